@@ -1,0 +1,276 @@
+#!/bin/sh
+# Installs what is missing to run and test simtransfer on this machine:
+#
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium]
+#
+# Without arguments: postgres redis. What is there already is left as it is, and
+# running it again does nothing. It installs by apt-get, dnf or brew, starts no
+# service and creates no database cluster: simtransfer runs private servers of
+# its own from the installed binaries. `go` is only looked for, never installed,
+# because distributions' packages are too old.
+set -eu
+
+postgres_min=14
+redis_min=6.2
+
+say() { echo "setup: $*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# newer_or_same 15.3 14: the first two numbers of each decide.
+newer_or_same() {
+	[ "$(number "$1")" -ge "$(number "$2")" ]
+}
+
+number() {
+	major=${1%%.*}
+	rest=${1#"$major"}
+	rest=${rest#.}
+	minor=${rest%%[!0-9]*}
+	echo $((${major:-0} * 1000 + ${minor:-0}))
+}
+
+# The same places, in the same spirit, as dev/binaries.go.
+postgres_found() {
+	IFS_old=$IFS
+	IFS=:
+	set -- $PATH
+	IFS=$IFS_old
+	for dir in "$@" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+		/opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin \
+		/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin; do
+		[ -x "$dir/postgres" ] && [ -x "$dir/initdb" ] || continue
+		version=$("$dir/postgres" --version 2>/dev/null | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+		newer_or_same "${version:-0}" $postgres_min && return 0
+	done
+	return 1
+}
+
+redis_version() {
+	for name in redis-server valkey-server; do
+		have $name || continue
+		$name --version 2>/dev/null | sed -n 's/.* v=\([0-9.]*\).*/\1/p'
+		return 0
+	done
+}
+
+redis_found() {
+	newer_or_same "$(redis_version)" $redis_min
+}
+
+cc_found() { have cc || have gcc || have clang; }
+
+chromium_found() {
+	have chromium || have chromium-browser || have google-chrome || have google-chrome-stable ||
+		[ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]
+}
+
+go_found() {
+	have go || return 1
+	version=$(go env GOVERSION 2>/dev/null) && newer_or_same "${version#go}" 1.21
+}
+
+# missing prints which of the wanted things are not there.
+missing() {
+	for thing in $want; do
+		"${thing}_found" || printf '%s ' "$thing"
+	done
+}
+
+describe() {
+	for thing in "$@"; do
+		case $thing in
+		go) say "  - Go 1.26 or later: https://go.dev/dl/" ;;
+		cc) say "  - a C compiler (go test -race needs one): gcc and the C library's headers" ;;
+		postgres) say "  - PostgreSQL $postgres_min or later, the server (initdb and postgres, in PATH): https://www.postgresql.org/download/" ;;
+		redis) say "  - Redis $redis_min or later (redis-server, in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
+		chromium) say "  - Chromium or Google Chrome (tests of pages drive it)" ;;
+		esac
+	done
+}
+
+# --- apt-get -----------------------------------------------------------------
+
+# invoke-rc.d asks this program before it starts a service, and 101 means no.
+policy=/usr/sbin/policy-rc.d
+# Read by the PostgreSQL packages before they create their default cluster.
+no_cluster=/etc/postgresql-common/createcluster.d/zz-simtransfer-setup.conf
+lock=/run/simtransfer-setup.lock
+mark='# placed by simtransfer setup for the length of one installation'
+
+place_guards() {
+	trap remove_guards EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
+		chmod 755 $policy
+	fi
+	# Somebody's own policy stays; it has to say no as well.
+	answer=0
+	$policy redis-server start >/dev/null 2>&1 || answer=$?
+	[ $answer = 101 ] || {
+		describe "$@"
+		die "$policy lets packages start services; install the above yourself"
+	}
+	for dir in /etc/postgresql-common ${no_cluster%/*}; do
+		[ -d "$dir" ] || { mkdir "$dir" && made_dirs="$dir ${made_dirs:-}"; }
+	done
+	printf '%s\ncreate_main_cluster = false\n' "$mark" >$no_cluster
+}
+
+# remove_stale_guards removes what a killed run left behind.
+remove_stale_guards() {
+	if [ -w $policy ] && grep -qxF "$mark" $policy; then
+		exec 9>$lock
+		if flock -n 9; then remove_guards; fi
+	fi
+}
+
+# remove_guards takes away only what carries our mark.
+remove_guards() {
+	for file in $policy $no_cluster; do
+		if grep -qxF "$mark" $file 2>/dev/null; then rm -f $file; fi
+	done
+	for dir in ${made_dirs:-}; do rmdir "$dir" 2>/dev/null || :; done
+}
+
+# candidate prints the version that apt-get would install, without epoch.
+candidate() {
+	apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
+}
+
+install_by_apt() {
+	# A second installation at the same time would lose its guards to the first.
+	exec 9>$lock
+	flock 9
+	set -- $(missing)
+	[ $# -gt 0 ] || return 0
+
+	export DEBIAN_FRONTEND=noninteractive
+	export NEEDRESTART_SUSPEND=1 # or Ubuntu restarts services that share a library
+	place_guards "$@"
+	apt-get update -q >&2 || say "apt-get update did not succeed; going on with the package lists at hand"
+
+	packages=
+	for thing in "$@"; do
+		case $thing in
+		cc) packages="$packages gcc libc6-dev" ;;
+		postgres)
+			newer_or_same "$(candidate postgresql)" $postgres_min ||
+				die "this distribution offers PostgreSQL '$(candidate postgresql)', and $postgres_min or later is needed: add https://wiki.postgresql.org/wiki/Apt and run this again"
+			packages="$packages postgresql"
+			;;
+		redis)
+			newer_or_same "$(candidate redis-server)" $redis_min ||
+				die "this distribution offers Redis '$(candidate redis-server)', and $redis_min or later is needed: add https://packages.redis.io and run this again"
+			packages="$packages redis-server"
+			;;
+		chromium) packages="$packages chromium" ;;
+		esac
+	done
+	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
+
+	# The package enables its service for the next boot, too.
+	case " $* " in *' redis '*)
+		if have systemctl; then systemctl --quiet disable redis-server.service >/dev/null 2>&1 || :; fi
+		;;
+	esac
+}
+
+# --- dnf ---------------------------------------------------------------------
+
+# Fedora's and Red Hat's packages start and enable nothing by themselves.
+install_by_dnf() {
+	for thing in "$@"; do
+		case $thing in
+		cc) dnf install -y gcc >&2 ;;
+		postgres)
+			# Before release 10, Red Hat's default stream is too old.
+			version=$(dnf -q repoquery --latest-limit=1 --qf '%{version}\n' postgresql-server 2>/dev/null | tail -n 1)
+			if ! newer_or_same "${version:-0}" $postgres_min; then
+				dnf module enable -y postgresql:16 >&2 || :
+			fi
+			dnf install -y postgresql-server >&2
+			;;
+		redis) dnf install -y redis >&2 || dnf install -y valkey >&2 ;;
+		chromium) dnf install -y chromium >&2 ;;
+		esac
+	done
+}
+
+# --- brew --------------------------------------------------------------------
+
+install_by_brew() {
+	for thing in "$@"; do
+		case $thing in
+		cc) die "no C compiler: run xcode-select --install" ;;
+		postgres) brew install postgresql@17 >&2 ;;
+		redis) brew install redis >&2 ;;
+		chromium) brew install --cask google-chrome >&2 ;;
+		esac
+	done
+}
+
+# -----------------------------------------------------------------------------
+
+want=${*:-postgres redis}
+for thing in $want; do
+	case $thing in
+	go | cc | postgres | redis | chromium) ;;
+	*) die "unknown: $thing (known: go cc postgres redis chromium)" ;;
+	esac
+done
+
+set -- $(missing)
+if [ $# -eq 0 ]; then
+	remove_stale_guards
+	exit 0
+fi
+
+say "missing: $*"
+case " $* " in *' go '*)
+	describe go
+	die "Go cannot be installed from packages; install it and run this again"
+	;;
+esac
+case " $* " in *' redis '*)
+	version=$(redis_version)
+	[ -z "$version" ] || die "Redis $version is installed, and $redis_min or later is needed; it is not replaced because it may be in use"
+	;;
+esac
+
+if have apt-get; then
+	manager=apt
+elif have dnf; then
+	manager=dnf
+elif have brew; then
+	manager=brew
+else
+	say "no apt-get, dnf or brew here; please install:"
+	describe "$@"
+	exit 1
+fi
+
+if [ $manager != brew ] && [ "$(id -u)" != 0 ]; then
+	if have sudo; then
+		say "installing needs root: asking sudo"
+		exec sudo -- sh "$0" "$@"
+	fi
+	say "installing needs root, and there is no sudo; please run as root: sh $0 $*"
+	say "or install:"
+	describe "$@"
+	exit 1
+fi
+
+install_by_$manager "$@"
+
+want="$*"
+set -- $(missing)
+[ $# -eq 0 ] || {
+	say "still missing after the installation; please install:"
+	describe "$@"
+	exit 1
+}
+say "done"
