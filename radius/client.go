@@ -1,0 +1,219 @@
+package radius
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"layeh.com/radius"
+)
+
+// Gateway is where Disconnect-Requests are sent. It prints and logs as its
+// address; the secret never shows.
+type Gateway struct {
+	// Address is host:port; the port is 3799 by custom (RFC 5176, section 2.1).
+	// A host name is resolved at each attempt.
+	Address string
+	// Secret is shared with the gateway; it must not be empty.
+	Secret []byte `json:"-"`
+}
+
+// Format prints the address, whatever the verb.
+func (g Gateway) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, g.Address)
+}
+
+// LogValue logs the address.
+func (g Gateway) LogValue() slog.Value {
+	return slog.StringValue(g.Address)
+}
+
+// Client sends Disconnect-Requests. Its zero value is ready, and it may be
+// used from many goroutines at once.
+//
+// An attempt holds one UDP socket and a buffer of 4 KB, and nothing after it
+// returns: the caller bounds how many run at once. Each attempt has a socket
+// and an identifier of its own, since a gateway remembers its answers by
+// source port and identifier for some seconds (RFC 5080, section 2.2.2).
+type Client struct {
+	// Timeout bounds one attempt with all its retransmissions; zero means 3s.
+	Timeout time.Duration
+	// Retry is the time after which the same bytes are sent again; zero means
+	// 1s. Each wait varies by a tenth of it, so that many clients do not send
+	// in step (RFC 5080, section 2.2.1).
+	Retry time.Duration
+}
+
+// Disconnect asks a gateway to drop a session, once, and waits for the
+// outcome.
+//
+// An error means that the outcome is unknown for a reason on our side: it
+// wraps ErrInvalid when the arguments cannot be sent, ctx's error when ctx
+// ended first, and otherwise what the operating system said, for example when
+// there are too many open sockets. Whatever the gateway or the network does,
+// silence included, is a Result.
+func (c *Client) Disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
+	result, err := c.disconnect(ctx, gateway, session)
+	if err != nil {
+		return Result{}, fmt.Errorf("disconnecting session %q at gateway %q: %w", session.ID, gateway.Address, err)
+	}
+	return result, nil
+}
+
+func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
+	if err := checkAddress(gateway.Address); err != nil {
+		return Result{}, err
+	}
+	start := time.Now()
+	request, err := newRequest(gateway.Secret, session, start)
+	if err != nil {
+		return Result{}, err
+	}
+	x := exchange{
+		request:  request,
+		secret:   gateway.Secret,
+		deadline: start.Add(orDefault(c.Timeout, 3*time.Second)),
+		retry:    orDefault(c.Retry, time.Second),
+	}
+	err = x.run(ctx, gateway.Address)
+	x.result.Took = time.Since(start)
+	switch {
+	case err == nil:
+		return x.result, nil
+	case ctx.Err() != nil:
+		return Result{}, ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		x.result.Reason = x.timeoutReason(x.result.Took)
+	case ours(err):
+		return Result{}, err
+	default:
+		x.result.Reason = networkReason(err)
+	}
+	x.result.Outcome = Silent
+	return x.result, nil
+}
+
+// exchange is one request on its way: sent, sent again, and answered or not.
+type exchange struct {
+	request  []byte
+	secret   []byte
+	deadline time.Time
+	retry    time.Duration
+	result   Result
+}
+
+// run returns nil when an authentic answer is in the result, and
+// os.ErrDeadlineExceeded when the deadline passed without one.
+func (x *exchange) run(ctx context.Context, address string) error {
+	dialer := net.Dialer{Deadline: x.deadline}
+	conn, err := dialer.DialContext(ctx, "udp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+
+	var buffer [radius.MaxPacketLength]byte
+	var resend time.Time
+	for {
+		now := time.Now()
+		if !now.Before(x.deadline) {
+			return os.ErrDeadlineExceeded
+		}
+		if !now.Before(resend) {
+			if _, err := conn.Write(x.request); err != nil {
+				return err
+			}
+			x.result.Sent++
+			resend = now.Add(jitter(x.retry))
+		}
+		if err := conn.SetReadDeadline(earlier(resend, x.deadline)); err != nil {
+			return err
+		}
+		n, err := conn.Read(buffer[:])
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		outcome, cause, ok := readAnswer(buffer[:n], x.request, x.secret)
+		if ok {
+			x.result.Outcome, x.result.Cause = outcome, cause
+			return nil
+		}
+		x.result.Ignored++
+	}
+}
+
+func (x *exchange) timeoutReason(took time.Duration) string {
+	took = took.Round(time.Millisecond)
+	if x.result.Ignored > 0 {
+		return fmt.Sprintf("nothing authentic in %s (ignored %d; is the shared secret right?)", took, x.result.Ignored)
+	}
+	return fmt.Sprintf("silence for %s (sent %d times)", took, x.result.Sent)
+}
+
+// ours reports whether a network error tells of this machine's limits or
+// settings rather than of the way to the gateway.
+func ours(err error) bool {
+	for _, errno := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, // too many open sockets
+		syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.EADDRNOTAVAIL, syscall.EAGAIN, // no free port
+		syscall.EPERM, // a local packet filter
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// networkReason leaves out the addresses, which the caller knows.
+func networkReason(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
+}
+
+func checkAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); host == "" || err != nil || n == 0 {
+		return fmt.Errorf("%w: the address is not host:port", ErrInvalid)
+	}
+	return nil
+}
+
+func orDefault(d, standard time.Duration) time.Duration {
+	if d <= 0 {
+		return standard
+	}
+	return d
+}
+
+// jitter returns d, give or take a tenth.
+func jitter(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(d/5+1)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,90 @@
+package radius
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+
+	"go.uber.org/goleak"
+	"layeh.com/radius"
+	"layeh.com/radius/rfc3576"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var testSecret = []byte("a secret of the tests")
+
+// startPeer listens on loopback and hands each datagram to answer, with how
+// many came before it. What answer returns is sent back, in order.
+func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) Gateway {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		buffer := make([]byte, radius.MaxPacketLength)
+		for before := 0; ; before++ {
+			n, from, err := conn.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			for _, datagram := range answer(append([]byte(nil), buffer[:n]...), before) {
+				_, _ = conn.WriteToUDPAddrPort(datagram, from)
+			}
+		}
+	}()
+	return Gateway{Address: conn.LocalAddr().String(), Secret: testSecret}
+}
+
+// ack and nak answer a request as a gateway would, Message-Authenticator
+// included.
+func ack(t testing.TB, request []byte) []byte {
+	t.Helper()
+	return sealed(t, responseTo(t, request, radius.CodeDisconnectACK))
+}
+
+func nak(t testing.TB, request []byte, cause Cause) []byte {
+	t.Helper()
+	response := responseTo(t, request, radius.CodeDisconnectNAK)
+	if cause != 0 {
+		if err := rfc3576.ErrorCause_Set(response, rfc3576.ErrorCause(cause)); err != nil {
+			t.Error(err)
+		}
+	}
+	return sealed(t, response)
+}
+
+func responseTo(t testing.TB, request []byte, code radius.Code) *radius.Packet {
+	t.Helper()
+	packet, err := radius.Parse(request, testSecret)
+	if err != nil {
+		t.Error(err)
+	}
+	return packet.Response(code)
+}
+
+func sealed(t testing.TB, packet *radius.Packet) []byte {
+	t.Helper()
+	wire, err := sign(packet)
+	if err != nil {
+		t.Error(err)
+	}
+	return wire
+}
+
+// plain encodes without a Message-Authenticator of our making.
+func plain(t testing.TB, packet *radius.Packet) []byte {
+	t.Helper()
+	wire, err := packet.Encode()
+	if err != nil {
+		t.Error(err)
+	}
+	return wire
+}

@@ -1,0 +1,126 @@
+package radius
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
+	"layeh.com/radius/rfc2866"
+	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc3162"
+	"layeh.com/radius/rfc6911"
+)
+
+// ErrInvalid is returned when a gateway or a session cannot be put into a
+// request. Trying again does not help.
+var ErrInvalid = errors.New("invalid argument")
+
+// The vendor and attribute of 3GPP-IMSI (3GPP TS 29.061, section 16.4.7).
+const (
+	vendor3GPP = 10415
+	typeIMSI   = 1
+)
+
+// Session names one data session at a gateway. Empty fields are not sent.
+//
+// Give the values as the gateway itself reported them in its accounting
+// records: it matches every one that it is sent (RFC 5176, section 3), and
+// where one of them was rewritten on the way it answers 503, which counts as
+// gone, or refuses. Fewer attributes are safer than many; ID alone names the
+// session.
+type Session struct {
+	// ID is the Acct-Session-Id. It is required, so that a request that
+	// arrives late cannot hit another session of the same SIM.
+	ID string
+	// Username is the User-Name.
+	Username string
+	// CallingStationID is the Calling-Station-Id; in mobile networks mostly
+	// the MSISDN.
+	CallingStationID string
+	// IMSI is the vendor-specific 3GPP-IMSI.
+	IMSI string
+	// NASIPAddress is the gateway's address as it calls itself: sent as
+	// NAS-IP-Address, or NAS-IPv6-Address if that is what it is.
+	NASIPAddress string
+	// FramedIP is the device's address: sent as Framed-IP-Address, or
+	// Framed-IPv6-Address if that is what it is.
+	FramedIP string
+}
+
+// newRequest returns the Disconnect-Request for a session, with a random
+// identifier, ready to send. Its errors wrap ErrInvalid.
+func newRequest(secret []byte, s Session, now time.Time) ([]byte, error) {
+	if s.ID == "" {
+		return nil, fmt.Errorf("%w: no Acct-Session-Id", ErrInvalid)
+	}
+	if len(secret) == 0 {
+		return nil, fmt.Errorf("%w: no shared secret", ErrInvalid)
+	}
+	d := draft{Packet: radius.New(radius.CodeDisconnectRequest, secret)}
+	d.addText("Acct-Session-Id", rfc2866.AcctSessionID_Type, s.ID)
+	d.addText("User-Name", rfc2865.UserName_Type, s.Username)
+	d.addText("Calling-Station-Id", rfc2865.CallingStationID_Type, s.CallingStationID)
+	d.addIMSI(s.IMSI)
+	d.addAddress("NAS-IP-Address", rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, s.NASIPAddress)
+	d.addAddress("Framed-IP-Address", rfc2865.FramedIPAddress_Type, rfc6911.FramedIPv6Address_Type, s.FramedIP)
+	// Against replay: a gateway discards a request that is some minutes old
+	// (RFC 5176, section 6.3).
+	d.check("Event-Timestamp", rfc2869.EventTimestamp_Set(d.Packet, now))
+	if d.err != nil {
+		return nil, d.err
+	}
+	return sign(d.Packet)
+}
+
+// draft is a packet in the making; err is the first thing that did not fit.
+type draft struct {
+	*radius.Packet
+	err error
+}
+
+func (d *draft) check(name string, err error) {
+	if err != nil && d.err == nil {
+		d.err = fmt.Errorf("%w: %s: %w", ErrInvalid, name, err)
+	}
+}
+
+func (d *draft) addText(name string, t radius.Type, value string) {
+	if value == "" {
+		return
+	}
+	attribute, err := radius.NewString(value)
+	d.Add(t, attribute)
+	d.check(name, err)
+}
+
+func (d *draft) addAddress(name string, v4, v6 radius.Type, value string) {
+	if value == "" {
+		return
+	}
+	address, err := netip.ParseAddr(value)
+	address = address.Unmap()
+	if address.Is4() {
+		d.Add(v4, address.AsSlice())
+	} else {
+		d.Add(v6, address.AsSlice())
+	}
+	d.check(name, err)
+}
+
+func (d *draft) addIMSI(value string) {
+	if value == "" {
+		return
+	}
+	if len(value) > 15 {
+		d.check("3GPP-IMSI", fmt.Errorf("%d characters, of at most 15", len(value)))
+		return
+	}
+	tlv, err := radius.NewTLV(typeIMSI, []byte(value))
+	d.check("3GPP-IMSI", err)
+	attribute, err := radius.NewVendorSpecific(vendor3GPP, tlv)
+	d.check("3GPP-IMSI", err)
+	d.Add(rfc2865.VendorSpecific_Type, attribute)
+}
