@@ -1,0 +1,195 @@
+// Package storage keeps accounts, SIMs, requests, transfers and the work that
+// remains to be done in PostgreSQL, the truth of the service.
+//
+// A method of DB is a transaction, or a single reading statement; a method of
+// Tx is a part of one. Isolation is READ COMMITTED with explicit row locks,
+// taken by one statement before facts are read by a later one, in this order:
+//
+//	advisory key lock → work row → sims by id → radacct → claims by sim
+//	→ own transfers → the request
+//
+// Every time that matters is the database's clock_timestamp().
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// ErrNotFound is returned when what was asked for does not exist, or is not
+// visible to who asks.
+var ErrNotFound = errors.New("not found")
+
+// DB is a pool of connections to one database. It is safe for concurrent use.
+type DB struct {
+	pool *sqlx.DB
+
+	mu         sync.Mutex
+	statements map[string]*sqlx.Stmt
+}
+
+// Options configure a pool. The zero value suits a small process.
+type Options struct {
+	MaxConns int // open connections at most; zero means 10
+
+	// StatementTimeout ends a statement that runs longer; zero means 50 s,
+	// which is below the time-out of a task.
+	StatementTimeout time.Duration
+}
+
+// Open connects to the database that a postgres:// URL or a lib/pq connection
+// string names. Every connection carries the time-outs that the protocol rests
+// on: a process that is stopped in the middle of a transaction loses its locks
+// after five seconds.
+func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
+	if o.MaxConns == 0 {
+		o.MaxConns = 10
+	}
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = 50 * time.Second
+	}
+	dsn, err := withParameters(dsn, [][2]string{
+		{"idle_in_transaction_session_timeout", "5000"},
+		{"lock_timeout", "2000"},
+		{"statement_timeout", fmt.Sprint(o.StatementTimeout.Milliseconds())},
+		{"tcp_user_timeout", "15000"},
+		{"connect_timeout", "5"},
+		{"TimeZone", "UTC"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
+	pool, err := sqlx.Open("postgres", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	pool.SetMaxOpenConns(o.MaxConns)
+	pool.SetMaxIdleConns(o.MaxConns)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close()
+		return nil, fmt.Errorf("connecting to the database: %w", err)
+	}
+	return &DB{pool: pool, statements: map[string]*sqlx.Stmt{}}, nil
+}
+
+// withParameters adds parameters that the connection string does not set itself.
+func withParameters(dsn string, parameters [][2]string) (string, error) {
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		for _, p := range parameters {
+			if !strings.Contains(dsn, p[0]+"=") {
+				dsn += " " + p[0] + "=" + p[1]
+			}
+		}
+		return dsn, nil
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", errors.New("it is not a URL such as postgres://user:password@host:5432/simtransfer")
+	}
+	q := u.Query()
+	for _, p := range parameters {
+		if !q.Has(p[0]) {
+			q.Set(p[0], p[1])
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// Close closes every connection.
+func (db *DB) Close() error { return db.pool.Close() }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+
+// Pool gives the connections to those who need plain SQL: tests, the sample
+// inventory and the benchmark.
+func (db *DB) Pool() *sqlx.DB { return db.pool }
+
+// Tx is a transaction in progress. It must not be kept beyond the function
+// that it was given to, and nothing may wait in it for a client or for Redis.
+type Tx struct {
+	tx *sqlx.Tx
+	db *DB
+}
+
+// InTx runs fn in a transaction and commits it if fn returns nil.
+func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.pool.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
+	if err := fn(&Tx{tx, db}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// prepared returns a statement that stays prepared on the connections that
+// have run it; it is for the hot path.
+func (t *Tx) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	t.db.mu.Lock()
+	defer t.db.mu.Unlock()
+	s, ok := t.db.statements[query]
+	if !ok {
+		var err error
+		if s, err = t.db.pool.PreparexContext(ctx, query); err != nil {
+			return nil, fmt.Errorf("preparing a statement: %w", err)
+		}
+		t.db.statements[query] = s
+	}
+	return t.tx.StmtxContext(ctx, s), nil
+}
+
+// get reads one row; a missing row is ErrNotFound.
+func (t *Tx) get(ctx context.Context, into any, query string, args ...any) error {
+	return notFound(t.tx.GetContext(ctx, into, query, args...))
+}
+
+// exec runs a statement that returns nothing.
+func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	r, err := t.tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// IsTransient reports whether an error comes from circumstances that pass: a
+// lost connection, a deadlock, a lock that was not to be had, a disk that is
+// full. What failed so is tried again, without limit and without blame.
+func IsTransient(err error) bool {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		switch e.Code.Class() {
+		case "08", "40", "53":
+			return true
+		}
+		return strings.HasPrefix(string(e.Code), "57P") || e.Code == "55P03" || e.Code == "25P03" || e.Code == "58030"
+	}
+	return isConnectionError(err)
+}
+
+// isTimeout reports whether a statement was canceled for taking too long.
+func isTimeout(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "57014" || errors.Is(err, context.DeadlineExceeded)
+}
+
+func isUnique(err error, constraint string) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == constraint
+}

@@ -1,0 +1,231 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// LeaseTime is how long a worker may talk to gateways about a work row before
+// it has to renew its lease.
+const LeaseTime = 10 * time.Second
+
+// TakeLease takes drop work for a while, without holding a transaction.
+// ErrNotFound means that the work is done, not due, or another worker's.
+func (db *DB) TakeLease(ctx context.Context, id int64) (Work, error) {
+	lease := uuid.New()
+	r, err := db.pool.ExecContext(ctx, `
+		UPDATE work
+		SET lease = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+		WHERE id = $1
+		  AND (not_before <= clock_timestamp() OR dead_at IS NOT NULL)
+		  AND (lease_until IS NULL OR lease_until < clock_timestamp())`, id, lease, LeaseTime.Seconds())
+	if err != nil {
+		return Work{}, fmt.Errorf("leasing work %d: %w", id, err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return Work{}, errors.Join(err, ErrNotFound)
+	}
+	var w Work
+	err = db.pool.GetContext(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 AND w.lease = $2`, id, lease)
+	return w, notFound(err)
+}
+
+// RenewLease prolongs a lease; ErrNotFound means that it was lost.
+func (db *DB) RenewLease(ctx context.Context, w Work) error {
+	r, err := db.pool.ExecContext(ctx, `
+		UPDATE work SET lease_until = clock_timestamp() + make_interval(secs => $3) WHERE id = $1 AND lease = $2`,
+		w.ID, w.Lease, LeaseTime.Seconds())
+	if err != nil {
+		return fmt.Errorf("renewing the lease of work %d: %w", w.ID, err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrNotFound)
+	}
+	return nil
+}
+
+// LockLeased locks a work row whose lease is still the caller's and reads it
+// anew. ErrNotFound means that the lease was lost.
+func (t *Tx) LockLeased(ctx context.Context, w Work) (Work, error) {
+	var now Work
+	err := t.get(ctx, &now, `SELECT`+workColumns+` WHERE w.id = $1 AND w.lease = $2 FOR UPDATE OF w`, w.ID, w.Lease)
+	return now, err
+}
+
+// OpenSession is a data session that has to end before its SIM changes hands.
+type OpenSession struct {
+	N                int64   `db:"n"` // the transfer's number; 0 for a stray session
+	ID               int64   `db:"radacctid"`
+	AcctSessionID    string  `db:"acctsessionid"`
+	Username         string  `db:"username"`
+	CallingStationID string  `db:"callingstationid"`
+	NASIPAddress     string  `db:"nasipaddress"`
+	Server           *string `db:"server"` // host:port for Disconnect-Requests; null: the gateway is not in radius.nas
+	Secret           *string `db:"secret"`
+}
+
+const sessionColumns = `
+	a.radacctid,
+	a.acctsessionid,
+	coalesce(a.username, '') AS username,
+	coalesce(a.callingstationid, '') AS callingstationid,
+	host(a.nasipaddress) AS nasipaddress,
+	coalesce(nullif(g.server, ''), g.nasname || ':3799') AS server,
+	g.secret
+FROM radius.radacct a
+LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)`
+
+// SessionsOf lists the open sessions of drop work, at whichever gateway.
+func (db *DB) SessionsOf(ctx context.Context, w Work) ([]OpenSession, error) {
+	var list []OpenSession
+	query, args := `
+		SELECT t.n,`+sessionColumns+`
+		JOIN transfers t ON t.request = $1 AND t.n = ANY($2::int[]) AND t.sim = a.sim
+		WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
+		ORDER BY t.n, a.radacctid`, []any{w.Request, w.Items}
+	if w.Kind == "drop_stray" {
+		query, args = `
+		SELECT 0 AS n,`+sessionColumns+`
+		WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1)`, []any{w.Items}
+	}
+	if err := db.pool.SelectContext(ctx, &list, query, args...); err != nil {
+		return nil, fmt.Errorf("listing the sessions of work %d: %w", w.ID, err)
+	}
+	return list, nil
+}
+
+// CloseSessions closes the sessions that a gateway has acknowledged as gone,
+// by id, if its own Stop has not yet.
+func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
+	if _, err := t.exec(ctx, `
+		UPDATE radius.radacct a
+		SET acctstoptime = clock_timestamp(),
+			acctupdatetime = clock_timestamp(),
+			acctsessiontime = extract(epoch FROM clock_timestamp() - a.acctstarttime)::bigint,
+			acctterminatecause = 'Admin-Reset'
+		FROM (SELECT radacctid FROM radius.radacct WHERE radacctid = ANY($1) AND acctstoptime IS NULL ORDER BY radacctid FOR UPDATE) open
+		WHERE a.radacctid = open.radacctid`, pq.Array(ids)); err != nil {
+		return fmt.Errorf("closing %d sessions: %w", len(ids), err)
+	}
+	return nil
+}
+
+// HandOverDropped moves those SIMs of drop work, by number, whose sessions are
+// gone; the work row is locked by its lease and the SIMs are locked. SIMs that
+// are online again stay in the work. Dropped lists those whose session we
+// ended, rather than found ended.
+func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) error {
+	c, err := t.handOver(ctx, w, handOverSQL(inItems, "", "t.n = ANY($3::int[])"), pq.Array(numbers), pq.Array(dropped))
+	if err != nil {
+		return err
+	}
+	c.HandedOff = 0 // those still online stay where they are
+	return t.shrink(ctx, w, numbers, c)
+}
+
+// shrink takes the numbers whose transfers are over out of drop work, and
+// settles them with the request.
+func (t *Tx) shrink(ctx context.Context, w Work, numbers []int64, c Counts) error {
+	var left pq.Int64Array
+	if err := t.get(ctx, &left, `
+		SELECT array_agg(n ORDER BY n)
+		FROM transfers
+		WHERE request = $1 AND n = ANY($2::int[]) AND state = 'eligible'`, w.Request, w.Items); err != nil {
+		return fmt.Errorf("reading what is left of work %d: %w", w.ID, err)
+	}
+	dealt := len(w.Items) - len(left)
+	if dealt == 0 {
+		return nil
+	}
+	if len(left) == 0 {
+		if err := t.deleteWork(ctx, w.ID); err != nil {
+			return err
+		}
+	} else if _, err := t.exec(ctx, `UPDATE work SET items = $2, n = cardinality($2::bigint[]) WHERE id = $1`, w.ID, left); err != nil {
+		return fmt.Errorf("shrinking work %d: %w", w.ID, err)
+	}
+	_, err := t.settle(ctx, w, dealt, c)
+	return err
+}
+
+// GiveBack ends a lease when not every session of drop work could be dropped:
+// the work is due again after a while, and the reason is kept on it. After the
+// last attempt the SIMs that are left fail with session_not_dropped; a stray
+// session becomes dead work instead. It reports whether that was the case.
+func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, after time.Duration) (last bool, err error) {
+	last = w.Attempts+1 >= maxAttempts
+	if last && w.Kind == "drop_sessions" {
+		return true, t.failItems(ctx, w, transfer.SessionNotDropped)
+	}
+	if _, err := t.exec(ctx, `
+		UPDATE work
+		SET attempts = attempts + 1,
+			not_before = clock_timestamp() + make_interval(secs => $3),
+			dispatched_at = NULL,
+			lease = NULL,
+			lease_until = NULL,
+			dead_at = CASE WHEN $4 THEN coalesce(dead_at, clock_timestamp()) END,
+			error = $2
+		WHERE id = $1`, w.ID, why, after.Seconds(), last); err != nil {
+		return last, fmt.Errorf("giving back work %d: %w", w.ID, err)
+	}
+	return last, nil
+}
+
+// EndStray ends the work of a stray session that is gone.
+func (t *Tx) EndStray(ctx context.Context, w Work) error { return t.deleteWork(ctx, w.ID) }
+
+// failItems gives up the transfers that are left in drop work.
+func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason) error {
+	c, err := t.failOpen(ctx, w, reason)
+	if err != nil {
+		return err
+	}
+	if err := t.deleteWork(ctx, w.ID); err != nil {
+		return err
+	}
+	_, err = t.settle(ctx, w, w.N, c)
+	return err
+}
+
+// failOpen fails every eligible transfer of a piece of work, and in validation
+// makes every pending one ineligible.
+func (t *Tx) failOpen(ctx context.Context, w Work, reason transfer.Reason) (Counts, error) {
+	which, args := inChunk, []any{w.Request, w.Lo, w.Hi, reason}
+	if len(w.Items) > 0 {
+		which, args = inItems+` AND $3::int IS NULL`, []any{w.Request, w.Items, nil, reason}
+	}
+	var c Counts
+	err := t.get(ctx, &c, `
+		WITH open AS MATERIALIZED (
+			SELECT t.n, t.sim, t.state, t.method
+			FROM transfers t
+			WHERE t.request = $1 AND `+which+` AND t.state IN ('pending', 'eligible')
+		), marked AS (
+			UPDATE transfers t
+			SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $4, finished_at = clock_timestamp()
+			FROM open
+			WHERE t.request = $1 AND t.n = open.n
+		), unclaimed AS (
+			DELETE FROM open_transfers o
+			USING open
+			WHERE o.sim = open.sim AND o.request = $1 AND o.n = open.n
+		)
+		SELECT
+			count(*) FILTER (WHERE state = 'pending') AS ineligible,
+			count(*) FILTER (WHERE state = 'eligible') AS failed,
+			-count(*) FILTER (WHERE state = 'eligible') AS eligible,
+			-count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support
+		FROM open`, args...)
+	if err != nil {
+		return c, fmt.Errorf("failing the SIMs of work %d: %w", w.ID, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,78 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// Event is one entry of a request's audit trail.
+type Event struct {
+	Seq      int                    `db:"seq"` // from 1, without gaps, per request
+	At       time.Time              `db:"at"`
+	Kind     string                 `db:"kind"`
+	Party    transfer.Party         `db:"party"`
+	Operator *transfer.OperatorID   `db:"operator_id"` // of the account whose key was used
+	Key      *string                `db:"key_name"`
+	From     *transfer.RequestState `db:"from_state"`
+	To       *transfer.RequestState `db:"to_state"`
+	Detail   json.RawMessage        `db:"detail"`
+}
+
+// Events lists the events of a request behind a sequence number, oldest first.
+func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) ([]Event, error) {
+	list := []Event{}
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT
+			e.seq,
+			e.at,
+			e.kind,
+			e.party,
+			a.operator_id,
+			k.name AS key_name,
+			e.from_state,
+			e.to_state,
+			e.detail
+		FROM events e
+		LEFT JOIN api_keys k ON k.id = e.api_key
+		LEFT JOIN accounts a ON a.id = k.account
+		WHERE e.request = $1 AND e.seq > $2
+		ORDER BY e.seq
+		LIMIT $3`, request, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing the events of request %s: %w", request, err)
+	}
+	return list, nil
+}
+
+type event struct {
+	kind     string
+	by       Actor
+	from, to transfer.RequestState // empty: no change of state
+	detail   map[string]any
+}
+
+// addEvent numbers an event under the request's lock and writes it.
+func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
+	detail, err := json.Marshal(e.detail)
+	if err != nil {
+		return fmt.Errorf("writing the detail of event %s: %w", e.kind, err)
+	}
+	if e.detail == nil {
+		detail = []byte("{}")
+	}
+	if _, err := t.exec(ctx, `
+		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, last_event)
+		INSERT INTO events (request, seq, kind, party, api_key, from_state, to_state, detail)
+		SELECT id, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7 FROM r`,
+		request, e.kind, e.by.Party, e.by.key(), e.from, e.to, string(detail),
+	); err != nil {
+		return fmt.Errorf("writing event %s of request %s: %w", e.kind, request, err)
+	}
+	return nil
+}

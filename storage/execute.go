@@ -1,0 +1,169 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// Which transfers of a request a statement works on: a chunk's range, $2 and
+// $3, or the numbers listed in $2 ($3 lists those whose sessions were dropped).
+const (
+	inChunk = `t.n >= $2 AND t.n < $3`
+	inItems = `t.n = ANY($2::int[])`
+)
+
+// LockSIMs locks the SIMs of work by ascending id and does nothing else: what
+// a later statement reads is then what holds until the commit.
+func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
+	query := func(which string) string {
+		return `
+			SELECT count(*) FROM (
+				SELECT s.id
+				FROM transfers t
+				JOIN sims s ON s.id = t.sim
+				WHERE t.request = $1 AND ` + which + ` AND t.state = 'eligible'
+				ORDER BY s.id
+				FOR NO KEY UPDATE OF s
+			) locked`
+	}
+	q, args := query(inChunk), []any{w.Request, w.Lo, w.Hi}
+	if w.Kind == "drop_sessions" {
+		q, args = query(inItems), []any{w.Request, pq.Array(numbers)}
+	}
+	stmt, err := t.prepared(ctx, q)
+	if err != nil {
+		return err
+	}
+	if _, err := stmt.ExecContext(ctx, args...); err != nil {
+		return fmt.Errorf("locking the SIMs of work %d: %w", w.ID, err)
+	}
+	return nil
+}
+
+// handOverSQL is the one place where SIMs change hands. From one verdict on
+// the locked SIMs it moves those that are offline and still fit, with their
+// settings, timeline and fee; closes those that no longer fit or were not
+// chosen; and leaves those that are online to drop work.
+func handOverSQL(which, handOff, dropped string) string {
+	return `
+WITH r AS MATERIALIZED (` + requestFacts + `
+), judged AS (
+	SELECT
+		t.n,
+		t.sim,
+		t.method,
+		CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+		r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
+		` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
+		(SELECT host(min(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
+		greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
+		` + beforeSQL() + ` AS before,
+		` + afterSQL() + ` AS after
+	FROM r
+	JOIN transfers t ON t.request = r.id
+	JOIN sims s ON s.id = t.sim
+	LEFT JOIN plans p ON p.name = s.plan
+	WHERE ` + which + `
+	  AND t.state = 'eligible'
+), verdict AS MATERIALIZED (
+	SELECT
+		*,
+		CASE
+			WHEN declined THEN 'declined'
+			WHEN reason IS NOT NULL THEN 'failed'
+			WHEN gateway IS NOT NULL THEN 'online'
+			ELSE 'completed'
+		END AS outcome
+	FROM judged
+), moved AS (
+	UPDATE sims s
+	SET account = r.destination,
+		since = v.since,
+		` + setSettings("v.after") + `
+	FROM verdict v, r
+	WHERE s.id = v.sim AND v.outcome = 'completed'
+	RETURNING s.id
+), registered AS (
+	INSERT INTO registrations (sim, since, account, request, n)
+	SELECT v.sim, v.since, r.destination, r.id, v.n
+	FROM verdict v, r
+	WHERE v.outcome = 'completed'
+), charged AS (
+	INSERT INTO charges (request, n, account, amount, currency)
+	SELECT r.id, v.n, r.source, v.fee, r.currency
+	FROM verdict v, r
+	WHERE v.outcome = 'completed' AND v.fee IS DISTINCT FROM 0
+), marked AS (
+	UPDATE transfers t
+	SET state = v.outcome,
+		reason = CASE WHEN v.outcome = 'failed' THEN v.reason END,
+		finished_at = clock_timestamp(),
+		session_dropped = ` + dropped + `,
+		before = CASE WHEN v.outcome = 'completed' THEN v.before END,
+		after = CASE WHEN v.outcome = 'completed' THEN v.after END
+	FROM verdict v
+	WHERE t.request = $1 AND t.n = v.n AND v.outcome <> 'online'
+), unclaimed AS (
+	DELETE FROM open_transfers o
+	USING verdict v
+	WHERE o.sim = v.sim AND o.request = $1 AND o.n = v.n AND v.outcome <> 'online'
+	RETURNING o.sim
+)` + handOff + `
+SELECT
+	count(*) FILTER (WHERE outcome = 'completed') AS completed,
+	count(*) FILTER (WHERE outcome = 'failed') AS failed,
+	count(*) FILTER (WHERE outcome = 'declined') AS declined,
+	count(*) FILTER (WHERE outcome = 'online') AS handed_off,
+	-count(*) FILTER (WHERE outcome <> 'online') AS eligible,
+	-count(*) FILTER (WHERE outcome <> 'online' AND method = 'support_assisted') AS support,
+	(SELECT count(*) FROM moved) AS moved,
+	(SELECT count(*) FROM unclaimed) AS unclaimed
+FROM verdict`
+}
+
+// One drop row per gateway, with the SIMs that it holds.
+const handOffSQL = `, handed_off AS (
+	INSERT INTO work (kind, request, items, n, gateway, queue)
+	SELECT 'drop_sessions', r.id, array_agg(v.n ORDER BY v.n), count(*), v.gateway, 'gateway'
+	FROM verdict v, r
+	WHERE v.outcome = 'online'
+	GROUP BY r.id, v.gateway
+)`
+
+// HandOver moves the SIMs of a chunk, whose work and SIMs are locked.
+func (t *Tx) HandOver(ctx context.Context, w Work) (Counts, error) {
+	return t.handOver(ctx, w, handOverSQL(inChunk, handOffSQL, "false"), w.Lo, w.Hi)
+}
+
+func (t *Tx) handOver(ctx context.Context, w Work, query string, args ...any) (Counts, error) {
+	var c struct {
+		Counts
+		Moved     int `db:"moved"`
+		Unclaimed int `db:"unclaimed"`
+	}
+	stmt, err := t.prepared(ctx, query)
+	if err != nil {
+		return c.Counts, err
+	}
+	if err := stmt.GetContext(ctx, &c, append([]any{w.Request}, args...)...); err != nil {
+		return c.Counts, fmt.Errorf("handing over the SIMs of work %d: %w", w.ID, err)
+	}
+	if c.Moved != c.Completed || c.Unclaimed != -c.Eligible {
+		return c.Counts, fmt.Errorf("handing over the SIMs of work %d: %d to move, %d moved; %d to close, %d had their claim",
+			w.ID, c.Completed, c.Moved, -c.Eligible, c.Unclaimed)
+	}
+	return c.Counts, nil
+}
+
+// CloseChunk ends the work of a chunk in execution or release.
+func (t *Tx) CloseChunk(ctx context.Context, w Work, c Counts) error {
+	if err := t.deleteWork(ctx, w.ID); err != nil {
+		return err
+	}
+	_, err := t.settle(ctx, w, w.N-c.HandedOff, c)
+	return err
+}

@@ -1,0 +1,107 @@
+-- +goose Up
+
+-- Accounts, the people who may act for them, and the SIMs they hold.
+
+CREATE TABLE accounts (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    operator_id text NOT NULL UNIQUE CHECK (operator_id ~ '^OP[0-9]{10}$'),
+    email       text NOT NULL CHECK (email = lower(email)),
+    currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    coverage    text NOT NULL CHECK (coverage <> ''),
+    standing    text NOT NULL DEFAULT 'open' CHECK (standing IN ('open', 'closed')),
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- A key is stored as the SHA-256 of its 256 random bits; hint is what a list shows of it.
+CREATE TABLE api_keys (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    hash         bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hint         text NOT NULL,
+    role         text NOT NULL CHECK (role IN ('account', 'support', 'admin')),
+    account      bigint REFERENCES accounts,
+    name         text NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
+    CHECK ((role = 'account') = (account IS NOT NULL))
+);
+
+-- The answers to POST calls that carried an Idempotency-Key, kept for 24 hours.
+CREATE TABLE idempotency (
+    scope       text NOT NULL,
+    key         text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer      jsonb NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+-- Some plans cannot move between accounts of different coverage.
+CREATE TABLE plans (
+    name           text PRIMARY KEY,
+    coverage_bound boolean NOT NULL
+);
+
+-- What a transfer takes a snapshot of; the columns of the same names in sims.
+CREATE TYPE sim_settings AS (
+    tags                   jsonb,
+    expiration             timestamptz,
+    termination_protection boolean,
+    sim_group              text,
+    event_handlers         jsonb,
+    speed_class            text,
+    containers             jsonb,
+    imei_lock              text
+);
+
+-- account and since repeat the latest row of registrations, for the hot path.
+CREATE TABLE sims (
+    id                     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account                bigint NOT NULL,
+    since                  timestamptz NOT NULL,
+    status                 text NOT NULL CHECK (status IN ('ready', 'active', 'inactive', 'standby', 'suspended', 'terminated')),
+    transfer_lock          boolean NOT NULL DEFAULT false,
+    termination_protection boolean NOT NULL DEFAULT false,
+    iccid                  text NOT NULL CHECK (iccid ~ '^[0-9]{18,22}$'),
+    plan                   text NOT NULL,
+    expiration             timestamptz,
+    sim_group              text,
+    speed_class            text,
+    imei_lock              text,
+    tags                   jsonb NOT NULL DEFAULT '{}',
+    event_handlers         jsonb NOT NULL DEFAULT '[]',
+    containers             jsonb NOT NULL DEFAULT '[]'
+) WITH (fillfactor = 70);
+CREATE INDEX sims_account ON sims (account, id);
+
+-- Every identifier of every SIM, in digits alone: one look-up maps them all.
+CREATE TABLE identifiers (
+    identifier text PRIMARY KEY CHECK (identifier ~ '^[0-9]{6,22}$'),
+    sim        bigint NOT NULL,
+    kind       text NOT NULL CHECK (kind IN ('iccid', 'imsi', 'msisdn'))
+);
+CREATE INDEX identifiers_sim ON identifiers (sim);
+
+-- Who held a SIM since when; a row holds until the next one of the same SIM, so
+-- that overlap cannot be written down. request and n name the transfer that
+-- made the row; they are null for the first registration.
+CREATE TABLE registrations (
+    sim     bigint NOT NULL,
+    since   timestamptz NOT NULL,
+    account bigint NOT NULL,
+    request uuid,
+    n       integer,
+    PRIMARY KEY (sim, since),
+    CHECK ((request IS NULL) = (n IS NULL))
+);
+
+-- The price of a transfer, in the currency's minor unit, from an instant on.
+CREATE TABLE fees (
+    method     text NOT NULL CHECK (method IN ('self_service', 'support_assisted')),
+    currency   text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    valid_from timestamptz NOT NULL DEFAULT clock_timestamp(),
+    amount     bigint NOT NULL CHECK (amount >= 0),
+    PRIMARY KEY (method, currency, valid_from),
+    CHECK (method <> 'self_service' OR amount = 0)
+);

@@ -1,0 +1,170 @@
+-- +goose Up
+
+-- Requests, their transfers, and the work that remains to be done on them.
+
+CREATE TABLE batches (
+    id         uuid PRIMARY KEY,
+    account    bigint NOT NULL REFERENCES accounts,
+    size       integer NOT NULL CHECK (size > 0),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX batches_account ON batches (account, id);
+
+-- n_left is the number of transfers that the current phase has not dealt with:
+-- always the sum of n over the request's work rows.
+CREATE TABLE requests (
+    id                uuid PRIMARY KEY,
+    batch             uuid REFERENCES batches,
+    source            bigint NOT NULL REFERENCES accounts,
+    destination       bigint NOT NULL REFERENCES accounts,
+    self_service_only boolean NOT NULL DEFAULT false,
+    acceptance        interval NOT NULL CHECK (acceptance BETWEEN '1 second' AND '30 days'),
+    review            interval NOT NULL CHECK (review >= '1 second'),
+    queue             text NOT NULL CHECK (queue IN ('interactive', 'bulk')),
+    state             text NOT NULL CHECK (state IN ('validating', 'in_review', 'awaiting_acceptance', 'transferring',
+                          'completed', 'rejected', 'canceled', 'declined', 'denied', 'expired')),
+    size              integer NOT NULL CHECK (size > 0),
+    n_left            integer NOT NULL CHECK (n_left BETWEEN 0 AND size),
+    n_eligible        integer NOT NULL DEFAULT 0 CHECK (n_eligible >= 0),
+    n_support         integer NOT NULL DEFAULT 0 CHECK (n_support BETWEEN 0 AND n_eligible),
+    n_completed       integer NOT NULL DEFAULT 0 CHECK (n_completed >= 0),
+    n_ineligible      integer NOT NULL DEFAULT 0 CHECK (n_ineligible >= 0),
+    n_failed          integer NOT NULL DEFAULT 0 CHECK (n_failed >= 0),
+    n_canceled        integer NOT NULL DEFAULT 0 CHECK (n_canceled >= 0),
+    n_declined        integer NOT NULL DEFAULT 0 CHECK (n_declined >= 0),
+    n_denied          integer NOT NULL DEFAULT 0 CHECK (n_denied >= 0),
+    n_expired         integer NOT NULL DEFAULT 0 CHECK (n_expired >= 0),
+    partial           boolean NOT NULL DEFAULT false, -- only the transfers listed in chosen were accepted
+    expires_at        timestamptz,
+    ticket            text,
+    fee_override      bigint CHECK (fee_override >= 0),
+    fee_reason        text,
+    last_event        integer NOT NULL DEFAULT 0,
+    created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at       timestamptz,
+    CHECK (source <> destination),
+    CHECK ((fee_override IS NULL) = (fee_reason IS NULL)),
+    CHECK (state NOT IN ('in_review', 'awaiting_acceptance') OR (n_left = 0 AND expires_at IS NOT NULL AND n_eligible > 0)),
+    CHECK (state NOT IN ('completed', 'rejected') OR finished_at IS NOT NULL),
+    CHECK (finished_at IS NULL OR (n_left = 0 AND n_eligible = 0
+        AND state IN ('completed', 'rejected', 'canceled', 'declined', 'denied', 'expired')
+        AND size = n_completed + n_ineligible + n_failed + n_canceled + n_declined + n_denied + n_expired))
+) WITH (fillfactor = 50);
+CREATE INDEX requests_source ON requests (source, id);
+CREATE INDEX requests_destination ON requests (destination, id);
+CREATE INDEX requests_batch ON requests (batch, id) WHERE batch IS NOT NULL;
+CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
+CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
+
+-- One SIM of a request, in the order of submission. No index on state: a
+-- transfer is updated twice in its life, and both are heap-only updates.
+CREATE TABLE transfers (
+    request         uuid NOT NULL,
+    n               integer NOT NULL,
+    line            integer NOT NULL,
+    sim             bigint,
+    fee             bigint CHECK (fee >= 0),
+    finished_at     timestamptz,
+    session_dropped boolean NOT NULL DEFAULT false,
+    state           text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'eligible', 'completed', 'ineligible',
+                        'failed', 'canceled', 'declined', 'denied', 'expired')),
+    identifier      text NOT NULL,
+    method          text CHECK (method IN ('self_service', 'support_assisted')),
+    reason          text CHECK (reason IN ('sim_not_found', 'sim_terminated', 'already_transferring', 'needs_support',
+                        'plan_not_transferable', 'sim_locked', 'status_changed', 'owner_changed', 'account_closed',
+                        'session_not_dropped', 'internal_error')),
+    before          sim_settings,
+    after           sim_settings,
+    PRIMARY KEY (request, n),
+    CHECK ((reason IS NOT NULL) = (state IN ('ineligible', 'failed'))),
+    CHECK ((state IN ('pending', 'eligible')) = (finished_at IS NULL)),
+    CHECK (state NOT IN ('eligible', 'completed') OR (sim IS NOT NULL AND method IS NOT NULL))
+) WITH (fillfactor = 50);
+
+-- The claim: at most one open transfer per SIM. A transfer is open exactly
+-- while it is eligible.
+CREATE TABLE open_transfers (
+    sim     bigint PRIMARY KEY,
+    request uuid NOT NULL,
+    n       integer NOT NULL
+);
+
+-- The transfers that a partial acceptance named; execution declines the others.
+CREATE TABLE chosen (
+    request uuid NOT NULL,
+    n       integer NOT NULL,
+    PRIMARY KEY (request, n)
+);
+
+-- The transfers that the source withdrew while validation ran.
+CREATE TABLE withdrawn (
+    request uuid NOT NULL,
+    n       integer NOT NULL,
+    PRIMARY KEY (request, n)
+);
+
+-- The fee of a transfer, posted once: the key is the transfer.
+CREATE TABLE charges (
+    request    uuid NOT NULL,
+    n          integer NOT NULL,
+    account    bigint NOT NULL,
+    amount     bigint NOT NULL CHECK (amount > 0),
+    currency   text NOT NULL,
+    charged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (request, n)
+);
+CREATE INDEX charges_account ON charges (account, charged_at);
+
+-- What remains to be done. A row is made in the transaction that causes it and
+-- deleted in the one that carries it out; whoever holds its lock owns the work.
+-- Chunk work has lo and hi; drop_sessions has items, numbers of transfers;
+-- drop_stray has one item, a radacctid.
+CREATE TABLE work (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind          text NOT NULL CHECK (kind IN ('validate', 'execute', 'drop_sessions', 'drop_stray', 'release')),
+    request       uuid,
+    lo            integer,
+    hi            integer,
+    items         bigint[],
+    n             integer NOT NULL CHECK (n > 0),
+    gateway       text,
+    queue         text NOT NULL CHECK (queue IN ('interactive', 'bulk', 'gateway')),
+    not_before    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    dispatched_at timestamptz,
+    checked_at    timestamptz,
+    suspect       boolean NOT NULL DEFAULT false,
+    gen           integer NOT NULL DEFAULT 0,
+    attempts      integer NOT NULL DEFAULT 0, -- of a gateway to drop the sessions
+    errors        integer NOT NULL DEFAULT 0, -- that were not of a passing kind
+    crashes       integer NOT NULL DEFAULT 0, -- and time-outs
+    lease         uuid,
+    lease_until   timestamptz,
+    dead_at       timestamptz,
+    error         text,
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK ((kind = 'drop_stray') = (request IS NULL)),
+    CHECK ((items IS NULL) = (lo IS NOT NULL AND hi IS NOT NULL)),
+    CHECK (n = coalesce(cardinality(items), hi - lo))
+) WITH (fillfactor = 50);
+CREATE INDEX work_due ON work (queue, not_before) WHERE dispatched_at IS NULL AND dead_at IS NULL;
+CREATE INDEX work_dispatched ON work (checked_at) WHERE dispatched_at IS NOT NULL AND dead_at IS NULL;
+CREATE INDEX work_request ON work (request);
+
+-- Every decision and outcome of a request, in the transaction that caused it:
+-- the audit trail and the progress feed. A reader across requests follows
+-- (tx, id) below pg_snapshot_xmin, behind which no late commit can slip.
+CREATE TABLE events (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    request    uuid NOT NULL,
+    seq        integer NOT NULL,
+    at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    kind       text NOT NULL,
+    party      text NOT NULL CHECK (party IN ('source', 'destination', 'support', 'system')),
+    api_key    bigint,
+    from_state text,
+    to_state   text,
+    detail     jsonb NOT NULL DEFAULT '{}',
+    UNIQUE (request, seq)
+);
+CREATE INDEX events_cursor ON events (tx, id);

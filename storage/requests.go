@@ -1,0 +1,304 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// Request is a transfer request as it stands.
+type Request struct {
+	ID                  uuid.UUID             `db:"id"`
+	Batch               *uuid.UUID            `db:"batch"`
+	Source              int64                 `db:"source"`
+	SourceOperator      transfer.OperatorID   `db:"source_operator"`
+	Destination         int64                 `db:"destination"`
+	DestinationOperator transfer.OperatorID   `db:"destination_operator"`
+	Currency            transfer.Currency     `db:"currency"` // the source's, in which fees are quoted
+	SelfServiceOnly     bool                  `db:"self_service_only"`
+	State               transfer.RequestState `db:"state"`
+	Size                int                   `db:"size"`
+	Left                int                   `db:"n_left"`
+	Eligible            int                   `db:"n_eligible"` // still open
+	Support             int                   `db:"n_support"`  // of those, the ones that need support
+	Completed           int                   `db:"n_completed"`
+	Ineligible          int                   `db:"n_ineligible"`
+	Failed              int                   `db:"n_failed"`
+	Canceled            int                   `db:"n_canceled"`
+	Declined            int                   `db:"n_declined"`
+	Denied              int                   `db:"n_denied"`
+	Expired             int                   `db:"n_expired"`
+	Partial             bool                  `db:"partial"` // only some of the SIMs were accepted
+	Acceptance          int64                 `db:"acceptance"`
+	ExpiresAt           *time.Time            `db:"expires_at"`
+	Ticket              *string               `db:"ticket"`
+	FeeOverride         *int64                `db:"fee_override"` // per SIM that needs support, in minor units
+	FeeReason           *string               `db:"fee_reason"`
+	CreatedAt           time.Time             `db:"created_at"`
+	FinishedAt          *time.Time            `db:"finished_at"`
+}
+
+const requestColumns = `
+	r.id,
+	r.batch,
+	r.source,
+	src.operator_id AS source_operator,
+	r.destination,
+	dst.operator_id AS destination_operator,
+	src.currency,
+	r.self_service_only,
+	r.state,
+	r.size,
+	r.n_left,
+	r.n_eligible,
+	r.n_support,
+	r.n_completed,
+	r.n_ineligible,
+	r.n_failed,
+	r.n_canceled,
+	r.n_declined,
+	r.n_denied,
+	r.n_expired,
+	r.partial,
+	extract(epoch FROM r.acceptance)::bigint AS acceptance,
+	r.expires_at,
+	r.ticket,
+	r.fee_override,
+	r.fee_reason,
+	r.created_at,
+	r.finished_at
+FROM requests r
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination`
+
+// Actor is who causes something: a party of the request, through a key. The
+// zero Key stands for the system itself.
+type Actor struct {
+	Party transfer.Party
+	Key   int64
+}
+
+// System is the actor of workers and schedulers.
+func System() Actor { return Actor{Party: transfer.PartySystem} }
+
+func (a Actor) key() *int64 {
+	if a.Key == 0 {
+		return nil
+	}
+	return &a.Key
+}
+
+// NewRequest is what a request is made from.
+type NewRequest struct {
+	Source, Destination int64
+	Batch               *uuid.UUID
+	SelfServiceOnly     bool
+	Acceptance          time.Duration // how long the destination has; 1 s to 30 days
+	Review              time.Duration // how long support has; from 1 s
+	By                  Actor
+	Size                int // the number of SIMs that SIMs yields
+
+	// SIMs yields every SIM's canonical identifier with its line in the upload,
+	// in the order of submission.
+	SIMs func(yield func(line int, identifier string) bool)
+}
+
+// CreateRequest writes a request, its transfers and the work of validating
+// them, and returns its id.
+func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return id, fmt.Errorf("making a request id: %w", err)
+	}
+	queue := "interactive"
+	if r.Batch != nil || r.Size > transfer.MaxInteractive {
+		queue = "bulk"
+	}
+	if _, err := t.exec(ctx, `
+		INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
+		VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9)`,
+		id, r.Batch, r.Source, r.Destination, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queue, r.Size,
+	); err != nil {
+		return id, fmt.Errorf("creating request %s: %w", id, err)
+	}
+	if err := t.copyTransfers(ctx, id, r); err != nil {
+		return id, fmt.Errorf("creating the transfers of request %s: %w", id, err)
+	}
+	if err := t.addChunks(ctx, id, "validate"); err != nil {
+		return id, err
+	}
+	return id, t.addEvent(ctx, id, event{kind: "create", by: r.By, to: transfer.Validating, detail: map[string]any{"size": r.Size}})
+}
+
+// copyThreshold is the size from which COPY beats one INSERT of arrays.
+const copyThreshold = 1000
+
+func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) error {
+	if r.Size <= copyThreshold {
+		lines, identifiers := make([]int64, 0, r.Size), make([]string, 0, r.Size)
+		for line, identifier := range r.SIMs {
+			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
+		}
+		_, err := t.exec(ctx, `
+			INSERT INTO transfers (request, n, line, identifier)
+			SELECT $1, nth - 1, line, identifier
+			FROM unnest($2::int[], $3::text[]) WITH ORDINALITY AS u (line, identifier, nth)`,
+			id, pq.Array(lines), pq.Array(identifiers))
+		return err
+	}
+	stmt, err := t.tx.PrepareContext(ctx, `COPY transfers (request, n, line, identifier) FROM STDIN`)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	request, n := id.String(), 0
+	for line, identifier := range r.SIMs {
+		if _, err := stmt.ExecContext(ctx, request, n, line, identifier); err != nil {
+			return err
+		}
+		n++
+	}
+	_, err = stmt.ExecContext(ctx)
+	return err
+}
+
+// addChunks adds one work row of a kind per chunk of the request. The caller
+// has set n_left to the request's size.
+func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind string) error {
+	if _, err := t.exec(ctx, `
+		INSERT INTO work (kind, request, lo, hi, n, queue)
+		SELECT $2, id, lo, least(lo + $3, size), least($3, size - lo), queue
+		FROM requests, generate_series(0, size - 1, $3::int) AS lo
+		WHERE id = $1`,
+		id, kind, transfer.ChunkSize,
+	); err != nil {
+		return fmt.Errorf("adding %s work for request %s: %w", kind, id, err)
+	}
+	return nil
+}
+
+// Request returns a request, or ErrNotFound.
+func (t *Tx) Request(ctx context.Context, id uuid.UUID) (Request, error) {
+	var r Request
+	err := t.get(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
+	return r, err
+}
+
+// Request returns a request, or ErrNotFound.
+func (db *DB) Request(ctx context.Context, id uuid.UUID) (Request, error) {
+	var r Request
+	err := db.pool.GetContext(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
+	return r, notFound(err)
+}
+
+// RequestFilter narrows a list of requests; zero fields do not.
+type RequestFilter struct {
+	Source, Destination int64 // account ids; both zero lists everybody's
+	State               transfer.RequestState
+	Batch               *uuid.UUID
+	Before              *uuid.UUID // only requests made before this one: the cursor
+	Limit               int        // at most this many; required
+}
+
+// Requests lists requests, newest first.
+func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
+	list := []Request{}
+	err := db.pool.SelectContext(ctx, &list, `SELECT`+requestColumns+`
+		WHERE ($1 = 0 OR r.source = $1)
+		  AND ($2 = 0 OR r.destination = $2)
+		  AND ($3 = '' OR r.state = $3)
+		  AND ($4::uuid IS NULL OR r.batch = $4)
+		  AND ($5::uuid IS NULL OR r.id < $5)
+		ORDER BY r.id DESC
+		LIMIT $6`,
+		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing requests: %w", err)
+	}
+	return list, nil
+}
+
+// Transfer is one SIM of a request.
+type Transfer struct {
+	N              int              `db:"n"`
+	Line           int              `db:"line"` // in the upload, from 1
+	Identifier     string           `db:"identifier"`
+	ICCID          *string          `db:"iccid"`
+	State          transfer.State   `db:"state"`
+	Method         *transfer.Method `db:"method"`
+	Reason         *transfer.Reason `db:"reason"`
+	Fee            *int64           `db:"fee"` // quoted or, with an override, decided; minor units
+	SessionDropped bool             `db:"session_dropped"`
+	FinishedAt     *time.Time       `db:"finished_at"`
+	Before         *json.RawMessage `db:"before"` // settings, for support alone
+	After          *json.RawMessage `db:"after"`
+}
+
+// TransferFilter narrows a list of transfers; zero fields do not.
+type TransferFilter struct {
+	State  transfer.State
+	Reason transfer.Reason
+	After  int // only transfers behind this n: the cursor; -1 from the start
+	Limit  int
+}
+
+// Transfers lists the transfers of a request in the order of submission.
+func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
+	list := []Transfer{}
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT
+			t.n,
+			t.line,
+			t.identifier,
+			s.iccid,
+			t.state,
+			t.method,
+			t.reason,
+			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+			t.session_dropped,
+			t.finished_at,
+			to_jsonb(t.before) AS before,
+			to_jsonb(t.after) AS after
+		FROM transfers t
+		JOIN requests r ON r.id = t.request
+		LEFT JOIN sims s ON s.id = t.sim
+		WHERE t.request = $1
+		  AND ($2 = '' OR t.state = $2)
+		  AND ($3 = '' OR t.reason = $3)
+		  AND t.n > $4
+		ORDER BY t.n
+		LIMIT $5`,
+		request, f.State, f.Reason, f.After, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
+	}
+	return list, nil
+}
+
+// ReasonCount is how many SIMs of a request ended for one reason.
+type ReasonCount struct {
+	State  transfer.State  `db:"state"`
+	Reason transfer.Reason `db:"reason"`
+	Count  int             `db:"count"`
+}
+
+// ReasonCounts counts the ineligible and failed SIMs of a request by reason.
+func (db *DB) ReasonCounts(ctx context.Context, request uuid.UUID) ([]ReasonCount, error) {
+	list := []ReasonCount{}
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT state, reason, count(*) AS count
+		FROM transfers
+		WHERE request = $1 AND reason IS NOT NULL
+		GROUP BY state, reason
+		ORDER BY count(*) DESC, reason`, request)
+	if err != nil {
+		return nil, fmt.Errorf("counting the reasons of request %s: %w", request, err)
+	}
+	return list, nil
+}

@@ -1,0 +1,124 @@
+package storage
+
+import (
+	"fmt"
+	"strings"
+
+	"simtransfer/transfer"
+)
+
+// The tables of package transfer, written as SQL. In these expressions s is
+// the SIM, t the transfer, r the request as requestFacts has it, p the plan.
+
+// reasonSQL is an expression for the reason of the first rule that applies,
+// null when none does.
+func reasonSQL(rules []transfer.Rule) string {
+	var b strings.Builder
+	b.WriteString("CASE")
+	for _, rule := range rules {
+		fmt.Fprintf(&b, "\n\t\tWHEN %s THEN '%s'", factSQL(rule.Fact), rule.Reason)
+	}
+	b.WriteString("\n\tEND")
+	return b.String()
+}
+
+func factSQL(f transfer.Fact) string {
+	switch f {
+	case transfer.NotFound:
+		return "s.id IS NULL"
+	case transfer.NotOwned:
+		return "s.account <> r.source"
+	case transfer.Closed:
+		return "NOT r.accounts_open"
+	case transfer.IsTerminated:
+		return "s.status = 'terminated'"
+	case transfer.NotClaimed:
+		return "o.sim IS NULL"
+	case transfer.IsLocked:
+		return "s.transfer_lock"
+	case transfer.IsPlanBound:
+		return "r.crosses_coverage AND p.coverage_bound"
+	case transfer.SupportRefused:
+		return "r.self_service_only AND " + methodSQL + " = 'support_assisted'"
+	case transfer.MethodChanged:
+		return "t.method IS DISTINCT FROM " + methodSQL
+	}
+	panic(fmt.Sprintf("fact %d has no SQL", f)) // a new fact without its SQL: every test fails
+}
+
+// methodSQL is the method that a SIM's status calls for; null for terminated.
+const methodSQL = `CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END`
+
+// requestFacts is what the rules need to know of a request, $1.
+const requestFacts = `
+	SELECT
+		r.id,
+		r.source,
+		r.destination,
+		r.queue,
+		r.partial,
+		r.fee_override,
+		r.self_service_only,
+		src.currency,
+		src.coverage <> dst.coverage AS crosses_coverage,
+		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
+	FROM requests r
+	JOIN accounts src ON src.id = r.source
+	JOIN accounts dst ON dst.id = r.destination
+	WHERE r.id = $1`
+
+// settingDefault is what a setting is reset to.
+func settingDefault(name string) string {
+	switch name {
+	case "tags":
+		return "'{}'::jsonb"
+	case "event_handlers", "containers":
+		return "'[]'::jsonb"
+	case "termination_protection":
+		return "false"
+	case "expiration":
+		return "NULL::timestamptz"
+	}
+	return "NULL::text"
+}
+
+// beforeSQL is a SIM's settings as they are.
+func beforeSQL() string {
+	return settingsRow(func(s transfer.Setting) string { return "s." + s.Name })
+}
+
+// afterSQL is a SIM's settings as a transfer by the method t.method leaves them.
+func afterSQL() string {
+	return settingsRow(func(s transfer.Setting) string { return carriedSQL(s, "s."+s.Name) })
+}
+
+func settingsRow(value func(transfer.Setting) string) string {
+	var values []string
+	for _, s := range transfer.Policy() {
+		values = append(values, value(s))
+	}
+	return "ROW(" + strings.Join(values, ", ") + ")::sim_settings"
+}
+
+// carriedSQL is what the policy makes of a setting whose value was old.
+func carriedSQL(s transfer.Setting, old string) string {
+	self, assisted := s.Under(transfer.SelfService), s.Under(transfer.SupportAssisted)
+	switch {
+	case self == transfer.Keep && assisted == transfer.Keep:
+		return old
+	case self == transfer.Reset && assisted == transfer.Reset:
+		return settingDefault(s.Name)
+	case self == transfer.Reset:
+		return "CASE t.method WHEN 'self_service' THEN " + settingDefault(s.Name) + " ELSE " + old + " END"
+	}
+	return "CASE t.method WHEN 'self_service' THEN " + old + " ELSE " + settingDefault(s.Name) + " END"
+}
+
+// setSettings assigns the fields of the settings value v to a SIM's columns.
+func setSettings(v string) string {
+	var sets []string
+	for _, s := range transfer.Policy() {
+		sets = append(sets, fmt.Sprintf("%s = (%s).%s", s.Name, v, s.Name))
+	}
+	return strings.Join(sets, ", ")
+}

@@ -1,0 +1,188 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+const claimSQL = `
+INSERT INTO open_transfers (sim, request, n)
+SELECT s.id, t.request, t.n
+FROM transfers t
+JOIN identifiers i ON i.identifier = t.identifier
+JOIN sims s ON s.id = i.sim
+WHERE t.request = $1 AND t.n >= $2 AND t.n < $3
+  AND t.state = 'pending'
+  AND s.account = (SELECT source FROM requests WHERE id = $1)
+ORDER BY s.id, t.n
+ON CONFLICT DO NOTHING`
+
+// Claim claims every SIM of a chunk that belongs to the source. The order of
+// the rows is what keeps two chunks from a deadlock; a claim that is being
+// made or let go of elsewhere is waited for.
+func (t *Tx) Claim(ctx context.Context, w Work) error {
+	stmt, err := t.prepared(ctx, claimSQL)
+	if err != nil {
+		return err
+	}
+	if _, err := stmt.ExecContext(ctx, w.Request, w.Lo, w.Hi); err != nil {
+		return fmt.Errorf("claiming the SIMs of work %d: %w", w.ID, err)
+	}
+	return nil
+}
+
+// A claim is this transfer's own by its (request, n), not by its SIM: one SIM
+// may be named twice, by two identifiers.
+func judgeSQL() string {
+	return `
+WITH r AS MATERIALIZED (` + requestFacts + `
+), fee AS MATERIALIZED (
+	SELECT f.amount
+	FROM fees f, r
+	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+	ORDER BY f.valid_from DESC
+	LIMIT 1
+), judged AS MATERIALIZED (
+	SELECT
+		t.n,
+		CASE WHEN s.account = r.source THEN s.id END AS sim,
+		o.sim AS claimed,
+		` + methodSQL + ` AS method,
+		` + reasonSQL(transfer.ValidationRules()) + ` AS reason
+	FROM r
+	JOIN transfers t ON t.request = r.id
+	LEFT JOIN identifiers i ON i.identifier = t.identifier
+	LEFT JOIN sims s ON s.id = i.sim
+	LEFT JOIN plans p ON p.name = s.plan
+	LEFT JOIN open_transfers o ON o.sim = s.id AND o.request = t.request AND o.n = t.n
+	WHERE t.n >= $2 AND t.n < $3
+	  AND t.state = 'pending'
+), marked AS (
+	UPDATE transfers t
+	SET state = CASE WHEN j.reason IS NULL THEN 'eligible' ELSE 'ineligible' END,
+		reason = j.reason,
+		sim = j.sim,
+		method = CASE WHEN j.reason IS NULL THEN j.method END,
+		fee = CASE
+			WHEN j.reason IS NOT NULL THEN NULL
+			WHEN j.method = 'self_service' THEN 0
+			ELSE (SELECT amount FROM fee)
+		END,
+		finished_at = CASE WHEN j.reason IS NOT NULL THEN clock_timestamp() END
+	FROM judged j
+	WHERE t.request = $1 AND t.n = j.n
+), unclaimed AS (
+	DELETE FROM open_transfers o
+	USING judged j
+	WHERE j.reason IS NOT NULL AND o.sim = j.claimed AND o.request = $1 AND o.n = j.n
+)
+SELECT
+	count(*) FILTER (WHERE reason IS NULL) AS eligible,
+	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') AS support,
+	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible
+FROM judged`
+}
+
+// Judge decides about every pending transfer of a chunk from its SIM as it is
+// now, quotes its fee, and lets go of the claims of those that are ineligible.
+func (t *Tx) Judge(ctx context.Context, w Work) (Counts, error) {
+	var c Counts
+	stmt, err := t.prepared(ctx, judgeSQL())
+	if err != nil {
+		return c, err
+	}
+	if err := stmt.GetContext(ctx, &c, w.Request, w.Lo, w.Hi); err != nil {
+		return c, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
+	}
+	return c, nil
+}
+
+// CancelPending closes what is still pending in a chunk of a request that was
+// canceled before its validation came this far.
+func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
+	n, err := t.exec(ctx, `
+		UPDATE transfers
+		SET state = 'canceled', finished_at = clock_timestamp()
+		WHERE request = $1 AND n >= $2 AND n < $3 AND state = 'pending'`, w.Request, w.Lo, w.Hi)
+	if err != nil {
+		return Counts{}, fmt.Errorf("canceling the pending SIMs of work %d: %w", w.ID, err)
+	}
+	return Counts{Canceled: int(n)}, nil
+}
+
+// CloseValidation ends the work of a chunk. The chunk that ends last opens the
+// gate, still under the request's lock.
+func (t *Tx) CloseValidation(ctx context.Context, w Work, c Counts) error {
+	if err := t.deleteWork(ctx, w.ID); err != nil {
+		return err
+	}
+	p, err := t.settle(ctx, w, w.N, c)
+	if err != nil || p.Left > 0 {
+		return err
+	}
+	if p.State == transfer.RequestCanceled {
+		return t.gateCanceled(ctx, w.Request.UUID, p)
+	}
+	return t.gate(ctx, w.Request.UUID, p)
+}
+
+// gateCanceled ends a request that was canceled while its validation ran.
+func (t *Tx) gateCanceled(ctx context.Context, id uuid.UUID, p progress) error {
+	if p.Eligible > 0 {
+		return t.startRelease(ctx, id, transfer.RequestCanceled)
+	}
+	if err := t.finish(ctx, id, transfer.RequestCanceled); err != nil {
+		return err
+	}
+	return t.addEvent(ctx, id, event{kind: string(transfer.Finish), by: System(), from: p.State, to: p.State})
+}
+
+// gate applies what the source withdrew and sends the request on its way.
+func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
+	var withdrawn pq.Int64Array
+	if err := t.get(ctx, &withdrawn, `SELECT array_agg(n ORDER BY n) FROM withdrawn WHERE request = $1`, id); err != nil {
+		return fmt.Errorf("reading what was withdrawn from request %s: %w", id, err)
+	}
+	if len(withdrawn) > 0 {
+		if _, err := t.closeSome(ctx, id, transfer.Canceled, withdrawn); err != nil {
+			return err
+		}
+		if err := t.get(ctx, &p, `SELECT state, n_left, n_eligible, n_support FROM requests WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("reading request %s again: %w", id, err)
+		}
+	}
+	what := transfer.Gate(p.Eligible, p.Support, len(withdrawn))
+	to, err := t.pass(ctx, id, what)
+	if err != nil {
+		return err
+	}
+	return t.addEvent(ctx, id, event{
+		kind: string(what), by: System(), from: transfer.Validating, to: to,
+		detail: map[string]any{"eligible": p.Eligible, "support": p.Support},
+	})
+}
+
+func (t *Tx) pass(ctx context.Context, id uuid.UUID, what transfer.Event) (to transfer.RequestState, err error) {
+	switch what {
+	case transfer.Cancel:
+		return transfer.RequestCanceled, t.finish(ctx, id, transfer.RequestCanceled)
+	case transfer.Reject:
+		return transfer.RequestRejected, t.finish(ctx, id, transfer.RequestRejected)
+	case transfer.Review:
+		to = transfer.InReview
+	default:
+		to = transfer.AwaitingAcceptance
+	}
+	if _, err := t.exec(ctx, `
+		UPDATE requests
+		SET state = $2, expires_at = clock_timestamp() + CASE WHEN $2 = 'in_review' THEN review ELSE acceptance END
+		WHERE id = $1`, id, to); err != nil {
+		return to, fmt.Errorf("offering request %s: %w", id, err)
+	}
+	return to, nil
+}

@@ -1,0 +1,354 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// Work is a durable row that says what remains to be done.
+type Work struct {
+	ID       int64                 `db:"id"`
+	Kind     string                `db:"kind"` // validate, execute, drop_sessions, drop_stray or release
+	Request  uuid.NullUUID         `db:"request"`
+	State    transfer.RequestState `db:"state"` // of the request, as a hint: it is not locked
+	Lo       int                   `db:"lo"`    // of a chunk: the transfers with lo <= n < hi
+	Hi       int                   `db:"hi"`
+	Items    pq.Int64Array         `db:"items"` // otherwise: numbers of transfers, or one radacctid
+	N        int                   `db:"n"`
+	Gateway  *string               `db:"gateway"`
+	Queue    string                `db:"queue"`
+	Gen      int                   `db:"gen"`
+	Attempts int                   `db:"attempts"`
+	Errors   int                   `db:"errors"`
+	Crashes  int                   `db:"crashes"`
+	Dead     bool                  `db:"dead"`
+	Due      bool                  `db:"due"`
+	Lease    uuid.NullUUID         `db:"lease"`
+}
+
+const workColumns = `
+	w.id,
+	w.kind,
+	w.request,
+	coalesce(r.state, '') AS state,
+	coalesce(w.lo, 0) AS lo,
+	coalesce(w.hi, 0) AS hi,
+	w.items,
+	w.n,
+	w.gateway,
+	w.queue,
+	w.gen,
+	w.attempts,
+	w.errors,
+	w.crashes,
+	w.dead_at IS NOT NULL AS dead,
+	w.not_before <= clock_timestamp() AS due,
+	w.lease
+FROM work w
+LEFT JOIN requests r ON r.id = w.request`
+
+// LockWork locks a work row, waiting for whoever holds it. ErrNotFound means
+// that the work is done.
+func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
+	stmt, err := t.prepared(ctx, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w`)
+	if err != nil {
+		return Work{}, err
+	}
+	var w Work
+	if err := stmt.GetContext(ctx, &w, id); err != nil {
+		return w, notFound(err)
+	}
+	return w, nil
+}
+
+// deleteWork ends work that the transaction has locked and carried out.
+func (t *Tx) deleteWork(ctx context.Context, id int64) error {
+	stmt, err := t.prepared(ctx, `DELETE FROM work WHERE id = $1`)
+	if err != nil {
+		return err
+	}
+	r, err := stmt.ExecContext(ctx, id)
+	if err != nil {
+		return fmt.Errorf("deleting work %d: %w", id, err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("deleting work %d: %d rows, %w", id, n, err)
+	}
+	return nil
+}
+
+// Counts are how many transfers a piece of work brought to each state; the
+// request's counters change by as much.
+type Counts struct {
+	Eligible   int `db:"eligible"` // negative when eligible transfers are closed
+	Support    int `db:"support"`
+	Completed  int `db:"completed"`
+	Ineligible int `db:"ineligible"`
+	Failed     int `db:"failed"`
+	Canceled   int `db:"canceled"`
+	Declined   int `db:"declined"`
+	Denied     int `db:"denied"`
+	Expired    int `db:"expired"`
+	HandedOff  int `db:"handed_off"` // moved to other work rows, so not dealt with
+}
+
+func (c Counts) detail() map[string]any {
+	d := map[string]any{}
+	for name, n := range map[string]int{
+		"eligible": c.Eligible, "completed": c.Completed, "ineligible": c.Ineligible, "failed": c.Failed,
+		"canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired, "handed_off": c.HandedOff,
+	} {
+		if n > 0 {
+			d[name] = n
+		}
+	}
+	return d
+}
+
+// Progress is what is left of a request after a piece of work.
+type progress struct {
+	State    transfer.RequestState `db:"state"`
+	Left     int                   `db:"n_left"`
+	Eligible int                   `db:"n_eligible"`
+	Support  int                   `db:"n_support"`
+}
+
+// settle subtracts what a piece of work has dealt with from its request, in
+// one UPDATE whose new values come from the row itself, and writes the event.
+// It is the last lock that the transaction takes. The work that brings n_left
+// to 0 finishes the request, except in validation, which has the gate for it.
+func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress, error) {
+	var p progress
+	stmt, err := t.prepared(ctx, `
+		UPDATE requests
+		SET n_left = n_left - $2,
+			n_eligible = n_eligible + $3,
+			n_support = n_support + $4,
+			n_completed = n_completed + $5,
+			n_ineligible = n_ineligible + $6,
+			n_failed = n_failed + $7,
+			n_canceled = n_canceled + $8,
+			n_declined = n_declined + $9,
+			n_denied = n_denied + $10,
+			n_expired = n_expired + $11,
+			state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
+			finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END
+		WHERE id = $1
+		RETURNING state, n_left, n_eligible, n_support`)
+	if err != nil {
+		return p, err
+	}
+	validating := w.Kind == "validate"
+	if err := stmt.GetContext(ctx, &p, w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
+		c.Canceled, c.Declined, c.Denied, c.Expired, validating); err != nil {
+		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
+	}
+	if detail := c.detail(); len(detail) > 0 {
+		if err := t.addEvent(ctx, w.Request.UUID, event{kind: w.Kind, by: System(), detail: detail}); err != nil {
+			return p, err
+		}
+	}
+	if p.Left > 0 || validating {
+		return p, nil
+	}
+	finish := event{kind: string(transfer.Finish), by: System(), from: p.State, to: p.State}
+	if p.State == transfer.RequestCompleted {
+		finish.from = transfer.Transferring
+	}
+	return p, t.addEvent(ctx, w.Request.UUID, finish)
+}
+
+// Task names a work row for the queue.
+type Task struct {
+	Work    int64         `db:"id"`
+	Gen     int           `db:"gen"` // of its dispatch: every new one raises it
+	Kind    string        `db:"kind"`
+	Queue   string        `db:"queue"`
+	Request uuid.NullUUID `db:"request"`
+	Suspect bool          `db:"suspect"` // the last reconciliation found its worker missing
+}
+
+// Dispatch marks up to limit due work rows of a queue as dispatched and returns
+// them, oldest first. Only after it has committed may they be enqueued.
+func (db *DB) Dispatch(ctx context.Context, queue string, limit int) ([]Task, error) {
+	var list []Task
+	if err := db.pool.SelectContext(ctx, &list, `
+		WITH due AS (
+			SELECT id
+			FROM work
+			WHERE queue = $1 AND dispatched_at IS NULL AND dead_at IS NULL AND not_before <= clock_timestamp()
+			ORDER BY not_before
+			LIMIT $2
+			FOR UPDATE SKIP LOCKED
+		)
+		UPDATE work w
+		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), suspect = false, gen = gen + 1
+		FROM due
+		WHERE w.id = due.id
+		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`, queue, limit); err != nil {
+		return nil, fmt.Errorf("dispatching %s work: %w", queue, err)
+	}
+	return list, nil
+}
+
+// Undispatch takes back a dispatch that could not be enqueued.
+func (db *DB) Undispatch(ctx context.Context, list []Task) error {
+	ids, gens := make([]int64, len(list)), make([]int64, len(list))
+	for i, t := range list {
+		ids[i], gens[i] = t.Work, int64(t.Gen)
+	}
+	if _, err := db.pool.ExecContext(ctx, `
+		UPDATE work w
+		SET dispatched_at = NULL
+		FROM unnest($1::bigint[], $2::int[]) AS u (id, gen)
+		WHERE w.id = u.id AND w.gen = u.gen AND w.dead_at IS NULL`, pq.Array(ids), pq.Array(gens)); err != nil {
+		return fmt.Errorf("taking back a dispatch: %w", err)
+	}
+	return nil
+}
+
+// Unconfirmed returns up to limit dispatched work rows that nobody works on
+// and that were not looked at for six seconds, longest first, and the suspects
+// of the last round. It notes that they were looked at.
+func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
+	var list []Task
+	if err := db.pool.SelectContext(ctx, &list, `
+		WITH stale AS (
+			SELECT id
+			FROM work
+			WHERE dispatched_at IS NOT NULL AND dead_at IS NULL
+			  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+			  AND checked_at < clock_timestamp() - CASE WHEN suspect THEN interval '2 s' ELSE interval '6 s' END
+			ORDER BY checked_at
+			LIMIT $1
+			FOR UPDATE SKIP LOCKED
+		)
+		UPDATE work w
+		SET checked_at = clock_timestamp()
+		FROM stale
+		WHERE w.id = stale.id
+		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`, limit); err != nil {
+		return nil, fmt.Errorf("looking for unconfirmed work: %w", err)
+	}
+	return list, nil
+}
+
+// Suspect notes whether a task's worker seems to be gone.
+func (db *DB) Suspect(ctx context.Context, t Task, suspect bool) error {
+	if _, err := db.pool.ExecContext(ctx, `
+		UPDATE work SET suspect = $3 WHERE id = $1 AND gen = $2 AND suspect <> $3`, t.Work, t.Gen, suspect); err != nil {
+		return fmt.Errorf("marking work %d: %w", t.Work, err)
+	}
+	return nil
+}
+
+// Redispatch counts a crash against work whose worker is gone and dispatches
+// it anew; false if somebody else was faster.
+func (db *DB) Redispatch(ctx context.Context, t Task) (Task, bool, error) {
+	err := db.pool.GetContext(ctx, &t, `
+		UPDATE work
+		SET gen = gen + 1, crashes = crashes + 1, suspect = false, dispatched_at = clock_timestamp(), checked_at = clock_timestamp()
+		WHERE id = $1 AND gen = $2 AND dead_at IS NULL AND dispatched_at IS NOT NULL
+		RETURNING id, gen, kind, queue, request, suspect`, t.Work, t.Gen)
+	if errors.Is(notFound(err), ErrNotFound) {
+		return t, false, nil
+	}
+	if err != nil {
+		return t, false, fmt.Errorf("dispatching work %d anew: %w", t.Work, err)
+	}
+	return t, true, nil
+}
+
+// WorkInfo describes pending or dead work for the people who operate the service.
+type WorkInfo struct {
+	ID           int64         `db:"id" json:"id"`
+	Kind         string        `db:"kind" json:"kind"`
+	Request      uuid.NullUUID `db:"request" json:"request"`
+	Lo           *int          `db:"lo" json:"lo,omitempty"`
+	Hi           *int          `db:"hi" json:"hi,omitempty"`
+	N            int           `db:"n" json:"n"`
+	Gateway      *string       `db:"gateway" json:"gateway,omitempty"`
+	Queue        string        `db:"queue" json:"queue"`
+	NotBefore    time.Time     `db:"not_before" json:"not_before"`
+	DispatchedAt *time.Time    `db:"dispatched_at" json:"dispatched_at"`
+	Gen          int           `db:"gen" json:"gen"`
+	Attempts     int           `db:"attempts" json:"attempts"`
+	Errors       int           `db:"errors" json:"errors"`
+	Crashes      int           `db:"crashes" json:"crashes"`
+	DeadAt       *time.Time    `db:"dead_at" json:"dead_at"`
+	Error        *string       `db:"error" json:"error"`
+}
+
+// WorkList lists work behind an id in the order of ids, all of it or only what
+// is dead.
+func (db *DB) WorkList(ctx context.Context, deadOnly bool, after int64, limit int) ([]WorkInfo, error) {
+	list := []WorkInfo{}
+	if err := db.pool.SelectContext(ctx, &list, `
+		SELECT
+			id,
+			kind,
+			request,
+			lo,
+			hi,
+			n,
+			gateway,
+			queue,
+			not_before,
+			dispatched_at,
+			gen,
+			attempts,
+			errors,
+			crashes,
+			dead_at,
+			error
+		FROM work
+		WHERE (dead_at IS NOT NULL OR NOT $1) AND id > $2
+		ORDER BY id
+		LIMIT $3`, deadOnly, after, limit); err != nil {
+		return nil, fmt.Errorf("listing work: %w", err)
+	}
+	return list, nil
+}
+
+// RetryWork gives work another try from the beginning: the ids named, or all
+// that is dead when none is. It returns how many rows that were.
+func (db *DB) RetryWork(ctx context.Context, ids []int64) (int, error) {
+	r, err := db.pool.ExecContext(ctx, `
+		UPDATE work
+		SET dead_at = NULL, attempts = 0, errors = 0, crashes = 0, dispatched_at = NULL, not_before = clock_timestamp(), error = NULL
+		WHERE CASE WHEN cardinality($1::bigint[]) = 0 THEN dead_at IS NOT NULL ELSE id = ANY($1) END
+		  AND (lease_until IS NULL OR lease_until < clock_timestamp())`, pq.Array(append([]int64{}, ids...)))
+	if err != nil {
+		return 0, fmt.Errorf("retrying work: %w", err)
+	}
+	n, err := r.RowsAffected()
+	return int(n), err
+}
+
+// add counts transfers that came to a final state.
+func (c *Counts) add(outcome transfer.State, n int) {
+	switch outcome {
+	case transfer.Completed:
+		c.Completed += n
+	case transfer.Ineligible:
+		c.Ineligible += n
+	case transfer.Failed:
+		c.Failed += n
+	case transfer.Canceled:
+		c.Canceled += n
+	case transfer.Declined:
+		c.Declined += n
+	case transfer.Denied:
+		c.Denied += n
+	case transfer.Expired:
+		c.Expired += n
+	case transfer.Pending, transfer.Eligible:
+	}
+}
