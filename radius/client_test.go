@@ -29,7 +29,7 @@ import (
 // the one whose waiting it wants not to see.
 var (
 	patient = &Client{Timeout: 30 * time.Second, Retry: 30 * time.Second}
-	hasty   = &Client{Timeout: 60 * time.Millisecond, Retry: 15 * time.Millisecond}
+	hasty   = &Client{Timeout: 150 * time.Millisecond, Retry: 20 * time.Millisecond}
 )
 
 func TestOutcomes(t *testing.T) {

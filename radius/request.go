@@ -124,3 +124,41 @@ func (d *draft) addIMSI(value string) {
 	d.check("3GPP-IMSI", err)
 	d.Add(rfc2865.VendorSpecific_Type, attribute)
 }
+
+// sessionIn returns the session that a request names: the reverse of
+// newRequest. Addresses come in their canonical form.
+func sessionIn(p *radius.Packet) Session {
+	return Session{
+		ID:               rfc2866.AcctSessionID_GetString(p),
+		Username:         rfc2865.UserName_GetString(p),
+		CallingStationID: rfc2865.CallingStationID_GetString(p),
+		IMSI:             imsiIn(p),
+		NASIPAddress:     addressIn(p, rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type),
+		FramedIP:         addressIn(p, rfc2865.FramedIPAddress_Type, rfc6911.FramedIPv6Address_Type),
+	}
+}
+
+func imsiIn(p *radius.Packet) string {
+	for _, attribute := range p.Attributes {
+		if attribute.Type != rfc2865.VendorSpecific_Type {
+			continue
+		}
+		vendor, value, err := radius.VendorSpecific(attribute.Attribute)
+		if err != nil || vendor != vendor3GPP {
+			continue
+		}
+		if kind, imsi, err := radius.TLV(value); err == nil && kind == typeIMSI {
+			return string(imsi)
+		}
+	}
+	return ""
+}
+
+func addressIn(p *radius.Packet, types ...radius.Type) string {
+	for _, t := range types {
+		if address, ok := netip.AddrFromSlice(p.Get(t)); ok {
+			return address.String()
+		}
+	}
+	return ""
+}

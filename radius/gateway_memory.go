@@ -1,0 +1,64 @@
+package radius
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// rememberFor is how long an answer is kept for retransmissions of its
+	// request.
+	rememberFor = 5 * time.Second
+	// rememberMost bounds the memory; beyond it the oldest answers go first.
+	rememberMost = 200_000
+)
+
+// requestKey is what makes two datagrams the same request (RFC 5080, section
+// 2.2.2).
+type requestKey struct {
+	from          netip.AddrPort
+	identifier    byte
+	authenticator [16]byte
+}
+
+// answered is an answer and when it was to be sent first.
+type answered struct {
+	wire []byte
+	due  time.Time
+}
+
+// memory keeps answers for a while. The zero value is empty; it is not safe
+// for concurrent use.
+type memory struct {
+	answers map[requestKey]answered
+	order   []remembered // oldest first
+}
+
+type remembered struct {
+	key   requestKey
+	until time.Time
+}
+
+func (m *memory) find(key requestKey, now time.Time) (answered, bool) {
+	m.forget(now)
+	a, ok := m.answers[key]
+	return a, ok
+}
+
+func (m *memory) add(key requestKey, a answered, now time.Time) {
+	if m.answers == nil {
+		m.answers = make(map[requestKey]answered)
+	}
+	m.answers[key] = a
+	m.order = append(m.order, remembered{key, a.due.Add(rememberFor)})
+	m.forget(now)
+}
+
+// forget drops what is too old or too much. An answer that is due late keeps
+// those behind it a little longer.
+func (m *memory) forget(now time.Time) {
+	for len(m.order) > 0 && (len(m.order) > rememberMost || now.After(m.order[0].until)) {
+		delete(m.answers, m.order[0].key)
+		m.order = m.order[1:]
+	}
+}
