@@ -1,0 +1,170 @@
+package upload
+
+import (
+	"hash/maphash"
+	"iter"
+
+	"simtransfer/transfer"
+)
+
+// Batch is an accepted upload: SIMs and the destinations they go to. It takes
+// 20 bytes a row. It never changes, so it can be read by several at once.
+type Batch struct {
+	// Destinations are the accounts that the rows name, in the order in which
+	// they first appear. An index into it stands for the destination in the
+	// methods.
+	Destinations []Destination
+	// Sum is the SHA-256 of the upload, byte for byte.
+	Sum [32]byte
+
+	format Format
+	rows   rows
+	chains []chain // one per destination
+}
+
+// Destination is an account that rows go to, as the upload names it.
+type Destination struct {
+	Email      string // in lower case
+	OperatorID transfer.OperatorID
+}
+
+// Len returns the number of rows.
+func (b *Batch) Len() int { return b.rows.n }
+
+// Size returns the number of rows that go to a destination: at least one.
+func (b *Batch) Size(destination int) int { return int(b.chains[destination].n) }
+
+// First returns the place where a destination first appears.
+func (b *Batch) First(destination int) Place { return b.place(b.chains[destination].first) }
+
+// Rows returns the rows that go to a destination, in the order of the upload:
+// their places and the canonical identifiers of their SIMs. No identifier
+// comes twice in a batch, but two may name the same SIM.
+func (b *Batch) Rows(destination int) iter.Seq2[Place, string] {
+	return func(yield func(Place, string) bool) {
+		for i := b.chains[destination].first; ; {
+			row := b.rows.at(i)
+			if !yield(b.place(i), row.digits.String()) || row.next == 0 {
+				return
+			}
+			i = row.next
+		}
+	}
+}
+
+func (b *Batch) place(i uint32) Place {
+	place := Place{Line: int(b.rows.at(i).line)}
+	if b.format == JSON {
+		place.Row = int(i) + 1
+	}
+	return place
+}
+
+// row is a row of a batch. The rows of a destination are a linked list.
+type row struct {
+	digits digits
+	line   uint32
+	next   uint32 // the next row of the same destination; 0 at the end, where no row can point
+}
+
+// chain is the list of the rows of a destination.
+type chain struct {
+	first, last, n uint32
+}
+
+// rows is a growing array of rows in blocks, so that growing copies nothing
+// and leaves nothing for the garbage collector.
+type rows struct {
+	blocks [][]row
+	n      int
+}
+
+const blockRows = 1 << 12
+
+func (r *rows) at(i uint32) *row { return &r.blocks[i/blockRows][i%blockRows] }
+
+func (r *rows) append(value row) {
+	switch {
+	case r.n == 0:
+		r.blocks = append(r.blocks, nil) // the first block grows as it must: most uploads are small
+	case r.n%blockRows == 0:
+		r.blocks = append(r.blocks, make([]row, 0, blockRows))
+	}
+	last := &r.blocks[len(r.blocks)-1]
+	*last = append(*last, value)
+	r.n++
+}
+
+// digits is an identifier in half a byte per digit: 1 to 10 for the digits 0
+// to 9, and 0 behind the last. Its zero value is no identifier.
+type digits [12]byte
+
+func pack(text string) digits {
+	var d digits
+	for i := range len(text) {
+		d[i/2] |= (text[i] - '0' + 1) << (4 * (i % 2))
+	}
+	return d
+}
+
+// String returns the identifier in its canonical form.
+func (d digits) String() string {
+	var text [2 * len(d)]byte
+	for i := range text {
+		half := d[i/2] >> (4 * (i % 2)) & 0xf
+		if half == 0 {
+			return string(text[:i])
+		}
+		text[i] = half - 1 + '0'
+	}
+	return string(text[:])
+}
+
+// index finds rows by their digits: an open-addressing table of row numbers,
+// seeded so that no upload can be made to collide.
+type index struct {
+	rows  *rows
+	slots []uint32 // row + 1, or 0
+	n     int
+	seed  maphash.Seed
+}
+
+func newIndex(rows *rows) *index {
+	return &index{rows: rows, slots: make([]uint32, 1<<6), seed: maphash.MakeSeed()}
+}
+
+// find returns the slot of the row that has these digits, or the empty slot
+// where it belongs.
+func (x *index) find(d digits) *uint32 {
+	for i := maphash.Bytes(x.seed, d[:]); ; i++ {
+		slot := &x.slots[i&uint64(len(x.slots)-1)]
+		if *slot == 0 || x.rows.at(*slot-1).digits == d {
+			return slot
+		}
+	}
+}
+
+// add enters a row by its digits. If an earlier row has the same, it returns
+// that one and true, and enters nothing.
+func (x *index) add(i uint32) (earlier uint32, found bool) {
+	if 4*x.n >= 3*len(x.slots) {
+		x.grow()
+	}
+	slot := x.find(x.rows.at(i).digits)
+	if *slot != 0 {
+		return *slot - 1, true
+	}
+	*slot = i + 1
+	x.n++
+	return 0, false
+}
+
+func (x *index) grow() {
+	old := x.slots
+	x.slots = make([]uint32, 2*len(old))
+	for _, entry := range old {
+		if entry != 0 {
+			*x.find(x.rows.at(entry - 1).digits) = entry
+		}
+	}
+}

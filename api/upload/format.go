@@ -1,0 +1,61 @@
+package upload
+
+import (
+	"fmt"
+	"mime"
+	"strings"
+)
+
+// Format is how the rows of an upload are written. The zero value is no
+// format.
+type Format uint8
+
+const (
+	// CSV is RFC 4180 with a header line that names the columns, in any
+	// order. Lines end in CRLF or LF; blank lines are skipped.
+	CSV Format = iota + 1
+	// NDJSON is one JSON object per line. Blank lines are skipped.
+	NDJSON
+	// JSON is one document: an array of objects, or {"rows": […]}.
+	JSON
+)
+
+// String returns the name of the format, such as "CSV".
+func (f Format) String() string {
+	switch f {
+	case CSV:
+		return "CSV"
+	case NDJSON:
+		return "NDJSON"
+	case JSON:
+		return "JSON"
+	default:
+		return fmt.Sprintf("Format(%d)", uint8(f))
+	}
+}
+
+// FormatOf returns the format that a Content-Type header announces. It is
+// false for any other media type, and for a charset that is not UTF-8.
+func FormatOf(contentType string) (Format, bool) {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return 0, false
+	}
+	switch strings.ToLower(parameters["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii":
+	default:
+		return 0, false
+	}
+	switch media {
+	case "text/csv", "application/csv":
+		return CSV, true
+	case "application/x-ndjson", "application/ndjson",
+		"application/jsonl", "application/x-jsonl",
+		"application/jsonlines", "application/x-jsonlines":
+		return NDJSON, true
+	case "application/json":
+		return JSON, true
+	default:
+		return 0, false
+	}
+}

@@ -1,0 +1,161 @@
+package upload
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"simtransfer/transfer"
+)
+
+// The columns of a batch.
+const (
+	columnSIM        = "sim"
+	columnEmail      = "destination_email"
+	columnOperatorID = "destination_operator_id"
+)
+
+// Read reads a batch of transfers: rows of sim, destination_email and
+// destination_operator_id. Each SIM is named by its ICCID, IMSI or MSISDN. The
+// errors are those of [Records.Err]; a SIM whose identifier an earlier row has
+// is one of them, whatever the destinations.
+func Read(r io.Reader, format Format, limits Limits) (*Batch, error) {
+	limits = limits.withDefaults()
+	records := NewRecords(r, format, []Column{
+		{Name: columnSIM, Required: true},
+		{Name: columnEmail, Required: true},
+		{Name: columnOperatorID, Required: true},
+	}, limits)
+
+	b := &batchReader{
+		Batch:     &Batch{format: format},
+		records:   records,
+		spellings: make(map[spelling]uint32),
+		known:     make(map[Destination]uint32),
+	}
+	b.sims = newIndex(&b.rows)
+	for record := range records.All() {
+		b.add(record)
+		if len(b.Destinations) > limits.MaxDestinations {
+			return nil, &TooLarge{Measure: Destinations, Limit: int64(limits.MaxDestinations)}
+		}
+	}
+	if err := records.Err(); err != nil {
+		return nil, err
+	}
+	b.Sum = records.Sum()
+	return b.Batch, nil
+}
+
+// batchReader is a batch while it is read.
+type batchReader struct {
+	*Batch
+	records   *Records
+	sims      *index
+	known     map[Destination]uint32
+	spellings map[spelling]uint32 // destinations as written, to parse each once
+}
+
+// spelling is a destination as a row writes it.
+type spelling struct{ email, operatorID string }
+
+// maxSpellings bounds the memory for spellings; there can be more of them than
+// of destinations.
+const maxSpellings = 1 << 14
+
+// add adds a record. A row that is refused is kept too, for the duplicates of
+// its SIM.
+func (b *batchReader) add(record Record) {
+	sim, email, operatorID := record.Values[0], record.Values[1], record.Values[2]
+	for b.rows.n < b.records.Rows()-1 {
+		b.rows.append(row{}) // for the rows that could not be read
+	}
+	i := uint32(b.rows.n)
+	b.rows.append(row{line: uint32(record.Line)})
+	b.addSIM(i, record.Place, sim)
+	if to, ok := b.destination(record.Place, spelling{email, operatorID}); ok {
+		b.link(i, to)
+	}
+}
+
+func (b *batchReader) addSIM(i uint32, place Place, text string) {
+	sim, err := transfer.ParseIdentifier(text)
+	if text == "" {
+		b.records.Refuse(place, columnSIM, CodeMissing, err.Error())
+		return
+	}
+	if err != nil {
+		b.records.Refuse(place, columnSIM, CodeBadValue, err.Error()+spreadsheetHint(text))
+		return
+	}
+	b.rows.at(i).digits = pack(sim.String())
+	if earlier, found := b.sims.add(i); found {
+		b.records.Refuse(place, columnSIM, CodeDuplicate, fmt.Sprintf("%s is in %s already: remove one of the two%s",
+			sim, b.place(earlier).short(), transfer.LuhnHint(sim.String())))
+	}
+}
+
+// spreadsheetHint explains a number such as 8.94401E+18.
+func spreadsheetHint(text string) string {
+	mantissa, exponent, ok := strings.Cut(strings.ToUpper(text), "E+")
+	if !ok || mantissa == "" || strings.Trim(mantissa, "0123456789.,") != "" || strings.Trim(exponent, "0123456789") != "" {
+		return ""
+	}
+	return " (a spreadsheet has rounded it: set the column to text there, enter the numbers again, and export again)"
+}
+
+// destination returns the index of a destination, a new one if need be.
+func (b *batchReader) destination(place Place, s spelling) (uint32, bool) {
+	if i, ok := b.spellings[s]; ok {
+		return i, true
+	}
+	destination, ok := b.parse(place, s)
+	if !ok {
+		return 0, false
+	}
+	i, ok := b.known[destination]
+	if !ok {
+		i = uint32(len(b.Destinations))
+		b.known[destination] = i
+		b.Destinations = append(b.Destinations, destination)
+		b.chains = append(b.chains, chain{})
+	}
+	if len(b.spellings) == maxSpellings {
+		clear(b.spellings)
+	}
+	b.spellings[spelling{strings.Clone(s.email), strings.Clone(s.operatorID)}] = i // s shares the memory of the record
+	return i, true
+}
+
+func (b *batchReader) parse(place Place, s spelling) (Destination, bool) {
+	ok := true
+	refuse := func(column string, code Code, problem string) {
+		b.records.Refuse(place, column, code, problem)
+		ok = false
+	}
+	email, err := transfer.ParseEmail(s.email)
+	if s.email == "" {
+		refuse(columnEmail, CodeMissing, "the destination's email is missing: give the primary email of the account that shall receive the SIM")
+	} else if err != nil {
+		refuse(columnEmail, CodeBadValue, err.Error())
+	}
+	operatorID, err := transfer.ParseOperatorID(s.operatorID)
+	if s.operatorID == "" {
+		refuse(columnOperatorID, CodeMissing, "the destination's operator id is missing: give the id of the account that shall receive the SIM, OP and ten digits")
+	} else if err != nil {
+		refuse(columnOperatorID, CodeBadValue, err.Error())
+	}
+	return Destination{Email: strings.Clone(email), OperatorID: transfer.OperatorID(strings.Clone(string(operatorID)))}, ok
+}
+
+// link puts a row at the end of a destination's.
+func (b *batchReader) link(i, destination uint32) {
+	chain := &b.chains[destination]
+	if chain.n == 0 {
+		chain.first = i
+	} else {
+		b.rows.at(chain.last).next = i
+	}
+	chain.last = i
+	chain.n++
+}

@@ -1,0 +1,544 @@
+package upload_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"simtransfer/api/upload"
+)
+
+const (
+	header = "sim,destination_email,destination_operator_id\n"
+	to     = "fleet@example.com,OP0012345678"
+	simA   = "8944500000000000018"
+	simB   = "8944500000000000026"
+	simC   = "8944500000000000034"
+	dest   = `"destination_email":"fleet@example.com","destination_operator_id":"OP0012345678"`
+)
+
+var ( //nolint:gochecknoglobals // tables, never written
+	rowA = fmt.Sprintf(`{"sim":%q,%s}`, simA, dest)
+	rowB = fmt.Sprintf(`{"sim":%q,%s}`, simB, dest)
+)
+
+// batchText renders what a batch holds: destinations, then "place sim".
+func batchText(b *upload.Batch) string {
+	var text strings.Builder
+	for i, destination := range b.Destinations {
+		fmt.Fprintf(&text, "%s %s %d from %v\n", destination.Email, destination.OperatorID, b.Size(i), b.First(i))
+		for place, sim := range b.Rows(i) {
+			fmt.Fprintf(&text, "  %v %s\n", place, sim)
+		}
+	}
+	return text.String()
+}
+
+func TestReadAccepts(t *testing.T) {
+	t.Parallel()
+	const one = "fleet@example.com OP0012345678 2 from line 2\n  line 2 " + simA + "\n  line 3 " + simB + "\n"
+	tests := []struct {
+		name   string
+		format upload.Format
+		body   string
+		want   string
+	}{
+		{"csv", upload.CSV, header + simA + "," + to + "\n" + simB + "," + to + "\n", one},
+		{"no last line break", upload.CSV, header + simA + "," + to + "\n" + simB + "," + to, one},
+		{"crlf", upload.CSV, strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", "\n", "\r\n"), one},
+		{"byte order mark", upload.CSV, "\ufeff" + header + simA + "," + to + "\n" + simB + "," + to + "\n", one},
+		{
+			"columns in another order", upload.CSV,
+			"destination_operator_id,sim,destination_email\nOP0012345678," + simA + ",fleet@example.com\nOP0012345678," + simB + ",fleet@example.com\n", one,
+		},
+		{
+			"quotes", upload.CSV,
+			`"sim","destination_email","destination_operator_id"` + "\n\"" + simA + `","fleet@example.com","OP0012345678"` + "\n\"" + simB + "\"," + to, one,
+		},
+		{
+			"space and case", upload.CSV,
+			"sim, destination_email ,destination_operator_id\n " + simA + " , Fleet@Example.COM,op0012345678\n" + simB + "," + to, one,
+		},
+		{
+			"blank lines", upload.CSV,
+			header + "\n" + simA + "," + to + "\n\r\n\n" + simB + "," + to + "\n\n",
+			"fleet@example.com OP0012345678 2 from line 3\n  line 3 " + simA + "\n  line 6 " + simB + "\n",
+		},
+		{
+			"line breaks in quotes", upload.CSV,
+			header + "\"" + simA + "\n\n\"," + to + "\n" + simB + "," + to + "\n",
+			"fleet@example.com OP0012345678 2 from line 2\n  line 2 " + simA + "\n  line 5 " + simB + "\n",
+		},
+		{
+			"wrong check digit, IMSI, MSISDN", upload.CSV,
+			header + "8944500000000000019," + to + "\n001010123456789," + to + "\n+15551234567," + to + "\n",
+			"fleet@example.com OP0012345678 3 from line 2\n  line 2 8944500000000000019\n  line 3 001010123456789\n  line 4 15551234567\n",
+		},
+		{
+			"longest and shortest identifiers", upload.CSV,
+			header + "0000000000000000000000," + to + "\n9999999999999999999999," + to + "\n000000," + to + "\n0000000," + to + "\n",
+			"fleet@example.com OP0012345678 4 from line 2\n  line 2 0000000000000000000000\n  line 3 9999999999999999999999\n  line 4 000000\n  line 5 0000000\n",
+		},
+		{
+			"destinations in turn", upload.CSV,
+			header + simA + ",b@example.com,OP0000000002\n" + simB + ",a@example.com,OP0000000001\n" + simC + ",B@example.com,OP0000000002\n" + "123456,a@example.com,OP0000000002\n",
+			"b@example.com OP0000000002 2 from line 2\n  line 2 " + simA + "\n  line 4 " + simC + "\n" +
+				"a@example.com OP0000000001 1 from line 3\n  line 3 " + simB + "\n" +
+				"a@example.com OP0000000002 1 from line 5\n  line 5 123456\n",
+		},
+		{
+			"ndjson", upload.NDJSON, "\ufeff\r\n" + rowA + "\r\n \n\t" + rowB,
+			"fleet@example.com OP0012345678 2 from line 2\n  line 2 " + simA + "\n  line 4 " + simB + "\n",
+		},
+		{
+			"ndjson escapes", upload.NDJSON,
+			`{ "\u0073im" : "\u0038944500000000000018" , "destination_email":"fleet\u0040example.com","destination_operator_id":"OP0012345678" }`,
+			"fleet@example.com OP0012345678 1 from line 1\n  line 1 " + simA + "\n",
+		},
+		{
+			"json on one line", upload.JSON, "[" + rowA + "," + rowB + "]",
+			"fleet@example.com OP0012345678 2 from row 1 (line 1)\n  row 1 (line 1) " + simA + "\n  row 2 (line 1) " + simB + "\n",
+		},
+		{
+			"json over many lines", upload.JSON, "\ufeff{\n\"rows\":\n[\n" + rowA + ",\n\n" + strings.ReplaceAll(rowB, ",", ",\n") + "\n\n]\n}\n",
+			"fleet@example.com OP0012345678 2 from row 1 (line 4)\n  row 1 (line 4) " + simA + "\n  row 2 (line 6) " + simB + "\n",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for name, chunks := range readers() {
+				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, upload.Limits{})
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if got := batchText(batch); got != test.want {
+					t.Errorf("%s: got\n%swant\n%s", name, got, test.want)
+				}
+				if want := sha256.Sum256([]byte(test.body)); batch.Sum != want {
+					t.Errorf("%s: sum %x, want %x", name, batch.Sum, want)
+				}
+				if want := strings.Count(test.want, "\n  "); batch.Len() != want {
+					t.Errorf("%s: %d rows, want %d", name, batch.Len(), want)
+				}
+			}
+		})
+	}
+}
+
+// readers are ways in which the same bytes can arrive.
+func readers() map[string]func(io.Reader) io.Reader {
+	return map[string]func(io.Reader) io.Reader{
+		"whole":             func(r io.Reader) io.Reader { return r },
+		"one byte":          iotest.OneByteReader,
+		"half":              iotest.HalfReader,
+		"data with the end": iotest.DataErrReader,
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	t.Parallel()
+	line := func(n int) upload.Place { return upload.Place{Line: n} }
+	row := func(n, line int) upload.Place { return upload.Place{Line: line, Row: n} }
+	good := simB + "," + to + "\n"
+	type problem struct {
+		place  upload.Place
+		column string
+		code   upload.Code
+		words  string
+	}
+	tests := []struct {
+		name   string
+		format upload.Format
+		body   string
+		want   []problem
+	}{
+		// The upload as a whole.
+		{"empty csv", upload.CSV, "", []problem{{line(0), "", upload.CodeEmpty, "header line, sim, destination_email"}}},
+		{"only a byte order mark", upload.CSV, "\ufeff", []problem{{line(0), "", upload.CodeEmpty, "header line"}}},
+		{"only a header", upload.CSV, header, []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
+		{"empty ndjson", upload.NDJSON, "\n \n", []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
+		{"empty json", upload.JSON, " ", []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
+		{"empty array", upload.JSON, "[]", []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
+		{"empty rows", upload.JSON, `{"rows":[]}`, []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
+		{"utf-16", upload.CSV, "\xff\xfes\x00i\x00m\x00", []problem{{line(1), "", upload.CodeEncoding, "UTF-16"}}},
+
+		// The header.
+		{
+			"no header", upload.CSV, simA + "," + to + "\n", []problem{
+				{line(1), simA, upload.CodeUnknownColumn, "the columns are sim, destination_email, destination_operator_id"},
+				{line(1), "fleet@example.com", upload.CodeUnknownColumn, ""},
+				{line(1), "OP0012345678", upload.CodeUnknownColumn, ""},
+				{line(1), "sim", upload.CodeMissingColumn, "add it"},
+				{line(1), "destination_email", upload.CodeMissingColumn, ""},
+				{line(1), "destination_operator_id", upload.CodeMissingColumn, ""},
+			},
+		},
+		{"missing column", upload.CSV, "sim,destination_email\n" + simA + ",a@example.com\n", []problem{{line(1), "destination_operator_id", upload.CodeMissingColumn, "add it"}}},
+		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "no such column"}}},
+		{"column twice", upload.CSV, "sim,destination_email,sim,destination_operator_id\n", []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
+		{"column without a name", upload.CSV, "sim,destination_email,destination_operator_id,\n", []problem{{line(1), "", upload.CodeUnknownColumn, "column 4"}}},
+		{"semicolons", upload.CSV, strings.ReplaceAll(header, ",", ";"), []problem{{line(1), "", upload.CodeSyntax, "commas"}}},
+		{"tabs", upload.CSV, strings.ReplaceAll(header, ",", "\t"), []problem{{line(1), "", upload.CodeSyntax, "commas"}}},
+		{"header with an open quote", upload.CSV, "\"sim,destination_email\n", []problem{{line(1), "", upload.CodeSyntax, "quote"}}},
+		{"header not UTF-8", upload.CSV, "sim,destination_email,destination_operator_id,\xe9\n", []problem{{line(1), "", upload.CodeEncoding, "UTF-8"}}},
+		{"long name", upload.CSV, header[:len(header)-1] + "," + strings.Repeat("ä", 50) + "\n", []problem{{line(1), strings.Repeat("ä", 20) + "…", upload.CodeUnknownColumn, ""}}},
+
+		// Lines of CSV.
+		{
+			"several bad lines among good ones", upload.CSV,
+			header + simA + ",nobody,OP1\n" + good + "x,,\n",
+			[]problem{
+				{line(2), "destination_email", upload.CodeBadValue, `"nobody" is not an email address`},
+				{line(2), "destination_operator_id", upload.CodeBadValue, `"OP1" is not an operator id`},
+				{line(4), "sim", upload.CodeBadValue, `"x" is not a SIM identifier`},
+				{line(4), "destination_email", upload.CodeMissing, "email is missing"},
+				{line(4), "destination_operator_id", upload.CodeMissing, "operator id is missing"},
+			},
+		},
+		{"sim missing", upload.CSV, header + "  ," + to + "\n", []problem{{line(2), "sim", upload.CodeMissing, "the SIM is missing"}}},
+		{"too few values", upload.CSV, header + good + simA + ",a@example.com\n" + simC + "," + to, []problem{{line(3), "", upload.CodeFieldCount, "2 values, the header has 3"}}},
+		{"too many values", upload.CSV, header + simA + "," + to + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, the header has 3"}}},
+		{"only space", upload.CSV, header + good + " \n", []problem{{line(3), "", upload.CodeFieldCount, "1 value, the header has 3"}}},
+		{"bare quote", upload.CSV, header + "89\"44," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "a quote stands inside a value"}}},
+		{"text after a quote", upload.CSV, header + "\"8944\"x," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "does not end as it should"}}},
+		{"open quote", upload.CSV, header + good + "\"" + simA + "," + to + "\n" + simC + "," + to + "\n", []problem{{line(3), "", upload.CodeSyntax, "close the quote"}}},
+		{"not UTF-8", upload.CSV, header + simA + ",fl\xe9et@example.com,OP0012345678\n" + good, []problem{{line(2), "destination_email", upload.CodeEncoding, "UTF-8"}}},
+		{"NUL", upload.CSV, header + simA + ",fl\x00eet@example.com,OP0012345678\n", []problem{{line(2), "destination_email", upload.CodeBadValue, "NUL"}}},
+		{"line numbers behind quoted line breaks", upload.CSV, header + "\"\n" + simA + "\"," + to + "\nx," + to + "\n", []problem{{line(4), "sim", upload.CodeBadValue, ""}}},
+		{"rounded by a spreadsheet", upload.CSV, header + "8.94450E+18," + to + "\n", []problem{{line(2), "sim", upload.CodeBadValue, "a spreadsheet has rounded it"}}},
+		{"number of digits", upload.CSV, header + "12345," + to + "\n1234567890123456," + to + "\n12345678901234567890123," + to + "\n+" + simA + "," + to + "\n", []problem{
+			{line(2), "sim", upload.CodeBadValue, "has 5 digits"},
+			{line(3), "sim", upload.CodeBadValue, "has 16 digits"},
+			{line(4), "sim", upload.CodeBadValue, "has 23 digits"},
+			{line(5), "sim", upload.CodeBadValue, ""},
+		}},
+
+		// Duplicates.
+		{"duplicate", upload.CSV, header + simA + "," + to + "\n" + good + simA + "," + to + "\n", []problem{{line(4), "sim", upload.CodeDuplicate, simA + " is in line 2 already: remove one of the two"}}},
+		{"duplicate to another destination", upload.CSV, header + good + simB + ",a@example.com,OP0000000001\n", []problem{{line(3), "sim", upload.CodeDuplicate, "line 2 already"}}},
+		{"duplicate in other digits", upload.CSV, header + "+15551234567," + to + "\n 15551234567," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "15551234567 is in line 2 already"}}},
+		{"three times", upload.CSV, header + good + good + good, []problem{{line(3), "sim", upload.CodeDuplicate, "line 2 already"}, {line(4), "sim", upload.CodeDuplicate, "line 2 already"}}},
+		{"duplicate of a refused line", upload.CSV, header + "x\n" + simB + ",,OP0012345678\n" + good, []problem{
+			{line(2), "", upload.CodeFieldCount, ""},
+			{line(3), "destination_email", upload.CodeMissing, ""},
+			{line(4), "sim", upload.CodeDuplicate, "line 3 already"},
+		}},
+		{"duplicate with a wrong check digit", upload.CSV, header + "8944500000000000019," + to + "\n8944500000000000019," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "check digit is wrong too"}}},
+
+		// Lines of NDJSON.
+		{"not JSON", upload.NDJSON, rowA + "\n{\"sim\":\n" + rowB + "\nsim\n", []problem{{line(2), "", upload.CodeSyntax, "not a JSON object"}, {line(4), "", upload.CodeSyntax, ""}}},
+		{"two objects on a line", upload.NDJSON, rowA + rowB + "\n", []problem{{line(1), "", upload.CodeSyntax, ""}}},
+		{"not an object", upload.NDJSON, "[]\nnull\n1\n\"sim\"\n", []problem{{line(1), "", upload.CodeSyntax, "not an object"}, {line(2), "", upload.CodeSyntax, ""}, {line(3), "", upload.CodeSyntax, ""}, {line(4), "", upload.CodeSyntax, ""}}},
+		{"empty object", upload.NDJSON, "{ }", []problem{{line(1), "sim", upload.CodeMissing, ""}, {line(1), "destination_email", upload.CodeMissing, ""}, {line(1), "destination_operator_id", upload.CodeMissing, ""}}},
+		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "no such field: the fields are sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
+		{"field twice", upload.NDJSON, `{"sim":"1",` + rowB[1:], []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
+		{"not strings", upload.NDJSON, `{"sim":` + simA + `,"destination_email":[ "a" ],"destination_operator_id":true }`, []problem{
+			{line(1), "sim", upload.CodeBadValue, "put it in quotes"},
+			{line(1), "destination_email", upload.CodeBadValue, ""},
+			{line(1), "destination_operator_id", upload.CodeBadValue, ""},
+		}},
+		{"null", upload.NDJSON, `{"sim":null,` + dest + `}`, []problem{{line(1), "sim", upload.CodeMissing, ""}}},
+		{"ndjson not UTF-8", upload.NDJSON, strings.Replace(rowA, "fleet", "fl\xe9\\u0065t", 1), []problem{{line(1), "", upload.CodeEncoding, "UTF-8"}}},
+		{"ndjson NUL", upload.NDJSON, strings.Replace(rowA, "fleet", `fl\u0000eet`, 1), []problem{{line(1), "destination_email", upload.CodeBadValue, "NUL"}}},
+		{"ndjson duplicate", upload.NDJSON, rowA + "\n\n" + rowA, []problem{{line(3), "sim", upload.CodeDuplicate, "line 1 already"}}},
+
+		// JSON documents.
+		{"json duplicate", upload.JSON, "[" + rowA + ",\n7,\n" + rowA + "]", []problem{{row(2, 2), "", upload.CodeSyntax, "not an object"}, {row(3, 3), "sim", upload.CodeDuplicate, "is in row 1 already"}}},
+		{"json cut off in a row", upload.JSON, "[\n" + rowA + ",\n{\"sim\":", []problem{{row(2, 2), "", upload.CodeSyntax, "cut off"}}},
+		{"json cut off between rows", upload.JSON, "[\n" + rowA + ",", []problem{{row(2, 2), "", upload.CodeSyntax, "cut off"}}},
+		{"json cut off behind a row", upload.JSON, "[\n" + rowA + "\n", []problem{{row(1, 2), "", upload.CodeSyntax, "cut off"}}},
+		{"json cut off behind rows", upload.JSON, "{\"rows\":[" + rowA + "]\n", []problem{{row(1, 1), "", upload.CodeSyntax, "cut off"}}},
+		{"json cut off before rows", upload.JSON, "{\"rows\":", []problem{{line(1), "", upload.CodeSyntax, "cut off"}}},
+		{"json syntax", upload.JSON, "[\n" + rowA + "\n" + rowB + "]", []problem{{row(2, 3), "", upload.CodeSyntax, "not JSON"}}},
+		{"json last comma", upload.JSON, "[" + rowA + ",]", []problem{{row(2, 1), "", upload.CodeSyntax, "not JSON"}}},
+		{"json wrong end", upload.JSON, "[" + rowA + "}", []problem{{row(1, 1), "", upload.CodeSyntax, "not JSON"}}},
+		{"json other shapes", upload.JSON, "\n7", []problem{{line(2), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json row alone", upload.JSON, rowA, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json rows no array", upload.JSON, `{"rows":{}}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json empty object", upload.JSON, `{}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json second field", upload.JSON, `{"rows":[` + rowA + `],"more":1}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json then more", upload.JSON, "[" + rowA + "]\n[]", []problem{{line(2), "", upload.CodeSyntax, "something follows"}}},
+		{"json then rubbish", upload.JSON, "[" + rowA + "]\nx", []problem{{row(1, 2), "", upload.CodeSyntax, "not JSON"}}},
+		{"csv as json", upload.JSON, header, []problem{{line(1), "", upload.CodeSyntax, "not JSON"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for name, chunks := range readers() {
+				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, upload.Limits{})
+				var invalid *upload.Invalid
+				if !errors.As(err, &invalid) {
+					t.Fatalf("%s: got %v, %v, want an *Invalid", name, batch, err)
+				}
+				got := slices.Clone(invalid.Lines)
+				for i := range min(len(got), len(test.want)) {
+					want := test.want[i]
+					if !strings.Contains(got[i].Problem, want.words) || got[i].Problem == "" {
+						t.Errorf("%s: problem %d is %q, want it to say %q", name, i, got[i].Problem, want.words)
+					}
+					got[i].Problem = ""
+					if got[i] != (upload.LineError{Place: want.place, Column: want.column, Code: want.code}) {
+						t.Errorf("%s: problem %d is %#v, want %#v", name, i, got[i], want)
+					}
+				}
+				if len(got) != len(test.want) || invalid.More != 0 {
+					t.Errorf("%s: %d problems, want %d: %v", name, len(got), len(test.want), err)
+				}
+			}
+		})
+	}
+}
+
+func TestReadListsAHundredProblems(t *testing.T) {
+	t.Parallel()
+	body := header + strings.Repeat("x,"+to+"\n", 250)
+	_, err := upload.Read(strings.NewReader(body), upload.CSV, upload.Limits{})
+	var invalid *upload.Invalid
+	if !errors.As(err, &invalid) {
+		t.Fatalf("got %v, want an *Invalid", err)
+	}
+	if len(invalid.Lines) != upload.MaxProblems || invalid.More != 250-upload.MaxProblems {
+		t.Errorf("%d problems and %d more", len(invalid.Lines), invalid.More)
+	}
+	text := err.Error()
+	for _, want := range []string{"nothing was accepted, the upload has 250 problems\n", "\nline 2, sim: \"x\" is not a SIM", "\nand 150 more"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the error does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestReadTooLarge(t *testing.T) {
+	t.Parallel()
+	csvRow := simA + "," + to + "\n"
+	long := strings.Repeat("9", 300)
+	tests := []struct {
+		name   string
+		format upload.Format
+		body   string
+		limits upload.Limits
+		want   *upload.TooLarge // nil if it just fits
+	}{
+		{"bytes fit", upload.CSV, header + csvRow, upload.Limits{MaxBytes: int64(len(header + csvRow))}, nil},
+		{"bytes", upload.CSV, header + csvRow, upload.Limits{MaxBytes: int64(len(header+csvRow)) - 1}, &upload.TooLarge{Measure: upload.Bytes, Limit: int64(len(header+csvRow)) - 1}},
+		{"bytes before bad lines", upload.CSV, header + "x\n" + csvRow, upload.Limits{MaxBytes: int64(len(header)) + 4}, &upload.TooLarge{Measure: upload.Bytes, Limit: int64(len(header)) + 4}},
+		{"bytes of ndjson", upload.NDJSON, rowA + "\n" + rowB, upload.Limits{MaxBytes: 150}, &upload.TooLarge{Measure: upload.Bytes, Limit: 150}},
+		{"bytes of json", upload.JSON, "[" + rowA + "]      ", upload.Limits{MaxBytes: int64(len(rowA)) + 3}, &upload.TooLarge{Measure: upload.Bytes, Limit: int64(len(rowA)) + 3}},
+
+		{"rows fit", upload.CSV, header + csvRow, upload.Limits{MaxRows: 1}, nil},
+		{"rows", upload.CSV, header + csvRow + simB + "," + to, upload.Limits{MaxRows: 1}, &upload.TooLarge{Measure: upload.Rows, Limit: 1}},
+		{"refused rows", upload.CSV, header + "x\ny\n", upload.Limits{MaxRows: 1}, &upload.TooLarge{Measure: upload.Rows, Limit: 1}},
+		{"rows of ndjson", upload.NDJSON, rowA + "\n" + rowB, upload.Limits{MaxRows: 1}, &upload.TooLarge{Measure: upload.Rows, Limit: 1}},
+		{"rows of json", upload.JSON, "[" + rowA + "," + rowB + "]", upload.Limits{MaxRows: 1}, &upload.TooLarge{Measure: upload.Rows, Limit: 1}},
+
+		{"line fits", upload.CSV, header + csvRow, upload.Limits{MaxLine: len(csvRow)}, nil},
+		{"line", upload.CSV, header + csvRow, upload.Limits{MaxLine: len(csvRow) - 1}, &upload.TooLarge{Place: upload.Place{Line: 2}, Measure: upload.LineBytes, Limit: int64(len(csvRow)) - 1}},
+		{"long line", upload.CSV, header + long + "," + to + "\n", upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 2}, Measure: upload.LineBytes, Limit: 200}},
+		{"long header", upload.CSV, long, upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 1}, Measure: upload.LineBytes, Limit: 200}},
+		{"long bad line", upload.CSV, header + "x\"" + long + "\n", upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 2}, Measure: upload.LineBytes, Limit: 200}},
+		{"open quote", upload.CSV, header + csvRow + "\"" + strings.Repeat(csvRow, 100), upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 3}, Measure: upload.LineBytes, Limit: 200}},
+		{"line of ndjson fits", upload.NDJSON, rowA + "\n", upload.Limits{MaxLine: len(rowA) + 1}, nil},
+		{"line of ndjson", upload.NDJSON, "\n" + rowA + "\n", upload.Limits{MaxLine: len(rowA)}, &upload.TooLarge{Place: upload.Place{Line: 2}, Measure: upload.LineBytes, Limit: int64(len(rowA))}},
+		{"long line of ndjson", upload.NDJSON, strings.Repeat(" ", 1<<20), upload.Limits{}, &upload.TooLarge{Place: upload.Place{Line: 1}, Measure: upload.LineBytes, Limit: 64 << 10}},
+		{"row of json fits", upload.JSON, "[" + rowA + "]", upload.Limits{MaxLine: len(rowA)}, nil},
+		{"row of json", upload.JSON, "[" + rowA + "]", upload.Limits{MaxLine: len(rowA) - 1}, &upload.TooLarge{Place: upload.Place{Line: 1, Row: 1}, Measure: upload.LineBytes, Limit: int64(len(rowA)) - 1}},
+		{"long row of json", upload.JSON, "[\n{\"sim\":\"" + long, upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 2, Row: 1}, Measure: upload.LineBytes, Limit: 200}},
+		{"long field name of json", upload.JSON, "{\"" + long, upload.Limits{MaxLine: 200}, &upload.TooLarge{Place: upload.Place{Line: 1}, Measure: upload.LineBytes, Limit: 200}},
+
+		{"destinations fit", upload.CSV, header + csvRow, upload.Limits{MaxDestinations: 1}, nil},
+		{"destinations", upload.CSV, header + csvRow + simB + ",a@example.com,OP0000000001\n", upload.Limits{MaxDestinations: 1}, &upload.TooLarge{Measure: upload.Destinations, Limit: 1}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for name, chunks := range readers() {
+				_, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, test.limits)
+				if test.want == nil {
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+					continue
+				}
+				var got *upload.TooLarge
+				if !errors.As(err, &got) {
+					t.Fatalf("%s: got %v, want a *TooLarge", name, err)
+				}
+				if *got != *test.want {
+					t.Errorf("%s: got %#v, want %#v", name, got, test.want)
+				}
+				if !strings.Contains(err.Error(), "than") {
+					t.Errorf("%s: the error says %q", name, err)
+				}
+			}
+		})
+	}
+}
+
+func TestReadReturnsTheReadersError(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("connection reset by peer")
+	for _, format := range formats() {
+		whole := string(sample(format, 3, 2))
+		bodies := []string{whole, strings.Replace(whole, "8944", "x", 1)}
+		if format != upload.JSON { // whose reading ends with a syntax error
+			bodies = append(bodies, strings.Replace(whole, "8944", `"`, 1))
+		}
+		for _, body := range bodies {
+			for cut := range len(body) {
+				r := io.MultiReader(strings.NewReader(body[:cut]), iotest.ErrReader(gone))
+				if batch, err := upload.Read(r, format, upload.Limits{}); batch != nil || !errors.Is(err, gone) {
+					t.Errorf("%v, gone after %q: got %v", format, body[:cut], err)
+				}
+			}
+		}
+	}
+}
+
+func TestReadReturnsMaxBytesError(t *testing.T) {
+	t.Parallel()
+	for _, format := range formats() {
+		t.Run(format.String(), func(t *testing.T) {
+			t.Parallel()
+			body := io.NopCloser(bytes.NewReader(sample(format, 1000, 1)))
+			_, err := upload.Read(http.MaxBytesReader(httptest.NewRecorder(), body, 5000), format, upload.Limits{})
+			var tooLarge *http.MaxBytesError
+			if !errors.As(err, &tooLarge) || tooLarge.Limit != 5000 {
+				t.Errorf("got %v, want an *http.MaxBytesError", err)
+			}
+		})
+	}
+}
+
+func TestReadNeedsAFormat(t *testing.T) {
+	t.Parallel()
+	if _, err := upload.Read(strings.NewReader(header), 0, upload.Limits{}); err == nil {
+		t.Error("read an upload without a format")
+	}
+}
+
+// TestReadManySpellings reads one destination written in more ways than are
+// remembered, and blocks of rows that are full.
+func TestReadManySpellings(t *testing.T) {
+	t.Parallel()
+	const n = 40_000
+	var body strings.Builder
+	body.WriteString(header)
+	for i := range n {
+		email := []byte("abcdefghijklmnop@example.com")
+		for bit := range 16 {
+			if i>>bit&1 == 1 {
+				email[bit] -= 'a' - 'A'
+			}
+		}
+		fmt.Fprintf(&body, "%d,%s,OP0000000001\n", 100_000_000+i, email)
+	}
+	batch, err := upload.Read(strings.NewReader(body.String()), upload.CSV, upload.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(batch.Destinations) != 1 || batch.Size(0) != n || batch.Len() != n {
+		t.Fatalf("%d destinations, %d rows", len(batch.Destinations), batch.Len())
+	}
+	i := 0
+	for place, sim := range batch.Rows(0) {
+		if place.Line != i+2 || sim != fmt.Sprint(100_000_000+i) {
+			t.Fatalf("row %d is %v %s", i, place, sim)
+		}
+		i++
+	}
+	for range batch.Rows(0) {
+		break // must not go on
+	}
+}
+
+// TestReadMemory holds the promise of the package comment. It is not
+// parallel, because it measures the heap of the whole process.
+//
+//nolint:paralleltest // see above
+func TestReadMemory(t *testing.T) {
+	const rows = 200_000
+	for _, format := range formats() {
+		t.Run(format.String(), func(t *testing.T) {
+			body := sample(format, rows, 100)
+			before := heap()
+			batch, err := upload.Read(bytes.NewReader(body), format, upload.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			perRow := float64(heap()-before) / rows
+			t.Logf("%.1f bytes a row", perRow)
+			if perRow > 25 {
+				t.Errorf("a batch takes %.1f bytes a row, %.0f MiB for a million", perRow, perRow*1e6/(1<<20))
+			}
+			runtime.KeepAlive(batch)
+			runtime.KeepAlive(body)
+		})
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // the second empties pools
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+func BenchmarkRead(b *testing.B) {
+	const rows = 1_000_000
+	for _, format := range formats() {
+		b.Run(format.String(), func(b *testing.B) {
+			body := sample(format, rows, 10)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := upload.Read(bytes.NewReader(body), format, upload.Limits{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+func formats() []upload.Format { return []upload.Format{upload.CSV, upload.NDJSON, upload.JSON} }
+
+// sample returns an upload of good rows that go to the destinations in turn.
+func sample(format upload.Format, rows, destinations int) []byte {
+	var b bytes.Buffer
+	switch format {
+	case upload.CSV:
+		b.WriteString(header)
+	case upload.JSON:
+		b.WriteString("[\n")
+	case upload.NDJSON:
+	}
+	for i := range rows {
+		sim := fmt.Sprintf("8944%015d", i*7919)
+		email := fmt.Sprintf("fleet-%d@example.com", i%destinations)
+		operator := fmt.Sprintf("OP%010d", i%destinations)
+		if format == upload.CSV {
+			fmt.Fprintf(&b, "%s,%s,%s\n", sim, email, operator)
+			continue
+		}
+		fmt.Fprintf(&b, `{"sim":%q,"destination_email":%q,"destination_operator_id":%q}`, sim, email, operator)
+		if format == upload.JSON && i < rows-1 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n")
+	}
+	if format == upload.JSON {
+		b.WriteString("]\n")
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,193 @@
+package upload_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"simtransfer/api/upload"
+)
+
+func inventory() []upload.Column {
+	return []upload.Column{
+		{Name: "iccid", Required: true},
+		{Name: "imsis", List: true},
+		{Name: "plan"},
+	}
+}
+
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		format upload.Format
+		body   string
+		want   []string
+		err    string // that the error contains
+	}{
+		{"csv without an optional column", upload.CSV, "imsis,iccid\n1;2,a\n,\" b \"\n", []string{"line 2 [a 1;2 ]", "line 3 [b  ]"}, ""},
+		{"csv without the required column", upload.CSV, "imsis,plan\n1;2,a\n", nil, "line 1, iccid: the header has no such column: add it"},
+		{"csv keeps what is good", upload.CSV, "iccid,imsis,plan\na,1\nb,1,\x00\nc,\xff,\nd,1,p\n", []string{"line 5 [d 1 p]"}, "has 3 problems"},
+		{"json", upload.JSON, `[{"iccid":"a","imsis":["1" , "\u0032"],"plan":"p"}, {"imsis":[ ],"iccid":"b"},{"imsis":"1;2"},{"imsis":null}]`, []string{"row 1 (line 1) [a 1;2 p]", "row 2 (line 1) [b  ]", "row 3 (line 1) [ 1;2 ]", "row 4 (line 1) [  ]"}, ""},
+		{"list elsewhere", upload.NDJSON, `{"plan":["p"]}`, nil, "line 1, plan: the value is not a string"},
+		{"list of numbers", upload.NDJSON, `{"imsis":["1",{"a":[2]}]}`, nil, "line 1, imsis: the list has something other than strings"},
+		{"semicolon in a list", upload.NDJSON, `{"imsis":["1;2"]}`, nil, "line 1, imsis: an element of the list has a semicolon"},
+		{"number for a list", upload.NDJSON, `{"imsis":12}`, nil, "line 1, imsis: the value is neither a string nor a list"},
+		{"field twice", upload.NDJSON, `{"plan":"p","plan":"p"}`, nil, "line 1, plan: the object has this field twice"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			records := upload.NewRecords(strings.NewReader(test.body), test.format, inventory(), upload.Limits{})
+			var got []string
+			for record := range records.All() {
+				got = append(got, fmt.Sprint(record.Place, " ", record.Values))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			err := records.Err()
+			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("got error %v, want one that says %q", err, test.err)
+			}
+			if want := sha256.Sum256([]byte(test.body)); err == nil && records.Sum() != want {
+				t.Errorf("sum %x, want %x", records.Sum(), want)
+			}
+		})
+	}
+}
+
+func TestRecordsStopEarly(t *testing.T) {
+	t.Parallel()
+	records := upload.NewRecords(strings.NewReader("iccid\na\nb\n"), upload.CSV, inventory(), upload.Limits{})
+	for record := range records.All() {
+		if record.Values[0] == "a" {
+			break
+		}
+	}
+	if err := records.Err(); err != nil || records.Rows() != 1 {
+		t.Errorf("after %d rows: %v", records.Rows(), err)
+	}
+}
+
+func TestRecordsKeepStrings(t *testing.T) {
+	t.Parallel()
+	for _, format := range []upload.Format{upload.CSV, upload.NDJSON} {
+		body := "iccid\nfirst\nother\n"
+		if format == upload.NDJSON {
+			body = `{"iccid":"first"}` + "\n" + `{"iccid":"other"}`
+		}
+		records := upload.NewRecords(strings.NewReader(body), format, inventory(), upload.Limits{})
+		var kept []string
+		for record := range records.All() {
+			kept = append(kept, record.Values[0])
+		}
+		if want := []string{"first", "other"}; !slices.Equal(kept, want) {
+			t.Errorf("%v: kept %q, want %q", format, kept, want)
+		}
+	}
+}
+
+func TestFormatOf(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		contentType string
+		want        upload.Format
+		ok          bool
+	}{
+		{"text/csv", upload.CSV, true},
+		{"Text/CSV; charset=UTF-8; header=present", upload.CSV, true},
+		{"text/csv; charset=us-ascii", upload.CSV, true},
+		{"text/csv; charset=iso-8859-1", 0, false},
+		{"application/x-ndjson", upload.NDJSON, true},
+		{"application/ndjson", upload.NDJSON, true},
+		{"application/jsonl", upload.NDJSON, true},
+		{"application/x-jsonlines", upload.NDJSON, true},
+		{"application/json", upload.JSON, true},
+		{"application/json; charset=utf-8", upload.JSON, true},
+		{"application/merge-patch+json", 0, false},
+		{"text/plain", 0, false},
+		{"text/csv;", upload.CSV, true},
+		{"", 0, false},
+		{";", 0, false},
+	}
+	for _, test := range tests {
+		if got, ok := upload.FormatOf(test.contentType); got != test.want || ok != test.ok {
+			t.Errorf("FormatOf(%q) = %v, %v, want %v, %v", test.contentType, got, ok, test.want, test.ok)
+		}
+	}
+}
+
+func TestFormatString(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[upload.Format]string{0: "Format(0)", upload.CSV: "CSV", upload.NDJSON: "NDJSON", upload.JSON: "JSON", 9: "Format(9)"} {
+		if got := format.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLineErrorText(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err  upload.LineError
+		want string
+	}{
+		{upload.LineError{Problem: "bad"}, "bad"},
+		{upload.LineError{Column: "sim", Problem: "bad"}, "sim: bad"},
+		{upload.LineError{Place: upload.Place{Line: 7}, Problem: "bad"}, "line 7: bad"},
+		{upload.LineError{Place: upload.Place{Line: 12, Row: 7}, Column: "sim", Problem: "bad"}, "row 7 (line 12), sim: bad"},
+	}
+	for _, test := range tests {
+		if got := test.err.Error(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func ExampleNewRecords() {
+	columns := []upload.Column{{Name: "iccid", Required: true}, {Name: "plan"}}
+	body := strings.NewReader("plan,iccid\nplan-a,8944500000000000018\nplan-x,8944500000000000026\n")
+
+	records := upload.NewRecords(body, upload.CSV, columns, upload.Limits{})
+	for record := range records.All() {
+		if plan := record.Values[1]; plan != "plan-a" {
+			records.Refuse(record.Place, "plan", upload.CodeBadValue, fmt.Sprintf("there is no plan %q: give plan-a", plan))
+		}
+	}
+	var invalid *upload.Invalid
+	if errors.As(records.Err(), &invalid) {
+		fmt.Println(invalid)
+	}
+	// Output:
+	// nothing was accepted, the upload has 1 problem
+	// line 3, plan: there is no plan "plan-x": give plan-a
+}
+
+func ExampleRead() {
+	body := strings.NewReader(`sim,destination_email,destination_operator_id
+8944500000000000018,fleet@example.com,OP0012345678
+001010123456789,meters@example.org,OP0087654321
++15551234567,fleet@example.com,OP0012345678
+`)
+	batch, err := upload.Read(body, upload.CSV, upload.Limits{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, destination := range batch.Destinations {
+		fmt.Println(destination.OperatorID, batch.Size(i))
+		for place, sim := range batch.Rows(i) {
+			fmt.Println("  ", place, sim)
+		}
+	}
+	// Output:
+	// OP0012345678 2
+	//    line 2 8944500000000000018
+	//    line 4 15551234567
+	// OP0087654321 1
+	//    line 3 001010123456789
+}
