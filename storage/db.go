@@ -172,6 +172,9 @@ func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 // lost connection, a deadlock, a lock that was not to be had, a disk that is
 // full. What failed so is tried again, without limit and without blame.
 func IsTransient(err error) bool {
+	if errors.Is(err, context.Canceled) { // the process is stopping, whatever the database called it
+		return true
+	}
 	var e *pq.Error
 	if errors.As(err, &e) {
 		switch e.Code.Class() {

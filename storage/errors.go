@@ -28,6 +28,5 @@ func isConnectionError(err error) bool {
 		errors.Is(err, syscall.ECONNREFUSED) ||
 		errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) ||
-		errors.Is(err, context.Canceled) ||
 		(errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded))
 }

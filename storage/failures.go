@@ -55,7 +55,7 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 }
 
 func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
-	w, err := t.LockWork(ctx, id)
+	w, err := t.lockWorkNow(ctx, id)
 	if errors.Is(err, ErrNotFound) || (err == nil && lease.Valid && w.Lease != lease) {
 		return WorkGone, nil // an unknown commit had gone through, or somebody else holds it now
 	}

@@ -68,6 +68,14 @@ func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
 	return w, nil
 }
 
+// lockWorkNow locks a work row that nobody else holds. ErrNotFound means that
+// the work is done or somebody else is at it.
+func (t *Tx) lockWorkNow(ctx context.Context, id int64) (Work, error) {
+	var w Work
+	err := t.get(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w SKIP LOCKED`, id)
+	return w, err
+}
+
 // deleteWork ends work that the transaction has locked and carried out.
 func (t *Tx) deleteWork(ctx context.Context, id int64) error {
 	stmt, err := t.prepared(ctx, `DELETE FROM work WHERE id = $1`)
@@ -216,7 +224,8 @@ func (db *DB) Undispatch(ctx context.Context, list []Task) error {
 
 // Unconfirmed returns up to limit dispatched work rows that nobody works on
 // and that were not looked at for six seconds, longest first, and the suspects
-// of the last round. It notes that they were looked at.
+// of the last round. It notes that they were looked at. A lease that has run
+// out is suspicion enough: its worker did not renew it.
 func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 	var list []Task
 	if err := db.pool.SelectContext(ctx, &list, `
@@ -234,7 +243,7 @@ func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 		SET checked_at = clock_timestamp()
 		FROM stale
 		WHERE w.id = stale.id
-		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`, limit); err != nil {
+		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect OR w.lease_until IS NOT NULL AS suspect`, limit); err != nil {
 		return nil, fmt.Errorf("looking for unconfirmed work: %w", err)
 	}
 	return list, nil

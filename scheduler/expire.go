@@ -1,0 +1,15 @@
+package scheduler
+
+import "context"
+
+// sweep is how many requests one transaction expires at most.
+const sweep = 100
+
+// Expire ends the requests whose time for review or acceptance is over.
+func (s *Scheduler) Expire(ctx context.Context) (more bool, err error) {
+	n, err := s.db.ExpireDue(ctx, sweep)
+	if n > 0 {
+		s.log.Info("requests expired", "requests", n)
+	}
+	return n == sweep, err
+}

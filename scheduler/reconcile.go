@@ -1,0 +1,59 @@
+package scheduler
+
+import (
+	"context"
+
+	"simtransfer/storage"
+)
+
+// Reconcile brings back lost work. Each piece that was dispatched but is not
+// being worked on is enqueued again under the same id:
+//
+//	accepted             Redis had lost it; it is back
+//	conflict, waiting    it is part of a backlog; leave it
+//	conflict, otherwise  its worker may be gone: a suspect, and if it is so
+//	                     again in the next round, it is dispatched anew
+func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
+	list, err := s.db.Unconfirmed(ctx, page)
+	if err != nil {
+		return false, err
+	}
+	lost := 0
+	for _, t := range list {
+		back, err := s.reconcile(ctx, t)
+		if err != nil {
+			return false, err
+		}
+		if back {
+			lost++
+		}
+	}
+	if lost > 0 {
+		s.log.Warn("tasks that Redis had lost are back", "tasks", lost)
+	}
+	return lost == page, nil
+}
+
+func (s *Scheduler) reconcile(ctx context.Context, t storage.Task) (lost bool, err error) {
+	accepted, err := s.queue.enqueue(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	if accepted {
+		return true, s.db.Suspect(ctx, t, false)
+	}
+	waiting, err := s.queue.waiting(t)
+	if err != nil {
+		return false, err
+	}
+	if waiting || !t.Suspect {
+		return false, s.db.Suspect(ctx, t, !waiting)
+	}
+	again, ok, err := s.db.Redispatch(ctx, t)
+	if err != nil || !ok {
+		return false, err
+	}
+	s.log.Warn("a worker is gone; its work is dispatched anew", "work", t.Work, "kind", t.Kind)
+	_, err = s.queue.enqueue(ctx, again)
+	return false, err
+}

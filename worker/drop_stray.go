@@ -1,0 +1,33 @@
+package worker
+
+import (
+	"context"
+
+	"simtransfer/storage"
+)
+
+// dropStray ends a session that outlived its SIM's hand-over: its start was
+// reported late, after the SIM had a new owner.
+func (w *Worker) dropStray(ctx context.Context, work storage.Work) error {
+	sessions, err := w.db.SessionsOf(ctx, work)
+	if err != nil {
+		return err
+	}
+	gone, why, err := w.drop(ctx, []int64{0}, map[int64][]storage.OpenSession{0: sessions})
+	if err != nil {
+		return err
+	}
+	if len(gone) < len(sessions) {
+		return w.giveBack(ctx, work, why)
+	}
+	return w.db.InTx(ctx, func(tx *storage.Tx) error {
+		now, err := tx.LockLeased(ctx, work)
+		if err != nil {
+			return err
+		}
+		if err := tx.CloseSessions(ctx, now.Items); err != nil {
+			return err
+		}
+		return tx.EndStray(ctx, now)
+	})
+}

@@ -1,0 +1,212 @@
+// Package worker carries out the work that tasks point at: one file per type
+// of task, each handler a transaction that ends with the work row gone, or a
+// note on the row of what went wrong.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
+
+	"simtransfer/storage"
+	"simtransfer/tasks"
+)
+
+// Answer is what a gateway made of a request to drop a session.
+type Answer struct {
+	Gone   bool   // the session is over, now or already
+	Silent bool   // nobody answered: the gateway may be down
+	Why    string // in words, when the session is not gone
+}
+
+// Gateways drops data sessions where they are held.
+type Gateways interface {
+	// Drop asks the gateway that holds a session to end it. The error is for
+	// trouble on our side alone.
+	Drop(ctx context.Context, s storage.OpenSession) (Answer, error)
+}
+
+// Config is what a worker may be told. Zero fields take the defaults named.
+type Config struct {
+	Interactive  int           // handlers at once for small requests; 4
+	Bulk         int           // for chunks of large ones; 2, about the database's cores
+	Gateway      int           // for pieces of drop work; 16
+	DropAttempts int           // tries before a SIM fails with session_not_dropped; 5
+	DropBackoff  time.Duration // after the first try, doubled after each; 2 s
+	DropSessions int           // sessions asked about at once, per piece of work; 64
+	Poll         time.Duration // how often an empty queue is looked at; 50 ms
+	Shutdown     time.Duration // how long running handlers have at a stop; 20 s
+}
+
+func (c Config) withDefaults() Config {
+	def(&c.Interactive, 4)
+	def(&c.Bulk, 2)
+	def(&c.Gateway, 16)
+	def(&c.DropAttempts, 5)
+	def(&c.DropBackoff, 2*time.Second)
+	def(&c.DropSessions, 64)
+	def(&c.Poll, 50*time.Millisecond)
+	def(&c.Shutdown, 20*time.Second)
+	return c
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Worker handles tasks. Any number of them may run on one database and Redis.
+type Worker struct {
+	db       *storage.DB
+	gateways Gateways
+	silent   *silence
+	log      *slog.Logger
+	config   Config
+}
+
+// New returns a worker.
+func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker {
+	return &Worker{db: db, gateways: gateways, silent: newSilence(), log: log, config: c.withDefaults()}
+}
+
+// Handler routes each type of task to its handler.
+func (w *Worker) Handler() asynq.Handler {
+	mux := asynq.NewServeMux()
+	mux.Handle(tasks.TypeValidate, w.chunk(w.validate))
+	mux.Handle(tasks.TypeExecute, w.chunk(w.execute))
+	mux.Handle(tasks.TypeRelease, w.chunk(w.release))
+	mux.Handle(tasks.TypeDropSessions, w.leased(w.dropSessions))
+	mux.Handle(tasks.TypeDropStray, w.leased(w.dropStray))
+	return mux
+}
+
+// Run serves every queue, each with a server of its own, until ctx ends; then
+// it lets running handlers finish.
+func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
+	concurrency := map[string]int{
+		tasks.Interactive: w.config.Interactive,
+		tasks.Bulk:        w.config.Bulk,
+		tasks.Gateway:     w.config.Gateway,
+	}
+	var servers []*asynq.Server
+	for _, queue := range tasks.Queues() {
+		s := asynq.NewServer(redis, asynq.Config{
+			Queues:                   map[string]int{queue: 1},
+			Concurrency:              concurrency[queue],
+			TaskCheckInterval:        w.config.Poll,
+			DelayedTaskCheckInterval: time.Second,
+			ShutdownTimeout:          w.config.Shutdown,
+			Logger:                   logger{w.log},
+			LogLevel:                 asynq.WarnLevel,
+		})
+		if err := s.Start(w.Handler()); err != nil {
+			for _, started := range servers {
+				started.Shutdown()
+			}
+			return fmt.Errorf("starting the server of queue %s: %w", queue, err)
+		}
+		servers = append(servers, s)
+	}
+	w.log.Info("worker is serving", "queues", tasks.Queues())
+	<-ctx.Done()
+	for _, s := range servers {
+		s.Stop()
+	}
+	for _, s := range servers {
+		s.Shutdown()
+	}
+	return nil
+}
+
+// chunk handles work that is one transaction. do carries it out and ends it.
+func (w *Worker) chunk(do func(context.Context, *storage.Tx, storage.Work) error) asynq.Handler {
+	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+		p, err := tasks.Parse(task)
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		}
+		err = w.db.InTx(ctx, func(tx *storage.Tx) error {
+			work, err := tx.LockWork(ctx, p.Work)
+			if err != nil {
+				return err
+			}
+			if !work.Due && !work.Dead {
+				return nil
+			}
+			if ended, err := tx.FailCrashed(ctx, work); ended || err != nil {
+				return err
+			}
+			return do(ctx, tx, work)
+		})
+		return w.conclude(ctx, task, p.Work, uuid.NullUUID{}, err)
+	})
+}
+
+// leased handles work that talks to gateways: it holds a lease meanwhile, not
+// a transaction.
+func (w *Worker) leased(do func(context.Context, storage.Work) error) asynq.Handler {
+	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+		p, err := tasks.Parse(task)
+		if err != nil {
+			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		}
+		work, err := w.db.TakeLease(ctx, p.Work)
+		if err != nil {
+			return w.conclude(ctx, task, p.Work, uuid.NullUUID{}, err)
+		}
+		ctx, release := w.keepLease(ctx, work)
+		defer release()
+		ended := false
+		err = w.db.InTx(ctx, func(tx *storage.Tx) error {
+			work, err := tx.LockLeased(ctx, work)
+			if err == nil {
+				ended, err = tx.FailCrashed(ctx, work)
+			}
+			return err
+		})
+		if err == nil && !ended {
+			err = do(ctx, work)
+		}
+		return w.conclude(ctx, task, work.ID, work.Lease, err)
+	})
+}
+
+// conclude writes an error to the work row, which decides when it is tried
+// again; to asynq the task is done. Only dead work is left to its archive.
+func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease uuid.NullUUID, cause error) error {
+	if cause == nil || errors.Is(cause, storage.ErrNotFound) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	what, err := w.db.Fail(ctx, id, lease, cause)
+	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
+	switch {
+	case err != nil:
+		log.Warn("work failed and the database could not be told; the scheduler will find it", "then", err.Error())
+	case what == storage.WorkDead:
+		log.Error("work is dead: see simtransfer work list --dead")
+		return fmt.Errorf("work %d is dead: %w: %w", id, cause, asynq.SkipRetry)
+	case what == storage.WorkEnded:
+		log.Error("a transfer failed with internal_error")
+	case what == storage.WorkLater, what == storage.WorkSplit:
+		log.Warn("work failed and will be tried again", "now", string(what))
+	}
+	return nil
+}
+
+// logger gives asynq's own messages to slog.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
+func (l logger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
+func (l logger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
+func (l logger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+func (l logger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
