@@ -64,12 +64,14 @@ const documentShape = `a JSON upload is an array of objects, or {"rows": […]} 
 
 func newDocument(records *Records, in io.Reader) *document {
 	lines := &lineCounter{r: in}
-	return &document{
+	reader := &document{
 		records: records,
 		in:      json.NewDecoder(lines),
 		lines:   lines,
 		objects: newObjects(records),
 	}
+	reader.in.UseNumber() // a number out of place may be too large for any type
+	return reader
 }
 
 func (d *document) next() (Record, error) {

@@ -263,6 +263,7 @@ func TestReadRefuses(t *testing.T) {
 		{"json last comma", upload.JSON, "[" + rowA + ",]", []problem{{row(2, 1), "", upload.CodeSyntax, "not JSON"}}},
 		{"json wrong end", upload.JSON, "[" + rowA + "}", []problem{{row(1, 1), "", upload.CodeSyntax, "not JSON"}}},
 		{"json other shapes", upload.JSON, "\n7", []problem{{line(2), "", upload.CodeSyntax, "an array of objects"}}},
+		{"json large number", upload.JSON, "1E1000", []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
 		{"json row alone", upload.JSON, rowA, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
 		{"json rows no array", upload.JSON, `{"rows":{}}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
 		{"json empty object", upload.JSON, `{}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
