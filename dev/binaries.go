@@ -22,14 +22,19 @@ const (
 // postgresDirs are the folders, besides those in PATH, where distributions and
 // package managers put PostgreSQL's server programs.
 func postgresDirs() []string {
-	return []string{
+	var found []string
+	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin", // Debian, Ubuntu
 		"/usr/pgsql-*/bin",          // PGDG on Fedora and Red Hat
 		"/opt/homebrew/opt/postgresql@*/bin",
 		"/usr/local/opt/postgresql@*/bin",
 		"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
 		"/usr/lib/postgresql*/bin", // openSUSE
+	} {
+		dirs, _ := filepath.Glob(pattern) // fails only for a bad pattern
+		found = append(found, dirs...)
 	}
+	return found
 }
 
 // postgresBinaries are the server programs of one installation.
@@ -38,9 +43,9 @@ type postgresBinaries struct {
 	major            int
 }
 
-// findPostgres returns the newest installation that is new enough; one in PATH
-// wins over all others, because somebody put it there.
-func findPostgres(ctx context.Context) (postgresBinaries, error) {
+// findPostgres returns the installation in PATH if it is new enough, because
+// somebody put it there, and otherwise the newest in the folders elsewhere.
+func findPostgres(ctx context.Context, elsewhere []string) (postgresBinaries, error) {
 	var tooOld []string
 	look := func(dirs []string) (best postgresBinaries) {
 		for _, dir := range dirs {
@@ -63,16 +68,12 @@ func findPostgres(ctx context.Context) (postgresBinaries, error) {
 		return best
 	}
 
-	var inPath, elsewhere []string
+	var inPath []string
 	if p, err := exec.LookPath("postgres"); err == nil {
 		if real, err := filepath.EvalSymlinks(p); err == nil {
 			p = real // initdb lies beside the real one
 		}
 		inPath = append(inPath, filepath.Dir(p))
-	}
-	for _, pattern := range postgresDirs() {
-		dirs, _ := filepath.Glob(pattern) // fails only for a bad pattern
-		elsewhere = append(elsewhere, dirs...)
 	}
 	for _, dirs := range [][]string{inPath, elsewhere} {
 		if b := look(dirs); b.major > 0 {

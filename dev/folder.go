@@ -59,17 +59,37 @@ type folder struct {
 	user      *account
 }
 
-// openFolder locks the folder dir, and makes it if need be. Without a dir it
-// makes a temporary one, after removing those that killed processes left.
-func openFolder(ctx context.Context, dir string, user *account) (*folder, error) {
-	if dir == "" {
-		return newTemporaryFolder(user)
+// openFolder locks the folder that the options name, and makes it if need be. If
+// they name none it makes a temporary one, after removing those that killed
+// processes left.
+func openFolder(ctx context.Context, o Options, user *account) (*folder, error) {
+	if o.Dir == "" {
+		bases := temporaryBases()
+		for _, base := range bases {
+			removeStale(base)
+		}
+		if memory := memoryFolder(); memory != "" {
+			removeStale(memory)
+			// A user's own choice goes first.
+			if !o.Durable && os.Getenv("TMPDIR") == "" {
+				bases = slices.Insert(bases, 0, memory)
+			}
+		}
+		return newTemporaryFolder(bases, user)
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, err
+	}
+	// A umask must not close it to the servers' user.
+	err = os.Mkdir(dir, 0o711)
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
@@ -97,14 +117,13 @@ func openFolder(ctx context.Context, dir string, user *account) (*folder, error)
 	}
 }
 
-func newTemporaryFolder(user *account) (*folder, error) {
+func newTemporaryFolder(bases []string, user *account) (*folder, error) {
 	var unsuitable []error
-	for _, base := range temporaryBases() {
+	for _, base := range bases {
 		if err := suitable(filepath.Join(base, folderPattern+"0123456789"), user); err != nil {
 			unsuitable = append(unsuitable, err)
 			continue
 		}
-		removeStale(base)
 		for {
 			path, err := os.MkdirTemp(base, folderPattern)
 			if err != nil {

@@ -43,7 +43,7 @@ type postgresInstance struct {
 
 // newPostgres makes the cluster, unless the folder has one.
 func newPostgres(ctx context.Context, f *folder, o Options, inherit []*os.File) (*postgresInstance, error) {
-	binaries, err := findPostgres(ctx)
+	binaries, err := findPostgres(ctx, postgresDirs())
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[stri
 	if !durable {
 		maps.Copy(settings, map[string]string{
 			"shared_buffers":     "256MB",
-			"max_wal_size":       "1GB", // temporary folders are often in memory
+			"max_wal_size":       "512MB", // temporary folders are often in memory
 			"checkpoint_timeout": "1h",
 			"fsync":              "off",
 			"full_page_writes":   "off",
@@ -247,6 +247,10 @@ func (pg *postgresInstance) createDatabase(ctx context.Context, name, template s
 	statement := "CREATE DATABASE " + pq.QuoteIdentifier(name)
 	if template != "" {
 		statement += " TEMPLATE " + pq.QuoteIdentifier(template)
+		if pg.major >= 15 { // earlier ones know nothing else
+			// A third quicker than WAL_LOG for a database without rows.
+			statement += " STRATEGY FILE_COPY"
+		}
 	}
 	err := pg.exec(ctx, statement)
 	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "42P04" { // duplicate_database

@@ -53,8 +53,10 @@ func (c command) start() (*process, error) {
 
 	// It ends when it is told to, not when whoever started it loses interest.
 	cmd := exec.CommandContext(context.Background(), c.path, c.args...)
-	cmd.Dir = "/" // ours may be closed to the other user
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"} // no PGDATA, PGPORT and the like
+	// Our working directory may be closed to the other user, and our environment
+	// may hold PGDATA, PGPORT and the like.
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	if c.stdin != "" {
 		cmd.Stdin = strings.NewReader(c.stdin)
 	}
@@ -71,23 +73,27 @@ func (c command) start() (*process, error) {
 
 	p := &process{log: c.log, logOffset: offset, ended: make(chan struct{})}
 	started := make(chan error)
-	go func() {
-		// The death signal comes when the thread that started the child ends, so
-		// that thread must be this goroutine's until then.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		p.Process = cmd.Process
-		started <- err
-		if err == nil {
-			p.err = cmd.Wait()
-			close(p.ended)
-		}
-	}()
+	go p.live(cmd, started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.path, err)
 	}
 	return p, nil
+}
+
+// live starts the process, tells how that went, and stays until its end. (Tests
+// that look for leaked goroutines know this one by its name.)
+func (p *process) live(cmd *exec.Cmd, started chan<- error) {
+	// The death signal comes when the thread that started the child ends, so that
+	// thread has to be this goroutine's until then.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Start()
+	p.Process = cmd.Process
+	started <- err
+	if err == nil {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}
 }
 
 // run starts c and waits for its end; it is killed when ctx ends first.

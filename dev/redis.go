@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// redisDatabases is how many numbered databases there are: enough for every
-// test of a process to have its own.
-const redisDatabases = 4096
+// RedisDatabases is how many numbered databases Redis has: enough for every test
+// of a process to have its own.
+const RedisDatabases = 4096
 
 // redisInstance is one Redis and what it takes to run it. It listens on a
 // loopback port and wants a password, because other users of the machine can
@@ -51,7 +51,7 @@ func newRedis(ctx context.Context, f *folder, o Options, inherit []*os.File) (*r
 		settings: map[string]string{
 			"bind":             "127.0.0.1",
 			"dir":              data,
-			"databases":        strconv.Itoa(redisDatabases),
+			"databases":        strconv.Itoa(RedisDatabases),
 			"maxmemory-policy": "noeviction",
 			"save":             `""`,
 			"appendonly":       "no",

@@ -82,7 +82,7 @@ func Start(ctx context.Context, o Options) (_ *Servers, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFolder(ctx, o.Dir, user)
+	f, err := openFolder(ctx, o, user)
 	if err != nil {
 		return nil, fmt.Errorf("opening a folder for the servers: %w", err)
 	}
@@ -158,7 +158,7 @@ func (s *Servers) Redis() *Server { return s.redis }
 func (s *Servers) DatabaseURL(name string) string { return s.pg.url(name) }
 
 // RedisURL is where to connect to one of Redis's databases, numbered from 0 to
-// 4095.
+// RedisDatabases-1.
 func (s *Servers) RedisURL(database int) string { return s.rd.url(database) }
 
 // CreateDatabase makes a database as a copy of another one, which nobody may be
