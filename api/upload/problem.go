@@ -65,7 +65,7 @@ type LineError struct {
 // Error returns the place, the column and the problem.
 func (e LineError) Error() string {
 	parts := make([]string, 0, 2)
-	if place := e.Place.String(); place != "" {
+	if place := e.String(); place != "" {
 		parts = append(parts, place)
 	}
 	if e.Column != "" {

@@ -24,11 +24,8 @@ const (
 	simB   = "8944500000000000026"
 	simC   = "8944500000000000034"
 	dest   = `"destination_email":"fleet@example.com","destination_operator_id":"OP0012345678"`
-)
-
-var ( //nolint:gochecknoglobals // tables, never written
-	rowA = fmt.Sprintf(`{"sim":%q,%s}`, simA, dest)
-	rowB = fmt.Sprintf(`{"sim":%q,%s}`, simB, dest)
+	rowA   = `{"sim":"` + simA + `",` + dest + `}`
+	rowB   = `{"sim":"` + simB + `",` + dest + `}`
 )
 
 // batchText renders what a batch holds: destinations, then "place sim".
