@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -331,9 +332,13 @@ func TestCallersContext(t *testing.T) {
 			cancel()
 			return nil
 		})
+		start := time.Now()
 		_, err := patient.Disconnect(ctx, gateway, Session{ID: "s1"})
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `session "s1"`) {
 			t.Errorf("got %v", err)
+		}
+		if took := time.Since(start); took >= patient.Timeout {
+			t.Errorf("came back only after %s", took)
 		}
 	})
 	t.Run("deadline before the time-out", func(t *testing.T) {
@@ -513,9 +518,28 @@ func TestGatewayNeverShowsItsSecret(t *testing.T) {
 	}
 }
 
-func TestZeroResultSaysNothing(t *testing.T) {
-	t.Parallel()
-	if (Result{}).Gone() || (Result{}).String() != "not attempted" {
-		t.Errorf("got %q", Result{})
+//nolint:paralleltest // It counts the open files of the whole process.
+func TestNoSocketStaysOpen(t *testing.T) {
+	const table = "/proc/self/fd"
+	if _, err := os.Stat(table); err != nil {
+		t.Skip("needs /proc")
+	}
+	open := func() int {
+		files, err := os.ReadDir(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	gateway := startPeer(t, func(request []byte, _ int) [][]byte { return [][]byte{ack(t, request)} })
+	before := open()
+	const attempts = 50
+	for range attempts {
+		if _, err := patient.Disconnect(t.Context(), gateway, Session{ID: "s1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := open(); after >= before+attempts/2 {
+		t.Errorf("%d files open, %d before", after, before)
 	}
 }

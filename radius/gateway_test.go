@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2869"
 	"pgregory.net/rapid"
 )
@@ -214,7 +215,8 @@ func TestDelaysAreConcurrent(t *testing.T) {
 // carried out once and answered as before.
 func TestRetransmissions(t *testing.T) {
 	t.Parallel()
-	gateway := simulate(t, Behavior{Delay: 50 * time.Millisecond}, Session{ID: "s1"})
+	const delay = 50 * time.Millisecond
+	gateway := simulate(t, Behavior{Delay: delay}, Session{ID: "s1"})
 	request, err := newRequest(testSecret, Session{ID: "s1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -241,10 +243,11 @@ func TestRetransmissions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	start := time.Now()
 	write()
 	write()
-	if outcome := read(); outcome != Dropped {
-		t.Errorf("first answer: %v", outcome)
+	if outcome, took := read(), time.Since(start); outcome != Dropped || took < delay {
+		t.Errorf("first answer: %v after %s", outcome, took)
 	}
 	write()
 	if outcome := read(); outcome != Dropped {
@@ -299,6 +302,49 @@ func TestBadRequestsAreDiscarded(t *testing.T) {
 	// The same way of making them gives one that is believed.
 	if _, ok := readRequest(packet(func(*radius.Packet) {}), testSecret, now); !ok {
 		t.Error("a good request is not believed")
+	}
+}
+
+func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
+	t.Parallel()
+	p := radius.New(radius.CodeDisconnectRequest, testSecret)
+	_ = rfc2865.UserName_SetString(p, "u1")
+	request := sealed(t, p)
+	gateway := simulate(t, Behavior{}, Session{ID: "s1", Username: "u1"}, Session{})
+	conn, err := net.Dial("udp", gateway.Gateway().Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(request); err != nil {
+		t.Fatal(err)
+	}
+	var answer [radius.MaxPacketLength]byte
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	n, err := conn.Read(answer[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if outcome, cause, _ := readAnswer(answer[:n], request, testSecret); outcome != Refused || cause != MissingAttribute {
+		t.Errorf("got %v, %v", outcome, cause)
+	}
+}
+
+// Other vendors' attributes, and malformed ones, may stand before the IMSI.
+func TestIMSIAmongVendorAttributes(t *testing.T) {
+	t.Parallel()
+	p := radius.New(radius.CodeDisconnectRequest, testSecret)
+	for _, attribute := range []radius.Attribute{
+		{0, 0},
+		{0, 0, 0, 9, 1, 3, 'x'},
+		{0, 0, 0x28, 0xaf, 1, 99, '1'},
+		{0, 0, 0x28, 0xaf, 2, 3, '2'},
+		{0, 0, 0x28, 0xaf, 1, 5, '0', '0', '1'},
+	} {
+		p.Add(rfc2865.VendorSpecific_Type, attribute)
+	}
+	if got := sessionIn(p).IMSI; got != "001" {
+		t.Errorf("got %q", got)
 	}
 }
 
