@@ -18,7 +18,7 @@ import (
 type Limits struct {
 	MaxBytes        int64 // of the whole upload, at most 4 GiB; zero means 256 MiB
 	MaxRows         int   // zero means transfer.MaxBatchRows
-	MaxLine         int   // bytes of one row, line break and quoted line breaks included; zero means 64 KiB
+	MaxLine         int   // bytes of one row, its line breaks and blank lines before it included; zero means 64 KiB
 	MaxDestinations int   // different destinations of a batch; zero means 10,000
 }
 
