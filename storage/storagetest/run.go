@@ -1,0 +1,85 @@
+package storagetest
+
+import (
+	"github.com/hibiken/asynq"
+
+	"simtransfer/storage"
+	"simtransfer/tasks"
+)
+
+// Tasks dispatches what is due, queue by queue, and returns the tasks, as a
+// scheduler would enqueue them.
+func (d *DB) Tasks() []*asynq.Task {
+	d.t.Helper()
+	var list []*asynq.Task
+	for _, queue := range tasks.Queues() {
+		due, err := d.Dispatch(d.t.Context(), queue, 1_000_000)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, task := range due {
+			list = append(list, d.Task(task))
+		}
+	}
+	return list
+}
+
+// Task returns the message for a piece of work.
+func (d *DB) Task(t storage.Task) *asynq.Task {
+	d.t.Helper()
+	p := tasks.Payload{Work: t.Work, Gen: t.Gen}
+	if t.Request.Valid {
+		p.Request = t.Request.UUID.String()
+	}
+	task, err := tasks.New(t.Kind, t.Queue, p)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return task
+}
+
+// TaskOf returns the message for work as its row is now, dispatched or not.
+func (d *DB) TaskOf(id int64) *asynq.Task {
+	d.t.Helper()
+	var t storage.Task
+	d.Get(&t, `SELECT id, gen, kind, queue, request FROM work WHERE id = $1`, id)
+	return d.Task(t)
+}
+
+// RunAll carries out work with a handler, one task after the other and without
+// Redis, until nothing is due. It returns the handler's errors.
+func (d *DB) RunAll(h asynq.Handler) (errs []error) {
+	d.t.Helper()
+	for {
+		list := d.Tasks()
+		if len(list) == 0 {
+			return errs
+		}
+		for _, task := range list {
+			if err := h.ProcessTask(d.t.Context(), task); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+}
+
+// RunDue makes everything that waits for its time due and then runs it, until
+// there is no work left but what is dead.
+func (d *DB) RunDue(h asynq.Handler) (errs []error) {
+	d.t.Helper()
+	for {
+		errs = append(errs, d.RunAll(h)...)
+		if !d.HurryWork() {
+			return errs
+		}
+	}
+}
+
+// HurryWork makes work that waits for its time due, and reports whether there
+// was any.
+func (d *DB) HurryWork() bool {
+	d.t.Helper()
+	return d.Exec(`
+		UPDATE work SET not_before = clock_timestamp(), dispatched_at = NULL
+		WHERE dead_at IS NULL AND (not_before > clock_timestamp() OR dispatched_at IS NULL)`) > 0
+}

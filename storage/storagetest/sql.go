@@ -1,0 +1,139 @@
+package storagetest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/lib/pq"
+)
+
+// Exec runs a statement and returns how many rows it changed.
+func (d *DB) Exec(query string, args ...any) int64 {
+	d.t.Helper()
+	r, err := d.Pool().ExecContext(d.t.Context(), query, args...)
+	if err != nil {
+		d.t.Fatalf("%s: %v", strings.TrimSpace(query), err)
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return n
+}
+
+// Get reads one row.
+func (d *DB) Get(into any, query string, args ...any) {
+	d.t.Helper()
+	if err := d.Pool().GetContext(d.t.Context(), into, query, args...); err != nil {
+		d.t.Fatalf("%s: %v", strings.TrimSpace(query), err)
+	}
+}
+
+// One reads one row of a type.
+func One[T any](d *DB, query string, args ...any) T {
+	d.t.Helper()
+	var v T
+	d.Get(&v, query, args...)
+	return v
+}
+
+// All reads any number of rows of a type.
+func All[T any](d *DB, query string, args ...any) []T {
+	d.t.Helper()
+	list := []T{}
+	if err := d.Pool().SelectContext(d.t.Context(), &list, query, args...); err != nil {
+		d.t.Fatalf("%s: %v", strings.TrimSpace(query), err)
+	}
+	return list
+}
+
+func (d *DB) insertSIMs(list []SIM) {
+	d.t.Helper()
+	d.Exec(`INSERT INTO plans (name, coverage_bound) VALUES ($1, false), ($2, true) ON CONFLICT DO NOTHING`, FreePlan, BoundPlan)
+	iccids, imsis, msisdns := make([]string, len(list)), make([]string, len(list)), make([]string, len(list))
+	for i, s := range list {
+		iccids[i], imsis[i], msisdns[i] = s.ICCID, s.IMSI, s.MSISDN
+	}
+	like := list[0]
+	ids := All[int64](d, `
+		WITH made AS (
+			INSERT INTO sims (account, since, status, plan, transfer_lock, iccid,
+				tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)
+			SELECT $1, clock_timestamp() - interval '1 hour', $2, $3, $4, u.iccid,
+				'{"site": "north"}', '2040-01-02 03:04:05.678901Z', true, 'meters', '["https://hooks.example/1"]', 'standard', '["profile"]', '490154203237518'
+			FROM unnest($5::text[]) WITH ORDINALITY AS u (iccid, nth)
+			ORDER BY u.nth
+			RETURNING id, since, account, iccid
+		), registered AS (
+			INSERT INTO registrations (sim, since, account)
+			SELECT id, since, account FROM made
+		), named AS (
+			INSERT INTO identifiers (identifier, sim, kind)
+			SELECT v.identifier, m.id, v.kind
+			FROM made m
+			JOIN unnest($5::text[], $6::text[], $7::text[]) AS u (iccid, imsi, msisdn) USING (iccid)
+			CROSS JOIN LATERAL (VALUES (u.iccid, 'iccid'), (u.imsi, 'imsi'), (u.msisdn, 'msisdn')) AS v (identifier, kind)
+		)
+		SELECT m.id
+		FROM made m
+		JOIN unnest($5::text[]) WITH ORDINALITY AS u (iccid, nth) USING (iccid)
+		ORDER BY u.nth`,
+		like.Account, like.Status, like.Plan, like.Locked, pq.Array(iccids), pq.Array(imsis), pq.Array(msisdns))
+	for i := range list {
+		list[i].ID = ids[i]
+	}
+}
+
+// Check fails the test for every broken invariant. Numbers of invariants that
+// the test breaks on purpose can be let pass.
+func (d *DB) Check(except ...int) {
+	d.t.Helper()
+	findings, err := d.DB.Check(d.t.Context())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Violations > 0 && !slices.Contains(except, f.Number) {
+			d.t.Errorf("%d violations of invariant %d, %s:\n\t%s", f.Violations, f.Number, f.Invariant, strings.Join(f.Examples, "\n\t"))
+		}
+	}
+}
+
+// Dump is every row of every table, as text, by table.
+type Dump map[string][]string
+
+// Dump reads the whole database but for some tables.
+func (d *DB) Dump(except ...string) Dump {
+	d.t.Helper()
+	tables := All[string](d, `
+		SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'radius')`)
+	parts := make([]string, 0, len(tables))
+	for _, table := range tables {
+		if !slices.Contains(except, strings.TrimPrefix(table, "public.")) {
+			parts = append(parts, fmt.Sprintf(`SELECT '%s' AS name, to_jsonb(x)::text AS line FROM %s x`, table, table))
+		}
+	}
+	type row struct{ Name, Line string }
+	dump := Dump{}
+	for _, r := range All[row](d, strings.Join(parts, " UNION ALL ")+" ORDER BY name, line") {
+		dump[r.Name] = append(dump[r.Name], r.Line)
+	}
+	return dump
+}
+
+// Unchanged fails the test unless the database is as it was dumped.
+func (d *DB) Unchanged(was Dump, except ...string) {
+	d.t.Helper()
+	now := d.Dump(except...)
+	was = maps.Clone(was)
+	for _, table := range except {
+		delete(was, table)
+		delete(was, "public."+table)
+	}
+	if diff := cmp.Diff(was, now); diff != "" {
+		d.t.Errorf("the database changed (-was +is):\n%s", diff)
+	}
+}
