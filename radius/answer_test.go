@@ -17,7 +17,7 @@ import (
 // a true authenticator for whatever it says, so that what lies behind that
 // check is reached too.
 func FuzzAnswer(f *testing.F) {
-	request, err := newRequest(testSecret, Session{ID: "s1"}, time.Unix(1_700_000_000, 0))
+	request, err := newRequest(secret(), Session{ID: "s1"}, time.Unix(1_700_000_000, 0))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func FuzzAnswer(f *testing.F) {
 func judge(t *testing.T, datagram, request []byte) {
 	t.Helper()
 	before := bytes.Clone(datagram)
-	outcome, cause, ok := readAnswer(datagram, request, testSecret)
+	outcome, cause, ok := readAnswer(datagram, request, secret())
 	if !bytes.Equal(before, datagram) {
 		t.Fatal("the datagram was changed")
 	}
@@ -75,7 +75,7 @@ func macAt(wire, request []byte, at int) []byte {
 	wire = bytes.Clone(wire)
 	copy(wire[4:20], request[4:20])
 	clear(wire[at : at+md5.Size])
-	mac := hmac.New(md5.New, testSecret)
+	mac := hmac.New(md5.New, secret())
 	mac.Write(wire)
 	return mac.Sum(nil)
 }
@@ -84,7 +84,7 @@ func macAt(wire, request []byte, at int) []byte {
 // request authenticator.
 func FuzzRequest(f *testing.F) {
 	now := time.Unix(1_700_000_000, 0)
-	wire, err := newRequest(testSecret, Session{
+	wire, err := newRequest(secret(), Session{
 		ID: "s1", Username: "u", CallingStationID: "491700000001", IMSI: "001010000000001",
 		NASIPAddress: "192.0.2.1", FramedIP: "2001:db8::1",
 	}, now)
@@ -95,13 +95,13 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte{40, 0, 0, 20})
 	f.Fuzz(func(t *testing.T, datagram []byte) {
 		wire, _ := trim(bytes.Clone(datagram))
-		if _, ok := readRequest(datagram, testSecret, now); ok && !radius.IsAuthenticRequest(wire, testSecret) {
+		if _, ok := readRequest(datagram, secret(), now); ok && !radius.IsAuthenticRequest(wire, secret()) {
 			t.Fatal("believed without a true request authenticator")
 		}
 		if len(wire) == 0 {
 			return
 		}
-		if request, ok := readRequest(authenticated(wire, make([]byte, 20)), testSecret, now); ok {
+		if request, ok := readRequest(authenticated(wire, make([]byte, 20)), secret(), now); ok {
 			_ = sessionIn(request)
 		}
 	})

@@ -13,11 +13,11 @@ import (
 func BenchmarkDisconnect(b *testing.B) {
 	for _, inFlight := range []int{1, 16, 64, 256} {
 		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
-			gateway, err := SimulateGateway("127.0.0.1:0", testSecret, Behavior{})
+			gateway, err := SimulateGateway("127.0.0.1:0", secret(), Behavior{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer gateway.Close()
+			defer func() { _ = gateway.Close() }()
 			sessions := make([]Session, b.N)
 			for i := range sessions {
 				sessions[i] = Session{

@@ -26,12 +26,15 @@ import (
 	"layeh.com/radius/rfc3576"
 )
 
-// Patient never resends by itself and hasty gives up soon: each test takes
-// the one whose waiting it wants not to see.
-var (
-	patient = &Client{Timeout: 30 * time.Second, Retry: 30 * time.Second}
-	hasty   = &Client{Timeout: 150 * time.Millisecond, Retry: 20 * time.Millisecond}
-)
+// patient never resends by itself and hasty gives up soon: each test takes the
+// one whose waiting it wants not to see.
+func patient() *Client {
+	return &Client{Timeout: 30 * time.Second, Retry: 30 * time.Second}
+}
+
+func hasty() *Client {
+	return &Client{Timeout: 150 * time.Millisecond, Retry: 20 * time.Millisecond}
+}
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
@@ -101,7 +104,7 @@ func TestOutcomes(t *testing.T) {
 			gateway := startPeer(t, func(request []byte, _ int) [][]byte {
 				return [][]byte{test.answer(t, request)}
 			})
-			result, err := patient.Disconnect(t.Context(), gateway, Session{ID: "s1"})
+			result, err := patient().Disconnect(t.Context(), gateway, Session{ID: "s1"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +150,7 @@ func untrue(t testing.TB) map[string]func(request []byte) []byte {
 			return sealed(t, response)
 		},
 		"the answer to another request": func(r []byte) []byte {
-			other, err := newRequest(testSecret, Session{ID: "other"}, time.Now())
+			other, err := newRequest(secret(), Session{ID: "other"}, time.Now())
 			if err != nil {
 				t.Error(err)
 			}
@@ -193,7 +196,7 @@ func authenticated(wire, request []byte) []byte {
 	hash.Write(wire[:4])
 	hash.Write(request[4:20])
 	hash.Write(wire[20:])
-	hash.Write(testSecret)
+	hash.Write(secret())
 	hash.Sum(wire[4:4])
 	return wire
 }
@@ -204,7 +207,7 @@ func TestUntrueAnswersAreNotBelieved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := startPeer(t, func(request []byte, _ int) [][]byte { return [][]byte{make(request)} })
-			result, err := hasty.Disconnect(t.Context(), gateway, Session{ID: "s1"})
+			result, err := hasty().Disconnect(t.Context(), gateway, Session{ID: "s1"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -228,7 +231,7 @@ func TestTheTrueAnswerIsFoundAmongUntrueOnes(t *testing.T) {
 		}
 		return append(answers, nak(t, request, 501), ack(t, request))
 	})
-	result, err := patient.Disconnect(t.Context(), gateway, Session{ID: "s1"})
+	result, err := patient().Disconnect(t.Context(), gateway, Session{ID: "s1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,11 +265,11 @@ func TestSameBytesAreSentAgain(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	gateway := startPeer(t, func([]byte, int) [][]byte { return nil })
-	result, err := hasty.Disconnect(t.Context(), gateway, Session{ID: "s1"})
+	result, err := hasty().Disconnect(t.Context(), gateway, Session{ID: "s1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result.Outcome != Silent || result.Sent < 1 || result.Ignored != 0 || result.Took < hasty.Timeout {
+	if result.Outcome != Silent || result.Sent < 1 || result.Ignored != 0 || result.Took < hasty().Timeout {
 		t.Errorf("got %+v", result)
 	}
 	if !strings.Contains(result.String(), "silence for") {
@@ -280,7 +283,7 @@ func TestLateAnswerIsNotTheNextOnes(t *testing.T) {
 	t.Parallel()
 	var late []byte
 	gateway := startPeer(t, func(request []byte, _ int) [][]byte {
-		packet, err := radius.Parse(request, testSecret)
+		packet, err := radius.Parse(request, secret())
 		if err != nil {
 			t.Error(err)
 			return nil
@@ -291,10 +294,10 @@ func TestLateAnswerIsNotTheNextOnes(t *testing.T) {
 		}
 		return [][]byte{late, nak(t, request, 504)}
 	})
-	if result, err := hasty.Disconnect(t.Context(), gateway, Session{ID: "first"}); err != nil || result.Outcome != Silent {
+	if result, err := hasty().Disconnect(t.Context(), gateway, Session{ID: "first"}); err != nil || result.Outcome != Silent {
 		t.Fatalf("got %+v, %v", result, err)
 	}
-	result, err := patient.Disconnect(t.Context(), gateway, Session{ID: "second"})
+	result, err := patient().Disconnect(t.Context(), gateway, Session{ID: "second"})
 	if err != nil || result.Outcome != Refused || result.Ignored != 1 {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -303,13 +306,13 @@ func TestLateAnswerIsNotTheNextOnes(t *testing.T) {
 func TestClosedPortIsSilentAtOnce(t *testing.T) {
 	t.Parallel()
 	// No other test listens on this address, so the port stays closed.
-	conn, err := net.ListenPacket("udp", "127.0.0.9:0")
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 9)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := conn.LocalAddr().String()
 	_ = conn.Close()
-	result, err := patient.Disconnect(t.Context(), Gateway{address, testSecret}, Session{ID: "s1"})
+	result, err := patient().Disconnect(t.Context(), Gateway{address, secret()}, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || result.String() != "no answer: connection refused" {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -317,7 +320,7 @@ func TestClosedPortIsSilentAtOnce(t *testing.T) {
 
 func TestUnknownHostIsSilent(t *testing.T) {
 	t.Parallel()
-	result, err := hasty.Disconnect(t.Context(), Gateway{"gateway.invalid:3799", testSecret}, Session{ID: "s1"})
+	result, err := hasty().Disconnect(t.Context(), Gateway{"gateway.invalid:3799", secret()}, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || !strings.Contains(result.Reason, "gateway.invalid") {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -333,11 +336,11 @@ func TestCallersContext(t *testing.T) {
 			return nil
 		})
 		start := time.Now()
-		_, err := patient.Disconnect(ctx, gateway, Session{ID: "s1"})
+		_, err := patient().Disconnect(ctx, gateway, Session{ID: "s1"})
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), `session "s1"`) {
 			t.Errorf("got %v", err)
 		}
-		if took := time.Since(start); took >= patient.Timeout {
+		if took := time.Since(start); took >= patient().Timeout {
 			t.Errorf("came back only after %s", took)
 		}
 	})
@@ -346,7 +349,7 @@ func TestCallersContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		gateway := startPeer(t, func([]byte, int) [][]byte { return nil })
-		if _, err := patient.Disconnect(ctx, gateway, Session{ID: "s1"}); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := patient().Disconnect(ctx, gateway, Session{ID: "s1"}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -356,7 +359,7 @@ func TestCallersContext(t *testing.T) {
 		cancel()
 		var received atomic.Int32
 		gateway := startPeer(t, func([]byte, int) [][]byte { received.Add(1); return nil })
-		if _, err := patient.Disconnect(ctx, gateway, Session{ID: "s1"}); !errors.Is(err, context.Canceled) {
+		if _, err := patient().Disconnect(ctx, gateway, Session{ID: "s1"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 		if received.Load() != 0 {
@@ -367,17 +370,17 @@ func TestCallersContext(t *testing.T) {
 
 func TestInvalidArguments(t *testing.T) {
 	t.Parallel()
-	good := Gateway{"127.0.0.1:3799", testSecret}
+	good := Gateway{"127.0.0.1:3799", secret()}
 	for name, test := range map[string]struct {
 		gateway Gateway
 		session Session
 	}{
 		"no session id":   {good, Session{Username: "u"}},
 		"no secret":       {Gateway{Address: good.Address}, Session{ID: "s1"}},
-		"no port":         {Gateway{"127.0.0.1", testSecret}, Session{ID: "s1"}},
-		"named port":      {Gateway{"127.0.0.1:radius", testSecret}, Session{ID: "s1"}},
-		"port zero":       {Gateway{"127.0.0.1:0", testSecret}, Session{ID: "s1"}},
-		"no host":         {Gateway{":3799", testSecret}, Session{ID: "s1"}},
+		"no port":         {Gateway{"127.0.0.1", secret()}, Session{ID: "s1"}},
+		"named port":      {Gateway{"127.0.0.1:radius", secret()}, Session{ID: "s1"}},
+		"port zero":       {Gateway{"127.0.0.1:0", secret()}, Session{ID: "s1"}},
+		"no host":         {Gateway{":3799", secret()}, Session{ID: "s1"}},
 		"long session id": {good, Session{ID: strings.Repeat("x", 254)}},
 		"long user name":  {good, Session{ID: "s1", Username: strings.Repeat("x", 254)}},
 		"long IMSI":       {good, Session{ID: "s1", IMSI: "0010100000000001"}},
@@ -386,11 +389,11 @@ func TestInvalidArguments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := patient.Disconnect(t.Context(), test.gateway, test.session)
+			_, err := patient().Disconnect(t.Context(), test.gateway, test.session)
 			if !errors.Is(err, ErrInvalid) {
 				t.Errorf("got %v", err)
 			}
-			if err != nil && strings.Contains(err.Error(), string(testSecret)) {
+			if err != nil && strings.Contains(err.Error(), string(secret())) {
 				t.Errorf("the error shows the secret: %v", err)
 			}
 		})
@@ -405,7 +408,7 @@ func TestRequestOnTheWire(t *testing.T) {
 		return [][]byte{ack(t, request)}
 	})
 	before := time.Now().Truncate(time.Second)
-	_, err := patient.Disconnect(t.Context(), gateway, Session{
+	_, err := patient().Disconnect(t.Context(), gateway, Session{
 		ID:               "0A0B0C0D",
 		Username:         "user@apn.example",
 		CallingStationID: "491700000001",
@@ -417,10 +420,10 @@ func TestRequestOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	wire := <-received
-	if !radius.IsAuthenticRequest(wire, testSecret) {
+	if !radius.IsAuthenticRequest(wire, secret()) {
 		t.Error("the request authenticator is wrong")
 	}
-	p, err := radius.Parse(wire, testSecret)
+	p, err := radius.Parse(wire, secret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -453,7 +456,7 @@ func TestRequestOnTheWire(t *testing.T) {
 	mac := append([]byte(nil), wire[at:at+16]...)
 	clear(wire[at : at+16])
 	clear(wire[4:20])
-	hash := hmac.New(md5.New, testSecret)
+	hash := hmac.New(md5.New, secret())
 	hash.Write(wire)
 	if !hmac.Equal(mac, hash.Sum(nil)) {
 		t.Error("the message authenticator is wrong")
@@ -462,11 +465,11 @@ func TestRequestOnTheWire(t *testing.T) {
 
 func TestEmptyAttributesAreNotSent(t *testing.T) {
 	t.Parallel()
-	wire, err := newRequest(testSecret, Session{ID: "s1"}, time.Now())
+	wire, err := newRequest(secret(), Session{ID: "s1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := radius.Parse(wire, testSecret)
+	p, err := radius.Parse(wire, secret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -482,11 +485,11 @@ func TestEmptyAttributesAreNotSent(t *testing.T) {
 
 func TestIPv6Attributes(t *testing.T) {
 	t.Parallel()
-	wire, err := newRequest(testSecret, Session{ID: "s1", NASIPAddress: "2001:db8::1", FramedIP: "::ffff:192.0.2.1"}, time.Now())
+	wire, err := newRequest(secret(), Session{ID: "s1", NASIPAddress: "2001:db8::1", FramedIP: "::ffff:192.0.2.1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := radius.Parse(wire, testSecret)
+	p, err := radius.Parse(wire, secret())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +503,7 @@ func TestIPv6Attributes(t *testing.T) {
 
 func TestGatewayNeverShowsItsSecret(t *testing.T) {
 	t.Parallel()
-	gateway := Gateway{"192.0.2.1:3799", testSecret}
+	gateway := Gateway{"192.0.2.1:3799", secret()}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v %s %q %x %v", gateway, gateway, gateway, gateway, gateway, gateway, []Gateway{gateway})
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "gateway", gateway, "pointer", &gateway)
@@ -508,7 +511,7 @@ func TestGatewayNeverShowsItsSecret(t *testing.T) {
 	if err := json.NewEncoder(&out).Encode(gateway); err != nil {
 		t.Fatal(err)
 	}
-	for _, form := range []string{string(testSecret), fmt.Sprint(testSecret), fmt.Sprintf("%x", testSecret), base64.StdEncoding.EncodeToString(testSecret)} {
+	for _, form := range []string{string(secret()), fmt.Sprintf("%d", secret()), fmt.Sprintf("%x", secret()), base64.StdEncoding.EncodeToString(secret())} {
 		if strings.Contains(out.String(), form) {
 			t.Errorf("found %q in %s", form, out.String())
 		}
@@ -535,7 +538,7 @@ func TestNoSocketStaysOpen(t *testing.T) {
 	before := open()
 	const attempts = 50
 	for range attempts {
-		if _, err := patient.Disconnect(t.Context(), gateway, Session{ID: "s1"}); err != nil {
+		if _, err := patient().Disconnect(t.Context(), gateway, Session{ID: "s1"}); err != nil {
 			t.Fatal(err)
 		}
 	}

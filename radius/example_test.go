@@ -14,7 +14,7 @@ func ExampleClient_Disconnect() {
 		fmt.Println(err)
 		return
 	}
-	defer gateway.Close()
+	defer func() { _ = gateway.Close() }()
 	gateway.Start(radius.Session{ID: "0A0B0C0D"})
 
 	client := radius.Client{Timeout: 5 * time.Second}

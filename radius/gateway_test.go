@@ -19,7 +19,7 @@ import (
 
 func simulate(t *testing.T, behavior Behavior, open ...Session) *SimulatedGateway {
 	t.Helper()
-	gateway, err := SimulateGateway("127.0.0.1:0", testSecret, behavior)
+	gateway, err := SimulateGateway("127.0.0.1:0", secret(), behavior)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +39,17 @@ func disconnect(t *testing.T, client *Client, gateway *SimulatedGateway, session
 		t.Fatal(err)
 	}
 	return result
+}
+
+func dial(t *testing.T, gateway *SimulatedGateway) net.Conn {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "udp", gateway.Gateway().Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 // waitForStats waits for what was sent to arrive.
@@ -81,7 +92,7 @@ func TestSimulatedGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := simulate(t, Behavior{}, whole)
-			result := disconnect(t, patient, gateway, test.wanted)
+			result := disconnect(t, patient(), gateway, test.wanted)
 			if result.Outcome != test.outcome || result.Cause != test.cause {
 				t.Errorf("got %v, %v", result.Outcome, result.Cause)
 			}
@@ -103,8 +114,8 @@ func TestTheTableOfSessions(t *testing.T) {
 	if diff := cmp.Diff(want, gateway.Sessions()); diff != "" {
 		t.Error(diff)
 	}
-	disconnect(t, patient, gateway, Session{ID: "a"})
-	disconnect(t, patient, gateway, Session{ID: "b"})
+	disconnect(t, patient(), gateway, Session{ID: "a"})
+	disconnect(t, patient(), gateway, Session{ID: "b"})
 	if diff := cmp.Diff(Stats{Requests: 2, Acks: 1, Naks: 1}, gateway.Stats()); diff != "" {
 		t.Error(diff)
 	}
@@ -123,12 +134,12 @@ func TestBehaviorsThatDoNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := simulate(t, test.behavior, Session{ID: "s1"})
-			result := disconnect(t, hasty, gateway, Session{ID: "s1"})
+			result := disconnect(t, hasty(), gateway, Session{ID: "s1"})
 			if result.Outcome != Silent || (result.Ignored > 0) != test.answers || !gateway.Has("s1") {
 				t.Errorf("got %+v, open %t", result, gateway.Has("s1"))
 			}
 			gateway.SetBehavior(Behavior{})
-			if result := disconnect(t, patient, gateway, Session{ID: "s1"}); result.Outcome != Dropped {
+			if result := disconnect(t, patient(), gateway, Session{ID: "s1"}); result.Outcome != Dropped {
 				t.Errorf("after the fault: %v", result)
 			}
 		})
@@ -140,11 +151,11 @@ func TestBehaviorsThatDoNothing(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	gateway := simulate(t, Behavior{LoseAnswers: true}, Session{ID: "s1"})
-	if result := disconnect(t, hasty, gateway, Session{ID: "s1"}); result.Outcome != Silent || gateway.Has("s1") {
+	if result := disconnect(t, hasty(), gateway, Session{ID: "s1"}); result.Outcome != Silent || gateway.Has("s1") {
 		t.Errorf("got %v, open %t", result, gateway.Has("s1"))
 	}
 	gateway.SetBehavior(Behavior{})
-	if result := disconnect(t, patient, gateway, Session{ID: "s1"}); result.Outcome != NotFound || !result.Gone() {
+	if result := disconnect(t, patient(), gateway, Session{ID: "s1"}); result.Outcome != NotFound || !result.Gone() {
 		t.Errorf("got %v", result)
 	}
 }
@@ -155,13 +166,13 @@ func TestRefusals(t *testing.T) {
 	gateway.SetBehavior(Behavior{Refuse: func(id string) (Cause, bool) {
 		return ResourcesUnavailable, id == "stays" && gateway.Has(id)
 	}})
-	if result := disconnect(t, patient, gateway, Session{ID: "stays"}); result.Outcome != Refused || result.Cause != 506 {
+	if result := disconnect(t, patient(), gateway, Session{ID: "stays"}); result.Outcome != Refused || result.Cause != 506 {
 		t.Errorf("got %v", result)
 	}
-	if result := disconnect(t, patient, gateway, Session{ID: "goes"}); result.Outcome != Dropped {
+	if result := disconnect(t, patient(), gateway, Session{ID: "goes"}); result.Outcome != Dropped {
 		t.Errorf("got %v", result)
 	}
-	if result := disconnect(t, patient, gateway, Session{ID: "unknown"}); result.Outcome != NotFound {
+	if result := disconnect(t, patient(), gateway, Session{ID: "unknown"}); result.Outcome != NotFound {
 		t.Errorf("got %v", result)
 	}
 	if !gateway.Has("stays") || gateway.Has("goes") {
@@ -217,15 +228,11 @@ func TestRetransmissions(t *testing.T) {
 	t.Parallel()
 	const delay = 50 * time.Millisecond
 	gateway := simulate(t, Behavior{Delay: delay}, Session{ID: "s1"})
-	request, err := newRequest(testSecret, Session{ID: "s1"}, time.Now())
+	request, err := newRequest(secret(), Session{ID: "s1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.Dial("udp", gateway.Gateway().Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, gateway)
 	read := func() Outcome {
 		t.Helper()
 		answer := make([]byte, radius.MaxPacketLength)
@@ -234,7 +241,7 @@ func TestRetransmissions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		outcome, _, _ := readAnswer(answer[:n], request, testSecret)
+		outcome, _, _ := readAnswer(answer[:n], request, secret())
 		return outcome
 	}
 	write := func() {
@@ -255,7 +262,7 @@ func TestRetransmissions(t *testing.T) {
 	}
 	waitForStats(t, gateway, Stats{Requests: 3, Retransmissions: 2, Acks: 1})
 	// From another socket it is another request.
-	if result := disconnect(t, patient, gateway, Session{ID: "s1"}); result.Outcome != NotFound {
+	if result := disconnect(t, patient(), gateway, Session{ID: "s1"}); result.Outcome != NotFound {
 		t.Errorf("got %v", result)
 	}
 }
@@ -264,11 +271,11 @@ func TestBadRequestsAreDiscarded(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	packet := func(change func(*radius.Packet)) []byte {
-		wire, err := newRequest(testSecret, Session{ID: "s1"}, now)
+		wire, err := newRequest(secret(), Session{ID: "s1"}, now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := radius.Parse(wire, testSecret)
+		p, err := radius.Parse(wire, secret())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,28 +301,24 @@ func TestBadRequestsAreDiscarded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, ok := readRequest(datagram, testSecret, now); ok {
+			if _, ok := readRequest(datagram, secret(), now); ok {
 				t.Error("believed")
 			}
 		})
 	}
 	// The same way of making them gives one that is believed.
-	if _, ok := readRequest(packet(func(*radius.Packet) {}), testSecret, now); !ok {
+	if _, ok := readRequest(packet(func(*radius.Packet) {}), secret(), now); !ok {
 		t.Error("a good request is not believed")
 	}
 }
 
 func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 	t.Parallel()
-	p := radius.New(radius.CodeDisconnectRequest, testSecret)
+	p := radius.New(radius.CodeDisconnectRequest, secret())
 	_ = rfc2865.UserName_SetString(p, "u1")
 	request := sealed(t, p)
 	gateway := simulate(t, Behavior{}, Session{ID: "s1", Username: "u1"}, Session{})
-	conn, err := net.Dial("udp", gateway.Gateway().Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dial(t, gateway)
 	if _, err := conn.Write(request); err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +328,7 @@ func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome, cause, _ := readAnswer(answer[:n], request, testSecret); outcome != Refused || cause != MissingAttribute {
+	if outcome, cause, _ := readAnswer(answer[:n], request, secret()); outcome != Refused || cause != MissingAttribute {
 		t.Errorf("got %v, %v", outcome, cause)
 	}
 }
@@ -333,7 +336,7 @@ func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 // Other vendors' attributes, and malformed ones, may stand before the IMSI.
 func TestIMSIAmongVendorAttributes(t *testing.T) {
 	t.Parallel()
-	p := radius.New(radius.CodeDisconnectRequest, testSecret)
+	p := radius.New(radius.CodeDisconnectRequest, secret())
 	for _, attribute := range []radius.Attribute{
 		{0, 0},
 		{0, 0, 0, 9, 1, 3, 'x'},
@@ -353,7 +356,7 @@ func TestWrongSecretIsSilentAndCounted(t *testing.T) {
 	gateway := simulate(t, Behavior{}, Session{ID: "s1"})
 	wrong := gateway.Gateway()
 	wrong.Secret = []byte("wrong")
-	result, err := hasty.Disconnect(t.Context(), wrong, Session{ID: "s1"})
+	result, err := hasty().Disconnect(t.Context(), wrong, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || !gateway.Has("s1") {
 		t.Errorf("got %v, %v", result, err)
 	}
@@ -375,7 +378,7 @@ func TestOnDisconnect(t *testing.T) {
 		gateway.Start(session)
 		want = append(want, session)
 		// The hook is stuck; answers come all the same.
-		if result := disconnect(t, patient, gateway, Session{ID: session.ID}); result.Outcome != Dropped {
+		if result := disconnect(t, patient(), gateway, Session{ID: session.ID}); result.Outcome != Dropped {
 			t.Fatalf("got %v", result)
 		}
 	}
@@ -398,7 +401,7 @@ func TestCloseGivesUpDelayedAnswers(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var finished sync.WaitGroup
 	finished.Go(func() {
-		if _, err := patient.Disconnect(ctx, gateway.Gateway(), Session{ID: "s1"}); !errors.Is(err, context.Canceled) {
+		if _, err := patient().Disconnect(ctx, gateway.Gateway(), Session{ID: "s1"}); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -417,11 +420,11 @@ func TestSimulateGatewayErrors(t *testing.T) {
 	if _, err := SimulateGateway("127.0.0.1:0", nil, Behavior{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("no secret: %v", err)
 	}
-	if _, err := SimulateGateway("nowhere", testSecret, Behavior{}); err == nil {
+	if _, err := SimulateGateway("nowhere", secret(), Behavior{}); err == nil {
 		t.Error("no port: no error")
 	}
 	gateway := simulate(t, Behavior{})
-	if _, err := SimulateGateway(gateway.Gateway().Address, testSecret, Behavior{}); err == nil {
+	if _, err := SimulateGateway(gateway.Gateway().Address, secret(), Behavior{}); err == nil {
 		t.Error("port in use: no error")
 	}
 }

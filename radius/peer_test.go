@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var testSecret = []byte("a secret of the tests")
+func secret() []byte { return []byte("a secret of the tests") }
 
 // startPeer listens on loopback and hands each datagram to answer, with how
 // many came before it. What answer returns is sent back, in order.
@@ -40,7 +40,7 @@ func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) G
 			}
 		}
 	}()
-	return Gateway{Address: conn.LocalAddr().String(), Secret: testSecret}
+	return Gateway{Address: conn.LocalAddr().String(), Secret: secret()}
 }
 
 // ack and nak answer a request as a gateway would, Message-Authenticator
@@ -63,7 +63,7 @@ func nak(t testing.TB, request []byte, cause Cause) []byte {
 
 func responseTo(t testing.TB, request []byte, code radius.Code) *radius.Packet {
 	t.Helper()
-	packet, err := radius.Parse(request, testSecret)
+	packet, err := radius.Parse(request, secret())
 	if err != nil {
 		t.Error(err)
 	}
