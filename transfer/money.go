@@ -42,13 +42,13 @@ func (m Money) String() string {
 	if digits == 0 {
 		return fmt.Sprintf("%d %s", m.Minor, m.Currency)
 	}
-	unit := int64(1)
+	unit := uint64(1)
 	for range digits {
 		unit *= 10
 	}
-	sign, minor := "", m.Minor
-	if minor < 0 {
-		sign, minor = "-", -minor
+	sign, minor := "", uint64(m.Minor)
+	if m.Minor < 0 {
+		sign, minor = "-", -minor // unsigned, so that the least amount has its opposite too
 	}
 	return fmt.Sprintf("%s%d.%0*d %s", sign, minor/unit, digits, minor%unit, m.Currency)
 }
