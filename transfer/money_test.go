@@ -1,0 +1,46 @@
+package transfer_test
+
+import (
+	"math"
+	"testing"
+
+	"simtransfer/transfer"
+)
+
+func TestMoneyInWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		minor    int64
+		currency transfer.Currency
+		want     string
+	}{
+		{500, "EUR", "5.00 EUR"},
+		{1234567, "EUR", "12345.67 EUR"},
+		{5, "USD", "0.05 USD"},
+		{0, "GBP", "0.00 GBP"},
+		{-5, "EUR", "-0.05 EUR"},
+		{-1234, "EUR", "-12.34 EUR"},
+		{500, "JPY", "500 JPY"},
+		{-500, "JPY", "-500 JPY"},
+		{1500, "KWD", "1.500 KWD"},
+		{12345, "CLF", "1.2345 CLF"},
+		{math.MaxInt64, "EUR", "92233720368547758.07 EUR"},
+		{math.MinInt64, "EUR", "-92233720368547758.08 EUR"},
+	} {
+		if got := (transfer.Money{Minor: c.minor, Currency: c.currency}).String(); got != c.want {
+			t.Errorf("%d %s: %q, want %q", c.minor, c.currency, got, c.want)
+		}
+	}
+}
+
+func TestParseCurrency(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"EUR", "EUR"}, {" eur ", "EUR"}, {"EU", ""}, {"EURO", ""}, {"E1R", ""}, {"€", ""}, {"", ""},
+	} {
+		got, err := transfer.ParseCurrency(c.in)
+		if string(got) != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
+		}
+	}
+}
