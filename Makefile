@@ -1,0 +1,34 @@
+# Needs make and Go; the first run of a goal installs the rest. `make` lists the goals.
+MAKEFLAGS += --no-print-directory
+# Where Go's own installer puts it, for shells that have not been told.
+export PATH := $(PATH):/usr/local/go/bin
+LINT := go tool -modfile=tools.mod golangci-lint
+
+.PHONY: help
+help: ## list the goals
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+
+.PHONY: demo
+demo: ## watch it at work; standard output is the demo's alone, as in: make demo ARGS=--json | jq
+	@sh deployments/setup.sh go postgres redis >&2
+	@$(MAKE) build >&2
+	@./bin/simtransfer demo $(ARGS)
+
+.PHONY: build
+build: ## compile to bin/simtransfer
+	go build -o bin/simtransfer .
+
+.PHONY: test
+test: ## run all tests, on servers of their own
+	@sh deployments/setup.sh go cc postgres redis
+	CGO_ENABLED=1 go test -race -timeout 10m ./...
+
+.PHONY: lint
+lint: ## look for mistakes, misplaced imports and wrong formatting
+	@sh deployments/setup.sh go
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	@sh deployments/setup.sh go
+	$(LINT) fmt ./...
