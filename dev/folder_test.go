@@ -61,7 +61,7 @@ func TestSuitable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			base, err := os.MkdirTemp("/tmp", "s-") // where everybody may pass; t.TempDir's own path may be too long
+			base, err := os.MkdirTemp("/tmp", "s-") //nolint:usetesting // t.TempDir may be long, and closed to others
 			if err != nil {
 				t.Fatal(err)
 			}

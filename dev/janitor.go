@@ -1,7 +1,6 @@
 package dev
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,12 +53,15 @@ func startJanitor(postgresSignal, redisSignal, remove string) (*janitor, error) 
 	defer gone.Close()
 
 	j := &janitor{lifeline: lifeline, held: held}
-	j.cmd = exec.CommandContext(context.Background(), "/bin/sh", "-c", janitorScript, "simtransfer-janitor", postgresSignal, redisSignal, remove)
-	j.cmd.Dir = "/"
-	j.cmd.Stdin = orders
-	j.cmd.ExtraFiles = []*os.File{gone}
-	// Ctrl-C in a terminal is not for it, nor what kills our process group.
-	j.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	j.cmd = &exec.Cmd{
+		Path:       "/bin/sh",
+		Args:       []string{"sh", "-c", janitorScript, "simtransfer-janitor", postgresSignal, redisSignal, remove},
+		Dir:        "/",
+		Stdin:      orders,
+		ExtraFiles: []*os.File{gone},
+		// Ctrl-C in a terminal is not for it, nor what kills our process group.
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
 	if err := j.cmd.Start(); err != nil {
 		_ = lifeline.Close()
 		_ = held.Close()

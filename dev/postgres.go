@@ -201,7 +201,7 @@ func (pg *postgresInstance) launch(ctx context.Context) (*process, error) {
 		if err == nil {
 			return p, nil
 		}
-		_ = p.stop(syscall.SIGQUIT, stopPatience)
+		_ = p.stop(syscall.SIGQUIT, giveUpPatience)
 		// After a kill, the last processes of the old server may still be going.
 		if !strings.Contains(p.output(), "is still in use") {
 			return nil, err

@@ -17,6 +17,8 @@ type command struct {
 	path  string
 	args  []string
 	stdin string
+	// env is the whole environment; nil is a minimal one.
+	env []string
 	// log is the file that its output is appended to.
 	log string
 	// user to run as; nil is the user of this process.
@@ -51,12 +53,16 @@ func (c command) start() (*process, error) {
 		return nil, err
 	}
 
-	// It ends when it is told to, not when whoever started it loses interest.
-	cmd := exec.CommandContext(context.Background(), c.path, c.args...)
+	// Without a context: it ends when it is told to, not when whoever started it
+	// loses interest.
+	cmd := &exec.Cmd{Path: c.path, Args: append([]string{c.path}, c.args...)}
 	// Our working directory may be closed to the other user, and our environment
 	// may hold PGDATA, PGPORT and the like.
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
+	if c.env != nil {
+		cmd.Env = c.env
+	}
 	if c.stdin != "" {
 		cmd.Stdin = strings.NewReader(c.stdin)
 	}

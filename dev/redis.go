@@ -110,7 +110,7 @@ func (r *redisInstance) launchOn(ctx context.Context, port int) (*process, error
 		return nil, err
 	}
 	if err := p.await(ctx, func(ctx context.Context) error { return r.ping(ctx, port) }); err != nil {
-		_ = p.stop(syscall.SIGKILL, stopPatience)
+		_ = p.stop(syscall.SIGKILL, giveUpPatience)
 		return nil, err
 	}
 	return p, nil

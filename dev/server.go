@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// stopPatience is how long a server may take to stop before it is killed.
-const stopPatience = 30 * time.Second
+// stopPatience is how long a server may take to stop before it is killed, and
+// giveUpPatience how long one that has not even started may take.
+const (
+	stopPatience   = 30 * time.Second
+	giveUpPatience = 5 * time.Second
+)
 
 // startPatience is how long a server may take to start, recovery included.
 const startPatience = 2 * time.Minute

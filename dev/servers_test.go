@@ -411,13 +411,14 @@ func dial(t *testing.T, s *Servers, database int) *redis.Client {
 	return client
 }
 
-// shortTempDir is like t.TempDir, whose paths may be too long for a socket.
+// shortTempDir is like t.TempDir, whose paths may be too long for a socket or
+// closed to the servers' user.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
 	var err error
 	for _, base := range temporaryBases() {
 		var dir string
-		if dir, err = os.MkdirTemp(base, "dev-test-"); err != nil {
+		if dir, err = os.MkdirTemp(base, "dev-test-"); err != nil { //nolint:usetesting // see above
 			continue
 		}
 		if err = errors.Join(os.Chmod(dir, 0o711), suitableNow(dir)); err == nil {

@@ -96,9 +96,9 @@ func (s *shared) database(t testing.TB, template string) string {
 	if err := s.servers.CreateDatabase(t.Context(), name, template); err != nil {
 		t.Fatalf("making a database for the test: %v", err)
 	}
+	ctx := context.WithoutCancel(t.Context()) // which ends before the clean-up
 	t.Cleanup(func() {
-		// The test's own context has ended by now.
-		if err := s.servers.DropDatabase(context.Background(), name); err != nil {
+		if err := s.servers.DropDatabase(ctx, name); err != nil {
 			t.Errorf("cleaning up after the test: %v", err)
 		}
 	})
@@ -119,8 +119,9 @@ func RedisURL(t testing.TB) string {
 		t.Fatal("every database of Redis is taken by a test that has not ended")
 	}
 	url := s.servers.RedisURL(n)
+	ctx := context.WithoutCancel(t.Context()) // which ends before the clean-up
 	t.Cleanup(func() {
-		if err := flush(url); err != nil {
+		if err := flush(ctx, url); err != nil {
 			t.Errorf("cleaning up after the test: %v", err)
 			return // and nobody else gets it
 		}
@@ -129,13 +130,13 @@ func RedisURL(t testing.TB) string {
 	return url
 }
 
-func flush(url string) error {
+func flush(ctx context.Context, url string) error {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return err
 	}
 	client := redis.NewClient(options)
-	return errors.Join(client.FlushDB(context.Background()).Err(), client.Close())
+	return errors.Join(client.FlushDB(ctx).Err(), client.Close())
 }
 
 // IgnoreServers makes goleak overlook the goroutines that stay with the servers

@@ -51,7 +51,7 @@ func TestDatabaseIsDroppedWhoeverIsConnected(t *testing.T) {
 	t.Parallel()
 	var db *sql.DB
 	outer := t
-	t.Run("user", func(t *testing.T) { //nolint:paralleltest // what follows has to come after it
+	t.Run("user", func(t *testing.T) { // not parallel: what follows has to come after it
 		db = open(outer, devtest.EmptyDatabaseURL(t)) // closed later than the database is dropped
 		if err := db.PingContext(t.Context()); err != nil {
 			t.Fatal(err)
