@@ -199,7 +199,8 @@ func (db *DB) Request(ctx context.Context, id uuid.UUID) (Request, error) {
 
 // RequestFilter narrows a list of requests; zero fields do not.
 type RequestFilter struct {
-	Source, Destination int64 // account ids; both zero lists everybody's
+	Source, Destination int64 // account ids
+	Either              int64 // the id of an account that is the one or the other
 	State               transfer.RequestState
 	Batch               *uuid.UUID
 	Before              *uuid.UUID // only requests made before this one: the cursor
@@ -215,9 +216,10 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		  AND ($3 = '' OR r.state = $3)
 		  AND ($4::uuid IS NULL OR r.batch = $4)
 		  AND ($5::uuid IS NULL OR r.id < $5)
+		  AND ($6 = 0 OR r.source = $6 OR r.destination = $6)
 		ORDER BY r.id DESC
-		LIMIT $6`,
-		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Limit)
+		LIMIT $7`,
+		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
@@ -242,10 +244,11 @@ type Transfer struct {
 
 // TransferFilter narrows a list of transfers; zero fields do not.
 type TransferFilter struct {
-	State  transfer.State
-	Reason transfer.Reason
-	After  int // only transfers behind this n: the cursor; -1 from the start
-	Limit  int
+	State   transfer.State
+	Reason  transfer.Reason
+	Offered bool // only transfers that are or were open, as the destination sees them
+	After   int  // only transfers behind this n: the cursor; -1 from the start
+	Limit   int
 }
 
 // Transfers lists the transfers of a request in the order of submission.
@@ -272,9 +275,10 @@ func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter
 		  AND ($2 = '' OR t.state = $2)
 		  AND ($3 = '' OR t.reason = $3)
 		  AND t.n > $4
+		  AND (NOT $5 OR t.state NOT IN ('pending', 'ineligible'))
 		ORDER BY t.n
-		LIMIT $5`,
-		request, f.State, f.Reason, f.After, f.Limit)
+		LIMIT $6`,
+		request, f.State, f.Reason, f.After, f.Offered, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
 	}

@@ -26,6 +26,14 @@ CREATE TABLE api_keys (
     CHECK ((role = 'account') = (account IS NOT NULL))
 );
 
+-- A browser that an administrator's key has signed in; hash is the SHA-256 of
+-- the secret in its cookie. Over when the key is revoked.
+CREATE TABLE sign_ins (
+    hash       bytea PRIMARY KEY CHECK (length(hash) = 32),
+    api_key    bigint NOT NULL REFERENCES api_keys,
+    expires_at timestamptz NOT NULL
+);
+
 -- The answers to POST calls that carried an Idempotency-Key, kept for 24 hours.
 CREATE TABLE idempotency (
     scope       text NOT NULL,

@@ -1,0 +1,128 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// ErrPast is returned for a fee that would be valid from an instant that is
+// over: it would change what was quoted then.
+var ErrPast = errors.New("the instant is in the past")
+
+// Fee is an entry of the fee schedule: what the transfer of one SIM costs,
+// from an instant on until the next entry of the same method and currency.
+type Fee struct {
+	Method    transfer.Method   `db:"method"`
+	Currency  transfer.Currency `db:"currency"`
+	ValidFrom time.Time         `db:"valid_from"`
+	Amount    int64             `db:"amount"` // in the currency's minor unit
+	Current   bool              `db:"current"`
+}
+
+const feeColumns = `
+	f.method,
+	f.currency,
+	f.valid_from,
+	f.amount,
+	f.valid_from <= clock_timestamp() AND NOT EXISTS (
+		SELECT 1
+		FROM fees g
+		WHERE g.method = f.method AND g.currency = f.currency
+		  AND g.valid_from > f.valid_from AND g.valid_from <= clock_timestamp()
+	) AS current`
+
+// Fees lists the whole schedule, by method and currency, the newest entry
+// first.
+func (db *DB) Fees(ctx context.Context) ([]Fee, error) {
+	list := []Fee{}
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT`+feeColumns+`
+		FROM fees f
+		ORDER BY f.method, f.currency, f.valid_from DESC`)
+	if err != nil {
+		return nil, fmt.Errorf("listing fees: %w", err)
+	}
+	return list, nil
+}
+
+// CreateFee adds an entry to the schedule; a zero ValidFrom is now. It returns
+// ErrPast, or ErrExists when there is an entry for the same instant.
+func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
+	var from *time.Time
+	if !f.ValidFrom.IsZero() {
+		from = &f.ValidFrom
+		var past bool
+		if err := t.get(ctx, &past, `SELECT $1::timestamptz < clock_timestamp()`, from); err != nil {
+			return f, fmt.Errorf("reading the clock: %w", err)
+		}
+		if past {
+			return f, ErrPast
+		}
+	}
+	var validFrom time.Time
+	err := t.get(ctx, &validFrom, `
+		INSERT INTO fees (method, currency, valid_from, amount)
+		VALUES ($1, $2, coalesce($3, clock_timestamp()), $4)
+		ON CONFLICT DO NOTHING
+		RETURNING valid_from`, f.Method, f.Currency, from, f.Amount)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return f, ErrExists
+	case err != nil:
+		return f, fmt.Errorf("adding a fee: %w", err)
+	}
+	var made Fee
+	if err := t.get(ctx, &made, `
+		SELECT`+feeColumns+`
+		FROM fees f
+		WHERE f.method = $1 AND f.currency = $2 AND f.valid_from = $3`, f.Method, f.Currency, validFrom); err != nil {
+		return f, fmt.Errorf("reading a fee: %w", err)
+	}
+	return made, nil
+}
+
+// RequestFees are the fees of a request, in the minor unit of its source's
+// currency.
+type RequestFees struct {
+	Quoted   int64 `db:"quoted"`   // of the SIMs that are still open
+	Charged  int64 `db:"charged"`  // posted so far
+	Unquoted int   `db:"unquoted"` // open SIMs without a fee, because the schedule had none
+}
+
+// RequestFees adds up the fees of a request. It reads the transfers only of a
+// request that has open SIMs which cost something.
+func (db *DB) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
+	var fees RequestFees
+	if r.Support > 0 {
+		if err := db.sumQuoted(ctx, r.ID, &fees); err != nil {
+			return fees, err
+		}
+	}
+	if r.Completed > 0 || r.State == transfer.Transferring {
+		if err := db.pool.GetContext(ctx, &fees.Charged, `
+			SELECT coalesce(sum(amount), 0) FROM charges WHERE request = $1`, r.ID); err != nil {
+			return fees, fmt.Errorf("adding up the charges of request %s: %w", r.ID, err)
+		}
+	}
+	return fees, nil
+}
+
+func (db *DB) sumQuoted(ctx context.Context, id uuid.UUID, fees *RequestFees) error {
+	if err := db.pool.GetContext(ctx, fees, `
+		SELECT
+			coalesce(sum(coalesce(r.fee_override, t.fee)), 0) AS quoted,
+			0 AS charged,
+			count(*) FILTER (WHERE coalesce(r.fee_override, t.fee) IS NULL) AS unquoted
+		FROM transfers t
+		JOIN requests r ON r.id = t.request
+		WHERE t.request = $1 AND t.state = 'eligible' AND t.method = 'support_assisted'`, id); err != nil {
+		return fmt.Errorf("adding up the fees of request %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,266 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// Role is what an API key may do: act for one account, support every account,
+// or administer the service.
+type Role string
+
+// The roles.
+const (
+	RoleAccount Role = "account"
+	RoleSupport Role = "support"
+	RoleAdmin   Role = "admin"
+)
+
+// Roles lists every role.
+func Roles() []Role { return []Role{RoleAccount, RoleSupport, RoleAdmin} }
+
+// Key is an API key as a list shows it. The secret itself is nowhere stored.
+type Key struct {
+	ID         int64                `db:"id"`
+	Hint       string               `db:"hint"` // the beginning of the token and its end
+	Role       Role                 `db:"role"`
+	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account, for RoleAccount alone
+	Name       string               `db:"name"`
+	CreatedAt  time.Time            `db:"created_at"`
+	LastUsedAt *time.Time           `db:"last_used_at"` // up to a minute late
+	RevokedAt  *time.Time           `db:"revoked_at"`
+}
+
+const keyColumns = `
+	k.id,
+	k.hint,
+	k.role,
+	a.operator_id,
+	k.name,
+	k.created_at,
+	k.last_used_at,
+	k.revoked_at
+FROM api_keys k
+LEFT JOIN accounts a ON a.id = k.account`
+
+// NewKey is what a key is made from.
+type NewKey struct {
+	Role       Role
+	OperatorID transfer.OperatorID // of the account that the key acts for; only for RoleAccount
+	Name       string              // for people
+}
+
+// CreateKey makes a key and returns it with its token, which cannot be had
+// again. It returns ErrNotFound when there is no such account.
+func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
+	if (k.Role == RoleAccount) != (k.OperatorID != "") {
+		return Key{}, "", errors.New("a key of the role account names its account, and no other key does")
+	}
+	var account *int64
+	if k.OperatorID != "" {
+		a, err := t.Account(ctx, k.OperatorID)
+		if err != nil {
+			return Key{}, "", err
+		}
+		account = &a.ID
+	}
+	token, err := newToken(k.Role)
+	if err != nil {
+		return Key{}, "", fmt.Errorf("making a key: %w", err)
+	}
+	var id int64
+	if err := t.get(ctx, &id, `
+		INSERT INTO api_keys (hash, hint, role, account, name)
+		VALUES ($1, $2, $3, $4, $5)
+		RETURNING id`,
+		hashSecret(token), hint(token), k.Role, account, k.Name,
+	); err != nil {
+		return Key{}, "", fmt.Errorf("creating key %q: %w", k.Name, err)
+	}
+	var made Key
+	if err := t.get(ctx, &made, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
+		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
+	}
+	return made, token, nil
+}
+
+// CreateKey is Tx.CreateKey in a transaction of its own, for the command line.
+func (db *DB) CreateKey(ctx context.Context, k NewKey) (made Key, token string, err error) {
+	err = db.InTx(ctx, func(t *Tx) error {
+		made, token, err = t.CreateKey(ctx, k)
+		return err
+	})
+	return made, token, err
+}
+
+// Keys lists up to limit keys behind an id, oldest first, the revoked ones
+// included. Zero lists from the start.
+func (db *DB) Keys(ctx context.Context, after int64, limit int) ([]Key, error) {
+	list := []Key{}
+	err := db.pool.SelectContext(ctx, &list, `SELECT`+keyColumns+` WHERE k.id > $1 ORDER BY k.id LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	return list, nil
+}
+
+// RevokeKey makes a key useless, and ends the sign-ins that were made with it.
+// Revoking it again changes nothing. It returns ErrNotFound for an unknown id.
+func (db *DB) RevokeKey(ctx context.Context, id int64) error {
+	r, err := db.pool.ExecContext(ctx, `
+		UPDATE api_keys SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1`, id)
+	if err != nil {
+		return fmt.Errorf("revoking key %d: %w", id, err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrNotFound)
+	}
+	return nil
+}
+
+// Caller is who calls: a key that is not revoked.
+type Caller struct {
+	Key        int64               `db:"id"`
+	Role       Role                `db:"role"`
+	Account    int64               `db:"account"`     // zero unless the role is RoleAccount
+	OperatorID transfer.OperatorID `db:"operator_id"` // of the account; empty like it
+	Stale      bool                `db:"stale"`       // last_used_at is more than a minute old
+}
+
+const callerColumns = `
+	k.id,
+	k.role,
+	coalesce(k.account, 0) AS account,
+	coalesce(a.operator_id, '') AS operator_id,
+	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
+FROM api_keys k
+LEFT JOIN accounts a ON a.id = k.account`
+
+// Authenticate returns whose token it is, or ErrNotFound if it is nobody's or
+// revoked. At most once a minute it notes that the key was used.
+func (db *DB) Authenticate(ctx context.Context, token string) (Caller, error) {
+	var c Caller
+	if !isToken(token) {
+		return c, ErrNotFound
+	}
+	if err := db.pool.GetContext(ctx, &c, `
+		SELECT`+callerColumns+`
+		WHERE k.hash = $1 AND k.revoked_at IS NULL`, hashSecret(token),
+	); err != nil {
+		return c, fmt.Errorf("authenticating: %w", notFound(err))
+	}
+	return c, db.noteUse(ctx, c)
+}
+
+// noteUse waits for nobody: if another process is noting the same, that will do.
+func (db *DB) noteUse(ctx context.Context, c Caller) error {
+	if !c.Stale {
+		return nil
+	}
+	if _, err := db.pool.ExecContext(ctx, `
+		UPDATE api_keys
+		SET last_used_at = clock_timestamp()
+		WHERE id = (SELECT id FROM api_keys WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED)`, c.Key,
+	); err != nil {
+		return fmt.Errorf("noting the use of key %d: %w", c.Key, err)
+	}
+	return nil
+}
+
+// SignInPeriod is how long a sign-in lasts.
+const SignInPeriod = 12 * time.Hour
+
+// SignIn makes a session for a browser that has shown an administrator's
+// token, and returns the secret that the browser keeps in its place. It
+// returns ErrNotFound for any other token.
+func (db *DB) SignIn(ctx context.Context, token string) (secret string, err error) {
+	c, err := db.Authenticate(ctx, token)
+	if err != nil {
+		return "", err
+	}
+	if c.Role != RoleAdmin {
+		return "", ErrNotFound
+	}
+	if secret, err = random(); err != nil {
+		return "", fmt.Errorf("making a session: %w", err)
+	}
+	if _, err := db.pool.ExecContext(ctx, `
+		WITH ended AS (DELETE FROM sign_ins WHERE expires_at <= clock_timestamp())
+		INSERT INTO sign_ins (hash, api_key, expires_at)
+		VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))`,
+		hashSecret(secret), c.Key, SignInPeriod.Seconds(),
+	); err != nil {
+		return "", fmt.Errorf("signing in key %d: %w", c.Key, err)
+	}
+	return secret, nil
+}
+
+// SignedIn returns who signed in, or ErrNotFound when the session is over or
+// the key was revoked since.
+func (db *DB) SignedIn(ctx context.Context, secret string) (Caller, error) {
+	var c Caller
+	if err := db.pool.GetContext(ctx, &c, `
+		SELECT`+callerColumns+`
+		JOIN sign_ins s ON s.api_key = k.id
+		WHERE s.hash = $1 AND s.expires_at > clock_timestamp() AND k.revoked_at IS NULL`, hashSecret(secret),
+	); err != nil {
+		return c, fmt.Errorf("looking for a session: %w", notFound(err))
+	}
+	return c, db.noteUse(ctx, c)
+}
+
+// SignOut ends a session. Ending one that is over changes nothing.
+func (db *DB) SignOut(ctx context.Context, secret string) error {
+	if _, err := db.pool.ExecContext(ctx, `DELETE FROM sign_ins WHERE hash = $1`, hashSecret(secret)); err != nil {
+		return fmt.Errorf("signing out: %w", err)
+	}
+	return nil
+}
+
+// A token is st_, the role, and 256 random bits in small base32.
+const (
+	tokenPrefix  = "st_"
+	tokenCharset = "abcdefghijklmnopqrstuvwxyz234567"
+	tokenLength  = 52
+)
+
+func newToken(role Role) (string, error) {
+	secret, err := random()
+	return tokenPrefix + string(role) + "_" + secret, err
+}
+
+// random returns 256 random bits as text.
+func random() (string, error) {
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return "", err
+	}
+	return base32.NewEncoding(tokenCharset).WithPadding(base32.NoPadding).EncodeToString(secret), nil
+}
+
+// isToken reports whether a text has the form of a token, so that nothing else
+// costs a query.
+func isToken(s string) bool {
+	rest, ok := strings.CutPrefix(s, tokenPrefix)
+	role, secret, found := strings.Cut(rest, "_")
+	return ok && found && role != "" && len(role) <= 10 && len(secret) == tokenLength && strings.Trim(secret, tokenCharset) == ""
+}
+
+func hint(token string) string {
+	secret := strings.LastIndexByte(token, '_') + 1
+	return token[:secret+4] + "…" + token[len(token)-4:]
+}
+
+// hashSecret needs no salt and no slow hash: a secret has 256 random bits.
+func hashSecret(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}

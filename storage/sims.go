@@ -1,0 +1,483 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// Plan is a tariff that SIMs are on.
+type Plan struct {
+	Name          string `db:"name"`
+	CoverageBound bool   `db:"coverage_bound"` // its SIMs cannot move to an account of another coverage
+}
+
+// Plans lists every plan by name.
+func (db *DB) Plans(ctx context.Context) ([]Plan, error) {
+	list := []Plan{}
+	if err := db.pool.SelectContext(ctx, &list, `SELECT name, coverage_bound FROM plans ORDER BY name`); err != nil {
+		return nil, fmt.Errorf("listing plans: %w", err)
+	}
+	return list, nil
+}
+
+// PutPlan makes a plan known, or changes it.
+func (db *DB) PutPlan(ctx context.Context, p Plan) error {
+	if _, err := db.pool.ExecContext(ctx, `
+		INSERT INTO plans (name, coverage_bound)
+		VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET coverage_bound = excluded.coverage_bound`, p.Name, p.CoverageBound,
+	); err != nil {
+		return fmt.Errorf("putting plan %q: %w", p.Name, err)
+	}
+	return nil
+}
+
+// SIM is a SIM as its owner sees it.
+type SIM struct {
+	ID                    int64                  `db:"id"`
+	OperatorID            transfer.OperatorID    `db:"operator_id"` // the owner
+	Since                 time.Time              `db:"since"`       // when the owner was registered
+	ICCID                 string                 `db:"iccid"`
+	IMSIs                 pq.StringArray         `db:"imsis"`
+	MSISDNs               pq.StringArray         `db:"msisdns"`
+	Status                transfer.Status        `db:"status"`
+	Plan                  string                 `db:"plan"`
+	TransferLock          bool                   `db:"transfer_lock"`
+	TerminationProtection bool                   `db:"termination_protection"`
+	Expiration            *time.Time             `db:"expiration"`
+	Group                 *string                `db:"sim_group"`
+	SpeedClass            *string                `db:"speed_class"`
+	IMEILock              *string                `db:"imei_lock"`
+	Tags                  json.RawMessage        `db:"tags"`           // an object of strings
+	EventHandlers         json.RawMessage        `db:"event_handlers"` // an array of strings
+	Containers            json.RawMessage        `db:"containers"`     // an array of strings
+	Online                bool                   `db:"online"`         // has an open data session
+	Request               *uuid.UUID             `db:"request"`        // that holds the claim on the SIM
+	RequestState          *transfer.RequestState `db:"request_state"`
+	RequestExpiresAt      *time.Time             `db:"request_expires_at"`
+}
+
+const simColumns = `
+	s.id,
+	a.operator_id,
+	s.since,
+	s.iccid,
+	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,
+	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) AS msisdns,
+	s.status,
+	s.plan,
+	s.transfer_lock,
+	s.termination_protection,
+	s.expiration,
+	s.sim_group,
+	s.speed_class,
+	s.imei_lock,
+	s.tags,
+	s.event_handlers,
+	s.containers,
+	EXISTS (SELECT 1 FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL) AS online,
+	o.request,
+	r.state AS request_state,
+	r.expires_at AS request_expires_at
+FROM sims s
+JOIN accounts a ON a.id = s.account
+LEFT JOIN open_transfers o ON o.sim = s.id
+LEFT JOIN requests r ON r.id = o.request`
+
+// SIM returns the SIM that an identifier names, if it is registered to an
+// account, or else ErrNotFound. Account zero sees every SIM.
+func (db *DB) SIM(ctx context.Context, account int64, id transfer.Identifier) (SIM, error) {
+	var s SIM
+	err := db.pool.GetContext(ctx, &s, `
+		SELECT`+simColumns+`
+		WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1) AND ($2 = 0 OR s.account = $2)`,
+		id.String(), account)
+	return s, notFound(err)
+}
+
+// SIMFilter narrows a list of SIMs; zero fields do not.
+type SIMFilter struct {
+	Account int64
+	Status  transfer.Status
+	After   int64 // only SIMs behind this id: the cursor
+	Limit   int   // at most this many; required
+}
+
+// SIMs lists SIMs in the order in which they were imported.
+func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
+	list := []SIM{}
+	err := db.pool.SelectContext(ctx, &list, `
+		SELECT`+simColumns+`
+		WHERE ($1 = 0 OR s.account = $1)
+		  AND ($2 = '' OR s.status = $2)
+		  AND s.id > $3
+		ORDER BY s.id
+		LIMIT $4`, f.Account, f.Status, f.After, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing SIMs: %w", err)
+	}
+	return list, nil
+}
+
+// SIMChange is what to change of a SIM; a nil field stays.
+type SIMChange struct {
+	TransferLock *bool
+	Tags         map[string]string // all of them; nil stays, empty takes them all away
+	Group        *string           // empty takes the SIM out of its group
+	Status       *transfer.Status
+}
+
+// UpdateSIM changes the SIM that an identifier names, if it is registered to
+// an account at that instant, or else returns ErrNotFound. Account zero
+// changes any SIM.
+func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
+	var tags *string
+	if c.Tags != nil {
+		text, err := json.Marshal(c.Tags)
+		if err != nil {
+			return SIM{}, fmt.Errorf("writing tags: %w", err)
+		}
+		s := string(text)
+		tags = &s
+	}
+	var s SIM
+	err := db.InRetriedTx(ctx, func(t *Tx) error {
+		n, err := t.exec(ctx, `
+			UPDATE sims
+			SET transfer_lock = coalesce($3, transfer_lock),
+				tags = coalesce($4::jsonb, tags),
+				sim_group = CASE WHEN $5::text IS NULL THEN sim_group ELSE nullif($5, '') END,
+				status = coalesce($6, status)
+			WHERE id = (SELECT sim FROM identifiers WHERE identifier = $1) AND ($2 = 0 OR account = $2)`,
+			id.String(), account, c.TransferLock, tags, c.Group, c.Status)
+		if err != nil {
+			return fmt.Errorf("changing SIM %s: %w", id, err)
+		}
+		if n == 0 {
+			return ErrNotFound
+		}
+		if err := t.get(ctx, &s, `
+			SELECT`+simColumns+`
+			WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1)`, id.String()); err != nil {
+			return fmt.Errorf("reading SIM %s: %w", id, err)
+		}
+		return nil
+	})
+	return s, err
+}
+
+// NewSIM is what a SIM is made from.
+type NewSIM struct {
+	Line                  int // in the upload, for errors
+	ICCID                 string
+	IMSIs, MSISDNs        []string
+	OperatorID            transfer.OperatorID // the owner
+	Status                transfer.Status
+	Plan                  string
+	TransferLock          bool
+	TerminationProtection bool
+	Expiration            *time.Time // nil: none
+	Group                 string     // empty: none, and so for the next two
+	SpeedClass            string
+	IMEILock              string
+	Tags                  map[string]string
+	EventHandlers         []string
+	Containers            []string
+}
+
+// LineFault is what is wrong with a line of an import.
+type LineFault struct {
+	Line   int    `db:"line"`
+	Column string `db:"field"`
+	Value  string `db:"value"`
+	Fault  Fault  `db:"fault"`
+}
+
+// Fault says in what way a line is wrong.
+type Fault string
+
+// The faults of a line that only the database can see.
+const (
+	UnknownAccount   Fault = "unknown_account"
+	UnknownPlan      Fault = "unknown_plan"
+	TakenIdentifier  Fault = "taken"     // another SIM of the inventory has it
+	DoubleIdentifier Fault = "duplicate" // an earlier line of the import, or the same, has it
+)
+
+// LinesError says which lines made an import fail. Nothing was imported.
+type LinesError struct {
+	Lines []LineFault // in the order of the upload, at most as many as were asked for
+}
+
+func (e *LinesError) Error() string {
+	return fmt.Sprintf("%d lines or more cannot be imported", len(e.Lines))
+}
+
+// maxLineFaults is how many lines a LinesError names.
+const maxLineFaults = 100
+
+// importTimeout is for one statement of the largest import.
+const importTimeout = 5 * time.Minute
+
+// ImportSIMs makes SIMs with their identifiers and first registrations, all or
+// none, and returns how many. The sequence is read several times. Data
+// sessions that are open already are linked to their SIMs. It returns a
+// *LinesError when lines are wrong.
+func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, error) {
+	if err := t.AllowLong(ctx, importTimeout); err != nil {
+		return 0, err
+	}
+	if err := t.stageSIMs(ctx, sims); err != nil {
+		return 0, fmt.Errorf("staging an import: %w", err)
+	}
+	var faults []LineFault
+	if err := t.tx.SelectContext(ctx, &faults, importFaults, maxLineFaults); err != nil {
+		return 0, fmt.Errorf("checking an import: %w", err)
+	}
+	if len(faults) > 0 {
+		return 0, &LinesError{faults}
+	}
+	n, err := t.exec(ctx, importSIMs)
+	if err != nil {
+		return 0, fmt.Errorf("importing SIMs: %w", err)
+	}
+	if _, err := t.exec(ctx, importIdentifiers); isUnique(err, "identifiers_pkey") {
+		return 0, errLostRace // tried again, the check will name the line
+	} else if err != nil {
+		return 0, fmt.Errorf("importing identifiers: %w", err)
+	}
+	if _, err := t.linkSessions(ctx); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+const (
+	// The ids are given as the rows come in, so that they follow the upload.
+	stageTables = `
+		CREATE TEMPORARY TABLE staged_sims (
+			id                     bigint NOT NULL DEFAULT nextval('sims_id_seq'),
+			line                   integer NOT NULL,
+			operator_id            text NOT NULL,
+			status                 text NOT NULL,
+			transfer_lock          boolean NOT NULL,
+			termination_protection boolean NOT NULL,
+			iccid                  text NOT NULL,
+			plan                   text NOT NULL,
+			expiration             timestamptz,
+			sim_group              text,
+			speed_class            text,
+			imei_lock              text,
+			tags                   jsonb NOT NULL,
+			event_handlers         jsonb NOT NULL,
+			containers             jsonb NOT NULL
+		) ON COMMIT DROP;
+		CREATE TEMPORARY TABLE staged_identifiers (
+			line       integer NOT NULL,
+			identifier text NOT NULL,
+			kind       text NOT NULL
+		) ON COMMIT DROP`
+
+	stageSIM = `
+		COPY staged_sims (line, operator_id, status, transfer_lock, termination_protection, iccid, plan,
+			expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers) FROM STDIN`
+
+	stageIdentifier = `COPY staged_identifiers (line, identifier, kind) FROM STDIN`
+
+	importFaults = `
+		WITH faults AS (
+			SELECT s.line, 'account' AS field, s.operator_id AS value, 'unknown_account' AS fault
+			FROM staged_sims s
+			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.operator_id = s.operator_id)
+			UNION ALL
+			SELECT s.line, 'plan', s.plan, 'unknown_plan'
+			FROM staged_sims s
+			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
+			UNION ALL
+			SELECT i.line, i.kind, i.identifier, 'taken'
+			FROM staged_identifiers i
+			JOIN identifiers USING (identifier)
+			UNION ALL
+			SELECT line, kind, identifier, 'duplicate'
+			FROM (
+				SELECT line, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY line) AS nth
+				FROM staged_identifiers
+			) AS i
+			WHERE nth > 1
+		)
+		SELECT line, field, value, fault
+		FROM faults
+		ORDER BY line, field, value
+		LIMIT $1`
+
+	// The two tables get the same instant.
+	importSIMs = `
+		WITH made AS (
+			INSERT INTO sims (id, account, since, status, transfer_lock, termination_protection, iccid, plan,
+				expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers)
+			OVERRIDING SYSTEM VALUE
+			SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.termination_protection, s.iccid, s.plan,
+				s.expiration, s.sim_group, s.speed_class, s.imei_lock, s.tags, s.event_handlers, s.containers
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			ORDER BY s.id
+			RETURNING id, since, account
+		)
+		INSERT INTO registrations (sim, since, account)
+		SELECT id, since, account
+		FROM made`
+
+	// In one order, so that two imports cannot block each other.
+	importIdentifiers = `
+		INSERT INTO identifiers (identifier, sim, kind)
+		SELECT i.identifier, s.id, i.kind
+		FROM staged_identifiers i
+		JOIN staged_sims s USING (line)
+		ORDER BY i.identifier`
+)
+
+func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
+	if _, err := t.exec(ctx, stageTables); err != nil {
+		return err
+	}
+	if err := t.copyIn(ctx, stageSIM, func(add func(...any) error) error {
+		for s := range sims {
+			settings, err := s.settings()
+			if err != nil {
+				return err
+			}
+			if err := add(append([]any{
+				s.Line, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID, s.Plan,
+				s.Expiration, orNull(s.Group), orNull(s.SpeedClass), orNull(s.IMEILock),
+			}, settings...)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := t.copyIn(ctx, stageIdentifier, func(add func(...any) error) error {
+		for s := range sims {
+			err := add(s.Line, s.ICCID, "iccid")
+			for _, imsi := range s.IMSIs {
+				err = errors.Join(err, add(s.Line, imsi, "imsi"))
+			}
+			for _, msisdn := range s.MSISDNs {
+				err = errors.Join(err, add(s.Line, msisdn, "msisdn"))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `ANALYZE staged_sims, staged_identifiers`)
+	return err
+}
+
+// settings are the values of the three columns that are JSON.
+func (s NewSIM) settings() ([]any, error) {
+	if s.Tags == nil {
+		s.Tags = map[string]string{}
+	}
+	values := make([]any, 0, 3)
+	for _, v := range []any{s.Tags, append([]string{}, s.EventHandlers...), append([]string{}, s.Containers...)} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("writing the settings of SIM %s: %w", s.ICCID, err)
+		}
+		values = append(values, string(text))
+	}
+	return values, nil
+}
+
+// copyIn runs a COPY statement; fill calls add once per row.
+func (t *Tx) copyIn(ctx context.Context, statement string, fill func(add func(...any) error) error) error {
+	stmt, err := t.tx.PrepareContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	if err := fill(func(values ...any) error {
+		_, err := stmt.ExecContext(ctx, values...)
+		return err
+	}); err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
+	return err
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// LinkSessions links open data sessions whose SIM was not known when they
+// started to SIMs that are known by now, and returns how many. An import links
+// what it finds; a session that started while the import ran is found by the
+// next call.
+func (db *DB) LinkSessions(ctx context.Context) (n int64, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		n, err = t.linkSessions(ctx)
+		return err
+	})
+	return n, err
+}
+
+// linkSessions does late what the trigger does when a session starts: lock the
+// SIMs, then look.
+func (t *Tx) linkSessions(ctx context.Context) (int64, error) {
+	var sims []int64
+	if err := t.tx.SelectContext(ctx, &sims, `
+		SELECT id
+		FROM sims
+		WHERE id IN (
+			SELECT radius.session_sim(username, callingstationid)
+			FROM radius.radacct
+			WHERE sim IS NULL AND acctstoptime IS NULL
+		)
+		ORDER BY id
+		FOR NO KEY UPDATE`); err != nil {
+		return 0, fmt.Errorf("locking the SIMs of unlinked sessions: %w", err)
+	}
+	if len(sims) == 0 {
+		return 0, nil
+	}
+	var linked int64
+	if err := t.get(ctx, &linked, `
+		WITH linked AS (
+			UPDATE radius.radacct
+			SET sim = radius.session_sim(username, callingstationid)
+			WHERE sim IS NULL AND acctstoptime IS NULL
+			  AND radius.session_sim(username, callingstationid) = ANY($1)
+			RETURNING radacctid, sim, nasipaddress, radius.outlived(sim, acctstarttime) AS outlived
+		), woken AS (
+			UPDATE sims
+			SET status = 'active'
+			WHERE status = 'ready' AND id IN (SELECT sim FROM linked WHERE NOT outlived)
+		), strays AS (
+			INSERT INTO work (kind, items, n, gateway, queue)
+			SELECT 'drop_stray', ARRAY[radacctid], 1, host(nasipaddress), 'gateway'
+			FROM linked
+			WHERE outlived
+		)
+		SELECT count(*) FROM linked`, pq.Array(sims)); err != nil {
+		return 0, fmt.Errorf("linking sessions: %w", err)
+	}
+	return linked, nil
+}
