@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Account is an operator account as the API shows it.
+type Account struct {
+	OperatorID transfer.OperatorID `json:"operator_id" example:"OP0012345678"`
+	Email      string              `json:"email" format:"email" doc:"The primary email, in lower case."`
+	Currency   transfer.Currency   `json:"currency" example:"EUR" doc:"ISO 4217. Fees are charged in it."`
+	Coverage   string              `json:"coverage" example:"global"`
+	Standing   storage.Standing    `json:"standing" enum:"open,closed" doc:"A closed account neither sends nor receives SIMs."`
+	CreatedAt  time.Time           `json:"created_at"`
+}
+
+func viewAccount(a storage.Account) Account {
+	return Account{
+		OperatorID: a.OperatorID,
+		Email:      a.Email,
+		Currency:   a.Currency,
+		Coverage:   a.Coverage,
+		Standing:   a.Standing,
+		CreatedAt:  a.CreatedAt.UTC(),
+	}
+}
+
+type createAccountInput struct {
+	Idempotent
+	Body struct {
+		OperatorID string           `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"OP and ten digits."`
+		Email      string           `json:"email" maxLength:"254" doc:"The primary email."`
+		Currency   string           `json:"currency" maxLength:"8" example:"EUR" doc:"ISO 4217."`
+		Coverage   string           `json:"coverage" minLength:"1" maxLength:"64" example:"global"`
+		Standing   storage.Standing `json:"standing,omitempty" enum:"open,closed" default:"open"`
+	}
+}
+
+func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*reply[Account], error) {
+	p := fail(CodeInvalid, "")
+	a := storage.Account{
+		OperatorID: parsed(p, "body.operator_id", in.Body.OperatorID, transfer.ParseOperatorID),
+		Email:      parsed(p, "body.email", in.Body.Email, transfer.ParseEmail),
+		Currency:   parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
+		Coverage:   in.Body.Coverage,
+		Standing:   in.Body.Standing,
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return once(ctx, s, func(t *storage.Tx, out *reply[Account]) error {
+		made, err := t.CreateAccount(ctx, a)
+		out.Status, out.Location, out.Body = 201, "/v1/accounts/"+string(made.OperatorID), viewAccount(made)
+		return err
+	})
+}
+
+// parsed reads a field and adds what is wrong with it to a problem.
+func parsed[T any](p *Problem, location, text string, parse func(string) (T, error)) T {
+	v, err := parse(text)
+	if err != nil {
+		p.add(Fault{Location: location, Message: err.Error(), Value: clip(text)})
+	}
+	return v
+}
+
+type listAccountsInput struct{ Paging }
+
+func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
+	rows, err := s.db.Accounts(ctx, transfer.OperatorID(in.Cursor), in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount), nil
+}
+
+// AccountPath names an account.
+type AccountPath struct {
+	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678"`
+}
+
+type accountOutput struct{ Body Account }
+
+func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutput, error) {
+	id, err := transfer.ParseOperatorID(in.OperatorID)
+	if c := callerOf(ctx); err != nil || c.Role == storage.RoleAccount && c.OperatorID != id {
+		return nil, storage.ErrNotFound
+	}
+	a, err := s.db.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &accountOutput{viewAccount(a)}, nil
+}
+
+type updateAccountInput struct {
+	AccountPath
+	Body struct {
+		Email    *string           `json:"email,omitempty" maxLength:"254"`
+		Coverage *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
+		Standing *storage.Standing `json:"standing,omitempty" enum:"open,closed"`
+	}
+}
+
+func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*accountOutput, error) {
+	id, err := transfer.ParseOperatorID(in.OperatorID)
+	if err != nil {
+		return nil, storage.ErrNotFound
+	}
+	c := storage.AccountChange{Coverage: in.Body.Coverage, Standing: in.Body.Standing}
+	if in.Body.Email != nil {
+		p := fail(CodeInvalid, "")
+		email := parsed(p, "body.email", *in.Body.Email, transfer.ParseEmail)
+		if len(p.Errors) > 0 {
+			return nil, p
+		}
+		c.Email = &email
+	}
+	a, err := s.db.UpdateAccount(ctx, id, c)
+	if err != nil {
+		return nil, err
+	}
+	return &accountOutput{viewAccount(a)}, nil
+}

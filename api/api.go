@@ -1,0 +1,89 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Config is what the API is made from.
+type Config struct {
+	DB *storage.DB
+
+	// Ops is the page on the queues, which administrators find under
+	// /ops/queues; it must expect that path. Nil leaves it out.
+	Ops http.Handler
+
+	ReviewPeriod     time.Duration // how long support has; zero means transfer.ReviewPeriod
+	AcceptancePeriod time.Duration // how long the destination has where a request does not say; zero means transfer.AcceptancePeriod
+
+	Log *slog.Logger // nil means slog.Default()
+
+	Version string // of the program, for the document; empty means "dev"
+}
+
+type server struct {
+	Config
+	db *storage.DB
+}
+
+// New returns a handler that serves the API, its document and the pages for
+// people. It starts nothing.
+func New(c Config) http.Handler {
+	s := newServer(c)
+	mux := http.NewServeMux()
+	s.register(mux)
+	s.addDocs(mux)
+	s.addOps(mux)
+	mux.HandleFunc("/", notFound(mux))
+	return s.prepare(mux)
+}
+
+// OpenAPI returns the document of the API as JSON. It needs no database.
+func OpenAPI(version string) ([]byte, error) {
+	document := newServer(Config{Version: version}).register(http.NewServeMux())
+	text, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+func newServer(c Config) *server {
+	if c.ReviewPeriod == 0 {
+		c.ReviewPeriod = transfer.ReviewPeriod
+	}
+	if c.AcceptancePeriod == 0 {
+		c.AcceptancePeriod = transfer.AcceptancePeriod
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	return &server{Config: c, db: c.DB}
+}
+
+// register adds every route of the table to the mux and returns the document.
+func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
+	a := humago.New(mux, humaConfig(s.Version))
+	for _, r := range s.routes() {
+		o := r.operation()
+		o.Middlewares = huma.Middlewares{s.admit(r)}
+		r.register(a, o)
+		if r.bounds.upload != nil {
+			documentUpload(a.OpenAPI(), r)
+		}
+	}
+	finishDocument(a.OpenAPI())
+	return a.OpenAPI()
+}

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// admit lets those in whom a route is for, before anything of the body is
+// read, and bounds the time that the call may take.
+func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		if err := s.authorize(r, route.Roles); err != nil {
+			writeProblem(w, s.problem(r.Context(), err))
+			return
+		}
+		limit := route.timeout()
+		c, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		// A client that does not read its answer is let go of, too. Not every
+		// ResponseWriter has a connection below it; then there is nothing to bound.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + writeGrace))
+		next(huma.WithContext(ctx, c))
+	}
+}
+
+// writeGrace is how long the answer may take on its way, beyond the time for
+// working it out.
+const writeGrace = time.Minute
+
+// authorize notes in the call who is calling. No roles at all admit everybody.
+func (s *server) authorize(r *http.Request, roles []storage.Role) error {
+	if len(roles) == 0 {
+		return nil
+	}
+	token, ok := bearer(r)
+	if !ok {
+		return fail(CodeUnauthenticated, "send an API key: Authorization: Bearer st_…")
+	}
+	caller, err := s.db.Authenticate(r.Context(), token)
+	if errors.Is(err, storage.ErrNotFound) {
+		return fail(CodeUnauthenticated, "this API key is unknown or revoked")
+	}
+	if err != nil {
+		return err
+	}
+	c := callOf(r.Context())
+	c.caller, c.token = caller, token
+	if !slices.Contains(roles, caller.Role) {
+		return fail(CodeForbidden, fmt.Sprintf("a key of the role %s may not do this", caller.Role))
+	}
+	return nil
+}
+
+// bearer returns the token of the Authorization header.
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// partyOf returns as which party of a request somebody acts; false for
+// somebody who has nothing to do with it.
+func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
+	switch {
+	case c.Role == storage.RoleSupport || c.Role == storage.RoleAdmin:
+		return transfer.PartySupport, true
+	case c.Account == 0:
+	case c.Account == r.Source:
+		return transfer.PartySource, true
+	case c.Account == r.Destination:
+		return transfer.PartyDestination, true
+	}
+	return "", false
+}
+
+// actingAccount returns the account that a call is for: the caller's own, or
+// the one that support acts on behalf of and has to name.
+func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string) (storage.Account, error) {
+	c := callerOf(ctx)
+	if c.Role == storage.RoleAccount {
+		if onBehalfOf != "" {
+			return storage.Account{}, fail(CodeForbidden, "only support acts on behalf of an account",
+				Fault{Location: location, Message: "leave it out"})
+		}
+		return s.db.Account(ctx, c.OperatorID)
+	}
+	if onBehalfOf == "" {
+		return storage.Account{}, fail(CodeInvalid, "support has to say for which account",
+			Fault{Location: location, Message: "name the operator id of the source account"})
+	}
+	return s.namedAccount(ctx, location, onBehalfOf)
+}
+
+// namedAccount returns the account that a parameter or field names.
+func (s *server) namedAccount(ctx context.Context, location, name string) (storage.Account, error) {
+	id, err := transfer.ParseOperatorID(name)
+	if err != nil {
+		return storage.Account{}, fail(CodeInvalid, "", Fault{Location: location, Message: err.Error(), Value: clip(name)})
+	}
+	a, err := s.db.Account(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return a, fail(CodeInvalid, "", Fault{Location: location, Message: "there is no such account", Value: string(id)})
+	}
+	return a, err
+}
+
+// listedAccount returns the account whose things a list shows: the caller's
+// own, or for support the one it names, or zero for everybody's.
+func (s *server) listedAccount(ctx context.Context, location, name string) (int64, error) {
+	c := callerOf(ctx)
+	if c.Role == storage.RoleAccount {
+		if name != "" && name != string(c.OperatorID) {
+			return 0, fail(CodeForbidden, "an account's key lists what is the account's own", Fault{Location: location, Message: "leave it out"})
+		}
+		return c.Account, nil
+	}
+	if name == "" {
+		return 0, nil
+	}
+	a, err := s.namedAccount(ctx, location, name)
+	return a.ID, err
+}

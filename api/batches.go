@@ -1,0 +1,325 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/api/upload"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Batch is one upload that became a request per destination.
+type Batch struct {
+	ID        uuid.UUID           `json:"id" format:"uuid"`
+	Source    transfer.OperatorID `json:"source"`
+	CreatedAt time.Time           `json:"created_at"`
+	Finished  bool                `json:"finished" doc:"Whether all its requests are."`
+	Counts    Counts              `json:"counts" doc:"Of all requests together."`
+	Requests  int                 `json:"request_count"`
+	Items     []Request           `json:"requests,omitempty" nullable:"false" doc:"The first 200 of them; list transfer requests by batch for the others. In the answer for a single batch alone."`
+}
+
+// maxBatchItems is how many requests a batch shows.
+const maxBatchItems = 200
+
+func viewBatch(b storage.Batch) Batch {
+	return Batch{
+		ID:        b.ID,
+		Source:    b.OperatorID,
+		CreatedAt: b.CreatedAt.UTC(),
+		Finished:  b.Unfinished == 0,
+		Requests:  b.Requests,
+		Counts: Counts{
+			SIMs:       b.Size,
+			Pending:    b.Pending,
+			Eligible:   b.Eligible,
+			Support:    b.Support,
+			Completed:  b.Completed,
+			Ineligible: b.Ineligible,
+			Failed:     b.Failed,
+			Canceled:   b.Canceled,
+			Declined:   b.Declined,
+			Denied:     b.Denied,
+			Expired:    b.Expired,
+		},
+	}
+}
+
+type createBatchInput struct {
+	Idempotent
+	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
+	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
+	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs that would need support ineligible."`
+	File              body
+}
+
+func batchUpload() *uploadDoc {
+	return &uploadDoc{
+		text: "SIMs and where they shall go, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are accepted, or none if one of them is wrong.",
+		columns: []uploadColumn{
+			{"sim", true, false, "An ICCID, IMSI or MSISDN."},
+			{"destination_email", true, false, "The primary email of the account that shall receive the SIM."},
+			{"destination_operator_id", true, false, "Its operator id."},
+		},
+		example: "sim,destination_email,destination_operator_id\n" +
+			"8988211000000000011,sims@example.com,OP0012345678\n",
+	}
+}
+
+// batchStatement is how long one statement of a batch may take: the longest
+// copies a million rows.
+const batchStatement = 5 * time.Minute
+
+// createBatch reads the whole file first, because no transaction waits for a
+// client, and then makes all requests or none.
+func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[Batch], error) {
+	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
+	if err != nil {
+		return nil, err
+	}
+	reader, format, err := in.File.open()
+	if err != nil {
+		return nil, err
+	}
+	file, err := upload.Read(reader, format, uploadLimits())
+	if err != nil {
+		return nil, uploadError(ctx, err)
+	}
+	in.File.done()
+	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
+		to, err := batchDestinations(ctx, t, source, file)
+		if err != nil {
+			return err
+		}
+		id, err := s.createRequests(ctx, t, in, source, to, file)
+		if err != nil {
+			return err
+		}
+		out.Status, out.Location = 202, "/v1/batches/"+id.String()
+		out.Body, err = readBatch(ctx, t, id)
+		return err
+	})
+}
+
+// batchDestinations returns the accounts that a file names, or the lines that
+// name a wrong one.
+func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Account, file *upload.Batch) ([]storage.Account, error) {
+	pairs := make([]storage.Pair, len(file.Destinations))
+	for i, d := range file.Destinations {
+		pairs[i] = storage.Pair(d)
+	}
+	to, err := t.Destinations(ctx, pairs)
+	if err != nil {
+		return nil, err
+	}
+	if source.Standing != storage.StandingOpen {
+		return nil, fail(CodeAccountClosed, "the source account is closed")
+	}
+	var wrong []upload.LineError
+	for i, account := range to {
+		if problem := wrongDestination(source, account); problem != nil {
+			for place := range file.Rows(i) {
+				wrong = append(wrong, upload.LineError{Place: place, Code: upload.Code(problem.code), Problem: problem.message})
+			}
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, byLine(wrong)
+	}
+	return to, nil
+}
+
+// byLine returns the first of the lines that are wrong, and counts the others.
+func byLine(wrong []upload.LineError) error {
+	slices.SortFunc(wrong, func(a, b upload.LineError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))
+	})
+	var invalid upload.Invalid
+	for _, l := range wrong {
+		invalid.Add(l)
+	}
+	return &invalid
+}
+
+// createRequests makes a batch with one request per destination.
+func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
+	if err := t.AllowLong(ctx, batchStatement); err != nil {
+		return uuid.Nil, err
+	}
+	id, err := t.CreateBatch(ctx, source.ID, file.Len())
+	if err != nil {
+		return id, err
+	}
+	for i := range to {
+		if _, err := t.CreateRequest(ctx, storage.NewRequest{
+			Source:          source.ID,
+			Destination:     to[i].ID,
+			Batch:           &id,
+			SelfServiceOnly: in.SelfServiceOnly,
+			Acceptance:      s.acceptance(in.AcceptanceSeconds),
+			Review:          s.ReviewPeriod,
+			By:              requester(ctx),
+			Size:            file.Size(i),
+			SIMs:            lines(file.Rows(i)),
+		}); err != nil {
+			return id, err
+		}
+	}
+	return id, nil
+}
+
+// lines yields rows with their lines.
+func lines(rows iter.Seq2[upload.Place, string]) func(func(int, string) bool) {
+	return func(yield func(int, string) bool) {
+		for place, sim := range rows {
+			if !yield(place.Line, sim) {
+				return
+			}
+		}
+	}
+}
+
+func readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) {
+	b, err := t.Batch(ctx, id)
+	if err != nil {
+		return Batch{}, err
+	}
+	v := viewBatch(b)
+	requests, err := t.BatchRequests(ctx, id, maxBatchItems)
+	for _, r := range requests {
+		v.Items = append(v.Items, viewRequest(r, transfer.PartySource))
+	}
+	return v, err
+}
+
+type listBatchesInput struct {
+	Paging
+	Account string `query:"account" maxLength:"32" doc:"Only the batches of this operator id. For support; an account sees its own anyway."`
+}
+
+func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf[Batch], error) {
+	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	if err != nil {
+		return nil, err
+	}
+	before, err := idCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Batches(ctx, account, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, viewBatch), nil
+}
+
+// BatchPath names a batch.
+type BatchPath struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+type batchOutput struct{ Body Batch }
+
+func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, error) {
+	out := &batchOutput{}
+	err := s.db.InTx(ctx, func(t *storage.Tx) error {
+		b, err := t.Batch(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		if !ownBatch(callerOf(ctx), b) {
+			return storage.ErrNotFound
+		}
+		out.Body, err = readBatch(ctx, t, b.ID)
+		return err
+	})
+	return out, err
+}
+
+// ownBatch reports whether somebody may see a batch: its source, and support.
+func ownBatch(c storage.Caller, b storage.Batch) bool {
+	return c.Role != storage.RoleAccount || c.Account == b.Account
+}
+
+type cancelBatchInput struct {
+	Idempotent
+	BatchPath
+}
+
+// BatchCancel says what became of each request of a batch.
+type BatchCancel struct {
+	Batch    uuid.UUID       `json:"batch" format:"uuid"`
+	Canceled int             `json:"canceled" doc:"Requests that this call has canceled."`
+	Requests []RequestCancel `json:"requests" nullable:"false"`
+}
+
+// RequestCancel says what became of one request.
+type RequestCancel struct {
+	Request  uuid.UUID             `json:"request" format:"uuid"`
+	Canceled bool                  `json:"canceled" doc:"Whether this call has canceled it."`
+	State    transfer.RequestState `json:"state" doc:"Its state now."`
+	Code     Code                  `json:"code,omitempty" doc:"Why it was not canceled."`
+	Detail   string                `json:"detail,omitempty"`
+}
+
+// cancelBatch takes a transaction per request. With an Idempotency-Key the
+// answer is stored when all are through: a call that comes earlier works too,
+// finds nothing to cancel, and gets the answer of the one that ends first.
+func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[BatchCancel], error) {
+	idem, err := idempotency(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &reply[BatchCancel]{}
+	if found, err := s.db.Recall(ctx, idem, out); err != nil || found {
+		out.Replayed = "true"
+		return out, err
+	}
+	b, err := s.db.Batch(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !ownBatch(callerOf(ctx), b) {
+		return nil, storage.ErrNotFound
+	}
+	ids, err := s.db.BatchRequestIDs(ctx, b.ID)
+	if err != nil {
+		return nil, err
+	}
+	done := BatchCancel{Batch: b.ID, Requests: make([]RequestCancel, 0, len(ids))}
+	for _, id := range ids {
+		r, err := s.cancelOne(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if r.Canceled {
+			done.Canceled++
+		}
+		done.Requests = append(done.Requests, r)
+	}
+	return onceAs(ctx, s, idem, func(_ *storage.Tx, out *reply[BatchCancel]) error {
+		out.Status, out.Location, out.Body = 202, "/v1/batches/"+b.ID.String(), done
+		return nil
+	})
+}
+
+// cancelOne cancels a request, or says why not.
+func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, error) {
+	var after storage.Request
+	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {
+		after, err = t.Decide(ctx, id, storage.Decision{Event: transfer.Cancel, By: requester(ctx)})
+		return err
+	})
+	var state *transfer.StateError
+	if errors.As(err, &state) {
+		return RequestCancel{Request: id, State: state.State, Code: CodeRequestState, Detail: state.Error()}, nil
+	}
+	return RequestCancel{Request: id, Canceled: true, State: after.State}, err
+}

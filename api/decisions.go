@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+type acceptInput struct {
+	Idempotent
+	RequestPath
+	Body *struct {
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Only these SIMs; the others are declined. All of them if it is left out."`
+	}
+}
+
+func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Request], error) {
+	var sims []string
+	if in.Body != nil {
+		sims = in.Body.SIMs
+	}
+	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Accept}, sims)
+}
+
+type declineInput struct {
+	Idempotent
+	RequestPath
+	Body *struct {
+		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
+		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"For the source to read."`
+	}
+}
+
+func (s *server) declineRequest(ctx context.Context, in *declineInput) (*reply[Request], error) {
+	d := storage.Decision{Event: transfer.Decline}
+	var sims []string
+	if in.Body != nil {
+		sims, d.Reason = in.Body.SIMs, in.Body.Reason
+	}
+	return s.decide(ctx, in.RequestPath, d, sims)
+}
+
+type cancelInput struct {
+	Idempotent
+	RequestPath
+	Body *struct {
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
+	}
+}
+
+func (s *server) cancelRequest(ctx context.Context, in *cancelInput) (*reply[Request], error) {
+	var sims []string
+	if in.Body != nil {
+		sims = in.Body.SIMs
+	}
+	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Cancel}, sims)
+}
+
+type approveInput struct {
+	Idempotent
+	RequestPath
+	Body struct {
+		Ticket    string `json:"ticket" minLength:"1" maxLength:"100" doc:"Support's reference."`
+		Fee       *int64 `json:"fee_minor,omitempty" minimum:"0" maximum:"1000000000000" doc:"What each SIM costs that needs support, in the minor unit of the source's currency, in place of what was quoted; 0 waives it."`
+		FeeReason string `json:"fee_reason,omitempty" maxLength:"500" doc:"Why; required with fee_minor."`
+	}
+}
+
+func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[Request], error) {
+	switch {
+	case in.Body.Fee != nil && in.Body.FeeReason == "":
+		return nil, fail(CodeInvalid, "", Fault{Location: "body.fee_reason", Message: "say why the fee is changed or waived"})
+	case in.Body.Fee == nil && in.Body.FeeReason != "":
+		return nil, fail(CodeInvalid, "", Fault{Location: "body.fee_minor", Message: "a fee_reason goes with a fee_minor"})
+	}
+	return s.decide(ctx, in.RequestPath, storage.Decision{
+		Event:       transfer.Approve,
+		Ticket:      in.Body.Ticket,
+		FeeOverride: in.Body.Fee,
+		Reason:      in.Body.FeeReason,
+	}, nil)
+}
+
+type denyInput struct {
+	Idempotent
+	RequestPath
+	Body struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"For the source to read."`
+	}
+}
+
+func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request], error) {
+	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Deny, Reason: in.Body.Reason}, nil)
+}
+
+// decide carries out a decision of the caller, for the SIMs named or, if there
+// are none, for the whole request.
+func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision, sims []string) (*reply[Request], error) {
+	p := fail(CodeInvalid, "nothing was decided: correct what the errors list")
+	if d.SIMs = parseSIMs(p, "body.sims", sims); len(p.Errors) > 0 {
+		return nil, p
+	}
+	r, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d.By = storage.Actor{Party: party, Key: callerOf(ctx).Key}
+	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		after, err := t.Decide(ctx, r.ID, d)
+		out.Status, out.Location, out.Body = 202, requestPath(r.ID), viewRequest(after, party)
+		return err
+	})
+}

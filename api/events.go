@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Event is one entry of a request's history.
+type Event struct {
+	Seq    int                    `json:"seq" doc:"From 1, without gaps."`
+	At     time.Time              `json:"at"`
+	Kind   string                 `json:"kind" example:"accept"`
+	Party  transfer.Party         `json:"party" enum:"source,destination,support,system" doc:"Who caused it."`
+	Key    *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
+	From   *transfer.RequestState `json:"from,omitempty" doc:"The state before, if the state has changed."`
+	To     *transfer.RequestState `json:"to,omitempty" doc:"The state since, if the state has changed."`
+	Detail map[string]any         `json:"detail"`
+}
+
+func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Event, error) {
+	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
+	if party == transfer.PartySupport || e.Operator != nil && *e.Operator == caller.OperatorID {
+		v.Key = e.Key
+	}
+	if err := json.Unmarshal(e.Detail, &v.Detail); err != nil {
+		return v, fmt.Errorf("reading event %d: %w", e.Seq, err)
+	}
+	if party == transfer.PartyDestination && e.Party != transfer.PartyDestination {
+		for name := range v.Detail {
+			if !slices.Contains(toldDestination(), name) {
+				delete(v.Detail, name)
+			}
+		}
+	}
+	return v, nil
+}
+
+// toldDestination lists the details that the destination is told of what
+// others did. Tickets, fees and what was ineligible are not its business.
+func toldDestination() []string {
+	return []string{"accepted", "sims", "completed", "failed", "canceled", "declined", "expired"}
+}
+
+type listEventsInput struct {
+	RequestPath
+	Paging
+}
+
+func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[Event], error) {
+	r, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	after, err := numberCursor(in.Cursor, 0)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Events(ctx, r.ID, int(after), in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	page := pageOf(rows, in.Limit, func(e storage.Event) string { return itoa(int64(e.Seq)) }, func(e storage.Event) Event {
+		v, failed := viewEvent(e, callerOf(ctx), party)
+		err = cmpErr(err, failed)
+		return v
+	})
+	return page, err
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Fee is an entry of the fee schedule as the API shows it.
+type Fee struct {
+	Method    transfer.Method   `json:"method" enum:"self_service,support_assisted"`
+	Currency  transfer.Currency `json:"currency" example:"EUR"`
+	Amount    int64             `json:"amount_minor" doc:"Per SIM, in the currency's minor unit."`
+	ValidFrom time.Time         `json:"valid_from" doc:"It holds until the next entry of its method and currency."`
+	Current   bool              `json:"current" doc:"Whether it holds now."`
+}
+
+func viewFee(f storage.Fee) Fee {
+	return Fee{Method: f.Method, Currency: f.Currency, Amount: f.Amount, ValidFrom: f.ValidFrom.UTC(), Current: f.Current}
+}
+
+type createFeeInput struct {
+	Idempotent
+	Body struct {
+		Method    transfer.Method `json:"method" enum:"self_service,support_assisted" doc:"Self-service is free of charge."`
+		Currency  string          `json:"currency" maxLength:"8" example:"EUR"`
+		Amount    int64           `json:"amount_minor" minimum:"0" maximum:"1000000000000" doc:"Per SIM, in the currency's minor unit: 250 is 2.50 EUR."`
+		ValidFrom *time.Time      `json:"valid_from,omitempty" doc:"From now on if it is left out; it cannot be in the past."`
+	}
+}
+
+func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee], error) {
+	p := fail(CodeInvalid, "")
+	f := storage.Fee{
+		Method:   in.Body.Method,
+		Currency: parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
+		Amount:   in.Body.Amount,
+	}
+	if f.Method == transfer.SelfService && f.Amount != 0 {
+		p.add(Fault{Location: "body.amount_minor", Message: "self-service is free of charge"})
+	}
+	if in.Body.ValidFrom != nil {
+		f.ValidFrom = *in.Body.ValidFrom
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return once(ctx, s, func(t *storage.Tx, out *reply[Fee]) error {
+		made, err := t.CreateFee(ctx, f)
+		out.Status, out.Body = 201, viewFee(made)
+		return err
+	})
+}
+
+type listFeesOutput struct {
+	Body struct {
+		Items []Fee `json:"items" nullable:"false"`
+	}
+}
+
+func (s *server) listFees(ctx context.Context, _ *struct{}) (*listFeesOutput, error) {
+	fees, err := s.db.Fees(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &listFeesOutput{}
+	out.Body.Items = make([]Fee, len(fees))
+	for i, f := range fees {
+		out.Body.Items[i] = viewFee(f)
+	}
+	return out, nil
+}

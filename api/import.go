@@ -1,0 +1,279 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"simtransfer/api/upload"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+type importInput struct {
+	Idempotent
+	File body
+}
+
+// Imported says how many SIMs an import has made.
+type Imported struct {
+	Imported int64 `json:"imported"`
+}
+
+// importSIMs reads the whole file first, because no transaction waits for a
+// client, and then imports all of it or nothing.
+func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Imported], error) {
+	reader, format, err := in.File.open()
+	if err != nil {
+		return nil, err
+	}
+	records := upload.NewRecords(reader, format, simColumns(), uploadLimits())
+	var sims []storage.NewSIM
+	for record := range records.All() {
+		sim := parseSIM(records, record)
+		if !records.Refused() {
+			sims = append(sims, sim)
+		}
+	}
+	if err := records.Err(); err != nil {
+		return nil, uploadError(ctx, err)
+	}
+	in.File.done()
+	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
+		n, err := t.ImportSIMs(ctx, slices.Values(sims))
+		out.Status, out.Body = 201, Imported{n}
+		return err
+	})
+}
+
+// uploadError tells a file that is wrong from one that did not arrive.
+func uploadError(ctx context.Context, err error) error {
+	var invalid *upload.Invalid
+	var tooLarge *upload.TooLarge
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &invalid), errors.As(err, &tooLarge):
+		return err
+	case ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout():
+		return fail(CodeSlow, fmt.Sprintf("the upload did not arrive within %s", uploadTimeout))
+	case ctx.Err() == nil:
+		return fail(CodeMalformed, "the upload was cut off")
+	}
+	return err
+}
+
+// The columns of an import, by their place in a record.
+const (
+	colICCID = iota
+	colIMSIs
+	colMSISDNs
+	colAccount
+	colStatus
+	colPlan
+	colTags
+	colExpiration
+	colProtection
+	colGroup
+	colEventHandlers
+	colSpeedClass
+	colContainers
+	colIMEILock
+	colTransferLock
+)
+
+func simUpload() *uploadDoc {
+	return &uploadDoc{
+		text: "The SIMs, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are imported, or none if one of them is wrong.",
+		columns: []uploadColumn{
+			colICCID:         {"iccid", true, false, "18 to 22 digits."},
+			colIMSIs:         {"imsis", true, true, "One or more IMSIs; several are separated by semicolons."},
+			colMSISDNs:       {"msisdns", false, true, "MSISDNs, separated by semicolons."},
+			colAccount:       {"account", true, false, "The operator id of the account that the SIM is registered to."},
+			colStatus:        {"status", false, false, "ready (which is also meant by nothing), active, inactive, standby, suspended or terminated."},
+			colPlan:          {"plan", true, false, "The name of a plan that was made known before."},
+			colTags:          {"tags", false, true, "name=value, separated by semicolons."},
+			colExpiration:    {"expiration", false, false, "An instant as in 2030-01-31T00:00:00Z."},
+			colProtection:    {"termination_protection", false, false, "true or false; nothing means false."},
+			colGroup:         {"group", false, false, "The group that the SIM is in."},
+			colEventHandlers: {"event_handlers", false, true, "Event handlers, separated by semicolons."},
+			colSpeedClass:    {"speed_class", false, false, "The speed class."},
+			colContainers:    {"containers", false, true, "Subscription containers, separated by semicolons."},
+			colIMEILock:      {"imei_lock", false, false, "The IMEI that the SIM is locked to: 14 to 16 digits."},
+			colTransferLock:  {"transfer_lock", false, false, "true keeps the SIM from being transferred; nothing means false."},
+		},
+		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
+			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",
+	}
+}
+
+func simColumns() []upload.Column { return simUpload().uploadColumns() }
+
+func (d *uploadDoc) uploadColumns() []upload.Column {
+	columns := make([]upload.Column, len(d.columns))
+	for i, c := range d.columns {
+		columns[i] = upload.Column{Name: c.name, Required: c.required, List: c.list}
+	}
+	return columns
+}
+
+// parseSIM reads a record, and refuses what is wrong with it.
+func parseSIM(records *upload.Records, record upload.Record) storage.NewSIM {
+	p := simParser{records, record, simColumns()}
+	return storage.NewSIM{
+		Line:                  record.Line,
+		ICCID:                 p.iccid(),
+		IMSIs:                 p.subscribers(colIMSIs),
+		MSISDNs:               p.subscribers(colMSISDNs),
+		OperatorID:            parsedColumn(p, colAccount, transfer.ParseOperatorID),
+		Status:                p.status(),
+		Plan:                  p.required(colPlan),
+		Tags:                  p.tags(),
+		Expiration:            p.instant(colExpiration),
+		TerminationProtection: p.flag(colProtection),
+		Group:                 record.Values[colGroup],
+		EventHandlers:         p.list(colEventHandlers),
+		SpeedClass:            record.Values[colSpeedClass],
+		Containers:            p.list(colContainers),
+		IMEILock:              p.imei(),
+		TransferLock:          p.flag(colTransferLock),
+	}
+}
+
+type simParser struct {
+	records *upload.Records
+	record  upload.Record
+	columns []upload.Column
+}
+
+func (p simParser) refuse(column int, code upload.Code, problem string) {
+	p.records.Refuse(p.record.Place, p.columns[column].Name, code, problem)
+}
+
+// required returns a value that must not be empty.
+func (p simParser) required(column int) string {
+	v := p.record.Values[column]
+	if v == "" {
+		p.refuse(column, upload.CodeMissing, "the value is missing")
+	}
+	return v
+}
+
+func parsedColumn[T any](p simParser, column int, parse func(string) (T, error)) T {
+	v, err := parse(p.required(column))
+	if err != nil && p.record.Values[column] != "" {
+		p.refuse(column, upload.CodeBadValue, err.Error())
+	}
+	return v
+}
+
+func (p simParser) iccid() string {
+	id := parsedColumn(p, colICCID, transfer.ParseIdentifier)
+	if id.String() != "" && !id.IsICCID() {
+		p.refuse(colICCID, upload.CodeBadValue, fmt.Sprintf("%s is too short for an ICCID, which has 18 to 22 digits", id))
+	}
+	return id.String()
+}
+
+// subscribers reads IMSIs or MSISDNs.
+func (p simParser) subscribers(column int) []string {
+	if column == colIMSIs && p.required(column) == "" {
+		return nil
+	}
+	list := p.list(column)
+	for i, text := range list {
+		id, err := transfer.ParseIdentifier(text)
+		switch {
+		case err != nil:
+			p.refuse(column, upload.CodeBadValue, err.Error())
+		case id.IsICCID():
+			p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%s is too long: an IMSI or MSISDN has 6 to 15 digits", id))
+		}
+		list[i] = id.String()
+	}
+	return list
+}
+
+// list splits a value at its semicolons.
+func (p simParser) list(column int) []string {
+	var list []string
+	for text := range strings.SplitSeq(p.record.Values[column], ";") {
+		if text = strings.TrimSpace(text); text != "" {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+func (p simParser) status() transfer.Status {
+	status := transfer.Status(p.record.Values[colStatus])
+	switch {
+	case status == "":
+		return transfer.Ready
+	case !slices.Contains(transfer.Statuses(), status):
+		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: write one of %q", clip(string(status)), transfer.Statuses()))
+	}
+	return status
+}
+
+func (p simParser) tags() map[string]string {
+	tags := map[string]string{}
+	for _, text := range p.list(colTags) {
+		name, value, ok := strings.Cut(text, "=")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: write name=value", clip(text)))
+		}
+		tags[name] = strings.TrimSpace(value)
+	}
+	return tags
+}
+
+func (p simParser) instant(column int) *time.Time {
+	text := p.record.Values[column]
+	if text == "" {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not an instant such as 2030-01-31T00:00:00Z", clip(text)))
+	}
+	return &t
+}
+
+func (p simParser) flag(column int) bool {
+	text := p.record.Values[column]
+	if text == "" {
+		return false
+	}
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is neither true nor false", clip(text)))
+	}
+	return on
+}
+
+func (p simParser) imei() string {
+	imei := p.record.Values[colIMEILock]
+	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
+		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI, which has 14 to 16 digits", clip(imei)))
+	}
+	return imei
+}
+
+// faultMessage says what only the database could see.
+func faultMessage(f storage.LineFault) string {
+	switch f.Fault {
+	case storage.UnknownAccount:
+		return "there is no such account: create it first"
+	case storage.UnknownPlan:
+		return "there is no such plan: make it known first"
+	case storage.TakenIdentifier:
+		return "a SIM of the inventory has this identifier already"
+	case storage.DoubleIdentifier:
+		return "the upload has this identifier twice"
+	}
+	return "it cannot be imported"
+}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Key is an API key as the API shows it.
+type Key struct {
+	ID         int64                `json:"id"`
+	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning of the key and its end."`
+	Role       storage.Role         `json:"role" enum:"account,support,admin"`
+	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it acts for."`
+	Name       string               `json:"name"`
+	CreatedAt  time.Time            `json:"created_at"`
+	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"Up to a minute late."`
+	RevokedAt  *time.Time           `json:"revoked_at,omitempty"`
+	Token      string               `json:"token,omitempty" doc:"The key itself. It is shown when the key is made, and never again."`
+}
+
+func viewKey(k storage.Key) Key {
+	return Key{
+		ID:         k.ID,
+		Hint:       k.Hint,
+		Role:       k.Role,
+		Account:    k.OperatorID,
+		Name:       k.Name,
+		CreatedAt:  k.CreatedAt.UTC(),
+		LastUsedAt: utc(k.LastUsedAt),
+		RevokedAt:  utc(k.RevokedAt),
+	}
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+type createKeyInput struct {
+	Idempotent
+	Body struct {
+		Role    storage.Role `json:"role" enum:"account,support,admin"`
+		Account string       `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for; with the role account alone."`
+		Name    string       `json:"name" minLength:"1" maxLength:"100" doc:"For people."`
+	}
+}
+
+func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
+	k := storage.NewKey{Role: in.Body.Role, Name: in.Body.Name}
+	p := fail(CodeInvalid, "")
+	switch {
+	case k.Role == storage.RoleAccount:
+		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
+	case in.Body.Account != "":
+		p.add(Fault{Location: "body.account", Message: "only a key of the role account acts for an account"})
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
+		made, token, err := t.CreateKey(ctx, k)
+		if errors.Is(err, storage.ErrNotFound) {
+			return fail(CodeInvalid, "", Fault{Location: "body.account", Message: "there is no such account", Value: string(k.OperatorID)})
+		}
+		out.Status, out.Body = 201, viewKey(made)
+		out.Body.Token = token
+		return err
+	})
+}
+
+type listKeysInput struct{ Paging }
+
+func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key], error) {
+	after, err := numberCursor(in.Cursor, 0)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Keys(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey), nil
+}
+
+// KeyPath names a key.
+type KeyPath struct {
+	ID int64 `path:"id" minimum:"1"`
+}
+
+func (s *server) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
+	return nil, s.db.RevokeKey(ctx, in.ID)
+}

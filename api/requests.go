@@ -1,0 +1,352 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Request is a transfer request as the API shows it.
+type Request struct {
+	ID                uuid.UUID             `json:"id" format:"uuid"`
+	State             transfer.RequestState `json:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" enum:"support,destination" doc:"Who has to decide next; null if the service works on it, or it is over."`
+	Source            transfer.OperatorID   `json:"source"`
+	Destination       transfer.OperatorID   `json:"destination"`
+	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid"`
+	SelfServiceOnly   bool                  `json:"self_service_only"`
+	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
+	Counts            Counts                `json:"counts"`
+	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. In the answer for a single request alone."`
+	Fees              *Fees                 `json:"fees,omitempty" doc:"In the answer for a single request alone."`
+	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
+	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
+	FeeReason         *string               `json:"fee_reason,omitempty"`
+	CreatedAt         time.Time             `json:"created_at"`
+	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide is over."`
+	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When every SIM had its outcome and was free again."`
+}
+
+// Counts are the SIMs of a request or a batch by their states. The destination
+// is not told of SIMs that were never open to it.
+type Counts struct {
+	SIMs       int `json:"sims" doc:"All of them."`
+	Pending    int `json:"pending" doc:"Not validated yet."`
+	Eligible   int `json:"eligible" doc:"Open: validated, and not at an end."`
+	Support    int `json:"needing_support" doc:"Of the eligible ones, those that support has to approve."`
+	Completed  int `json:"completed"`
+	Ineligible int `json:"ineligible"`
+	Failed     int `json:"failed"`
+	Canceled   int `json:"canceled"`
+	Declined   int `json:"declined"`
+	Denied     int `json:"denied"`
+	Expired    int `json:"expired"`
+}
+
+// ReasonCount is how many SIMs were not transferred for one reason, and what
+// to do about it.
+type ReasonCount struct {
+	State  transfer.State  `json:"state" enum:"ineligible,failed"`
+	Reason transfer.Reason `json:"reason"`
+	Remedy string          `json:"remedy"`
+	Count  int             `json:"count"`
+}
+
+// Fees are the fees of a request. The source pays them, on completion.
+type Fees struct {
+	Currency transfer.Currency `json:"currency" doc:"The source's."`
+	Quoted   int64             `json:"quoted_minor" doc:"Of the SIMs that are still open, in the minor unit."`
+	Charged  int64             `json:"charged_minor" doc:"Posted so far."`
+	Unquoted int               `json:"unquoted,omitempty" doc:"Open SIMs for which the fee schedule had no amount: support has to set one."`
+}
+
+func viewRequest(r storage.Request, party transfer.Party) Request {
+	v := Request{
+		ID:                r.ID,
+		State:             r.State,
+		WaitingFor:        waitingFor(r.State),
+		Source:            r.SourceOperator,
+		Destination:       r.DestinationOperator,
+		Batch:             r.Batch,
+		SelfServiceOnly:   r.SelfServiceOnly,
+		AcceptanceSeconds: r.Acceptance,
+		Counts: Counts{
+			SIMs:       r.Size,
+			Eligible:   r.Eligible,
+			Support:    r.Support,
+			Completed:  r.Completed,
+			Ineligible: r.Ineligible,
+			Failed:     r.Failed,
+			Canceled:   r.Canceled,
+			Declined:   r.Declined,
+			Denied:     r.Denied,
+			Expired:    r.Expired,
+		},
+		Ticket:      r.Ticket,
+		FeeOverride: r.FeeOverride,
+		FeeReason:   r.FeeReason,
+		CreatedAt:   r.CreatedAt.UTC(),
+		ExpiresAt:   utc(r.ExpiresAt),
+		FinishedAt:  utc(r.FinishedAt),
+	}
+	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
+	if party == transfer.PartyDestination {
+		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible
+		v.Counts.Pending, v.Counts.Ineligible = 0, 0
+		v.Batch, v.Ticket, v.FeeOverride, v.FeeReason = nil, nil, nil, nil
+	}
+	return v
+}
+
+// waitingFor says whose turn it is.
+func waitingFor(s transfer.RequestState) *transfer.Party {
+	var p transfer.Party
+	switch s {
+	case transfer.InReview:
+		p = transfer.PartySupport
+	case transfer.AwaitingAcceptance:
+		p = transfer.PartyDestination
+	case transfer.Validating, transfer.Transferring, transfer.RequestCompleted, transfer.RequestRejected,
+		transfer.RequestCanceled, transfer.RequestDeclined, transfer.RequestDenied, transfer.RequestExpired:
+		return nil
+	}
+	return &p
+}
+
+func (s *server) acceptance(seconds int64) time.Duration {
+	if seconds == 0 {
+		return s.AcceptancePeriod
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+type createRequestInput struct {
+	Idempotent
+	Body struct {
+		Destination       destination `json:"destination"`
+		SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs, each by its ICCID, IMSI or MSISDN."`
+		SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
+		AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
+		OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
+	}
+}
+
+// destination names an account by two things that have to fit together.
+type destination struct {
+	Email      string `json:"email" maxLength:"254" doc:"The primary email of the account."`
+	OperatorID string `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"Its operator id."`
+}
+
+func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*reply[Request], error) {
+	p := fail(CodeInvalid, "nothing was accepted: correct what the errors list")
+	pair := storage.Pair{
+		Email:      parsed(p, "body.destination.email", in.Body.Destination.Email, transfer.ParseEmail),
+		OperatorID: parsed(p, "body.destination.operator_id", in.Body.Destination.OperatorID, transfer.ParseOperatorID),
+	}
+	sims := parseSIMs(p, "body.sims", in.Body.SIMs)
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	source, err := s.actingAccount(ctx, "body.on_behalf_of", in.Body.OnBehalfOf)
+	if err != nil {
+		return nil, err
+	}
+	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		to, err := t.Destinations(ctx, []storage.Pair{pair})
+		if err != nil {
+			return err
+		}
+		if problem := wrongDestination(source, to[0]); problem != nil {
+			return fail(problem.code, problem.message, Fault{Location: "body.destination", Message: problem.message})
+		}
+		id, err := t.CreateRequest(ctx, storage.NewRequest{
+			Source:          source.ID,
+			Destination:     to[0].ID,
+			SelfServiceOnly: in.Body.SelfServiceOnly,
+			Acceptance:      s.acceptance(in.Body.AcceptanceSeconds),
+			Review:          s.ReviewPeriod,
+			By:              requester(ctx),
+			Size:            len(sims),
+			SIMs:            numbered(sims),
+		})
+		if err != nil {
+			return err
+		}
+		return renderRequest(ctx, t, id, out)
+	})
+}
+
+// renderRequest answers with a request that the caller has just made.
+func renderRequest(ctx context.Context, t *storage.Tx, id uuid.UUID, out *reply[Request]) error {
+	r, err := t.Request(ctx, id)
+	out.Status, out.Location, out.Body = 202, requestPath(id), viewRequest(r, transfer.PartySource)
+	return err
+}
+
+func requestPath(id uuid.UUID) string { return "/v1/transfer-requests/" + id.String() }
+
+// requester is the actor who asks: the source, or support for it.
+func requester(ctx context.Context) storage.Actor {
+	c := callerOf(ctx)
+	if c.Role == storage.RoleAccount {
+		return storage.Actor{Party: transfer.PartySource, Key: c.Key}
+	}
+	return storage.Actor{Party: transfer.PartySupport, Key: c.Key}
+}
+
+type destinationProblem struct {
+	code    Code
+	message string
+}
+
+// wrongDestination says why an account cannot send to another, or nil. The
+// zero destination is one of which not both halves were right.
+func wrongDestination(source, to storage.Account) *destinationProblem {
+	switch {
+	case source.Standing != storage.StandingOpen:
+		return &destinationProblem{CodeAccountClosed, "the source account is closed"}
+	case to.ID == 0:
+		return &destinationProblem{CodeDestination, "no account has this email and this operator id together"}
+	case to.ID == source.ID:
+		return &destinationProblem{CodeOwnAccount, "the destination is the source account itself"}
+	case to.Standing != storage.StandingOpen:
+		return &destinationProblem{CodeAccountClosed, "the destination account is closed"}
+	}
+	return nil
+}
+
+// parseSIMs reads a list of SIMs and adds what is wrong with it to a problem.
+func parseSIMs(p *Problem, location string, list []string) []transfer.Identifier {
+	sims := make([]transfer.Identifier, len(list))
+	first := make(map[transfer.Identifier]int, len(list))
+	for i, text := range list {
+		at := fmt.Sprintf("%s[%d]", location, i)
+		id, err := transfer.ParseIdentifier(text)
+		if err != nil {
+			p.add(Fault{Location: at, Message: err.Error(), Value: clip(text)})
+			continue
+		}
+		if earlier, twice := first[id]; twice {
+			p.add(Fault{Location: at, Message: fmt.Sprintf("the same as %s[%d]: remove one of the two", location, earlier), Value: id.String()})
+			continue
+		}
+		first[id], sims[i] = i, id
+	}
+	return sims
+}
+
+// numbered yields SIMs with their places in the list, from 1.
+func numbered(sims []transfer.Identifier) func(func(int, string) bool) {
+	return func(yield func(int, string) bool) {
+		for i, id := range sims {
+			if !yield(i+1, id.String()) {
+				return
+			}
+		}
+	}
+}
+
+type listRequestsInput struct {
+	Paging
+	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Seen from the account: what it sends, or what it is to receive."`
+	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
+	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	Batch     string                `query:"batch" format:"uuid"`
+}
+
+func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*listOf[Request], error) {
+	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	if err != nil {
+		return nil, err
+	}
+	f := storage.RequestFilter{State: in.State, Limit: in.Limit + 1}
+	switch in.Direction {
+	case "outgoing":
+		f.Source = account
+	case "incoming":
+		f.Destination = account
+	default:
+		f.Either = account
+	}
+	if f.Before, err = idCursor(in.Cursor); err != nil {
+		return nil, err
+	}
+	if in.Batch != "" {
+		batch, err := uuid.Parse(in.Batch)
+		if err != nil {
+			return nil, fail(CodeInvalid, "", Fault{Location: "query.batch", Message: "not a batch id", Value: clip(in.Batch)})
+		}
+		f.Batch = &batch
+	}
+	rows, err := s.db.Requests(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	caller := callerOf(ctx)
+	return pageOf(rows, in.Limit, func(r storage.Request) string { return r.ID.String() }, func(r storage.Request) Request {
+		party, _ := partyOf(caller, r)
+		return viewRequest(r, party)
+	}), nil
+}
+
+// RequestPath names a transfer request.
+type RequestPath struct {
+	ID uuid.UUID `path:"id" format:"uuid"`
+}
+
+type requestOutput struct{ Body Request }
+
+func (s *server) getRequest(ctx context.Context, in *RequestPath) (*requestOutput, error) {
+	r, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := viewRequest(r, party)
+	if r.Ineligible+r.Failed > 0 {
+		if v.Reasons, err = s.reasons(ctx, r.ID, party); err != nil {
+			return nil, err
+		}
+	}
+	if party != transfer.PartyDestination {
+		fees, err := s.db.RequestFees(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
+	}
+	return &requestOutput{v}, nil
+}
+
+// visible returns a request and as which party the caller sees it, or
+// ErrNotFound if it is none of the caller's business.
+func (s *server) visible(ctx context.Context, id uuid.UUID) (storage.Request, transfer.Party, error) {
+	r, err := s.db.Request(ctx, id)
+	if err != nil {
+		return r, "", err
+	}
+	party, ok := partyOf(callerOf(ctx), r)
+	if !ok {
+		return r, "", storage.ErrNotFound
+	}
+	return r, party, nil
+}
+
+func (s *server) reasons(ctx context.Context, id uuid.UUID, party transfer.Party) ([]ReasonCount, error) {
+	counts, err := s.db.ReasonCounts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ReasonCount, 0, len(counts))
+	for _, c := range counts {
+		if party == transfer.PartyDestination && c.State == transfer.Ineligible {
+			continue
+		}
+		list = append(list, ReasonCount{State: c.State, Reason: c.Reason, Remedy: c.Reason.Remedy(), Count: c.Count})
+	}
+	return list, nil
+}

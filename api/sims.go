@@ -1,0 +1,219 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Plan is a plan as the API shows it.
+type Plan struct {
+	Name          string `json:"name"`
+	CoverageBound bool   `json:"coverage_bound" doc:"Whether its SIMs are kept from moving to an account of another coverage."`
+}
+
+type listPlansOutput struct {
+	Body struct {
+		Items []Plan `json:"items" nullable:"false"`
+	}
+}
+
+func (s *server) listPlans(ctx context.Context, _ *struct{}) (*listPlansOutput, error) {
+	plans, err := s.db.Plans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &listPlansOutput{}
+	out.Body.Items = make([]Plan, len(plans))
+	for i, p := range plans {
+		out.Body.Items[i] = Plan(p)
+	}
+	return out, nil
+}
+
+type putPlanInput struct {
+	Name string `path:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
+	Body struct {
+		CoverageBound bool `json:"coverage_bound"`
+	}
+}
+
+type planOutput struct{ Body Plan }
+
+func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, error) {
+	p := storage.Plan{Name: in.Name, CoverageBound: in.Body.CoverageBound}
+	if err := s.db.PutPlan(ctx, p); err != nil {
+		return nil, err
+	}
+	return &planOutput{Plan(p)}, nil
+}
+
+// SIM is a SIM as its owner and support see it.
+type SIM struct {
+	ICCID                 string              `json:"iccid"`
+	IMSIs                 []string            `json:"imsis" nullable:"false"`
+	MSISDNs               []string            `json:"msisdns" nullable:"false"`
+	Account               transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
+	Since                 time.Time           `json:"since" doc:"When it was registered to this account."`
+	Status                transfer.Status     `json:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+	Plan                  string              `json:"plan"`
+	Online                bool                `json:"online" doc:"Whether it has an open data session."`
+	TransferLock          bool                `json:"transfer_lock" doc:"Whether its owner keeps it from being transferred."`
+	TerminationProtection bool                `json:"termination_protection"`
+	Expiration            *time.Time          `json:"expiration,omitempty"`
+	Group                 *string             `json:"group,omitempty"`
+	SpeedClass            *string             `json:"speed_class,omitempty"`
+	IMEILock              *string             `json:"imei_lock,omitempty"`
+	Tags                  map[string]string   `json:"tags"`
+	EventHandlers         []string            `json:"event_handlers" nullable:"false"`
+	Containers            []string            `json:"containers" nullable:"false" doc:"Subscription containers on the card."`
+	Transfer              *OpenTransfer       `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. Its status is untouched by it."`
+}
+
+// OpenTransfer is the transfer that holds a SIM.
+type OpenTransfer struct {
+	Request   uuid.UUID             `json:"request" format:"uuid"`
+	State     transfer.RequestState `json:"state" doc:"The state of the request."`
+	ExpiresAt *time.Time            `json:"expires_at,omitempty"`
+}
+
+func viewSIM(s storage.SIM) (SIM, error) {
+	v := SIM{
+		ICCID:                 s.ICCID,
+		IMSIs:                 append([]string{}, s.IMSIs...),
+		MSISDNs:               append([]string{}, s.MSISDNs...),
+		Account:               s.OperatorID,
+		Since:                 s.Since.UTC(),
+		Status:                s.Status,
+		Plan:                  s.Plan,
+		Online:                s.Online,
+		TransferLock:          s.TransferLock,
+		TerminationProtection: s.TerminationProtection,
+		Expiration:            utc(s.Expiration),
+		Group:                 s.Group,
+		SpeedClass:            s.SpeedClass,
+		IMEILock:              s.IMEILock,
+		Tags:                  map[string]string{},
+		EventHandlers:         []string{},
+		Containers:            []string{},
+	}
+	for _, field := range []struct {
+		text json.RawMessage
+		into any
+	}{{s.Tags, &v.Tags}, {s.EventHandlers, &v.EventHandlers}, {s.Containers, &v.Containers}} {
+		if err := json.Unmarshal(field.text, field.into); err != nil {
+			return v, fmt.Errorf("reading the settings of SIM %s: %w", s.ICCID, err)
+		}
+	}
+	if s.Request != nil {
+		v.Transfer = &OpenTransfer{Request: *s.Request, State: *s.RequestState, ExpiresAt: utc(s.RequestExpiresAt)}
+	}
+	return v, nil
+}
+
+type listSIMsInput struct {
+	Paging
+	Account string          `query:"account" maxLength:"32" doc:"Only the SIMs of this operator id. For support; an account sees its own anyway."`
+	Status  transfer.Status `query:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+}
+
+func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM], error) {
+	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	if err != nil {
+		return nil, err
+	}
+	after, err := numberCursor(in.Cursor, 0)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.SIMs(ctx, storage.SIMFilter{Account: account, Status: in.Status, After: after, Limit: in.Limit + 1})
+	if err != nil {
+		return nil, err
+	}
+	page := pageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, func(row storage.SIM) SIM {
+		v, e := viewSIM(row)
+		err = cmpErr(err, e)
+		return v
+	})
+	return page, err
+}
+
+// cmpErr returns the first error.
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// SIMPath names a SIM by any of its identifiers.
+type SIMPath struct {
+	SIM string `path:"sim" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
+}
+
+// identifier returns what the path names, or ErrNotFound, because nothing has
+// such a name.
+func (in SIMPath) identifier() (transfer.Identifier, error) {
+	id, err := transfer.ParseIdentifier(in.SIM)
+	if err != nil {
+		return id, storage.ErrNotFound
+	}
+	return id, nil
+}
+
+type simOutput struct{ Body SIM }
+
+func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
+	id, err := in.identifier()
+	if err != nil {
+		return nil, err
+	}
+	row, err := s.db.SIM(ctx, callerOf(ctx).Account, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := viewSIM(row)
+	return &simOutput{v}, err
+}
+
+type updateSIMInput struct {
+	SIMPath
+	Body struct {
+		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"For the owner: keeps the SIM from being transferred."`
+		Tags         map[string]string `json:"tags,omitempty" maxProperties:"50" doc:"For the owner: all tags; an empty object takes them away."`
+		Group        *string           `json:"group,omitempty" maxLength:"100" doc:"For the owner: an empty text takes the SIM out of its group."`
+		Status       *transfer.Status  `json:"status,omitempty" enum:"ready,active,inactive,standby,suspended,terminated" doc:"For support."`
+	}
+}
+
+func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput, error) {
+	id, err := in.identifier()
+	if err != nil {
+		return nil, err
+	}
+	c := callerOf(ctx)
+	settings := in.Body.TransferLock != nil || in.Body.Tags != nil || in.Body.Group != nil
+	switch {
+	case c.Role == storage.RoleAccount && in.Body.Status != nil:
+		return nil, fail(CodeForbidden, "support sets the status of a SIM", Fault{Location: "body.status", Message: "leave it out"})
+	case c.Role != storage.RoleAccount && settings:
+		return nil, fail(CodeForbidden, "the settings of a SIM are its owner's", Fault{Location: "body", Message: "support may send status alone"})
+	}
+	row, err := s.db.UpdateSIM(ctx, c.Account, id, storage.SIMChange{
+		TransferLock: in.Body.TransferLock,
+		Tags:         in.Body.Tags,
+		Group:        in.Body.Group,
+		Status:       in.Body.Status,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v, err := viewSIM(row)
+	return &simOutput{v}, err
+}

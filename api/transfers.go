@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Transfer is what became of one SIM of a request.
+type Transfer struct {
+	Line           int              `json:"line" doc:"Its place in the list, or its line in the upload, from 1."`
+	Identifier     string           `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
+	ICCID          *string          `json:"iccid,omitempty"`
+	State          transfer.State   `json:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
+	Method         *transfer.Method `json:"method,omitempty" enum:"self_service,support_assisted"`
+	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why it was not transferred."`
+	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
+	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion."`
+	SessionDropped bool             `json:"session_dropped"`
+	Advice         string           `json:"advice,omitempty" doc:"What to know about the SIM now."`
+	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
+	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. For support alone."`
+	After          *Settings        `json:"after,omitempty" doc:"The settings after it. For support alone."`
+}
+
+// Money is an amount in a currency's minor unit.
+type Money struct {
+	Minor    int64             `json:"amount_minor"`
+	Currency transfer.Currency `json:"currency"`
+}
+
+// Settings are those that a transfer can change, under the names of the SIM's
+// fields.
+type Settings json.RawMessage
+
+// MarshalJSON writes the settings as they are stored.
+func (s Settings) MarshalJSON() ([]byte, error) { return s, nil }
+
+// Schema describes the settings.
+func (Settings) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer.Party) Transfer {
+	v := Transfer{
+		Line:           t.Line,
+		Identifier:     t.Identifier,
+		ICCID:          t.ICCID,
+		State:          t.State,
+		Method:         t.Method,
+		Reason:         t.Reason,
+		SessionDropped: t.SessionDropped,
+		FinishedAt:     utc(t.FinishedAt),
+	}
+	if t.Reason != nil {
+		v.Remedy = t.Reason.Remedy()
+		if *t.Reason == transfer.SIMNotFound {
+			v.ICCID = nil // it may be somebody else's
+		}
+	}
+	if t.Fee != nil {
+		v.Fee = &Money{*t.Fee, currency}
+	}
+	if t.SessionDropped {
+		v.Advice = transfer.PowerCycleAdvice
+	}
+	if party == transfer.PartySupport {
+		v.Before, v.After = (*Settings)(t.Before), (*Settings)(t.After)
+	}
+	return v
+}
+
+type listTransfersInput struct {
+	RequestPath
+	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the page before."`
+	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many entries at most."`
+	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
+	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error"`
+}
+
+func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {
+	r, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	after, err := numberCursor(in.Cursor, -1)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
+		State:   in.State,
+		Reason:  in.Reason,
+		Offered: party == transfer.PartyDestination,
+		After:   int(after),
+		Limit:   in.Limit + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(t storage.Transfer) string { return itoa(int64(t.N)) }, func(t storage.Transfer) Transfer {
+		return viewTransfer(t, r.Currency, party)
+	}), nil
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"simtransfer/api/upload"
+)
+
+const (
+	maxUpload     = 128 << 20
+	uploadTimeout = 10 * time.Minute // to send the file and to write it to the database
+)
+
+// body is a file that is read as it comes: Huma does not touch it.
+type body struct {
+	reader      io.Reader
+	contentType string
+	length      int64
+	done        func() // lifts the time limit on reading
+}
+
+// Resolve keeps the reader for the handler.
+func (b *body) Resolve(ctx huma.Context) []error {
+	r, w := humago.Unwrap(ctx)
+	connection := http.NewResponseController(w)
+	// Where there is no connection below, there is no time limit to set or lift.
+	_ = connection.SetReadDeadline(time.Now().Add(uploadTimeout))
+	b.reader = http.MaxBytesReader(w, r.Body, maxUpload)
+	b.contentType = r.Header.Get("Content-Type")
+	b.length = r.ContentLength
+	b.done = func() { _ = connection.SetReadDeadline(time.Time{}) }
+	return nil
+}
+
+// open returns the reader and the format of the file, or the problem with them.
+func (b *body) open() (io.Reader, upload.Format, error) {
+	format, ok := upload.FormatOf(b.contentType)
+	switch {
+	case !ok:
+		return nil, 0, fail(CodeMediaType, fmt.Sprintf(
+			"%q is not a format of uploads: send text/csv, application/x-ndjson or application/json, in UTF-8", clip(b.contentType)))
+	case b.length > maxUpload:
+		return nil, 0, fail(CodeTooLarge, fmt.Sprintf("the upload has more than %d bytes: split it into several", int64(maxUpload)))
+	}
+	return b.reader, format, nil
+}
+
+func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUpload} }
+
+// uploadDoc describes an upload in the document. It is added behind Huma's
+// back, because Huma would take an operation with a schema for one whose body
+// it has to read.
+type uploadDoc struct {
+	text    string         // what the upload is
+	columns []uploadColumn // in the order of the example
+	example string         // CSV
+}
+
+type uploadColumn struct {
+	name     string
+	required bool
+	list     bool
+	text     string
+}
+
+func documentUpload(document *huma.OpenAPI, r Route) {
+	doc := r.bounds.upload
+	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+	for _, c := range doc.columns {
+		s := &huma.Schema{Type: huma.TypeString, Description: c.text}
+		if c.list {
+			s = &huma.Schema{Description: c.text, OneOf: []*huma.Schema{
+				{Type: huma.TypeString}, {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
+			}}
+		}
+		row.Properties[c.name] = s
+		if c.required {
+			row.Required = append(row.Required, c.name)
+		}
+	}
+	document.Paths[r.Path].Post.RequestBody = &huma.RequestBody{
+		Description: doc.text,
+		Required:    true,
+		Content: map[string]*huma.MediaType{
+			"text/csv":             {Schema: &huma.Schema{Type: huma.TypeString}, Example: doc.example},
+			"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."}},
+			"application/json":     {Schema: &huma.Schema{Type: huma.TypeArray, Items: row}},
+		},
+	}
+}
