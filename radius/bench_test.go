@@ -5,15 +5,25 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // BenchmarkDisconnect drops sessions at one simulated gateway on loopback,
-// with as many attempts in flight as its name says. Run it with -cpu 2: client
+// with as many attempts in flight and answers as late as its name says. Run it with -cpu 2: client
 // and gateway share the processors.
 func BenchmarkDisconnect(b *testing.B) {
-	for _, inFlight := range []int{1, 16, 64, 256} {
-		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
-			gateway, err := SimulateGateway("127.0.0.1:0", secret(), Behavior{})
+	for _, test := range []struct {
+		inFlight int
+		delay    time.Duration
+	}{
+		{1, 0},
+		{64, 0},
+		{256, 0},
+		{64, 20 * time.Millisecond},
+		{256, 20 * time.Millisecond},
+	} {
+		b.Run(fmt.Sprintf("inflight=%d/delay=%s", test.inFlight, test.delay), func(b *testing.B) {
+			gateway, err := SimulateGateway("127.0.0.1:0", secret(), Behavior{Delay: test.delay})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -34,7 +44,7 @@ func BenchmarkDisconnect(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			var wg sync.WaitGroup
-			for range inFlight {
+			for range test.inFlight {
 				wg.Go(func() {
 					for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
 						result, err := client.Disconnect(b.Context(), gateway.Gateway(), sessions[i])

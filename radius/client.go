@@ -40,9 +40,11 @@ func (g Gateway) LogValue() slog.Value {
 // used from many goroutines at once.
 //
 // An attempt holds one UDP socket and a buffer of 4 KB, and nothing after it
-// returns: the caller bounds how many run at once. Each attempt has a socket
-// and an identifier of its own, since a gateway remembers its answers by
-// source port and identifier for some seconds (RFC 5080, section 2.2.2).
+// returns: the caller bounds how many run at once, and so how many sessions a
+// second a distant gateway loses (that many, divided by its time to answer).
+// Each attempt has a socket and an identifier of its own, since a gateway
+// remembers its answers by source port and identifier for some seconds (RFC
+// 5080, section 2.2.2).
 type Client struct {
 	// Timeout bounds one attempt with all its retransmissions; zero means 3s.
 	Timeout time.Duration
