@@ -17,7 +17,7 @@ type Decision struct {
 	By    Actor
 
 	// SIMs, by identifier, when only some are accepted, declined or canceled;
-	// empty means the whole request.
+	// empty means the whole request. Any other event is for the whole request.
 	SIMs []transfer.Identifier
 
 	Ticket      string // support's reference, on approval
@@ -85,7 +85,7 @@ func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d 
 		return t.accept(ctx, r, d)
 	case transfer.Approve:
 		return t.approve(ctx, r, d)
-	case transfer.Decline, transfer.Cancel, transfer.Deny, transfer.Expire:
+	case transfer.Decline, transfer.Cancel:
 		switch {
 		case len(d.SIMs) > 0 && r.State == transfer.Validating:
 			return t.withdraw(ctx, r, d)
@@ -94,6 +94,8 @@ func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d 
 		default:
 			return t.end(ctx, r, to, d)
 		}
+	case transfer.Deny, transfer.Expire: // of the whole request, always
+		return t.end(ctx, r, to, d)
 	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Finish:
 	}
 	return fmt.Errorf("deciding on request %s: %s is not a decision", r.ID, d.Event)
