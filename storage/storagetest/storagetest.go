@@ -4,6 +4,7 @@ package storagetest
 
 import (
 	"fmt"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,22 +25,40 @@ type DB struct {
 	serial atomic.Int64 // of accounts, SIMs, gateways and sessions, for their names
 }
 
-// Open makes an empty database. It is closed when the test ends.
+// Open makes an empty database. It is closed when the test ends. Its
+// connections wait longer for locks, and may be idle for longer in a
+// transaction, than those of a process, so that a busy machine fails no test.
 func Open(t testing.TB) *DB {
 	t.Helper()
-	url := devtest.DatabaseURL(t)
-	return &DB{DB: connect(t, url, storage.Options{MaxConns: 16}), URL: url, t: t}
+	dsn := devtest.DatabaseURL(t)
+	patient, err := patientURL(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &DB{DB: connect(t, patient, storage.Options{MaxConns: 16}), URL: dsn, t: t}
 }
 
-// Connect opens another pool on the same database, as another process has it.
+func patientURL(dsn string) (string, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	q.Set("lock_timeout", fmt.Sprint(patience.Milliseconds()))
+	q.Set("idle_in_transaction_session_timeout", fmt.Sprint(patience.Milliseconds()))
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// Connect opens another pool on the same database, just as a process has it.
 func (d *DB) Connect(o storage.Options) *storage.DB {
 	d.t.Helper()
 	return connect(d.t, d.URL, o)
 }
 
-func connect(t testing.TB, url string, o storage.Options) *storage.DB {
+func connect(t testing.TB, dsn string, o storage.Options) *storage.DB {
 	t.Helper()
-	db, err := storage.Open(t.Context(), url, o)
+	db, err := storage.Open(t.Context(), dsn, o)
 	if err != nil {
 		t.Fatal(err)
 	}

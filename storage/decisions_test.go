@@ -1,0 +1,598 @@
+package storage_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// Every event from every state, by every party: it goes where the transition
+// table says, or is refused as the table says and changes nothing.
+func TestEveryDecisionFromEveryState(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	for _, state := range transfer.RequestStates() {
+		f := fixtureIn(t, db, state)
+		was := db.Dump()
+		for _, event := range transfer.Events() {
+			for _, party := range transfer.Parties() {
+				name := fmt.Sprintf("%s: %s by %s", state, event, party)
+				to, err := transfer.Next(state, event, party)
+				if err == nil && isDecision(event) {
+					tryAllowed(t, db, name, state, to, storage.Decision{Event: event, By: storage.Actor{Party: party}, Ticket: "T-1", Reason: "as agreed"})
+					was = db.Dump()
+					continue
+				}
+				_, got := db.TryDecide(f.id, storage.Decision{Event: event, By: storage.Actor{Party: party}})
+				if got == nil || err != nil && got.Error() != err.Error() {
+					t.Errorf("%s: error %v, want %v", name, got, err)
+				}
+			}
+		}
+		db.Unchanged(was)
+	}
+	db.Check()
+}
+
+// isDecision reports whether an event is something that somebody decides, and
+// not an outcome of work.
+func isDecision(e transfer.Event) bool {
+	return !slices.Contains([]transfer.Event{transfer.Reject, transfer.Review, transfer.Offer, transfer.Finish}, e)
+}
+
+// tryAllowed decides on a fresh request and follows it to its end.
+func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfer.RequestState, d storage.Decision) {
+	t.Helper()
+	f := fixtureIn(t, db, state)
+	r, err := db.TryDecide(f.id, d)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	waits := to == transfer.AwaitingAcceptance
+	if r.State != to || (r.ExpiresAt != nil) != waits || (r.Left == 0) != waits || r.FinishedAt != nil {
+		t.Errorf("%s: now %s, expires at %v, %d left, finished at %v; want %s", name, r.State, r.ExpiresAt, r.Left, r.FinishedAt, to)
+	}
+	events, err := db.Events(t.Context(), f.id, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := events[len(events)-1]
+	if last.Kind != string(d.Event) || last.Party != d.By.Party || *last.From != state || *last.To != to {
+		t.Errorf("%s: the last event is %+v", name, last)
+	}
+	validate(t, db, f.id)
+	execute(t, db, f.id)
+	release(t, db, f.id)
+	r = db.Find(f.id)
+	outcome, released := to.Released()
+	ended := map[transfer.State]int{
+		transfer.Canceled: r.Canceled, transfer.Declined: r.Declined, transfer.Denied: r.Denied,
+		transfer.Expired: r.Expired, transfer.Completed: r.Completed,
+	}
+	switch {
+	case released && (ended[outcome] != len(f.sims) || r.FinishedAt == nil || r.State != to):
+		t.Errorf("%s: in the end %+v, want all SIMs %s", name, r, outcome)
+	case to == transfer.Transferring && (r.Completed != len(f.sims) || r.State != transfer.RequestCompleted):
+		t.Errorf("%s: in the end %+v, want all SIMs completed", name, r)
+	case released && db.Owner(f.sims[0]) != f.from.ID:
+		t.Errorf("%s: a SIM has another owner", name)
+	}
+}
+
+func TestUnknownRequest(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	_, err := db.TryDecide([16]byte{1}, storage.Decision{Event: transfer.Accept})
+	if !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("error %v, want not found", err)
+	}
+}
+
+// The sweep is not what ends a request's time: an accept or approval after it
+// is refused although the sweep has not come by. Whoever wants to end the
+// request may still do so.
+func TestTooLate(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	for state, events := range map[transfer.RequestState]map[transfer.Event]bool{
+		transfer.InReview:           {transfer.Approve: true, transfer.Deny: false, transfer.Cancel: false, transfer.Expire: false},
+		transfer.AwaitingAcceptance: {transfer.Accept: true, transfer.Decline: false, transfer.Cancel: false, transfer.Expire: false},
+	} {
+		for event, late := range events {
+			f := fixtureIn(t, db, state)
+			db.Lapse(f.id)
+			was := db.Dump()
+			r, err := db.TryDecide(f.id, storage.Decision{Event: event, Ticket: "T-1"})
+			var expired *transfer.ExpiredError
+			if errors.As(err, &expired) != late || (err != nil) != late {
+				t.Errorf("%s of a lapsed request that is %s: %v", event, state, err)
+			}
+			if late {
+				db.Unchanged(was)
+			} else if r.State == state {
+				t.Errorf("%s of a lapsed request changed nothing", event)
+			}
+		}
+	}
+	db.Check()
+}
+
+// The clock is read when the lock is held: an accept that waited past the
+// expiry comes too late.
+func TestAcceptThatWaitedTooLong(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Exec(`UPDATE requests SET expires_at = clock_timestamp() + interval '500 ms' WHERE id = $1`, f.id)
+	letGo := db.HoldSQL(`SELECT FROM requests FOR NO KEY UPDATE`)
+	accept := storagetest.Go(func() error {
+		_, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Accept})
+		return err
+	})
+	db.AwaitBlocked(1)
+	storagetest.Await(t, "the request's expiry", func() bool {
+		return storagetest.One[bool](db, `SELECT expires_at < clock_timestamp() FROM requests WHERE id = $1`, f.id)
+	})
+	letGo()
+	var expired *transfer.ExpiredError
+	if err := <-accept; !errors.As(err, &expired) {
+		t.Errorf("the accept that waited: %v, want that the request has expired", err)
+	}
+}
+
+// A decision that waited for another one is refused by the state that this one
+// left, and says so.
+func TestTheLoserNamesTheStateUnderTheLock(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	competitors := []transfer.Event{transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Expire}
+	for _, first := range competitors {
+		for _, second := range competitors {
+			f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+			var state transfer.RequestState
+			winner := db.Hold(func(tx *storage.Tx) error {
+				r, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: first, By: storage.Actor{Party: storagetest.UsualParty(first)}})
+				state = r.State
+				return err
+			})
+			loser := storagetest.Go(func() error {
+				_, err := db.TryDecide(f.id, storage.Decision{Event: second})
+				return err
+			})
+			db.AwaitBlocked(1)
+			winner.Commit()
+			var refused *transfer.StateError
+			if err := <-loser; !errors.As(err, &refused) || refused.State != state {
+				t.Errorf("%s after %s: %v, want a refusal that names %s", second, first, err, state)
+			}
+		}
+	}
+	db.Check()
+}
+
+// open lists the transfers of a request by state.
+func byState(db *storagetest.DB, f fixture) map[transfer.State][]int {
+	m := map[transfer.State][]int{}
+	for _, x := range db.TransfersOf(f.id) {
+		m[x.State] = append(m[x.State], x.N)
+	}
+	return m
+}
+
+func identifier(t *testing.T, s string) transfer.Identifier {
+	t.Helper()
+	id, err := transfer.ParseIdentifier(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Some SIMs of a request, named in all the ways there are.
+func TestPartialDecisions(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	for _, c := range []struct {
+		state   transfer.RequestState
+		event   transfer.Event
+		outcome transfer.State
+		end     transfer.RequestState
+	}{
+		{transfer.InReview, transfer.Cancel, transfer.Canceled, transfer.RequestCanceled},
+		{transfer.AwaitingAcceptance, transfer.Cancel, transfer.Canceled, transfer.RequestCanceled},
+		{transfer.AwaitingAcceptance, transfer.Decline, transfer.Declined, transfer.RequestDeclined},
+	} {
+		f := fixtureIn(t, db, c.state)
+		// The second SIM by two of its identifiers at once.
+		r := db.Decide(f.id, c.event, identifier(t, f.sims[0].IMSI), identifier(t, f.sims[1].MSISDN), f.sims[1].Identifier(), f.sims[3].Identifier())
+		if r.State != c.state || r.Eligible != 2 || r.Support != 1 || r.Canceled+r.Declined != 3 || r.ExpiresAt == nil {
+			t.Errorf("%s of some from %s: %+v", c.event, c.state, r)
+		}
+		want := map[transfer.State][]int{c.outcome: {0, 1, 3}, transfer.Eligible: {2, 4}}
+		if diff := cmp.Diff(want, byState(db, f)); diff != "" {
+			t.Errorf("%s of some from %s (-want +got):\n%s", c.event, c.state, diff)
+		}
+		// Those that are closed, unknown or somebody else's are named, and nothing changes.
+		was := db.Dump()
+		stranger := db.SIM(storagetest.SIM{Account: f.to.ID})
+		was = db.Dump()
+		_, err := db.TryDecide(f.id, storage.Decision{Event: c.event, SIMs: []transfer.Identifier{
+			f.sims[0].Identifier(), f.sims[2].Identifier(), stranger.Identifier(), identifier(t, "123456"),
+		}})
+		var unknown *storage.UnknownSIMsError
+		if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{f.sims[0].ICCID, stranger.ICCID, "123456"}) {
+			t.Errorf("%s of SIMs that are not open: %v", c.event, err)
+		}
+		db.Unchanged(was)
+		// The last ones end the request like the decision.
+		r = db.Decide(f.id, c.event, f.sims[2].Identifier(), f.sims[4].Identifier())
+		if r.State != c.end || r.FinishedAt == nil || r.Eligible != 0 || r.Support != 0 || r.Left != 0 || r.ExpiresAt != nil {
+			t.Errorf("%s of the last from %s: %+v", c.event, c.state, r)
+		}
+	}
+	db.Check()
+}
+
+func TestPartialAcceptance(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Decide(f.id, transfer.Cancel, f.sims[2].Identifier())
+
+	was := db.Dump()
+	_, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Accept, SIMs: []transfer.Identifier{f.sims[0].Identifier(), f.sims[2].Identifier()}})
+	var unknown *storage.UnknownSIMsError
+	if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{f.sims[2].ICCID}) {
+		t.Errorf("accepting a SIM that was canceled: %v", err)
+	}
+	db.Unchanged(was)
+
+	r := db.Decide(f.id, transfer.Accept, identifier(t, f.sims[0].IMSI), f.sims[3].Identifier())
+	if r.State != transfer.Transferring || !r.Partial || r.Left != r.Size {
+		t.Errorf("after a partial acceptance: %+v", r)
+	}
+	execute(t, db, f.id)
+	want := map[transfer.State][]int{transfer.Completed: {0, 3}, transfer.Canceled: {2}, transfer.Declined: {1, 4}}
+	if diff := cmp.Diff(want, byState(db, f)); diff != "" {
+		t.Errorf("after a partial acceptance (-want +got):\n%s", diff)
+	}
+	r = db.Find(f.id)
+	if r.State != transfer.RequestCompleted || r.Completed != 2 || r.Declined != 2 || r.Canceled != 1 {
+		t.Errorf("in the end: %+v", r)
+	}
+	db.Check()
+
+	// The note of which were accepted is no longer needed.
+	if n, err := db.PurgeNotes(t.Context(), 100); n != 2 || err != nil {
+		t.Errorf("purged %d notes, %v; want 2", n, err)
+	}
+}
+
+// Notes of a request that is not finished stay.
+func TestPurgeKeepsWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	accepted := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Decide(accepted.id, transfer.Accept, accepted.sims[0].Identifier())
+	withdrawn := fixtureIn(t, db, transfer.Validating)
+	db.Decide(withdrawn.id, transfer.Cancel, withdrawn.sims[0].Identifier())
+	was := db.Dump()
+	if n, err := db.PurgeNotes(t.Context(), 100); n != 0 || err != nil {
+		t.Errorf("purged %d notes, %v; want none", n, err)
+	}
+	db.Unchanged(was)
+	validate(t, db, withdrawn.id)
+	execute(t, db, accepted.id)
+	db.Decide(withdrawn.id, transfer.Deny)
+	release(t, db, withdrawn.id)
+	for want := 1; want >= 0; want-- { // one of each table at a time
+		n, err := db.PurgeNotes(t.Context(), 1)
+		if n != want*2 || err != nil {
+			t.Errorf("purged %d notes, %v; want %d", n, err, want*2)
+		}
+	}
+	if n := storagetest.One[int](db, `SELECT (SELECT count(*) FROM chosen) + (SELECT count(*) FROM withdrawn)`); n != 0 {
+		t.Errorf("%d notes are left", n)
+	}
+}
+
+// SIMs withdrawn while validation runs are canceled when it ends.
+func TestWithdrawnWhileValidating(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	for _, c := range []struct {
+		name     string
+		withdraw []int
+		spoil    bool // the others are terminated
+		want     transfer.RequestState
+		left     int
+	}{
+		{"some", []int{0, 3}, false, transfer.InReview, 3},
+		{"those that need support", []int{3, 4}, false, transfer.AwaitingAcceptance, 3},
+		{"all", []int{0, 1, 2, 3, 4}, false, transfer.RequestCanceled, 0},
+		{"the only eligible ones", []int{0, 3}, true, transfer.RequestCanceled, 0},
+	} {
+		f := fixtureIn(t, db, transfer.Validating)
+		if c.spoil {
+			for i, s := range f.sims {
+				if !slices.Contains(c.withdraw, i) {
+					db.Exec(`UPDATE sims SET status = 'terminated' WHERE id = $1`, s.ID)
+				}
+			}
+		}
+		var named []transfer.Identifier
+		for _, i := range c.withdraw {
+			named = append(named, identifier(t, f.sims[i].IMSI)) // the request names ICCIDs
+		}
+		r := db.Decide(f.id, transfer.Cancel, named...)
+		if r.State != transfer.Validating || r.Canceled != 0 {
+			t.Errorf("%s withdrawn: %+v before validation has ended", c.name, r)
+		}
+		db.Decide(f.id, transfer.Cancel, named...) // again: no harm
+		validate(t, db, f.id)
+		r = db.Find(f.id)
+		if r.State != c.want || r.Canceled != len(c.withdraw) || r.Eligible != c.left || (r.FinishedAt != nil) != (c.left == 0) {
+			t.Errorf("%s withdrawn: %+v, want %s with %d left", c.name, r, c.want, c.left)
+		}
+		if (r.ExpiresAt != nil) != (c.left > 0) {
+			t.Errorf("%s withdrawn: expires at %v", c.name, r.ExpiresAt)
+		}
+	}
+	db.Check()
+}
+
+// What is withdrawn but ineligible stays ineligible.
+func TestWithdrawnAndIneligible(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	f := fixtureIn(t, db, transfer.Validating)
+	db.Exec(`UPDATE sims SET status = 'terminated'`)
+	db.Decide(f.id, transfer.Cancel, f.sims[0].Identifier())
+	_, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Cancel, SIMs: []transfer.Identifier{identifier(t, "987654321")}})
+	var unknown *storage.UnknownSIMsError
+	if !errors.As(err, &unknown) {
+		t.Errorf("withdrawing a SIM that was not asked for: %v", err)
+	}
+	validate(t, db, f.id)
+	r := db.Find(f.id)
+	if r.State != transfer.RequestCanceled || r.Ineligible != 5 || r.Canceled != 0 || r.FinishedAt == nil {
+		t.Errorf("in the end: %+v", r)
+	}
+	db.Check()
+}
+
+// An identifier that names no SIM can be withdrawn too, as it was written.
+func TestWithdrawUnknownSIM(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	s := db.SIM(storagetest.SIM{Account: from.ID})
+	id := db.Request(storagetest.Request{From: from, To: to, Identifiers: []string{s.ICCID, "8988999999999999999"}})
+	db.Decide(id, transfer.Cancel, identifier(t, "8988999999999999999"))
+	validate(t, db, id)
+	if r := db.Find(id); r.State != transfer.AwaitingAcceptance || r.Ineligible != 1 || r.Eligible != 1 {
+		t.Errorf("in the end: %+v", r)
+	}
+	db.Check()
+}
+
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	amount := func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		name     string
+		quoted   bool // the schedule has an amount
+		override *int64
+		refused  bool
+		charged  int64 // per SIM that needs support
+	}{
+		{name: "as quoted", quoted: true, charged: 500},
+		{name: "waived", quoted: true, override: amount(0)},
+		{name: "changed", quoted: true, override: amount(123), charged: 123},
+		{name: "not quoted", refused: true},
+		{name: "not quoted, decided", override: amount(77), charged: 77},
+		{name: "not quoted, waived", override: amount(0)},
+	} {
+		db.Exec(`DELETE FROM fees`)
+		if c.quoted {
+			db.Fee("EUR", 500)
+		}
+		f := fixtureIn(t, db, transfer.InReview)
+		db.Fee("EUR", 900) // from now on; the quote stands
+		was := db.Dump()
+		r, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Approve, Ticket: "T-7", FeeOverride: c.override, Reason: "as agreed"})
+		var noFee *storage.NoFeeError
+		if errors.As(err, &noFee) != c.refused || (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if c.refused {
+			db.Unchanged(was)
+			continue
+		}
+		if r.Ticket == nil || *r.Ticket != "T-7" || (r.FeeReason != nil) != (c.override != nil) {
+			t.Errorf("%s: ticket %v, reason %v", c.name, r.Ticket, r.FeeReason)
+		}
+		if wait := storagetest.One[float64](db, `SELECT extract(epoch FROM expires_at - clock_timestamp()) FROM requests WHERE id = $1`, f.id); wait < 24*3600-60 || wait > 24*3600 {
+			t.Errorf("%s: %.0f s are left to accept, want a day", c.name, wait)
+		}
+		db.Decide(f.id, transfer.Accept)
+		execute(t, db, f.id)
+		type charge struct {
+			N        int
+			Account  int64
+			Amount   int64
+			Currency string
+		}
+		want := []charge{}
+		if c.charged > 0 {
+			want = []charge{{3, f.from.ID, c.charged, "EUR"}, {4, f.from.ID, c.charged, "EUR"}}
+		}
+		got := storagetest.All[charge](db, `SELECT n, account, amount, currency FROM charges WHERE request = $1 ORDER BY n`, f.id)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: charges (-want +got):\n%s", c.name, diff)
+		}
+	}
+	db.Check()
+}
+
+// A denial ends all SIMs of the request, those that are ready too, and cannot
+// be had for some of them.
+func TestDenialEndsAll(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	f := fixtureIn(t, db, transfer.InReview)
+	db.Decide(f.id, transfer.Deny, f.sims[0].Identifier())
+	release(t, db, f.id)
+	if r := db.Find(f.id); r.State != transfer.RequestDenied || r.Denied != 5 || r.FinishedAt == nil {
+		t.Errorf("in the end: %+v", r)
+	}
+	db.Check()
+}
+
+// The time that a request has is its own; review and acceptance are counted
+// from when they become possible.
+func TestPeriods(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	from, to := db.Account(), db.Account()
+	left := func(id any) time.Duration {
+		return time.Duration(storagetest.One[float64](db, `SELECT extract(epoch FROM expires_at - clock_timestamp()) FROM requests WHERE id = $1`, id) * float64(time.Second))
+	}
+	near := func(what string, got, want time.Duration) {
+		if got > want || got < want-time.Minute {
+			t.Errorf("%s: %s are left, want %s", what, got, want)
+		}
+	}
+	ready := db.SIM(storagetest.SIM{Account: from.ID})
+	id := db.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{ready}, Acceptance: 30 * 24 * time.Hour})
+	validate(t, db, id)
+	near("acceptance", left(id), 30*24*time.Hour)
+	active := db.SIM(storagetest.SIM{Account: from.ID, Status: transfer.Active})
+	id = db.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{active}, Acceptance: 2 * time.Hour, Review: 3 * time.Hour})
+	validate(t, db, id)
+	near("review", left(id), 3*time.Hour)
+	db.Decide(id, transfer.Approve)
+	near("acceptance after review", left(id), 2*time.Hour)
+}
+
+func TestExpireDue(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	inReview, awaiting := fixtureIn(t, db, transfer.InReview), fixtureIn(t, db, transfer.AwaitingAcceptance)
+	fresh, busy := fixtureIn(t, db, transfer.AwaitingAcceptance), fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Lapse(inReview.id)
+	db.Lapse(awaiting.id)
+	db.Lapse(busy.id)
+
+	held := db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.Decide(t.Context(), busy.id, storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}})
+		return err
+	})
+	n, err := db.ExpireDue(t.Context(), 100) // does not wait for the one that somebody decides on
+	if n != 2 || err != nil {
+		t.Errorf("expired %d requests, %v; want 2", n, err)
+	}
+	held.Commit()
+	if n, err := db.ExpireDue(t.Context(), 100); n != 0 || err != nil {
+		t.Errorf("then expired %d requests, %v; want none", n, err)
+	}
+	for f, want := range map[*fixture]transfer.RequestState{
+		&inReview: transfer.RequestExpired, &awaiting: transfer.RequestExpired,
+		&fresh: transfer.AwaitingAcceptance, &busy: transfer.RequestCanceled,
+	} {
+		release(t, db, f.id)
+		if r := db.Find(f.id); r.State != want {
+			t.Errorf("the request is %s, want %s", r.State, want)
+		} else if want == transfer.RequestExpired && (r.Expired != 5 || r.FinishedAt == nil) {
+			t.Errorf("the expired request: %+v", r)
+		}
+	}
+	db.Check()
+}
+
+func TestExpireDueInPages(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	for _, s := range db.SIMs(3, storagetest.SIM{Account: from.ID}) {
+		id := db.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{s}})
+		validate(t, db, id)
+		db.Lapse(id)
+	}
+	for _, want := range []int{2, 1, 0} {
+		if n, err := db.ExpireDue(t.Context(), 2); n != want || err != nil {
+			t.Errorf("expired %d requests, %v; want %d", n, err, want)
+		}
+	}
+}
+
+// An accept and the sweep at the instant of expiry: the row's lock decides, and
+// whoever comes second finds it decided.
+func TestAcceptAtTheInstantOfExpiry(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+
+	// The accept was in time and has the lock; meanwhile the time is over. The
+	// sweep leaves the request to it.
+	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Exec(`UPDATE requests SET expires_at = clock_timestamp() + interval '1 s' WHERE id = $1`, f.id)
+	accept := db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: transfer.Accept, By: storage.Actor{Party: transfer.PartyDestination}})
+		return err
+	})
+	storagetest.Await(t, "the request's expiry", func() bool {
+		return storagetest.One[bool](db, `SELECT expires_at < clock_timestamp() FROM requests WHERE id = $1`, f.id)
+	})
+	if n, err := db.ExpireDue(t.Context(), 100); n != 0 || err != nil {
+		t.Errorf("expired %d requests, %v; want none", n, err)
+	}
+	accept.Commit()
+	if n, err := db.ExpireDue(t.Context(), 100); n != 0 || err != nil {
+		t.Errorf("then expired %d requests, %v; want none", n, err)
+	}
+	execute(t, db, f.id)
+	if r := db.Find(f.id); r.State != transfer.RequestCompleted {
+		t.Errorf("the accept was first, and the request is %s", r.State)
+	}
+
+	// The sweep has the lock, and the accept waits.
+	f = fixtureIn(t, db, transfer.AwaitingAcceptance)
+	db.Lapse(f.id)
+	sweep := db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: transfer.Expire, By: storage.System()})
+		return err
+	})
+	late := storagetest.Go(func() error {
+		_, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Accept})
+		return err
+	})
+	db.AwaitBlocked(1)
+	sweep.Commit()
+	var refused *transfer.StateError
+	if err := <-late; !errors.As(err, &refused) || refused.State != transfer.RequestExpired {
+		t.Errorf("the accept was second: %v, want a refusal that names expired", err)
+	}
+	release(t, db, f.id)
+	db.Check()
+}

@@ -1,0 +1,339 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// The lists in the schema's CHECK constraints are the lists of the domain.
+func TestChecksRepeatTheDomain(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for _, c := range []struct {
+		table, column string
+		want          []string
+	}{
+		{"requests", "state", words(transfer.RequestStates())},
+		{"transfers", "state", words(transfer.States())},
+		{"transfers", "reason", words(transfer.Reasons())},
+		{"transfers", "method", words(transfer.Methods())},
+		{"fees", "method", words(transfer.Methods())},
+		{"sims", "status", words(transfer.Statuses())},
+		{"events", "party", words(transfer.Parties())},
+	} {
+		// PostgreSQL writes IN as = ANY (ARRAY['…'::text, …]).
+		def := storagetest.One[string](db, `
+			SELECT pg_get_constraintdef(c.oid)
+			FROM pg_constraint c
+			JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+			WHERE c.contype = 'c' AND c.conrelid = $1::regclass AND a.attname = $2 AND cardinality(c.conkey) = 1
+			  AND pg_get_constraintdef(c.oid) LIKE '%= ANY%'`, c.table, c.column)
+		var got []string
+		for _, m := range regexp.MustCompile(`'(\w+)'::text`).FindAllStringSubmatch(def, -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s.%s (-domain +schema):\n%s", c.table, c.column, diff)
+		}
+	}
+}
+
+func words[T ~string](list []T) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, string(v))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// The columns of the settings type, and of sims, are the policy's settings.
+func TestPolicyNamesColumns(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	var want []string
+	for _, s := range transfer.Policy() {
+		want = append(want, s.Name)
+	}
+	columns := func(table string) []string {
+		return storagetest.All[string](db, `
+			SELECT a.attname
+			FROM pg_attribute a
+			WHERE a.attrelid = (SELECT oid FROM pg_class WHERE relname = $1) AND a.attnum > 0
+			ORDER BY a.attnum`, table)
+	}
+	if diff := cmp.Diff(want, columns("sim_settings")); diff != "" {
+		t.Errorf("the type sim_settings (-policy +schema):\n%s", diff)
+	}
+	sims := columns("sims")
+	for _, name := range want {
+		if !slices.Contains(sims, name) {
+			t.Errorf("sims has no column %s", name)
+		}
+	}
+}
+
+func bools() []bool { return []bool{false, true} }
+
+// judged is what became of a transfer.
+type judged struct {
+	N       int     `db:"n"`
+	State   string  `db:"state"`
+	Reason  string  `db:"reason"`
+	Method  string  `db:"method"`
+	SIM     *int64  `db:"sim"`
+	Fee     *int64  `db:"fee"`
+	Claimed *string `db:"claimed"` // the request that holds the claim on its SIM
+}
+
+func outcomes(db *storagetest.DB, id uuid.UUID) []judged {
+	return storagetest.All[judged](db, `
+		SELECT t.n, t.state, coalesce(t.reason, '') AS reason, coalesce(t.method, '') AS method, t.sim, t.fee, o.request AS claimed
+		FROM transfers t
+		LEFT JOIN identifiers i USING (identifier)
+		LEFT JOIN open_transfers o ON o.sim = i.sim
+		WHERE t.request = $1
+		ORDER BY t.n`, id)
+}
+
+// kind is one combination of what can be true of a SIM.
+type kind struct {
+	facts transfer.Facts // those of the SIM alone
+	sim   storagetest.SIM
+	bound bool // its plan is bound to a coverage
+}
+
+// kinds makes SIMs of every combination of status, lock and plan, owned and
+// foreign, n of each.
+func kinds(db *storagetest.DB, n int, source, stranger storagetest.Account) (list []kind) {
+	for _, status := range transfer.Statuses() {
+		for _, locked := range bools() {
+			for _, bound := range bools() {
+				for _, owned := range bools() {
+					like := storagetest.SIM{Account: stranger.ID, Status: status, Plan: storagetest.FreePlan, Locked: locked}
+					if owned {
+						like.Account = source.ID
+					}
+					if bound {
+						like.Plan = storagetest.BoundPlan
+					}
+					for _, s := range db.SIMs(n, like) {
+						list = append(list, kind{transfer.Facts{Found: true, Owned: owned, Locked: locked, Status: status}, s, bound})
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// circumstances are the facts that all SIMs of a request share.
+type circumstances struct{ sourceOpen, destinationOpen, crosses, selfOnly bool }
+
+func (c circumstances) complete(k kind) transfer.Facts {
+	f := k.facts
+	f.AccountsOpen = c.sourceOpen && c.destinationOpen
+	f.PlanBound = k.bound && c.crosses
+	f.SelfOnly = c.selfOnly
+	return f
+}
+
+// everyCircumstance yields each combination; standings are set in the database.
+func everyCircumstance(db *storagetest.DB, from, near, far storagetest.Account, do func(circumstances, storagetest.Account)) {
+	standing := map[bool]string{true: "open", false: "closed"}
+	for _, source := range bools() {
+		for _, destination := range bools() {
+			db.Exec(`UPDATE accounts SET standing = CASE id WHEN $1 THEN $2 ELSE $3 END`, from.ID, standing[source], standing[destination])
+			for _, crosses := range bools() {
+				for _, selfOnly := range bools() {
+					to := near
+					if crosses {
+						to = far
+					}
+					do(circumstances{source, destination, crosses, selfOnly}, to)
+				}
+			}
+		}
+	}
+}
+
+// Validation's SQL says of every combination of facts what the rules say.
+func TestValidationFollowsTheRules(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 499)
+	from, near, far := db.AccountIn("EUR", "here"), db.AccountIn("EUR", "here"), db.AccountIn("EUR", "there")
+	var list []kind
+	for i, k := range kinds(db, 2, from, db.AccountIn("EUR", "here")) {
+		k.facts.Claimed = i%2 == 0
+		list = append(list, k)
+	}
+	identifiers := make([]string, len(list), len(list)+1)
+	var taken, foreign []int64
+	for i, k := range list {
+		identifiers[i] = k.sim.ICCID
+		if !k.facts.Claimed {
+			taken = append(taken, k.sim.ID)
+		} else if !k.facts.Owned {
+			foreign = append(foreign, k.sim.ID)
+		}
+	}
+	identifiers = append(identifiers, "8988000000000000000") // which nobody has
+	list = append(list, kind{})
+
+	seen := map[transfer.Reason]int{}
+	everyCircumstance(db, from, near, far, func(c circumstances, to storagetest.Account) {
+		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
+		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
+		work := workOf(db, id, "validate")[0]
+		claimAndJudge(t, db, work, func() {
+			// No foreign SIM can be claimed so; the rule about it is tried all the same.
+			db.Exec(`
+				INSERT INTO open_transfers (sim, request, n)
+				SELECT i.sim, t.request, t.n FROM transfers t JOIN identifiers i USING (identifier)
+				WHERE t.request = $1 AND i.sim = ANY($2)`, id, pq.Array(foreign))
+		})
+		for i, got := range outcomes(db, id) {
+			facts := c.complete(list[i])
+			reason := transfer.Judge(transfer.ValidationRules(), facts)
+			seen[reason]++
+			if diff := compareValidated(facts, reason, got, id); diff != "" {
+				t.Errorf("%+v %+v: %s", c, list[i].sim, diff)
+			}
+		}
+		db.Exec(`DELETE FROM open_transfers`) // so that the SIMs can be asked for again
+	})
+	for _, reason := range []transfer.Reason{
+		"", transfer.SIMNotFound, transfer.AccountClosed, transfer.SIMTerminated, transfer.AlreadyTransferring,
+		transfer.SIMLocked, transfer.PlanNotTransferable, transfer.NeedsSupport,
+	} {
+		if seen[reason] == 0 {
+			t.Errorf("no SIM had the reason %q", reason)
+		}
+	}
+}
+
+// claimAndJudge runs the steps of validation with something in between that
+// another transaction commits.
+func claimAndJudge(t *testing.T, db *storagetest.DB, work int64, between func()) {
+	t.Helper()
+	var w storage.Work
+	if err := carryOut(t.Context(), db.DB, work, func(ctx context.Context, tx *storage.Tx, locked storage.Work) error {
+		w = locked
+		return tx.Claim(ctx, w)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	between()
+	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		c, err := tx.Judge(t.Context(), w)
+		if err != nil {
+			return err
+		}
+		return tx.CloseValidation(t.Context(), w, c)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func compareValidated(f transfer.Facts, reason transfer.Reason, got judged, id uuid.UUID) string {
+	want := judged{N: got.N, State: "ineligible", Reason: string(reason), SIM: got.SIM, Fee: got.Fee, Claimed: got.Claimed}
+	if (got.SIM != nil) != (f.Found && f.Owned) {
+		return fmt.Sprintf("SIM %v, though found: %t and owned: %t", got.SIM, f.Found, f.Owned)
+	}
+	mine := got.Claimed != nil && *got.Claimed == id.String()
+	if reason == "" {
+		method, _ := f.Status.Method()
+		want.State, want.Method = "eligible", string(method)
+		fee := map[transfer.Method]int64{transfer.SelfService: 0, transfer.SupportAssisted: 499}[method]
+		want.Fee = &fee
+	} else {
+		want.Fee = nil
+	}
+	if mine != (reason == "") {
+		return fmt.Sprintf("it holds its claim: %t, with the reason %q", mine, reason)
+	}
+	return cmp.Diff(want, got)
+}
+
+// Execution's SQL says of every combination of facts what the rules say.
+func TestExecutionFollowsTheRules(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, near, far := db.AccountIn("EUR", "here"), db.AccountIn("EUR", "here"), db.AccountIn("EUR", "there")
+	const requests = 16
+	all := kinds(db, requests*2, from, db.AccountIn("EUR", "here"))
+	seen, nth := map[transfer.Reason]int{}, 0
+	everyCircumstance(db, from, near, far, func(c circumstances, to storagetest.Account) {
+		// Of the SIMs of each kind, this request has two, one per method.
+		var list []kind
+		var identifiers []string
+		for i, k := range all {
+			if i%(requests*2)/2 != nth {
+				continue
+			}
+			k.facts.Claimed = true
+			k.facts.Method = transfer.Methods()[i%2]
+			list = append(list, k)
+			identifiers = append(identifiers, k.sim.ICCID)
+		}
+		nth++
+		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
+		makeEligible(db, id)
+		execute(t, db, id)
+		for i, got := range outcomes(db, id) {
+			facts := c.complete(list[i])
+			reason := transfer.Judge(transfer.ExecutionRules(), facts)
+			seen[reason]++
+			state := "failed"
+			if reason == "" {
+				state = "completed"
+			}
+			if got.State != state || got.Reason != string(reason) || got.Claimed != nil {
+				t.Errorf("%+v %+v validated as %s: %s %s, want %s %s", c, list[i].sim, facts.Method, got.State, got.Reason, state, reason)
+			}
+		}
+	})
+	for _, reason := range []transfer.Reason{
+		"", transfer.OwnerChanged, transfer.AccountClosed, transfer.SIMTerminated, transfer.SIMLocked,
+		transfer.StatusChanged, transfer.PlanNotTransferable,
+	} {
+		if seen[reason] == 0 {
+			t.Errorf("no SIM had the reason %q", reason)
+		}
+	}
+	db.Check()
+}
+
+// makeEligible accepts a request whose SIMs are all made eligible, whatever the
+// rules say, by either method in turn.
+func makeEligible(db *storagetest.DB, id uuid.UUID) {
+	db.Exec(`
+		WITH marked AS (
+			UPDATE transfers t
+			SET state = 'eligible', sim = i.sim, method = CASE n % 2 WHEN 0 THEN 'self_service' ELSE 'support_assisted' END,
+				fee = CASE n % 2 WHEN 0 THEN 0 ELSE 499 END
+			FROM identifiers i
+			WHERE t.request = $1 AND i.identifier = t.identifier
+			RETURNING t.sim, t.n
+		), claimed AS (
+			INSERT INTO open_transfers (sim, request, n) SELECT sim, $1, n FROM marked
+		), work AS (
+			UPDATE work SET kind = 'execute' WHERE request = $1
+		), told AS (
+			INSERT INTO events (request, seq, kind, party, to_state) VALUES ($1, 2, 'accept', 'destination', 'transferring')
+		)
+		UPDATE requests SET state = 'transferring', n_eligible = size, n_support = size / 2, last_event = 2 WHERE id = $1`, id)
+}

@@ -1,0 +1,134 @@
+package storage_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// step is what one transaction does with work whose row it has locked.
+type step func(ctx context.Context, tx *storage.Tx, w storage.Work) error
+
+func validateChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
+	if err := tx.Claim(ctx, w); err != nil {
+		return err
+	}
+	c, err := tx.Judge(ctx, w)
+	if err != nil {
+		return err
+	}
+	return tx.CloseValidation(ctx, w, c)
+}
+
+func executeChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
+	if err := tx.LockSIMs(ctx, w, nil); err != nil {
+		return err
+	}
+	c, err := tx.HandOver(ctx, w)
+	if err != nil {
+		return err
+	}
+	return tx.CloseChunk(ctx, w, c)
+}
+
+func releaseChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
+	c, err := tx.Release(ctx, w)
+	if err != nil {
+		return err
+	}
+	return tx.CloseChunk(ctx, w, c)
+}
+
+// workOf lists the work of a request, of a kind.
+func workOf(db *storagetest.DB, id uuid.UUID, kind string) []int64 {
+	return storagetest.All[int64](db, `SELECT id FROM work WHERE request = $1 AND kind = $2 ORDER BY id`, id, kind)
+}
+
+// carryOut runs a step for a piece of work in a transaction of its own.
+func carryOut(ctx context.Context, db *storage.DB, work int64, do step) error {
+	return db.InTx(ctx, func(tx *storage.Tx) error {
+		w, err := tx.LockWork(ctx, work)
+		if err != nil {
+			return err
+		}
+		return do(ctx, tx, w)
+	})
+}
+
+// carryOutAll runs a step for all work of a request, of a kind.
+func carryOutAll(t *testing.T, db *storagetest.DB, id uuid.UUID, kind string, do step) {
+	t.Helper()
+	for _, work := range workOf(db, id, kind) {
+		if err := carryOut(t.Context(), db.DB, work, do); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+	}
+}
+
+func validate(t *testing.T, db *storagetest.DB, id uuid.UUID) {
+	t.Helper()
+	carryOutAll(t, db, id, "validate", validateChunk)
+}
+
+func execute(t *testing.T, db *storagetest.DB, id uuid.UUID) {
+	t.Helper()
+	carryOutAll(t, db, id, "execute", executeChunk)
+}
+
+func release(t *testing.T, db *storagetest.DB, id uuid.UUID) {
+	t.Helper()
+	carryOutAll(t, db, id, "release", releaseChunk)
+}
+
+// fixture is two accounts and a request that is brought to a state.
+type fixture struct {
+	db       *storagetest.DB
+	from, to storagetest.Account
+	sims     []storagetest.SIM // three that are ready, two that are active
+	id       uuid.UUID
+}
+
+// fixtureIn makes a fixture whose request is in a state.
+func fixtureIn(t *testing.T, db *storagetest.DB, state transfer.RequestState) fixture {
+	t.Helper()
+	f := fixture{db: db, from: db.AccountIn("EUR", "global"), to: db.AccountIn("USD", "global")}
+	f.sims = append(db.SIMs(3, storagetest.SIM{Account: f.from.ID}), db.SIMs(2, storagetest.SIM{Account: f.from.ID, Status: transfer.Active})...)
+	if state == transfer.RequestRejected {
+		db.Exec(`UPDATE sims SET status = 'terminated' WHERE account = $1`, f.from.ID)
+	}
+	f.id = db.Request(storagetest.Request{From: f.from, To: f.to, SIMs: f.sims})
+	if state == transfer.Validating {
+		return f
+	}
+	validate(t, db, f.id)
+	switch state {
+	case transfer.InReview, transfer.RequestRejected, transfer.Validating:
+	case transfer.AwaitingAcceptance:
+		db.Decide(f.id, transfer.Approve)
+	case transfer.Transferring, transfer.RequestCompleted:
+		db.Decide(f.id, transfer.Approve)
+		db.Decide(f.id, transfer.Accept)
+		if state == transfer.RequestCompleted {
+			execute(t, db, f.id)
+		}
+	case transfer.RequestCanceled:
+		db.Decide(f.id, transfer.Cancel)
+	case transfer.RequestDenied:
+		db.Decide(f.id, transfer.Deny)
+	case transfer.RequestDeclined:
+		db.Decide(f.id, transfer.Approve)
+		db.Decide(f.id, transfer.Decline)
+	case transfer.RequestExpired:
+		db.Lapse(f.id)
+		db.Decide(f.id, transfer.Expire)
+	}
+	if got := db.Find(f.id).State; got != state {
+		t.Fatalf("the request is %s, want %s", got, state)
+	}
+	return f
+}

@@ -1,0 +1,116 @@
+package storagetest
+
+import (
+	"testing"
+	"time"
+
+	"simtransfer/storage"
+)
+
+// patience is how long a test waits for what has to happen. It is long, for a
+// machine that does much at once; a test that passes never waits for it.
+const patience = 30 * time.Second
+
+// Await waits until a condition holds.
+func Await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for this in vain: %s", patience, what)
+		}
+	}
+}
+
+// AwaitBlocked waits until n transactions of the database wait for locks.
+func (d *DB) AwaitBlocked(n int) {
+	d.t.Helper()
+	Await(d.t, "transactions that wait for a lock", func() bool {
+		return One[int](d, `
+			SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`) >= n
+	})
+}
+
+// Held is a transaction that has done something and is held before its commit.
+type Held struct {
+	t      testing.TB
+	finish chan error
+	ended  chan error
+}
+
+// errRolledBack makes a held transaction roll back.
+type errRolledBack struct{}
+
+func (errRolledBack) Error() string { return "the test rolls this transaction back" }
+
+// Hold begins a transaction, does something in it and holds it. It is rolled
+// back when the test ends, if it has not ended before.
+func (d *DB) Hold(do func(tx *storage.Tx) error) *Held {
+	d.t.Helper()
+	h := &Held{t: d.t, finish: make(chan error), ended: make(chan error, 1)}
+	done := make(chan struct{})
+	go func() {
+		h.ended <- d.InTx(d.t.Context(), func(tx *storage.Tx) error {
+			if err := do(tx); err != nil {
+				return err
+			}
+			close(done)
+			select {
+			case err := <-h.finish:
+				return err
+			case <-d.t.Context().Done():
+				return errRolledBack{}
+			}
+		})
+	}()
+	select {
+	case <-done:
+	case err := <-h.ended:
+		d.t.Fatalf("the transaction that was to be held: %v", err)
+	}
+	return h
+}
+
+// HoldSQL is Hold for statements without parameters.
+func (d *DB) HoldSQL(statements ...string) (commit func()) {
+	d.t.Helper()
+	tx, err := d.Pool().BeginTxx(d.t.Context(), nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = tx.Rollback() })
+	for _, s := range statements {
+		if _, err := tx.ExecContext(d.t.Context(), s); err != nil {
+			d.t.Fatalf("%s: %v", s, err)
+		}
+	}
+	return func() {
+		d.t.Helper()
+		if err := tx.Commit(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// Commit ends the transaction.
+func (h *Held) Commit() {
+	h.t.Helper()
+	h.finish <- nil
+	if err := <-h.ended; err != nil {
+		h.t.Fatalf("committing what was held: %v", err)
+	}
+}
+
+// Rollback ends the transaction without effect.
+func (h *Held) Rollback() {
+	h.t.Helper()
+	h.finish <- errRolledBack{}
+	<-h.ended
+}
+
+// Go runs something beside the test and returns where its error will be.
+func Go(do func() error) <-chan error {
+	ended := make(chan error, 1)
+	go func() { ended <- do() }()
+	return ended
+}
