@@ -1,0 +1,95 @@
+// Simtransfer moves the registration of IoT SIMs from one operator account to
+// another: one SIM or a million, and never loses, doubles or half-does one.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is everything that the program can do.
+type commands struct {
+	API       apiCommand       `cmd:"" name:"api" group:"serve" help:"Serve the HTTP API and the page on the queues."`
+	Worker    workerCommand    `cmd:"" group:"serve" help:"Carry out the work of transfers."`
+	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, bring back what was lost, expire requests."`
+	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Bring the database to this build's schema."`
+
+	Check checkCommand `cmd:"" group:"operate" help:"Verify on a live database that nothing is lost, doubled or half done."`
+	Work  workCommand  `cmd:"" group:"operate" help:"See what is pending or dead, and give it another try."`
+	Keys  keysCommand  `cmd:"" group:"operate" help:"Make, list and revoke API keys, directly in the database."`
+
+	Demo demoCommand `cmd:"" group:"try" help:"See ten thousand SIMs change hands, on private servers."`
+	Dev  devCommand  `cmd:"" group:"try" help:"Run everything on private servers, with a sample inventory, until Ctrl-C."`
+
+	LogFormat string           `enum:"text,json" default:"text" env:"SIMTRANSFER_LOG_FORMAT" help:"How log lines are written to standard error: text or json."`
+	LogLevel  slog.Level       `default:"info" env:"SIMTRANSFER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error."`
+	Version   kong.VersionFlag `help:"Print the version and exit."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run returns the exit code: 0 when all went well, 1 when the command failed
+// or found something wrong, 2 when it was called wrongly.
+func run(args []string) int {
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("simtransfer"),
+		kong.Description("Moves SIM registrations from one operator account to another, and never loses, doubles or half-does one."),
+		kong.Vars{"version": version()},
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "serve", Title: "Run the service:"},
+			{Key: "operate", Title: "Operate it:"},
+			{Key: "try", Title: "Try it out:"},
+		}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "simtransfer:", err)
+		return 2
+	}
+	call, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "simtransfer:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	call.BindTo(ctx, (*context.Context)(nil))
+	call.Bind(c.logger())
+	if err := call.Run(); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(os.Stderr, "simtransfer:", err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// errSaid makes the program end with exit code 1 when the command itself has
+// already printed why.
+var errSaid = errors.New("see above") //nolint:gochecknoglobals // a sentinel error
+
+func (c *commands) logger() *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+type checkCommand struct {
+	database
+	JSON bool `help:"Print a JSON array instead of a line per invariant."`
+}
+
+func (c *checkCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	findings, err := db.Check(ctx)
+	if err != nil {
+		return err
+	}
+	violations := 0
+	for _, f := range findings {
+		violations += f.Violations
+		if c.JSON {
+			continue
+		}
+		fmt.Printf("%d  %6d violations  %s\n", f.Number, f.Violations, f.Invariant)
+		for _, example := range f.Examples {
+			fmt.Printf("                        %s\n", example)
+		}
+	}
+	if c.JSON {
+		if err := printJSON(findings); err != nil {
+			return err
+		}
+	}
+	if violations > 0 {
+		return fmt.Errorf("%d violations", violations)
+	}
+	return nil
+}
+
+type workCommand struct {
+	List  workListCommand  `cmd:"" help:"List pending work, or with --dead what waits for an operator."`
+	Retry workRetryCommand `cmd:"" help:"Give work another try from the beginning."`
+}
+
+type workListCommand struct {
+	database
+	Dead  bool  `help:"Only what failed for good and waits for an operator."`
+	After int64 `help:"Only work with a higher id, to read on where the last list ended."`
+	Limit int   `default:"1000" help:"At most so many rows."`
+	JSON  bool  `help:"Print a JSON array instead of a table."`
+}
+
+func (c *workListCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	list, err := db.WorkList(ctx, c.Dead, c.After, c.Limit)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(list)
+	}
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tKIND\tREQUEST\tSIMS\tQUEUE\tSTATE\tATTEMPTS\tERRORS\tCRASHES\tERROR")
+	for _, w := range list {
+		request := "-"
+		if w.Request.Valid {
+			request = w.Request.UUID.String()
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s\n",
+			w.ID, w.Kind, request, w.N, w.Queue, workState(w), w.Attempts, w.Errors, w.Crashes, deref(w.Error))
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("printing the list: %w", err)
+	}
+	if len(list) == c.Limit {
+		fmt.Fprintf(os.Stderr, "there may be more: read on with --after %d\n", list[len(list)-1].ID)
+	}
+	return nil
+}
+
+func workState(w storage.WorkInfo) string {
+	switch {
+	case w.DeadAt != nil:
+		return "dead"
+	case w.DispatchedAt != nil:
+		return "dispatched"
+	}
+	return "waiting"
+}
+
+type workRetryCommand struct {
+	database
+	IDs []int64 `arg:"" optional:"" name:"id" help:"The work to retry."`
+	All bool    `help:"Retry everything that is dead."`
+}
+
+func (c *workRetryCommand) Validate() error {
+	if (len(c.IDs) == 0) != c.All {
+		return errors.New("name the ids to retry, or give --all for everything that is dead")
+	}
+	return nil
+}
+
+func (c *workRetryCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	n, err := db.RetryWork(ctx, c.IDs)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d rows of work will be tried again\n", n)
+	if !c.All && n < len(c.IDs) {
+		return fmt.Errorf("%d of the ids named are done, unknown, or being worked on", len(c.IDs)-n)
+	}
+	return nil
+}
+
+type keysCommand struct {
+	Create keysCreateCommand `cmd:"" help:"Make a key and print it: it cannot be shown again."`
+	List   keysListCommand   `cmd:"" help:"List the keys."`
+	Revoke keysRevokeCommand `cmd:"" help:"Make a key useless."`
+}
+
+type keysCreateCommand struct {
+	database
+	Role    string `enum:"admin,support,account" default:"admin" help:"What the key may do: admin, support or account."`
+	Account string `help:"Operator id of the account that a key of the role account acts for."`
+	Name    string `required:"" help:"What people know the key by."`
+}
+
+func (c *keysCreateCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	key := storage.NewKey{Role: storage.Role(c.Role), Name: c.Name}
+	if c.Account != "" {
+		if key.OperatorID, err = transfer.ParseOperatorID(c.Account); err != nil {
+			return err
+		}
+	}
+	_, token, err := db.CreateKey(ctx, key)
+	if errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("there is no account %s", key.OperatorID)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(token)
+	return nil
+}
+
+type keysListCommand struct {
+	database
+}
+
+func (c *keysListCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tKEY\tROLE\tACCOUNT\tNAME\tLAST USED\tREVOKED")
+	const page = 1000
+	for after := int64(0); ; {
+		list, err := db.Keys(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, k := range list {
+			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, deref(k.OperatorID), k.Name, instant(k.LastUsedAt), instant(k.RevokedAt))
+			after = k.ID
+		}
+		if len(list) < page {
+			return t.Flush()
+		}
+	}
+}
+
+type keysRevokeCommand struct {
+	database
+	ID int64 `arg:"" help:"The key's id, as the list shows it."`
+}
+
+func (c *keysRevokeCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	err = db.RevokeKey(ctx, c.ID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("there is no key %d: see simtransfer keys list", c.ID)
+	}
+	return err
+}

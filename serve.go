@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/hibiken/asynqmon"
+
+	"simtransfer/api"
+	"simtransfer/radius"
+	"simtransfer/scheduler"
+	"simtransfer/storage"
+	"simtransfer/worker"
+)
+
+// database is the flag that names PostgreSQL.
+type database struct {
+	DatabaseURL string `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
+	MaxConns    int    `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+}
+
+// open connects to a database that is at this build's schema.
+func (d database) open(ctx context.Context) (*storage.DB, error) {
+	db, err := storage.Open(ctx, d.DatabaseURL, storage.Options{MaxConns: d.MaxConns})
+	if err != nil {
+		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
+	}
+	if err := db.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// redisServer is the flag that names Redis.
+type redisServer struct {
+	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis, such as redis://:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
+}
+
+func (r redisServer) options() (asynq.RedisConnOpt, error) {
+	if rest, ok := strings.CutPrefix(r.RedisURL, "redis-sentinel://"); ok {
+		return sentinel(rest)
+	}
+	o, err := asynq.ParseRedisURI(r.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://host:6379/0: %w", err)
+	}
+	return o, nil
+}
+
+// sentinel reads what follows redis-sentinel://. The library's own reading
+// gives the password to the sentinels alone and ignores the database.
+func sentinel(rest string) (asynq.RedisConnOpt, error) {
+	u, err := url.Parse("redis-sentinel://" + rest)
+	if err != nil || u.Query().Get("master") == "" {
+		return nil, errors.New("SIMTRANSFER_REDIS_URL has to name the master: redis-sentinel://:password@host:26379,host:26379/0?master=name")
+	}
+	password, _ := u.User.Password()
+	db := 0
+	if path := strings.Trim(u.Path, "/"); path != "" {
+		if db, err = strconv.Atoi(path); err != nil {
+			return nil, fmt.Errorf("SIMTRANSFER_REDIS_URL: the database %q is not a number", path)
+		}
+	}
+	return asynq.RedisFailoverClientOpt{
+		MasterName:       u.Query().Get("master"),
+		SentinelAddrs:    strings.Split(u.Host, ","),
+		SentinelPassword: u.Query().Get("sentinel_password"),
+		Username:         u.User.Username(),
+		Password:         password,
+		DB:               db,
+	}, nil
+}
+
+type migrateCommand struct {
+	DatabaseURL string `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
+}
+
+func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if err := storage.Migrate(ctx, c.DatabaseURL); err != nil {
+		return err
+	}
+	log.Info("the database is at this build's schema")
+	return nil
+}
+
+type apiCommand struct {
+	database
+	redisServer
+	Listen      string        `default:":8080" env:"SIMTRANSFER_LISTEN" help:"Address to serve HTTP on."`
+	Review      time.Duration `default:"168h" env:"SIMTRANSFER_REVIEW_PERIOD" help:"How long support has to review a request."`
+	Acceptance  time.Duration `default:"24h" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"How long the destination has to accept, where a request does not say (1s to 720h)."`
+	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Make the page on the queues show and change nothing."`
+}
+
+func (c *apiCommand) Validate() error {
+	if c.Review < time.Second {
+		return errors.New("--review (SIMTRANSFER_REVIEW_PERIOD) has to be at least 1s")
+	}
+	if c.Acceptance < time.Second || c.Acceptance > 720*time.Hour {
+		return errors.New("--acceptance (SIMTRANSFER_ACCEPTANCE_PERIOD) has to be from 1s to 720h")
+	}
+	return nil
+}
+
+func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
+	redis, err := c.options()
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
+	defer func() { _ = queues.Close() }()
+	handler := api.New(api.Config{
+		DB:               db,
+		Ops:              queues,
+		ReviewPeriod:     c.Review,
+		AcceptancePeriod: c.Acceptance,
+		Log:              log,
+		Version:          version(),
+	})
+	return serve(ctx, log, c.Listen, handler)
+}
+
+// serve answers HTTP until ctx ends, and then what has been asked already.
+func serve(ctx context.Context, log *slog.Logger, address string, handler http.Handler) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w; set --listen (SIMTRANSFER_LISTEN) to a free address", address, err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(ctx)
+	}()
+	log.Info("API is serving", "address", listener.Addr().String())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving: %w", err)
+	}
+	return <-stopped
+}
+
+type workerCommand struct {
+	database
+	redisServer
+	Interactive  int           `default:"4" env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests worked on at once."`
+	Bulk         int           `default:"2" env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests worked on at once: about as many as the database has cores."`
+	Gateway      int           `default:"16" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of drop work at once, each about the sessions of one gateway."`
+	DropAttempts int           `default:"5" env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Tries to drop a session before its SIM fails with session_not_dropped."`
+	DropBackoff  time.Duration `default:"2s" env:"SIMTRANSFER_DROP_BACKOFF" help:"Wait after the first such try; it doubles after each."`
+	DropTimeout  time.Duration `default:"3s" env:"SIMTRANSFER_DROP_TIMEOUT" help:"How long a gateway has to answer, retransmissions included."`
+}
+
+func (c *workerCommand) Validate() error {
+	if c.Interactive < 1 || c.Bulk < 1 || c.Gateway < 1 || c.DropAttempts < 1 {
+		return errors.New("--interactive, --bulk, --gateway and --drop-attempts have to be at least 1")
+	}
+	if c.DropBackoff <= 0 || c.DropTimeout <= 0 {
+		return errors.New("--drop-backoff and --drop-timeout have to be above 0, such as 2s")
+	}
+	return nil
+}
+
+func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	redis, err := c.options()
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}}
+	return worker.New(db, gateways, log, worker.Config{
+		Interactive:  c.Interactive,
+		Bulk:         c.Bulk,
+		Gateway:      c.Gateway,
+		DropAttempts: c.DropAttempts,
+		DropBackoff:  c.DropBackoff,
+	}).Run(ctx, redis)
+}
+
+// disconnector is RADIUS as a worker sees it.
+type disconnector struct{ client radius.Client }
+
+func (d disconnector) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
+	result, err := d.client.Disconnect(ctx, radius.Gateway{Address: *s.Server, Secret: []byte(*s.Secret)}, radius.Session{
+		ID:               s.AcctSessionID,
+		Username:         s.Username,
+		CallingStationID: s.CallingStationID,
+		NASIPAddress:     s.NASIPAddress,
+	})
+	if errors.Is(err, radius.ErrInvalid) {
+		return worker.Answer{Why: err.Error()}, nil // of this session alone: others of the chunk go on
+	}
+	if err != nil {
+		return worker.Answer{}, err
+	}
+	return worker.Answer{
+		Gone:   result.Gone(),
+		Silent: result.Outcome == radius.Silent,
+		Why:    fmt.Sprintf("gateway %s: %s", s.NASIPAddress, result),
+	}, nil
+}
+
+type schedulerCommand struct {
+	database
+	redisServer
+	Dispatch  time.Duration `default:"25ms" env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"How often new work is looked for."`
+	Reconcile time.Duration `default:"3s" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"How often lost work is looked for."`
+	Expire    time.Duration `default:"1s" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"How often expired requests are looked for."`
+}
+
+func (c *schedulerCommand) Validate() error {
+	if c.Dispatch <= 0 || c.Reconcile <= 0 || c.Expire <= 0 {
+		return errors.New("--dispatch, --reconcile and --expire have to be above 0, such as 25ms")
+	}
+	return nil
+}
+
+func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	redis, err := c.options()
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	return scheduler.New(db, redis, log, scheduler.Config{
+		Dispatch:  c.Dispatch,
+		Reconcile: c.Reconcile,
+		Expire:    c.Expire,
+	}).Run(ctx)
+}
