@@ -226,7 +226,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 			continue
 		}
 		start := len(o.text)
-		if problem := o.append(value, o.records.columns[column].List); problem != "" {
+		if problem := o.append(value, o.records.columns[column].Shape); problem != "" {
 			refuse(o.records.columns[column].Name, CodeBadValue, problem)
 		}
 		o.spans[column] = span{start: start, end: len(o.text), seen: true}
@@ -242,34 +242,57 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 }
 
 // append adds the text of a JSON value, or returns what is wrong with it.
-func (o *objects) append(value []byte, list bool) string {
+func (o *objects) append(value []byte, shape Shape) string {
 	switch {
 	case value[0] == '"':
 		o.text = append(o.text, unquote(value)...)
 	case value[0] == 'n': // null
-	case value[0] == '[' && list:
-		start := len(o.text)
-		for rest := skipSpace(value[1:]); rest[0] != ']'; {
-			var element []byte
-			element, rest = cutValue(rest)
-			if rest = skipSpace(rest); rest[0] == ',' {
-				rest = skipSpace(rest[1:])
-			}
-			if element[0] != '"' {
-				return "the list has something other than strings in it: put each element in quotes"
-			}
-			if element = unquote(element); bytes.IndexByte(element, ';') >= 0 {
-				return "an element of the list has a semicolon in it, which separates elements: remove it"
-			}
-			if len(o.text) > start {
-				o.text = append(o.text, ';')
-			}
-			o.text = append(o.text, element...)
-		}
-	case list:
+	case shape == Flag && (value[0] == 't' || value[0] == 'f'):
+		o.text = append(o.text, value...)
+	case shape == List && value[0] == '[':
+		return o.appendElements(value, "the list", false)
+	case shape == Map && value[0] == '{':
+		return o.appendElements(value, "the object", true)
+	case shape == Flag:
+		return "the value is neither true nor false"
+	case shape == List:
 		return "the value is neither a string nor a list of strings: put it in quotes"
+	case shape == Map:
+		return "the value is neither a string nor an object of strings"
 	default:
 		return "the value is not a string: put it in quotes"
+	}
+	return ""
+}
+
+// appendElements adds the strings of an array, or the names and strings of an
+// object, with semicolons between them.
+func (o *objects) appendElements(value []byte, what string, named bool) string {
+	start := len(o.text)
+	for rest := skipSpace(value[1:]); rest[0] != ']' && rest[0] != '}'; {
+		if len(o.text) > start {
+			o.text = append(o.text, ';')
+		}
+		var element []byte
+		element, rest = cutValue(rest)
+		if named {
+			name := unquote(element)
+			if bytes.ContainsAny(name, ";=") {
+				return "a name in " + what + " has a semicolon or an equals sign in it: remove it"
+			}
+			o.text = append(append(o.text, name...), '=')
+			element, rest = cutValue(skipSpace(rest)[1:]) // behind the colon
+		}
+		if rest = skipSpace(rest); rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
+		if element[0] != '"' {
+			return what + " has something other than strings in it: put each element in quotes"
+		}
+		if element = unquote(element); bytes.IndexByte(element, ';') >= 0 {
+			return "an element of " + what + " has a semicolon in it, which separates elements: remove it"
+		}
+		o.text = append(o.text, element...)
 	}
 	return ""
 }

@@ -44,8 +44,20 @@ func (l Limits) withDefaults() Limits {
 type Column struct {
 	Name     string
 	Required bool // a CSV header must have it; a value may still be empty
-	List     bool // its JSON value may also be an array of strings, which are joined by semicolons
+	Shape    Shape
 }
+
+// Shape is what a JSON value of a column may be besides a string or null. The
+// text of the value is the same as in a CSV upload.
+type Shape uint8
+
+// The shapes of columns.
+const (
+	Text Shape = iota
+	Flag       // true or false
+	List       // an array of strings: a;b
+	Map        // an object of strings: name=value;name=value
+)
 
 // Record is one row of an upload.
 type Record struct {

@@ -14,7 +14,7 @@ import (
 func inventory() []upload.Column {
 	return []upload.Column{
 		{Name: "iccid", Required: true},
-		{Name: "imsis", List: true},
+		{Name: "imsis", Shape: upload.List},
 		{Name: "plan"},
 	}
 }
