@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,7 +70,8 @@ func TestSuitable(t *testing.T) {
 			if err := os.Chmod(base, 0o711); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Mkdir(filepath.Join(base, "a"), test.mode); err != nil {
+			a := filepath.Join(base, "a")
+			if err := errors.Join(os.Mkdir(a, test.mode), os.Chmod(a, test.mode)); err != nil {
 				t.Fatal(err)
 			}
 			err = suitable(filepath.Join(base, test.path), test.user)

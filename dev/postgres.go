@@ -74,13 +74,19 @@ func (pg *postgresInstance) writeAccess() error {
 	if err != nil {
 		return fmt.Errorf("looking up the user of this process: %w", err)
 	}
-	quote := func(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
-	err = errors.Join(
-		os.WriteFile(pg.folder.file("pg_hba.conf"), []byte("local all all peer map=dev\n"), 0o644),
-		os.WriteFile(pg.folder.file("pg_ident.conf"), []byte("dev "+quote(me.Username)+" "+superuser+"\n"), 0o644),
-	)
-	if err != nil {
-		return fmt.Errorf("saying who may connect to PostgreSQL: %w", err)
+	name := `"` + strings.ReplaceAll(me.Username, `"`, `""`) + `"`
+	for file, line := range map[string]string{
+		"pg_hba.conf":   "local all all peer map=dev\n",
+		"pg_ident.conf": "dev " + name + " " + superuser + "\n",
+	} {
+		path := pg.folder.file(file)
+		err := os.WriteFile(path, []byte(line), 0o644)
+		if err == nil {
+			err = os.Chmod(path, 0o644) // whatever the umask: the servers' user has to read it
+		}
+		if err != nil {
+			return fmt.Errorf("saying who may connect to PostgreSQL: %w", err)
+		}
 	}
 	return nil
 }
@@ -155,6 +161,8 @@ func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[stri
 			"synchronous_commit": "off",
 			"wal_level":          "minimal",
 			"max_wal_senders":    "0", // which a minimal wal_level demands
+			// In the folder, so that nothing is left elsewhere after a kill.
+			"dynamic_shared_memory_type": "mmap",
 		})
 		return settings
 	}

@@ -40,6 +40,7 @@ type child struct {
 }
 
 func startAndWait() {
+	syscall.Umask(0o077) // which must not keep the servers' user out
 	s, err := Start(context.Background(), Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
