@@ -38,7 +38,7 @@ type Config struct {
 	Gateway      int           // for pieces of drop work; 16
 	DropAttempts int           // tries before a SIM fails with session_not_dropped; 5
 	DropBackoff  time.Duration // after the first try, doubled after each; 2 s
-	DropSessions int           // sessions asked about at once, per piece of work; 64
+	DropSessions int           // sessions asked about at once, per piece of work; 128
 	Poll         time.Duration // how often an empty queue is looked at; 50 ms
 	Shutdown     time.Duration // how long running handlers have at a stop; 20 s
 }
@@ -49,7 +49,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Gateway, 16)
 	def(&c.DropAttempts, 5)
 	def(&c.DropBackoff, 2*time.Second)
-	def(&c.DropSessions, 64)
+	def(&c.DropSessions, 128)
 	def(&c.Poll, 50*time.Millisecond)
 	def(&c.Shutdown, 20*time.Second)
 	return c
