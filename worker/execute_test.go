@@ -1,0 +1,353 @@
+package worker_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// settingsOf are a SIM's settings as they are now.
+func (s *scene) settingsOf(sim storagetest.SIM) map[string]any {
+	s.t.Helper()
+	return decode(s.t, storagetest.One[[]byte](s.DB, `
+		SELECT to_jsonb(x) FROM (
+			SELECT tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock FROM sims WHERE id = $1
+		) x`, sim.ID))
+}
+
+func decode(t *testing.T, text []byte) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func with(base map[string]any, changes map[string]any) map[string]any {
+	m := map[string]any{}
+	for k, v := range base {
+		m[k] = v
+	}
+	for k, v := range changes {
+		m[k] = v
+	}
+	return m
+}
+
+// What a transfer keeps and what it resets, by method, and the snapshots.
+func TestSettingsAndSnapshots(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active, transfer.Inactive, transfer.Standby, transfer.Suspended, transfer.Ready)
+	before := s.settingsOf(sims[0])
+	if want := map[string]any{
+		"tags": map[string]any{"site": "north"}, "expiration": "2040-01-02T03:04:05.678901+00:00", "termination_protection": true,
+		"sim_group": "meters", "event_handlers": []any{"https://hooks.example/1"}, "speed_class": "standard",
+		"containers": []any{"profile"}, "imei_lock": "490154203237518",
+	}; !cmp.Equal(before, want) {
+		t.Fatalf("a seeded SIM (-want +got):\n%s", cmp.Diff(want, before))
+	}
+	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[5].ID) // so this one stays
+	r := s.ask(sims[:5]...)
+	r.run()
+	locked := s.ask(sims[5])
+	locked.run()
+	locked.is(transfer.RequestRejected, "ineligible: sim_locked")
+	s.Decide(r.id, transfer.Approve)
+	s.Decide(r.id, transfer.Accept)
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
+
+	assisted := with(before, map[string]any{"sim_group": nil, "event_handlers": []any{}, "speed_class": nil})
+	selfService := with(assisted, map[string]any{
+		"tags": map[string]any{}, "expiration": nil, "termination_protection": false, "imei_lock": nil,
+	})
+	for i, x := range s.TransfersOf(r.id) {
+		want := assisted
+		if i == 0 {
+			want = selfService
+		}
+		if diff := cmp.Diff(want, s.settingsOf(sims[i])); diff != "" {
+			t.Errorf("settings of a SIM that was %s (-want +got):\n%s", sims[i].Status, diff)
+		}
+		if diff := cmp.Diff(before, decode(t, *x.Before)); diff != "" {
+			t.Errorf("snapshot before, of a SIM that was %s (-want +got):\n%s", sims[i].Status, diff)
+		}
+		if diff := cmp.Diff(want, decode(t, *x.After)); diff != "" {
+			t.Errorf("snapshot after, of a SIM that was %s (-want +got):\n%s", sims[i].Status, diff)
+		}
+		status := storagetest.One[transfer.Status](s.DB, `SELECT status FROM sims WHERE id = $1`, sims[i].ID)
+		if status != sims[i].Status {
+			t.Errorf("a SIM that was %s is %s now", sims[i].Status, status)
+		}
+	}
+	if diff := cmp.Diff(before, s.settingsOf(sims[5])); diff != "" {
+		t.Errorf("settings of a SIM that stayed (-want +got):\n%s", diff)
+	}
+	s.alone()
+}
+
+// Settings that were never set stay so, and make a snapshot all the same.
+func TestBareSettings(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active)
+	s.Exec(`UPDATE sims SET tags = '{}', expiration = NULL, termination_protection = false, sim_group = NULL,
+		event_handlers = '[]', speed_class = NULL, containers = '[]', imei_lock = NULL`)
+	r := s.accepted(sims...)
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	for _, x := range s.TransfersOf(r.id) {
+		if x.Before == nil || x.After == nil || !cmp.Equal(decode(t, *x.Before), decode(t, *x.After)) {
+			t.Errorf("snapshots: %v, %v", x.Before, x.After)
+		}
+	}
+	s.alone()
+}
+
+func TestChargesAndRegistrations(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active, transfer.Terminated, transfer.Suspended)
+	r := s.accepted(sims...)
+	s.Fee("EUR", 900) // from now on: what was quoted stands
+	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[3].ID)
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed", "ineligible: sim_terminated", "failed: sim_locked")
+	if diff := cmp.Diff(map[int]int64{1: 500}, r.charges()); diff != "" {
+		t.Errorf("charges (-want +got):\n%s", diff)
+	}
+	type registration struct {
+		SIM     int64
+		Account int64
+		N       *int
+		Later   bool
+	}
+	n := func(i int) *int { return &i }
+	want := []registration{
+		{sims[0].ID, s.from.ID, nil, false},
+		{sims[0].ID, s.to.ID, n(0), true},
+		{sims[1].ID, s.from.ID, nil, false},
+		{sims[1].ID, s.to.ID, n(1), true},
+		{sims[2].ID, s.from.ID, nil, false},
+		{sims[3].ID, s.from.ID, nil, false},
+	}
+	got := storagetest.All[registration](s.DB, `
+		SELECT sim, account, n, since > (SELECT created_at FROM requests) AS later FROM registrations ORDER BY sim, since`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("registrations (-want +got):\n%s", diff)
+	}
+	for i, owner := range []int64{s.to.ID, s.to.ID, s.from.ID, s.from.ID} {
+		if got := s.Owner(sims[i]); got != owner {
+			t.Errorf("SIM %d belongs to account %d, want %d", i, got, owner)
+		}
+	}
+	s.alone()
+}
+
+// A registration begins strictly after the one before it, even when the clock
+// has not advanced, or was set back.
+func TestRegistrationsWithoutAClock(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sim := s.sims(transfer.Ready)[0]
+	s.Exec(`
+		WITH moved AS (UPDATE registrations SET since = clock_timestamp() + interval '1 hour' RETURNING since)
+		UPDATE sims SET since = moved.since FROM moved`)
+	for i := range 3 {
+		r := s.accepted(sim)
+		r.run()
+		r.is(transfer.RequestCompleted, "completed")
+		s.from, s.to = s.to, s.from
+		apart := storagetest.One[float64](s.DB, `
+			SELECT extract(epoch FROM max(since) - min(since)) * 1e6 FROM registrations`)
+		if apart != float64(i+1) {
+			t.Errorf("after %d transfers the registrations span %.0f µs", i+1, apart)
+		}
+	}
+	s.alone()
+}
+
+// A partial acceptance takes the SIMs that it names. The others are declined,
+// their sessions untouched.
+func TestPartialAcceptance(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Ready, transfer.Ready)
+	s.Online(sims[0], s.gateway)
+	s.Online(sims[1], s.gateway)
+	r := s.ask(sims...)
+	r.run()
+	s.Decide(r.id, transfer.Approve)
+	s.Decide(r.id, transfer.Accept, sims[0].Identifier(), sims[2].Identifier())
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "declined", "completed", "declined")
+	s.online(1)
+	if diff := cmp.Diff(map[int]int64{0: 500}, r.charges()); diff != "" {
+		t.Errorf("charges (-want +got):\n%s", diff)
+	}
+	s.alone()
+	// The declined ones are free to be asked for again.
+	again := s.accepted(sims[1], sims[3])
+	again.run()
+	again.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
+// A SIM named twice, by two of its identifiers, is transferred once.
+func TestOneSIMNamedTwice(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active)
+	id := s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: []string{
+		sims[0].ICCID, sims[1].IMSI, sims[0].IMSI, sims[1].ICCID, sims[0].MSISDN,
+	}})
+	r := request{id, s}
+	r.run()
+	const twice = "ineligible: already_transferring"
+	r.is(transfer.InReview, "eligible", "eligible", twice, twice, twice)
+	s.Check()
+	s.Decide(id, transfer.Approve)
+	s.Decide(id, transfer.Accept)
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed", twice, twice, twice)
+	s.alone()
+}
+
+// The same in two chunks of one request, worked on at once: each SIM goes to
+// one of its two lines.
+func TestOneSIMInTwoChunks(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.SIMs(transfer.ChunkSize, storagetest.SIM{Account: s.from.ID})
+	var identifiers []string
+	for _, sim := range sims {
+		identifiers = append(identifiers, sim.ICCID)
+	}
+	for i := range sims {
+		identifiers = append(identifiers, sims[len(sims)-1-i].IMSI) // the other way round
+	}
+	r := request{s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: identifiers}), s}
+	var ended []<-chan error
+	for _, task := range s.Tasks() {
+		ended = append(ended, storagetest.Go(func() error { return s.handler.ProcessTask(t.Context(), task) }))
+	}
+	for _, e := range ended {
+		if err := <-e; err != nil {
+			t.Error(err)
+		}
+	}
+	now := r.now()
+	if now.State != transfer.AwaitingAcceptance || now.Eligible != len(sims) || now.Ineligible != len(sims) {
+		t.Errorf("the request: %+v", now)
+	}
+	s.noDeadlock()
+	s.Check()
+}
+
+// noDeadlock fails the test if two transactions have deadlocked.
+func (s *scene) noDeadlock() {
+	s.t.Helper()
+	s.Exec(`SELECT pg_stat_clear_snapshot()`)
+	if n := storagetest.One[int](s.DB, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n > 0 {
+		s.t.Errorf("%d deadlocks", n)
+	}
+}
+
+// A SIM asked for by two requests goes to the first; the second may have it
+// when the first has let go.
+func TestOneSIMInTwoRequests(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Ready)
+	first, second := s.ask(sims[0]), s.ask(sims...)
+	first.run()
+	first.is(transfer.AwaitingAcceptance, "eligible")
+	second.is(transfer.AwaitingAcceptance, "ineligible: already_transferring", "eligible")
+	s.Decide(first.id, transfer.Decline)
+	first.run()
+	first.is(transfer.RequestDeclined, "declined")
+	s.Check()
+	third := s.accepted(sims[0])
+	third.run()
+	third.is(transfer.RequestCompleted, "completed")
+	s.Check()
+	// Now the source has it no more, and the destination does.
+	fourth := s.ask(sims[0])
+	fourth.run()
+	fourth.is(transfer.RequestRejected, "ineligible: sim_not_found")
+	s.from, s.to = s.to, s.from
+	back := s.accepted(sims[0])
+	back.run()
+	back.is(transfer.RequestCompleted, "completed")
+	if owner := s.Owner(sims[0]); owner != s.to.ID {
+		t.Errorf("the SIM belongs to account %d, want %d", owner, s.to.ID)
+	}
+	s.Check()
+}
+
+// What changes between validation and execution is found at execution, by SIM.
+func TestChangesBeforeExecution(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Ready, transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Ready)
+	r := s.accepted(sims...)
+	change := func(i int, set string) { s.Exec(`UPDATE sims SET `+set+` WHERE id = $1`, sims[i].ID) }
+	change(0, `status = 'active'`)
+	change(1, `status = 'terminated'`)
+	change(2, `status = 'ready'`)
+	change(3, `transfer_lock = true`)
+	change(4, `status = 'suspended'`) // this one does not matter
+	s.Exec(`WITH g AS (UPDATE registrations SET account = $2 WHERE sim = $1) UPDATE sims SET account = $2 WHERE id = $1`, sims[5].ID, s.Account().ID)
+	r.run()
+	r.is(transfer.RequestCompleted, "failed: status_changed", "failed: sim_terminated", "failed: status_changed", "failed: sim_locked",
+		"completed", "failed: owner_changed", "completed")
+	s.alone()
+}
+
+func TestAccountClosedBeforeExecution(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
+	s.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, s.to.ID)
+	r.run()
+	r.is(transfer.RequestCompleted, "failed: account_closed", "failed: account_closed")
+	s.alone()
+}
+
+// Online SIMs go to drop work, by gateway; the others do not wait for them.
+func TestHandOff(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Ready)
+	other := s.Gateway()
+	s.Online(sims[0], s.gateway)
+	s.Online(sims[1], other)
+	s.Online(sims[2], other)
+	s.Online(sims[2], s.gateway) // on both: it goes to one of them
+	r := s.accepted(sims...)
+	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	r.is(transfer.Transferring, "eligible", "eligible", "eligible", "completed", "completed")
+	if left := r.now().Left; left != 3 {
+		t.Errorf("%d are left, want 3", left)
+	}
+	type row struct {
+		Gateway, Items, Queue string
+		N                     int
+	}
+	want := []row{{s.gateway, "{0,2}", "gateway", 2}, {other, "{1}", "gateway", 1}}
+	got := storagetest.All[row](s.DB, `SELECT gateway, items, queue, n FROM work ORDER BY gateway`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("work (-want +got):\n%s", diff)
+	}
+	s.Check()
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
+	s.online(0)
+	s.alone()
+}

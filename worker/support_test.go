@@ -1,0 +1,136 @@
+package worker_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/hibiken/asynq"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// gateways answer for every gateway as a test wants them to.
+type gateways struct {
+	answer func(ctx context.Context, s storage.OpenSession) (worker.Answer, error)
+
+	mu    sync.Mutex
+	asked []storage.OpenSession
+}
+
+func (g *gateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
+	g.mu.Lock()
+	g.asked = append(g.asked, s)
+	g.mu.Unlock()
+	return g.answer(ctx, s)
+}
+
+// requests returns the sessions that the gateways were asked about so far.
+func (g *gateways) requests() []storage.OpenSession {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]storage.OpenSession(nil), g.asked...)
+}
+
+// willing gateways drop every session.
+func willing() *gateways {
+	return &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		return worker.Answer{Gone: true}, nil
+	}}
+}
+
+// refusing gateways drop none.
+func refusing() *gateways {
+	return &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		return worker.Answer{Why: "the gateway refused"}, nil
+	}}
+}
+
+func handler(db *storage.DB, g worker.Gateways) asynq.Handler {
+	return worker.New(db, g, slog.New(slog.DiscardHandler), worker.Config{}).Handler()
+}
+
+func configured(db *storage.DB, g worker.Gateways, c worker.Config) asynq.Handler {
+	return worker.New(db, g, slog.New(slog.DiscardHandler), c).Handler()
+}
+
+// process runs the task of a piece of work.
+func process(t *testing.T, db *storagetest.DB, h asynq.Handler, work int64) {
+	t.Helper()
+	if err := h.ProcessTask(t.Context(), db.TaskOf(work)); err != nil {
+		t.Errorf("work %d: %v", work, err)
+	}
+}
+
+// scene is two accounts and what happens between them.
+type scene struct {
+	*storagetest.DB
+	t        *testing.T
+	from, to storagetest.Account
+	gateway  string
+	handler  asynq.Handler // with willing gateways
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	return &scene{DB: db, t: t, from: db.Account(), to: db.Account(), gateway: db.Gateway(), handler: handler(db.DB, willing())}
+}
+
+// sims makes SIMs of the source account, one per status named.
+func (s *scene) sims(statuses ...transfer.Status) []storagetest.SIM {
+	s.t.Helper()
+	var list []storagetest.SIM
+	for _, status := range statuses {
+		list = append(list, s.SIM(storagetest.SIM{Account: s.from.ID, Status: status}))
+	}
+	return list
+}
+
+// ask makes a request for SIMs.
+func (s *scene) ask(sims ...storagetest.SIM) (r request) {
+	s.t.Helper()
+	return request{s.Request(storagetest.Request{From: s.from, To: s.to, SIMs: sims}), s}
+}
+
+// accepted makes a request for SIMs that has come as far as its execution.
+func (s *scene) accepted(sims ...storagetest.SIM) request {
+	s.t.Helper()
+	r := s.ask(sims...)
+	r.run()
+	if r.now().State == transfer.InReview {
+		s.Decide(r.id, transfer.Approve)
+	}
+	s.Decide(r.id, transfer.Accept)
+	return r
+}
+
+// work lists the work rows of a kind.
+func (s *scene) work(kind string) []int64 {
+	s.t.Helper()
+	return storagetest.All[int64](s.DB, `SELECT id FROM work WHERE kind = $1 ORDER BY id`, kind)
+}
+
+// onlyWork returns the one work row of a kind.
+func (s *scene) onlyWork(kind string) int64 {
+	s.t.Helper()
+	list := s.work(kind)
+	if len(list) != 1 {
+		s.t.Fatalf("%d rows of %s work, want one", len(list), kind)
+	}
+	return list[0]
+}
+
+// alone checks the invariants and that no work is left.
+func (s *scene) alone() {
+	s.t.Helper()
+	if n := storagetest.One[int](s.DB, `SELECT count(*) FROM work`); n != 0 {
+		s.t.Errorf("%d rows of work are left", n)
+	}
+	s.Check()
+}
