@@ -122,7 +122,7 @@ func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
 // are online again stay in the work. Dropped lists those whose session we
 // ended, rather than found ended.
 func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) error {
-	c, err := t.handOver(ctx, w, handOverSQL(inItems, "", "t.n = ANY($3::int[])"), pq.Array(numbers), pq.Array(dropped))
+	c, err := t.handOver(ctx, w, handOverSQL(inItems, "", "t.n = ANY(coalesce($3::int[], '{}'))"), pq.Array(numbers), pq.Array(dropped))
 	if err != nil {
 		return err
 	}
