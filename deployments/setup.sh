@@ -174,7 +174,8 @@ install_by_apt() {
 
 	# The package enables its service for the next boot, too.
 	case " $* " in *' redis '*)
-		if have systemctl; then systemctl --quiet disable redis-server.service >/dev/null 2>&1 || :; fi
+		DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || :
+		update-rc.d redis-server disable >/dev/null 2>&1 || :
 		;;
 	esac
 }
