@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -35,12 +37,12 @@ type commands struct {
 }
 
 func main() {
-	os.Exit(run(os.Args[1:]))
+	os.Exit(run(os.Args[1:], os.Stderr))
 }
 
 // run returns the exit code: 0 when all went well, 1 when the command failed
 // or found something wrong, 2 when it was called wrongly.
-func run(args []string) int {
+func run(args []string, stderr io.Writer) int {
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("simtransfer"),
@@ -51,15 +53,18 @@ func run(args []string) int {
 			{Key: "operate", Title: "Operate it:"},
 			{Key: "try", Title: "Try it out:"},
 		}),
-		kong.UsageOnError(),
+		kong.Writers(os.Stdout, stderr),
 	)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "simtransfer:", err)
+		fmt.Fprintln(stderr, "simtransfer:", err)
 		return 2
 	}
 	call, err := parser.Parse(args)
+	if err != nil && strings.HasPrefix(err.Error(), "missing flags: ") {
+		err = fmt.Errorf("%w; --help also names the variables that can be set instead", err)
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "simtransfer:", err)
+		fmt.Fprintln(stderr, "simtransfer:", err)
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,7 +73,7 @@ func run(args []string) int {
 	call.Bind(c.logger())
 	if err := call.Run(); err != nil {
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(os.Stderr, "simtransfer:", err)
+			fmt.Fprintln(stderr, "simtransfer:", err)
 		}
 		return 1
 	}
@@ -77,7 +82,7 @@ func run(args []string) int {
 
 // errSaid makes the program end with exit code 1 when the command itself has
 // already printed why.
-var errSaid = errors.New("see above") //nolint:gochecknoglobals // a sentinel error
+var errSaid = errors.New("see above")
 
 func (c *commands) logger() *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.LogLevel}

@@ -14,7 +14,7 @@ import (
 // stack are this binary again, with a variable set that says so.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		os.Exit(run(os.Args[1:]))
+		os.Exit(run(os.Args[1:], os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -66,8 +66,8 @@ func TestDemo(t *testing.T) {
 // TestBadConfiguration sees that a wrong setting fails at the start, with a
 // sentence that says what to set.
 func TestBadConfiguration(t *testing.T) {
-	t.Setenv("SIMTRANSFER_DATABASE_URL", "postgres://localhost:1/none")
-	t.Setenv("SIMTRANSFER_REDIS_URL", "redis://localhost:1/0")
+	t.Parallel()
+	const db, redis = "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1/0"
 	for _, c := range []struct {
 		name string
 		args []string
@@ -75,40 +75,23 @@ func TestBadConfiguration(t *testing.T) {
 		says string
 	}{
 		{"no command", nil, 2, "expected one of"},
-		{"an unknown flag", []string{"api", "--prot=1"}, 2, "unknown flag --prot"},
-		{"an unreachable database", []string{"check"}, 1, "SIMTRANSFER_DATABASE_URL"},
-		{"a Redis URL that is none", []string{"worker", "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
-		{"a period out of bounds", []string{"api", "--acceptance=1000h"}, 2, "SIMTRANSFER_ACCEPTANCE_PERIOD"},
-		{"no attempts", []string{"worker", "--drop-attempts=0"}, 2, "--drop-attempts"},
+		{"an unknown flag", []string{"api", db, redis, "--prot=1"}, 2, "unknown flag --prot"},
+		{"no database", []string{"migrate"}, 2, "--database-url"},
+		{"an unreachable database", []string{"check", db}, 1, "SIMTRANSFER_DATABASE_URL"},
+		{"a Redis URL that is none", []string{"worker", db, "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
+		{"sentinels without a master", []string{"worker", db, "--redis-url=redis-sentinel://host:26379"}, 1, "master"},
+		{"a period out of bounds", []string{"api", db, redis, "--acceptance=1000h"}, 2, "SIMTRANSFER_ACCEPTANCE_PERIOD"},
+		{"no attempts", []string{"worker", db, redis, "--drop-attempts=0"}, 2, "--drop-attempts"},
 		{"too small a demo", []string{"demo", "--sims=5"}, 2, "200"},
-		{"nothing to retry", []string{"work", "retry"}, 2, "--all"},
-		{"an account that is none", []string{"keys", "create", "--name=x", "--role=account", "--account=OP1"}, 1, ""},
+		{"nothing to retry", []string{"work", "retry", db}, 2, "--all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, said := runCaptured(t, c.args...)
-			if code != c.code || !strings.Contains(said, c.says) {
-				t.Errorf("exit code %d and %q, want %d and something with %q", code, said, c.code, c.says)
+			t.Parallel()
+			var said bytes.Buffer
+			code := run(c.args, &said)
+			if code != c.code || !strings.Contains(said.String(), c.says) {
+				t.Errorf("exit code %d and %q, want %d and something with %q", code, said.String(), c.code, c.says)
 			}
 		})
 	}
-}
-
-// runCaptured runs the program and returns its exit code and what it wrote to
-// standard error.
-func runCaptured(t *testing.T, args ...string) (int, string) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := os.Stderr
-	os.Stderr = w
-	code := run(args)
-	os.Stderr = old
-	_ = w.Close()
-	var said bytes.Buffer
-	if _, err := said.ReadFrom(r); err != nil {
-		t.Fatal(err)
-	}
-	return code, said.String()
 }

@@ -24,13 +24,24 @@ import (
 
 // database is the flag that names PostgreSQL.
 type database struct {
-	DatabaseURL string `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
-	MaxConns    int    `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
+	MaxConns    int         `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+}
+
+// postgresURL says which database.
+type postgresURL string
+
+// Validate refuses a variable that is set to nothing.
+func (u postgresURL) Validate() error {
+	if u == "" {
+		return errors.New("set --database-url (SIMTRANSFER_DATABASE_URL) to a URL such as postgres://user:password@host:5432/simtransfer")
+	}
+	return nil
 }
 
 // open connects to a database that is at this build's schema.
 func (d database) open(ctx context.Context) (*storage.DB, error) {
-	db, err := storage.Open(ctx, d.DatabaseURL, storage.Options{MaxConns: d.MaxConns})
+	db, err := storage.Open(ctx, string(d.DatabaseURL), storage.Options{MaxConns: d.MaxConns})
 	if err != nil {
 		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
 	}
@@ -81,14 +92,14 @@ func sentinel(rest string) (asynq.RedisConnOpt, error) {
 }
 
 type migrateCommand struct {
-	DatabaseURL string `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
+	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
 }
 
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
-	if err := storage.Migrate(ctx, c.DatabaseURL); err != nil {
+	if err := storage.Migrate(ctx, string(c.DatabaseURL)); err != nil {
 		return err
 	}
-	log.Info("the database is at this build's schema")
+	log.InfoContext(ctx, "the database is at this build's schema")
 	return nil
 }
 
@@ -123,7 +134,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	defer func() { _ = db.Close() }()
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
 	defer func() { _ = queues.Close() }()
-	handler := api.New(api.Config{
+	handler := api.New(api.Config{ //nolint:contextcheck // a handler's context is its request's
 		DB:               db,
 		Ops:              queues,
 		ReviewPeriod:     c.Review,
@@ -154,7 +165,7 @@ func serve(ctx context.Context, log *slog.Logger, address string, handler http.H
 		defer cancel()
 		stopped <- server.Shutdown(ctx)
 	}()
-	log.Info("API is serving", "address", listener.Addr().String())
+	log.InfoContext(ctx, "API is serving", "address", listener.Addr().String())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving: %w", err)
 	}

@@ -9,7 +9,7 @@ const sweep = 100
 func (s *Scheduler) Expire(ctx context.Context) (more bool, err error) {
 	n, err := s.db.ExpireDue(ctx, sweep)
 	if n > 0 {
-		s.log.Info("requests expired", "requests", n)
+		s.log.InfoContext(ctx, "requests expired", "requests", n)
 	}
 	return n == sweep, err
 }

@@ -29,7 +29,7 @@ func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if lost > 0 {
-		s.log.Warn("tasks that Redis had lost are back", "tasks", lost)
+		s.log.WarnContext(ctx, "tasks that Redis had lost are back", "tasks", lost)
 	}
 	return lost == page, nil
 }
@@ -53,7 +53,7 @@ func (s *Scheduler) reconcile(ctx context.Context, t storage.Task) (lost bool, e
 	if err != nil || !ok {
 		return false, err
 	}
-	s.log.Warn("a worker is gone; its work is dispatched anew", "work", t.Work, "kind", t.Kind)
+	s.log.WarnContext(ctx, "a worker is gone; its work is dispatched anew", "work", t.Work, "kind", t.Kind)
 	_, err = s.queue.enqueue(ctx, again)
 	return false, err
 }

@@ -59,7 +59,7 @@ func New(db *storage.DB, redis asynq.RedisConnOpt, log *slog.Logger, c Config) *
 
 // Run runs every loop until ctx ends.
 func (s *Scheduler) Run(ctx context.Context) error {
-	s.log.Info("scheduler is running")
+	s.log.InfoContext(ctx, "scheduler is running")
 	var wg sync.WaitGroup
 	wg.Go(func() { s.loop(ctx, "dispatch", s.config.Dispatch, s.Dispatch) })
 	wg.Go(func() { s.loop(ctx, "reconcile", s.config.Reconcile, s.Reconcile) })
@@ -90,7 +90,7 @@ func (s *Scheduler) loop(ctx context.Context, name string, every time.Duration, 
 		case err != nil && ctx.Err() != nil:
 			return
 		case err != nil:
-			s.log.Error("scheduler loop failed and will go on", "loop", name, "error", err.Error())
+			s.log.ErrorContext(ctx, "scheduler loop failed and will go on", "loop", name, "error", err.Error())
 			wait = max(every, pause)
 		case more:
 			wait = 0

@@ -33,7 +33,8 @@ type DB struct {
 	pool *sqlx.DB
 
 	mu         sync.Mutex
-	statements map[string]*sqlx.Stmt
+	statements map[string]*sqlx.Stmt // of the hot path; nil until prepared
+	noted      []string              // to be prepared
 }
 
 // Options configure a pool. The zero value suits a small process.
@@ -135,23 +136,52 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
+	db.prepareNoted(ctx)
 	return nil
 }
 
-// prepared returns a statement that stays prepared on the connections that
-// have run it; it is for the hot path.
-func (t *Tx) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
-	t.db.mu.Lock()
-	defer t.db.mu.Unlock()
-	s, ok := t.db.statements[query]
+// hotGet is get for the statements of the hot path, which stay prepared on the
+// connections that have run them.
+func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) error {
+	stmt, ok := t.db.statement(query)
 	if !ok {
-		var err error
-		if s, err = t.db.pool.PreparexContext(ctx, query); err != nil {
-			return nil, fmt.Errorf("preparing a statement: %w", err)
-		}
-		t.db.statements[query] = s
+		return t.get(ctx, into, query, args...)
 	}
-	return t.tx.StmtxContext(ctx, s), nil
+	own := t.tx.StmtxContext(ctx, stmt)
+	defer func() { _ = own.Close() }()
+	return notFound(own.GetContext(ctx, into, args...))
+}
+
+// statement returns a prepared statement. The first time there is none, and it
+// is noted for prepareNoted: preparing it here would take a second connection
+// while the transaction holds one.
+func (db *DB) statement(query string) (*sqlx.Stmt, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	s, known := db.statements[query]
+	if !known {
+		db.statements[query] = nil
+		db.noted = append(db.noted, query)
+	}
+	return s, s != nil
+}
+
+// prepareNoted prepares what transactions have asked for, once they are over.
+func (db *DB) prepareNoted(ctx context.Context) {
+	db.mu.Lock()
+	noted := db.noted
+	db.noted = nil
+	db.mu.Unlock()
+	for _, query := range noted {
+		s, err := db.pool.PreparexContext(ctx, query) //nolint:sqlclosecheck // kept for the life of the pool
+		db.mu.Lock()
+		if err == nil {
+			db.statements[query] = s
+		} else {
+			delete(db.statements, query) // it is noted again when it is next used
+		}
+		db.mu.Unlock()
+	}
 }
 
 // get reads one row; a missing row is ErrNotFound.

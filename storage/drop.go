@@ -127,12 +127,12 @@ func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int
 		return err
 	}
 	c.HandedOff = 0 // those still online stay where they are
-	return t.shrink(ctx, w, numbers, c)
+	return t.shrink(ctx, w, c)
 }
 
-// shrink takes the numbers whose transfers are over out of drop work, and
-// settles them with the request.
-func (t *Tx) shrink(ctx context.Context, w Work, numbers []int64, c Counts) error {
+// shrink takes the transfers that are over out of drop work, and settles them
+// with the request.
+func (t *Tx) shrink(ctx context.Context, w Work, c Counts) error {
 	var left pq.Int64Array
 	if err := t.get(ctx, &left, `
 		SELECT array_agg(n ORDER BY n)

@@ -34,11 +34,8 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 	if w.Kind == "drop_sessions" {
 		q, args = query(inItems), []any{w.Request, pq.Array(numbers)}
 	}
-	stmt, err := t.prepared(ctx, q)
-	if err != nil {
-		return err
-	}
-	if _, err := stmt.ExecContext(ctx, args...); err != nil {
+	var locked int
+	if err := t.hotGet(ctx, &locked, q, args...); err != nil {
 		return fmt.Errorf("locking the SIMs of work %d: %w", w.ID, err)
 	}
 	return nil
@@ -145,11 +142,7 @@ func (t *Tx) handOver(ctx context.Context, w Work, query string, args ...any) (C
 		Moved     int `db:"moved"`
 		Unclaimed int `db:"unclaimed"`
 	}
-	stmt, err := t.prepared(ctx, query)
-	if err != nil {
-		return c.Counts, err
-	}
-	if err := stmt.GetContext(ctx, &c, append([]any{w.Request}, args...)...); err != nil {
+	if err := t.hotGet(ctx, &c, query, append([]any{w.Request}, args...)...); err != nil {
 		return c.Counts, fmt.Errorf("handing over the SIMs of work %d: %w", w.ID, err)
 	}
 	if c.Moved != c.Completed || c.Unclaimed != -c.Eligible {

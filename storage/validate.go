@@ -11,26 +11,27 @@ import (
 )
 
 const claimSQL = `
-INSERT INTO open_transfers (sim, request, n)
-SELECT s.id, t.request, t.n
-FROM transfers t
-JOIN identifiers i ON i.identifier = t.identifier
-JOIN sims s ON s.id = i.sim
-WHERE t.request = $1 AND t.n >= $2 AND t.n < $3
-  AND t.state = 'pending'
-  AND s.account = (SELECT source FROM requests WHERE id = $1)
-ORDER BY s.id, t.n
-ON CONFLICT DO NOTHING`
+WITH claimed AS (
+	INSERT INTO open_transfers (sim, request, n)
+	SELECT s.id, t.request, t.n
+	FROM transfers t
+	JOIN identifiers i ON i.identifier = t.identifier
+	JOIN sims s ON s.id = i.sim
+	WHERE t.request = $1 AND t.n >= $2 AND t.n < $3
+	  AND t.state = 'pending'
+	  AND s.account = (SELECT source FROM requests WHERE id = $1)
+	ORDER BY s.id, t.n
+	ON CONFLICT DO NOTHING
+	RETURNING 1
+)
+SELECT count(*) FROM claimed`
 
 // Claim claims every SIM of a chunk that belongs to the source. The order of
 // the rows is what keeps two chunks from a deadlock; a claim that is being
 // made or let go of elsewhere is waited for.
 func (t *Tx) Claim(ctx context.Context, w Work) error {
-	stmt, err := t.prepared(ctx, claimSQL)
-	if err != nil {
-		return err
-	}
-	if _, err := stmt.ExecContext(ctx, w.Request, w.Lo, w.Hi); err != nil {
+	var claims int
+	if err := t.hotGet(ctx, &claims, claimSQL, w.Request, w.Lo, w.Hi); err != nil {
 		return fmt.Errorf("claiming the SIMs of work %d: %w", w.ID, err)
 	}
 	return nil
@@ -92,11 +93,7 @@ FROM judged`
 // now, quotes its fee, and lets go of the claims of those that are ineligible.
 func (t *Tx) Judge(ctx context.Context, w Work) (Counts, error) {
 	var c Counts
-	stmt, err := t.prepared(ctx, judgeSQL())
-	if err != nil {
-		return c, err
-	}
-	if err := stmt.GetContext(ctx, &c, w.Request, w.Lo, w.Hi); err != nil {
+	if err := t.hotGet(ctx, &c, judgeSQL(), w.Request, w.Lo, w.Hi); err != nil {
 		return c, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
 	}
 	return c, nil

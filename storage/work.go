@@ -57,15 +57,9 @@ LEFT JOIN requests r ON r.id = w.request`
 // LockWork locks a work row, waiting for whoever holds it. ErrNotFound means
 // that the work is done.
 func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
-	stmt, err := t.prepared(ctx, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w`)
-	if err != nil {
-		return Work{}, err
-	}
 	var w Work
-	if err := stmt.GetContext(ctx, &w, id); err != nil {
-		return w, notFound(err)
-	}
-	return w, nil
+	err := t.hotGet(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w`, id)
+	return w, err
 }
 
 // lockWorkNow locks a work row that nobody else holds. ErrNotFound means that
@@ -78,16 +72,9 @@ func (t *Tx) lockWorkNow(ctx context.Context, id int64) (Work, error) {
 
 // deleteWork ends work that the transaction has locked and carried out.
 func (t *Tx) deleteWork(ctx context.Context, id int64) error {
-	stmt, err := t.prepared(ctx, `DELETE FROM work WHERE id = $1`)
-	if err != nil {
-		return err
-	}
-	r, err := stmt.ExecContext(ctx, id)
-	if err != nil {
+	var deleted int64
+	if err := t.hotGet(ctx, &deleted, `DELETE FROM work WHERE id = $1 RETURNING id`, id); err != nil {
 		return fmt.Errorf("deleting work %d: %w", id, err)
-	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("deleting work %d: %d rows, %w", id, n, err)
 	}
 	return nil
 }
@@ -120,7 +107,7 @@ func (c Counts) detail() map[string]any {
 	return d
 }
 
-// Progress is what is left of a request after a piece of work.
+// progress is what is left of a request after a piece of work.
 type progress struct {
 	State    transfer.RequestState `db:"state"`
 	Left     int                   `db:"n_left"`
@@ -134,7 +121,8 @@ type progress struct {
 // to 0 finishes the request, except in validation, which has the gate for it.
 func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress, error) {
 	var p progress
-	stmt, err := t.prepared(ctx, `
+	validating := w.Kind == "validate"
+	err := t.hotGet(ctx, &p, `
 		UPDATE requests
 		SET n_left = n_left - $2,
 			n_eligible = n_eligible + $3,
@@ -149,13 +137,10 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress,
 			state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
 			finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END
 		WHERE id = $1
-		RETURNING state, n_left, n_eligible, n_support`)
+		RETURNING state, n_left, n_eligible, n_support`,
+		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
+		c.Canceled, c.Declined, c.Denied, c.Expired, validating)
 	if err != nil {
-		return p, err
-	}
-	validating := w.Kind == "validate"
-	if err := stmt.GetContext(ctx, &p, w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
-		c.Canceled, c.Declined, c.Denied, c.Expired, validating); err != nil {
 		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}
 	if detail := c.detail(); len(detail) > 0 {

@@ -114,7 +114,7 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 		}
 		servers = append(servers, s)
 	}
-	w.log.Info("worker is serving", "queues", tasks.Queues())
+	w.log.InfoContext(ctx, "worker is serving", "queues", tasks.Queues())
 	<-ctx.Done()
 	for _, s := range servers {
 		s.Stop()
@@ -190,14 +190,14 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
 	switch {
 	case err != nil:
-		log.Warn("work failed and the database could not be told; the scheduler will find it", "then", err.Error())
+		log.WarnContext(ctx, "work failed and the database could not be told; the scheduler will find it", "then", err.Error())
 	case what == storage.WorkDead:
-		log.Error("work is dead: see simtransfer work list --dead")
+		log.ErrorContext(ctx, "work is dead: see simtransfer work list --dead")
 		return fmt.Errorf("work %d is dead: %w: %w", id, cause, asynq.SkipRetry)
 	case what == storage.WorkEnded:
-		log.Error("a transfer failed with internal_error")
+		log.ErrorContext(ctx, "a transfer failed with internal_error")
 	case what == storage.WorkLater, what == storage.WorkSplit:
-		log.Warn("work failed and will be tried again", "now", string(what))
+		log.WarnContext(ctx, "work failed and will be tried again", "now", string(what))
 	}
 	return nil
 }
@@ -205,8 +205,12 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 // logger gives asynq's own messages to slog.
 type logger struct{ log *slog.Logger }
 
-func (l logger) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l logger) Info(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l logger) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...)) }
-func (l logger) Error(args ...any) { l.log.Error(fmt.Sprint(args...)) }
-func (l logger) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+func (l logger) Debug(args ...any) { l.write(slog.LevelDebug, args) }
+func (l logger) Info(args ...any)  { l.write(slog.LevelInfo, args) }
+func (l logger) Warn(args ...any)  { l.write(slog.LevelWarn, args) }
+func (l logger) Error(args ...any) { l.write(slog.LevelError, args) }
+func (l logger) Fatal(args ...any) { l.write(slog.LevelError, args) }
+
+func (l logger) write(level slog.Level, args []any) {
+	l.log.Log(context.Background(), level, "asynq", "says", fmt.Sprint(args...))
+}
