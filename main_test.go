@@ -76,7 +76,7 @@ func TestBadConfiguration(t *testing.T) {
 	}{
 		{"no command", nil, 2, "expected one of"},
 		{"an unknown flag", []string{"api", db, redis, "--prot=1"}, 2, "unknown flag --prot"},
-		{"no database", []string{"migrate"}, 2, "--database-url"},
+		{"no database", []string{"migrate", "--database-url="}, 1, "--database-url"},
 		{"an unreachable database", []string{"check", db}, 1, "SIMTRANSFER_DATABASE_URL"},
 		{"a Redis URL that is none", []string{"worker", db, "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
 		{"sentinels without a master", []string{"worker", db, "--redis-url=redis-sentinel://host:26379"}, 1, "master"},

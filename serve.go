@@ -31,8 +31,8 @@ type database struct {
 // postgresURL says which database.
 type postgresURL string
 
-// Validate refuses a variable that is set to nothing.
-func (u postgresURL) Validate() error {
+// check refuses a variable that is set to nothing.
+func (u postgresURL) check() error {
 	if u == "" {
 		return errors.New("set --database-url (SIMTRANSFER_DATABASE_URL) to a URL such as postgres://user:password@host:5432/simtransfer")
 	}
@@ -41,6 +41,9 @@ func (u postgresURL) Validate() error {
 
 // open connects to a database that is at this build's schema.
 func (d database) open(ctx context.Context) (*storage.DB, error) {
+	if err := d.DatabaseURL.check(); err != nil {
+		return nil, err
+	}
 	db, err := storage.Open(ctx, string(d.DatabaseURL), storage.Options{MaxConns: d.MaxConns})
 	if err != nil {
 		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
@@ -96,6 +99,9 @@ type migrateCommand struct {
 }
 
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if err := c.DatabaseURL.check(); err != nil {
+		return err
+	}
 	if err := storage.Migrate(ctx, string(c.DatabaseURL)); err != nil {
 		return err
 	}
