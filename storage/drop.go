@@ -158,11 +158,11 @@ func (t *Tx) shrink(ctx context.Context, w Work, c Counts) error {
 // GiveBack ends a lease when not every session of drop work could be dropped:
 // the work is due again after a while, and the reason is kept on it. After the
 // last attempt the SIMs that are left fail with session_not_dropped; a stray
-// session becomes dead work instead. It reports whether that was the case.
-func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, after time.Duration) (last bool, err error) {
-	last = w.Attempts+1 >= maxAttempts
+// session becomes dead work instead, which it reports.
+func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, after time.Duration) (dead bool, err error) {
+	last := w.Attempts+1 >= maxAttempts
 	if last && w.Kind == "drop_sessions" {
-		return true, t.failItems(ctx, w, transfer.SessionNotDropped)
+		return false, t.failItems(ctx, w, transfer.SessionNotDropped)
 	}
 	if _, err := t.exec(ctx, `
 		UPDATE work

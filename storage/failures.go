@@ -74,13 +74,13 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 }
 
 // FailCrashed looks at work whose workers keep dying before it is tried again.
-// It reports whether the work was halved or declared dead instead.
-func (t *Tx) FailCrashed(ctx context.Context, w Work) (bool, error) {
+// WorkSplit and WorkDead say that it was halved or declared dead instead;
+// WorkLater, that it may be tried.
+func (t *Tx) FailCrashed(ctx context.Context, w Work) (Failure, error) {
 	if w.Dead || w.Crashes < triesBeforeHalving || (w.N == 1 && w.Crashes < crashesBeforeDeath) {
-		return false, nil
+		return WorkLater, nil
 	}
-	what, err := t.punish(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))
-	return what != WorkLater, err
+	return t.punish(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))
 }
 
 func (t *Tx) punish(ctx context.Context, w Work, cause error) (Failure, error) {

@@ -129,14 +129,19 @@ func (w *Worker) handOverDropped(ctx context.Context, work storage.Work, part []
 
 // giveBack ends the lease on what could not be dropped, if anything.
 func (w *Worker) giveBack(ctx context.Context, work storage.Work, why string) error {
-	return w.db.InTx(ctx, func(tx *storage.Tx) error {
+	dead := false
+	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 		now, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err // nothing is left of it
 		}
-		_, err = tx.GiveBack(ctx, now, why, w.config.DropAttempts, w.backoff(now.Attempts))
+		dead, err = tx.GiveBack(ctx, now, why, w.config.DropAttempts, w.backoff(now.Attempts))
 		return err
 	})
+	if err == nil && dead {
+		return fmt.Errorf("%w: %s", errDead, why)
+	}
+	return err
 }
 
 // backoff is the wait after an attempt, counted from 0: it doubles up to five

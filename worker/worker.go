@@ -132,6 +132,7 @@ func (w *Worker) chunk(do func(context.Context, *storage.Tx, storage.Work) error
 		if err != nil {
 			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 		}
+		var crashed storage.Failure
 		err = w.db.InTx(ctx, func(tx *storage.Tx) error {
 			work, err := tx.LockWork(ctx, p.Work)
 			if err != nil {
@@ -140,11 +141,15 @@ func (w *Worker) chunk(do func(context.Context, *storage.Tx, storage.Work) error
 			if !work.Due && !work.Dead {
 				return nil
 			}
-			if ended, err := tx.FailCrashed(ctx, work); ended || err != nil {
+			crashed, err = tx.FailCrashed(ctx, work)
+			if crashed != storage.WorkLater || err != nil {
 				return err
 			}
 			return do(ctx, tx, work)
 		})
+		if err == nil && crashed == storage.WorkDead {
+			err = errDead
+		}
 		return w.conclude(ctx, task, p.Work, uuid.NullUUID{}, err)
 	})
 }
@@ -163,20 +168,26 @@ func (w *Worker) leased(do func(context.Context, storage.Work) error) asynq.Hand
 		}
 		ctx, release := w.keepLease(ctx, work)
 		defer release()
-		ended := false
+		var crashed storage.Failure
 		err = w.db.InTx(ctx, func(tx *storage.Tx) error {
 			work, err := tx.LockLeased(ctx, work)
 			if err == nil {
-				ended, err = tx.FailCrashed(ctx, work)
+				crashed, err = tx.FailCrashed(ctx, work)
 			}
 			return err
 		})
-		if err == nil && !ended {
+		switch {
+		case err == nil && crashed == storage.WorkLater:
 			err = do(ctx, work)
+		case err == nil && crashed == storage.WorkDead:
+			err = errDead
 		}
 		return w.conclude(ctx, task, work.ID, work.Lease, err)
 	})
 }
+
+// errDead ends a handler whose transaction has declared its work dead.
+var errDead = errors.New("it waits for an operator")
 
 // conclude writes an error to the work row, which decides when it is tried
 // again; to asynq the task is done. Only dead work is left to its archive.
@@ -186,7 +197,10 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	what, err := w.db.Fail(ctx, id, lease, cause)
+	what, err := storage.WorkDead, error(nil)
+	if !errors.Is(cause, errDead) {
+		what, err = w.db.Fail(ctx, id, lease, cause)
+	}
 	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
 	switch {
 	case err != nil:
