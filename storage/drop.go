@@ -119,12 +119,19 @@ func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
 
 // HandOverDropped moves those SIMs of drop work, by number, whose sessions are
 // gone; the work row is locked by its lease and the SIMs are locked. SIMs that
-// are online again stay in the work. Dropped lists those whose session we
-// ended, rather than found ended.
+// are online again stay in the work. Dropped lists those of which we ended a
+// session, rather than found it ended; some may have others left.
 func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) error {
-	c, err := t.handOver(ctx, w, handOverSQL(inItems, "", "t.n = ANY(coalesce($3::int[], '{}'))"), pq.Array(numbers), pq.Array(dropped))
+	query := handOverSQL(inItems, "", "t.session_dropped OR t.n = ANY(coalesce($3::int[], '{}'))")
+	c, err := t.handOver(ctx, w, query, pq.Array(numbers), pq.Array(dropped))
 	if err != nil {
 		return err
+	}
+	if _, err := t.exec(ctx, `
+		UPDATE transfers
+		SET session_dropped = true
+		WHERE request = $1 AND n = ANY($2::int[]) AND state = 'eligible' AND NOT session_dropped`, w.Request, pq.Array(dropped)); err != nil {
+		return fmt.Errorf("noting the sessions that work %d dropped: %w", w.ID, err)
 	}
 	c.HandedOff = 0 // those still online stay where they are
 	return t.shrink(ctx, w, c)

@@ -101,11 +101,10 @@ func (w *Worker) handOverDropped(ctx context.Context, work storage.Work, part []
 				left--
 			}
 		}
-		if left > 0 {
-			continue
+		if left == 0 {
+			offline = append(offline, n)
 		}
-		offline = append(offline, n)
-		if len(bySIM[n]) > 0 {
+		if left < len(bySIM[n]) {
 			dropped = append(dropped, n)
 		}
 	}
