@@ -138,6 +138,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	warnOfSettings(ctx, log, db, redis)
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
 	defer func() { _ = queues.Close() }()
 	handler := api.New(api.Config{ //nolint:contextcheck // a handler's context is its request's
@@ -209,6 +210,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	warnOfSettings(ctx, log, db, redis)
 	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}}
 	return worker.New(db, gateways, log, worker.Config{
 		Interactive:  c.Interactive,
@@ -267,6 +269,7 @@ func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	warnOfSettings(ctx, log, db, redis)
 	return scheduler.New(db, redis, log, scheduler.Config{
 		Dispatch:  c.Dispatch,
 		Reconcile: c.Reconcile,
