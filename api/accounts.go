@@ -75,7 +75,7 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount), nil
+	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount)
 }
 
 // AccountPath names an account.

@@ -40,8 +40,7 @@ type server struct {
 func New(c Config) http.Handler {
 	s := newServer(c)
 	mux := http.NewServeMux()
-	s.register(mux)
-	s.addDocs(mux)
+	s.addDocs(mux, s.register(mux))
 	s.addOps(mux)
 	mux.HandleFunc("/", notFound(mux))
 	return s.prepare(mux)

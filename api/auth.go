@@ -31,6 +31,7 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 		// A client that does not read its answer is let go of, too. Not every
 		// ResponseWriter has a connection below it; then there is nothing to bound.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + writeGrace))
+		w.Header().Set("Cache-Control", "no-store")
 		next(huma.WithContext(ctx, c))
 	}
 }

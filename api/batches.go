@@ -64,9 +64,9 @@ func batchUpload() *uploadDoc {
 	return &uploadDoc{
 		text: "SIMs and where they shall go, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are accepted, or none if one of them is wrong.",
 		columns: []uploadColumn{
-			{"sim", true, false, "An ICCID, IMSI or MSISDN."},
-			{"destination_email", true, false, "The primary email of the account that shall receive the SIM."},
-			{"destination_operator_id", true, false, "Its operator id."},
+			{"sim", true, upload.Text, "An ICCID, IMSI or MSISDN."},
+			{"destination_email", true, upload.Text, "The primary email of the account that shall receive the SIM."},
+			{"destination_operator_id", true, upload.Text, "Its operator id."},
 		},
 		example: "sim,destination_email,destination_operator_id\n" +
 			"8988211000000000011,sims@example.com,OP0012345678\n",
@@ -217,7 +217,7 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, viewBatch), nil
+	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, viewBatch)
 }
 
 // BatchPath names a batch.
@@ -251,6 +251,7 @@ func ownBatch(c storage.Caller, b storage.Batch) bool {
 type cancelBatchInput struct {
 	Idempotent
 	BatchPath
+	Body *struct{}
 }
 
 // BatchCancel says what became of each request of a batch.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,34 +52,33 @@ func (s *server) prepare(next http.Handler) http.Handler {
 			c.idem = newFingerprint(key, r)
 			r.Body = c.idem.follow(r.Body)
 		}
-		defer func() {
-			if p := recover(); p != nil {
-				s.recovered(out, r, p)
-			}
-			s.Log.LogAttrs(r.Context(), slog.LevelDebug, "request",
-				slog.String("method", r.Method),
-				slog.String("path", r.URL.Path),
-				slog.Int("status", out.status),
-				slog.Duration("took", time.Since(start)),
-				slog.Int64("key", c.caller.Key),
-				slog.String("request_id", c.id))
-		}()
+		defer s.end(out, r, start)
 		next.ServeHTTP(out, r)
 	})
 }
 
-// recovered answers for a handler that panicked, if nothing was answered yet.
-func (s *server) recovered(w *response, r *http.Request, p any) {
-	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself, as net/http documents
+// end is deferred: it answers for a handler that panicked, if nothing was
+// answered yet, and logs the call.
+func (s *server) end(w *response, r *http.Request, start time.Time) {
+	ctx := r.Context()
+	switch p := recover(); {
+	case p == nil:
+	case p == http.ErrAbortHandler: //nolint:errorlint // the value itself, as net/http documents
 		panic(p)
+	case ctx.Err() == nil: // else the client has gone, and there was nobody to write to
+		err := s.problem(ctx, fmt.Errorf("handling %s %s: panic: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
+		if w.status == 0 {
+			writeProblem(w, err)
+		}
 	}
-	if r.Context().Err() != nil {
-		return // the client has gone: there was nobody to write to
-	}
-	err := s.problem(r.Context(), fmt.Errorf("handling %s %s: panic: %v", r.Method, r.URL.Path, p))
-	if w.status == 0 {
-		writeProblem(w, err)
-	}
+	c := callOf(ctx)
+	s.Log.LogAttrs(ctx, slog.LevelDebug, "request",
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", w.status),
+		slog.Duration("took", time.Since(start)),
+		slog.Int64("key", c.caller.Key),
+		slog.String("request_id", c.id))
 }
 
 // requestID returns the id that the client has chosen, if it is a sane one, or

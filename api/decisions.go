@@ -2,16 +2,30 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
+// SomeSIMs are the SIMs that a decision is about. Left out they mean all of
+// them; null is refused, because it is more likely a mistake.
+type SomeSIMs []string
+
+// UnmarshalJSON reads a list.
+func (s *SomeSIMs) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return errors.New("sims is null: list SIMs, or leave it out to mean all")
+	}
+	return json.Unmarshal(text, (*[]string)(s))
+}
+
 type acceptInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Only these SIMs; the others are declined. All of them if it is left out."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Only these SIMs; the others are declined. All of them if it is left out."`
 	}
 }
 
@@ -27,7 +41,7 @@ type declineInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
+		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
 		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"For the source to read."`
 	}
 }
@@ -45,7 +59,7 @@ type cancelInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
 	}
 }
 

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/swaggest/swgui/v5emb"
 )
 
@@ -40,8 +43,12 @@ const docsScript = `SwaggerUIBundle({
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// addDocs serves the page for people who read the API.
-func (s *server) addDocs(mux *http.ServeMux) {
+// addDocs serves the document, and the page for people who read it.
+func (s *server) addDocs(mux *http.ServeMux, document *huma.OpenAPI) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // it is made of constants
+	}
 	page := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Security-Policy", docsPolicy)
@@ -50,6 +57,7 @@ func (s *server) addDocs(mux *http.ServeMux) {
 		}
 	}
 	assets := v5emb.New("simtransfer API", "/openapi.json", "/docs")
+	mux.HandleFunc("GET /openapi.json", page("application/openapi+json", string(text)))
 	mux.HandleFunc("GET /docs", page("text/html; charset=utf-8", docsPage))
 	mux.HandleFunc("GET /docs/start.js", page("text/javascript; charset=utf-8", docsScript))
 	mux.HandleFunc("GET /docs/", func(w http.ResponseWriter, r *http.Request) {

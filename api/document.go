@@ -42,7 +42,6 @@ func humaConfig(version string) huma.Config {
 				{Name: "service", Description: "The service itself."},
 			},
 		},
-		OpenAPIPath:                  "/openapi",
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,

@@ -65,10 +65,7 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[E
 	if err != nil {
 		return nil, err
 	}
-	page := pageOf(rows, in.Limit, func(e storage.Event) string { return itoa(int64(e.Seq)) }, func(e storage.Event) Event {
-		v, failed := viewEvent(e, callerOf(ctx), party)
-		err = cmpErr(err, failed)
-		return v
+	return tryPageOf(rows, in.Limit, func(e storage.Event) string { return itoa(int64(e.Seq)) }, func(e storage.Event) (Event, error) {
+		return viewEvent(e, callerOf(ctx), party)
 	})
-	return page, err
 }

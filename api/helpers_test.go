@@ -20,6 +20,7 @@ import (
 type service struct {
 	t   *testing.T
 	db  *storage.DB
+	dsn string
 	url string
 
 	admin, support         string
@@ -38,18 +39,7 @@ func emailOf(id string) string { return strings.ToLower(id) + "@example.com" }
 
 func newService(t *testing.T, change ...func(*Config)) *service {
 	t.Helper()
-	db, err := storage.Open(t.Context(), devtest.DatabaseURL(t), storage.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	c := Config{DB: db, Log: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	for _, f := range change {
-		f(&c)
-	}
-	server := httptest.NewServer(New(c))
-	t.Cleanup(server.Close)
-	s := &service{t: t, db: db, url: server.URL}
+	s := start(t, devtest.DatabaseURL(t), change...)
 	s.exec(`INSERT INTO plans VALUES ('global-01', false), ('local-01', true)`)
 	s.exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES ('support_assisted', 'EUR', 250, '2020-01-01'), ('self_service', 'EUR', 0, '2020-01-01')`)
 	for id, standing := range map[string]storage.Standing{sourceID: "open", otherID: "open", standID: "open", closedID: "closed"} {
@@ -66,6 +56,33 @@ func newService(t *testing.T, change ...func(*Config)) *service {
 	s.other = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: otherID, Name: "other"})
 	s.bystand = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: standID, Name: "bystander"})
 	return s
+}
+
+// start serves an API on a database.
+func start(t *testing.T, dsn string, change ...func(*Config)) *service {
+	t.Helper()
+	db, err := storage.Open(t.Context(), dsn, storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	c := Config{DB: db, Log: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	for _, f := range change {
+		f(&c)
+	}
+	server := httptest.NewServer(New(c))
+	t.Cleanup(server.Close)
+	return &service{t: t, db: db, dsn: dsn, url: server.URL}
+}
+
+// impatient serves the same database again, without waiting long for locks.
+func (s *service) impatient() *service {
+	s.t.Helper()
+	separator := "?"
+	if strings.Contains(s.dsn, "?") {
+		separator = "&"
+	}
+	return start(s.t, s.dsn+separator+"lock_timeout=50")
 }
 
 // logTo writes what the service logs to the test's log.
@@ -102,10 +119,10 @@ func (s *service) exec(query string, args ...any) {
 }
 
 // number reads one number from the database.
-func (s *service) number(query string, args ...any) int {
+func (s *service) number(query string) int {
 	s.t.Helper()
 	var n int
-	if err := s.db.Pool().GetContext(s.t.Context(), &n, query, args...); err != nil {
+	if err := s.db.Pool().GetContext(s.t.Context(), &n, query); err != nil {
 		s.t.Fatal(err)
 	}
 	return n

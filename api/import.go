@@ -89,21 +89,21 @@ func simUpload() *uploadDoc {
 	return &uploadDoc{
 		text: "The SIMs, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are imported, or none if one of them is wrong.",
 		columns: []uploadColumn{
-			colICCID:         {"iccid", true, false, "18 to 22 digits."},
-			colIMSIs:         {"imsis", true, true, "One or more IMSIs; several are separated by semicolons."},
-			colMSISDNs:       {"msisdns", false, true, "MSISDNs, separated by semicolons."},
-			colAccount:       {"account", true, false, "The operator id of the account that the SIM is registered to."},
-			colStatus:        {"status", false, false, "ready (which is also meant by nothing), active, inactive, standby, suspended or terminated."},
-			colPlan:          {"plan", true, false, "The name of a plan that was made known before."},
-			colTags:          {"tags", false, true, "name=value, separated by semicolons."},
-			colExpiration:    {"expiration", false, false, "An instant as in 2030-01-31T00:00:00Z."},
-			colProtection:    {"termination_protection", false, false, "true or false; nothing means false."},
-			colGroup:         {"group", false, false, "The group that the SIM is in."},
-			colEventHandlers: {"event_handlers", false, true, "Event handlers, separated by semicolons."},
-			colSpeedClass:    {"speed_class", false, false, "The speed class."},
-			colContainers:    {"containers", false, true, "Subscription containers, separated by semicolons."},
-			colIMEILock:      {"imei_lock", false, false, "The IMEI that the SIM is locked to: 14 to 16 digits."},
-			colTransferLock:  {"transfer_lock", false, false, "true keeps the SIM from being transferred; nothing means false."},
+			colICCID:         {"iccid", true, upload.Text, "18 to 22 digits."},
+			colIMSIs:         {"imsis", true, upload.List, "One or more IMSIs; several are separated by semicolons."},
+			colMSISDNs:       {"msisdns", false, upload.List, "MSISDNs, separated by semicolons."},
+			colAccount:       {"account", true, upload.Text, "The operator id of the account that the SIM is registered to."},
+			colStatus:        {"status", false, upload.Text, "ready (which is also meant by nothing), active, inactive, standby, suspended or terminated."},
+			colPlan:          {"plan", true, upload.Text, "The name of a plan that was made known before."},
+			colTags:          {"tags", false, upload.Map, "name=value, separated by semicolons."},
+			colExpiration:    {"expiration", false, upload.Text, "An instant as in 2030-01-31T00:00:00Z."},
+			colProtection:    {"termination_protection", false, upload.Flag, "true or false; nothing means false."},
+			colGroup:         {"group", false, upload.Text, "The group that the SIM is in."},
+			colEventHandlers: {"event_handlers", false, upload.List, "Event handlers, separated by semicolons."},
+			colSpeedClass:    {"speed_class", false, upload.Text, "The speed class."},
+			colContainers:    {"containers", false, upload.List, "Subscription containers, separated by semicolons."},
+			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI that the SIM is locked to: 14 to 16 digits."},
+			colTransferLock:  {"transfer_lock", false, upload.Flag, "true keeps the SIM from being transferred; nothing means false."},
 		},
 		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
 			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",
@@ -115,7 +115,7 @@ func simColumns() []upload.Column { return simUpload().uploadColumns() }
 func (d *uploadDoc) uploadColumns() []upload.Column {
 	columns := make([]upload.Column, len(d.columns))
 	for i, c := range d.columns {
-		columns[i] = upload.Column{Name: c.name, Required: c.required, List: c.list}
+		columns[i] = upload.Column{Name: c.name, Required: c.required, Shape: c.shape}
 	}
 	return columns
 }

@@ -86,7 +86,7 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey), nil
+	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey)
 }
 
 // KeyPath names a key.

@@ -25,16 +25,25 @@ type Paging struct {
 
 // pageOf renders rows, of which one more than the limit was asked for to know
 // whether others follow. cursor names a row to the next call.
-func pageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T) V) *listOf[V] {
+func pageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T) V) (*listOf[V], error) {
+	return tryPageOf(rows, limit, cursor, func(row T) (V, error) { return view(row), nil })
+}
+
+// tryPageOf is pageOf for rows that may fail to be read.
+func tryPageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T) (V, error)) (*listOf[V], error) {
 	page := &listOf[V]{List[V]{Items: make([]V, 0, len(rows))}}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		page.Body.NextCursor = cursor(rows[limit-1])
 	}
 	for _, row := range rows {
-		page.Body.Items = append(page.Body.Items, view(row))
+		v, err := view(row)
+		if err != nil {
+			return nil, err
+		}
+		page.Body.Items = append(page.Body.Items, v)
 	}
-	return page
+	return page, nil
 }
 
 // numberCursor reads a cursor that is a number; an empty one is the start.

@@ -261,6 +261,7 @@ func (s *server) problem(ctx context.Context, err error) *Problem {
 		}
 	case CodeStillRunning:
 		p.retryAfter = 1
+	default:
 	}
 	return p
 }

@@ -15,7 +15,7 @@ import (
 type Request struct {
 	ID                uuid.UUID             `json:"id" format:"uuid"`
 	State             transfer.RequestState `json:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
-	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" enum:"support,destination" doc:"Who has to decide next; null if the service works on it, or it is over."`
+	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next, support or destination; null if the service works on it, or it is over."`
 	Source            transfer.OperatorID   `json:"source"`
 	Destination       transfer.OperatorID   `json:"destination"`
 	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid"`
@@ -291,7 +291,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	return pageOf(rows, in.Limit, func(r storage.Request) string { return r.ID.String() }, func(r storage.Request) Request {
 		party, _ := partyOf(caller, r)
 		return viewRequest(r, party)
-	}), nil
+	})
 }
 
 // RequestPath names a transfer request.

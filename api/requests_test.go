@@ -1,6 +1,9 @@
 package api
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"simtransfer/transfer"
@@ -48,5 +51,213 @@ func TestTransferFromAskingToCompletion(t *testing.T) {
 	events := read[List[Event]](s.get(s.source, path+"/events").is(200))
 	if len(events.Items) < 3 || events.Items[0].Kind != "create" || *events.Items[0].Key != "source" {
 		t.Errorf("events %+v", events)
+	}
+}
+
+func TestBadInputIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Ready)
+	with := func(name string, value any) map[string]any {
+		body := ask(iccid(1))
+		body[name] = value
+		return body
+	}
+	to := func(email, id string) map[string]any {
+		return with("destination", map[string]any{"email": email, "operator_id": id})
+	}
+	for name, test := range map[string]struct {
+		body   any
+		status int
+		code   Code
+		at     []string // where the faults are
+	}{
+		"nothing":                {"", 400, CodeMalformed, nil},
+		"an empty object":        {"{}", 422, CodeInvalid, []string{"body", "body"}},
+		"no JSON":                {"{", 400, CodeMalformed, []string{"body"}},
+		"two documents":          {"{} {}", 400, CodeMalformed, []string{"body"}},
+		"a list":                 {"[]", 422, CodeInvalid, []string{"body"}},
+		"a NUL":                  {`{"sims":["\u0000"]}`, 400, CodeMalformed, []string{"body"}},
+		"an unknown field":       {with("note", "x"), 422, CodeInvalid, []string{"body.note"}},
+		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": otherID, "name": "x"}), 422, CodeInvalid, []string{"body.destination.name"}},
+		"no SIMs":                {ask(), 422, CodeInvalid, []string{"body.sims"}},
+		"null SIMs":              {with("sims", nil), 422, CodeInvalid, []string{"body.sims"}},
+		"numbers":                {with("sims", []any{iccid(1), 8988211}), 422, CodeInvalid, []string{"body.sims[1]"}},
+		"no numbers":             {ask(iccid(1), "x", iccid(2), ""), 422, CodeInvalid, []string{"body.sims[1]", "body.sims[3]"}},
+		"twice":                  {ask(iccid(1), iccid(2), " "+iccid(1)), 422, CodeInvalid, []string{"body.sims[2]"}},
+		"no operator id":         {to("a@example.com", "12"), 422, CodeInvalid, []string{"body.destination.operator_id"}},
+		"no email":               {to("a", otherID), 422, CodeInvalid, []string{"body.destination.email"}},
+		"a wrong email":          {to("nobody@example.com", otherID), 422, CodeDestination, []string{"body.destination"}},
+		"a wrong id":             {to(emailOf(otherID), "OP0000000099"), 422, CodeDestination, []string{"body.destination"}},
+		"another's email":        {to(emailOf(standID), otherID), 422, CodeDestination, []string{"body.destination"}},
+		"the own account":        {to(emailOf(sourceID), sourceID), 422, CodeOwnAccount, []string{"body.destination"}},
+		"a closed account":       {to(emailOf(closedID), closedID), 422, CodeAccountClosed, []string{"body.destination"}},
+		"on another's behalf":    {with("on_behalf_of", otherID), 403, CodeForbidden, []string{"body.on_behalf_of"}},
+		"no time at all":         {with("acceptance_seconds", 0), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
+		"too much time":          {with("acceptance_seconds", 30*24*3600+1), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
+		"half seconds":           {with("acceptance_seconds", 1.5), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
+		"a body that is too big": {strings.Repeat(" ", maxBulkBody+1), 413, CodeTooLarge, nil},
+	} {
+		p := s.post(s.source, "/v1/transfer-requests", test.body).problem(test.status, test.code)
+		var at []string
+		for _, f := range p.Errors {
+			at = append(at, f.Location)
+		}
+		if !slices.Equal(at, test.at) {
+			t.Errorf("%s: faults at %q: %+v", name, at, p)
+		}
+	}
+	wrong := make([]string, 150)
+	for i := range wrong {
+		wrong[i] = "x"
+	}
+	if p := s.post(s.source, "/v1/transfer-requests", ask(wrong...)).problem(422, CodeInvalid); len(p.Errors) != 100 || p.More != 50 {
+		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
+	}
+	form := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: "sims=1", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
+	s.do(form).problem(415, CodeMediaType)
+	if n := s.number(`SELECT count(*) FROM requests`); n != 0 {
+		t.Errorf("%d requests were made", n)
+	}
+}
+
+// Two answers that differ would tell which half of the pair is right.
+func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	var texts []string
+	for _, pair := range [][2]string{
+		{"nobody@example.com", otherID},
+		{emailOf(otherID), "OP0000000099"},
+		{"nobody@example.com", "OP0000000099"},
+		{emailOf(standID), otherID},
+		{"nobody@example.com", closedID},
+		{emailOf(closedID), otherID},
+	} {
+		body := ask(iccid(1))
+		body["destination"] = map[string]string{"email": pair[0], "operator_id": pair[1]}
+		a := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: body, header: map[string]string{"X-Request-Id": "same"}})
+		a.problem(422, CodeDestination)
+		texts = append(texts, a.text)
+	}
+	if len(slices.Compact(texts)) != 1 {
+		t.Errorf("the answers differ: %q", texts)
+	}
+}
+
+func TestClosedSourceCannotAsk(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + sourceID, key: s.admin, body: map[string]any{"standing": "closed"}}).is(200)
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).problem(422, CodeAccountClosed)
+	s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).problem(422, CodeAccountClosed)
+}
+
+func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	s.post(s.support, "/v1/transfer-requests", ask(iccid(1))).problem(422, CodeInvalid)
+	body := ask(iccid(1))
+	body["on_behalf_of"] = sourceID
+	r := read[Request](s.post(s.support, "/v1/transfer-requests", body).is(202))
+	if r.Source != sourceID {
+		t.Errorf("%+v", r)
+	}
+	for key, name := range map[string]string{s.source: "", s.support: "support", s.admin: "support", s.other: ""} {
+		e := read[List[Event]](s.get(key, requestPath(r.ID)+"/events").is(200)).Items[0]
+		if e.Party != transfer.PartySupport || name == "" && e.Key != nil || name != "" && (e.Key == nil || *e.Key != name) {
+			t.Errorf("%+v, wanted the key %q", e, name)
+		}
+	}
+	body["on_behalf_of"] = "OP0000000099"
+	s.post(s.support, "/v1/transfer-requests", body).problem(422, CodeInvalid)
+}
+
+func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(4, transfer.Ready)
+	s.exec(`UPDATE sims SET status = 'terminated' WHERE iccid = $1`, iccid(1))
+	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(2))
+	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(3), standID)
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(3), iccid(4), iccid(9), imsi(4))).is(202))
+	s.work()
+	path := requestPath(r.ID)
+	r = read[Request](s.get(s.source, path).is(200))
+	got := map[transfer.Reason]int{}
+	for _, reason := range r.Reasons {
+		got[reason.Reason] = reason.Count
+		if reason.Remedy == "" || reason.State != transfer.Ineligible {
+			t.Errorf("%+v", reason)
+		}
+	}
+	want := map[transfer.Reason]int{transfer.SIMTerminated: 1, transfer.SIMLocked: 1, transfer.SIMNotFound: 2, transfer.AlreadyTransferring: 1}
+	if !maps.Equal(got, want) || r.Counts.Ineligible != 5 || r.Counts.Eligible != 1 || r.Counts.Pending != 0 {
+		t.Errorf("reasons %v in %+v", got, r)
+	}
+	list := read[List[Transfer]](s.get(s.source, path+"/transfers?reason=sim_not_found").is(200))
+	if len(list.Items) != 2 || list.Items[0].ICCID != nil || list.Items[1].ICCID != nil {
+		t.Errorf("the SIM of somebody else differs from one that does not exist: %+v", list.Items)
+	}
+	for cursor, n := "", 0; ; n++ {
+		page := read[List[Transfer]](s.get(s.source, path+"/transfers?limit=1&cursor="+cursor).is(200))
+		if len(page.Items) != 1 || page.Items[0].Line != n+1 {
+			t.Errorf("page %d: %+v", n, page)
+		}
+		if cursor = page.NextCursor; cursor == "" {
+			if n != 5 {
+				t.Errorf("%d pages", n)
+			}
+			break
+		}
+	}
+}
+
+// The destination sees what is open to it, and nothing of what the source has
+// tried, pays, or agreed upon with support.
+func TestDestinationSeesItsPartOnly(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Active)
+	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(1))
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(3))).is(202))
+	path := requestPath(r.ID)
+	if r := read[Request](s.get(s.other, path).is(200)); r.Counts.SIMs != 0 || r.Counts.Pending != 0 {
+		t.Errorf("while it is validated: %+v", r)
+	}
+	s.work()
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77", "fee_minor": 7, "fee_reason": "an old promise"}).is(202)
+	for _, from := range []string{"", "/transfers", "/events"} {
+		text := s.get(s.other, path+from).is(200).text
+		for _, secret := range []string{"T-77", "promise", "fee_minor", "ineligible\":2", "\"sim_locked\"", "north", iccid(1), iccid(3), "\"support\",\"key\""} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s shows %q: %s", path+from, secret, text)
+			}
+		}
+	}
+	r = read[Request](s.get(s.other, path).is(200))
+	if r.Counts.SIMs != 1 || r.Counts.Eligible != 1 || r.Reasons != nil || r.Fees != nil {
+		t.Errorf("%+v", r)
+	}
+	if list := read[List[Transfer]](s.get(s.other, path+"/transfers").is(200)); len(list.Items) != 1 || list.Items[0].Identifier != iccid(2) {
+		t.Errorf("%+v", list)
+	}
+	r = read[Request](s.get(s.source, path).is(200))
+	if *r.Ticket != "T-77" || *r.FeeOverride != 7 || r.Fees.Quoted != 7 || r.Fees.Currency != "EUR" {
+		t.Errorf("the source sees %+v", r)
+	}
+	s.post(s.other, path+"/accept", nil).is(202)
+	s.work()
+	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Charged != 7 || r.Fees.Quoted != 0 {
+		t.Errorf("fees %+v", r.Fees)
+	}
+	for key, shown := range map[string]bool{s.source: false, s.other: false, s.support: true, s.admin: true} {
+		list := read[List[Transfer]](s.get(key, path+"/transfers?state=completed").is(200))
+		if len(list.Items) != 1 || (list.Items[0].Before != nil) != shown || (list.Items[0].After != nil) != shown {
+			t.Errorf("%+v", list)
+		}
 	}
 }

@@ -51,8 +51,8 @@ func (s *server) routes() []Route {
 		gone    = bounds{status: http.StatusNoContent}
 		queued  = bounds{status: http.StatusAccepted}
 		many    = bounds{status: http.StatusAccepted, body: maxBulkBody}
-		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout, upload: simUpload()}
-		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout, upload: batchUpload()}
+		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
+		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		each    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
 	)
 	return []Route{

@@ -136,20 +136,7 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	page := pageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, func(row storage.SIM) SIM {
-		v, e := viewSIM(row)
-		err = cmpErr(err, e)
-		return v
-	})
-	return page, err
-}
-
-// cmpErr returns the first error.
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
+	return tryPageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, viewSIM)
 }
 
 // SIMPath names a SIM by any of its identifiers.

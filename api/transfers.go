@@ -3,9 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -34,19 +33,36 @@ type Money struct {
 	Currency transfer.Currency `json:"currency"`
 }
 
-// Settings are those that a transfer can change, under the names of the SIM's
-// fields.
-type Settings json.RawMessage
-
-// MarshalJSON writes the settings as they are stored.
-func (s Settings) MarshalJSON() ([]byte, error) { return s, nil }
-
-// Schema describes the settings.
-func (Settings) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+// Settings are those of a SIM that a transfer can change.
+type Settings struct {
+	Tags                  map[string]string `json:"tags"`
+	Expiration            *time.Time        `json:"expiration,omitempty"`
+	TerminationProtection bool              `json:"termination_protection"`
+	Group                 *string           `json:"group,omitempty"`
+	EventHandlers         []string          `json:"event_handlers" nullable:"false"`
+	SpeedClass            *string           `json:"speed_class,omitempty"`
+	Containers            []string          `json:"containers" nullable:"false"`
+	IMEILock              *string           `json:"imei_lock,omitempty"`
 }
 
-func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer.Party) Transfer {
+// viewSettings reads settings as they are stored, if there are any.
+func viewSettings(stored *json.RawMessage) (*Settings, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	var v struct {
+		Settings
+		Group *string `json:"sim_group"`
+	}
+	if err := json.Unmarshal(*stored, &v); err != nil {
+		return nil, fmt.Errorf("reading stored settings: %w", err)
+	}
+	settings := v.Settings
+	settings.Group, settings.Expiration = v.Group, utc(v.Expiration)
+	return &settings, nil
+}
+
+func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer.Party) (Transfer, error) {
 	v := Transfer{
 		Line:           t.Line,
 		Identifier:     t.Identifier,
@@ -69,10 +85,15 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	if t.SessionDropped {
 		v.Advice = transfer.PowerCycleAdvice
 	}
-	if party == transfer.PartySupport {
-		v.Before, v.After = (*Settings)(t.Before), (*Settings)(t.After)
+	if party != transfer.PartySupport {
+		return v, nil
 	}
-	return v
+	var err error
+	if v.Before, err = viewSettings(t.Before); err != nil {
+		return v, err
+	}
+	v.After, err = viewSettings(t.After)
+	return v, err
 }
 
 type listTransfersInput struct {
@@ -102,7 +123,7 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(t storage.Transfer) string { return itoa(int64(t.N)) }, func(t storage.Transfer) Transfer {
+	return tryPageOf(rows, in.Limit, func(t storage.Transfer) string { return itoa(int64(t.N)) }, func(t storage.Transfer) (Transfer, error) {
 		return viewTransfer(t, r.Currency, party)
-	}), nil
+	})
 }

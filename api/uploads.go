@@ -14,7 +14,8 @@ import (
 
 const (
 	maxUpload     = 128 << 20
-	uploadTimeout = 10 * time.Minute // to send the file and to write it to the database
+	uploadTimeout = 10 * time.Minute // for the file to arrive
+	storeTimeout  = 10 * time.Minute // to write it to the database
 )
 
 // body is a file that is read as it comes: Huma does not touch it.
@@ -65,7 +66,7 @@ type uploadDoc struct {
 type uploadColumn struct {
 	name     string
 	required bool
-	list     bool
+	shape    upload.Shape
 	text     string
 }
 
@@ -74,10 +75,8 @@ func documentUpload(document *huma.OpenAPI, r Route) {
 	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
 	for _, c := range doc.columns {
 		s := &huma.Schema{Type: huma.TypeString, Description: c.text}
-		if c.list {
-			s = &huma.Schema{Description: c.text, OneOf: []*huma.Schema{
-				{Type: huma.TypeString}, {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
-			}}
+		if also := shapeSchema(c.shape); also != nil {
+			s = &huma.Schema{Description: c.text, OneOf: []*huma.Schema{{Type: huma.TypeString}, also}}
 		}
 		row.Properties[c.name] = s
 		if c.required {
@@ -93,4 +92,18 @@ func documentUpload(document *huma.OpenAPI, r Route) {
 			"application/json":     {Schema: &huma.Schema{Type: huma.TypeArray, Items: row}},
 		},
 	}
+}
+
+// shapeSchema is what a JSON value of a column may be besides a string.
+func shapeSchema(shape upload.Shape) *huma.Schema {
+	switch shape {
+	case upload.Flag:
+		return &huma.Schema{Type: huma.TypeBoolean}
+	case upload.List:
+		return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}
+	case upload.Map:
+		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}}
+	case upload.Text:
+	}
+	return nil
 }

@@ -1,0 +1,186 @@
+package api
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"simtransfer/transfer"
+)
+
+// asked makes a request for n SIMs of a status and validates it.
+func (s *service) asked(n int, status transfer.Status) (path string, sims []string) {
+	s.t.Helper()
+	sims = s.sims(n, status)
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202))
+	s.work()
+	return requestPath(r.ID), sims
+}
+
+func named(sims ...string) map[string]any { return map[string]any{"sims": sims} }
+
+func TestDecisionsOfTheWrongParty(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, _ := s.asked(1, transfer.Ready)
+	for _, test := range []struct{ key, decision string }{
+		{s.source, "accept"}, {s.source, "decline"}, {s.other, "cancel"}, {s.support, "accept"}, {s.admin, "decline"},
+	} {
+		s.post(test.key, path+"/"+test.decision, nil).problem(403, CodeWrongParty)
+	}
+	for _, decision := range []string{"accept", "decline", "cancel"} {
+		s.post(s.bystand, path+"/"+decision, nil).problem(404, CodeNotFound)
+	}
+	s.post(s.source, path[:len(path)-12]+"000000000000/cancel", nil).problem(404, CodeNotFound)
+	s.post(s.source, "/v1/transfer-requests/nonsense/cancel", nil).problem(422, CodeInvalid)
+}
+
+func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, _ := s.asked(1, transfer.Ready)
+	approve := map[string]any{"ticket": "T-1"}
+	if p := s.post(s.support, path+"/approve", approve).problem(409, CodeRequestState); p.State != "awaiting_acceptance" || !strings.Contains(p.Detail, "awaiting_acceptance") {
+		t.Errorf("%+v", p)
+	}
+	s.post(s.support, path+"/deny", map[string]any{"reason": "no"}).problem(409, CodeRequestState)
+	s.post(s.other, path+"/accept", nil).is(202)
+	for key, decision := range map[string]string{s.source: "cancel", s.other: "accept", s.support: "cancel"} {
+		if p := s.post(key, path+"/"+decision, nil).problem(409, CodeRequestState); p.State != "transferring" {
+			t.Errorf("%+v", p)
+		}
+	}
+	s.work()
+	if p := s.post(s.other, path+"/decline", nil).problem(409, CodeRequestState); p.State != "completed" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAcceptAfterTheExpiryIsTooLate(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, _ := s.asked(1, transfer.Ready)
+	s.exec(`UPDATE requests SET expires_at = clock_timestamp()`)
+	s.post(s.other, path+"/accept", nil).problem(409, CodeRequestExpired)
+}
+
+func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, sims := s.asked(6, transfer.Ready)
+	r := read[Request](s.post(s.source, path+"/cancel", named(sims[0], imsi(2))).is(202))
+	if r.State != transfer.AwaitingAcceptance || r.Counts.Canceled != 2 || r.Counts.Eligible != 4 {
+		t.Errorf("canceled %+v", r)
+	}
+	r = read[Request](s.post(s.other, path+"/decline", map[string]any{"sims": sims[2:3], "reason": "too old"}).is(202))
+	if r.Counts.Declined != 1 || r.Counts.Eligible != 3 {
+		t.Errorf("declined %+v", r)
+	}
+	p := s.post(s.other, path+"/accept", named(sims[3], sims[0], "12025550123")).problem(422, CodeUnknownSIMs)
+	if values := []string{p.Errors[0].Value, p.Errors[1].Value}; !slices.Equal(values, []string{sims[0], "12025550123"}) {
+		t.Errorf("unknown %q", values)
+	}
+	s.post(s.other, path+"/accept", named()).problem(422, CodeInvalid)
+	s.post(s.other, path+"/accept", named("x")).problem(422, CodeInvalid)
+	s.post(s.other, path+"/accept", map[string]any{"sim": sims}).problem(422, CodeInvalid)
+	r = read[Request](s.post(s.other, path+"/accept", named(sims[3], sims[4])).is(202))
+	if r.State != transfer.Transferring {
+		t.Errorf("accepted %+v", r)
+	}
+	s.work()
+	r = read[Request](s.get(s.source, path).is(200))
+	if r.State != transfer.RequestCompleted || r.Counts.Completed != 2 || r.Counts.Declined != 2 || r.Counts.Canceled != 2 {
+		t.Errorf("completed %+v", r)
+	}
+	var kinds []string
+	for _, e := range read[List[Event]](s.get(s.source, path+"/events").is(200)).Items {
+		kinds = append(kinds, e.Kind)
+		if e.Kind == "decline" && e.Detail["reason"] != "too old" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if !slices.Contains(kinds, "cancel") || !slices.Contains(kinds, "decline") || !slices.Contains(kinds, "accept") {
+		t.Errorf("events %q", kinds)
+	}
+}
+
+func TestCancelWhileValidationRuns(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	sims := s.sims(2, transfer.Ready)
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202))
+	path := requestPath(r.ID)
+	if r = read[Request](s.post(s.source, path+"/cancel", named(sims[0])).is(202)); r.State != transfer.Validating {
+		t.Errorf("%+v", r)
+	}
+	s.work()
+	if r = read[Request](s.get(s.source, path).is(200)); r.State != transfer.AwaitingAcceptance || r.Counts.Canceled != 1 || r.Counts.Eligible != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r = read[Request](s.post(s.support, path+"/cancel", nil).is(202)); r.State != transfer.RequestCanceled {
+		t.Errorf("%+v", r)
+	}
+	s.work()
+	if r = read[Request](s.get(s.source, path).is(200)); r.Counts.Canceled != 2 || r.FinishedAt == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestSupportApproves(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, _ := s.asked(2, transfer.Active)
+	r := read[Request](s.get(s.source, path).is(200))
+	if r.State != transfer.InReview || *r.WaitingFor != transfer.PartySupport || r.Fees.Quoted != 500 || r.Counts.Support != 2 {
+		t.Errorf("%+v", r)
+	}
+	type m = map[string]any
+	for _, body := range []m{
+		{},
+		{"ticket": ""},
+		{"ticket": "T", "fee_minor": 0},
+		{"ticket": "T", "fee_reason": "x"},
+		{"ticket": "T", "fee_minor": -1, "fee_reason": "x"},
+		{"ticket": "T", "fee_minor": 1.5, "fee_reason": "x"},
+		{"ticket": strings.Repeat("T", 101)},
+	} {
+		s.post(s.support, path+"/approve", body).problem(422, CodeInvalid)
+	}
+	s.post(s.support, path+"/approve", nil).problem(400, CodeMalformed)
+	s.post(s.source, path+"/approve", m{"ticket": "T"}).problem(403, CodeForbidden)
+	r = read[Request](s.post(s.support, path+"/approve", m{"ticket": "T-1", "fee_minor": 0, "fee_reason": "waived"}).is(202))
+	if r.State != transfer.AwaitingAcceptance || *r.Ticket != "T-1" || *r.FeeOverride != 0 {
+		t.Errorf("%+v", r)
+	}
+	if list := read[List[Transfer]](s.get(s.source, path+"/transfers").is(200)); list.Items[0].Fee.Minor != 0 {
+		t.Errorf("%+v", list.Items[0])
+	}
+}
+
+func TestApprovalNeedsAFeeWhereTheScheduleHasNone(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.exec(`DELETE FROM fees WHERE method = 'support_assisted'`)
+	path, _ := s.asked(1, transfer.Suspended)
+	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Unquoted != 1 {
+		t.Errorf("%+v", r.Fees)
+	}
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T"}).problem(422, CodeNoFee)
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T", "fee_minor": 9, "fee_reason": "by hand"}).is(202)
+}
+
+func TestSupportDenies(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path, sims := s.asked(1, transfer.Active)
+	s.post(s.support, path+"/deny", map[string]any{}).problem(422, CodeInvalid)
+	s.post(s.other, path+"/deny", map[string]any{"reason": "x"}).problem(403, CodeForbidden)
+	if r := read[Request](s.post(s.support, path+"/deny", map[string]any{"reason": "fraud"}).is(202)); r.State != transfer.RequestDenied {
+		t.Errorf("%+v", r)
+	}
+	s.work()
+	sim := read[SIM](s.get(s.source, "/v1/sims/"+sims[0]).is(200))
+	if sim.Transfer != nil {
+		t.Errorf("still held: %+v", sim)
+	}
+}

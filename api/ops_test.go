@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"simtransfer/storage"
+)
+
+// withOps puts a page in place of the queue page.
+func withOps(c *Config) {
+	c.Ops = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("queues " + r.Method + " " + r.URL.Path))
+	})
+}
+
+func (s *service) login(key string, header map[string]string) answer {
+	s.t.Helper()
+	h := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+	for name, value := range header {
+		h[name] = value
+	}
+	return s.do(apiCall{method: "POST", path: "/ops/login", body: url.Values{"key": {key}}.Encode(), header: h})
+}
+
+// cookie returns the session's cookie that an answer sets.
+func (a answer) cookie() *http.Cookie {
+	a.t.Helper()
+	cookies := (&http.Response{Header: a.header}).Cookies()
+	if len(cookies) != 1 {
+		a.t.Fatalf("%d cookies", len(cookies))
+	}
+	return cookies[0]
+}
+
+func TestQueuesAreForAdministrators(t *testing.T) {
+	t.Parallel()
+	s := newService(t, withOps)
+	if a := s.get(s.admin, "/ops/queues/api/queues").is(200); a.text != "queues GET /ops/queues/api/queues" || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'self'") {
+		t.Errorf("%s %v", a.text, a.header)
+	}
+	s.get(s.admin, "/ops/queues").is(200)
+	s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause", key: s.admin}).is(200)
+	for _, who := range s.testers() {
+		a := s.get(who.key, "/ops/queues")
+		switch {
+		case who.role == storage.RoleAdmin:
+			a.is(200)
+		case who.role != "":
+			a.problem(403, CodeForbidden)
+		default:
+			a.problem(401, CodeUnauthenticated)
+		}
+	}
+	browser := s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Accept": "text/html,*/*"}}).is(303)
+	if browser.header.Get("Location") != "/ops/login" {
+		t.Errorf("sent to %q", browser.header.Get("Location"))
+	}
+}
+
+func TestBrowserSignsIn(t *testing.T) {
+	t.Parallel()
+	s := newService(t, withOps)
+	if page := s.get("", "/ops/login").is(200); !strings.Contains(page.text, "<form") || strings.Contains(page.text, "role=\"alert\"") {
+		t.Error(page.text)
+	}
+	for _, key := range []string{"", "x", s.source, s.support, "st_admin_" + strings.Repeat("a", 52)} {
+		if a := s.login(key, nil).is(401); !strings.Contains(a.text, "role=\"alert\"") || a.header.Get("Set-Cookie") != "" {
+			t.Errorf("%q: %s", key, a.text)
+		}
+	}
+	made, key, err := s.db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "browser"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.login(key, nil).is(303)
+	c := a.cookie()
+	if a.header.Get("Location") != "/ops/queues" || !c.HttpOnly || c.Secure || c.SameSite != http.SameSiteStrictMode || c.Path != "/ops" || c.MaxAge <= 0 {
+		t.Errorf("%+v", c)
+	}
+	if strings.Contains(key, c.Value) || strings.Contains(c.Value, key) {
+		t.Error("the cookie shows the key")
+	}
+	if c := s.login(key, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie(); !c.Secure {
+		t.Error("the cookie would be sent in clear")
+	}
+	visit := func(header map[string]string, method string) answer {
+		h := map[string]string{"Cookie": c.Name + "=" + c.Value}
+		for name, value := range header {
+			h[name] = value
+		}
+		return s.do(apiCall{method: method, path: "/ops/queues/api", header: h})
+	}
+	visit(nil, "GET").is(200)
+	visit(map[string]string{"Sec-Fetch-Site": "same-origin"}, "POST").is(200)
+	visit(map[string]string{"Sec-Fetch-Site": "cross-site"}, "POST").problem(403, CodeForbidden)
+	visit(map[string]string{"Origin": "https://evil.example.com"}, "DELETE").problem(403, CodeForbidden)
+	s.login(key, map[string]string{"Sec-Fetch-Site": "cross-site"}).problem(403, CodeForbidden)
+
+	other := s.login(key, nil).is(303).cookie()
+	out := s.do(apiCall{method: "POST", path: "/ops/logout", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).is(303)
+	if out.cookie().MaxAge >= 0 {
+		t.Error("the cookie stays")
+	}
+	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).problem(401, CodeUnauthenticated)
+
+	visit(nil, "GET").is(200)
+	if err := s.db.RevokeKey(t.Context(), made.ID); err != nil {
+		t.Fatal(err)
+	}
+	visit(nil, "GET").problem(401, CodeUnauthenticated)
+}
+
+func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
+	s := newService(t, withOps)
+	c := s.login(s.admin, nil).is(303).cookie()
+	s.exec(`UPDATE sign_ins SET expires_at = clock_timestamp()`)
+	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": c.Name + "=" + c.Value}}).problem(401, CodeUnauthenticated)
+	s.login(s.admin, nil).is(303)
+	if n := s.number(`SELECT count(*) FROM sign_ins`); n != 1 {
+		t.Errorf("%d sessions are kept, of which one is not over", n)
+	}
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"simtransfer/storage"
+)
+
+func TestUnknownAddressesAndMethods(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.get("", "/nowhere").problem(404, CodeNotFound)
+	s.get(s.admin, "/v1/accounts/").problem(404, CodeNotFound)
+	s.get("", "/ops/queues").problem(404, CodeNotFound) // where there is no queue page
+	a := s.do(apiCall{method: "PUT", path: "/v1/sims", key: s.admin})
+	if a.problem(405, CodeMethod); a.header.Get("Allow") != "GET, POST" {
+		t.Errorf("Allow %q", a.header.Get("Allow"))
+	}
+	k := read[ProblemKind](s.get("", "/problems/request_state").is(200))
+	if k.Status != 409 || k.Meaning == "" {
+		t.Errorf("%+v", k)
+	}
+	s.get("", "/problems/nonsense").problem(404, CodeNotFound)
+}
+
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for asked, kept := range map[string]bool{"abc-1.2_X": true, "": false, "a b": false, strings.Repeat("x", 65): false, "<script>": false} {
+		a := s.do(apiCall{method: "GET", path: "/healthz", header: map[string]string{"X-Request-Id": asked}}).is(200)
+		got := a.header.Get("X-Request-Id")
+		if got == "" || (got == asked) != kept {
+			t.Errorf("asked for %q, got %q", asked, got)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.get("", "/readyz").is(200)
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.get("", "/readyz").problem(503, CodeBusy)
+	s.get("", "/healthz").is(200)
+}
+
+// Nothing of what went wrong inside is told; the log says it once, with the id
+// of the request.
+func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := newServer(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for name, handler := range map[string]http.HandlerFunc{
+		"error": func(w http.ResponseWriter, r *http.Request) {
+			writeProblem(w, s.problem(r.Context(), errors.New("the secret inside")))
+		},
+		"panic": func(http.ResponseWriter, *http.Request) { panic("the secret inside") },
+	} {
+		log.Reset()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/x", nil)
+		r.Header.Set("X-Request-Id", "the-id")
+		s.prepare(handler).ServeHTTP(w, r)
+		var p Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != 500 || p.Code != CodeInternal || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: answered %d %s", name, w.Code, w.Body)
+		}
+		if strings.Count(log.String(), "secret inside") != 1 || !strings.Contains(log.String(), "request_id=the-id") {
+			t.Errorf("%s: logged %q", name, log.String())
+		}
+	}
+}
+
+func TestEveryProblemHasItsKind(t *testing.T) {
+	t.Parallel()
+	seen := map[Code]bool{}
+	for _, k := range kinds() {
+		if seen[k.code] || k.status < 400 || k.title == "" || k.meaning == "" {
+			t.Errorf("%+v", k)
+		}
+		seen[k.code] = true
+	}
+	for _, m := range mappings() {
+		if !seen[m.code] {
+			t.Errorf("%q is no kind of problem", m.code)
+		}
+	}
+	if p := toProblem(t.Context(), errors.Join(errors.New("x"), storage.ErrNotFound)); p.Code != CodeNotFound {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := OpenAPI("1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		OpenAPI string
+		Info    struct{ Version string }
+		Paths   map[string]map[string]struct {
+			OperationID string
+			RequestBody struct {
+				Content map[string]any
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(document.OpenAPI, "3.1") || document.Info.Version != "1.2.3" {
+		t.Errorf("%s %s", document.OpenAPI, document.Info.Version)
+	}
+	for _, r := range Routes() {
+		o, ok := document.Paths[r.Path][strings.ToLower(r.Method)]
+		if !ok || o.OperationID != r.OperationID {
+			t.Errorf("%s %s is not in the document", r.Method, r.Path)
+		}
+		if n := len(o.RequestBody.Content); r.bounds.upload != nil && n != 3 {
+			t.Errorf("%s has %d media types", r.OperationID, n)
+		}
+	}
+	if strings.Contains(string(text), "ErrorModel") {
+		t.Error("the document shows Huma's own errors")
+	}
+	s := newService(t)
+	if a := s.get("", "/openapi.json").is(200); !strings.Contains(a.text, `"create-batch"`) {
+		t.Error("the served document lacks an operation")
+	}
+}
+
+func TestDocsPageLoadsFromHereAlone(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	page := s.get("", "/docs").is(200)
+	policy := page.header.Get("Content-Security-Policy")
+	if strings.Contains(page.text, "://") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self';") {
+		t.Errorf("%s: %s", policy, page.text)
+	}
+	for _, asset := range []string{"/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js", "/docs/favicon-32x32.png"} {
+		if !strings.Contains(page.text, asset) {
+			t.Errorf("the page does not use %s", asset)
+		}
+		if a := s.get("", asset).is(200); a.text == "" || a.header.Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: %v", asset, a.header)
+		}
+	}
+	s.get("", "/docs/").is(301)
+	s.get("", "/docs/nothing.js").is(404)
+}

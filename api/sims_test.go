@@ -1,0 +1,333 @@
+package api
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+func (s *service) importSIMs(contentType, text string) answer {
+	s.t.Helper()
+	return s.do(apiCall{method: "POST", path: "/v1/sims", key: s.admin, body: text, header: map[string]string{"Content-Type": contentType}})
+}
+
+func TestImportInEveryFormat(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	csv := "\ufeffaccount,iccid,imsis,msisdns,status,plan,tags,expiration,termination_protection,group,event_handlers,speed_class,containers,imei_lock,transfer_lock\r\n" +
+		sourceID + "," + iccid(1) + "," + imsi(1) + ";" + imsi(101) + ",+12025550101,active,local-01,\"site=north; lot = 7 \",2030-01-31T00:00:00+01:00,true,meters,a;b,fast,profile,490154203237518,true\r\n"
+	if got := read[Imported](s.importSIMs("text/csv", csv).is(201)); got.Imported != 1 {
+		t.Errorf("%+v", got)
+	}
+	sim := read[SIM](s.get(s.source, "/v1/sims/%2B12025550101").is(200))
+	text := func(s string) *string { return &s }
+	want := SIM{
+		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since,
+		Status: transfer.Active, Plan: "local-01", TransferLock: true, TerminationProtection: true,
+		Group: text("meters"), SpeedClass: text("fast"), IMEILock: text("490154203237518"),
+		Tags: map[string]string{"site": "north", "lot": "7"}, EventHandlers: []string{"a", "b"}, Containers: []string{"profile"},
+	}
+	if sim.Expiration == nil || !sim.Expiration.Equal(time.Date(2030, 1, 30, 23, 0, 0, 0, time.UTC)) {
+		t.Errorf("expiration %v", sim.Expiration)
+	}
+	sim.Expiration = nil
+	if got, want := fmt.Sprintf("%+v", deref(sim)), fmt.Sprintf("%+v", deref(want)); got != want {
+		t.Errorf("\n%s, not\n%s", got, want)
+	}
+	row := `{"iccid":"` + iccid(2) + `","imsis":["` + imsi(2) + `","` + imsi(102) + `"],"account":"` + sourceID + `","plan":"global-01","tags":{"site":"south"},"transfer_lock":true}`
+	s.importSIMs("application/x-ndjson", row+"\n").is(201)
+	s.importSIMs("application/json", "["+strings.ReplaceAll(strings.ReplaceAll(row, iccid(2), iccid(3)), "001010000000", "001019000000")+"]").is(201)
+	sim = read[SIM](s.get(s.source, "/v1/sims/"+imsi(102)).is(200))
+	if sim.ICCID != iccid(2) || sim.Status != transfer.Ready || !sim.TransferLock || !maps.Equal(sim.Tags, map[string]string{"site": "south"}) || sim.Group != nil || len(sim.MSISDNs) != 0 {
+		t.Errorf("%+v", sim)
+	}
+	if n := s.number(`SELECT count(*) FROM sims s JOIN registrations r ON r.sim = s.id AND r.since = s.since AND r.account = s.account AND r.request IS NULL`); n != 3 {
+		t.Errorf("%d SIMs have the registration that they begin with", n)
+	}
+}
+
+// deref makes the pointers of a SIM comparable as text.
+func deref(s SIM) any {
+	type flat struct {
+		SIM
+		group, class, imei string
+	}
+	f := flat{SIM: s, group: *s.Group, class: *s.SpeedClass, imei: *s.IMEILock}
+	f.Group, f.SpeedClass, f.IMEILock = nil, nil, nil
+	return f
+}
+
+func TestImportIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	head := "iccid,imsis,account,plan,status,tags,expiration,imei_lock,transfer_lock\n"
+	good := func(n int) string {
+		return strings.Join([]string{iccid(n), imsi(n), sourceID, "global-01", "", "", "", "", ""}, ",") + "\n"
+	}
+	line := func(values ...string) string { return strings.Join(values, ",") + "\n" }
+	for name, test := range map[string]struct {
+		text   string
+		faults []string // line column code
+	}{
+		"what a line shows": {
+			head + good(10) +
+				line("123456", imsi(11), sourceID, "global-01", "", "", "", "", "") +
+				line(iccid(12), iccid(13), sourceID, "global-01", "", "", "", "", "") +
+				line(iccid(14), "", "OP1", "", "gone", "x", "tomorrow", "12", "maybe"),
+			[]string{
+				"3 iccid bad_value", "4 imsis bad_value", "5 imsis missing_value", "5 account bad_value", "5 status bad_value",
+				"5 plan missing_value", "5 tags bad_value", "5 expiration bad_value", "5 imei_lock bad_value", "5 transfer_lock bad_value",
+			},
+		},
+		"what the database shows": {
+			head + good(10) +
+				line(iccid(11), imsi(11), "OP0000000099", "global-01", "", "", "", "", "") +
+				line(iccid(12), imsi(12), sourceID, "nowhere", "", "", "", "", "") +
+				line(iccid(1), imsi(1), sourceID, "global-01", "", "", "", "", "") +
+				line(iccid(13), imsi(10), sourceID, "global-01", "", "", "", "", ""),
+			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsi taken", "6 imsi duplicate"},
+		},
+		"one identifier twice in a line": {
+			head + line(iccid(10), imsi(10)+";"+imsi(10), sourceID, "global-01", "", "", "", "", ""),
+			[]string{"2 imsi duplicate"},
+		},
+		"a missing column": {"iccid,imsis,account\n", []string{"1 plan missing_column"}},
+	} {
+		p := s.importSIMs("text/csv", test.text).problem(422, CodeInvalidLines)
+		var faults []string
+		for _, f := range p.Errors {
+			faults = append(faults, fmt.Sprintf("%d %s %s", f.Line, f.Column, f.Code))
+			if f.Message == "" {
+				t.Errorf("%s: no message: %+v", name, f)
+			}
+		}
+		if !slices.Equal(faults, test.faults) {
+			t.Errorf("%s: %q, not %q", name, faults, test.faults)
+		}
+	}
+	s.importSIMs("image/png", "x").problem(415, CodeMediaType)
+	if n := s.number(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {
+		t.Errorf("%d rows, not the 4 of before", n)
+	}
+}
+
+func TestImportLinksOpenSessions(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	session := `INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctstoptime) VALUES ($1, $1, $2, '127.0.0.1', clock_timestamp(), $3)`
+	s.exec(session, "open", imsi(1)+"@iot", nil)
+	s.exec(session, "over", imsi(2), time.Now())
+	s.exec(session, "strange", "001019999999999", nil)
+	s.sims(2, transfer.Ready)
+	for n, want := range map[int]struct {
+		online bool
+		status transfer.Status
+	}{1: {true, transfer.Active}, 2: {false, transfer.Ready}} {
+		if sim := read[SIM](s.get(s.source, "/v1/sims/"+imsi(n)).is(200)); sim.Online != want.online || sim.Status != want.status {
+			t.Errorf("SIM %d: %+v", n, sim)
+		}
+	}
+}
+
+func TestOwnerChangesSettings(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	patch := func(key string, body any) answer {
+		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: key, body: body})
+	}
+	type m = map[string]any
+	sim := read[SIM](patch(s.source, m{"transfer_lock": true, "tags": m{"lot": "8"}, "group": "g"}).is(200))
+	if !sim.TransferLock || !maps.Equal(sim.Tags, map[string]string{"lot": "8"}) || *sim.Group != "g" {
+		t.Errorf("%+v", sim)
+	}
+	if sim = read[SIM](patch(s.source, m{"group": ""}).is(200)); sim.Group != nil || !sim.TransferLock || len(sim.Tags) != 1 {
+		t.Errorf("%+v", sim)
+	}
+	if sim = read[SIM](patch(s.source, m{"tags": m{}}).is(200)); len(sim.Tags) != 0 {
+		t.Errorf("%+v", sim)
+	}
+	if sim = read[SIM](patch(s.support, m{"status": "suspended"}).is(200)); sim.Status != transfer.Suspended || !sim.TransferLock {
+		t.Errorf("%+v", sim)
+	}
+	patch(s.source, m{"status": "active"}).problem(403, CodeForbidden)
+	patch(s.support, m{"transfer_lock": false}).problem(403, CodeForbidden)
+	patch(s.other, m{"transfer_lock": false}).problem(404, CodeNotFound)
+	patch(s.support, m{"status": "lost"}).problem(422, CodeInvalid)
+	patch(s.source, m{"plan": "x"}).problem(422, CodeInvalid)
+	patch(s.source, m{"tags": m{"a": 1}}).problem(422, CodeInvalid)
+	s.get(s.source, "/v1/sims/nonsense").problem(404, CodeNotFound)
+}
+
+// An owner's edit that waits for a hand-over must not change what the new
+// owner has.
+func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	tx, err := s.db.Pool().BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(t.Context(), `UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, otherID); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan answer)
+	go func() {
+		done <- s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: s.source, body: map[string]any{"group": "mine"}})
+	}()
+	for s.number(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the edit did not wait")
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	(<-done).problem(404, CodeNotFound)
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	put := func(name string, body any) answer {
+		return s.do(apiCall{method: "PUT", path: "/v1/plans/" + name, key: s.admin, body: body})
+	}
+	put("global-02", map[string]any{"coverage_bound": false}).is(200)
+	put("global-02", map[string]any{"coverage_bound": true}).is(200)
+	put("global-02", map[string]any{}).problem(422, CodeInvalid)
+	put("a%20b", map[string]any{"coverage_bound": true}).problem(422, CodeInvalid)
+	list := read[List[Plan]](s.get(s.source, "/v1/plans").is(200))
+	if want := []Plan{{"global-01", false}, {"global-02", true}, {"local-01", true}}; !slices.Equal(list.Items, want) {
+		t.Errorf("%+v", list)
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	type m = map[string]any
+	a := m{"operator_id": " op0000000009", "email": "Nine@Example.com", "currency": "jpy", "coverage": "global"}
+	made := read[Account](s.post(s.admin, "/v1/accounts", a).is(201))
+	if made.OperatorID != "OP0000000009" || made.Email != "nine@example.com" || made.Currency != "JPY" || made.Standing != storage.StandingOpen {
+		t.Errorf("%+v", made)
+	}
+	s.post(s.admin, "/v1/accounts", a).problem(409, CodeExists)
+	p := s.post(s.admin, "/v1/accounts", m{"operator_id": "9", "email": "x", "currency": "?", "coverage": "global"}).problem(422, CodeInvalid)
+	if len(p.Errors) != 3 {
+		t.Errorf("%+v", p)
+	}
+	patch := func(id string, body any) answer {
+		return s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + id, key: s.admin, body: body})
+	}
+	changed := read[Account](patch("OP0000000009", m{"email": "Other@example.com", "standing": "closed"}).is(200))
+	if changed.Email != "other@example.com" || changed.Standing != storage.StandingClosed || changed.Coverage != "global" {
+		t.Errorf("%+v", changed)
+	}
+	patch("OP0000000009", m{"email": "x"}).problem(422, CodeInvalid)
+	patch("OP0000000009", m{"currency": "EUR"}).problem(422, CodeInvalid)
+	patch("OP0000000099", m{"coverage": "x"}).problem(404, CodeNotFound)
+	patch("x", m{"coverage": "x"}).problem(404, CodeNotFound)
+	var ids []string
+	for cursor := ""; ; {
+		page := read[List[Account]](s.get(s.support, "/v1/accounts?limit=2&cursor="+cursor).is(200))
+		for _, a := range page.Items {
+			ids = append(ids, string(a.OperatorID))
+		}
+		if cursor = page.NextCursor; cursor == "" {
+			break
+		}
+	}
+	if want := []string{sourceID, otherID, standID, closedID, "OP0000000009"}; !slices.Equal(ids, want) {
+		t.Errorf("%q", ids)
+	}
+}
+
+func TestFees(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	type m = map[string]any
+	now := read[Fee](s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "currency": "eur", "amount_minor": 300}).is(201))
+	if now.Currency != "EUR" || !now.Current || now.Amount != 300 {
+		t.Errorf("%+v", now)
+	}
+	later := m{"method": "support_assisted", "currency": "EUR", "amount_minor": 400, "valid_from": time.Now().Add(time.Hour).Format(time.RFC3339Nano)}
+	if f := read[Fee](s.post(s.admin, "/v1/fees", later).is(201)); f.Current {
+		t.Errorf("%+v", f)
+	}
+	s.post(s.admin, "/v1/fees", later).problem(409, CodeExists)
+	for _, bad := range []m{
+		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": time.Now().Add(-time.Minute).Format(time.RFC3339)},
+		{"method": "self_service", "currency": "EUR", "amount_minor": 1},
+		{"method": "gift", "currency": "EUR", "amount_minor": 1},
+		{"method": "support_assisted", "currency": "EURO", "amount_minor": 1},
+		{"method": "support_assisted", "currency": "EUR", "amount_minor": -1},
+		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1.5},
+		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": "tomorrow"},
+	} {
+		s.post(s.admin, "/v1/fees", bad).problem(422, CodeInvalid)
+	}
+	var current []int64
+	for _, f := range read[List[Fee]](s.get(s.admin, "/v1/fees").is(200)).Items {
+		if f.Current {
+			current = append(current, f.Amount)
+		}
+	}
+	if !slices.Equal(current, []int64{0, 300}) {
+		t.Errorf("current amounts %v", current)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	type m = map[string]any
+	for _, bad := range []m{
+		{"role": "account", "name": "x"},
+		{"role": "account", "account": "x", "name": "x"},
+		{"role": "account", "account": "OP0000000099", "name": "x"},
+		{"role": "admin", "account": sourceID, "name": "x"},
+		{"role": "root", "name": "x"},
+		{"role": "admin"},
+		{"role": "admin", "name": ""},
+	} {
+		s.post(s.admin, "/v1/keys", bad).problem(422, CodeInvalid)
+	}
+	k := read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": "meter reader"}).is(201))
+	if !strings.HasPrefix(k.Token, "st_account_") || k.Account == nil || *k.Account != sourceID || k.LastUsedAt != nil {
+		t.Errorf("%+v", k)
+	}
+	s.get(k.Token, "/v1/sims").is(200)
+	list := s.get(s.admin, "/v1/keys?limit=100").is(200)
+	if strings.Contains(list.text, k.Token) {
+		t.Error("a list shows a key")
+	}
+	find := func() (found Key) {
+		for _, listed := range read[List[Key]](s.get(s.admin, "/v1/keys?limit=100").is(200)).Items {
+			if listed.ID == k.ID {
+				found = listed
+			}
+		}
+		return found
+	}
+	if used := find(); used.LastUsedAt == nil || !strings.HasPrefix(k.Token, strings.Split(used.Hint, "…")[0]) {
+		t.Errorf("%+v", used)
+	}
+	path := "/v1/keys/" + itoa(k.ID)
+	for range 2 {
+		s.do(apiCall{method: "DELETE", path: path, key: s.admin}).is(204)
+	}
+	s.get(k.Token, "/v1/sims").problem(401, CodeUnauthenticated)
+	if find().RevokedAt == nil {
+		t.Error("not shown as revoked")
+	}
+	s.do(apiCall{method: "DELETE", path: "/v1/keys/999999", key: s.admin}).problem(404, CodeNotFound)
+}
