@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -133,4 +134,13 @@ func (s *scene) alone() {
 		s.t.Errorf("%d rows of work are left", n)
 	}
 	s.Check()
+}
+
+// archived runs the task of a piece of work that is dead afterwards: asynq is
+// to keep the task, and not to retry it.
+func (s *scene) archived(h asynq.Handler, work int64) {
+	s.t.Helper()
+	if err := h.ProcessTask(s.t.Context(), s.TaskOf(work)); !errors.Is(err, asynq.SkipRetry) {
+		s.t.Errorf("dead work: %v, want that asynq archives the task", err)
+	}
 }

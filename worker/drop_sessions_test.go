@@ -1,0 +1,473 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// dropping brings SIMs that are online at the scene's gateway to their drop
+// work, and returns the request with that work.
+func (s *scene) dropping(sims ...storagetest.SIM) (request, int64) {
+	s.t.Helper()
+	for _, sim := range sims {
+		s.Online(sim, s.gateway)
+	}
+	r := s.accepted(sims...)
+	process(s.t, s.DB, s.handler, s.onlyWork("execute"))
+	return r, s.onlyWork("drop_sessions")
+}
+
+// patienceOfWork is what a row says of the attempts at it.
+type patienceOfWork struct {
+	N, Attempts, Errors, Crashes int
+	Wait                         int // seconds until it is due, rounded up
+	Idle                         bool
+	Leased, Dead                 bool
+	Error                        string
+}
+
+func (s *scene) patience(work int64) patienceOfWork {
+	s.t.Helper()
+	return storagetest.One[patienceOfWork](s.DB, `
+		SELECT n, attempts, errors, crashes,
+			greatest(0, ceil(extract(epoch FROM not_before - clock_timestamp())))::int AS wait,
+			dispatched_at IS NULL AS idle, lease IS NOT NULL AS leased, dead_at IS NOT NULL AS dead, coalesce(error, '') AS error
+		FROM work WHERE id = $1`, work)
+}
+
+func TestGatewayRefuses(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active)
+	r, work := s.dropping(sims...)
+	g := refusing()
+	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 3, DropBackoff: 10 * time.Second})
+	s.Exec(`UPDATE work SET dispatched_at = clock_timestamp()`)
+	for attempt := 1; attempt < 3; attempt++ {
+		process(t, s.DB, h, work)
+		want := patienceOfWork{N: 2, Attempts: attempt, Wait: 10 << (attempt - 1), Idle: true, Error: "the gateway refused"}
+		if diff := cmp.Diff(want, s.patience(work)); diff != "" {
+			t.Errorf("after attempt %d (-want +got):\n%s", attempt, diff)
+		}
+		s.Check()
+		process(t, s.DB, h, work) // not due
+		s.HurryWork()
+	}
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "failed: session_not_dropped", "failed: session_not_dropped")
+	if n := len(g.requests()); n != 6 {
+		t.Errorf("the gateway was asked %d times, want 6", n)
+	}
+	s.online(2)
+	for _, sim := range sims {
+		if owner := s.Owner(sim); owner != s.from.ID {
+			t.Errorf("a SIM belongs to account %d, want %d", owner, s.from.ID)
+		}
+	}
+	if len(r.charges()) > 0 {
+		t.Errorf("charged %v", r.charges())
+	}
+	s.alone()
+	// They can be asked for again, when the gateway is better.
+	again := s.accepted(sims...)
+	again.run()
+	again.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
+// What the gateway does drop changes hands at once; what it refuses is tried
+// again alone.
+func TestGatewayRefusesSome(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Active)
+	r, work := s.dropping(sims...)
+	refused := true
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.N == 1 && refused {
+			return worker.Answer{Why: "not now"}, nil
+		}
+		return worker.Answer{Gone: true}, nil
+	}}
+	h := handler(s.DB.DB, g)
+	process(t, s.DB, h, work)
+	r.is(transfer.Transferring, "completed", "eligible", "completed")
+	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "not now" {
+		t.Errorf("the work that is left: %+v", got)
+	}
+	if left := r.now().Left; left != 1 {
+		t.Errorf("%d are left, want 1", left)
+	}
+	s.Check()
+	refused = false
+	s.HurryWork()
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "completed", "completed", "completed")
+	var asked []int64
+	for _, session := range g.requests() {
+		asked = append(asked, session.N)
+	}
+	slices.Sort(asked[:3])
+	if !slices.Equal(asked, []int64{0, 1, 2, 1}) {
+		t.Errorf("asked about %v", asked)
+	}
+	s.alone()
+}
+
+// The gateway hears what identifies the session, and where to.
+func TestWhatTheGatewayHears(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sim := s.sims(transfer.Active)[0]
+	_, work := s.dropping(sim)
+	s.Server(s.gateway, "127.0.0.1:13799", "secret of this one")
+	g := willing()
+	process(t, s.DB, handler(s.DB.DB, g), work)
+	if len(g.requests()) != 1 {
+		t.Fatalf("asked %d times, want once", len(g.requests()))
+	}
+	got := g.requests()[0]
+	server, secret := "127.0.0.1:13799", "secret of this one"
+	want := storage.OpenSession{
+		N: 0, ID: got.ID, AcctSessionID: storagetest.One[string](s.DB, `SELECT acctsessionid FROM radius.radacct`),
+		Username: sim.IMSI + "@iot.example", CallingStationID: sim.MSISDN, NASIPAddress: s.gateway, Server: &server, Secret: &secret,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the gateway hears (-want +got):\n%s", diff)
+	}
+}
+
+// A gateway that is silent is not asked about each of its sessions in turn, and
+// does not keep other gateways' sessions.
+func TestGatewayIsSilent(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	other := s.Gateway()
+	silentSIMs, otherSIMs := s.SIMs(200, storagetest.SIM{Account: s.from.ID, Status: transfer.Active}), s.sims(transfer.Active)
+	for _, sim := range silentSIMs {
+		s.Online(sim, s.gateway)
+	}
+	s.Online(otherSIMs[0], other)
+	r := s.accepted(append(silentSIMs, otherSIMs...)...)
+	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.NASIPAddress == other {
+			return worker.Answer{Gone: true}, nil
+		}
+		return worker.Answer{Silent: true, Why: "no answer"}, nil
+	}}
+	h := configured(s.DB.DB, g, worker.Config{DropSessions: 4, DropAttempts: 1})
+	for _, work := range s.work("drop_sessions") {
+		process(t, s.DB, h, work)
+	}
+	if n := len(g.requests()); n > 20 {
+		t.Errorf("the gateways were asked %d times, want a few", n)
+	}
+	now := r.now()
+	if now.Completed != 1 || now.Failed != 200 || now.State != transfer.RequestCompleted {
+		t.Errorf("the request: %+v", now)
+	}
+	s.alone()
+}
+
+// A gateway that nobody told us about: the SIM fails in the end, and the row
+// says why.
+func TestUnknownGateway(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.gateway = "10.99.99.99"
+	r, work := s.dropping(s.sims(transfer.Active)...)
+	g := willing()
+	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 2})
+	process(t, s.DB, h, work)
+	if got := s.patience(work); !strings.Contains(got.Error, "10.99.99.99 is not in radius.nas") {
+		t.Errorf("the work: %+v", got)
+	}
+	s.HurryWork()
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "failed: session_not_dropped")
+	if len(g.requests()) > 0 {
+		t.Error("somebody was asked")
+	}
+	s.alone()
+}
+
+// sessionEnd is how a session ended.
+type sessionEnd struct {
+	Cause  string
+	Closed bool
+}
+
+func (s *scene) ends() []sessionEnd {
+	s.t.Helper()
+	return storagetest.All[sessionEnd](s.DB, `
+		SELECT coalesce(acctterminatecause, '') AS cause, acctstoptime IS NOT NULL AS closed FROM radius.radacct ORDER BY radacctid`)
+}
+
+func (s *scene) advice(r request) []bool {
+	s.t.Helper()
+	return storagetest.All[bool](s.DB, `SELECT session_dropped FROM transfers WHERE request = $1 ORDER BY n`, r.id)
+}
+
+// A session that we ended is closed as Admin-Reset and its SIM carries the
+// advice; the gateway's own Stop, when it comes first, stands.
+func TestHowSessionsEnd(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	const stop = `UPDATE radius.radacct SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request' WHERE radacctid = $1`
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.N == 1 {
+			s.Exec(stop, session.ID) // between the answer and our note of it
+		}
+		return worker.Answer{Gone: true}, nil
+	}}
+	process(t, s.DB, handler(s.DB.DB, g), work)
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	want := []sessionEnd{{"Admin-Reset", true}, {"User-Request", true}}
+	if diff := cmp.Diff(want, s.ends()); diff != "" {
+		t.Errorf("sessions (-want +got):\n%s", diff)
+	}
+	if got := s.advice(r); !slices.Equal(got, []bool{true, true}) {
+		t.Errorf("sessions dropped: %v, want both", got)
+	}
+	s.alone()
+}
+
+// A SIM that went offline by itself, before anybody asked its gateway.
+func TestOfflineByItself(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request'`)
+	g := willing()
+	process(t, s.DB, handler(s.DB.DB, g), work)
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	if len(g.requests()) > 0 {
+		t.Error("a gateway was asked about a session that was over")
+	}
+	if got := s.advice(r); !slices.Equal(got, []bool{false, false}) {
+		t.Errorf("sessions dropped: %v, want none", got)
+	}
+	s.alone()
+}
+
+// A SIM at two gateways has to be offline at both.
+func TestOnlineAtTwoGateways(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	other := s.Gateway()
+	sim := s.sims(transfer.Active)[0]
+	s.Online(sim, other)
+	r, work := s.dropping(sim)
+	refuses := true
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		return worker.Answer{Gone: session.NASIPAddress != other || !refuses, Why: "not now"}, nil
+	}}
+	h := handler(s.DB.DB, g)
+	process(t, s.DB, h, work)
+	r.is(transfer.Transferring, "eligible")
+	s.online(1)
+	s.Check()
+	s.HurryWork()
+	// The second one ends by itself; the first was ours all the same.
+	s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE acctstoptime IS NULL`)
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "completed")
+	if got := s.advice(r); !slices.Equal(got, []bool{true}) {
+		t.Errorf("sessions dropped: %v, want that one was", got)
+	}
+	s.alone()
+}
+
+// A SIM that comes online again before it changes hands counts as an attempt
+// and is dropped again.
+func TestOnlineAgain(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active)
+	r, work := s.dropping(sims...)
+	again := true
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.N == 1 && again {
+			s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE radacctid = $1`, session.ID)
+			s.Online(sims[1], s.gateway)
+		}
+		return worker.Answer{Gone: true}, nil
+	}}
+	h := handler(s.DB.DB, g)
+	process(t, s.DB, h, work)
+	r.is(transfer.Transferring, "completed", "eligible")
+	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "the SIM came online again" {
+		t.Errorf("the work that is left: %+v", got)
+	}
+	s.online(1)
+	s.Check()
+	again = false
+	s.HurryWork()
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	s.online(0)
+	s.alone()
+}
+
+// A SIM that keeps coming back fails in the end and keeps its owner.
+func TestOnlineForEver(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sim := s.sims(transfer.Active)[0]
+	r, work := s.dropping(sim)
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE radacctid = $1`, session.ID)
+		s.Online(sim, s.gateway)
+		return worker.Answer{Gone: true}, nil
+	}}
+	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 3})
+	for range 3 {
+		process(t, s.DB, h, work)
+		s.HurryWork()
+	}
+	r.is(transfer.RequestCompleted, "failed: session_not_dropped")
+	if owner := s.Owner(sim); owner != s.from.ID {
+		t.Errorf("the SIM belongs to account %d, want %d", owner, s.from.ID)
+	}
+	s.online(1)
+	s.alone()
+}
+
+// A worker whose lease was taken while it talked to the gateway changes
+// nothing any more.
+func TestLeaseLost(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []worker.Answer{{Gone: true}, {Why: "not now"}, {Silent: true, Why: "no answer"}} {
+		s := newScene(t)
+		r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+		var was storagetest.Dump
+		g := &gateways{}
+		g.answer = func(context.Context, storage.OpenSession) (worker.Answer, error) {
+			if len(g.requests()) == 1 {
+				s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work)
+				was = s.Dump()
+			}
+			return answer, nil
+		}
+		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropSessions: 1, DropAttempts: 1}), work)
+		s.Unchanged(was)
+		r.is(transfer.Transferring, "eligible", "eligible")
+		s.Check()
+	}
+}
+
+// The same when the other worker has done it all, and when ours fails.
+func TestLeaseLostAndDone(t *testing.T) {
+	t.Parallel()
+	for _, trouble := range []error{nil, errors.New("out of sockets")} {
+		s := newScene(t)
+		r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+		g := &gateways{}
+		g.answer = func(context.Context, storage.OpenSession) (worker.Answer, error) {
+			if len(g.requests()) == 1 {
+				s.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, work) // it ran out
+				process(t, s.DB, s.handler, work)
+			}
+			return worker.Answer{Gone: true}, trouble
+		}
+		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropSessions: 1}), work)
+		r.is(transfer.RequestCompleted, "completed", "completed")
+		if n := len(g.requests()); n > 2 {
+			t.Errorf("asked %d times", n)
+		}
+		s.alone()
+	}
+}
+
+// Nobody else starts while a lease holds; when it has run out, somebody may.
+func TestLeaseKeepsOthersOut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active)...)
+	s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '10 s'`)
+	was := s.Dump()
+	process(t, s.DB, s.handler, work)
+	s.Unchanged(was)
+	s.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 ms'`)
+	process(t, s.DB, s.handler, work)
+	r.is(transfer.RequestCompleted, "completed")
+	s.alone()
+}
+
+// Drop work is committed in parts: what is done stays done when a later part
+// fails on our side.
+func TestDropInParts(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.SIMs(300, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
+	r, work := s.dropping(sims...)
+	g := &gateways{}
+	g.answer = func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.N == 299 {
+			return worker.Answer{}, errors.New("out of sockets")
+		}
+		return worker.Answer{Gone: true}, nil
+	}
+	process(t, s.DB, handler(s.DB.DB, g), work)
+	if got := s.patience(work); got.N != 44 || got.Errors != 1 || got.Attempts != 0 || got.Leased || !strings.Contains(got.Error, "out of sockets") {
+		t.Errorf("the work that is left: %+v", got)
+	}
+	if now := r.now(); now.Completed != 256 || now.Left != 44 {
+		t.Errorf("the request: %+v", now)
+	}
+	s.Check()
+	s.HurryWork()
+	process(t, s.DB, s.handler, work)
+	if now := r.now(); now.Completed != 300 || now.State != transfer.RequestCompleted {
+		t.Errorf("in the end: %+v", now)
+	}
+	s.alone()
+}
+
+// What no longer fits when its session is gone fails, and is not moved.
+func TestChangesWhileDropping(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Active)
+	r, work := s.dropping(sims...)
+	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[0].ID)
+	s.Exec(`UPDATE sims SET status = 'terminated' WHERE id = $1`, sims[1].ID)
+	process(t, s.DB, s.handler, work)
+	r.is(transfer.RequestCompleted, "failed: sim_locked", "failed: sim_terminated", "completed")
+	if got := s.advice(r); !slices.Equal(got, []bool{true, true, true}) {
+		t.Errorf("sessions dropped: %v, want all", got)
+	}
+	s.alone()
+}
+
+// Work whose workers keep dying is halved, and no SIM fails for it.
+func TestCrashesWhileDropping(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active, transfer.Active, transfer.Active)...)
+	s.Exec(`UPDATE work SET crashes = 3`)
+	process(t, s.DB, s.handler, work)
+	got := storagetest.All[string](s.DB, `SELECT format('%s %s %s %s %s', kind, items, n, gateway, crashes) FROM work ORDER BY id`)
+	want := []string{fmt.Sprintf("drop_sessions {0} 1 %s 0", s.gateway), fmt.Sprintf("drop_sessions {1,2} 2 %s 0", s.gateway)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("work (-want +got):\n%s", diff)
+	}
+	s.Check()
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed", "completed")
+	s.alone()
+}

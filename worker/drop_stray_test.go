@@ -1,0 +1,109 @@
+package worker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// A session's start that is reported late, after its SIM has a new owner, is
+// an earlier owner's: it makes work that drops it.
+func TestStraySession(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		ago   time.Duration // the session's start, before its SIM changed hands
+		stray bool
+	}{
+		{"long before", time.Hour, true},
+		{"just before", time.Second, true},
+		{"just after, by the gateway's clock", -4 * time.Second, true},
+		{"after", -6 * time.Second, false},
+		{"long after", -time.Hour, false},
+	} {
+		s := newScene(t)
+		sim := s.sims(transfer.Ready)[0]
+		r := s.accepted(sim)
+		r.run()
+		// Half an hour has gone by since.
+		s.Exec(`UPDATE registrations SET since = since - interval '30 min' WHERE request IS NOT NULL`)
+		s.Exec(`UPDATE sims SET since = since - interval '30 min'`)
+		since := storagetest.One[float64](s.DB, `SELECT extract(epoch FROM clock_timestamp() - since) FROM sims`)
+		s.Session(sim, s.gateway, time.Duration(since*float64(time.Second))+c.ago)
+		if got := len(s.work("drop_stray")); got != map[bool]int{true: 1}[c.stray] {
+			t.Errorf("%s: %d rows of work", c.name, got)
+		}
+		want := map[bool]transfer.Status{true: transfer.Ready, false: transfer.Active}[c.stray]
+		if status := storagetest.One[transfer.Status](s.DB, `SELECT status FROM sims`); status != want {
+			t.Errorf("%s: the SIM is %s, want %s", c.name, status, want)
+		}
+		s.Check()
+		r.run()
+		s.online(map[bool]int{false: 1}[c.stray])
+		if owner := s.Owner(sim); owner != s.to.ID {
+			t.Errorf("%s: the SIM belongs to account %d, want %d", c.name, owner, s.to.ID)
+		}
+		s.alone()
+	}
+}
+
+// Before its first transfer a SIM has no earlier owner, and no session of it is
+// stray.
+func TestNoStrayBeforeATransfer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sim := s.sims(transfer.Ready)[0]
+	s.Session(sim, s.gateway, 24*time.Hour)
+	s.online(1)
+	if status := storagetest.One[transfer.Status](s.DB, `SELECT status FROM sims`); status != transfer.Active {
+		t.Errorf("the SIM is %s, want active", status)
+	}
+	s.alone()
+}
+
+// A gateway that keeps the stray session: the work is dead in the end, and an
+// operator's retry begins anew.
+func TestStrayRefused(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sim := s.sims(transfer.Active)[0]
+	s.accepted(sim).run()
+	s.Session(sim, s.gateway, 0)
+	work := s.onlyWork("drop_stray")
+	g := refusing()
+	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 2, DropBackoff: 7 * time.Second})
+	process(t, s.DB, h, work)
+	want := patienceOfWork{N: 1, Attempts: 1, Wait: 7, Idle: true, Error: "the gateway refused"}
+	if diff := cmp.Diff(want, s.patience(work)); diff != "" {
+		t.Errorf("after one attempt (-want +got):\n%s", diff)
+	}
+	s.HurryWork()
+	s.archived(h, work)
+	if got := s.patience(work); !got.Dead || got.Leased || got.Attempts != 2 {
+		t.Errorf("after the last attempt: %+v", got)
+	}
+	s.Check(7) // which says that it is dead
+	s.online(1)
+
+	// A task that arrives all the same makes one attempt.
+	s.archived(h, work)
+	if got := s.patience(work); !got.Dead || len(g.requests()) != 3 {
+		t.Errorf("after one attempt more: %+v, asked %d times", got, len(g.requests()))
+	}
+	if n, err := s.RetryWork(t.Context(), nil); n != 1 || err != nil {
+		t.Errorf("retried %d, %v; want 1", n, err)
+	}
+	if got := s.patience(work); got.Dead || got.Attempts != 0 || !got.Idle || got.Wait != 0 {
+		t.Errorf("to be retried: %+v", got)
+	}
+	for _, err := range s.RunAll(s.handler) {
+		t.Error(err)
+	}
+	s.online(0)
+	s.alone()
+}
