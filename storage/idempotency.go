@@ -172,7 +172,7 @@ func (idem *Idempotency) sealer() (cipher.AEAD, error) {
 
 // PurgeIdempotency deletes up to limit stored answers that are older than 24
 // hours, and returns how many it deleted.
-func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int64, error) {
+func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
 	r, err := db.pool.ExecContext(ctx, `
 		DELETE FROM idempotency
 		WHERE (scope, key) IN (
@@ -186,7 +186,8 @@ func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("purging stored answers: %w", err)
 	}
-	return r.RowsAffected()
+	n, err := r.RowsAffected()
+	return int(n), err
 }
 
 // contendedTries is how often a transaction that keeps meeting others is tried.
