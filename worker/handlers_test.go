@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 
@@ -162,7 +161,7 @@ func TestHandlerBehindALock(t *testing.T) {
 	t.Parallel()
 	eachHandler(t, func(s *scene, work int64, done func()) {
 		task := s.TaskOf(work)
-		letGo := s.HoldSQL(fmt.Sprintf(`SELECT FROM work WHERE id = %d FOR UPDATE`, work))
+		letGo := s.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work)
 		ended := storagetest.Go(func() error { return s.handler.ProcessTask(s.t.Context(), task) })
 		s.AwaitBlocked(1)
 		letGo()
@@ -178,7 +177,7 @@ func TestHandlerBehindItsDouble(t *testing.T) {
 	t.Parallel()
 	eachHandler(t, func(s *scene, work int64, _ func()) {
 		task := s.TaskOf(work)
-		letGo := s.HoldSQL(fmt.Sprintf(`DELETE FROM work WHERE id = %d`, work))
+		letGo := s.HoldSQL(`DELETE FROM work WHERE id = $1`, work)
 		ended := storagetest.Go(func() error { return s.handler.ProcessTask(s.t.Context(), task) })
 		s.AwaitBlocked(1)
 		letGo()
@@ -200,7 +199,7 @@ func TestHandlerBehindALongLock(t *testing.T) {
 		}
 		defer func() { _ = impatient.Close() }()
 		task := s.TaskOf(work)
-		letGo := s.HoldSQL(fmt.Sprintf(`SELECT FROM work WHERE id = %d FOR UPDATE`, work))
+		letGo := s.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work)
 		was := s.Dump()
 		if err := handler(impatient, willing()).ProcessTask(s.t.Context(), task); err != nil {
 			s.t.Error(err)

@@ -71,18 +71,16 @@ func (d *DB) Hold(do func(tx *storage.Tx) error) *Held {
 	return h
 }
 
-// HoldSQL is Hold for statements without parameters.
-func (d *DB) HoldSQL(statements ...string) (commit func()) {
+// HoldSQL is Hold for one statement. It returns what commits it.
+func (d *DB) HoldSQL(statement string, args ...any) (commit func()) {
 	d.t.Helper()
 	tx, err := d.Pool().BeginTxx(d.t.Context(), nil)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.t.Cleanup(func() { _ = tx.Rollback() })
-	for _, s := range statements {
-		if _, err := tx.ExecContext(d.t.Context(), s); err != nil {
-			d.t.Fatalf("%s: %v", s, err)
-		}
+	d.t.Cleanup(func() { _ = tx.Rollback() }) // after a commit this does nothing
+	if _, err := tx.ExecContext(d.t.Context(), statement, args...); err != nil {
+		d.t.Fatalf("%s: %v", statement, err)
 	}
 	return func() {
 		d.t.Helper()
