@@ -1,0 +1,365 @@
+package storage_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+func code(c pq.ErrorCode) error { return fmt.Errorf("doing something: %w", &pq.Error{Code: c}) }
+
+// What passes, and what does not.
+func TestIsTransient(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{code("08006"), true},               // connection failure
+		{code("40001"), true},               // serialization failure
+		{code("40P01"), true},               // deadlock
+		{code("53100"), true},               // disk full
+		{code("53300"), true},               // too many connections
+		{code("57P01"), true},               // admin shutdown
+		{code("57P02"), true},               // crash shutdown
+		{code("57P03"), true},               // cannot connect now
+		{code("55P03"), true},               // lock not available
+		{code("25P03"), true},               // idle-in-transaction time-out
+		{code("58030"), true},               // I/O error
+		{driver.ErrBadConn, true},           // the driver's word for a lost connection
+		{sql.ErrConnDone, true},             //
+		{fmt.Errorf("x: %w", io.EOF), true}, // the server closed it
+		{io.ErrUnexpectedEOF, true},         //
+		{syscall.ECONNREFUSED, true},        // the server is away
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		{&net.DNSError{}, true},
+		{context.Canceled, true}, // the process is stopping
+		{code("57014"), false},   // statement time-out
+		{context.DeadlineExceeded, false},
+		{&net.OpError{Op: "read", Err: context.DeadlineExceeded}, false},
+		{code("23505"), false}, // unique violation
+		{code("23514"), false}, // check violation
+		{code("22012"), false}, // division by zero
+		{code("P0001"), false}, // raise
+		{code("42703"), false}, // undefined column
+		{errors.New("something else"), false},
+	} {
+		if got := storage.IsTransient(c.err); got != c.want {
+			t.Errorf("%v (%T): transient: %t, want %t", c.err, c.err, got, c.want)
+		}
+	}
+}
+
+// row is what a work row says of its failures.
+type row struct {
+	Kind            string
+	Lo, Hi          *int
+	Items           *string
+	N               int
+	Errors, Crashes int
+	Idle, Dead      bool
+	Error           string
+}
+
+func rows(db *storagetest.DB) []row {
+	return storagetest.All[row](db, `
+		SELECT kind, lo, hi, items, n, errors, crashes, dispatched_at IS NULL AS idle, dead_at IS NOT NULL AS dead, coalesce(error, '') AS error
+		FROM work ORDER BY lo, items, id`)
+}
+
+// chunkOf makes a request of n SIMs and returns its one chunk of a kind.
+func chunkOf(t *testing.T, db *storagetest.DB, kind string, n int) (id uuid.UUID, work int64) {
+	t.Helper()
+	from, to := db.Account(), db.Account()
+	id = db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(n, storagetest.SIM{Account: from.ID})})
+	if kind != "validate" {
+		validate(t, db, id)
+		db.Decide(id, map[string]transfer.Event{"execute": transfer.Accept, "release": transfer.Cancel}[kind])
+	}
+	return id, workOf(db, id, kind)[0]
+}
+
+// fail reports a failure of work, as its handler does.
+func fail(t *testing.T, db *storagetest.DB, work int64, cause error) storage.Failure {
+	t.Helper()
+	db.Exec(`UPDATE work SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp() WHERE id = $1`, work)
+	what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return what
+}
+
+// What is transient is tried again without end: it halves nothing and fails
+// no SIM.
+func TestTransientFailuresAreFree(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	id, work := chunkOf(t, db, "execute", 4)
+	for i := range 30 {
+		if what := fail(t, db, work, code([]pq.ErrorCode{"40P01", "57P01", "55P03", "53100", "08006", "25P03"}[i%6])); what != storage.WorkLater {
+			t.Fatalf("failure %d: %s", i, what)
+		}
+	}
+	got := rows(db)
+	if len(got) != 1 || got[0].N != 4 || got[0].Errors != 0 || got[0].Crashes != 0 || !got[0].Idle || got[0].Dead {
+		t.Errorf("the work: %+v", got)
+	}
+	if wait := storagetest.One[float64](db, `SELECT extract(epoch FROM not_before - clock_timestamp()) FROM work`); wait < 1 || wait > 10 {
+		t.Errorf("due in %.1f s, want about 2", wait)
+	}
+	db.Check()
+	execute(t, db, id)
+	db.Check()
+}
+
+// Other errors: tried three times, halved, and the halves halved at once, down
+// to the one transfer, which has three tries of its own.
+func TestOtherErrorsHalve(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	id, work := chunkOf(t, db, "execute", 5)
+	broken := errors.New("broken")
+	for i := 1; i <= 2; i++ {
+		if what := fail(t, db, work, broken); what != storage.WorkLater {
+			t.Errorf("error %d: %s", i, what)
+		}
+	}
+	if got := rows(db); len(got) != 1 || got[0].Errors != 2 || got[0].Error != "broken" || !got[0].Idle {
+		t.Errorf("after two errors: %+v", got)
+	}
+	if what := fail(t, db, work, broken); what != storage.WorkSplit {
+		t.Errorf("the third error: %s", what)
+	}
+	p := func(i int) *int { return &i }
+	want := []row{
+		{Kind: "execute", Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: "broken"},
+		{Kind: "execute", Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: "broken"},
+	}
+	if diff := cmp.Diff(want, rows(db)); diff != "" {
+		t.Errorf("halves (-want +got):\n%s", diff)
+	}
+	if r := db.Find(id); r.Left != 5 {
+		t.Errorf("%d are left, want 5", r.Left)
+	}
+	db.Check()
+	if what := fail(t, db, work, broken); what != storage.WorkGone {
+		t.Errorf("an error of the whole, which is no more: %s", what)
+	}
+	work = workOf(db, id, "execute")[0]
+	if what := fail(t, db, work, broken); what != storage.WorkSplit {
+		t.Errorf("the first error of a half: %s", what)
+	}
+	work = storagetest.One[int64](db, `SELECT id FROM work WHERE lo = 1`)
+	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkEnded, storage.WorkGone} {
+		if what := fail(t, db, work, broken); what != want {
+			t.Errorf("error %d of a single transfer: %s, want %s", i+1, what, want)
+		}
+		db.Check()
+	}
+	execute(t, db, id)
+	got := map[transfer.State]int{}
+	for _, x := range db.TransfersOf(id) {
+		got[x.State]++
+		if x.N == 1 && (x.Reason == nil || *x.Reason != transfer.InternalError) {
+			t.Errorf("the transfer that failed: %+v", x)
+		}
+	}
+	if diff := cmp.Diff(map[transfer.State]int{transfer.Completed: 4, transfer.Failed: 1}, got); diff != "" {
+		t.Errorf("outcomes (-want +got):\n%s", diff)
+	}
+	db.Check()
+}
+
+// Time-outs count as crashes: they halve, and never fail a SIM. A single
+// transfer whose workers keep dying is dead in the end.
+func TestTimeoutsNeverFailASIM(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for _, kind := range []string{"validate", "execute", "release"} {
+		id, work := chunkOf(t, db, kind, 2)
+		slow := []error{code("57014"), fmt.Errorf("waiting: %w", context.DeadlineExceeded)}
+		for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkSplit} {
+			if what := fail(t, db, work, slow[i%2]); what != want {
+				t.Errorf("%s, time-out %d: %s, want %s", kind, i+1, what, want)
+			}
+		}
+		work = workOf(db, id, kind)[1]
+		for i := 1; i <= 10; i++ {
+			want := storage.WorkLater
+			if i == 10 {
+				want = storage.WorkDead
+			}
+			if what := fail(t, db, work, slow[i%2]); what != want {
+				t.Errorf("%s, time-out %d of a single transfer: %s, want %s", kind, i, what, want)
+			}
+		}
+		db.Check(7) // which says that it is dead
+		if n := storagetest.One[int](db, `SELECT count(*) FROM transfers WHERE reason IS NOT NULL`); n > 0 {
+			t.Errorf("%s: %d transfers failed", kind, n)
+		}
+		if what := fail(t, db, work, slow[0]); what != storage.WorkDead {
+			t.Errorf("%s, one more on dead work: %s", kind, what)
+		}
+		if n, err := db.RetryWork(t.Context(), nil); n != 1 || err != nil {
+			t.Errorf("retried %d, %v; want 1", n, err)
+		}
+		for _, r := range rows(db) {
+			if r.Dead || r.Errors+r.Crashes > 0 || !r.Idle {
+				t.Errorf("%s, after the retry: %+v", kind, r)
+			}
+		}
+		carryOutAll(t, db, id, kind, map[string]step{"validate": validateChunk, "execute": executeChunk, "release": releaseChunk}[kind])
+		db.Check()
+	}
+}
+
+// A crash and an error do not add up: a SIM fails for three errors, no less.
+func TestCrashesAndErrors(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	id, work := chunkOf(t, db, "execute", 1)
+	slow, broken := code("57014"), errors.New("broken")
+	for i, cause := range []error{slow, slow, slow, slow, broken, slow, broken} {
+		if what := fail(t, db, work, cause); what != storage.WorkLater {
+			t.Errorf("failure %d (%v): %s", i+1, cause, what)
+		}
+	}
+	if what := fail(t, db, work, broken); what != storage.WorkEnded {
+		t.Errorf("the third error: %s", what)
+	}
+	if r := db.Find(id); r.State != transfer.RequestCompleted || r.Failed != 1 {
+		t.Errorf("the request: %+v", r)
+	}
+	db.Check()
+}
+
+// In release no SIM can fail; work that cannot be done is dead.
+func TestReleaseThatFailsIsDead(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	id, work := chunkOf(t, db, "release", 1)
+	broken := errors.New("broken")
+	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead, storage.WorkDead} {
+		if what := fail(t, db, work, broken); what != want {
+			t.Errorf("error %d: %s, want %s", i+1, what, want)
+		}
+	}
+	if r := db.Find(id); r.FinishedAt != nil || r.Left != 1 {
+		t.Errorf("the request: %+v", r)
+	}
+	db.Check(7)
+	list, err := db.WorkList(t.Context(), true, 0, 10)
+	if err != nil || len(list) != 1 || list[0].ID != work || list[0].DeadAt == nil || *list[0].Error != "broken" {
+		t.Errorf("dead work: %+v, %v", list, err)
+	}
+	// It is not dispatched.
+	if n := len(db.Tasks()); n != 0 {
+		t.Errorf("%d tasks", n)
+	}
+	if n, err := db.RetryWork(t.Context(), []int64{work}); n != 1 || err != nil {
+		t.Errorf("retried %d, %v; want 1", n, err)
+	}
+	if n := len(db.Tasks()); n != 1 {
+		t.Errorf("%d tasks, want 1", n)
+	}
+	release(t, db, id)
+	db.Check()
+}
+
+// When not even the failure can be written, the work is dead.
+func TestFailureThatFailsIsDead(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	_, work := chunkOf(t, db, "validate", 1)
+	db.Exec(`ALTER TABLE transfers ADD CHECK (reason <> 'internal_error')`)
+	broken := errors.New("broken")
+	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead} {
+		if what := fail(t, db, work, broken); what != want {
+			t.Errorf("error %d: %s, want %s", i+1, what, want)
+		}
+	}
+	if got := rows(db); len(got) != 1 || !got[0].Dead {
+		t.Errorf("the work: %+v", got)
+	}
+	db.Check(7)
+}
+
+// Work that is gone, or another worker's, has nothing to be noted: an unknown
+// commit had gone through after all.
+func TestFailureOfWorkThatIsGone(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	id, work := chunkOf(t, db, "execute", 2)
+	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
+		letGo := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // somebody else is at it
+		was := db.Dump()
+		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
+			t.Errorf("%v, of work that is locked: %s, %v", cause, what, err)
+		}
+		db.Unchanged(was)
+		letGo()
+		db.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour'`)
+		was = db.Dump()
+		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{UUID: uuid.New(), Valid: true}, cause); what != storage.WorkGone || err != nil {
+			t.Errorf("%v, of work that somebody else has leased: %s, %v", cause, what, err)
+		}
+		db.Unchanged(was)
+	}
+	execute(t, db, id)
+	was := db.Dump()
+	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
+		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
+			t.Errorf("%v, of work that is done: %s, %v", cause, what, err)
+		}
+	}
+	db.Unchanged(was)
+}
+
+// Only the dead is retried when nothing is named, and what is leased is left
+// alone.
+func TestRetryWork(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	_, alive := chunkOf(t, db, "validate", 1)
+	_, dead := chunkOf(t, db, "validate", 1)
+	_, leased := chunkOf(t, db, "validate", 1)
+	db.Exec(`
+		UPDATE work
+		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), errors = 2,
+			not_before = clock_timestamp() + interval '1 hour',
+			dead_at = CASE WHEN id <> $1 THEN clock_timestamp() END,
+			lease = CASE WHEN id = $2 THEN gen_random_uuid() END,
+			lease_until = CASE WHEN id = $2 THEN clock_timestamp() + interval '1 hour' END`, alive, leased)
+	for _, c := range []struct {
+		ids  []int64
+		want int
+	}{
+		{[]int64{leased}, 0}, {nil, 1}, {nil, 0}, {[]int64{alive, dead, 1 << 40}, 2},
+	} {
+		if n, err := db.RetryWork(t.Context(), c.ids); n != c.want || err != nil {
+			t.Errorf("retrying %v: %d, %v; want %d", c.ids, n, err, c.want)
+		}
+	}
+	if n := len(db.Tasks()); n != 2 {
+		t.Errorf("%d tasks, want 2", n)
+	}
+	list, err := db.WorkList(t.Context(), false, alive, 1)
+	if err != nil || len(list) != 1 || list[0].ID != dead {
+		t.Errorf("work behind %d: %+v, %v", alive, list, err)
+	}
+}
