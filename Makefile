@@ -20,7 +20,7 @@ build: ## compile to bin/simtransfer
 
 .PHONY: test
 test: ## run all tests, on servers of their own
-	@sh deployments/setup.sh go cc postgres redis
+	@sh deployments/setup.sh go cc postgres redis chromium
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
 .PHONY: lint
