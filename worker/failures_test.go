@@ -1,0 +1,308 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hibiken/asynq"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// poison makes every statement that gives a transfer of one SIM a state fail,
+// unless the state is what isolation gives it.
+func (s *scene) poison(sim storagetest.SIM, when string) {
+	s.t.Helper()
+	s.Exec(fmt.Sprintf(`
+		CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'this SIM is poison'; END $$;
+		CREATE %s FOR EACH ROW WHEN (NEW.sim = %d AND NEW.state IN ('eligible', 'completed') AND OLD.state <> NEW.state) EXECUTE FUNCTION poison()`,
+		when, sim.ID))
+}
+
+// runChecked runs what is due until nothing is, with the invariants checked
+// after every task, and returns how many tasks that were and their errors.
+func (s *scene) runChecked(h asynq.Handler) (tasks int, errs []error) {
+	s.t.Helper()
+	for {
+		s.HurryWork()
+		list := s.Tasks()
+		if len(list) == 0 {
+			return tasks, errs
+		}
+		for _, task := range list {
+			tasks++
+			if err := h.ProcessTask(s.t.Context(), task); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		s.Check()
+	}
+}
+
+// One SIM that makes its chunk fail every time is isolated and fails alone;
+// the others go through.
+func TestPoisonRow(t *testing.T) {
+	t.Parallel()
+	const immediate, atCommit = "TRIGGER poison BEFORE UPDATE ON transfers", "CONSTRAINT TRIGGER poison AFTER UPDATE ON transfers DEFERRABLE INITIALLY DEFERRED"
+	for _, c := range []struct {
+		name, phase, trigger string
+		bad                  []int
+	}{
+		{"the first", "validate", immediate, []int{0}},
+		{"the last", "validate", immediate, []int{36}},
+		{"one in the middle", "execute", immediate, []int{17}},
+		{"one at commit", "execute", atCommit, []int{20}},
+	} {
+		t.Run(c.phase+" "+c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			sims := append(s.SIMs(20, storagetest.SIM{Account: s.from.ID}), s.SIMs(17, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})...)
+			var r request
+			reason := "ineligible: internal_error"
+			if c.phase == "validate" {
+				r = s.ask(sims...)
+			} else {
+				r = s.accepted(sims...)
+				reason = "failed: internal_error"
+			}
+			s.poison(sims[c.bad[0]], c.trigger)
+			tasks, errs := s.runChecked(s.handler)
+			if len(errs) > 0 {
+				t.Errorf("errors: %v", errs)
+			}
+			if tasks > 30 {
+				t.Errorf("it took %d tasks to isolate one SIM of 37", tasks)
+			}
+			if c.phase == "validate" {
+				s.Decide(r.id, transfer.Approve)
+				s.Decide(r.id, transfer.Accept)
+				s.Exec(`DROP FUNCTION poison() CASCADE`)
+				r.run()
+			}
+			for i, got := range r.outcomes() {
+				want := "completed"
+				if slices.Contains(c.bad, i) {
+					want = reason
+				}
+				if got != want {
+					t.Errorf("transfer %d: %s, want %s", i, got, want)
+				}
+			}
+			if owner := s.Owner(sims[c.bad[0]]); owner != s.from.ID {
+				t.Errorf("the poison SIM belongs to account %d, want %d", owner, s.from.ID)
+			}
+			if n := len(r.charges()); n != 17-map[bool]int{true: 1}[c.bad[0] >= 20] {
+				t.Errorf("%d charges", n)
+			}
+			s.alone()
+		})
+	}
+}
+
+func TestPoisonSession(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Active)
+	r, _ := s.dropping(sims...)
+	s.poison(sims[3], "TRIGGER poison BEFORE UPDATE ON transfers")
+	if _, errs := s.runChecked(s.handler); len(errs) > 0 {
+		t.Errorf("errors: %v", errs)
+	}
+	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "failed: internal_error", "completed")
+	if owner := s.Owner(sims[3]); owner != s.from.ID {
+		t.Errorf("the poison SIM belongs to account %d, want %d", owner, s.from.ID)
+	}
+	s.alone()
+}
+
+// A release that cannot be done is halved too; what is left of it is dead, and
+// asynq is to keep the task.
+func TestPoisonRelease(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Ready, transfer.Ready)
+	r := s.ask(sims...)
+	r.run()
+	s.Decide(r.id, transfer.Cancel)
+	s.Exec(fmt.Sprintf(`
+		CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'this SIM is poison'; END $$;
+		CREATE TRIGGER poison BEFORE UPDATE ON transfers FOR EACH ROW WHEN (NEW.sim = %d) EXECUTE FUNCTION poison()`, sims[1].ID))
+	errs := s.RunDue(s.handler)
+	if len(errs) != 1 || !errors.Is(errs[0], asynq.SkipRetry) || !strings.Contains(errs[0].Error(), "poison") {
+		t.Errorf("errors: %v, want one that says to archive the task", errs)
+	}
+	r.is(transfer.RequestCanceled, "canceled", "eligible", "canceled")
+	s.Check(7)
+	work := s.onlyWork("release")
+
+	// The operator runs the archived task, in vain; then mends the cause and
+	// runs it again.
+	s.archived(s.handler, work)
+	s.Exec(`DROP FUNCTION poison() CASCADE`)
+	process(t, s.DB, s.handler, work)
+	r.is(transfer.RequestCanceled, "canceled", "canceled", "canceled")
+	s.alone()
+}
+
+// A lock on a SIM that is held for long postpones the work, again and again.
+func TestLockedSIMPostpones(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active)
+	r := s.accepted(sims...)
+	impatient, err := storage.Open(t.Context(), s.URL+"&lock_timeout=10", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = impatient.Close() }()
+	letGo := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR UPDATE`, sims[1].ID)
+	work := s.onlyWork("execute")
+	for range 12 {
+		process(t, s.DB, handler(impatient, willing()), work)
+		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle || got.Wait == 0 || !strings.Contains(got.Error, "lock timeout") {
+			t.Fatalf("the work: %+v", got)
+		}
+		s.HurryWork()
+	}
+	letGo()
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
+// A connection that is cut in the middle of a transaction costs nothing.
+func TestConnectionCut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
+	s.Exec(`
+		CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+		CREATE TRIGGER cut BEFORE UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION cut()`)
+	work := s.onlyWork("execute")
+	for range 5 {
+		process(t, s.DB, s.handler, work)
+		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
+			t.Fatalf("the work: %+v", got)
+		}
+		s.HurryWork()
+	}
+	s.Check()
+	s.Exec(`DROP FUNCTION cut() CASCADE`)
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
+// A statement that takes too long halves its work and fails no SIM.
+func TestSlowStatements(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
+	hasty, err := storage.Open(t.Context(), s.URL+"&statement_timeout=100", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hasty.Close() }()
+	s.Exec(`
+		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(10); RETURN NEW; END $$;
+		CREATE TRIGGER slow BEFORE UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION slow()`)
+	for range 3 {
+		process(t, s.DB, handler(hasty, willing()), s.onlyWork("execute"))
+		s.HurryWork()
+	}
+	for _, work := range s.work("execute") {
+		process(t, s.DB, handler(hasty, willing()), work)
+		if got := s.patience(work); got.N != 1 || got.Errors != 0 || got.Crashes != 1 || !strings.Contains(got.Error, "statement timeout") {
+			t.Errorf("a half: %+v", got)
+		}
+	}
+	s.Check()
+	s.Exec(`DROP FUNCTION slow() CASCADE`)
+	s.RunDue(s.handler)
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
+// Work whose workers die is halved after three, tried alone up to ten times,
+// and then waits for an operator. No SIM fails.
+func TestCrashes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"validate", "execute", "release"} {
+		s := newScene(t)
+		sims := s.sims(transfer.Ready, transfer.Active)
+		r := s.ask(sims...)
+		if kind != "validate" {
+			r.run()
+			s.Decide(r.id, transfer.Approve)
+			s.Decide(r.id, map[string]transfer.Event{"execute": transfer.Accept, "release": transfer.Decline}[kind])
+		}
+		s.Exec(`UPDATE work SET crashes = 3`)
+		process(t, s.DB, s.handler, s.onlyWork(kind))
+		work := s.work(kind)
+		if len(work) != 2 {
+			t.Fatalf("%d rows of %s work, want its two halves", len(work), kind)
+		}
+		s.Check()
+		s.Exec(`UPDATE work SET crashes = 10 WHERE id = $1`, work[0])
+		s.archived(s.handler, work[0])
+		if got := s.patience(work[0]); !got.Dead || got.Errors != 0 {
+			t.Errorf("%s after ten crashes: %+v", kind, got)
+		}
+		s.Check(7)
+		s.Exec(`UPDATE work SET crashes = 9 WHERE id = $1`, work[1])
+		process(t, s.DB, s.handler, work[1]) // it gets another try, and goes through
+		process(t, s.DB, s.handler, work[0]) // and so does the dead one, for the operator
+		for _, outcome := range r.outcomes() {
+			want := map[string]string{"validate": "eligible", "execute": "completed", "release": "declined"}[kind]
+			if outcome != want {
+				t.Errorf("after %s: %s, want %s", kind, outcome, want)
+			}
+		}
+		s.alone()
+	}
+}
+
+func TestCrashesWithAGateway(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active)...)
+	s.Exec(`UPDATE work SET crashes = 10`)
+	g := willing()
+	h := handler(s.DB.DB, g)
+	s.archived(h, work)
+	if got := s.patience(work); !got.Dead || got.Leased || len(g.requests()) > 0 {
+		t.Errorf("after ten crashes: %+v", got)
+	}
+	s.Check(7)
+	process(t, s.DB, h, work)
+	r.is(transfer.RequestCompleted, "completed")
+	s.alone()
+}
+
+// Trouble on our side with a gateway: three errors, then the SIM stands alone,
+// then it fails.
+func TestTroubleWithGateways(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, _ := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.N == 1 {
+			return worker.Answer{}, errors.New("the secret is not text")
+		}
+		return worker.Answer{Gone: true}, nil
+	}}
+	if errs := s.RunDue(handler(s.DB.DB, g)); len(errs) > 0 {
+		t.Errorf("errors: %v", errs)
+	}
+	r.is(transfer.RequestCompleted, "completed", "failed: internal_error")
+	s.online(1)
+	s.alone()
+}
