@@ -1,0 +1,538 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/tasks"
+	"simtransfer/transfer"
+)
+
+// An operation is what somebody does to the service, and what the model says
+// comes of it: an answer in words, and a new state.
+type operation struct {
+	name string
+	// do does it. It calls held, if it can, in a transaction that has done all
+	// but commit.
+	do    func(ctx context.Context, held func()) (answer string, err error)
+	steps []step
+}
+
+// at once makes a step of what needs no more than one.
+func atOnce(do func(m *model) string) []step {
+	return []step{func(m *model, f *frame) bool {
+		f.result = do(m)
+		return true
+	}}
+}
+
+// silently is atOnce for what has no answer.
+func silently(do func(m *model)) []step {
+	return atOnce(func(m *model) string {
+		do(m)
+		return ""
+	})
+}
+
+// create makes a request, which gets the next number.
+func (w *world) create(r modelRequest) operation {
+	w.requests = append(w.requests, uuid.Nil)
+	number := len(w.requests)
+	names := make([]string, len(r.transfers))
+	for i, t := range r.transfers {
+		names[i] = t.identifier
+	}
+	return operation{
+		name: fmt.Sprintf("request %d from %d to %d for %s", number, r.source, r.destination, strings.Join(names, ", ")),
+		do: func(ctx context.Context, held func()) (string, error) {
+			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
+				id, err := tx.CreateRequest(ctx, storage.NewRequest{
+					Source: int64(r.source), Destination: int64(r.destination),
+					SelfServiceOnly: r.selfOnly,
+					Acceptance:      transfer.AcceptancePeriod,
+					Review:          transfer.ReviewPeriod,
+					By:              storage.Actor{Party: transfer.PartySource},
+					Size:            len(r.transfers),
+					SIMs: func(yield func(int, string) bool) {
+						for i, name := range names {
+							if !yield(i+1, name) {
+								return
+							}
+						}
+					},
+				})
+				w.requests[number-1] = id
+				held()
+				return err
+			})
+		},
+		steps: silently(func(m *model) { m.create(r) }),
+	}
+}
+
+// decide is a decision on the request of a number.
+func (w *world) decide(number int, d storage.Decision) operation {
+	return operation{
+		name: fmt.Sprintf("%s of request %d by the %s, SIMs %v", d.Event, number, d.By.Party, d.SIMs),
+		do: func(ctx context.Context, held func()) (string, error) {
+			err := w.db.InTx(ctx, func(tx *storage.Tx) error {
+				_, err := tx.Decide(ctx, w.requests[number-1], d)
+				held()
+				return err
+			})
+			return refusal(err)
+		},
+		steps: atOnce(func(m *model) string { return m.decide(number, d) }),
+	}
+}
+
+// refusal turns an error that the caller is to blame for into an answer.
+func refusal(err error) (string, error) {
+	var (
+		state   *transfer.StateError
+		party   *transfer.PartyError
+		late    *transfer.ExpiredError
+		unknown *storage.UnknownSIMsError
+		noFee   *storage.NoFeeError
+	)
+	if errors.As(err, &state) || errors.As(err, &party) || errors.As(err, &late) ||
+		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.Is(err, storage.ErrNotFound) {
+		return err.Error(), nil
+	}
+	return "", err
+}
+
+// lapse lets the time for a decision on a request run out.
+func (w *world) lapse(number int) operation {
+	return operation{
+		name: fmt.Sprintf("the time of request %d is over", number),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `
+				UPDATE requests SET expires_at = clock_timestamp() - interval '1 second'
+				WHERE id = $1 AND state IN ('in_review', 'awaiting_acceptance')`, w.requests[number-1])
+		},
+		steps: silently(func(m *model) {
+			if r := m.request(number); r.expires != "never" {
+				r.expires = "past"
+			}
+		}),
+	}
+}
+
+// sweep expires requests. Those that somebody is deciding on are left to the
+// next sweep.
+func (w *world) sweep() operation {
+	return operation{
+		name: "sweep",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.ExpireDue(ctx, 100)
+			return "", err
+		},
+		steps: silently((*model).sweep),
+	}
+}
+
+// purge deletes notes of partial decisions that nobody needs any more.
+func (w *world) purge() operation {
+	return operation{
+		name: "purge",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.PurgeNotes(ctx, 1000)
+			return "", err
+		},
+		steps: silently(func(m *model) {
+			for i := range m.requests {
+				if r := &m.requests[i]; r.finished {
+					r.chosen, r.withdrawn = nil, nil
+				}
+			}
+		}),
+	}
+}
+
+// standing opens or closes an account.
+func (w *world) standing(account int, open bool) operation {
+	standing := storage.StandingClosed
+	if open {
+		standing = storage.StandingOpen
+	}
+	return operation{
+		name: fmt.Sprintf("account %d is %s", account, standing),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.UpdateAccount(ctx, operatorID(account), storage.AccountChange{Standing: &standing})
+			return "", err
+		},
+		steps: silently(func(m *model) { m.account(account).open = open }),
+	}
+}
+
+// price changes the fee schedule from now on.
+func (w *world) price(currency transfer.Currency, amount int64) operation {
+	return operation{
+		name: fmt.Sprintf("the fee is %d %s", amount, currency),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
+				_, err := tx.CreateFee(ctx, storage.Fee{Method: transfer.SupportAssisted, Currency: currency, Amount: amount})
+				return err
+			})
+		},
+		steps: silently(func(m *model) { m.fees[currency] = amount }),
+	}
+}
+
+// status changes a SIM's status, as the network does.
+func (w *world) status(sim int, identifier transfer.Identifier, status transfer.Status) operation {
+	return operation{
+		name: fmt.Sprintf("SIM %d is %s", sim, status),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.UpdateSIM(ctx, 0, identifier, storage.SIMChange{Status: &status})
+			return "", err
+		},
+		steps: silently(func(m *model) { m.sim(sim).status = status }),
+	}
+}
+
+// edit is an owner's change to a SIM; it is refused to who is not.
+func (w *world) edit(account, sim int, identifier transfer.Identifier, locked bool, fleet string) operation {
+	return operation{
+		name: fmt.Sprintf("account %d edits SIM %d: locked %t, fleet %s", account, sim, locked, fleet),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.UpdateSIM(ctx, int64(account), identifier, storage.SIMChange{
+				TransferLock: &locked, Tags: map[string]string{"fleet": fleet}, Group: &fleet,
+			})
+			return refusal(err)
+		},
+		steps: atOnce(func(m *model) string {
+			s := m.sim(sim)
+			if s.account != account {
+				return storage.ErrNotFound.Error()
+			}
+			s.locked = locked
+			s.settings = slices.Clone(s.settings)
+			s.settings[slices.Index(settingNames(), "tags")] = fmt.Sprintf(`{"fleet": "%s"}`, fleet)
+			s.settings[slices.Index(settingNames(), "sim_group")] = fleet
+			return ""
+		}),
+	}
+}
+
+// start is news of a data session: one that began a moment ago, or, when it is
+// not fresh, long before.
+func (w *world) start(id string, sim int, username string, gateway int, fresh bool) operation {
+	after := "-1 hour"
+	if fresh {
+		after = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
+	}
+	return operation{
+		name: fmt.Sprintf("session %s of SIM %d (%s) at gateway %d, fresh %t", id, sim, username, gateway, fresh),
+		do: func(ctx context.Context, held func()) (string, error) {
+			tx, err := w.db.Pool().BeginTxx(ctx, nil)
+			if err != nil {
+				return "", err
+			}
+			defer func() { _ = tx.Rollback() }()
+			if _, err := tx.ExecContext(ctx, startSQL, id, username, gatewayAddress(gateway), after); err != nil {
+				return "", err
+			}
+			held()
+			return "", tx.Commit()
+		},
+		steps: silently(func(m *model) { m.start(id, sim, gateway, fresh) }),
+	}
+}
+
+// stop is the end of a data session, as its gateway reports it.
+func (w *world) stop(id string) operation {
+	return operation{
+		name: "session " + id + " ends",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, stopSQL, id)
+		},
+		steps: silently(func(m *model) {
+			if s := m.session(id); s.cause == "" {
+				s.cause = "User-Request"
+			}
+		}),
+	}
+}
+
+// gatewaysDo sets how gateways answer from now on.
+func (w *world) gatewaysDo(first, second manner, troubled bool) operation {
+	return operation{
+		name: fmt.Sprintf("gateways answer in manner %d and %d, trouble on our side %t", first, second, troubled),
+		do: func(context.Context, func()) (string, error) {
+			w.gateways.set([]manner{first, second}, troubled)
+			return "", nil
+		},
+		steps: silently(func(m *model) { m.gateways, m.troubled = []manner{first, second, refuses}, troubled }),
+	}
+}
+
+// check verifies the promises, which hold at every instant.
+func (w *world) check() operation {
+	return operation{
+		name: "check",
+		do:   func(ctx context.Context, _ func()) (string, error) { return w.broken(ctx, false) },
+	}
+}
+
+// --- the queue
+
+// dispatch brings due work into the queue, unless Redis is away.
+func (w *world) dispatch(away bool) operation {
+	var list []storage.Task
+	return operation{
+		name: fmt.Sprintf("dispatch, Redis away %t", away),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			for _, queue := range tasks.Queues() {
+				due, err := w.db.Dispatch(ctx, queue, 100)
+				if err != nil {
+					return "", err
+				}
+				list = append(list, due...)
+			}
+			if away {
+				return "", w.db.Undispatch(ctx, list)
+			}
+			w.enqueue(list...)
+			return "", nil
+		},
+		steps: silently(func(m *model) { m.dispatch(away) }),
+	}
+}
+
+func (w modelWork) due() bool { return !w.dispatched && !w.dead && !w.later }
+
+func (m *model) dispatch(away bool) {
+	for i := range m.work {
+		if w := &m.work[i]; w.due() && !w.busy {
+			w.gen++
+			w.dispatched = !away
+		}
+	}
+}
+
+// deliver gives a task to a worker.
+func (w *world) deliver(m *model, t storage.Task) operation {
+	id := w.modelled(m, t.Work)
+	return operation{
+		name: fmt.Sprintf("deliver %s (%s)", tasks.ID(t.Work, t.Gen), w.about(t)),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			answer, err := w.process(ctx, t)
+			if err == nil && m.troubled {
+				err = w.postpone(ctx, t.Work)
+			}
+			return answer, err
+		},
+		steps: delivery(t.Kind, id),
+	}
+}
+
+// about says what a task is about, or was.
+func (w *world) about(t storage.Task) string {
+	if key, ok := w.work[t.Work]; ok {
+		return key
+	}
+	return t.Kind + " that is over"
+}
+
+// modelled returns the model's id of a work row, 0 when the row is gone.
+func (w *world) modelled(m *model, id int64) int {
+	key := w.work[id]
+	i := slices.IndexFunc(m.work, func(w modelWork) bool { return w.key() == key })
+	if i < 0 {
+		return 0
+	}
+	return m.work[i].id
+}
+
+// reconcile brings back what the queue has lost.
+func (w *world) reconcile() operation {
+	return operation{
+		name: "reconcile",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			if err := w.exec(ctx, `UPDATE work SET checked_at = checked_at - interval '7 seconds' WHERE checked_at IS NOT NULL`); err != nil {
+				return "", err
+			}
+			list, err := w.db.Unconfirmed(ctx, 100)
+			if err != nil {
+				return "", err
+			}
+			var about []string
+			for _, t := range list {
+				w.enqueue(t)
+				about = append(about, w.about(t))
+				if err := w.db.Suspect(ctx, t, false); err != nil {
+					return "", err
+				}
+			}
+			slices.Sort(about)
+			return strings.Join(about, "; "), nil
+		},
+		steps: atOnce(func(m *model) string {
+			var about []string
+			for _, w := range m.work {
+				if w.dispatched && !w.dead && !w.leased {
+					about = append(about, w.key())
+				}
+			}
+			slices.Sort(about)
+			return strings.Join(about, "; ")
+		}),
+	}
+}
+
+// die is what the scheduler does when it finds a task's worker gone.
+func (w *world) die(m *model, t storage.Task, times int) operation {
+	id := w.modelled(m, t.Work)
+	gen := t.Gen
+	return operation{
+		name: fmt.Sprintf("%d workers die of %s (%s)", times, tasks.ID(t.Work, t.Gen), w.about(t)),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			again, ok := t, true
+			for range times {
+				var err error
+				if again, ok, err = w.db.Redispatch(ctx, again); err != nil {
+					return "", err
+				}
+			}
+			if ok {
+				w.enqueue(again)
+			}
+			return fmt.Sprint(ok), nil
+		},
+		steps: atOnce(func(m *model) string {
+			w := m.workWith(id)
+			if w == nil || w.gen != gen || w.dead || !w.dispatched {
+				return "false"
+			}
+			w.gen += times
+			w.crashes += times
+			return "true"
+		}),
+	}
+}
+
+// abandon is a worker that takes a lease and is never seen again.
+func (w *world) abandon(m *model, t storage.Task) operation {
+	id := w.modelled(m, t.Work)
+	return operation{
+		name: fmt.Sprintf("a worker vanishes with the lease of %s", w.about(t)),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			if _, err := w.db.TakeLease(ctx, t.Work); err != nil {
+				return refusal(err)
+			}
+			return "", w.exec(ctx, `UPDATE work SET lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, t.Work)
+		},
+		steps: atOnce(func(m *model) string {
+			w := m.workWith(id)
+			if w == nil || w.later && !w.dead || w.leased {
+				return storage.ErrNotFound.Error()
+			}
+			w.leased = true
+			return ""
+		}),
+	}
+}
+
+// passTime makes all due that was put off, and ends the leases of the dead.
+func (w *world) passTime() operation {
+	return operation{
+		name: "time passes",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `
+				UPDATE work
+				SET not_before = least(not_before, created_at),
+					lease_until = CASE WHEN lease_until > clock_timestamp() THEN created_at ELSE lease_until END`)
+		},
+		steps: silently(func(m *model) {
+			for i := range m.work {
+				m.work[i].later, m.work[i].leased = false, false
+			}
+		}),
+	}
+}
+
+// failing is a handler that comes to an error of a kind again and again, each
+// time that the work is due.
+func (w *world) failing(m *model, row int64, cause error, times int) operation {
+	id := w.modelled(m, row)
+	leased := m.workWith(id).queue() == tasks.Gateway
+	return operation{
+		name: fmt.Sprintf("%q %d times in %s", cause, times, w.work[row]),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			var answers []string
+			for range times {
+				var lease uuid.NullUUID
+				if leased {
+					taken, err := w.db.TakeLease(ctx, row)
+					if err != nil && !errors.Is(err, storage.ErrNotFound) {
+						return "", err
+					}
+					lease = taken.Lease
+				}
+				what, err := w.db.Fail(ctx, row, lease, cause)
+				if err != nil {
+					return "", err
+				}
+				answers = append(answers, string(what))
+				if err := w.exec(ctx, `UPDATE work SET not_before = created_at WHERE id = $1`, row); err != nil {
+					return "", err
+				}
+			}
+			return strings.Join(answers, " "), nil
+		},
+		steps: atOnce(func(m *model) string {
+			var answers []string
+			for range times {
+				answers = append(answers, string(m.failOnce(id, cause)))
+			}
+			return strings.Join(answers, " ")
+		}),
+	}
+}
+
+// failOnce is an error in a handler of work that is due again at once.
+func (m *model) failOnce(id int, cause error) (what storage.Failure) {
+	w := m.workWith(id)
+	switch {
+	case w == nil:
+		return storage.WorkGone
+	case storage.IsTransient(cause):
+		m.postpone(w)
+		what = storage.WorkLater
+	case errors.Is(cause, context.DeadlineExceeded):
+		what = m.punish(w, w.errors, w.crashes+1)
+	default:
+		what = m.punish(w, w.errors+1, w.crashes)
+	}
+	if w := m.workWith(id); w != nil {
+		w.later = false
+	}
+	return what
+}
+
+// retry is what an operator does about dead work.
+func (w *world) retry() operation {
+	return operation{
+		name: "retry what is dead",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.RetryWork(ctx, nil)
+			return "", err
+		},
+		steps: silently(func(m *model) {
+			for i := range m.work {
+				if w := &m.work[i]; w.dead && !w.leased {
+					w.dead, w.later, w.dispatched, w.failed = false, false, false, false
+					w.attempts, w.errors, w.crashes = 0, 0, 0
+				}
+			}
+		}),
+	}
+}

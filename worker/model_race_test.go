@@ -1,0 +1,280 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+	"pgregory.net/rapid"
+)
+
+// race does some operations at the same time. What comes of it has to be what
+// the model makes of their steps in some order.
+func (s *machine) race(t *rapid.T) {
+	if s.m.troubled {
+		t.Skip("what happens first and last would depend on how long a moment is")
+	}
+	ops, sweeps := s.contenders(t)
+	hold := s.drawHold(t)
+	s.say("at the same time, with %s held:", hold)
+	for _, op := range ops {
+		s.say("  %s", op.name)
+	}
+	answers := s.run(t, ops, hold)
+	after := []operation{s.w.dispatch(false)} // what was locked has been left to the next dispatch and sweep
+	if sweeps {
+		after = append(after, s.w.sweep())
+	}
+	for _, op := range after {
+		if _, err := op.do(t.Context(), func() {}); err != nil {
+			s.fail(t, "%s: %v", op.name, err)
+		}
+	}
+	lines := s.look(t)
+	var nearest string
+	got := append(slices.Clone(answers), lines...)
+	found := explore(s.m, ops, func(m *model, wanted []string) bool {
+		for _, op := range after {
+			m.perform(op.steps)
+		}
+		want := append(wanted, m.dump()...)
+		if slices.Equal(want, got) {
+			s.m = m
+			return true
+		}
+		if diff := difference(want, got); nearest == "" || len(diff) < len(nearest) {
+			nearest = diff
+		}
+		return false
+	})
+	if !found {
+		s.fail(t, "no order of these operations explains the outcome; the nearest differs so (-model +database):\n%s", nearest)
+	}
+}
+
+func difference(want, got []string) string { return cmp.Diff(lines(want), lines(got)) }
+
+// lines are those of a dump that two of them do not share, for short diffs.
+func lines(list []string) map[string]int {
+	m := map[string]int{}
+	for _, line := range list {
+		m[line]++
+	}
+	return m
+}
+
+// explore finds an order of the steps of operations whose end satisfies a
+// condition on the model and the answers. Orders without interleaving come
+// first: they explain most.
+func explore(m *model, ops []operation, end func(*model, []string) bool) bool {
+	return exploreFrom(m, ops, make([]frame, len(ops)), make([]int, len(ops)), true, end) ||
+		exploreFrom(m, ops, make([]frame, len(ops)), make([]int, len(ops)), false, end)
+}
+
+func exploreFrom(m *model, ops []operation, frames []frame, done []int, whole bool, end func(*model, []string) bool) bool {
+	over := true
+	for i, op := range ops {
+		if frames[i].over || done[i] == len(op.steps) {
+			continue
+		}
+		over = false
+		next, frames, done := m.clone(), slices.Clone(frames), slices.Clone(done)
+		if !op.steps[done[i]](next, &frames[i]) {
+			continue
+		}
+		done[i]++
+		for whole && !frames[i].over && done[i] < len(op.steps) {
+			op.steps[done[i]](next, &frames[i])
+			done[i]++
+		}
+		if exploreFrom(next, ops, frames, done, whole, end) {
+			return true
+		}
+	}
+	if !over {
+		return false
+	}
+	answers := make([]string, len(ops))
+	for i := range ops {
+		answers[i] = frames[i].result
+	}
+	return end(m.clone(), answers)
+}
+
+// contenders are operations that have something to contend for.
+func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
+	created := false
+	for range rapid.IntRange(2, 3).Draw(t, "contenders") {
+		kind := rapid.SampledFrom([]string{
+			"deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
+			"standing", "create", "deliver", "sweep", "dispatch", "check",
+		}).Draw(t, "contender")
+		switch {
+		case kind == "deliver" && len(s.w.queue) > 0:
+			ops = append(ops, s.w.deliver(s.m, s.take(t)))
+		case kind == "decide" && len(s.m.requests) > 0:
+			ops = append(ops, s.drawDecision(t))
+		case kind == "stop" && len(s.m.sessions) > 0:
+			ops = append(ops, s.drawStop(t))
+		case kind == "edit":
+			ops = append(ops, s.drawEdit(t))
+		case kind == "status":
+			ops = append(ops, s.drawStatus(t))
+		case kind == "standing":
+			ops = append(ops, s.drawStanding(t))
+		case kind == "create" && !created:
+			created = true
+			ops = append(ops, s.drawCreation(t))
+		case kind == "sweep":
+			sweeps = true
+			ops = append(ops, s.w.sweep())
+		case kind == "dispatch":
+			ops = append(ops, s.w.dispatch(false))
+		case kind == "check":
+			ops = append(ops, s.w.check())
+		default:
+			ops = append(ops, s.drawStart(t))
+		}
+	}
+	return ops, sweeps
+}
+
+// hold is what keeps the operations of a race waiting for a moment, so that
+// they really meet: a lock on something, or the first of them, which does not
+// commit before the others have come as far as they can.
+type hold struct {
+	what string
+	id   int
+}
+
+func (h hold) String() string {
+	if h.id == 0 {
+		return h.what
+	}
+	return fmt.Sprintf("%s %d", h.what, h.id)
+}
+
+func (s *machine) drawHold(t *rapid.T) hold {
+	h := hold{what: rapid.SampledFrom([]string{"the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
+	switch {
+	case h.what == "a SIM", h.what == "a claim":
+		h.id = s.drawSIM(t)
+	case h.what == "a request" && len(s.m.requests) > 0:
+		h.id = s.drawRequest(t)
+	}
+	return h
+}
+
+// run does operations at the same time and returns their answers.
+func (s *machine) run(t *rapid.T, ops []operation, h hold) []string {
+	ctx := t.Context()
+	release, err := s.w.lock(ctx, h)
+	if err != nil {
+		s.fail(t, "holding %s: %v", h, err)
+	}
+	defer release()
+	var (
+		mu      sync.Mutex
+		settled int // operations that are over, or wait to be let go
+		answers = make([]string, len(ops))
+		goOn    = make(chan struct{})
+		ended   = make(chan struct{})
+	)
+	settle := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		settled++
+	}
+	held := func() {
+		settle()
+		<-goOn
+	}
+	if h.what == "the first" {
+		s.w.gateways.wait(sync.OnceFunc(held))
+		defer s.w.gateways.wait(nil)
+	}
+	var g errgroup.Group
+	for i, op := range ops {
+		pause := func() {}
+		if i == 0 && h.what == "the first" {
+			pause = held
+		}
+		g.Go(func() error {
+			defer settle()
+			answer, err := op.do(ctx, pause)
+			answers[i] = answer
+			if err != nil {
+				return fmt.Errorf("%s: %w", op.name, err)
+			}
+			return nil
+		})
+	}
+	go func() {
+		defer close(ended)
+		err = g.Wait()
+	}()
+	s.w.await(ctx, ended, func(blocked int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return settled+blocked >= len(ops)
+	})
+	close(goOn)
+	release()
+	<-ended
+	if err != nil {
+		s.fail(t, "%v", err)
+	}
+	return answers
+}
+
+// lock takes a lock that others have to wait for, until release is called.
+func (w *world) lock(ctx context.Context, h hold) (release func(), err error) {
+	if h.id == 0 {
+		return func() {}, nil
+	}
+	tx, err := w.db.Pool().BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch h.what {
+	case "a SIM":
+		_, err = tx.ExecContext(ctx, `SELECT 1 FROM sims WHERE id = $1 FOR NO KEY UPDATE`, h.id)
+	case "a claim":
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO open_transfers (sim, request, n) VALUES ($1, gen_random_uuid(), 0) ON CONFLICT DO NOTHING`, h.id)
+	default:
+		_, err = tx.ExecContext(ctx, `SELECT 1 FROM requests WHERE id = $1 FOR NO KEY UPDATE`, w.requests[h.id-1])
+	}
+	if err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return sync.OnceFunc(func() { _ = tx.Rollback() }), nil
+}
+
+// await waits until everything has ended, or a condition on the number of
+// transactions that wait for a lock holds, but never long: what it waits for
+// makes a race closer and nothing else.
+func (w *world) await(ctx context.Context, ended <-chan struct{}, enough func(blocked int) bool) {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for range 50 {
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+		}
+		var blocked int
+		if err := w.db.Pool().GetContext(ctx, &blocked, `
+			SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`); err != nil {
+			return
+		}
+		if enough(blocked) {
+			return
+		}
+	}
+}

@@ -1,0 +1,734 @@
+package worker_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// dropAttempts is how often the worker under test asks about a session.
+const dropAttempts = 3
+
+// manner is what a gateway does with a Disconnect-Request.
+type manner int
+
+const (
+	acknowledges manner = iota
+	stopsFirst          // reports the end of the session, then acknowledges
+	reconnects          // acknowledges, and the device comes online again at once
+	refusesOdd          // acknowledges sessions with even numbers
+	refuses
+	isSilent
+)
+
+// A step is a part of an operation that nothing else can come into. It returns
+// false, having changed nothing, when it has to wait for another operation.
+type step func(m *model, f *frame) bool
+
+// frame is what an operation remembers from step to step. Its fields are
+// replaced, never written to.
+type frame struct {
+	result   string
+	over     bool
+	canceled bool
+	owned    []int // numbers of transfers
+	counts   counts
+	dealt    int
+	asked    []string // sessions
+	gone     []string
+}
+
+// counts are how many transfers a piece of work brought to each state.
+type counts map[string]int
+
+func (c counts) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		if c[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s=%d", name, c[name]))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// perform does a whole operation without interruption.
+func (m *model) perform(steps []step) string {
+	var f frame
+	for _, s := range steps {
+		if f.over {
+			break
+		}
+		s(m, &f)
+	}
+	return f.result
+}
+
+// --- deliveries
+
+// delivery is what a handler does with the work of an id.
+func delivery(kind string, id int) []step {
+	steps := []step{lockChunk(id)}
+	on := func(do func(*model, *modelWork, *frame)) step {
+		return func(m *model, f *frame) bool {
+			do(m, m.workWith(id), f)
+			return true
+		}
+	}
+	switch kind {
+	case "validate":
+		return append(steps, on((*model).seeOwned), on((*model).claimAndJudge), on((*model).closeValidation))
+	case "execute":
+		return append(steps, on((*model).handOverChunk), on((*model).closeChunk))
+	case "release":
+		return append(steps, on((*model).release), on((*model).closeChunk))
+	case "drop_sessions":
+		return []step{lease(id), on((*model).ask), on((*model).handOverDropped), on((*model).giveBack)}
+	default:
+		return []step{lease(id), on((*model).ask), on((*model).endStray)}
+	}
+}
+
+func lockChunk(id int) step {
+	return func(m *model, f *frame) bool {
+		w := m.workWith(id)
+		switch {
+		case w == nil:
+			f.over = true
+		case w.busy:
+			return false
+		case w.later && !w.dead, m.punishCrashed(w, f):
+			f.over = true
+		default:
+			w.busy = true
+			f.canceled = m.request(w.request).state == transfer.RequestCanceled
+		}
+		return true
+	}
+}
+
+func lease(id int) step {
+	return func(m *model, f *frame) bool {
+		w := m.workWith(id)
+		if w == nil || (w.later && !w.dead) || w.leased {
+			f.over = true
+			return true
+		}
+		w.leased = true
+		if m.punishCrashed(w, f) {
+			f.over = true
+			return true
+		}
+		f.asked = nil
+		if w.stray != "" {
+			if m.session(w.stray).cause == "" {
+				f.asked = []string{w.stray}
+			}
+			return true
+		}
+		for _, n := range w.items {
+			for _, i := range m.openSessions(m.request(w.request).transfers[n].sim) {
+				f.asked = append(f.asked, m.sessions[i].id)
+			}
+		}
+		return true
+	}
+}
+
+func (m *model) accountsOpen(r *modelRequest) bool {
+	return m.account(r.source).open && m.account(r.destination).open
+}
+
+func (m *model) facts(r *modelRequest, s *modelSIM) transfer.Facts {
+	return transfer.Facts{
+		Found:        true,
+		Owned:        s.account == r.source,
+		AccountsOpen: m.accountsOpen(r),
+		Locked:       s.locked,
+		PlanBound:    s.bound && m.account(r.source).coverage != m.account(r.destination).coverage,
+		SelfOnly:     r.selfOnly,
+		Status:       s.status,
+	}
+}
+
+// seeOwned notes which SIMs are the source's, as the claim will see it.
+func (m *model) seeOwned(w *modelWork, f *frame) {
+	r := m.request(w.request)
+	f.owned = nil
+	for _, n := range w.numbers() {
+		if s := m.named(r.transfers[n].identifier); s != 0 && m.sim(s).account == r.source {
+			f.owned = append(f.owned, n)
+		}
+	}
+}
+
+func (m *model) claimAndJudge(w *modelWork, f *frame) {
+	r := m.request(w.request)
+	f.counts, f.dealt = counts{}, w.n()
+	if f.canceled {
+		for _, n := range w.numbers() {
+			r.transfers[n].state = transfer.Canceled
+			f.counts["canceled"]++
+		}
+		return
+	}
+	for _, n := range f.owned {
+		if s := m.sim(m.named(r.transfers[n].identifier)); s.claim[0] == 0 {
+			s.claim = [2]int{w.request, n}
+		}
+	}
+	for _, n := range w.numbers() {
+		m.judge(w.request, n, f)
+	}
+}
+
+func (m *model) judge(request, n int, f *frame) {
+	r := m.request(request)
+	t := &r.transfers[n]
+	var s *modelSIM
+	facts := transfer.Facts{AccountsOpen: m.accountsOpen(r)}
+	if id := m.named(t.identifier); id != 0 {
+		s = m.sim(id)
+		facts = m.facts(r, s)
+		facts.Claimed = s.claim == [2]int{request, n}
+		if facts.Owned {
+			t.sim = id
+		}
+	}
+	t.reason = transfer.Judge(transfer.ValidationRules(), facts)
+	if t.reason != "" {
+		t.state = transfer.Ineligible
+		f.counts["ineligible"]++
+		if facts.Claimed {
+			s.claim = [2]int{}
+		}
+		return
+	}
+	t.state = transfer.Eligible
+	f.counts["eligible"]++
+	t.method, _ = s.status.Method()
+	fee, quoted := m.fees[m.account(r.source).currency]
+	switch {
+	case t.method == transfer.SelfService:
+		t.fee = new(int64)
+	case quoted:
+		t.fee = &fee
+	}
+}
+
+func (m *model) closeValidation(w *modelWork, f *frame) {
+	id, r := w.request, m.request(w.request)
+	m.settle(w, f.dealt, f.counts)
+	m.deleteWork(w.id)
+	if r.left > 0 {
+		return
+	}
+	if r.state == transfer.RequestCanceled {
+		if r.count(transfer.Eligible, false) > 0 {
+			m.startRelease(id)
+			return
+		}
+		r.finished = true
+		r.note("finish", "system", r.state, r.state, "")
+		return
+	}
+	for _, n := range r.withdrawn {
+		m.closeOpen(r, n, transfer.Canceled)
+	}
+	eligible, support := r.count(transfer.Eligible, false), r.count(transfer.Eligible, true)
+	what := transfer.Gate(eligible, support, len(r.withdrawn))
+	to, err := transfer.Next(transfer.Validating, what, transfer.PartySystem)
+	if what == transfer.Cancel {
+		to, err = transfer.RequestCanceled, nil // caused by the source, applied by the system
+	}
+	if err != nil {
+		panic(err)
+	}
+	r.state = to
+	if to == transfer.InReview || to == transfer.AwaitingAcceptance {
+		r.expires = "later"
+	} else {
+		r.finished = true
+	}
+	r.note(string(what), "system", transfer.Validating, to, fmt.Sprintf("eligible=%d,support=%d", eligible, support))
+}
+
+// closeOpen gives an eligible transfer an outcome and lets go of its claim; it
+// reports whether it was eligible.
+func (m *model) closeOpen(r *modelRequest, n int, outcome transfer.State) bool {
+	t := &r.transfers[n]
+	if t.state != transfer.Eligible {
+		return false
+	}
+	t.state = outcome
+	m.sim(t.sim).claim = [2]int{}
+	return true
+}
+
+func (m *model) handOverChunk(w *modelWork, f *frame) {
+	online := m.handOver(w.request, w.numbers(), nil, f)
+	f.counts["handed_off"] = len(online)
+	f.dealt = w.n() - len(online)
+	for gateway := range m.gateways {
+		var items []int
+		for _, n := range online {
+			at := len(m.gateways)
+			for _, i := range m.openSessions(m.request(w.request).transfers[n].sim) {
+				at = min(at, m.sessions[i].gateway-1)
+			}
+			if at == gateway {
+				items = append(items, n)
+			}
+		}
+		if items != nil {
+			m.addWork(modelWork{kind: "drop_sessions", request: w.request, items: items, gateway: gateway + 1})
+		}
+	}
+}
+
+// handOver moves, fails or declines those of some transfers that are eligible,
+// except the SIMs that are online, whose numbers it returns. Dropped lists
+// those of which we ended a session; some may have others left.
+func (m *model) handOver(request int, numbers, dropped []int, f *frame) (online []int) {
+	r := m.request(request)
+	f.counts = counts{}
+	for _, n := range numbers {
+		t := &r.transfers[n]
+		if t.state != transfer.Eligible {
+			continue
+		}
+		s := m.sim(t.sim)
+		facts := m.facts(r, s)
+		facts.Claimed, facts.Method = true, t.method
+		reason := transfer.Judge(transfer.ExecutionRules(), facts)
+		switch {
+		case r.partial && !slices.Contains(r.chosen, n):
+			m.closeOpen(r, n, transfer.Declined)
+			f.counts["declined"]++
+		case reason != "":
+			m.closeOpen(r, n, transfer.Failed)
+			t.reason = reason
+			f.counts["failed"]++
+		case len(m.openSessions(t.sim)) > 0:
+			online = append(online, n)
+			continue
+		default:
+			m.move(request, n)
+			f.counts["completed"]++
+		}
+	}
+	for _, n := range dropped {
+		r.transfers[n].dropped = true
+	}
+	return online
+}
+
+// move gives a SIM to the destination: owner, settings, timeline and fee.
+func (m *model) move(request, n int) {
+	r := m.request(request)
+	m.closeOpen(r, n, transfer.Completed)
+	t := &r.transfers[n]
+	s := m.sim(t.sim)
+	t.before, t.after = s.settings, carried(s.settings, t.method)
+	s.settings = t.after
+	s.account = r.destination
+	s.timeline = append(slices.Clip(s.timeline), fmt.Sprintf("%d by %d/%d", r.destination, request, n))
+	fee := t.fee
+	if t.method == transfer.SupportAssisted && r.override != nil {
+		fee = r.override
+	}
+	t.charged = *fee
+}
+
+func (m *model) release(w *modelWork, f *frame) {
+	r := m.request(w.request)
+	outcome, _ := r.state.Released()
+	f.counts, f.dealt = counts{}, w.n()
+	for _, n := range w.numbers() {
+		if m.closeOpen(r, n, outcome) {
+			f.counts[string(outcome)]++
+		}
+	}
+}
+
+func (m *model) closeChunk(w *modelWork, f *frame) {
+	m.settle(w, f.dealt, f.counts)
+	m.deleteWork(w.id)
+}
+
+// settle subtracts what was dealt with from what is left of the request; the
+// last work of a phase finishes it, except in validation.
+func (m *model) settle(w *modelWork, dealt int, c counts) {
+	r := m.request(w.request)
+	r.left -= dealt
+	from := r.state
+	if r.left == 0 && r.state == transfer.Transferring {
+		r.state = transfer.RequestCompleted
+	}
+	if c.String() != "" {
+		r.note(w.kind, "system", "", "", c.String())
+	}
+	if r.left == 0 && w.kind != "validate" {
+		r.finished = true
+		r.note("finish", "system", from, r.state, "")
+	}
+}
+
+// ask asks the gateways to end the sessions that were open.
+func (m *model) ask(w *modelWork, f *frame) {
+	f.gone = nil
+	if m.troubled && slices.ContainsFunc(f.asked, func(id string) bool { return m.session(id).gateway != unknownGateway }) {
+		m.fail(w, f)
+		return
+	}
+	for _, id := range f.asked {
+		s := m.session(id)
+		manner := m.gateways[s.gateway-1]
+		switch {
+		case manner == stopsFirst && s.cause == "":
+			s.cause = "User-Request"
+		case manner == reconnects:
+			m.start(id+"'", s.sim, s.gateway, true)
+		case manner == refuses, manner == isSilent, manner == refusesOdd && odd(id):
+			continue
+		}
+		f.gone = append(f.gone, id)
+	}
+}
+
+// odd reports whether the number of a session is odd.
+func odd(session string) bool {
+	digits := strings.Trim(session, "s'")
+	return strings.ContainsAny(digits[len(digits)-1:], "13579")
+}
+
+func (m *model) closeSessions(ids []string) {
+	for _, id := range ids {
+		if s := m.session(id); s.cause == "" {
+			s.cause = "Admin-Reset"
+		}
+	}
+}
+
+// fail is what the handler does with an error of its own.
+func (m *model) fail(w *modelWork, f *frame) {
+	if m.punish(w, w.errors+1, w.crashes) == storage.WorkDead {
+		f.result = "dead"
+	}
+	f.over = true
+}
+
+func (m *model) handOverDropped(w *modelWork, f *frame) {
+	r := m.request(w.request)
+	var offline, dropped []int
+	for _, n := range w.items {
+		asked, left := 0, 0
+		for _, id := range f.asked {
+			if m.session(id).sim == r.transfers[n].sim {
+				asked++
+				if !slices.Contains(f.gone, id) {
+					left++
+				}
+			}
+		}
+		if left == 0 {
+			offline = append(offline, n)
+		}
+		if left < asked {
+			dropped = append(dropped, n)
+		}
+	}
+	m.closeSessions(f.gone)
+	m.handOver(w.request, offline, dropped, f)
+	left := slices.DeleteFunc(slices.Clone(w.items), func(n int) bool { return r.transfers[n].state != transfer.Eligible })
+	dealt := len(w.items) - len(left)
+	if dealt == 0 {
+		return
+	}
+	w.items = left
+	m.settle(w, dealt, f.counts)
+	if len(left) == 0 {
+		m.deleteWork(w.id)
+		f.over = true
+	}
+}
+
+// giveBack ends the lease on what could not be dropped.
+func (m *model) giveBack(w *modelWork, f *frame) {
+	w.attempts++
+	last := w.attempts >= dropAttempts
+	if last && w.kind == "drop_sessions" {
+		m.failOpen(w, transfer.SessionNotDropped)
+		return
+	}
+	w.later, w.dispatched, w.leased, w.failed, w.dead = true, false, false, true, last
+	if last {
+		f.result = "dead"
+	}
+}
+
+func (m *model) endStray(w *modelWork, f *frame) {
+	if len(f.gone) < len(f.asked) {
+		m.giveBack(w, f)
+		return
+	}
+	m.closeSessions([]string{w.stray})
+	m.deleteWork(w.id)
+}
+
+// --- failures
+
+// failOpen ends work by failing all that is open in it.
+func (m *model) failOpen(w *modelWork, reason transfer.Reason) {
+	r := m.request(w.request)
+	c := counts{}
+	for _, n := range w.numbers() {
+		t := &r.transfers[n]
+		if t.state == transfer.Pending {
+			t.state, t.reason = transfer.Ineligible, reason
+			c["ineligible"]++
+		} else if m.closeOpen(r, n, transfer.Failed) {
+			t.reason = reason
+			c["failed"]++
+		}
+	}
+	if w.kind == "validate" {
+		m.closeValidation(w, &frame{counts: c, dealt: w.n()})
+		return
+	}
+	m.closeChunk(w, &frame{counts: c, dealt: w.n()})
+}
+
+// punishCrashed takes work whose workers keep dying out of the hands of the
+// next one, and reports whether it did.
+func (m *model) punishCrashed(w *modelWork, f *frame) bool {
+	if w.dead || w.crashes < 3 || (w.n() == 1 && w.crashes < 10) {
+		return false
+	}
+	if m.punish(w, w.errors, w.crashes) == storage.WorkDead {
+		f.result = "dead"
+	}
+	return true
+}
+
+// punish decides what becomes of work whose errors or crashes have just grown.
+func (m *model) punish(w *modelWork, errors, crashes int) storage.Failure {
+	switch {
+	case w.dead:
+	case w.n() > 1 && (errors >= 3 || crashes >= 3):
+		m.halve(w, errors >= 3)
+		return storage.WorkSplit
+	case errors >= 3 && w.kind != "release" && w.kind != "drop_stray":
+		m.failOpen(w, transfer.InternalError)
+		return storage.WorkEnded
+	case errors < 3 && crashes < 10:
+		w.errors, w.crashes = errors, crashes
+		m.postpone(w)
+		return storage.WorkLater
+	}
+	w.dead, w.leased, w.failed = true, false, true
+	return storage.WorkDead
+}
+
+func (m *model) postpone(w *modelWork) {
+	w.later, w.dispatched, w.leased, w.failed = true, false, false, true
+}
+
+// halve makes two of one; that an error stays has been seen, so a half that
+// can be halved again has one try only.
+func (m *model) halve(w *modelWork, stays bool) {
+	whole := *w
+	m.deleteWork(w.id)
+	cut := whole.n() / 2
+	for half := range 2 {
+		w := modelWork{
+			kind: whole.kind, request: whole.request, lo: whole.lo, hi: whole.lo + cut, items: whole.items,
+			gateway: whole.gateway, attempts: whole.attempts, failed: true,
+		}
+		if half == 1 {
+			w.lo, w.hi = whole.lo+cut, whole.hi
+		}
+		if whole.items != nil {
+			w.lo, w.hi = 0, 0
+			w.items = [][]int{whole.items[:cut], whole.items[cut:]}[half]
+		}
+		if stays && w.n() > 1 {
+			w.errors = 2
+		}
+		m.addWork(w)
+	}
+}
+
+// --- decisions
+
+func (r *modelRequest) note(kind, party string, from, to transfer.RequestState, detail string) {
+	r.events = append(slices.Clip(r.events), fmt.Sprintf("%s by %s, %q to %q, %s", kind, party, from, to, detail))
+}
+
+func (m *model) create(r modelRequest) {
+	r.state, r.left, r.expires = transfer.Validating, len(r.transfers), "never"
+	r.note("create", "source", "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
+	m.requests = append(m.requests, r)
+	m.addWork(modelWork{kind: "validate", request: len(m.requests), hi: len(r.transfers)})
+}
+
+// decide returns the refusal in words, or nothing.
+func (m *model) decide(id int, d storage.Decision) string {
+	r := m.request(id)
+	to, err := transfer.Next(r.state, d.Event, d.By.Party)
+	if err != nil {
+		return err.Error()
+	}
+	if (d.Event == transfer.Accept || d.Event == transfer.Approve) && r.expires == "past" {
+		return (&transfer.ExpiredError{Event: d.Event}).Error()
+	}
+	switch {
+	case d.Event == transfer.Accept:
+		return m.accept(id, d)
+	case d.Event == transfer.Approve:
+		return m.approve(r, d)
+	case len(d.SIMs) > 0 && d.Event != transfer.Deny:
+		return m.endSome(id, to, d)
+	}
+	from := r.state
+	r.state = to
+	if from != transfer.Validating {
+		m.startRelease(id)
+	}
+	r.note(string(d.Event), string(d.By.Party), from, to, reasonText(d.Reason))
+	return ""
+}
+
+func reasonText(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return "reason=" + reason
+}
+
+func (m *model) startPhase(id int, kind string) {
+	r := m.request(id)
+	r.left, r.expires = len(r.transfers), "never"
+	m.addWork(modelWork{kind: kind, request: id, hi: len(r.transfers)})
+}
+
+func (m *model) startRelease(id int) { m.startPhase(id, "release") }
+
+func (m *model) accept(id int, d storage.Decision) string {
+	r := m.request(id)
+	accepted := r.count(transfer.Eligible, false)
+	if len(d.SIMs) > 0 {
+		ns, refusal := m.numbersOf(id, d.SIMs, true)
+		if refusal != "" {
+			return refusal
+		}
+		r.partial, r.chosen, accepted = true, ns, len(ns)
+	}
+	from := r.state
+	r.state = transfer.Transferring
+	m.startPhase(id, "execute")
+	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
+	return ""
+}
+
+func (m *model) approve(r *modelRequest, d storage.Decision) string {
+	currency := m.account(r.source).currency
+	detail := "ticket=" + d.Ticket
+	if d.FeeOverride == nil {
+		if slices.ContainsFunc(r.transfers, func(t modelTransfer) bool { return t.state == transfer.Eligible && t.fee == nil }) {
+			return (&storage.NoFeeError{Currency: currency}).Error()
+		}
+	} else {
+		detail = fmt.Sprintf("currency=%s,fee_minor=%d,reason=%s,%s", currency, *d.FeeOverride, d.Reason, detail)
+	}
+	from := r.state
+	r.state, r.expires, r.ticket, r.override = transfer.AwaitingAcceptance, "later", d.Ticket, d.FeeOverride
+	r.note("approve", string(d.By.Party), from, r.state, detail)
+	return ""
+}
+
+func (m *model) endSome(id int, to transfer.RequestState, d storage.Decision) string {
+	r := m.request(id)
+	validating := r.state == transfer.Validating
+	ns, refusal := m.numbersOf(id, d.SIMs, !validating)
+	if refusal != "" {
+		return refusal
+	}
+	detail := fmt.Sprintf("sims=%d", len(ns))
+	if d.Reason != "" {
+		detail = reasonText(d.Reason) + "," + detail
+	}
+	var from, final transfer.RequestState
+	if validating {
+		r.withdrawn = append(r.withdrawn, ns...)
+		slices.Sort(r.withdrawn)
+		r.withdrawn = slices.Compact(r.withdrawn)
+	} else {
+		outcome, _ := to.Released()
+		for _, n := range ns {
+			m.closeOpen(r, n, outcome)
+		}
+		if r.count(transfer.Eligible, false) == 0 {
+			from, final = r.state, to
+			r.state, r.expires, r.finished = to, "never", true
+		}
+	}
+	r.note(string(d.Event), string(d.By.Party), from, final, detail)
+	return ""
+}
+
+// numbersOf returns the transfers of a request that hold the SIMs named, or,
+// unless they have to be open, that name them by any identifier.
+func (m *model) numbersOf(id int, names []transfer.Identifier, open bool) (ns []int, refusal string) {
+	r := m.request(id)
+	var unknown []string
+	for _, name := range names {
+		var found []int
+		sim := m.named(name.String())
+		for n, t := range r.transfers {
+			switch {
+			case open && sim != 0 && m.sim(sim).claim == [2]int{id, n}:
+				found = append(found, n)
+			case !open && (t.identifier == name.String() || sim != 0 && slices.Contains(m.sim(sim).identifiers, t.identifier)):
+				found = append(found, n)
+			}
+		}
+		if found == nil {
+			unknown = append(unknown, name.String())
+		}
+		ns = append(ns, found...)
+	}
+	if unknown != nil {
+		return nil, (&storage.UnknownSIMsError{Identifiers: unknown}).Error()
+	}
+	slices.Sort(ns)
+	return slices.Compact(ns), ""
+}
+
+func (m *model) sweep() {
+	for i := range m.requests {
+		if r := &m.requests[i]; r.expires == "past" {
+			from := r.state
+			r.state = transfer.RequestExpired
+			m.startRelease(i + 1)
+			r.note("expire", "system", from, r.state, "")
+		}
+	}
+}
+
+// --- what happens to SIMs meanwhile
+
+// start is a data session that began a moment ago, or, when it is not fresh,
+// late news of one that began long before.
+func (m *model) start(id string, sim, gateway int, fresh bool) {
+	m.sessions = append(m.sessions, modelSession{id: id, sim: sim, gateway: gateway})
+	s := m.sim(sim)
+	if stray := !fresh && len(s.timeline) > 1; stray {
+		m.addWork(modelWork{kind: "drop_stray", stray: id, gateway: gateway})
+	} else if s.status == transfer.Ready {
+		s.status = transfer.Active
+	}
+}

@@ -1,0 +1,368 @@
+package worker_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"simtransfer/transfer"
+)
+
+// model is a small service in memory that does one thing at a time. Ids are
+// those of the database, where they are numbers; requests are numbered in the
+// order in which they were made.
+type model struct {
+	accounts []modelAccount
+	sims     []modelSIM
+	fees     map[transfer.Currency]int64
+	requests []modelRequest
+	work     []modelWork
+	sessions []modelSession
+	gateways []manner // what each gateway does when asked to drop a session
+	troubled bool     // nobody can be asked, for reasons on our side
+	lastWork int
+}
+
+type modelAccount struct {
+	open     bool
+	currency transfer.Currency
+	coverage string
+}
+
+type modelSIM struct {
+	identifiers []string // ICCID, IMSI, MSISDN
+	account     int
+	status      transfer.Status
+	locked      bool
+	bound       bool     // its plan is bound to a coverage
+	settings    []string // in the order of transfer.Policy; replaced, never written to
+	timeline    []string // who had it, and by which transfer
+	claim       [2]int   // request and number of the open transfer; request 0: none
+}
+
+type modelRequest struct {
+	source, destination int
+	selfOnly            bool
+	state               transfer.RequestState
+	left                int
+	partial             bool
+	expires             string // never, later or past
+	ticket              string
+	override            *int64
+	finished            bool
+	transfers           []modelTransfer
+	chosen, withdrawn   []int
+	events              []string
+}
+
+type modelTransfer struct {
+	identifier    string
+	sim           int // 0: none that the source may know of
+	state         transfer.State
+	method        transfer.Method
+	reason        transfer.Reason
+	fee           *int64
+	dropped       bool
+	before, after []string
+	charged       int64
+}
+
+// modelWork is a work row. Its id is the model's own; the database's differ.
+type modelWork struct {
+	id       int
+	kind     string
+	request  int // 0 for a stray session
+	lo, hi   int
+	items    []int  // numbers of transfers; replaced, never written to
+	stray    string // the session of drop_stray
+	gateway  int    // its number, 0: none
+	attempts int
+	errors   int
+	crashes  int
+	gen      int
+
+	later      bool // not due yet
+	dispatched bool
+	leased     bool
+	dead       bool
+	failed     bool // carries an error
+	busy       bool // a handler has locked it
+}
+
+type modelSession struct {
+	id      string
+	sim     int
+	gateway int
+	cause   string // of its end; open while empty
+}
+
+func (m *model) clone() *model {
+	c := *m
+	c.accounts = slices.Clone(m.accounts)
+	c.sims = slices.Clone(m.sims)
+	for i := range c.sims {
+		c.sims[i].timeline = slices.Clip(c.sims[i].timeline)
+	}
+	c.fees = maps.Clone(m.fees)
+	c.requests = slices.Clone(m.requests)
+	for i := range c.requests {
+		r := &c.requests[i]
+		r.transfers = slices.Clone(r.transfers)
+		r.chosen = slices.Clone(r.chosen)
+		r.withdrawn = slices.Clone(r.withdrawn)
+		r.events = slices.Clip(r.events)
+	}
+	c.work = slices.Clone(m.work)
+	c.sessions = slices.Clone(m.sessions)
+	c.gateways = slices.Clone(m.gateways)
+	return &c
+}
+
+func (m *model) account(id int) *modelAccount { return &m.accounts[id-1] }
+func (m *model) sim(id int) *modelSIM         { return &m.sims[id-1] }
+func (m *model) request(id int) *modelRequest { return &m.requests[id-1] }
+
+// named returns the SIM that an identifier names, or 0.
+func (m *model) named(identifier string) int {
+	return 1 + slices.IndexFunc(m.sims, func(s modelSIM) bool { return slices.Contains(s.identifiers, identifier) })
+}
+
+func (m *model) workWith(id int) *modelWork {
+	i := slices.IndexFunc(m.work, func(w modelWork) bool { return w.id == id })
+	if i < 0 {
+		return nil
+	}
+	return &m.work[i]
+}
+
+func (m *model) addWork(w modelWork) {
+	m.lastWork++
+	w.id = m.lastWork
+	m.work = append(m.work, w)
+}
+
+func (m *model) deleteWork(id int) {
+	m.work = slices.DeleteFunc(m.work, func(w modelWork) bool { return w.id == id })
+}
+
+// openSessions are those of a SIM, as indexes.
+func (m *model) openSessions(sim int) []int {
+	var list []int
+	for i, s := range m.sessions {
+		if s.sim == sim && s.cause == "" {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (m *model) session(id string) *modelSession {
+	i := slices.IndexFunc(m.sessions, func(s modelSession) bool { return s.id == id })
+	return &m.sessions[i]
+}
+
+// count is how many transfers of a request are in a state, or of those the
+// ones that need support.
+func (r *modelRequest) count(state transfer.State, support bool) int {
+	n := 0
+	for _, t := range r.transfers {
+		if t.state == state && (!support || t.method == transfer.SupportAssisted) {
+			n++
+		}
+	}
+	return n
+}
+
+// n is how many transfers or sessions the work is about.
+func (w *modelWork) n() int {
+	switch {
+	case w.stray != "":
+		return 1
+	case w.items != nil:
+		return len(w.items)
+	}
+	return w.hi - w.lo
+}
+
+// numbers are the transfers that the work is about.
+func (w *modelWork) numbers() []int {
+	if w.items != nil {
+		return w.items
+	}
+	var list []int
+	for n := w.lo; n < w.hi; n++ {
+		list = append(list, n)
+	}
+	return list
+}
+
+// key names a work row by what it is about, which no two rows share.
+func (w *modelWork) key() string {
+	switch {
+	case w.stray != "":
+		return w.kind + " " + w.stray
+	case w.items != nil:
+		return fmt.Sprintf("%s %d {%s}", w.kind, w.request, strings.Trim(strings.ReplaceAll(fmt.Sprint(w.items), " ", ","), "[]"))
+	}
+	return fmt.Sprintf("%s %d [%d,%d)", w.kind, w.request, w.lo, w.hi)
+}
+
+func (w *modelWork) queue() string {
+	if w.items != nil || w.stray != "" {
+		return "gateway"
+	}
+	return "interactive"
+}
+
+// dump describes the whole state, a sorted line per thing, in the words of
+// the database's own dump.
+func (m *model) dump() []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for i, a := range m.accounts {
+		standing := "closed"
+		if a.open {
+			standing = "open"
+		}
+		add("account %d: %s", i+1, standing)
+	}
+	for i, s := range m.sims {
+		add("SIM %d: account %d, %s, locked %t, settings %s, timeline %s",
+			i+1, s.account, s.status, s.locked, settingsText(s.settings), strings.Join(s.timeline, " → "))
+		if s.claim[0] != 0 {
+			add("claim on SIM %d: %d/%d", i+1, s.claim[0], s.claim[1])
+		}
+	}
+	for _, s := range m.sessions {
+		add("session %s: SIM %d at %s, ended by %q", s.id, s.sim, gatewayAddress(s.gateway), s.cause)
+	}
+	for _, w := range m.work {
+		gateway := ""
+		if w.gateway != 0 {
+			gateway = gatewayAddress(w.gateway)
+		}
+		add("work %s: n %d, queue %s, gateway %q, gen %d, attempts %d, errors %d, crashes %d, later %t, dispatched %t, leased %t, dead %t, failed %t",
+			w.key(), w.n(), w.queue(), gateway, w.gen, w.attempts, w.errors, w.crashes, w.later, w.dispatched, w.leased, w.dead, w.failed)
+	}
+	for i := range m.requests {
+		m.requests[i].dump(i+1, m.account(m.requests[i].source).currency, add)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (r *modelRequest) dump(id int, currency transfer.Currency, add func(string, ...any)) {
+	add("request %d: %s, from %d to %d, self-service only %t, size %d, left %d, eligible %d, support %d, completed %d, ineligible %d, failed %d, canceled %d, declined %d, denied %d, expired %d, partial %t, expires %s, ticket %q, fee %s, finished %t",
+		id, r.state, r.source, r.destination, r.selfOnly, len(r.transfers), r.left,
+		r.count(transfer.Eligible, false), r.count(transfer.Eligible, true), r.count(transfer.Completed, false),
+		r.count(transfer.Ineligible, false), r.count(transfer.Failed, false), r.count(transfer.Canceled, false),
+		r.count(transfer.Declined, false), r.count(transfer.Denied, false), r.count(transfer.Expired, false),
+		r.partial, r.expires, r.ticket, amountText(r.override), r.finished)
+	for n, t := range r.transfers {
+		sim := "-"
+		if t.sim != 0 {
+			sim = fmt.Sprint(t.sim)
+		}
+		add("transfer %d/%d: %s, SIM %s, %s, method %q, reason %q, fee %s, dropped %t, before %s, after %s",
+			id, n, t.identifier, sim, t.state, t.method, t.reason, amountText(t.fee), t.dropped, settingsText(t.before), settingsText(t.after))
+		if t.charged != 0 {
+			add("charge %d/%d: %d %s to account %d", id, n, t.charged, currency, r.source)
+		}
+	}
+	for _, n := range r.chosen {
+		add("chosen %d/%d", id, n)
+	}
+	for _, n := range r.withdrawn {
+		add("withdrawn %d/%d", id, n)
+	}
+	for i, e := range r.events {
+		add("event %d/%02d: %s", id, i+1, e)
+	}
+}
+
+func amountText(amount *int64) string {
+	if amount == nil {
+		return "-"
+	}
+	return fmt.Sprint(*amount)
+}
+
+func settingsText(s []string) string {
+	if s == nil {
+		return "-"
+	}
+	return "(" + strings.Join(s, " | ") + ")"
+}
+
+// unknownGateway holds sessions but is not in radius.nas.
+const unknownGateway = 3
+
+func gatewayAddress(number int) string { return fmt.Sprintf("192.0.2.%d", number) }
+
+// simsEachAccount is how many SIMs an account has in the beginning.
+const simsEachAccount = 10
+
+// inventory is what every run starts from: four accounts in two coverages and
+// two currencies, one of which has no fee in the schedule yet, and SIMs of
+// every kind.
+func inventory() *model {
+	m := &model{
+		accounts: []modelAccount{
+			{open: true, currency: "EUR", coverage: "global"},
+			{open: true, currency: "EUR", coverage: "japan"},
+			{open: true, currency: "JPY", coverage: "global"},
+			{open: true, currency: "JPY", coverage: "japan"},
+		},
+		fees:     map[transfer.Currency]int64{"EUR": 500},
+		gateways: []manner{acknowledges, acknowledges, refuses},
+	}
+	statuses := []transfer.Status{
+		transfer.Ready, transfer.Ready, transfer.Active, transfer.Ready, transfer.Suspended,
+		transfer.Ready, transfer.Inactive, transfer.Ready, transfer.Terminated, transfer.Standby,
+	}
+	for i := range len(m.accounts) * simsEachAccount {
+		account, nth := i/simsEachAccount+1, i%simsEachAccount
+		m.sims = append(m.sims, modelSIM{
+			identifiers: []string{
+				fmt.Sprintf("8988303000000%06d", i+1),
+				fmt.Sprintf("295050900%06d", i+1),
+				fmt.Sprintf("423663%06d", i+1),
+			},
+			account:  account,
+			status:   statuses[nth],
+			locked:   nth == 7,
+			bound:    nth == 5 || nth == 6,
+			timeline: []string{fmt.Sprint(account)},
+			settings: []string{
+				fmt.Sprintf(`{"fleet": "%d"}`, i+1), "2031-05-06 00:00:00+00", "true", fmt.Sprintf("group %d", account),
+				`["https://hooks.example/a"]`, "fast", `["data-eu"]`, "35693803564380",
+			},
+		})
+	}
+	return m
+}
+
+// unset is what a setting is reset to, by its name.
+func unset(setting string) string {
+	switch setting {
+	case "tags":
+		return "{}"
+	case "event_handlers", "containers":
+		return "[]"
+	case "termination_protection":
+		return "false"
+	}
+	return "-"
+}
+
+// carried is what a transfer by a method makes of settings.
+func carried(settings []string, method transfer.Method) []string {
+	after := slices.Clone(settings)
+	for i, s := range transfer.Policy() {
+		if s.Under(method) == transfer.Reset {
+			after[i] = unset(s.Name)
+		}
+	}
+	return after
+}

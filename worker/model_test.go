@@ -1,0 +1,528 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lib/pq"
+	"pgregory.net/rapid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// TestModel does random things to the service, in random order and at the same
+// time, and compares the whole database with a model after each: nobody's SIM,
+// fee, claim or event may differ. The model works one step at a time and knows
+// no locks; where operations run at the same time, the outcome has to be that
+// of some order of their steps. At the end everything is carried out, and
+// every request is finished or waits for a person.
+//
+// Most runs hand tasks to the handlers directly, some through Redis and the
+// worker's servers. -rapid.checks, -rapid.steps and -rapid.seed ask for more, longer or the same.
+func TestModel(t *testing.T) {
+	fewerRuns(t) // before anything runs in parallel
+	t.Parallel()
+	w := newWorld(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := &machine{w: w, m: inventory()}
+		w.overRedis = rapid.IntRange(0, 4).Draw(t, "through Redis") == 4
+		if err := w.reset(t.Context(), s.m); err != nil {
+			t.Fatal(err)
+		}
+		t.Repeat(s.actions())
+		s.quiesce(t)
+	})
+}
+
+// runs is how often a property is tried unless more is asked for: every run is
+// some hundred transactions.
+const runs = 40
+
+// fewerRuns sets rapid's flags where neither the command line nor the
+// environment does. No files: the seed is printed, and what went before.
+func fewerRuns(t *testing.T) {
+	t.Helper()
+	asked := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { asked[f.Name] = true })
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(runs), "rapid.nofailfile": "true"} {
+		if _, set := os.LookupEnv(strings.ToUpper(strings.ReplaceAll(name, ".", "_"))); set || asked[name] {
+			continue
+		}
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// machine is the model and the world side by side.
+type machine struct {
+	w        *world
+	m        *model
+	history  []string
+	sessions int // made so far
+}
+
+func (s *machine) say(format string, args ...any) {
+	s.history = append(s.history, fmt.Sprintf(format, args...))
+}
+
+// fail ends the test with the history that led here: what happens at the same
+// time may not happen so again.
+func (s *machine) fail(t *rapid.T, format string, args ...any) {
+	t.Helper()
+	t.Fatalf("%s\n\nafter:\n%s", fmt.Sprintf(format, args...), strings.Join(s.history, "\n"))
+}
+
+// do does an operation and compares.
+func (s *machine) do(t *rapid.T, op operation) {
+	t.Helper()
+	s.say("%s", op.name)
+	answer, err := op.do(t.Context(), func() {})
+	if err != nil {
+		s.fail(t, "%s: %v", op.name, err)
+	}
+	if want := s.m.perform(op.steps); answer != want {
+		s.fail(t, "%s: the answer was %q, the model says %q", op.name, answer, want)
+	}
+	if want, got := s.m.dump(), s.look(t); !slices.Equal(want, got) {
+		s.fail(t, "after %s (-model +database):\n%s", op.name, difference(want, got))
+	}
+}
+
+func (s *machine) look(t *rapid.T) []string {
+	t.Helper()
+	got, err := s.w.look(t.Context())
+	if err != nil {
+		s.fail(t, "reading the database: %v", err)
+	}
+	return got
+}
+
+// keepsPromises verifies the invariants.
+func (s *machine) keepsPromises(t *rapid.T, overdue bool) {
+	t.Helper()
+	broken, err := s.w.broken(t.Context(), overdue)
+	if err != nil {
+		s.fail(t, "checking: %v", err)
+	}
+	if broken != "" {
+		s.fail(t, "broken promises:\n%s", broken)
+	}
+}
+
+// --- drawing
+
+// open lists the requests that are not finished.
+func (s *machine) open() []int {
+	var list []int
+	for i, r := range s.m.requests {
+		if !r.finished {
+			list = append(list, i+1)
+		}
+	}
+	return list
+}
+
+// drawRequest prefers requests that are not finished.
+func (s *machine) drawRequest(t *rapid.T) int {
+	if list := s.open(); len(list) > 0 && rapid.IntRange(0, 9).Draw(t, "finished") != 9 {
+		return rapid.SampledFrom(list).Draw(t, "request")
+	}
+	return rapid.IntRange(1, len(s.m.requests)).Draw(t, "request")
+}
+
+// drawSIM prefers SIMs in requests that are not finished.
+func (s *machine) drawSIM(t *rapid.T) int {
+	var list []int
+	for _, id := range s.open() {
+		for _, x := range s.m.request(id).transfers {
+			if sim := s.m.named(x.identifier); sim != 0 {
+				list = append(list, sim)
+			}
+		}
+	}
+	if len(list) > 0 && rapid.IntRange(0, 4).Draw(t, "elsewhere") != 4 {
+		return rapid.SampledFrom(list).Draw(t, "SIM")
+	}
+	return rapid.IntRange(1, len(s.m.sims)).Draw(t, "SIM")
+}
+
+func (s *machine) drawIdentifier(t *rapid.T, sim int) string {
+	return rapid.SampledFrom(s.m.sim(sim).identifiers).Draw(t, "identifier")
+}
+
+func (s *machine) drawCreation(t *rapid.T) operation {
+	r := modelRequest{source: rapid.IntRange(1, len(s.m.accounts)).Draw(t, "source")}
+	r.destination = (r.source+rapid.IntRange(0, len(s.m.accounts)-2).Draw(t, "destination"))%len(s.m.accounts) + 1
+	r.selfOnly = rapid.IntRange(0, 9).Draw(t, "self-service only") == 9
+	var own []int
+	for i, sim := range s.m.sims {
+		if sim.account == r.source {
+			own = append(own, i+1)
+		}
+	}
+	for range rapid.IntRange(1, 7).Draw(t, "size") {
+		identifier := "89883030000099999999"[:rapid.IntRange(18, 20).Draw(t, "digits")]
+		switch kind := rapid.IntRange(0, 9).Draw(t, "kind"); {
+		case kind < 8 && len(own) > 0:
+			identifier = s.drawIdentifier(t, rapid.SampledFrom(own).Draw(t, "own"))
+		case kind < 9:
+			identifier = s.drawIdentifier(t, s.drawSIM(t))
+		}
+		// One identifier twice is refused before it comes here.
+		if !slices.ContainsFunc(r.transfers, func(x modelTransfer) bool { return x.identifier == identifier }) {
+			r.transfers = append(r.transfers, modelTransfer{identifier: identifier, state: transfer.Pending})
+		}
+	}
+	return s.w.create(r)
+}
+
+// drawDecision prefers decisions that are possible.
+func (s *machine) drawDecision(t *rapid.T) operation {
+	id := s.drawRequest(t)
+	r := s.m.request(id)
+	var d storage.Decision
+	events := []transfer.Event{transfer.Approve, transfer.Deny, transfer.Accept, transfer.Decline, transfer.Cancel}
+	switch {
+	case rapid.IntRange(0, 9).Draw(t, "impossible") == 9:
+	case r.state == transfer.InReview:
+		events = []transfer.Event{transfer.Approve, transfer.Approve, transfer.Approve, transfer.Deny, transfer.Cancel}
+	case r.state == transfer.AwaitingAcceptance:
+		events = []transfer.Event{transfer.Accept, transfer.Accept, transfer.Accept, transfer.Decline, transfer.Cancel}
+	case r.state == transfer.Validating:
+		events = []transfer.Event{transfer.Cancel}
+	}
+	d.Event = rapid.SampledFrom(events).Draw(t, "event")
+	switch d.Event {
+	case transfer.Approve, transfer.Deny:
+		d.By.Party = transfer.PartySupport
+	case transfer.Cancel:
+		d.By.Party = rapid.SampledFrom([]transfer.Party{transfer.PartySource, transfer.PartySupport}).Draw(t, "party")
+	default:
+		d.By.Party = transfer.PartyDestination
+	}
+	if rapid.IntRange(0, 19).Draw(t, "somebody else") == 19 {
+		d.By.Party = rapid.SampledFrom(transfer.Parties()).Draw(t, "party")
+	}
+	switch d.Event {
+	case transfer.Approve:
+		d.Ticket = "T-1"
+		if rapid.Bool().Draw(t, "override") {
+			fee := rapid.SampledFrom([]int64{0, 250, 9000}).Draw(t, "fee")
+			d.FeeOverride, d.Reason = &fee, "agreed"
+		}
+	case transfer.Deny:
+		d.Reason = "suspicious"
+	default:
+		if rapid.Bool().Draw(t, "partial") {
+			d.SIMs = s.drawSIMs(t, r)
+		}
+	}
+	return s.w.decide(id, d)
+}
+
+// drawSIMs names some SIMs of a request, not always as it does itself, and at
+// times one that is not in it.
+func (s *machine) drawSIMs(t *rapid.T, r *modelRequest) (list []transfer.Identifier) {
+	for range rapid.IntRange(1, 3).Draw(t, "SIMs") {
+		name := r.transfers[rapid.IntRange(0, len(r.transfers)-1).Draw(t, "n")].identifier
+		switch sim := s.m.named(name); rapid.IntRange(0, 19).Draw(t, "otherwise") {
+		case 19:
+			name = s.drawIdentifier(t, s.drawSIM(t))
+		case 10, 11, 12, 13, 14, 15, 16, 17, 18:
+			if sim != 0 {
+				name = s.drawIdentifier(t, sim)
+			}
+		}
+		list = append(list, parsed(name))
+	}
+	return list
+}
+
+func parsed(identifier string) transfer.Identifier {
+	id, err := transfer.ParseIdentifier(identifier)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+func (s *machine) drawStart(t *rapid.T) operation {
+	sim := s.drawSIM(t)
+	s.sessions++
+	return s.w.start(fmt.Sprintf("s%d", s.sessions), sim, s.drawIdentifier(t, sim),
+		rapid.SampledFrom([]int{1, 2, 1, 2, 1, 2, unknownGateway}).Draw(t, "gateway"), rapid.Bool().Draw(t, "fresh"))
+}
+
+func (s *machine) drawStop(t *rapid.T) operation {
+	return s.w.stop(s.m.sessions[rapid.IntRange(0, len(s.m.sessions)-1).Draw(t, "session")].id)
+}
+
+func (s *machine) drawStatus(t *rapid.T) operation {
+	sim := s.drawSIM(t)
+	return s.w.status(sim, parsed(s.m.sim(sim).identifiers[0]), rapid.SampledFrom(transfer.Statuses()).Draw(t, "status"))
+}
+
+func (s *machine) drawEdit(t *rapid.T) operation {
+	sim := s.drawSIM(t)
+	account := s.m.sim(sim).account
+	if rapid.IntRange(0, 4).Draw(t, "somebody else") == 4 {
+		account = rapid.IntRange(1, len(s.m.accounts)).Draw(t, "account")
+	}
+	fleet := rapid.SampledFrom([]string{"north", "south"}).Draw(t, "fleet")
+	return s.w.edit(account, sim, parsed(s.m.sim(sim).identifiers[1]), rapid.Bool().Draw(t, "locked"), fleet)
+}
+
+// drawStanding closes an account, or opens the one that is closed.
+func (s *machine) drawStanding(t *rapid.T) operation {
+	if i := slices.IndexFunc(s.m.accounts, func(a modelAccount) bool { return !a.open }); i >= 0 {
+		return s.w.standing(i+1, true)
+	}
+	return s.w.standing(rapid.IntRange(1, len(s.m.accounts)).Draw(t, "account"), false)
+}
+
+// take takes a task out of the queue, wherever it is; sometimes it stays too.
+func (s *machine) take(t *rapid.T) storage.Task {
+	i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
+	task := s.w.queue[i]
+	if rapid.IntRange(0, 3).Draw(t, "again") != 3 {
+		s.w.queue = slices.Delete(s.w.queue, i, i+1)
+	}
+	return task
+}
+
+// --- actions
+
+// actions are what may happen next, each as often as its weight says.
+func (s *machine) actions() map[string]func(*rapid.T) {
+	actions := map[string]func(*rapid.T){}
+	for _, a := range []struct {
+		name   string
+		weight int
+		do     func(*rapid.T)
+	}{
+		{"create", 3, s.create},
+		{"advance", 4, s.advance},
+		{"decide", 2, s.decide},
+		{"proceed", 1, s.proceed},
+		{"deliver", 2, s.deliver},
+		{"dispatch", 1, s.dispatch},
+		{"lose", 1, s.lose},
+		{"race", 5, s.race},
+		{"session", 2, s.session},
+		{"SIM", 1, s.change},
+		{"account", 1, s.account},
+		{"gateways", 1, s.answers},
+		{"failure", 1, s.failure},
+		{"time", 2, s.time},
+	} {
+		for i := range a.weight {
+			actions[fmt.Sprintf("%s %d", a.name, i)] = a.do
+		}
+	}
+	return actions
+}
+
+func (s *machine) create(t *rapid.T) {
+	if len(s.open()) > 6 {
+		t.Skip("enough requests for now")
+	}
+	s.do(t, s.drawCreation(t))
+}
+
+// advance brings a request a step nearer to its end.
+func (s *machine) advance(t *rapid.T) {
+	if len(s.open()) == 0 {
+		t.Skip("no open request")
+	}
+	id := rapid.SampledFrom(s.open()).Draw(t, "request")
+	d := storage.Decision{Event: transfer.Accept, By: storage.Actor{Party: transfer.PartyDestination}}
+	switch s.m.request(id).state {
+	case transfer.InReview:
+		fee := int64(700)
+		d = storage.Decision{
+			Event: transfer.Approve, By: storage.Actor{Party: transfer.PartySupport},
+			Ticket: "T-2", FeeOverride: &fee, Reason: "agreed",
+		}
+	case transfer.AwaitingAcceptance:
+	default:
+		s.proceed(t)
+		return
+	}
+	s.do(t, s.w.decide(id, d))
+}
+
+func (s *machine) decide(t *rapid.T) {
+	if len(s.m.requests) == 0 {
+		t.Skip("no request")
+	}
+	s.do(t, s.drawDecision(t))
+}
+
+func (s *machine) dispatch(t *rapid.T) {
+	s.do(t, s.w.dispatch(rapid.IntRange(0, 4).Draw(t, "Redis is away") == 4))
+}
+
+func (s *machine) deliver(t *rapid.T) {
+	if len(s.w.queue) == 0 {
+		t.Skip("the queue is empty")
+	}
+	s.do(t, s.w.deliver(s.m, s.take(t)))
+}
+
+// proceed carries out all that is due, in random order.
+func (s *machine) proceed(t *rapid.T) {
+	for {
+		if slices.ContainsFunc(s.m.work, modelWork.due) {
+			s.do(t, s.w.dispatch(false))
+		}
+		if len(s.w.queue) == 0 {
+			break
+		}
+		i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
+		task := s.w.queue[i]
+		s.w.queue = slices.Delete(s.w.queue, i, i+1)
+		s.do(t, s.w.deliver(s.m, task))
+	}
+	s.keepsPromises(t, false)
+}
+
+// lose loses a task for good, or brings the lost ones back.
+func (s *machine) lose(t *rapid.T) {
+	if len(s.w.queue) > 0 && rapid.Bool().Draw(t, "lose") {
+		i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
+		s.say("lose %s", s.w.about(s.w.queue[i]))
+		s.w.queue = slices.Delete(s.w.queue, i, i+1)
+		return
+	}
+	s.do(t, s.w.reconcile())
+}
+
+func (s *machine) session(t *rapid.T) {
+	if len(s.m.sessions) > 0 && rapid.IntRange(0, 3).Draw(t, "stop") == 3 {
+		s.do(t, s.drawStop(t))
+		return
+	}
+	s.do(t, s.drawStart(t))
+}
+
+func (s *machine) change(t *rapid.T) {
+	if rapid.Bool().Draw(t, "status") {
+		s.do(t, s.drawStatus(t))
+		return
+	}
+	s.do(t, s.drawEdit(t))
+}
+
+func (s *machine) account(t *rapid.T) {
+	closed := slices.ContainsFunc(s.m.accounts, func(a modelAccount) bool { return !a.open })
+	if !closed && rapid.IntRange(0, 3).Draw(t, "standing") != 3 {
+		s.do(t, s.w.price(
+			rapid.SampledFrom([]transfer.Currency{"EUR", "JPY"}).Draw(t, "currency"),
+			rapid.SampledFrom([]int64{0, 300, 800}).Draw(t, "amount")))
+		return
+	}
+	s.do(t, s.drawStanding(t))
+}
+
+func (s *machine) answers(t *rapid.T) {
+	list := []manner{acknowledges, acknowledges, stopsFirst, reconnects, refusesOdd, refuses}
+	if !s.w.overRedis { // that worker would remember it for a second
+		list = append(list, isSilent)
+	}
+	manners := rapid.SampledFrom(list)
+	s.do(t, s.w.gatewaysDo(manners.Draw(t, "first"), manners.Draw(t, "second"), rapid.IntRange(0, 4).Draw(t, "troubled") == 4))
+}
+
+// failure is something that goes wrong in a worker.
+func (s *machine) failure(t *rapid.T) {
+	switch kind := rapid.IntRange(0, 4).Draw(t, "kind"); {
+	case kind == 0 && len(s.w.queue) > 0:
+		s.do(t, s.w.die(s.m, s.take(t), rapid.SampledFrom([]int{1, 3, 10}).Draw(t, "times")))
+	case kind == 1 && slices.ContainsFunc(s.w.queue, onGateway):
+		i := slices.IndexFunc(s.w.queue, onGateway)
+		s.do(t, s.w.abandon(s.m, s.w.queue[i]))
+	default:
+		var rows []int64
+		for id := range s.w.work {
+			if w := s.m.workWith(s.w.modelled(s.m, id)); !w.later && !w.leased {
+				rows = append(rows, id)
+			}
+		}
+		if len(rows) == 0 {
+			t.Skip("no work")
+		}
+		slices.Sort(rows)
+		cause := rapid.SampledFrom([]error{
+			errors.New("unknown"), errors.New("unknown"), context.DeadlineExceeded, &pq.Error{Code: "40001"},
+		}).Draw(t, "cause")
+		s.do(t, s.w.failing(s.m, rapid.SampledFrom(rows).Draw(t, "work"), cause, rapid.IntRange(1, 4).Draw(t, "times")))
+	}
+}
+
+func onGateway(t storage.Task) bool { return t.Queue == "gateway" }
+
+// time brings what only time brings.
+func (s *machine) time(t *rapid.T) {
+	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
+	case kind == 0 && len(s.m.requests) > 0:
+		s.do(t, s.w.lapse(s.drawRequest(t)))
+	case kind == 1:
+		s.do(t, s.w.purge())
+	case kind == 2:
+		s.do(t, s.w.retry())
+	case kind == 3:
+		s.do(t, s.w.sweep())
+	default:
+		s.do(t, s.w.passTime())
+	}
+}
+
+// quiesce decides on most of what waits and carries out all that is left, at
+// first with the gateways as they are, then with willing ones, and looks at
+// what has become of everything.
+func (s *machine) quiesce(t *rapid.T) {
+	for range s.open() {
+		s.advance(t)
+		s.decide(t)
+	}
+	heal := s.w.gatewaysDo(acknowledges, acknowledges, false)
+	for round := 0; len(s.m.work) > 0; round++ {
+		switch round {
+		case dropAttempts + 1:
+			s.do(t, heal)
+		case dropAttempts + 20:
+			s.fail(t, "work does not end: %v", s.w.work)
+		}
+		s.do(t, s.w.passTime())
+		if round > dropAttempts {
+			s.stopUnknown(t)
+			s.do(t, s.w.retry())
+		}
+		s.do(t, s.w.reconcile())
+		s.proceed(t)
+	}
+	s.keepsPromises(t, true)
+	for i, r := range s.m.requests {
+		if !r.finished && r.state != transfer.InReview && r.state != transfer.AwaitingAcceptance {
+			s.fail(t, "request %d is %s at the end", i+1, r.state)
+		}
+	}
+}
+
+// stopUnknown ends the sessions that nobody can drop.
+func (s *machine) stopUnknown(t *rapid.T) {
+	for _, x := range s.m.sessions {
+		if x.gateway == unknownGateway && x.cause == "" {
+			s.do(t, s.w.stop(x.id))
+		}
+	}
+}

@@ -1,0 +1,441 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hibiken/asynq"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"simtransfer/dev/devtest"
+	"simtransfer/storage"
+	"simtransfer/tasks"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// world is the real thing: a database, the worker's handlers, gateways, and a
+// queue that loses, repeats and reorders as the test pleases.
+type world struct {
+	db       *storage.DB
+	gateways *modelGateways
+	engine   *engine
+	dump     *sqlx.Stmt
+	requests []uuid.UUID      // by number, from 1
+	work     map[int64]string // what each work row was about when last looked at
+
+	overRedis bool // deliveries are
+
+	mu    sync.Mutex
+	queue []storage.Task
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	url := devtest.DatabaseURL(t)
+	// A wait for a lock may be long on a busy machine; a deadlock is found
+	// after a second all the same, and never forgiven.
+	db, err := storage.Open(t.Context(), url+separator(url)+"lock_timeout=20000", storage.Options{MaxConns: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	dump, err := db.Pool().PreparexContext(t.Context(), dumpSQL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &modelGateways{db: db}
+	return &world{db: db, gateways: g, engine: newEngine(t, newWorker(db, g)), dump: dump}
+}
+
+func separator(url string) string {
+	switch {
+	case !strings.Contains(url, "://"):
+		return " "
+	case strings.Contains(url, "?"):
+		return "&"
+	}
+	return "?"
+}
+
+// reset makes the database what a model says.
+func (w *world) reset(ctx context.Context, m *model) error {
+	w.requests, w.queue, w.work = nil, nil, nil
+	w.gateways.set(m.gateways, m.troubled)
+	var operators, currencies, coverages []string
+	for i, a := range m.accounts {
+		operators = append(operators, string(operatorID(i+1)))
+		currencies = append(currencies, string(a.currency))
+		coverages = append(coverages, a.coverage)
+	}
+	var owners []int64
+	var statuses, iccids, plans, names, kinds, settings []string
+	var locks []bool
+	var named []int64
+	for i, s := range m.sims {
+		owners = append(owners, int64(s.account))
+		statuses, locks = append(statuses, string(s.status)), append(locks, s.locked)
+		iccids = append(iccids, s.identifiers[0])
+		plan := "roaming"
+		if s.bound {
+			plan = "domestic"
+		}
+		plans = append(plans, plan)
+		settings = append(settings, s.settings...)
+		for j, kind := range []string{"iccid", "imsi", "msisdn"} {
+			names, kinds, named = append(names, s.identifiers[j]), append(kinds, kind), append(named, int64(i+1))
+		}
+	}
+	tx, err := w.db.Pool().BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, s := range []struct {
+		query string
+		args  []any
+	}{
+		{`TRUNCATE accounts, plans, sims, identifiers, registrations, fees, batches, requests, transfers, open_transfers,
+			chosen, withdrawn, charges, work, events, radius.nas, radius.radacct RESTART IDENTITY CASCADE`, nil},
+		{
+			`INSERT INTO accounts (operator_id, email, currency, coverage)
+			SELECT operator, 'sims@' || lower(operator) || '.example', currency, coverage
+			FROM unnest($1::text[], $2::text[], $3::text[]) AS u (operator, currency, coverage)`,
+			[]any{pq.Array(operators), pq.Array(currencies), pq.Array(coverages)},
+		},
+		{`INSERT INTO plans (name, coverage_bound) VALUES ('roaming', false), ('domestic', true)`, nil},
+		{
+			`INSERT INTO sims (account, since, status, transfer_lock, iccid, plan, ` + strings.Join(settingNames(), ", ") + `)
+			SELECT account, now() - interval '1 year', status, locked, iccid, plan,
+				s[1]::jsonb, s[2]::timestamptz, s[3]::boolean, s[4], s[5]::jsonb, s[6], s[7]::jsonb, s[8]
+			FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[]) WITH ORDINALITY AS u (account, status, locked, iccid, plan, nth)
+			CROSS JOIN LATERAL (SELECT ($6::text[])[nth * $7 - $7 + 1 : nth * $7]) AS v (s)
+			ORDER BY nth`,
+			[]any{pq.Array(owners), pq.Array(statuses), pq.Array(locks), pq.Array(iccids), pq.Array(plans), pq.Array(settings), len(settingNames())},
+		},
+		{
+			`INSERT INTO identifiers (identifier, sim, kind) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])`,
+			[]any{pq.Array(names), pq.Array(named), pq.Array(kinds)},
+		},
+		{`INSERT INTO registrations (sim, since, account) SELECT id, since, account FROM sims`, nil},
+		{
+			`INSERT INTO radius.nas (nasname, secret) VALUES ($1, 'secret'), ($2, 'secret')`,
+			[]any{gatewayAddress(1), gatewayAddress(2)},
+		},
+	} {
+		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+			return fmt.Errorf("%w in %s", err, s.query)
+		}
+	}
+	for currency, amount := range m.fees {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO fees (method, currency, amount) VALUES ('support_assisted', $1, $2)`, currency, amount); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+func operatorID(account int) transfer.OperatorID {
+	return transfer.OperatorID(fmt.Sprintf("OP%010d", account))
+}
+
+func settingNames() []string {
+	var names []string
+	for _, s := range transfer.Policy() {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func settingsColumns(prefix string) string {
+	var values []string
+	for _, name := range settingNames() {
+		values = append(values, fmt.Sprintf("coalesce((%s).%s::text, '-')", prefix, name))
+	}
+	return "concat_ws(' | ', " + strings.Join(values, ", ") + ")"
+}
+
+// look describes the whole state of the database as model.dump does, and notes
+// what each work row is about.
+func (w *world) look(ctx context.Context) ([]string, error) {
+	var rows []struct {
+		Line string `db:"line"`
+		Work *int64 `db:"work"`
+	}
+	if err := w.dump.SelectContext(ctx, &rows, pq.Array(w.requests)); err != nil {
+		return nil, err
+	}
+	w.work = map[int64]string{}
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		lines[i] = r.Line
+		if r.Work != nil {
+			key, _, _ := strings.Cut(strings.TrimPrefix(r.Line, "work "), ": ")
+			w.work[*r.Work] = key
+		}
+	}
+	slices.Sort(lines)
+	return lines, nil
+}
+
+func dumpSQL() string {
+	return `
+WITH known AS MATERIALIZED (
+	SELECT id, nth FROM unnest($1::uuid[]) WITH ORDINALITY AS u (id, nth)
+), label AS MATERIALIZED (
+	SELECT id, coalesce(nth::text, 'unknown') AS r FROM requests LEFT JOIN known USING (id)
+)
+SELECT format('account %s: %s', id, standing) AS line, NULL::bigint AS work
+FROM accounts
+UNION ALL
+SELECT format('SIM %s: account %s, %s, locked %s, settings (%s), timeline %s', id, account, status, transfer_lock::text,
+	` + settingsColumns("s") + `,
+	(SELECT string_agg(g.account || CASE WHEN g.request IS NULL THEN '' ELSE format(' by %s/%s', r, g.n) END, ' → ' ORDER BY since)
+		FROM registrations g LEFT JOIN label l ON l.id = g.request WHERE g.sim = s.id)), NULL
+FROM sims s
+UNION ALL
+SELECT format('claim on SIM %s: %s/%s', sim, r, n), NULL
+FROM open_transfers o LEFT JOIN label l ON l.id = o.request
+UNION ALL
+SELECT format('session %s: SIM %s at %s, ended by "%s"', acctsessionid, sim, host(nasipaddress),
+	CASE WHEN acctstoptime IS NOT NULL THEN coalesce(acctterminatecause, 'nobody') END), NULL
+FROM radius.radacct
+UNION ALL
+SELECT format('work %s: n %s, queue %s, gateway "%s", gen %s, attempts %s, errors %s, crashes %s, later %s, dispatched %s, leased %s, dead %s, failed %s',
+	CASE
+		WHEN kind = 'drop_stray' THEN kind || ' ' || (SELECT acctsessionid FROM radius.radacct WHERE radacctid = items[1])
+		WHEN items IS NOT NULL THEN format('%s %s %s', kind, r, items)
+		ELSE format('%s %s [%s,%s)', kind, r, lo, hi)
+	END,
+	n, queue, gateway, gen, attempts, errors, crashes, (not_before > clock_timestamp())::text, (dispatched_at IS NOT NULL)::text,
+	coalesce(lease_until > clock_timestamp(), false)::text, (dead_at IS NOT NULL)::text, (error IS NOT NULL)::text), w.id
+FROM work w LEFT JOIN label l ON l.id = w.request
+UNION ALL
+SELECT format('request %s: %s, from %s to %s, self-service only %s, size %s, left %s, eligible %s, support %s, completed %s, ineligible %s, failed %s, canceled %s, declined %s, denied %s, expired %s, partial %s, expires %s, ticket "%s", fee %s, finished %s',
+	r, state, source, destination, self_service_only::text, size, n_left, n_eligible, n_support, n_completed, n_ineligible, n_failed,
+	n_canceled, n_declined, n_denied, n_expired, partial::text,
+	CASE WHEN expires_at IS NULL THEN 'never' WHEN expires_at > clock_timestamp() THEN 'later' ELSE 'past' END,
+	ticket, coalesce(fee_override::text, '-'), (finished_at IS NOT NULL)::text), NULL
+FROM requests JOIN label USING (id)
+UNION ALL
+SELECT format('transfer %s/%s: %s, SIM %s, %s, method "%s", reason "%s", fee %s, dropped %s, before %s, after %s', r, n, identifier,
+	coalesce(sim::text, '-'), state, method, reason, coalesce(fee::text, '-'), session_dropped::text,
+	CASE WHEN before IS DISTINCT FROM NULL THEN '(' || ` + settingsColumns("before") + ` || ')' ELSE '-' END,
+	CASE WHEN after IS DISTINCT FROM NULL THEN '(' || ` + settingsColumns("after") + ` || ')' ELSE '-' END), NULL
+FROM transfers t LEFT JOIN label l ON l.id = t.request
+UNION ALL
+SELECT format('charge %s/%s: %s %s to account %s', r, n, amount, currency, account), NULL
+FROM charges c LEFT JOIN label l ON l.id = c.request
+UNION ALL
+SELECT format('chosen %s/%s', r, n), NULL
+FROM chosen c LEFT JOIN label l ON l.id = c.request
+UNION ALL
+SELECT format('withdrawn %s/%s', r, n), NULL
+FROM withdrawn w LEFT JOIN label l ON l.id = w.request
+UNION ALL
+SELECT format('event %s/%s: %s by %s, "%s" to "%s", %s', r, lpad(seq::text, 2, '0'), kind, party, from_state, to_state,
+	(SELECT string_agg(key || '=' || value, ',' ORDER BY key COLLATE "C") FROM jsonb_each_text(detail))), NULL
+FROM events e LEFT JOIN label l ON l.id = e.request`
+}
+
+// broken lists the promises that do not hold at the moment. Overdue and dead
+// work counts only on request: the test holds things back on purpose.
+func (w *world) broken(ctx context.Context, overdue bool) (string, error) {
+	findings, err := w.db.Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, f := range findings {
+		if f.Violations > 0 && (overdue || f.Number != 7) {
+			fmt.Fprintf(&b, "%d violations of %d (%s): %q\n", f.Violations, f.Number, f.Invariant, f.Examples)
+		}
+	}
+	return b.String(), nil
+}
+
+// exec runs plain SQL, as others than the service do.
+func (w *world) exec(ctx context.Context, query string, args ...any) error {
+	_, err := w.db.Pool().ExecContext(ctx, query, args...)
+	return err
+}
+
+// enqueue adds tasks to the queue, unless it has them.
+func (w *world) enqueue(list ...storage.Task) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range list {
+		if !slices.ContainsFunc(w.queue, func(q storage.Task) bool { return q.Work == t.Work && q.Gen == t.Gen }) {
+			w.queue = append(w.queue, t)
+		}
+	}
+}
+
+// process gives a task to a worker, and says whether it ended as dead.
+func (w *world) process(ctx context.Context, t storage.Task) (string, error) {
+	task, err := tasks.New(t.Kind, t.Queue, tasks.Payload{Work: t.Work, Gen: t.Gen})
+	if err != nil {
+		return "", err
+	}
+	if w.overRedis {
+		return w.engine.process(ctx, task, t.Queue)
+	}
+	// A worker of its own, as if there were many.
+	switch err := newWorker(w.db, w.gateways).Handler().ProcessTask(ctx, task); {
+	case errors.Is(err, asynq.SkipRetry):
+		return "dead", nil
+	case err != nil:
+		return "", err
+	}
+	return "", nil
+}
+
+func newWorker(db *storage.DB, g worker.Gateways) *worker.Worker {
+	return worker.New(db, g, slog.New(slog.DiscardHandler), worker.Config{
+		DropAttempts: dropAttempts,
+		DropBackoff:  time.Hour,
+		Poll:         5 * time.Millisecond,
+	})
+}
+
+// engine is Redis and a worker that serves its queues.
+type engine struct {
+	client    *asynq.Client
+	inspector *asynq.Inspector
+	enqueued  atomic.Int64
+}
+
+func newEngine(t *testing.T, w *worker.Worker) *engine {
+	t.Helper()
+	redis, err := asynq.ParseRedisURI(devtest.RedisURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{client: asynq.NewClient(redis), inspector: asynq.NewInspector(redis)}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx, redis) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-ended, e.client.Close(), e.inspector.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// process enqueues a task, under an id that no other has, and waits for its
+// end. Redis keeps those that ended as dead.
+func (e *engine) process(ctx context.Context, task *asynq.Task, queue string) (string, error) {
+	id := fmt.Sprintf("delivery %d", e.enqueued.Add(1))
+	if _, err := e.client.EnqueueContext(ctx, task, asynq.TaskID(id)); err != nil {
+		return "", err
+	}
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for {
+		switch info, err := e.inspector.GetTaskInfo(queue, id); {
+		case errors.Is(err, asynq.ErrTaskNotFound):
+			return "", nil
+		case err != nil:
+			return "", err
+		case info.State == asynq.TaskStateArchived:
+			return "dead", nil
+		case info.State == asynq.TaskStateRetry:
+			return "", errors.New(info.LastErr)
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// postpone moves what was to be tried again in a moment far away, so that it
+// does not depend on how long a moment is.
+func (w *world) postpone(ctx context.Context, work int64) error {
+	return w.exec(ctx, `
+		UPDATE work SET not_before = clock_timestamp() + interval '1 hour'
+		WHERE id = $1 AND error IS NOT NULL AND dispatched_at IS NULL AND lease IS NULL AND dead_at IS NULL`, work)
+}
+
+// modelGateways answer as the model says that they do.
+type modelGateways struct {
+	db *storage.DB
+
+	mu       sync.Mutex
+	manners  []manner
+	troubled bool
+	pause    func() // before each answer
+}
+
+func (g *modelGateways) set(manners []manner, troubled bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.manners, g.troubled = manners, troubled
+}
+
+// wait makes every answer wait for a function to return; nil takes that back.
+func (g *modelGateways) wait(pause func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pause = pause
+}
+
+// Drop implements worker.Gateways.
+func (g *modelGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
+	g.mu.Lock()
+	number := int(s.NASIPAddress[len(s.NASIPAddress)-1] - '0')
+	manner, troubled, pause := g.manners[number-1], g.troubled, g.pause
+	g.mu.Unlock()
+	if pause != nil {
+		pause()
+	}
+	if troubled {
+		return worker.Answer{}, errors.New("no socket to ask from")
+	}
+	switch manner {
+	case acknowledges:
+	case stopsFirst:
+		_, err := g.db.Pool().ExecContext(ctx, stopSQL, s.AcctSessionID)
+		return worker.Answer{Gone: true}, err
+	case reconnects:
+		_, err := g.db.Pool().ExecContext(ctx, startSQL, s.AcctSessionID+"'", s.Username, s.NASIPAddress, "1 minute")
+		return worker.Answer{Gone: true}, err
+	case refusesOdd:
+		if odd(s.AcctSessionID) {
+			return worker.Answer{Why: "the gateway refused"}, nil
+		}
+	case refuses:
+		return worker.Answer{Why: "the gateway refused"}, nil
+	case isSilent:
+		return worker.Answer{Silent: true, Why: "the gateway did not answer"}, nil
+	}
+	return worker.Answer{Gone: true}, nil
+}
+
+const (
+	stopSQL = `
+		UPDATE radius.radacct
+		SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request'
+		WHERE acctsessionid = $1 AND acctstoptime IS NULL`
+
+	startSQL = `
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
+		VALUES ($1, $1, $2, $3, clock_timestamp() + $4::interval)`
+)
