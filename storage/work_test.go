@@ -1,0 +1,298 @@
+package storage_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// someWork makes n rows of work of one queue and returns their ids.
+func someWork(db *storagetest.DB, n int) []int64 {
+	return storagetest.All[int64](db, `
+		INSERT INTO work (kind, items, n, queue) SELECT 'drop_stray', ARRAY[i], 1, 'gateway' FROM generate_series(1, $1) AS i RETURNING id`, n)
+}
+
+func ids(list []storage.Task) []int64 {
+	got := []int64{}
+	for _, t := range list {
+		got = append(got, t.Work)
+	}
+	slices.Sort(got)
+	return got
+}
+
+func dispatch(t *testing.T, db *storagetest.DB, queue string, limit int) []storage.Task {
+	t.Helper()
+	list, err := db.Dispatch(t.Context(), queue, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestDispatch(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	work := someWork(db, 7)
+	db.Exec(`UPDATE work SET not_before = clock_timestamp() - make_interval(secs => $2) WHERE id = $1`, work[6], 100) // the oldest
+	db.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[0])
+	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[1])
+	letGo := db.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work[2])
+
+	if list := dispatch(t, db, "bulk", 10); len(list) != 0 {
+		t.Errorf("of another queue: %v", ids(list))
+	}
+	if diff := cmp.Diff([]int64{work[6]}, ids(dispatch(t, db, "gateway", 1))); diff != "" {
+		t.Errorf("the oldest (-want +got):\n%s", diff)
+	}
+	list := dispatch(t, db, "gateway", 10)
+	if diff := cmp.Diff(work[3:6], ids(list)); diff != "" {
+		t.Errorf("what is due, alive and not locked (-want +got):\n%s", diff)
+	}
+	for _, task := range list {
+		if task.Gen != 1 || task.Kind != "drop_stray" || task.Queue != "gateway" || task.Request.Valid || task.Suspect {
+			t.Errorf("dispatched: %+v", task)
+		}
+	}
+	letGo()
+	if diff := cmp.Diff(work[2:3], ids(dispatch(t, db, "gateway", 10))); diff != "" {
+		t.Errorf("what was locked (-want +got):\n%s", diff)
+	}
+	if list := dispatch(t, db, "gateway", 10); len(list) != 0 {
+		t.Errorf("dispatched again: %v", ids(list))
+	}
+
+	// What could not be enqueued is due again; an older dispatch takes nothing back.
+	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[4])
+	stale := list[2]
+	stale.Gen--
+	if err := db.Undispatch(t.Context(), []storage.Task{list[0], list[1], stale}); err != nil {
+		t.Fatal(err)
+	}
+	again := dispatch(t, db, "gateway", 10)
+	if diff := cmp.Diff([]int64{list[0].Work}, ids(again)); diff != "" {
+		t.Errorf("taken back (-want +got):\n%s", diff)
+	}
+	if again[0].Gen != 2 {
+		t.Errorf("the second dispatch has generation %d", again[0].Gen)
+	}
+}
+
+// Several dispatchers share the work and take none of it twice.
+func TestDispatchersShare(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	work := someWork(db, 1000)
+	var mu sync.Mutex
+	var all []storage.Task
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				list, err := db.Dispatch(t.Context(), "gateway", 50)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				all = append(all, list...)
+				done := len(all) >= len(work)
+				mu.Unlock()
+				if done || err != nil {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if diff := cmp.Diff(work, ids(all)); diff != "" {
+		t.Errorf("dispatched by all (-want +got):\n%s", diff)
+	}
+}
+
+// age moves what was dispatched, and last looked at, into the past.
+func age(db *storagetest.DB, seconds float64, work ...int64) {
+	for _, id := range work {
+		db.Exec(`
+			UPDATE work
+			SET dispatched_at = dispatched_at - make_interval(secs => $2), checked_at = checked_at - make_interval(secs => $2)
+			WHERE id = $1`, id, seconds)
+	}
+}
+
+func unconfirmed(t *testing.T, db *storagetest.DB, limit int) []storage.Task {
+	t.Helper()
+	list, err := db.Unconfirmed(t.Context(), limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestUnconfirmed(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	work := someWork(db, 9)
+	db.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[8]) // not dispatched
+	list := dispatch(t, db, "gateway", 100)
+	if got := unconfirmed(t, db, 100); len(got) != 0 {
+		t.Errorf("looked at work that was dispatched just now: %v", ids(got))
+	}
+	age(db, 5, work[0])
+	age(db, 7, work[1], work[2], work[3], work[4], work[5], work[6])
+	age(db, 3, work[7])
+	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[1])
+	db.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '9 s' WHERE id = $1`, work[2])
+	db.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() - interval '1 ms' WHERE id = $1`, work[3])
+	letGo := db.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work[4])
+	of := func(id int64) storage.Task {
+		return list[slices.IndexFunc(list, func(x storage.Task) bool { return x.Work == id })]
+	}
+	if err := db.Suspect(t.Context(), of(work[7]), true); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(`UPDATE work SET checked_at = checked_at - interval '1 hour' WHERE id = $1`, work[6])
+
+	if diff := cmp.Diff([]int64{work[6]}, ids(unconfirmed(t, db, 1))); diff != "" {
+		t.Errorf("the one not looked at for longest (-want +got):\n%s", diff)
+	}
+	got := unconfirmed(t, db, 100)
+	// Of two seconds a suspect, of six all others; not the dead, the leased and the locked.
+	if diff := cmp.Diff([]int64{work[3], work[5], work[7]}, ids(got)); diff != "" {
+		t.Errorf("to be looked at (-want +got):\n%s", diff)
+	}
+	for _, task := range got {
+		if want := task.Work != work[5]; task.Suspect != want || task.Gen != 1 {
+			t.Errorf("%+v, want a suspect: %t", task, want)
+		}
+	}
+	if got := unconfirmed(t, db, 100); len(got) != 0 {
+		t.Errorf("looked at again at once: %v", ids(got))
+	}
+	letGo()
+	if diff := cmp.Diff([]int64{work[4]}, ids(unconfirmed(t, db, 100))); diff != "" {
+		t.Errorf("what was locked (-want +got):\n%s", diff)
+	}
+}
+
+// A suspect is dispatched anew once, by whoever comes first.
+func TestRedispatch(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	someWork(db, 3)
+	list := dispatch(t, db, "gateway", 100)
+	again, ok, err := db.Redispatch(t.Context(), list[0])
+	if err != nil || !ok || again.Gen != 2 || again.Work != list[0].Work || again.Kind != "drop_stray" || again.Queue != "gateway" {
+		t.Errorf("dispatched anew: %+v, %t, %v", again, ok, err)
+	}
+	if crashes := storagetest.One[int](db, `SELECT crashes FROM work WHERE id = $1`, list[0].Work); crashes != 1 {
+		t.Errorf("%d crashes, want 1", crashes)
+	}
+	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, list[1].Work)
+	db.Exec(`UPDATE work SET dispatched_at = NULL WHERE id = $1`, list[2].Work)
+	was := db.Dump()
+	for _, task := range append(list, storage.Task{Work: 1 << 40, Gen: 1}) { // an old generation, dead, due again, and never there
+		if _, ok, err := db.Redispatch(t.Context(), task); ok || err != nil {
+			t.Errorf("dispatched work %d anew: %t, %v", task.Work, ok, err)
+		}
+	}
+	if err := db.Suspect(t.Context(), list[0], true); err != nil { // of the old generation
+		t.Error(err)
+	}
+	db.Unchanged(was)
+}
+
+// A lease is had by one at a time, for work that is due or dead.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	work := someWork(db, 1)[0]
+	ctx := t.Context()
+	first, err := db.TakeLease(ctx, work)
+	if err != nil || !first.Lease.Valid || first.N != 1 || first.Kind != "drop_stray" {
+		t.Fatalf("leased %+v, %v", first, err)
+	}
+	none := func(what string) {
+		t.Helper()
+		if _, err := db.TakeLease(ctx, work); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("%s: leased all the same: %v", what, err)
+		}
+	}
+	none("leased")
+	db.Exec(`UPDATE work SET lease_until = clock_timestamp() + interval '10 ms'`)
+	if err := db.RenewLease(ctx, first); err != nil {
+		t.Error(err)
+	}
+	if left := storagetest.One[float64](db, `SELECT extract(epoch FROM lease_until - clock_timestamp()) FROM work`); left < 8 || left > 10 {
+		t.Errorf("renewed for %.1f s, want 10", left)
+	}
+	db.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 ms'`)
+	second, err := db.TakeLease(ctx, work)
+	if err != nil || second.Lease == first.Lease {
+		t.Errorf("the next lease: %+v, %v", second, err)
+	}
+	if err := db.RenewLease(ctx, first); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("renewed a lease that was lost: %v", err)
+	}
+	err = db.InTx(ctx, func(tx *storage.Tx) error {
+		if _, err := tx.LockLeased(ctx, first); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("locked by a lease that was lost: %v", err)
+		}
+		_, err := tx.LockLeased(ctx, second)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	db.Exec(`UPDATE work SET lease = NULL, lease_until = NULL, not_before = clock_timestamp() + interval '1 hour'`)
+	none("not due")
+	db.Exec(`UPDATE work SET dead_at = clock_timestamp()`)
+	if _, err := db.TakeLease(ctx, work); err != nil {
+		t.Errorf("dead: %v", err)
+	}
+	db.Exec(`DELETE FROM work`)
+	none("gone")
+}
+
+// Requests are cut into chunks that cover them exactly, and go to the queue of
+// their size.
+func TestChunks(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	for _, c := range []struct {
+		size  int
+		queue string
+		want  []string
+	}{
+		{1, "interactive", []string{"0-1"}},
+		{100, "interactive", []string{"0-100"}},
+		{101, "bulk", []string{"0-101"}},
+		{1000, "bulk", []string{"0-1000"}},
+		{1001, "bulk", []string{"0-1000", "1000-1001"}},
+		{2500, "bulk", []string{"0-1000", "1000-2000", "2000-2500"}},
+	} {
+		identifiers := make([]string, c.size)
+		for i := range identifiers {
+			identifiers[i] = fmt.Sprintf("89889%014d", i)
+		}
+		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers})
+		got := storagetest.All[string](db, `SELECT format('%s-%s', lo, hi) FROM work WHERE request = $1 AND n = hi - lo AND queue = $2 ORDER BY lo`, id, c.queue)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("chunks of a request of %d (-want +got):\n%s", c.size, diff)
+		}
+		// The order and the lines are those of the upload.
+		last := db.TransfersOf(id)[c.size-1]
+		if last.N != c.size-1 || last.Line != c.size || last.Identifier != identifiers[c.size-1] || last.State != transfer.Pending {
+			t.Errorf("the last of %d transfers: %+v", c.size, last)
+		}
+	}
+	db.Check()
+}
