@@ -42,9 +42,10 @@ func invariants() []invariant {
 			WHERE t.state = 'completed'
 			GROUP BY t.request, t.n
 			HAVING count(g.sim) <> 1`},
-		{2, "its snapshots match the policy of its method", `
+		{2, "its snapshots match the policy of its method, and the landing profile", `
 			SELECT format('transfer %s/%s (%s): snapshots are %s and %s', t.request, t.n, t.method, t.before, t.after)
 			FROM transfers t
+			JOIN requests r ON r.id = t.request
 			WHERE t.state = 'completed'
 			  AND (t.before IS NULL OR t.after IS NULL OR t.after IS DISTINCT FROM ` + expectedSettingsSQL() + `)`},
 		{2, "its fee was charged once, to the source, as quoted, on completion; none when it is free", `
@@ -151,9 +152,9 @@ func invariants() []invariant {
 	}
 }
 
-// expectedSettingsSQL is what the policy makes of a transfer's snapshot before.
+// expectedSettingsSQL is what is to become of a transfer's snapshot before.
 func expectedSettingsSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return carriedSQL(s, "(t.before)."+s.Name) })
+	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "(t.before)."+s.Name) })
 }
 
 // examples is how many violations of an invariant are named.

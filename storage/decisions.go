@@ -20,6 +20,8 @@ type Decision struct {
 	// empty means the whole request. Any other event is for the whole request.
 	SIMs []transfer.Identifier
 
+	Landing *Landing // on acceptance: settings that the SIMs arrive with
+
 	Ticket      string // support's reference, on approval
 	FeeOverride *int64 // on approval: what each SIM that needs support costs, in minor units
 	Reason      string // of a denial, a decline, or a change of fee
@@ -114,8 +116,8 @@ func (t *Tx) accept(ctx context.Context, r Request, d Decision) error {
 		detail["accepted"] = len(ns)
 	}
 	if _, err := t.exec(ctx, `
-		UPDATE requests SET state = 'transferring', n_left = size, partial = $2, expires_at = NULL WHERE id = $1`,
-		r.ID, len(d.SIMs) > 0,
+		UPDATE requests SET state = 'transferring', n_left = size, partial = $2, landing = $3, expires_at = NULL WHERE id = $1`,
+		r.ID, len(d.SIMs) > 0, d.Landing,
 	); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
 	}

@@ -19,6 +19,7 @@ type Event struct {
 	Party    transfer.Party         `db:"party"`
 	Operator *transfer.OperatorID   `db:"operator_id"` // of the account whose key was used
 	Key      *string                `db:"key_name"`
+	Address  *string                `db:"address"` // where the call came from
 	From     *transfer.RequestState `db:"from_state"`
 	To       *transfer.RequestState `db:"to_state"`
 	Detail   json.RawMessage        `db:"detail"`
@@ -35,6 +36,7 @@ func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) (
 			e.party,
 			a.operator_id,
 			k.name AS key_name,
+			e.address,
 			e.from_state,
 			e.to_state,
 			e.detail
@@ -68,9 +70,9 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	}
 	if _, err := t.exec(ctx, `
 		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, last_event)
-		INSERT INTO events (request, seq, kind, party, api_key, from_state, to_state, detail)
-		SELECT id, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), $7 FROM r`,
-		request, e.kind, e.by.Party, e.by.key(), e.from, e.to, string(detail),
+		INSERT INTO events (request, seq, kind, party, api_key, address, from_state, to_state, detail)
+		SELECT id, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), $8 FROM r`,
+		request, e.kind, e.by.Party, e.by.key(), e.by.Address, e.from, e.to, string(detail),
 	); err != nil {
 		return fmt.Errorf("writing event %s of request %s: %w", e.kind, request, err)
 	}

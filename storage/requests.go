@@ -37,6 +37,7 @@ type Request struct {
 	Partial             bool                  `db:"partial"` // only some of the SIMs were accepted
 	Acceptance          int64                 `db:"acceptance"`
 	ExpiresAt           *time.Time            `db:"expires_at"`
+	Landing             *Landing              `db:"landing"`
 	Ticket              *string               `db:"ticket"`
 	FeeOverride         *int64                `db:"fee_override"` // per SIM that needs support, in minor units
 	FeeReason           *string               `db:"fee_reason"`
@@ -68,6 +69,7 @@ const requestColumns = `
 	r.partial,
 	extract(epoch FROM r.acceptance)::bigint AS acceptance,
 	r.expires_at,
+	r.landing,
 	r.ticket,
 	r.fee_override,
 	r.fee_reason,
@@ -80,8 +82,9 @@ JOIN accounts dst ON dst.id = r.destination`
 // Actor is who causes something: a party of the request, through a key. The
 // zero Key stands for the system itself.
 type Actor struct {
-	Party transfer.Party
-	Key   int64
+	Party   transfer.Party
+	Key     int64
+	Address string // where the call came from; empty for the system
 }
 
 // System is the actor of workers and schedulers.

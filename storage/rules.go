@@ -59,6 +59,7 @@ const requestFacts = `
 		r.partial,
 		r.fee_override,
 		r.self_service_only,
+		r.landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
@@ -89,7 +90,21 @@ func beforeSQL() string {
 
 // afterSQL is a SIM's settings as a transfer by the method t.method leaves them.
 func afterSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return carriedSQL(s, "s."+s.Name) })
+	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "s."+s.Name) })
+}
+
+// arrivingSQL is what becomes of a setting whose value was old: what the policy
+// carries over, and then what the destination's landing profile says. Landing
+// tags are added to those that are kept.
+func arrivingSQL(s transfer.Setting, old string) string {
+	switch carried := carriedSQL(s, old); {
+	case !s.Landing:
+		return carried
+	case s.Name == "tags":
+		return fmt.Sprintf("%s || coalesce(r.landing -> 'tags', '{}')", carried)
+	default:
+		return fmt.Sprintf("coalesce(r.landing ->> '%s', %s)", s.Name, carried)
+	}
 }
 
 func settingsRow(value func(transfer.Setting) string) string {

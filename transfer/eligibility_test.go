@@ -124,12 +124,12 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	const keep, reset = transfer.Keep, transfer.Reset
 	want := []transfer.Setting{
-		{Name: "tags", SelfService: reset, SupportAssisted: keep},
+		{Name: "tags", SelfService: reset, SupportAssisted: keep, Landing: true},
 		{Name: "expiration", SelfService: reset, SupportAssisted: keep},
 		{Name: "termination_protection", SelfService: reset, SupportAssisted: keep},
-		{Name: "sim_group", SelfService: reset, SupportAssisted: reset},
+		{Name: "sim_group", SelfService: reset, SupportAssisted: reset, Landing: true},
 		{Name: "event_handlers", SelfService: reset, SupportAssisted: reset},
-		{Name: "speed_class", SelfService: reset, SupportAssisted: reset},
+		{Name: "speed_class", SelfService: reset, SupportAssisted: reset, Landing: true},
 		{Name: "containers", SelfService: keep, SupportAssisted: keep},
 		{Name: "imei_lock", SelfService: reset, SupportAssisted: keep},
 	}

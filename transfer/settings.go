@@ -5,6 +5,7 @@ type Setting struct {
 	Name            string
 	SelfService     Carry
 	SupportAssisted Carry
+	Landing         bool // the destination may say, as it accepts, what it shall be
 }
 
 // Carry says what a transfer does to a setting.
@@ -28,13 +29,13 @@ func (s Setting) Under(m Method) Carry {
 // it stays with the account that was registered when it was recorded.
 func Policy() []Setting {
 	return []Setting{
-		{"tags", Reset, Keep},
-		{"expiration", Reset, Keep},
-		{"termination_protection", Reset, Keep}, // ours for SupportAssisted: losing it could cost the SIM
-		{"sim_group", Reset, Reset},
-		{"event_handlers", Reset, Reset},
-		{"speed_class", Reset, Reset}, // ours for SelfService
-		{"containers", Keep, Keep},    // subscription containers are on the card
-		{"imei_lock", Reset, Keep},    // ours for SelfService
+		{"tags", Reset, Keep, true},
+		{"expiration", Reset, Keep, false},
+		{"termination_protection", Reset, Keep, false}, // ours for SupportAssisted: losing it could cost the SIM
+		{"sim_group", Reset, Reset, true},
+		{"event_handlers", Reset, Reset, false},
+		{"speed_class", Reset, Reset, true}, // ours for SelfService
+		{"containers", Keep, Keep, false},   // subscription containers are on the card
+		{"imei_lock", Reset, Keep, false},   // ours for SelfService
 	}
 }

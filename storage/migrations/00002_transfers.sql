@@ -36,6 +36,7 @@ CREATE TABLE requests (
     n_expired         integer NOT NULL DEFAULT 0 CHECK (n_expired >= 0),
     partial           boolean NOT NULL DEFAULT false, -- only the transfers listed in chosen were accepted
     expires_at        timestamptz,
+    landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings of the SIMs as they arrive
     ticket            text,
     fee_override      bigint CHECK (fee_override >= 0),
     fee_reason        text,
@@ -162,6 +163,7 @@ CREATE TABLE events (
     kind       text NOT NULL,
     party      text NOT NULL CHECK (party IN ('source', 'destination', 'support', 'system')),
     api_key    bigint,
+    address    text, -- where the call came from
     from_state text,
     to_state   text,
     detail     jsonb NOT NULL DEFAULT '{}',
