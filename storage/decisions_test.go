@@ -227,9 +227,8 @@ func TestPartialDecisions(t *testing.T) {
 			t.Errorf("%s of some from %s (-want +got):\n%s", c.event, c.state, diff)
 		}
 		// Those that are closed, unknown or somebody else's are named, and nothing changes.
-		was := db.Dump()
 		stranger := db.SIM(storagetest.SIM{Account: f.to.ID})
-		was = db.Dump()
+		was := db.Dump()
 		_, err := db.TryDecide(f.id, storage.Decision{Event: c.event, SIMs: []transfer.Identifier{
 			f.sims[0].Identifier(), f.sims[2].Identifier(), stranger.Identifier(), identifier(t, "123456"),
 		}})

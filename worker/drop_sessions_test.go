@@ -377,10 +377,12 @@ func TestLeaseLostAndDone(t *testing.T) {
 		s := newScene(t)
 		r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
 		g := &gateways{}
-		g.answer = func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		g.answer = func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
 			if len(g.requests()) == 1 {
 				s.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, work) // it ran out
-				process(t, s.DB, s.handler, work)
+				if err := s.handler.ProcessTask(ctx, s.TaskOf(work)); err != nil {
+					t.Error(err)
+				}
 			}
 			return worker.Answer{Gone: true}, trouble
 		}

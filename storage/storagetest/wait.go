@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -103,7 +104,9 @@ func (h *Held) Commit() {
 func (h *Held) Rollback() {
 	h.t.Helper()
 	h.finish <- errRolledBack{}
-	<-h.ended
+	if err := <-h.ended; !errors.Is(err, errRolledBack{}) {
+		h.t.Errorf("rolling back what was held: %v", err)
+	}
 }
 
 // Go runs something beside the test and returns where its error will be.
