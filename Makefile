@@ -9,7 +9,7 @@ help: ## list the goals
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
 
 .PHONY: demo
-demo: ## watch it at work; standard output is the demo's alone, as in: make demo ARGS=--json | jq
+demo: ## watch it at work; only the demo writes to standard output, as in: make demo ARGS=--json | tail -n 1 | jq
 	@sh deployments/setup.sh go postgres redis >&2
 	@$(MAKE) build >&2
 	@./bin/simtransfer demo $(ARGS)
