@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"simtransfer/storage"
 	"simtransfer/tasks"
@@ -13,8 +14,22 @@ import (
 
 // queue is Redis as the scheduler sees it.
 type queue struct {
+	redis     redis.UniversalClient
 	client    *asynq.Client
 	inspector *asynq.Inspector
+}
+
+func newQueue(o asynq.RedisConnOpt) queue {
+	r := o.MakeRedisClient().(redis.UniversalClient) // asynq knows no other kind
+	return queue{r, asynq.NewClientFromRedisClient(r), asynq.NewInspectorFromRedisClient(r)}
+}
+
+// afresh returns the same queue with a client that announces every queue that
+// it uses. A client does so once, and the inspector does not see a queue that
+// was announced before Redis lost everything.
+func (q queue) afresh() queue {
+	q.client = asynq.NewClientFromRedisClient(q.redis)
+	return q
 }
 
 // enqueue gives a task to Redis; false means that Redis has it already.

@@ -18,9 +18,9 @@ func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	lost := 0
+	lost, queue := 0, s.queue.afresh()
 	for _, t := range list {
-		back, err := s.reconcile(ctx, t)
+		back, err := s.reconcile(ctx, queue, t)
 		if err != nil {
 			return false, err
 		}
@@ -34,15 +34,15 @@ func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
 	return lost == page, nil
 }
 
-func (s *Scheduler) reconcile(ctx context.Context, t storage.Task) (lost bool, err error) {
-	accepted, err := s.queue.enqueue(ctx, t)
+func (s *Scheduler) reconcile(ctx context.Context, queue queue, t storage.Task) (lost bool, err error) {
+	accepted, err := queue.enqueue(ctx, t)
 	if err != nil {
 		return false, err
 	}
 	if accepted {
 		return true, s.db.Suspect(ctx, t, false)
 	}
-	waiting, err := s.queue.waiting(t)
+	waiting, err := queue.waiting(t)
 	if err != nil {
 		return false, err
 	}
@@ -54,6 +54,6 @@ func (s *Scheduler) reconcile(ctx context.Context, t storage.Task) (lost bool, e
 		return false, err
 	}
 	s.log.WarnContext(ctx, "a worker is gone; its work is dispatched anew", "work", t.Work, "kind", t.Kind)
-	_, err = s.queue.enqueue(ctx, again)
+	_, err = queue.enqueue(ctx, again)
 	return false, err
 }

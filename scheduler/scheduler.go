@@ -8,7 +8,6 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -51,7 +50,7 @@ type Scheduler struct {
 func New(db *storage.DB, redis asynq.RedisConnOpt, log *slog.Logger, c Config) *Scheduler {
 	return &Scheduler{
 		db:     db,
-		queue:  queue{asynq.NewClient(redis), asynq.NewInspector(redis)},
+		queue:  newQueue(redis),
 		log:    log,
 		config: c.withDefaults(),
 	}
@@ -66,7 +65,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "expire", s.config.Expire, s.Expire) })
 	wg.Go(func() { s.loop(ctx, "purge", s.config.Purge, s.Purge) })
 	wg.Wait()
-	return errors.Join(s.queue.client.Close(), s.queue.inspector.Close())
+	return s.queue.redis.Close()
 }
 
 // pause is how long a loop rests after an error, so that an outage does not
