@@ -11,17 +11,24 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"simtransfer/dev/devtest"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, devtest.IgnoreServers())
+}
+
 // service is an API with a database of its own, and a key for every role.
 type service struct {
-	t   *testing.T
-	db  *storage.DB
-	dsn string
-	url string
+	t      *testing.T
+	db     *storage.DB
+	dsn    string
+	url    string
+	client *http.Client
 
 	admin, support         string
 	source, other, bystand string // keys of accounts
@@ -72,7 +79,9 @@ func start(t *testing.T, dsn string, change ...func(*Config)) *service {
 	}
 	server := httptest.NewServer(New(c))
 	t.Cleanup(server.Close)
-	return &service{t: t, db: db, dsn: dsn, url: server.URL}
+	client := server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &service{t: t, db: db, dsn: dsn, url: server.URL, client: client}
 }
 
 // impatient serves the same database again, without waiting long for locks.
@@ -115,6 +124,35 @@ func (s *service) exec(query string, args ...any) {
 	s.t.Helper()
 	if _, err := s.db.Pool().ExecContext(s.t.Context(), query, args...); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// hold runs a statement in a transaction that stays open until the function
+// returned is called, or the test ends. Then it is rolled back, or committed.
+func (s *service) hold(query string, args ...any) (end func(commit bool)) {
+	s.t.Helper()
+	tx, err := s.db.Pool().BeginTxx(s.t.Context(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = tx.Rollback() })
+	for _, statement := range []struct {
+		text string
+		args []any
+	}{{`SET LOCAL idle_in_transaction_session_timeout = 0`, nil}, {query, args}} {
+		if _, err := tx.ExecContext(s.t.Context(), statement.text, statement.args...); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return func(commit bool) {
+		s.t.Helper()
+		done := tx.Rollback
+		if commit {
+			done = tx.Commit
+		}
+		if err := done(); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 
@@ -175,8 +213,7 @@ func (s *service) do(c apiCall) answer {
 	for name, value := range c.header {
 		r.Header.Set(name, value)
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
+	response, err := s.client.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}

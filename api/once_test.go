@@ -107,20 +107,11 @@ func TestSecondCallWhileTheFirstRunsIsAConflict(t *testing.T) {
 	s := newService(t)
 	s.sims(1, transfer.Ready)
 	call := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: withKey("held")}
-	tx, err := s.db.Pool().BeginTxx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "account "+sourceID+"\nheld"); err != nil {
-		t.Fatal(err)
-	}
+	end := s.hold(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "account "+sourceID+"\nheld")
 	if a := s.do(call); a.problem(409, CodeStillRunning).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	end(false)
 	s.do(call).is(202)
 }
 
@@ -181,23 +172,11 @@ func TestBusyDatabaseIsTriedAgainAndThenAdmitted(t *testing.T) {
 	s.sims(1, transfer.Ready)
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
 	s.work()
-	tx, err := s.db.Pool().BeginTxx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID); err != nil {
-		t.Fatal(err)
-	}
+	end := s.hold(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
 	quick := s.impatient()
 	if a := quick.post(s.other, requestPath(r.ID)+"/accept", nil); a.problem(503, CodeBusy).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	if err := tx.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	end(false)
 	quick.post(s.other, requestPath(r.ID)+"/accept", nil).is(202)
 }

@@ -172,14 +172,7 @@ func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	s.sims(1, transfer.Ready)
-	tx, err := s.db.Pool().BeginTxx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(t.Context(), `UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, otherID); err != nil {
-		t.Fatal(err)
-	}
+	end := s.hold(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, otherID)
 	done := make(chan answer)
 	go func() {
 		done <- s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: s.source, body: map[string]any{"group": "mine"}})
@@ -189,9 +182,7 @@ func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
 			t.Fatal("the edit did not wait")
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	end(true)
 	(<-done).problem(404, CodeNotFound)
 }
 
