@@ -1,8 +1,11 @@
 package worker_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
+
+	"github.com/hibiken/asynq"
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -226,8 +229,9 @@ func TestHandlerTooEarly(t *testing.T) {
 	})
 }
 
-// A task with a payload that nobody wrote is not tried again.
-func TestHandlerOfNonsense(t *testing.T) {
+// Work that never was, or was done long ago, is nobody's trouble. A payload
+// that nobody can read is not tried again.
+func TestStrangeTasks(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	for _, kind := range situations() {
@@ -235,5 +239,12 @@ func TestHandlerOfNonsense(t *testing.T) {
 		if err := s.handler.ProcessTask(t.Context(), task); err != nil {
 			t.Errorf("%s of work that never was: %v", kind.kind, err)
 		}
+		task = asynq.NewTask("transfer:"+kind.kind, []byte("{"))
+		if err := s.handler.ProcessTask(t.Context(), task); !errors.Is(err, asynq.SkipRetry) {
+			t.Errorf("%s with a payload that nobody can read: %v", kind.kind, err)
+		}
+	}
+	if err := s.handler.ProcessTask(t.Context(), asynq.NewTask("transfer:undo", nil)); err == nil {
+		t.Error("a task of a type that nobody knows was done")
 	}
 }

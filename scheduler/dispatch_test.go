@@ -1,0 +1,179 @@
+package scheduler_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"simtransfer/scheduler"
+	"simtransfer/storage/storagetest"
+	"simtransfer/tasks"
+)
+
+func TestDispatch(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	work := map[string][]int64{}
+	for _, queue := range tasks.Queues() {
+		work[queue] = e.work(queue, 3)
+	}
+	e.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[tasks.Bulk][0])
+	e.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[tasks.Bulk][1])
+	s := e.scheduler(e.redis)
+	for range 3 {
+		if more := e.once(s.Dispatch); more {
+			t.Error("there is more to do")
+		}
+	}
+	work[tasks.Bulk] = work[tasks.Bulk][2:]
+	for queue, ids := range work {
+		if diff := cmp.Diff(tasksOf(1, ids...), e.pending(queue)); diff != "" {
+			t.Errorf("pending in %s (-want +got):\n%s", queue, diff)
+		}
+	}
+}
+
+// A task names its work, its dispatch and its request.
+func TestTask(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	from, to := e.Account(), e.Account()
+	request := e.Request(storagetest.Request{From: from, To: to, SIMs: e.SIMs(1, storagetest.SIM{Account: from.ID})})
+	e.once(e.scheduler(e.redis).Dispatch)
+	ids := e.pending(tasks.Interactive)
+	if len(ids) != 1 {
+		t.Fatalf("%d tasks, want 1", len(ids))
+	}
+	info, err := e.inspector.GetTaskInfo(tasks.Interactive, ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := tasks.Parse(asynq.NewTask(info.Type, info.Payload))
+	if err != nil || info.Type != tasks.TypeValidate || p.Gen != 1 || p.Request != request.String() || tasks.ID(p.Work, p.Gen) != ids[0] {
+		t.Errorf("%s with %+v, %v", info.Type, p, err)
+	}
+}
+
+// More than a page is dispatched page by page.
+func TestDispatchInPages(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	work := e.work(tasks.Bulk, 1001)
+	s := e.scheduler(e.redis)
+	rounds := 1
+	for e.once(s.Dispatch) {
+		rounds++
+	}
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+		t.Errorf("pending (-want +got):\n%s", diff)
+	}
+	if rounds != 3 {
+		t.Errorf("%d rounds, want 3", rounds)
+	}
+}
+
+// Work is marked and the mark committed before Redis hears of it, and no lock
+// is held meanwhile: a worker may be faster than the dispatcher.
+func TestDispatchCommitsFirst(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.work(tasks.Bulk, 5)
+	w, redis := e.wired()
+	open := w.block()
+	defer open()
+	s := e.scheduler(redis)
+	ended := storagetest.Go(func() error {
+		_, err := s.Dispatch(t.Context())
+		return err
+	})
+	<-w.said
+	if got := e.pending(tasks.Bulk); len(got) > 0 {
+		t.Errorf("pending already: %v", got)
+	}
+	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
+		t.Errorf("while the dispatcher talks to Redis (-want +got):\n%s", diff)
+	}
+	if _, err := e.Pool().ExecContext(t.Context(), `SELECT FROM work FOR UPDATE NOWAIT`); err != nil {
+		t.Errorf("while the dispatcher talks to Redis: %v", err)
+	}
+	open()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := e.pending(tasks.Bulk); len(got) != 5 {
+		t.Errorf("pending: %v", got)
+	}
+}
+
+// With Redis away, work is due again, and nobody is to blame for it.
+func TestDispatchWithoutRedis(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	work := e.work(tasks.Interactive, 3)
+	w, away := e.wired()
+	w.cut()
+	if _, err := e.scheduler(away).Dispatch(t.Context()); err == nil {
+		t.Error("dispatched without an error")
+	}
+	if diff := cmp.Diff([]note{{Gen: 1}}, e.notes()); diff != "" {
+		t.Errorf("work (-want +got):\n%s", diff)
+	}
+	e.once(e.scheduler(e.redis).Dispatch)
+	if diff := cmp.Diff(tasksOf(2, work...), e.pending(tasks.Interactive)); diff != "" {
+		t.Errorf("pending when it is back (-want +got):\n%s", diff)
+	}
+}
+
+// Two dispatchers at once enqueue everything once.
+func TestTwoDispatchers(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	work := e.work(tasks.Bulk, 1200)
+	var ended []<-chan error
+	for range 2 {
+		s := e.scheduler(e.redis)
+		ended = append(ended, storagetest.Go(func() error { return untilDone(t, s) }))
+	}
+	for _, e := range ended {
+		if err := <-e; err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+		t.Errorf("pending (-want +got):\n%s", diff)
+	}
+}
+
+func untilDone(t *testing.T, s *scheduler.Scheduler) error {
+	for {
+		if more, err := s.Dispatch(t.Context()); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// Interactive work reaches Redis before bulk work does.
+func TestInteractiveFirst(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	bulk, interactive := e.work(tasks.Bulk, 2), e.work(tasks.Interactive, 1)
+	w, redis := e.wired()
+	open := w.block()
+	defer open()
+	s := e.scheduler(redis)
+	ended := storagetest.Go(func() error {
+		_, err := s.Dispatch(t.Context())
+		return err
+	})
+	<-w.said
+	got := storagetest.All[int64](e.DB, `SELECT id FROM work WHERE dispatched_at IS NOT NULL`)
+	if !slices.Equal(got, interactive) {
+		t.Errorf("claimed %v, want the interactive work %v and not yet %v", got, interactive, bulk)
+	}
+	open()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,193 @@
+package scheduler_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"simtransfer/dev/devtest"
+	"simtransfer/scheduler"
+	"simtransfer/storage/storagetest"
+	"simtransfer/tasks"
+	"simtransfer/transfer"
+)
+
+// waiting makes requests that wait for acceptance, by plain SQL.
+func (e *engine) waiting(n int) {
+	e.t.Helper()
+	from, to := e.Account(), e.Account()
+	for _, sim := range e.SIMs(n, storagetest.SIM{Account: from.ID}) {
+		e.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{sim}})
+	}
+	e.Exec(`
+		WITH done AS (DELETE FROM work), eligible AS (
+			UPDATE transfers t
+			SET state = 'eligible', method = 'self_service', fee = 0, sim = i.sim
+			FROM identifiers i
+			WHERE i.identifier = t.identifier
+			RETURNING t.sim, t.request, t.n
+		), claimed AS (
+			INSERT INTO open_transfers (sim, request, n) SELECT sim, request, n FROM eligible
+		), told AS (
+			INSERT INTO events (request, seq, kind, party, to_state) SELECT id, 2, 'offer', 'system', 'awaiting_acceptance' FROM requests
+		)
+		UPDATE requests
+		SET state = 'awaiting_acceptance', n_left = 0, n_eligible = 1, expires_at = clock_timestamp() + interval '1 hour', last_event = 2`)
+}
+
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.waiting(103)
+	s := e.scheduler(e.redis)
+	expired := func(want int) {
+		t.Helper()
+		if n := storagetest.One[int](e.DB, `SELECT count(*) FROM requests WHERE state = 'expired'`); n != want {
+			t.Errorf("%d requests are expired, want %d", n, want)
+		}
+	}
+	if more := e.once(s.Expire); more {
+		t.Error("nothing is due, and there is more to do")
+	}
+	expired(0)
+	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s' WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT 101)`)
+	if more := e.once(s.Expire); !more {
+		t.Error("a hundred requests were due, and there is no more to do")
+	}
+	expired(100)
+	if more := e.once(s.Expire); more {
+		t.Error("the last request was due, and there is more to do")
+	}
+	expired(101)
+	if n := storagetest.One[int](e.DB, `SELECT count(*) FROM work WHERE kind = 'release'`); n != 101 {
+		t.Errorf("%d rows of work, want one for each expired request", n)
+	}
+	e.Check()
+}
+
+// Two sweeps at once expire every request once.
+func TestTwoSweeps(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.waiting(150)
+	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	var ended []<-chan error
+	for range 2 {
+		s := e.scheduler(e.redis)
+		ended = append(ended, storagetest.Go(func() error {
+			for {
+				if more, err := s.Expire(t.Context()); err != nil || !more {
+					return err
+				}
+			}
+		}))
+	}
+	for _, e := range ended {
+		if err := <-e; err != nil {
+			t.Error(err)
+		}
+	}
+	e.once(e.scheduler(e.redis).Expire) // what one of them left to the other
+	if n := storagetest.One[int](e.DB, `SELECT count(*) FROM requests WHERE state = 'expired' AND last_event = 3`); n != 150 {
+		t.Errorf("%d requests are expired once, want 150", n)
+	}
+	e.Check()
+}
+
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.waiting(2)
+	e.Exec(`INSERT INTO chosen SELECT id, 0 FROM requests; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
+	e.Exec(`INSERT INTO idempotency (scope, key, fingerprint, answer, created_at)
+		VALUES ('1', 'old', '', '{}', clock_timestamp() - interval '25 hours'), ('1', 'new', '', '{}', clock_timestamp() - interval '23 hours')`)
+	e.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()
+		WHERE id = (SELECT id FROM requests ORDER BY id LIMIT 1)`)
+	if more := e.once(e.scheduler(e.redis).Purge); more {
+		t.Error("there is more to do")
+	}
+	var left struct{ Chosen, Withdrawn, Answers int }
+	e.Get(&left, `SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM withdrawn) AS withdrawn, (SELECT count(*) FROM idempotency) AS answers`)
+	if left.Chosen != 1 || left.Withdrawn != 1 || left.Answers != 1 {
+		t.Errorf("left: %+v, want one of each", left)
+	}
+}
+
+// journal is a log that a test reads.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) says(what string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Contains(j.text.String(), what)
+}
+
+// The loops do it all by themselves, begin before Redis is there, and leave
+// nothing behind when they end.
+//
+//nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
+func TestRun(t *testing.T) {
+	leaks := []goleak.Option{goleak.IgnoreCurrent(), devtest.IgnoreServers()}
+	e := newEngine(t)
+	e.waiting(1)
+	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	work := e.work(tasks.Bulk, 10)
+	w, redis := e.wired()
+	open := w.block()
+	defer open()
+
+	var log journal
+	s := scheduler.New(e.DB.DB, redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{Reconcile: 20 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := storagetest.Go(func() error { return s.Run(ctx) })
+	storagetest.Await(t, "the request's expiry, with Redis away", func() bool {
+		return storagetest.One[transfer.RequestState](e.DB, `SELECT state FROM requests`) == transfer.RequestExpired
+	})
+	open()
+	storagetest.Await(t, "the tasks", func() bool { return len(e.pending(tasks.Bulk)) == len(work) })
+	e.forget()
+	e.age(60)
+	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(tasks.Bulk)) == len(work) })
+	storagetest.Await(t, "a word about them in the log", func() bool { return log.says("tasks that Redis had lost are back") })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	w.cut()
+	_ = e.inspector.Close()
+	_ = e.Close()
+	goleak.VerifyNone(t, leaks...)
+}
+
+// A loop that fails says so, rests, and goes on.
+func TestLoopGoesOn(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.Exec(`ALTER TABLE work RENAME TO hidden`)
+	var log journal
+	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := storagetest.Go(func() error { return s.Run(ctx) })
+	storagetest.Await(t, "a word about the failure", func() bool { return log.says("loop=dispatch") })
+	e.Exec(`ALTER TABLE hidden RENAME TO work`)
+	e.work(tasks.Bulk, 1)
+	storagetest.Await(t, "the task", func() bool { return len(e.pending(tasks.Bulk)) == 1 })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,64 @@
+package tasks_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"simtransfer/tasks"
+)
+
+func TestNewAndParse(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{
+		"validate":      tasks.TypeValidate,
+		"execute":       tasks.TypeExecute,
+		"drop_sessions": tasks.TypeDropSessions,
+		"drop_stray":    tasks.TypeDropStray,
+		"release":       tasks.TypeRelease,
+	} {
+		p := tasks.Payload{Work: 1<<53 + 1, Gen: 7, Request: "01980000-0000-7000-8000-000000000001"}
+		task, err := tasks.New(kind, tasks.Bulk, p)
+		if err != nil || task.Type() != want {
+			t.Errorf("%s: %v, %v", kind, task, err)
+		}
+		got, err := tasks.Parse(task)
+		if err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(p, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+	for _, payload := range []string{"", "{", "null and void", `{"work": "one"}`, `[]`} {
+		if p, err := tasks.Parse(asynq.NewTask(tasks.TypeExecute, []byte(payload))); err == nil {
+			t.Errorf("payload %q was read as %+v", payload, p)
+		}
+	}
+}
+
+// The id tells dispatches of one piece of work apart, and pieces of work.
+func TestID(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, work := range []int64{1, 11, 111} {
+		for _, gen := range []int{1, 11, 111} {
+			id := tasks.ID(work, gen)
+			if seen[id] {
+				t.Errorf("%q names two dispatches", id)
+			}
+			seen[id] = true
+		}
+	}
+}
+
+// Payloads are rewritten by every heartbeat: they carry ids and nothing else.
+func TestPayloadIsSmall(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(tasks.Payload{Work: 1 << 62, Gen: 1 << 30, Request: "01980000-0000-7000-8000-000000000001"})
+	if err != nil || len(text) > 128 {
+		t.Errorf("%d bytes: %s, %v", len(text), text, err)
+	}
+}
