@@ -23,6 +23,12 @@ test: ## run all tests, on servers of their own
 	@sh deployments/setup.sh go cc postgres redis chromium
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
+.PHONY: bench
+bench: ## measure it against plain SQL and job queues: SIMS=100000 ONLY=growth,million WRITE=1
+	@sh deployments/setup.sh go postgres redis >&2
+	@$(MAKE) build >&2
+	@cd bench && go run . -sims $(or $(SIMS),100000) -only "$(ONLY)" $(if $(WRITE),-docs ../docs)
+
 .PHONY: lint
 lint: ## look for mistakes, misplaced imports and wrong formatting
 	@sh deployments/setup.sh go

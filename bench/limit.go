@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"simtransfer/storage"
+)
+
+// measureLimit makes the row changes of a whole request in one transaction of
+// one session: what PostgreSQL needs for them at least, with nobody to share
+// the work with and nothing around it. The result is such that the product's
+// own check finds nothing wrong with it.
+func measureLimit(ctx context.Context, b *bed) error {
+	template, err := b.offered(ctx, b.SIMs)
+	if err != nil {
+		return err
+	}
+	db, err := b.fresh(ctx, template)
+	if err != nil {
+		return err
+	}
+	session, err := b.session(ctx)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	defer func() { _ = errors.Join(session.Close(), db.Close()) }()
+	request, err := offeredRequest(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := b.settle(ctx, db); err != nil {
+		return err
+	}
+	before, start := b.usage(nil), time.Now()
+	if err := moveAll(ctx, session, request); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	b.took(ctx, db, "limit", took, b.usage(nil).since(before))
+	return verify(ctx, db, expected{moved: b.SIMs, whole: true})
+}
+
+// offeredRequest is the one that waits for the destination.
+func offeredRequest(ctx context.Context, db *storage.DB) (id uuid.UUID, err error) {
+	if err := db.Pool().GetContext(ctx, &id, `SELECT id FROM requests WHERE state = 'awaiting_acceptance'`); err != nil {
+		return id, fmt.Errorf("looking for the request: %w", err)
+	}
+	return id, nil
+}
+
+// moveAll is the limit. Writing the snapshots first lets every later statement
+// read one table instead of joining two.
+func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
+	tx, err := session.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, statement := range limitStatements() {
+		if _, err := tx.ExecContext(ctx, statement, request); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return tx.Commit()
+}
+
+func limitStatements() []string {
+	return []string{
+		`
+		UPDATE transfers t
+		SET state = 'completed',
+			finished_at = clock_timestamp(),
+			before = ROW(s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers,
+				s.imei_lock)::sim_settings,
+			after = CASE t.method
+				WHEN 'self_service' THEN ROW('{}', NULL, false, NULL, '[]', NULL, s.containers, NULL)::sim_settings
+				ELSE ROW(s.tags, s.expiration, s.termination_protection, NULL, '[]', NULL, s.containers, s.imei_lock)::sim_settings
+			END
+		FROM sims s
+		WHERE t.request = $1 AND t.state = 'eligible' AND s.id = t.sim`, `
+		UPDATE sims s
+		SET account = r.destination,
+			since = clock_timestamp(),
+			tags = CASE t.method WHEN 'self_service' THEN '{}' ELSE s.tags END,
+			expiration = CASE t.method WHEN 'self_service' THEN NULL ELSE s.expiration END,
+			termination_protection = CASE t.method WHEN 'self_service' THEN false ELSE s.termination_protection END,
+			sim_group = NULL,
+			event_handlers = '[]',
+			speed_class = NULL,
+			imei_lock = CASE t.method WHEN 'self_service' THEN NULL ELSE s.imei_lock END
+		FROM transfers t, requests r
+		WHERE r.id = $1 AND t.request = r.id AND s.id = t.sim`, `
+		INSERT INTO registrations (sim, since, account, request, n)
+		SELECT s.id, s.since, s.account, t.request, t.n
+		FROM transfers t
+		JOIN sims s ON s.id = t.sim
+		WHERE t.request = $1`, `
+		INSERT INTO charges (request, n, account, amount, currency)
+		SELECT t.request, t.n, r.source, t.fee, a.currency
+		FROM transfers t
+		JOIN requests r ON r.id = t.request
+		JOIN accounts a ON a.id = r.source
+		WHERE t.request = $1 AND t.fee > 0`,
+		`DELETE FROM open_transfers WHERE request = $1`, `
+		UPDATE requests
+		SET state = 'completed',
+			n_completed = n_eligible,
+			n_eligible = 0,
+			n_support = 0,
+			last_event = last_event + 1,
+			expires_at = NULL,
+			finished_at = clock_timestamp()
+		WHERE id = $1`, `
+		INSERT INTO events (request, seq, kind, party, from_state, to_state, detail)
+		SELECT id, last_event, 'accept', 'destination', 'awaiting_acceptance', 'completed', jsonb_build_object('completed', n_completed)
+		FROM requests
+		WHERE id = $1`,
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+// measureMillion takes a batch of ten times the usual size through its whole
+// life, and meanwhile single SIMs, for their latency beside it and for the
+// memory that the processes need at most.
+func measureMillion(ctx context.Context, b *bed) (err error) {
+	n := min(10*b.SIMs, 1000000)
+	template, err := b.inventory(ctx, n)
+	if err != nil {
+		return err
+	}
+	db, err := b.fresh(ctx, template)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s, err := b.serve(ctx, database, db)
+	if err != nil {
+		return err
+	}
+	defer func() { err = s.stopAfter(err) }()
+	requests, err := s.offerSingles(ctx, readySpares(n, spare/2))
+	if err != nil {
+		return err
+	}
+	if err := b.settle(ctx, db); err != nil {
+		return err
+	}
+	file := csv(upTo(n), destination)
+	before := b.usage(s)
+
+	var p phases
+	var took []time.Duration
+	over := make(chan struct{})
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		defer close(over)
+		var request uuid.UUID
+		if p, request, err = s.offerTimed(running, file, forth()); err != nil {
+			return err
+		}
+		p.execute, err = s.execute(running, request, forth(), 20*time.Millisecond)
+		return err
+	})
+	g.Go(func() (err error) {
+		took, err = s.executeSingles(running, requests, over)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	b.took(ctx, db, "million", p.total(), b.usage(s).since(before))
+	b.say("  upload %v, validation %v, execution %v", p.upload, p.validate, p.execute)
+	b.add("million_sims", float64(n))
+	b.addLatency("busy_latency", took)
+	for _, program := range s.programs {
+		peak, err := peakMemory(program.Pid)
+		if err != nil {
+			return err
+		}
+		b.say("  %s: %.1f MiB at most", program.Name, peak)
+		b.add("memory_"+program.Name+"_mib", peak)
+	}
+	return check(ctx, db)
+}
+
+// executeSingles accepts requests one after the other until a batch is over.
+func (s *service) executeSingles(ctx context.Context, requests []uuid.UUID, over <-chan struct{}) ([]time.Duration, error) {
+	var took []time.Duration
+	for _, request := range requests {
+		d, err := s.execute(ctx, request, forth(), watching)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, d)
+		select {
+		case <-over:
+			return took, nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	<-over
+	return took, nil
+}
