@@ -14,6 +14,12 @@ demo: ## watch it at work; only the demo writes to standard output, as in: make 
 	@$(MAKE) build >&2
 	@./bin/simtransfer demo $(ARGS)
 
+.PHONY: chaos
+chaos: ## let everything fail at random, and count what is left: make chaos SECONDS=300 SEED=7
+	@sh deployments/setup.sh go postgres redis >&2
+	@$(MAKE) build >&2
+	@./bin/simtransfer chaos --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: build
 build: ## compile to bin/simtransfer
 	go build -o bin/simtransfer .

@@ -31,6 +31,8 @@ type commands struct {
 	Demo demoCommand `cmd:"" group:"try" help:"See ten thousand SIMs change hands, on private servers."`
 	Dev  devCommand  `cmd:"" group:"try" help:"Run everything on private servers, with a sample inventory, until Ctrl-C."`
 
+	Chaos chaosCommand `cmd:"" group:"try" help:"See that nothing is lost or doubled while everything fails at random, on private servers."`
+
 	LogFormat string           `enum:"text,json" default:"text" env:"SIMTRANSFER_LOG_FORMAT" help:"How log lines are written to standard error: text or json."`
 	LogLevel  slog.Level       `default:"info" env:"SIMTRANSFER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
