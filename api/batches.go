@@ -175,11 +175,12 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 	return id, nil
 }
 
-// lines yields rows with their lines.
+// lines yields rows with their lines, or with their numbers in a JSON
+// document, whose rows may all be on one line.
 func lines(rows iter.Seq2[upload.Place, string]) func(func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		for place, sim := range rows {
-			if !yield(place.Line, sim) {
+			if !yield(cmp.Or(place.Row, place.Line), sim) {
 				return
 			}
 		}

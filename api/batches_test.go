@@ -41,7 +41,7 @@ func TestBatchMakesARequestPerDestination(t *testing.T) {
 	}{
 		{"text/csv; charset=utf-8", csv, []int{2, 1}},
 		{"application/x-ndjson", ndjson, []int{1}},
-		{"application/json", "[" + ndjson + "]", []int{1}},
+		{"application/json", "[" + ndjson + "," + strings.Replace(ndjson, iccid(4), iccid(5), 1) + "]", []int{2}},
 	} {
 		made := s.upload(s.source, "?acceptance_seconds=60", test.contentType, test.text).is(202)
 		b := read[Batch](made)
@@ -54,6 +54,13 @@ func TestBatchMakesARequestPerDestination(t *testing.T) {
 		}
 		if !slices.Equal(sizes, test.sizes) || b.Requests != len(sizes) || b.Counts.Pending != b.Counts.SIMs {
 			t.Errorf("%s: %+v", test.contentType, b)
+		}
+		path := requestPath(b.Items[0].ID) + "/transfers"
+		list := read[List[Transfer]](s.get(s.source, path).is(200))
+		for i, first := 1, list.Items[0].Line; i < len(list.Items); i++ {
+			if list.Items[i].Line <= first {
+				t.Errorf("%s: row %d is line %d", test.contentType, i, list.Items[i].Line)
+			}
 		}
 		if made.header.Get("Location") != "/v1/batches/"+b.ID.String() {
 			t.Errorf("Location %q", made.header.Get("Location"))

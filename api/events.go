@@ -44,7 +44,7 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 // toldDestination lists the details that the destination is told of what
 // others did. Tickets, fees and what was ineligible are not its business.
 func toldDestination() []string {
-	return []string{"accepted", "sims", "completed", "failed", "canceled", "declined", "expired"}
+	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired"}
 }
 
 type listEventsInput struct {

@@ -286,7 +286,7 @@ func (s *service) sims(n int, status transfer.Status) []string {
 	var ids []string
 	for i := 1; i <= n; i++ {
 		list = append(list, storage.NewSIM{
-			Line: i, ICCID: iccid(i), IMSIs: []string{imsi(i)}, OperatorID: sourceID, Status: status, Plan: "global-01",
+			ICCID: iccid(i), IMSIs: []string{imsi(i)}, OperatorID: sourceID, Status: status, Plan: "global-01",
 			Tags: map[string]string{"site": "north"},
 		})
 		ids = append(ids, iccid(i))

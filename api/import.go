@@ -31,12 +31,14 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	if err != nil {
 		return nil, err
 	}
-	records := upload.NewRecords(reader, format, simColumns(), uploadLimits())
+	columns := simUpload().uploadColumns()
+	records := upload.NewRecords(reader, format, columns, uploadLimits())
 	var sims []storage.NewSIM
+	var places []upload.Place
 	for record := range records.All() {
-		sim := parseSIM(records, record)
+		sim := simParser{records, record, columns}.sim()
 		if !records.Refused() {
-			sims = append(sims, sim)
+			sims, places = append(sims, sim), append(places, record.Place)
 		}
 	}
 	if err := records.Err(); err != nil {
@@ -46,8 +48,29 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
 		n, err := t.ImportSIMs(ctx, slices.Values(sims))
 		out.Status, out.Body = 201, Imported{n}
-		return err
+		return placed(err, places)
 	})
+}
+
+// placed says of the SIMs that made an import fail where they stand.
+func placed(err error, places []upload.Place) error {
+	var wrong *storage.ImportError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	var invalid upload.Invalid
+	for _, f := range wrong.Faults {
+		invalid.Add(upload.LineError{Place: places[f.N], Column: faultColumn(f), Code: upload.Code(f.Fault), Problem: faultMessage(f)})
+	}
+	return &invalid
+}
+
+// faultColumn is the column that a fault is in.
+func faultColumn(f storage.ImportFault) string {
+	if f.Field == "imsi" || f.Field == "msisdn" {
+		return f.Field + "s"
+	}
+	return f.Field
 }
 
 // uploadError tells a file that is wrong from one that did not arrive.
@@ -110,8 +133,6 @@ func simUpload() *uploadDoc {
 	}
 }
 
-func simColumns() []upload.Column { return simUpload().uploadColumns() }
-
 func (d *uploadDoc) uploadColumns() []upload.Column {
 	columns := make([]upload.Column, len(d.columns))
 	for i, c := range d.columns {
@@ -120,11 +141,15 @@ func (d *uploadDoc) uploadColumns() []upload.Column {
 	return columns
 }
 
-// parseSIM reads a record, and refuses what is wrong with it.
-func parseSIM(records *upload.Records, record upload.Record) storage.NewSIM {
-	p := simParser{records, record, simColumns()}
+// simParser reads a record, and refuses what is wrong with it.
+type simParser struct {
+	records *upload.Records
+	record  upload.Record
+	columns []upload.Column
+}
+
+func (p simParser) sim() storage.NewSIM {
 	return storage.NewSIM{
-		Line:                  record.Line,
 		ICCID:                 p.iccid(),
 		IMSIs:                 p.subscribers(colIMSIs),
 		MSISDNs:               p.subscribers(colMSISDNs),
@@ -134,19 +159,13 @@ func parseSIM(records *upload.Records, record upload.Record) storage.NewSIM {
 		Tags:                  p.tags(),
 		Expiration:            p.instant(colExpiration),
 		TerminationProtection: p.flag(colProtection),
-		Group:                 record.Values[colGroup],
+		Group:                 p.record.Values[colGroup],
 		EventHandlers:         p.list(colEventHandlers),
-		SpeedClass:            record.Values[colSpeedClass],
+		SpeedClass:            p.record.Values[colSpeedClass],
 		Containers:            p.list(colContainers),
 		IMEILock:              p.imei(),
 		TransferLock:          p.flag(colTransferLock),
 	}
-}
-
-type simParser struct {
-	records *upload.Records
-	record  upload.Record
-	columns []upload.Column
 }
 
 func (p simParser) refuse(column int, code upload.Code, problem string) {
@@ -264,16 +283,17 @@ func (p simParser) imei() string {
 }
 
 // faultMessage says what only the database could see.
-func faultMessage(f storage.LineFault) string {
+func faultMessage(f storage.ImportFault) string {
+	value := clip(f.Value)
 	switch f.Fault {
 	case storage.UnknownAccount:
-		return "there is no such account: create it first"
+		return "there is no account " + value + ": create it first"
 	case storage.UnknownPlan:
-		return "there is no such plan: make it known first"
+		return fmt.Sprintf("there is no plan %q: make it known first", value)
 	case storage.TakenIdentifier:
-		return "a SIM of the inventory has this identifier already"
+		return "a SIM of the inventory has " + value + " already"
 	case storage.DoubleIdentifier:
-		return "the upload has this identifier twice"
+		return "the upload has " + value + " twice"
 	}
-	return "it cannot be imported"
+	return value + " cannot be imported"
 }

@@ -135,6 +135,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 28rem; margin: 15vh auto
 label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
 input { margin: .25rem 0 1rem; padding: .5rem; border: 1px solid #8a97a6; border-radius: 4px; }
 button { padding: .5rem; border: 0; border-radius: 4px; background: #14559c; color: #fff; cursor: pointer; }
+button.plain { margin-top: .75rem; background: none; color: #14559c; }
 .problem { color: #a11616; }
 </style>
 </head>
@@ -146,6 +147,7 @@ button { padding: .5rem; border: 0; border-radius: 4px; background: #14559c; col
 <input id="key" name="key" type="password" autocomplete="off" autofocus required>
 <button>Sign in</button>
 </form>
+<form method="post" action="/ops/logout"><button class="plain">Sign out</button></form>
 </body>
 </html>
 `

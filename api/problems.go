@@ -194,7 +194,6 @@ func mappings() []mapping {
 		{CodeNoFee, as(func(e *storage.NoFeeError, p *Problem) { p.Detail = e.Error() })},
 		{CodeUnknownSIMs, as(fillUnknownSIMs)},
 		{CodeInvalidLines, as(fillInvalid)},
-		{CodeInvalidLines, as(fillLines)},
 		{CodeTooLarge, as(fillTooLarge)},
 		{CodeTooLarge, as(func(e *http.MaxBytesError, p *Problem) {
 			p.Detail = fmt.Sprintf("the body has more than %d bytes", e.Limit)
@@ -233,13 +232,6 @@ func fillInvalid(e *upload.Invalid, p *Problem) {
 		p.add(Fault{Line: l.Line, Row: l.Row, Column: l.Column, Code: string(l.Code), Message: l.Problem})
 	}
 	p.More += e.More
-}
-
-func fillLines(e *storage.LinesError, p *Problem) {
-	p.Detail = "nothing was imported: correct the lines listed"
-	for _, l := range e.Lines {
-		p.add(Fault{Line: l.Line, Column: l.Column, Code: string(l.Fault), Message: faultMessage(l), Value: l.Value})
-	}
 }
 
 func fillTooLarge(e *upload.TooLarge, p *Problem) {

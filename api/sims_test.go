@@ -40,6 +40,12 @@ func TestImportInEveryFormat(t *testing.T) {
 	if got, want := fmt.Sprintf("%+v", deref(sim)), fmt.Sprintf("%+v", deref(want)); got != want {
 		t.Errorf("\n%s, not\n%s", got, want)
 	}
+	many := fmt.Sprintf(`[{"iccid":%q,"imsis":%q,"account":%q,"plan":"global-01"},{"iccid":%q,"imsis":%q,"account":%q,"plan":"global-01"}]`,
+		iccid(31), imsi(31), sourceID, iccid(32), imsi(32), sourceID)
+	s.importSIMs("application/json", many).is(201)
+	if sim := read[SIM](s.get(s.source, "/v1/sims/"+imsi(31)).is(200)); sim.ICCID != iccid(31) || len(sim.IMSIs) != 1 {
+		t.Errorf("of two SIMs on one line: %+v", sim)
+	}
 	row := `{"iccid":"` + iccid(2) + `","imsis":["` + imsi(2) + `","` + imsi(102) + `"],"account":"` + sourceID + `","plan":"global-01","tags":{"site":"south"},"transfer_lock":true}`
 	s.importSIMs("application/x-ndjson", row+"\n").is(201)
 	s.importSIMs("application/json", "["+strings.ReplaceAll(strings.ReplaceAll(row, iccid(2), iccid(3)), "001010000000", "001019000000")+"]").is(201)
@@ -47,7 +53,7 @@ func TestImportInEveryFormat(t *testing.T) {
 	if sim.ICCID != iccid(2) || sim.Status != transfer.Ready || !sim.TransferLock || !maps.Equal(sim.Tags, map[string]string{"site": "south"}) || sim.Group != nil || len(sim.MSISDNs) != 0 {
 		t.Errorf("%+v", sim)
 	}
-	if n := s.number(`SELECT count(*) FROM sims s JOIN registrations r ON r.sim = s.id AND r.since = s.since AND r.account = s.account AND r.request IS NULL`); n != 3 {
+	if n := s.number(`SELECT count(*) FROM sims s JOIN registrations r ON r.sim = s.id AND r.since = s.since AND r.account = s.account AND r.request IS NULL`); n != 5 {
 		t.Errorf("%d SIMs have the registration that they begin with", n)
 	}
 }
@@ -92,11 +98,11 @@ func TestImportIsRefusedWhole(t *testing.T) {
 				line(iccid(12), imsi(12), sourceID, "nowhere", "", "", "", "", "") +
 				line(iccid(1), imsi(1), sourceID, "global-01", "", "", "", "", "") +
 				line(iccid(13), imsi(10), sourceID, "global-01", "", "", "", "", ""),
-			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsi taken", "6 imsi duplicate"},
+			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsis taken", "6 imsis duplicate"},
 		},
 		"one identifier twice in a line": {
 			head + line(iccid(10), imsi(10)+";"+imsi(10), sourceID, "global-01", "", "", "", "", ""),
-			[]string{"2 imsi duplicate"},
+			[]string{"2 imsis duplicate"},
 		},
 		"a missing column": {"iccid,imsis,account\n", []string{"1 plan missing_column"}},
 	} {
@@ -111,6 +117,13 @@ func TestImportIsRefusedWhole(t *testing.T) {
 		if !slices.Equal(faults, test.faults) {
 			t.Errorf("%s: %q, not %q", name, faults, test.faults)
 		}
+	}
+	object := func(n int, plan string) string {
+		return fmt.Sprintf(`{"iccid":%q,"imsis":[%q],"account":%q,"plan":%q}`, iccid(n), imsi(n), sourceID, plan)
+	}
+	p := s.importSIMs("application/json", "["+object(20, "global-01")+","+object(21, "nowhere")+"]").problem(422, CodeInvalidLines)
+	if len(p.Errors) != 1 || p.Errors[0].Row != 2 || p.Errors[0].Line != 1 {
+		t.Errorf("%+v", p)
 	}
 	s.importSIMs("image/png", "x").problem(415, CodeMediaType)
 	if n := s.number(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {

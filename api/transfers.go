@@ -12,7 +12,7 @@ import (
 
 // Transfer is what became of one SIM of a request.
 type Transfer struct {
-	Line           int              `json:"line" doc:"Its place in the list, or its line in the upload, from 1."`
+	Line           int              `json:"line" doc:"Its place in the list, its line in the upload, or its row in a JSON upload, from 1."`
 	Identifier     string           `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
 	ICCID          *string          `json:"iccid,omitempty"`
 	State          transfer.State   `json:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`

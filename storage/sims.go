@@ -177,7 +177,6 @@ func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifi
 
 // NewSIM is what a SIM is made from.
 type NewSIM struct {
-	Line                  int // in the upload, for errors
 	ICCID                 string
 	IMSIs, MSISDNs        []string
 	OperatorID            transfer.OperatorID // the owner
@@ -194,36 +193,36 @@ type NewSIM struct {
 	Containers            []string
 }
 
-// LineFault is what is wrong with a line of an import.
-type LineFault struct {
-	Line   int    `db:"line"`
-	Column string `db:"field"`
-	Value  string `db:"value"`
-	Fault  Fault  `db:"fault"`
+// ImportFault is what is wrong with a SIM of an import.
+type ImportFault struct {
+	N     int    `db:"n"`     // its place in the import, from 0
+	Field string `db:"field"` // account, plan, iccid, imsi or msisdn
+	Value string `db:"value"`
+	Fault Fault  `db:"fault"`
 }
 
-// Fault says in what way a line is wrong.
+// Fault says in what way a SIM is wrong.
 type Fault string
 
-// The faults of a line that only the database can see.
+// The faults of a SIM that only the database can see.
 const (
 	UnknownAccount   Fault = "unknown_account"
 	UnknownPlan      Fault = "unknown_plan"
-	TakenIdentifier  Fault = "taken"     // another SIM of the inventory has it
-	DoubleIdentifier Fault = "duplicate" // an earlier line of the import, or the same, has it
+	TakenIdentifier  Fault = "taken"     // a SIM of the inventory has it
+	DoubleIdentifier Fault = "duplicate" // an earlier SIM of the import, or the same, has it
 )
 
-// LinesError says which lines made an import fail. Nothing was imported.
-type LinesError struct {
-	Lines []LineFault // in the order of the upload, at most as many as were asked for
+// ImportError says which SIMs made an import fail. Nothing was imported.
+type ImportError struct {
+	Faults []ImportFault // in the order of the import, at most 100
 }
 
-func (e *LinesError) Error() string {
-	return fmt.Sprintf("%d lines or more cannot be imported", len(e.Lines))
+func (e *ImportError) Error() string {
+	return fmt.Sprintf("an import has %d faults or more", len(e.Faults))
 }
 
-// maxLineFaults is how many lines a LinesError names.
-const maxLineFaults = 100
+// maxImportFaults is how many faults an ImportError lists.
+const maxImportFaults = 100
 
 // importTimeout is for one statement of the largest import.
 const importTimeout = 5 * time.Minute
@@ -231,7 +230,7 @@ const importTimeout = 5 * time.Minute
 // ImportSIMs makes SIMs with their identifiers and first registrations, all or
 // none, and returns how many. The sequence is read several times. Data
 // sessions that are open already are linked to their SIMs. It returns a
-// *LinesError when lines are wrong.
+// *ImportError when SIMs are wrong.
 func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, error) {
 	if err := t.AllowLong(ctx, importTimeout); err != nil {
 		return 0, err
@@ -239,19 +238,19 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	if err := t.stageSIMs(ctx, sims); err != nil {
 		return 0, fmt.Errorf("staging an import: %w", err)
 	}
-	var faults []LineFault
-	if err := t.tx.SelectContext(ctx, &faults, importFaults, maxLineFaults); err != nil {
+	var faults []ImportFault
+	if err := t.tx.SelectContext(ctx, &faults, importFaults, maxImportFaults); err != nil {
 		return 0, fmt.Errorf("checking an import: %w", err)
 	}
 	if len(faults) > 0 {
-		return 0, &LinesError{faults}
+		return 0, &ImportError{faults}
 	}
 	n, err := t.exec(ctx, importSIMs)
 	if err != nil {
 		return 0, fmt.Errorf("importing SIMs: %w", err)
 	}
 	if _, err := t.exec(ctx, importIdentifiers); isUnique(err, "identifiers_pkey") {
-		return 0, errLostRace // tried again, the check will name the line
+		return 0, errLostRace // tried again, the check will name the SIM
 	} else if err != nil {
 		return 0, fmt.Errorf("importing identifiers: %w", err)
 	}
@@ -266,7 +265,7 @@ const (
 	stageTables = `
 		CREATE TEMPORARY TABLE staged_sims (
 			id                     bigint NOT NULL DEFAULT nextval('sims_id_seq'),
-			line                   integer NOT NULL,
+			n                      integer NOT NULL,
 			operator_id            text NOT NULL,
 			status                 text NOT NULL,
 			transfer_lock          boolean NOT NULL,
@@ -282,41 +281,41 @@ const (
 			containers             jsonb NOT NULL
 		) ON COMMIT DROP;
 		CREATE TEMPORARY TABLE staged_identifiers (
-			line       integer NOT NULL,
+			n          integer NOT NULL,
 			identifier text NOT NULL,
 			kind       text NOT NULL
 		) ON COMMIT DROP`
 
 	stageSIM = `
-		COPY staged_sims (line, operator_id, status, transfer_lock, termination_protection, iccid, plan,
+		COPY staged_sims (n, operator_id, status, transfer_lock, termination_protection, iccid, plan,
 			expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers) FROM STDIN`
 
-	stageIdentifier = `COPY staged_identifiers (line, identifier, kind) FROM STDIN`
+	stageIdentifier = `COPY staged_identifiers (n, identifier, kind) FROM STDIN`
 
 	importFaults = `
 		WITH faults AS (
-			SELECT s.line, 'account' AS field, s.operator_id AS value, 'unknown_account' AS fault
+			SELECT s.n, 'account' AS field, s.operator_id AS value, 'unknown_account' AS fault
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.operator_id = s.operator_id)
 			UNION ALL
-			SELECT s.line, 'plan', s.plan, 'unknown_plan'
+			SELECT s.n, 'plan', s.plan, 'unknown_plan'
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 			UNION ALL
-			SELECT i.line, i.kind, i.identifier, 'taken'
+			SELECT i.n, i.kind, i.identifier, 'taken'
 			FROM staged_identifiers i
 			JOIN identifiers USING (identifier)
 			UNION ALL
-			SELECT line, kind, identifier, 'duplicate'
+			SELECT n, kind, identifier, 'duplicate'
 			FROM (
-				SELECT line, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY line) AS nth
+				SELECT n, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY n) AS nth
 				FROM staged_identifiers
 			) AS i
 			WHERE nth > 1
 		)
-		SELECT line, field, value, fault
+		SELECT n, field, value, fault
 		FROM faults
-		ORDER BY line, field, value
+		ORDER BY n, field, value
 		LIMIT $1`
 
 	// The two tables get the same instant.
@@ -341,7 +340,7 @@ const (
 		INSERT INTO identifiers (identifier, sim, kind)
 		SELECT i.identifier, s.id, i.kind
 		FROM staged_identifiers i
-		JOIN staged_sims s USING (line)
+		JOIN staged_sims s USING (n)
 		ORDER BY i.identifier`
 )
 
@@ -350,13 +349,15 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 		return err
 	}
 	if err := t.copyIn(ctx, stageSIM, func(add func(...any) error) error {
+		n := -1
 		for s := range sims {
+			n++
 			settings, err := s.settings()
 			if err != nil {
 				return err
 			}
 			if err := add(append([]any{
-				s.Line, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID, s.Plan,
+				n, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID, s.Plan,
 				s.Expiration, orNull(s.Group), orNull(s.SpeedClass), orNull(s.IMEILock),
 			}, settings...)...); err != nil {
 				return err
@@ -367,13 +368,15 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 		return err
 	}
 	if err := t.copyIn(ctx, stageIdentifier, func(add func(...any) error) error {
+		n := -1
 		for s := range sims {
-			err := add(s.Line, s.ICCID, "iccid")
+			n++
+			err := add(n, s.ICCID, "iccid")
 			for _, imsi := range s.IMSIs {
-				err = errors.Join(err, add(s.Line, imsi, "imsi"))
+				err = errors.Join(err, add(n, imsi, "imsi"))
 			}
 			for _, msisdn := range s.MSISDNs {
-				err = errors.Join(err, add(s.Line, msisdn, "msisdn"))
+				err = errors.Join(err, add(n, msisdn, "msisdn"))
 			}
 			if err != nil {
 				return err

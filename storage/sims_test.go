@@ -16,7 +16,6 @@ func stock(a storagetest.Account, first, n int) []storage.NewSIM {
 	list := make([]storage.NewSIM, n)
 	for i := range list {
 		list[i] = storage.NewSIM{
-			Line:       i + 2,
 			ICCID:      fmt.Sprintf("8988333%012d", first+i),
 			IMSIs:      []string{fmt.Sprintf("90199%010d", first+i)},
 			OperatorID: a.OperatorID,
@@ -52,7 +51,7 @@ func TestImportFollowsTheUpload(t *testing.T) {
 }
 
 // Of two imports of the same SIMs at once, one makes them, and the other is
-// told its lines.
+// told which.
 func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -71,14 +70,14 @@ func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 	made := 0
 	for range 4 {
 		err := <-results
-		var lines *storage.LinesError
+		var wrong *storage.ImportError
 		switch {
 		case err == nil:
 			made++
-		case !errors.As(err, &lines):
+		case !errors.As(err, &wrong):
 			t.Error(err)
-		case len(lines.Lines) != 100 || lines.Lines[0].Line != 2 || lines.Lines[0].Fault != storage.TakenIdentifier:
-			t.Errorf("%d lines, the first %+v", len(lines.Lines), lines.Lines[0])
+		case len(wrong.Faults) != 100 || wrong.Faults[0].N != 0 || wrong.Faults[0].Fault != storage.TakenIdentifier:
+			t.Errorf("%d faults, the first %+v", len(wrong.Faults), wrong.Faults[0])
 		}
 	}
 	if made != 1 {
