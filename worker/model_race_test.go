@@ -11,6 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // race does some operations at the same time. What comes of it has to be what
@@ -19,6 +22,8 @@ func (s *machine) race(t *rapid.T) {
 	if s.m.troubled {
 		t.Skip("what happens first and last would depend on how long a moment is")
 	}
+	s.prepare(t)
+	defer func() { s.focus = focus{} }()
 	ops, sweeps := s.contenders(t)
 	hold := s.drawHold(t)
 	s.say("at the same time, with %s held:", hold)
@@ -28,7 +33,7 @@ func (s *machine) race(t *rapid.T) {
 	answers := s.run(t, ops, hold)
 	after := []operation{s.w.dispatch(false)} // what was locked has been left to the next dispatch and sweep
 	if sweeps {
-		after = append(after, s.w.sweep())
+		after = []operation{s.w.sweep(), s.w.dispatch(false)}
 	}
 	for _, op := range after {
 		if _, err := op.do(t.Context(), func() {}); err != nil {
@@ -106,14 +111,75 @@ func exploreFrom(m *model, ops []operation, frames []frame, done []int, whole bo
 	return end(m.clone(), answers)
 }
 
+// focus is what a race is about: while it is set, all that is drawn has to do
+// with it. A zero focus leaves everything open.
+type focus struct {
+	request int
+	task    storage.Task
+}
+
+// prepare chooses what a race is about and sees to it that there is something
+// to do. Half of the races are about work of one request, some about
+// decisions on one, the others about anything.
+func (s *machine) prepare(t *rapid.T) {
+	switch rapid.SampledFrom([]string{"anything", "work", "work", "decisions"}).Draw(t, "about") {
+	case "work":
+		switch rapid.SampledFrom([]string{"as it is", "advance", "advance", "create"}).Draw(t, "first") {
+		case "advance":
+			if len(s.open()) > 0 {
+				s.advanceOne(t)
+			}
+		case "create":
+			s.do(t, s.drawCreation(t))
+		}
+		if slices.ContainsFunc(s.m.work, modelWork.due) {
+			s.do(t, s.w.dispatch(false))
+		}
+		var tasks []storage.Task
+		for _, task := range s.w.queue {
+			if task.Request.Valid && s.w.modelled(s.m, task.Work) != 0 {
+				tasks = append(tasks, task)
+			}
+		}
+		if len(tasks) > 0 {
+			s.focus.task = rapid.SampledFrom(tasks).Draw(t, "task")
+			s.focus.request = 1 + slices.Index(s.w.requests, s.focus.task.Request.UUID)
+		}
+	case "decisions":
+		var waiting []int
+		for i, r := range s.m.requests {
+			if r.state == transfer.InReview || r.state == transfer.AwaitingAcceptance {
+				waiting = append(waiting, i+1)
+			}
+		}
+		if len(waiting) > 0 {
+			s.focus.request = rapid.SampledFrom(waiting).Draw(t, "request")
+			if rapid.IntRange(0, 3).Draw(t, "lapses") == 3 {
+				s.do(t, s.w.lapse(s.focus.request))
+			}
+		}
+	}
+}
+
 // contenders are operations that have something to contend for.
 func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	created := false
-	for range rapid.IntRange(2, 3).Draw(t, "contenders") {
-		kind := rapid.SampledFrom([]string{
-			"deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
-			"standing", "create", "deliver", "sweep", "dispatch", "check",
-		}).Draw(t, "contender")
+	kinds := []string{
+		"deliver", "deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
+		"standing", "create", "sweep", "dispatch", "check",
+	}
+	if s.focus.request != 0 {
+		kinds = []string{"deliver", "deliver", "decide", "start", "start", "edit", "status", "standing"}
+	}
+	if s.focus.request != 0 && s.focus.task.Work == 0 {
+		kinds = []string{"decide", "decide", "decide", "sweep", "deliver"}
+	}
+	n := rapid.IntRange(2, 3).Draw(t, "contenders")
+	if s.focus.task.Work != 0 {
+		ops = append(ops, s.w.deliver(s.m, s.focus.task))
+	}
+	for len(ops) < n {
+		kind := rapid.SampledFrom(kinds).Draw(t, "contender")
 		switch {
 		case kind == "deliver" && len(s.w.queue) > 0:
 			ops = append(ops, s.w.deliver(s.m, s.take(t)))
@@ -141,6 +207,8 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 			ops = append(ops, s.drawStart(t))
 		}
 	}
+	first := rapid.IntRange(0, len(ops)-1).Draw(t, "first")
+	ops[0], ops[first] = ops[first], ops[0]
 	return ops, sweeps
 }
 
@@ -160,7 +228,7 @@ func (h hold) String() string {
 }
 
 func (s *machine) drawHold(t *rapid.T) hold {
-	h := hold{what: rapid.SampledFrom([]string{"the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
+	h := hold{what: rapid.SampledFrom([]string{"the first", "the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
 	switch {
 	case h.what == "a SIM", h.what == "a claim":
 		h.id = s.drawSIM(t)

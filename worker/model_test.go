@@ -68,6 +68,7 @@ type machine struct {
 	m        *model
 	history  []string
 	sessions int // made so far
+	focus    focus
 }
 
 func (s *machine) say(format string, args ...any) {
@@ -133,6 +134,9 @@ func (s *machine) open() []int {
 
 // drawRequest prefers requests that are not finished.
 func (s *machine) drawRequest(t *rapid.T) int {
+	if s.focus.request != 0 {
+		return s.focus.request
+	}
 	if list := s.open(); len(list) > 0 && rapid.IntRange(0, 9).Draw(t, "finished") != 9 {
 		return rapid.SampledFrom(list).Draw(t, "request")
 	}
@@ -142,7 +146,11 @@ func (s *machine) drawRequest(t *rapid.T) int {
 // drawSIM prefers SIMs in requests that are not finished.
 func (s *machine) drawSIM(t *rapid.T) int {
 	var list []int
-	for _, id := range s.open() {
+	open := s.open()
+	if s.focus.request != 0 {
+		open = []int{s.focus.request}
+	}
+	for _, id := range open {
 		for _, x := range s.m.request(id).transfers {
 			if sim := s.m.named(x.identifier); sim != 0 {
 				list = append(list, sim)
@@ -283,6 +291,9 @@ func (s *machine) drawEdit(t *rapid.T) operation {
 
 // drawStanding closes an account, or opens the one that is closed.
 func (s *machine) drawStanding(t *rapid.T) operation {
+	if r := s.focus.request; r != 0 && s.m.accountsOpen(s.m.request(r)) {
+		return s.w.standing(rapid.SampledFrom([]int{s.m.request(r).source, s.m.request(r).destination}).Draw(t, "account"), false)
+	}
 	if i := slices.IndexFunc(s.m.accounts, func(a modelAccount) bool { return !a.open }); i >= 0 {
 		return s.w.standing(i+1, true)
 	}
@@ -321,7 +332,7 @@ func (s *machine) actions() map[string]func(*rapid.T) {
 		{"SIM", 1, s.change},
 		{"account", 1, s.account},
 		{"gateways", 1, s.answers},
-		{"failure", 1, s.failure},
+		{"failure", 2, s.failure},
 		{"time", 2, s.time},
 	} {
 		for i := range a.weight {
@@ -343,6 +354,13 @@ func (s *machine) advance(t *rapid.T) {
 	if len(s.open()) == 0 {
 		t.Skip("no open request")
 	}
+	if !s.advanceOne(t) {
+		s.proceed(t)
+	}
+}
+
+// advanceOne takes the decision that a request waits for, if it does.
+func (s *machine) advanceOne(t *rapid.T) bool {
 	id := rapid.SampledFrom(s.open()).Draw(t, "request")
 	d := storage.Decision{Event: transfer.Accept, By: storage.Actor{Party: transfer.PartyDestination}}
 	switch s.m.request(id).state {
@@ -354,10 +372,10 @@ func (s *machine) advance(t *rapid.T) {
 		}
 	case transfer.AwaitingAcceptance:
 	default:
-		s.proceed(t)
-		return
+		return false
 	}
 	s.do(t, s.w.decide(id, d))
+	return true
 }
 
 func (s *machine) decide(t *rapid.T) {
