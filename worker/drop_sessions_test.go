@@ -410,6 +410,28 @@ func TestLeaseKeepsOthersOut(t *testing.T) {
 	s.alone()
 }
 
+// A lease is renewed while a gateway takes its time, and the gateway is asked
+// no longer when the lease is lost.
+func TestLeaseIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active)...)
+	until := func() time.Time { return storagetest.One[time.Time](s.DB, `SELECT lease_until FROM work`) }
+	g := &gateways{answer: func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
+		first := until()
+		storagetest.Await(t, "a longer lease", func() bool { return until().After(first) })
+		s.Exec(`UPDATE work SET lease = gen_random_uuid()`)
+		<-ctx.Done()
+		return worker.Answer{Gone: true}, ctx.Err()
+	}}
+	process(t, s.DB, handler(s.DB.DB, g), work)
+	r.is(transfer.Transferring, "eligible")
+	if got := s.patience(work); !got.Leased || got.Errors+got.Crashes+got.Attempts != 0 || got.Error != "" {
+		t.Errorf("the work: %+v", got)
+	}
+	s.Check()
+}
+
 // Drop work is committed in parts: what is done stays done when a later part
 // fails on our side.
 func TestDropInParts(t *testing.T) {

@@ -113,6 +113,10 @@ func TestBareSettings(t *testing.T) {
 func TestChargesAndRegistrations(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
+	s.Exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES
+		('support_assisted', 'EUR', 100, clock_timestamp() - interval '1 year'),
+		('support_assisted', 'EUR', 700, clock_timestamp() + interval '1 minute'),
+		('support_assisted', 'USD', 800, clock_timestamp())`)
 	sims := s.sims(transfer.Ready, transfer.Active, transfer.Terminated, transfer.Suspended)
 	r := s.accepted(sims...)
 	s.Fee("EUR", 900) // from now on: what was quoted stands
