@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -247,81 +246,4 @@ func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, err
 // ownBatch reports whether somebody may see a batch: its source, and support.
 func ownBatch(c storage.Caller, b storage.Batch) bool {
 	return c.Role != storage.RoleAccount || c.Account == b.Account
-}
-
-type cancelBatchInput struct {
-	Idempotent
-	BatchPath
-	Body *struct{}
-}
-
-// BatchCancel says what became of each request of a batch.
-type BatchCancel struct {
-	Batch    uuid.UUID       `json:"batch" format:"uuid"`
-	Canceled int             `json:"canceled" doc:"Requests that this call has canceled."`
-	Requests []RequestCancel `json:"requests" nullable:"false"`
-}
-
-// RequestCancel says what became of one request.
-type RequestCancel struct {
-	Request  uuid.UUID             `json:"request" format:"uuid"`
-	Canceled bool                  `json:"canceled" doc:"Whether this call has canceled it."`
-	State    transfer.RequestState `json:"state" doc:"Its state now."`
-	Code     Code                  `json:"code,omitempty" doc:"Why it was not canceled."`
-	Detail   string                `json:"detail,omitempty"`
-}
-
-// cancelBatch takes a transaction per request. With an Idempotency-Key the
-// answer is stored when all are through: a call that comes earlier works too,
-// finds nothing to cancel, and gets the answer of the one that ends first.
-func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[BatchCancel], error) {
-	idem, err := idempotency(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := &reply[BatchCancel]{}
-	if found, err := s.db.Recall(ctx, idem, out); err != nil || found {
-		out.Replayed = "true"
-		return out, err
-	}
-	b, err := s.db.Batch(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	if !ownBatch(callerOf(ctx), b) {
-		return nil, storage.ErrNotFound
-	}
-	ids, err := s.db.BatchRequestIDs(ctx, b.ID)
-	if err != nil {
-		return nil, err
-	}
-	done := BatchCancel{Batch: b.ID, Requests: make([]RequestCancel, 0, len(ids))}
-	for _, id := range ids {
-		r, err := s.cancelOne(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if r.Canceled {
-			done.Canceled++
-		}
-		done.Requests = append(done.Requests, r)
-	}
-	return onceAs(ctx, s, idem, func(_ *storage.Tx, out *reply[BatchCancel]) error {
-		out.Status, out.Location, out.Body = 202, "/v1/batches/"+b.ID.String(), done
-		return nil
-	})
-}
-
-// cancelOne cancels a request, or says why not.
-func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, error) {
-	var after storage.Request
-	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {
-		after, err = t.Decide(ctx, id, storage.Decision{Event: transfer.Cancel, By: requester(ctx)})
-		return err
-	})
-	var state *transfer.StateError
-	if errors.As(err, &state) {
-		return RequestCancel{Request: id, State: state.State, Code: CodeRequestState, Detail: state.Error()}, nil
-	}
-	return RequestCancel{Request: id, Canceled: true, State: after.State}, err
 }

@@ -1,0 +1,332 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// NewSIM is what a SIM is made from.
+type NewSIM struct {
+	ICCID                 string
+	IMSIs, MSISDNs        []string
+	OperatorID            transfer.OperatorID // the owner
+	Status                transfer.Status
+	Plan                  string
+	TransferLock          bool
+	TerminationProtection bool
+	Expiration            *time.Time // nil: none
+	Group                 string     // empty: none, and so for the next two
+	SpeedClass            string
+	IMEILock              string
+	Tags                  map[string]string
+	EventHandlers         []string
+	Containers            []string
+}
+
+// ImportFault is what is wrong with a SIM of an import.
+type ImportFault struct {
+	N     int    `db:"n"`     // its place in the import, from 0
+	Field string `db:"field"` // account, plan, iccid, imsi or msisdn
+	Value string `db:"value"`
+	Fault Fault  `db:"fault"`
+}
+
+// Fault says in what way a SIM is wrong.
+type Fault string
+
+// The faults of a SIM that only the database can see.
+const (
+	UnknownAccount   Fault = "unknown_account"
+	UnknownPlan      Fault = "unknown_plan"
+	TakenIdentifier  Fault = "taken"     // a SIM of the inventory has it
+	DoubleIdentifier Fault = "duplicate" // an earlier SIM of the import, or the same, has it
+)
+
+// ImportError says which SIMs made an import fail. Nothing was imported.
+type ImportError struct {
+	Faults []ImportFault // in the order of the import, at most 100
+}
+
+func (e *ImportError) Error() string {
+	return fmt.Sprintf("an import has %d faults or more", len(e.Faults))
+}
+
+// maxImportFaults is how many faults an ImportError lists.
+const maxImportFaults = 100
+
+// importTimeout is for one statement of the largest import.
+const importTimeout = 5 * time.Minute
+
+// ImportSIMs makes SIMs with their identifiers and first registrations, all or
+// none, and returns how many. The sequence is read several times. Data
+// sessions that are open already are linked to their SIMs. It returns a
+// *ImportError when SIMs are wrong.
+func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, error) {
+	if err := t.AllowLong(ctx, importTimeout); err != nil {
+		return 0, err
+	}
+	if err := t.stage(ctx, sims); err != nil {
+		return 0, fmt.Errorf("staging an import: %w", err)
+	}
+	var faults []ImportFault
+	if err := t.tx.SelectContext(ctx, &faults, importFaults, maxImportFaults); err != nil {
+		return 0, fmt.Errorf("checking an import: %w", err)
+	}
+	if len(faults) > 0 {
+		return 0, &ImportError{faults}
+	}
+	n, err := t.exec(ctx, importSIMs)
+	if err != nil {
+		return 0, fmt.Errorf("importing SIMs: %w", err)
+	}
+	if _, err := t.exec(ctx, importIdentifiers); isUnique(err, "identifiers_pkey") {
+		return 0, errLostRace // tried again, the check will name the SIM
+	} else if err != nil {
+		return 0, fmt.Errorf("importing identifiers: %w", err)
+	}
+	if _, err := t.linkSessions(ctx); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+const (
+	// The ids are given as the rows come in, so that they follow the upload.
+	stageTables = `
+		CREATE TEMPORARY TABLE staged_sims (
+			id                     bigint NOT NULL DEFAULT nextval('sims_id_seq'),
+			n                      integer NOT NULL,
+			operator_id            text NOT NULL,
+			status                 text NOT NULL,
+			transfer_lock          boolean NOT NULL,
+			termination_protection boolean NOT NULL,
+			iccid                  text NOT NULL,
+			plan                   text NOT NULL,
+			expiration             timestamptz,
+			sim_group              text,
+			speed_class            text,
+			imei_lock              text,
+			tags                   jsonb NOT NULL,
+			event_handlers         jsonb NOT NULL,
+			containers             jsonb NOT NULL
+		) ON COMMIT DROP;
+		CREATE TEMPORARY TABLE staged_identifiers (
+			n          integer NOT NULL,
+			identifier text NOT NULL,
+			kind       text NOT NULL
+		) ON COMMIT DROP`
+
+	stageSIM = `
+		COPY staged_sims (n, operator_id, status, transfer_lock, termination_protection, iccid, plan,
+			expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers) FROM STDIN`
+
+	stageIdentifier = `COPY staged_identifiers (n, identifier, kind) FROM STDIN`
+
+	importFaults = `
+		WITH faults AS (
+			SELECT s.n, 'account' AS field, s.operator_id AS value, 'unknown_account' AS fault
+			FROM staged_sims s
+			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.operator_id = s.operator_id)
+			UNION ALL
+			SELECT s.n, 'plan', s.plan, 'unknown_plan'
+			FROM staged_sims s
+			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
+			UNION ALL
+			SELECT i.n, i.kind, i.identifier, 'taken'
+			FROM staged_identifiers i
+			JOIN identifiers USING (identifier)
+			UNION ALL
+			SELECT n, kind, identifier, 'duplicate'
+			FROM (
+				SELECT n, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY n) AS nth
+				FROM staged_identifiers
+			) AS i
+			WHERE nth > 1
+		)
+		SELECT n, field, value, fault
+		FROM faults
+		ORDER BY n, field, value
+		LIMIT $1`
+
+	// The two tables get the same instant.
+	importSIMs = `
+		WITH made AS (
+			INSERT INTO sims (id, account, since, status, transfer_lock, termination_protection, iccid, plan,
+				expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers)
+			OVERRIDING SYSTEM VALUE
+			SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.termination_protection, s.iccid, s.plan,
+				s.expiration, s.sim_group, s.speed_class, s.imei_lock, s.tags, s.event_handlers, s.containers
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			ORDER BY s.id
+			RETURNING id, since, account
+		)
+		INSERT INTO registrations (sim, since, account)
+		SELECT id, since, account
+		FROM made`
+
+	// In one order, so that two imports cannot block each other.
+	importIdentifiers = `
+		INSERT INTO identifiers (identifier, sim, kind)
+		SELECT i.identifier, s.id, i.kind
+		FROM staged_identifiers i
+		JOIN staged_sims s USING (n)
+		ORDER BY i.identifier`
+)
+
+func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
+	if _, err := t.exec(ctx, stageTables); err != nil {
+		return err
+	}
+	if err := t.stageSIMs(ctx, sims); err != nil {
+		return err
+	}
+	if err := t.stageIdentifiers(ctx, sims); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `ANALYZE staged_sims, staged_identifiers`)
+	return err
+}
+
+func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
+	return t.copyIn(ctx, stageSIM, func(add func(...any) error) error {
+		n := -1
+		for s := range sims {
+			n++
+			settings, err := s.settings()
+			if err != nil {
+				return err
+			}
+			if err := add(append([]any{
+				n, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID, s.Plan,
+				s.Expiration, orNull(s.Group), orNull(s.SpeedClass), orNull(s.IMEILock),
+			}, settings...)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error {
+	return t.copyIn(ctx, stageIdentifier, func(add func(...any) error) error {
+		n := -1
+		for s := range sims {
+			n++
+			err := add(n, s.ICCID, "iccid")
+			for _, imsi := range s.IMSIs {
+				err = errors.Join(err, add(n, imsi, "imsi"))
+			}
+			for _, msisdn := range s.MSISDNs {
+				err = errors.Join(err, add(n, msisdn, "msisdn"))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settings are the values of the three columns that are JSON.
+func (s NewSIM) settings() ([]any, error) {
+	if s.Tags == nil {
+		s.Tags = map[string]string{}
+	}
+	values := make([]any, 0, 3)
+	for _, v := range []any{s.Tags, append([]string{}, s.EventHandlers...), append([]string{}, s.Containers...)} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("writing the settings of SIM %s: %w", s.ICCID, err)
+		}
+		values = append(values, string(text))
+	}
+	return values, nil
+}
+
+// copyIn runs a COPY statement; fill calls add once per row.
+func (t *Tx) copyIn(ctx context.Context, statement string, fill func(add func(...any) error) error) error {
+	stmt, err := t.tx.PrepareContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	if err := fill(func(values ...any) error {
+		_, err := stmt.ExecContext(ctx, values...)
+		return err
+	}); err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
+	return err
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// LinkSessions links open data sessions whose SIM was not known when they
+// started to SIMs that are known by now, and returns how many. An import links
+// what it finds; a session that started while the import ran is found by the
+// next call.
+func (db *DB) LinkSessions(ctx context.Context) (n int64, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		n, err = t.linkSessions(ctx)
+		return err
+	})
+	return n, err
+}
+
+// linkSessions does late what the trigger does when a session starts: lock the
+// SIMs, then look.
+func (t *Tx) linkSessions(ctx context.Context) (int64, error) {
+	var sims []int64
+	if err := t.tx.SelectContext(ctx, &sims, `
+		SELECT id
+		FROM sims
+		WHERE id IN (
+			SELECT radius.session_sim(username, callingstationid)
+			FROM radius.radacct
+			WHERE sim IS NULL AND acctstoptime IS NULL
+		)
+		ORDER BY id
+		FOR NO KEY UPDATE`); err != nil {
+		return 0, fmt.Errorf("locking the SIMs of unlinked sessions: %w", err)
+	}
+	if len(sims) == 0 {
+		return 0, nil
+	}
+	var linked int64
+	if err := t.get(ctx, &linked, `
+		WITH linked AS (
+			UPDATE radius.radacct
+			SET sim = radius.session_sim(username, callingstationid)
+			WHERE sim IS NULL AND acctstoptime IS NULL
+			  AND radius.session_sim(username, callingstationid) = ANY($1)
+			RETURNING radacctid, sim, nasipaddress, radius.outlived(sim, acctstarttime) AS outlived
+		), woken AS (
+			UPDATE sims
+			SET status = 'active'
+			WHERE status = 'ready' AND id IN (SELECT sim FROM linked WHERE NOT outlived)
+		), strays AS (
+			INSERT INTO work (kind, items, n, gateway, queue)
+			SELECT 'drop_stray', ARRAY[radacctid], 1, host(nasipaddress), 'gateway'
+			FROM linked
+			WHERE outlived
+		)
+		SELECT count(*) FROM linked`, pq.Array(sims)); err != nil {
+		return 0, fmt.Errorf("linking sessions: %w", err)
+	}
+	return linked, nil
+}

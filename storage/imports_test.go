@@ -1,0 +1,119 @@
+package storage_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// stock is SIMs to import for an account, with numbers from first on.
+func stock(a storagetest.Account, first, n int) []storage.NewSIM {
+	list := make([]storage.NewSIM, n)
+	for i := range list {
+		list[i] = storage.NewSIM{
+			ICCID:      fmt.Sprintf("8988333%012d", first+i),
+			IMSIs:      []string{fmt.Sprintf("90199%010d", first+i)},
+			OperatorID: a.OperatorID,
+			Status:     transfer.Ready,
+			Plan:       storagetest.FreePlan,
+		}
+	}
+	return list
+}
+
+func importSIMs(t *testing.T, db *storagetest.DB, list []storage.NewSIM) (n int64, err error) {
+	t.Helper()
+	err = db.InRetriedTx(t.Context(), func(tx *storage.Tx) error {
+		n, err = tx.ImportSIMs(t.Context(), slices.Values(list))
+		return err
+	})
+	return n, err
+}
+
+func TestImportFollowsTheUpload(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	a := db.Account()
+	db.SIM(storagetest.SIM{Account: a.ID}) // makes the plans
+	if n, err := importSIMs(t, db, stock(a, 1, 2500)); err != nil || n != 2500 {
+		t.Fatalf("imported %d: %v", n, err)
+	}
+	if n := storagetest.One[int](db, `
+		SELECT count(*) FROM (SELECT iccid < lag(iccid) OVER (ORDER BY id) AS wrong FROM sims WHERE iccid LIKE '8988333%') AS s WHERE wrong`); n != 0 {
+		t.Errorf("the ids of %d SIMs are out of order", n)
+	}
+	db.Check()
+}
+
+// Of two imports of the same SIMs at once, one makes them, and the other is
+// told which.
+func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	a := db.Account()
+	db.SIM(storagetest.SIM{Account: a.ID})
+	list := stock(a, 1, 300)
+	back := slices.Clone(list)
+	slices.Reverse(back)
+	results := make(chan error, 4)
+	for i := range 4 {
+		go func() {
+			_, err := importSIMs(t, db, [][]storage.NewSIM{list, back}[i%2])
+			results <- err
+		}()
+	}
+	made := 0
+	for range 4 {
+		err := <-results
+		var wrong *storage.ImportError
+		switch {
+		case err == nil:
+			made++
+		case !errors.As(err, &wrong):
+			t.Error(err)
+		case len(wrong.Faults) != 100 || wrong.Faults[0].N != 0 || wrong.Faults[0].Fault != storage.TakenIdentifier:
+			t.Errorf("%d faults, the first %+v", len(wrong.Faults), wrong.Faults[0])
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d imports were made", made)
+	}
+	db.Check()
+}
+
+// A session that began before its SIM was known is linked later. If the SIM
+// has changed hands since, it belongs to nobody any more and is dropped.
+func TestSessionsAreLinkedLater(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	a, b := db.Account(), db.Account()
+	sims := db.SIMs(2, storagetest.SIM{Account: a.ID})
+	gateway := db.Gateway()
+	for _, s := range sims {
+		db.Session(s, gateway, 0)
+	}
+	db.Exec(`UPDATE radius.radacct SET sim = NULL`)
+	db.Exec(`UPDATE sims SET status = 'ready'`)
+	db.Exec(`
+		WITH r AS (
+			INSERT INTO registrations (sim, since, account, request, n) VALUES ($1, clock_timestamp(), $2, gen_random_uuid(), 0) RETURNING since
+		)
+		UPDATE sims SET account = $2, since = r.since FROM r WHERE id = $1`, sims[1].ID, b.ID)
+	for _, want := range []int64{2, 0} {
+		if n, err := db.LinkSessions(t.Context()); err != nil || n != want {
+			t.Errorf("linked %d, not %d: %v", n, want, err)
+		}
+	}
+	if got := storagetest.All[string](db, `SELECT status FROM sims ORDER BY id`); !slices.Equal(got, []string{"active", "ready"}) {
+		t.Errorf("statuses %q", got)
+	}
+	strays := storagetest.All[int64](db, `SELECT a.sim FROM work w JOIN radius.radacct a ON a.radacctid = w.items[1] WHERE w.kind = 'drop_stray' AND w.gateway = $1`, gateway)
+	if !slices.Equal(strays, []int64{sims[1].ID}) {
+		t.Errorf("strays of the SIMs %v", strays)
+	}
+}
