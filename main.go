@@ -15,6 +15,10 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
+	"github.com/posener/complete"
+
+	"simtransfer/cli"
 )
 
 // commands is everything that the program can do.
@@ -24,9 +28,13 @@ type commands struct {
 	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, bring back what was lost, expire requests."`
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Bring the database to this build's schema."`
 
-	Check checkCommand `cmd:"" group:"operate" help:"Verify on a live database that nothing is lost, doubled or half done."`
-	Work  workCommand  `cmd:"" group:"operate" help:"See what is pending or dead, and give it another try."`
-	Keys  keysCommand  `cmd:"" group:"operate" help:"Make, list and revoke API keys, directly in the database."`
+	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Make the first administrator's key, directly in the database."`
+	Check    checkCommand    `cmd:"" group:"operate" help:"Verify on a live database that nothing is lost, doubled or half done."`
+	Work     workCommand     `cmd:"" group:"operate" help:"See what is pending or dead, and give it another try."`
+
+	cli.Commands `group:"use"`
+	OpenAPI      openapiCommand            `cmd:"" name:"openapi" group:"use" help:"Print the OpenAPI document."`
+	Completion   kongcompletion.Completion `cmd:"" group:"use" help:"Print what makes a shell complete commands."`
 
 	Demo demoCommand `cmd:"" group:"try" help:"See ten thousand SIMs change hands, on private servers."`
 	Dev  devCommand  `cmd:"" group:"try" help:"Run everything on private servers, with a sample inventory, until Ctrl-C."`
@@ -38,12 +46,16 @@ type commands struct {
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 }
 
+// Help is the detailed help.
+func (commands) Help() string { return cli.ExitCodes }
+
 func main() {
 	os.Exit(run(os.Args[1:], os.Stderr))
 }
 
 // run returns the exit code: 0 when all went well, 1 when the command failed
-// or found something wrong, 2 when it was called wrongly.
+// or found something wrong, 2 when it was called wrongly; those of the commands
+// over HTTP tell more.
 func run(args []string, stderr io.Writer) int {
 	var c commands
 	parser, err := kong.New(&c,
@@ -53,14 +65,17 @@ func run(args []string, stderr io.Writer) int {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "Run the service:"},
 			{Key: "operate", Title: "Operate it:"},
+			{Key: "use", Title: "Use it over HTTP:"},
 			{Key: "try", Title: "Try it out:"},
 		}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Writers(os.Stdout, stderr),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "simtransfer:", err)
 		return 2
 	}
+	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	call, err := parser.Parse(args)
 	if err != nil && strings.HasPrefix(err.Error(), "missing flags: ") {
 		err = fmt.Errorf("%w; --help also names the variables that can be set instead", err)
@@ -72,14 +87,8 @@ func run(args []string, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	call.BindTo(ctx, (*context.Context)(nil))
-	call.Bind(c.logger())
-	if err := call.Run(); err != nil {
-		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(stderr, "simtransfer:", err)
-		}
-		return 1
-	}
-	return 0
+	call.Bind(c.logger(), session(stderr))
+	return report(stderr, call.Run())
 }
 
 // errSaid makes the program end with exit code 1 when the command itself has

@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 
 	"simtransfer/storage"
-	"simtransfer/transfer"
 )
 
 type checkCommand struct {
@@ -131,86 +130,4 @@ func (c *workRetryCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%d of the ids named are done, unknown, or being worked on", len(c.IDs)-n)
 	}
 	return nil
-}
-
-type keysCommand struct {
-	Create keysCreateCommand `cmd:"" help:"Make a key and print it: it cannot be shown again."`
-	List   keysListCommand   `cmd:"" help:"List the keys."`
-	Revoke keysRevokeCommand `cmd:"" help:"Make a key useless."`
-}
-
-type keysCreateCommand struct {
-	database
-	Role    string `enum:"admin,support,account" default:"admin" help:"What the key may do: admin, support or account."`
-	Account string `help:"Operator id of the account that a key of the role account acts for."`
-	Name    string `required:"" help:"What people know the key by."`
-}
-
-func (c *keysCreateCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	key := storage.NewKey{Role: storage.Role(c.Role), Name: c.Name}
-	if c.Account != "" {
-		if key.OperatorID, err = transfer.ParseOperatorID(c.Account); err != nil {
-			return err
-		}
-	}
-	_, token, err := db.CreateKey(ctx, key)
-	if errors.Is(err, storage.ErrNotFound) {
-		return fmt.Errorf("there is no account %s", key.OperatorID)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Println(token)
-	return nil
-}
-
-type keysListCommand struct {
-	database
-}
-
-func (c *keysListCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tKEY\tROLE\tACCOUNT\tNAME\tLAST USED\tREVOKED")
-	const page = 1000
-	for after := int64(0); ; {
-		list, err := db.Keys(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		for _, k := range list {
-			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Hint, k.Role, deref(k.OperatorID), k.Name, instant(k.LastUsedAt), instant(k.RevokedAt))
-			after = k.ID
-		}
-		if len(list) < page {
-			return t.Flush()
-		}
-	}
-}
-
-type keysRevokeCommand struct {
-	database
-	ID int64 `arg:"" help:"The key's id, as the list shows it."`
-}
-
-func (c *keysRevokeCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	err = db.RevokeKey(ctx, c.ID)
-	if errors.Is(err, storage.ErrNotFound) {
-		return fmt.Errorf("there is no key %d: see simtransfer keys list", c.ID)
-	}
-	return err
 }

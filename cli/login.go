@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+)
+
+type loginCommand struct {
+	URL string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Where the service is. It is asked for if it is left out."`
+}
+
+// Help is the detailed help.
+func (loginCommand) Help() string {
+	return `Asks for the API key, without showing it, or reads it from standard input, tries it, and keeps it in a file that only you can read. SIMTRANSFER_URL and SIMTRANSFER_API_KEY win over that file.
+
+Examples:
+
+    simtransfer login
+    simtransfer login --url=https://simtransfer.example.com < key.txt`
+}
+
+// Run carries the command out.
+func (c *loginCommand) Run(ctx context.Context, s *Session) error {
+	in := bufio.NewReader(s.In)
+	address, err := c.address(s, in)
+	if err != nil {
+		return err
+	}
+	key, err := askKey(s, in)
+	if err != nil {
+		return err
+	}
+	client := s.newClient(address, key)
+	client.Tries = 1
+	_, err = client.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/transfer-requests?limit=1", Timeout: callTimeout})
+	var p *Problem
+	switch {
+	case errors.As(err, &p) && p.Status == http.StatusNotFound:
+		return fmt.Errorf("there is no simtransfer at %s: %w", address, err)
+	case err != nil:
+		return err
+	}
+	if err := writeConfig(s.ConfigFile, config{address, key}); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Err, "Logged in at %s.\n", address)
+	return nil
+}
+
+func (c *loginCommand) address(s *Session, in *bufio.Reader) (string, error) {
+	text := c.URL
+	if text == "" {
+		if s.ReadKey == nil {
+			return "", usageError("say where the service is, with --url")
+		}
+		fmt.Fprint(s.Err, "URL of the service: ")
+		var err error
+		if text, err = line(in); err != nil {
+			return "", fmt.Errorf("reading the URL: %w", err)
+		}
+	}
+	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(text), "/"))
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", usageError("%q is not the URL of a service, such as https://simtransfer.example.com", text)
+	}
+	return u.String(), nil
+}
+
+func askKey(s *Session, in *bufio.Reader) (string, error) {
+	read := func() (string, error) { return line(in) }
+	if s.ReadKey != nil {
+		fmt.Fprint(s.Err, "API key: ")
+		read = s.ReadKey
+	}
+	key, err := read()
+	if s.ReadKey != nil {
+		fmt.Fprintln(s.Err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the API key: %w", err)
+	}
+	if key = strings.TrimSpace(key); key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", usageError("that is not an API key: it begins with st_")
+	}
+	return key, nil
+}
+
+// line reads a line, of which the last needs no end.
+func line(in *bufio.Reader) (string, error) {
+	text, err := in.ReadString('\n')
+	if errors.Is(err, io.EOF) && text != "" {
+		err = nil
+	}
+	return text, err
+}
+
+type logoutCommand struct{}
+
+// Help is the detailed help.
+func (logoutCommand) Help() string {
+	return `Forgets the URL and the API key. The key itself stays good: an administrator can revoke it with keys revoke.
+
+Example:
+
+    simtransfer logout`
+}
+
+// Run carries the command out.
+func (logoutCommand) Run(s *Session) error {
+	err := os.Remove(s.ConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(s.Err, "You were not logged in.")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("forgetting the API key: %w", err)
+	}
+	fmt.Fprintln(s.Err, "Logged out.")
+	return nil
+}
