@@ -222,28 +222,43 @@ func (w *world) edit(account, sim int, identifier transfer.Identifier, locked bo
 	}
 }
 
-// start is news of a data session: one that began a moment ago, or, when it is
-// not fresh, long before.
-func (w *world) start(id string, sim int, username string, gateway int, fresh bool) operation {
-	after := "-1 hour"
-	if fresh {
-		after = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
-	}
+// newSession is news of a data session: one that began a moment ago or, when it
+// is not fresh, long before.
+type newSession struct {
+	id       string
+	sim      int
+	username string
+	gateway  int
+	fresh    bool
+}
+
+// start records sessions in one transaction, by ascending SIM.
+func (w *world) start(list []newSession) operation {
 	return operation{
-		name: fmt.Sprintf("session %s of SIM %d (%s) at gateway %d, fresh %t", id, sim, username, gateway, fresh),
+		name: fmt.Sprintf("sessions %+v", list),
 		do: func(ctx context.Context, held func()) (string, error) {
 			tx, err := w.db.Pool().BeginTxx(ctx, nil)
 			if err != nil {
 				return "", err
 			}
 			defer func() { _ = tx.Rollback() }()
-			if _, err := tx.ExecContext(ctx, startSQL, id, username, gatewayAddress(gateway), after); err != nil {
-				return "", err
+			for _, s := range list {
+				after := "-1 hour"
+				if s.fresh {
+					after = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
+				}
+				if _, err := tx.ExecContext(ctx, startSQL, s.id, s.username, gatewayAddress(s.gateway), after); err != nil {
+					return "", err
+				}
 			}
 			held()
 			return "", tx.Commit()
 		},
-		steps: silently(func(m *model) { m.start(id, sim, gateway, fresh) }),
+		steps: silently(func(m *model) {
+			for _, s := range list {
+				m.start(s.id, s.sim, s.gateway, s.fresh)
+			}
+		}),
 	}
 }
 
@@ -420,24 +435,17 @@ func (w *world) die(m *model, t storage.Task, times int) operation {
 }
 
 // abandon is a worker that takes a lease and is never seen again.
-func (w *world) abandon(m *model, t storage.Task) operation {
-	id := w.modelled(m, t.Work)
+func (w *world) abandon(m *model, row int64) operation {
+	id := w.modelled(m, row)
 	return operation{
-		name: fmt.Sprintf("a worker vanishes with the lease of %s", w.about(t)),
+		name: "a worker vanishes with the lease of " + w.work[row],
 		do: func(ctx context.Context, _ func()) (string, error) {
-			if _, err := w.db.TakeLease(ctx, t.Work); err != nil {
-				return refusal(err)
+			if _, err := w.db.TakeLease(ctx, row); err != nil {
+				return "", err
 			}
-			return "", w.exec(ctx, `UPDATE work SET lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, t.Work)
+			return "", w.exec(ctx, `UPDATE work SET lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, row)
 		},
-		steps: atOnce(func(m *model) string {
-			w := m.workWith(id)
-			if w == nil || w.later && !w.dead || w.leased {
-				return storage.ErrNotFound.Error()
-			}
-			w.leased = true
-			return ""
-		}),
+		steps: silently(func(m *model) { m.workWith(id).leased = true }),
 	}
 }
 

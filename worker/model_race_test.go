@@ -169,7 +169,7 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 		"standing", "create", "sweep", "dispatch", "check",
 	}
 	if s.focus.request != 0 {
-		kinds = []string{"deliver", "deliver", "decide", "start", "start", "edit", "status", "standing"}
+		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "edit", "status", "standing"}
 	}
 	if s.focus.request != 0 && s.focus.task.Work == 0 {
 		kinds = []string{"decide", "decide", "decide", "sweep", "deliver"}
@@ -183,6 +183,8 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 		switch {
 		case kind == "deliver" && len(s.w.queue) > 0:
 			ops = append(ops, s.w.deliver(s.m, s.take(t)))
+		case kind == "again":
+			ops = append(ops, s.w.deliver(s.m, s.focus.task))
 		case kind == "decide" && len(s.m.requests) > 0:
 			ops = append(ops, s.drawDecision(t))
 		case kind == "stop" && len(s.m.sessions) > 0:

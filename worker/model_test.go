@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"simtransfer/storage"
+	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -263,11 +264,24 @@ func parsed(identifier string) transfer.Identifier {
 	return id
 }
 
+// drawStart is news of one session or, as accounting may bring it, of some.
 func (s *machine) drawStart(t *rapid.T) operation {
-	sim := s.drawSIM(t)
-	s.sessions++
-	return s.w.start(fmt.Sprintf("s%d", s.sessions), sim, s.drawIdentifier(t, sim),
-		rapid.SampledFrom([]int{1, 2, 1, 2, 1, 2, unknownGateway}).Draw(t, "gateway"), rapid.Bool().Draw(t, "fresh"))
+	var list []newSession
+	for range rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "sessions") {
+		sim := s.drawSIM(t)
+		list = append(list, newSession{
+			sim:      sim,
+			username: s.drawIdentifier(t, sim),
+			gateway:  rapid.SampledFrom([]int{1, 2, 1, 2, 1, 2, unknownGateway}).Draw(t, "gateway"),
+			fresh:    rapid.Bool().Draw(t, "fresh"),
+		})
+	}
+	slices.SortStableFunc(list, func(a, b newSession) int { return a.sim - b.sim }) // the order of locks
+	for i := range list {
+		s.sessions++
+		list[i].id = fmt.Sprintf("s%d", s.sessions)
+	}
+	return s.w.start(list)
 }
 
 func (s *machine) drawStop(t *rapid.T) operation {
@@ -396,13 +410,15 @@ func (s *machine) deliver(t *rapid.T) {
 	s.do(t, s.w.deliver(s.m, s.take(t)))
 }
 
-// proceed carries out all that is due, in random order.
-func (s *machine) proceed(t *rapid.T) {
+// proceed carries out what is due, in random order.
+func (s *machine) proceed(t *rapid.T) { s.proceedWith(t, false) }
+
+func (s *machine) proceedWith(t *rapid.T, all bool) {
 	for {
 		if slices.ContainsFunc(s.m.work, modelWork.due) {
 			s.do(t, s.w.dispatch(false))
 		}
-		if len(s.w.queue) == 0 {
+		if len(s.w.queue) == 0 || !all && rapid.IntRange(0, 9).Draw(t, "enough") == 9 {
 			break
 		}
 		i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
@@ -462,31 +478,31 @@ func (s *machine) answers(t *rapid.T) {
 
 // failure is something that goes wrong in a worker.
 func (s *machine) failure(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 4).Draw(t, "kind"); {
-	case kind == 0 && len(s.w.queue) > 0:
-		s.do(t, s.w.die(s.m, s.take(t), rapid.SampledFrom([]int{1, 3, 10}).Draw(t, "times")))
-	case kind == 1 && slices.ContainsFunc(s.w.queue, onGateway):
-		i := slices.IndexFunc(s.w.queue, onGateway)
-		s.do(t, s.w.abandon(s.m, s.w.queue[i]))
-	default:
-		var rows []int64
-		for id := range s.w.work {
-			if w := s.m.workWith(s.w.modelled(s.m, id)); !w.later && !w.leased {
-				rows = append(rows, id)
+	var rows, drops []int64
+	for id := range s.w.work {
+		if w := s.m.workWith(s.w.modelled(s.m, id)); !w.later && !w.leased {
+			rows = append(rows, id)
+			if w.queue() == tasks.Gateway {
+				drops = append(drops, id)
 			}
 		}
-		if len(rows) == 0 {
-			t.Skip("no work")
-		}
-		slices.Sort(rows)
+	}
+	slices.Sort(rows)
+	slices.Sort(drops)
+	switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
+	case kind == 0 && len(s.w.queue) > 0:
+		s.do(t, s.w.die(s.m, s.take(t), rapid.SampledFrom([]int{1, 3, 10}).Draw(t, "times")))
+	case kind == 1 && len(drops) > 0:
+		s.do(t, s.w.abandon(s.m, rapid.SampledFrom(drops).Draw(t, "work")))
+	case len(rows) > 0:
 		cause := rapid.SampledFrom([]error{
 			errors.New("unknown"), errors.New("unknown"), context.DeadlineExceeded, &pq.Error{Code: "40001"},
 		}).Draw(t, "cause")
 		s.do(t, s.w.failing(s.m, rapid.SampledFrom(rows).Draw(t, "work"), cause, rapid.IntRange(1, 4).Draw(t, "times")))
+	default:
+		t.Skip("no work")
 	}
 }
-
-func onGateway(t storage.Task) bool { return t.Queue == "gateway" }
 
 // time brings what only time brings.
 func (s *machine) time(t *rapid.T) {
@@ -526,7 +542,7 @@ func (s *machine) quiesce(t *rapid.T) {
 			s.do(t, s.w.retry())
 		}
 		s.do(t, s.w.reconcile())
-		s.proceed(t)
+		s.proceedWith(t, true)
 	}
 	s.keepsPromises(t, true)
 	for i, r := range s.m.requests {
