@@ -1,6 +1,6 @@
 // Package scheduler keeps work moving: it dispatches due work to the queues,
 // brings back what Redis or a worker has lost, expires requests that nobody
-// decided on, and purges what is no longer needed. Each is a loop of its own.
+// decided on, links late sessions, and purges what is no longer needed. Each is a loop of its own.
 //
 // Any number of schedulers may run at once: row locks that are skipped, and the
 // database's clock, keep them out of each other's way.
@@ -22,6 +22,7 @@ type Config struct {
 	Dispatch  time.Duration // how often new work is looked for; 25 ms
 	Reconcile time.Duration // how often lost work is looked for; 3 s
 	Expire    time.Duration // how often expired requests are looked for; 1 s
+	Link      time.Duration // how often sessions of SIMs imported since are looked for; 5 s
 	Purge     time.Duration // how often old notes are deleted; 1 minute
 }
 
@@ -34,6 +35,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Dispatch, 25*time.Millisecond)
 	def(&c.Reconcile, 3*time.Second)
 	def(&c.Expire, time.Second)
+	def(&c.Link, 5*time.Second)
 	def(&c.Purge, time.Minute)
 	return c
 }
@@ -63,6 +65,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "dispatch", s.config.Dispatch, s.Dispatch) })
 	wg.Go(func() { s.loop(ctx, "reconcile", s.config.Reconcile, s.Reconcile) })
 	wg.Go(func() { s.loop(ctx, "expire", s.config.Expire, s.Expire) })
+	wg.Go(func() { s.loop(ctx, "link", s.config.Link, s.Link) })
 	wg.Go(func() { s.loop(ctx, "purge", s.config.Purge, s.Purge) })
 	wg.Wait()
 	return s.queue.redis.Close()
