@@ -127,13 +127,16 @@ func (s *server) acceptance(seconds int64) time.Duration {
 
 type createRequestInput struct {
 	Idempotent
-	Body struct {
-		Destination       destination `json:"destination"`
-		SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs, each by its ICCID, IMSI or MSISDN."`
-		SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
-		AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
-		OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
-	}
+	Body NewRequest
+}
+
+// NewRequest is what a transfer request is made from.
+type NewRequest struct {
+	Destination       destination `json:"destination"`
+	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs, each by its ICCID, IMSI or MSISDN."`
+	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
+	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
+	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
 }
 
 // destination names an account by two things that have to fit together.
@@ -142,37 +145,62 @@ type destination struct {
 	OperatorID string `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"Its operator id."`
 }
 
-func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*reply[Request], error) {
+// asked is a NewRequest that was read.
+type asked struct {
+	source storage.Account
+	pair   storage.Pair // the destination, as its source names it
+	sims   []transfer.Identifier
+}
+
+// readRequest reads what a request is to be made from.
+func (s *server) readRequest(ctx context.Context, r NewRequest) (asked, error) {
 	p := fail(CodeInvalid, "nothing was accepted: correct what the errors list")
-	pair := storage.Pair{
-		Email:      parsed(p, "body.destination.email", in.Body.Destination.Email, transfer.ParseEmail),
-		OperatorID: parsed(p, "body.destination.operator_id", in.Body.Destination.OperatorID, transfer.ParseOperatorID),
+	a := asked{
+		pair: storage.Pair{
+			Email:      parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
+			OperatorID: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseOperatorID),
+		},
+		sims: parseSIMs(p, "body.sims", r.SIMs),
 	}
-	sims := parseSIMs(p, "body.sims", in.Body.SIMs)
 	if len(p.Errors) > 0 {
-		return nil, p
+		return a, p
 	}
-	source, err := s.actingAccount(ctx, "body.on_behalf_of", in.Body.OnBehalfOf)
+	var err error
+	a.source, err = s.actingAccount(ctx, "body.on_behalf_of", r.OnBehalfOf)
+	return a, err
+}
+
+// destination returns the account that a request is to go to.
+func (a asked) destination(ctx context.Context, t *storage.Tx) (storage.Account, error) {
+	to, err := t.Destinations(ctx, []storage.Pair{a.pair})
+	if err != nil {
+		return storage.Account{}, err
+	}
+	if problem := wrongDestination(a.source, to[0]); problem != nil {
+		return storage.Account{}, fail(problem.code, problem.message, Fault{Location: "body.destination", Message: problem.message})
+	}
+	return to[0], nil
+}
+
+func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*reply[Request], error) {
+	a, err := s.readRequest(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
-		to, err := t.Destinations(ctx, []storage.Pair{pair})
+		to, err := a.destination(ctx, t)
 		if err != nil {
 			return err
 		}
-		if problem := wrongDestination(source, to[0]); problem != nil {
-			return fail(problem.code, problem.message, Fault{Location: "body.destination", Message: problem.message})
-		}
 		id, err := t.CreateRequest(ctx, storage.NewRequest{
-			Source:          source.ID,
-			Destination:     to[0].ID,
+			Source:          a.source.ID,
+			Destination:     to.ID,
 			SelfServiceOnly: in.Body.SelfServiceOnly,
 			Acceptance:      s.acceptance(in.Body.AcceptanceSeconds),
 			Review:          s.ReviewPeriod,
 			By:              requester(ctx),
-			Size:            len(sims),
-			SIMs:            numbered(sims),
+			Size:            len(a.sims),
+			SIMs:            numbered(a.sims),
 		})
 		if err != nil {
 			return err

@@ -51,6 +51,7 @@ func (s *server) routes() []Route {
 		gone    = bounds{status: http.StatusNoContent}
 		queued  = bounds{status: http.StatusAccepted}
 		many    = bounds{status: http.StatusAccepted, body: maxBulkBody}
+		ask     = bounds{body: maxBulkBody}
 		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		each    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
@@ -77,6 +78,7 @@ func (s *server) routes() []Route {
 		{"DELETE", "/v1/keys/{id}", "revoke-key", admin, "Revoke an API key", op(s, s.revokeKey), gone},
 
 		{"POST", "/v1/transfer-requests", "create-request", all, "Ask for a transfer", op(s, s.createRequest), many},
+		{"POST", "/v1/transfer-requests/preview", "preview-request", all, "See what a request would come to", op(s, s.previewRequest), ask},
 		{"GET", "/v1/transfer-requests", "list-requests", all, "List transfer requests", op(s, s.listRequests), read},
 		{"GET", "/v1/transfer-requests/{id}", "get-request", all, "Read a transfer request", op(s, s.getRequest), read},
 		{"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", all, "List what became of each SIM", op(s, s.listTransfers), read},

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Preview is what a transfer request would come to if it were made now. It
+// holds nothing: the quote that binds is that of the request itself.
+type Preview struct {
+	Source      transfer.OperatorID `json:"source"`
+	Destination transfer.OperatorID `json:"destination"`
+	Eligible    int                 `json:"eligible" doc:"SIMs that could go."`
+	Ineligible  int                 `json:"ineligible" doc:"SIMs that could not."`
+	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"Of the eligible SIMs, by method and currency."`
+	Reasons     []ReasonCount       `json:"reasons" nullable:"false" doc:"Why SIMs could not go, the most frequent first."`
+	Settings    []MethodSettings    `json:"settings" nullable:"false" doc:"What becomes of the settings of a SIM, by method."`
+	Items       []PreviewedSIM      `json:"items" nullable:"false" doc:"Every SIM, in the order in which they were named."`
+}
+
+// PreviewTotal adds up the SIMs of a method.
+type PreviewTotal struct {
+	Method   transfer.Method   `json:"method" enum:"self_service,support_assisted"`
+	Currency transfer.Currency `json:"currency" doc:"The source's."`
+	SIMs     int               `json:"sims"`
+	Fees     int64             `json:"fees_minor" doc:"What the source would pay for all of them, in the minor unit."`
+	Unquoted int               `json:"unquoted,omitempty" doc:"SIMs for which the fee schedule has no amount: support would set one."`
+}
+
+// MethodSettings says what a method does to the settings of a SIM.
+type MethodSettings struct {
+	Method transfer.Method `json:"method" enum:"self_service,support_assisted"`
+	Kept   []string        `json:"kept" nullable:"false"`
+	Lost   []string        `json:"lost" nullable:"false" doc:"Settings that go back to their defaults, unless the destination says otherwise as it accepts."`
+}
+
+// PreviewedSIM is what would become of one SIM.
+type PreviewedSIM struct {
+	Line       int              `json:"line" doc:"Its place in the list, from 1."`
+	Identifier string           `json:"identifier" doc:"As it was named, in digits alone."`
+	ICCID      *string          `json:"iccid,omitempty" doc:"If it is the source's own."`
+	Status     *transfer.Status `json:"status,omitempty" enum:"ready,active,inactive,standby,suspended,terminated" doc:"If it is the source's own."`
+	Eligible   bool             `json:"eligible"`
+	Method     *transfer.Method `json:"method,omitempty" enum:"self_service,support_assisted" doc:"How it would go, if it is eligible."`
+	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why it could not go."`
+	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
+	Fee        *Money           `json:"fee,omitempty" doc:"What the source would pay."`
+}
+
+type previewInput struct{ Body NewRequest }
+
+type previewOutput struct{ Body Preview }
+
+func (s *server) previewRequest(ctx context.Context, in *previewInput) (*previewOutput, error) {
+	a, err := s.readRequest(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	var to storage.Account
+	if err := s.db.InTx(ctx, func(t *storage.Tx) error {
+		to, err = a.destination(ctx, t)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(a.sims))
+	for i, id := range a.sims {
+		names[i] = id.String()
+	}
+	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, names)
+	if err != nil {
+		return nil, err
+	}
+	v := viewPreview(rows, a.source.Currency)
+	v.Source, v.Destination = a.source.OperatorID, to.OperatorID
+	return &previewOutput{v}, nil
+}
+
+func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
+	v := Preview{
+		Totals:   []PreviewTotal{},
+		Reasons:  []ReasonCount{},
+		Settings: settingsByMethod(),
+		Items:    make([]PreviewedSIM, len(rows)),
+	}
+	totals, reasons := map[transfer.Method]PreviewTotal{}, map[transfer.Reason]int{}
+	for i, row := range rows {
+		item := PreviewedSIM{
+			Line:       row.N + 1,
+			Identifier: row.Identifier,
+			ICCID:      row.ICCID,
+			Status:     row.Status,
+			Eligible:   row.Reason == nil,
+			Method:     row.Method,
+			Reason:     row.Reason,
+		}
+		if row.Fee != nil {
+			item.Fee = &Money{*row.Fee, currency}
+		}
+		if row.Reason != nil {
+			item.Remedy = row.Reason.Remedy()
+			reasons[*row.Reason]++
+			v.Ineligible++
+		} else {
+			v.Eligible++
+			totals[*row.Method] = totals[*row.Method].with(row.Fee)
+		}
+		v.Items[i] = item
+	}
+	for _, m := range transfer.Methods() {
+		if t, ok := totals[m]; ok {
+			t.Method, t.Currency = m, currency
+			v.Totals = append(v.Totals, t)
+		}
+	}
+	for r, n := range reasons {
+		v.Reasons = append(v.Reasons, ReasonCount{State: transfer.Ineligible, Reason: r, Remedy: r.Remedy(), Count: n})
+	}
+	slices.SortFunc(v.Reasons, func(a, b ReasonCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+	})
+	return v
+}
+
+func (t PreviewTotal) with(fee *int64) PreviewTotal {
+	t.SIMs++
+	if fee == nil {
+		t.Unquoted++
+	} else {
+		t.Fees += *fee
+	}
+	return t
+}
+
+// settingsByMethod reads the policy as people ask for it.
+func settingsByMethod() []MethodSettings {
+	var list []MethodSettings
+	for _, m := range transfer.Methods() {
+		v := MethodSettings{Method: m, Kept: []string{}, Lost: []string{}}
+		for _, setting := range transfer.Policy() {
+			name := setting.Name
+			if name == "sim_group" {
+				name = "group" // as SIMs show it
+			}
+			if setting.Under(m) == transfer.Keep {
+				v.Kept = append(v.Kept, name)
+			} else {
+				v.Lost = append(v.Lost, name)
+			}
+		}
+		list = append(list, v)
+	}
+	return list
+}
