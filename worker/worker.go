@@ -195,6 +195,9 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	if cause == nil || errors.Is(cause, storage.ErrNotFound) {
 		return nil
 	}
+	if err := ctx.Err(); errors.Is(err, context.Canceled) { // told to stop, whatever the database called it
+		cause = fmt.Errorf("%w: %w", err, cause)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	what, err := storage.WorkDead, error(nil)
