@@ -115,6 +115,7 @@ type apiCommand struct {
 	Listen      string        `default:":8080" env:"SIMTRANSFER_LISTEN" help:"Address to serve HTTP on."`
 	Review      time.Duration `default:"168h" env:"SIMTRANSFER_REVIEW_PERIOD" help:"How long support has to review a request."`
 	Acceptance  time.Duration `default:"24h" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"How long the destination has to accept, where a request does not say (1s to 720h)."`
+	TrustProxy  bool          `env:"SIMTRANSFER_TRUST_PROXY" help:"Take clients' addresses, for the audit trail, from X-Forwarded-For as the proxy in front wrote it."`
 	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Make the page on the queues show and change nothing."`
 }
 
@@ -146,6 +147,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Ops:              queues,
 		ReviewPeriod:     c.Review,
 		AcceptancePeriod: c.Acceptance,
+		TrustProxy:       c.TrustProxy,
 		Log:              log,
 		Version:          version(),
 	})

@@ -25,6 +25,11 @@ type Config struct {
 	ReviewPeriod     time.Duration // how long support has; zero means transfer.ReviewPeriod
 	AcceptancePeriod time.Duration // how long the destination has where a request does not say; zero means transfer.AcceptancePeriod
 
+	// TrustProxy takes a client's address from the last entry of X-Forwarded-For,
+	// which the proxy in front of the API has written. Without such a proxy
+	// clients could write there what they like.
+	TrustProxy bool
+
 	Log *slog.Logger // nil means slog.Default()
 
 	Version string // of the program, for the document; empty means "dev"

@@ -19,11 +19,12 @@ import (
 
 // call is what is known of the HTTP request that a handler works on.
 type call struct {
-	id     string // the request id, as in X-Request-Id
-	path   string
-	caller storage.Caller // zero until a route has admitted it, and on public ones
-	token  string         // that the caller has shown
-	idem   *fingerprint   // nil without an Idempotency-Key
+	id      string // the request id, as in X-Request-Id
+	path    string
+	address string         // of the client, without its port
+	caller  storage.Caller // zero until a route has admitted it, and on public ones
+	token   string         // that the caller has shown
+	idem    *fingerprint   // nil without an Idempotency-Key
 }
 
 type callKey struct{}
@@ -43,7 +44,7 @@ func callerOf(ctx context.Context) storage.Caller { return callOf(ctx).caller }
 func (s *server) prepare(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path}
+		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path, address: s.clientAddress(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		out := &response{ResponseWriter: w}

@@ -26,15 +26,22 @@ type acceptInput struct {
 	RequestPath
 	Body *struct {
 		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Only these SIMs; the others are declined. All of them if it is left out."`
+
+		Landing *Landing `json:"landing,omitempty" doc:"What the SIMs shall have as they arrive."`
 	}
 }
 
 func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Request], error) {
+	d := storage.Decision{Event: transfer.Accept}
 	var sims []string
 	if in.Body != nil {
 		sims = in.Body.SIMs
+		p := fail(CodeInvalid, "nothing was decided: correct what the errors list")
+		if d.Landing = in.Body.Landing.read(p, "body.landing"); len(p.Errors) > 0 {
+			return nil, p
+		}
 	}
-	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Accept}, sims)
+	return s.decide(ctx, in.RequestPath, d, sims)
 }
 
 type declineInput struct {
@@ -119,7 +126,7 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 	if err != nil {
 		return nil, err
 	}
-	d.By = storage.Actor{Party: party, Key: callerOf(ctx).Key}
+	d.By = actor(ctx, party)
 	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
 		after, err := t.Decide(ctx, r.ID, d)
 		out.Status, out.Location, out.Body = 202, requestPath(r.ID), viewRequest(after, party)

@@ -13,20 +13,24 @@ import (
 
 // Event is one entry of a request's history.
 type Event struct {
-	Seq    int                    `json:"seq" doc:"From 1, without gaps."`
-	At     time.Time              `json:"at"`
-	Kind   string                 `json:"kind" example:"accept"`
-	Party  transfer.Party         `json:"party" enum:"source,destination,support,system" doc:"Who caused it."`
-	Key    *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
-	From   *transfer.RequestState `json:"from,omitempty" doc:"The state before, if the state has changed."`
-	To     *transfer.RequestState `json:"to,omitempty" doc:"The state since, if the state has changed."`
-	Detail map[string]any         `json:"detail"`
+	Seq     int                    `json:"seq" doc:"From 1, without gaps."`
+	At      time.Time              `json:"at"`
+	Kind    string                 `json:"kind" example:"accept"`
+	Party   transfer.Party         `json:"party" enum:"source,destination,support,system" doc:"Who caused it."`
+	Key     *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
+	Address *string                `json:"address,omitempty" doc:"Where the call came from. For support alone."`
+	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before, if the state has changed."`
+	To      *transfer.RequestState `json:"to,omitempty" doc:"The state since, if the state has changed."`
+	Detail  map[string]any         `json:"detail"`
 }
 
 func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Event, error) {
 	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
 	if party == transfer.PartySupport || e.Operator != nil && *e.Operator == caller.OperatorID {
 		v.Key = e.Key
+	}
+	if party == transfer.PartySupport {
+		v.Address = e.Address
 	}
 	if err := json.Unmarshal(e.Detail, &v.Detail); err != nil {
 		return v, fmt.Errorf("reading event %d: %w", e.Seq, err)

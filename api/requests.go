@@ -24,6 +24,7 @@ type Request struct {
 	Counts            Counts                `json:"counts"`
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. In the answer for a single request alone."`
 	Fees              *Fees                 `json:"fees,omitempty" doc:"In the answer for a single request alone."`
+	Landing           *Landing              `json:"landing,omitempty" doc:"What the destination wants of the SIMs as they arrive. For the destination and support alone."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
 	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
 	FeeReason         *string               `json:"fee_reason,omitempty"`
@@ -87,6 +88,7 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 			Denied:     r.Denied,
 			Expired:    r.Expired,
 		},
+		Landing:     viewLanding(r.Landing),
 		Ticket:      r.Ticket,
 		FeeOverride: r.FeeOverride,
 		FeeReason:   r.FeeReason,
@@ -95,7 +97,11 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		FinishedAt:  utc(r.FinishedAt),
 	}
 	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
-	if party == transfer.PartyDestination {
+	switch party {
+	case transfer.PartySource:
+		v.Landing = nil
+	case transfer.PartySupport, transfer.PartySystem:
+	case transfer.PartyDestination:
 		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible
 		v.Counts.Pending, v.Counts.Ineligible = 0, 0
 		v.Batch, v.Ticket, v.FeeOverride, v.FeeReason = nil, nil, nil, nil
@@ -220,11 +226,16 @@ func requestPath(id uuid.UUID) string { return "/v1/transfer-requests/" + id.Str
 
 // requester is the actor who asks: the source, or support for it.
 func requester(ctx context.Context) storage.Actor {
-	c := callerOf(ctx)
-	if c.Role == storage.RoleAccount {
-		return storage.Actor{Party: transfer.PartySource, Key: c.Key}
+	if callerOf(ctx).Role == storage.RoleAccount {
+		return actor(ctx, transfer.PartySource)
 	}
-	return storage.Actor{Party: transfer.PartySupport, Key: c.Key}
+	return actor(ctx, transfer.PartySupport)
+}
+
+// actor is who calls, as a party of a request.
+func actor(ctx context.Context, party transfer.Party) storage.Actor {
+	c := callOf(ctx)
+	return storage.Actor{Party: party, Key: c.caller.Key, Address: c.address}
 }
 
 type destinationProblem struct {

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/transfer"
+)
+
+func TestDestinationSaysHowSIMsLand(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	sims := s.sims(2, transfer.Ready)
+	path := s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202).header.Get("Location")
+	s.work()
+	type m = map[string]any
+	tags := map[string]string{}
+	for i := range 65 {
+		tags[iccid(i)] = "x"
+	}
+	for name, landing := range map[string]m{
+		"too many tags":    {"tags": tags},
+		"a long name":      {"tags": m{strings.Repeat("x", 129): ""}},
+		"no name":          {"tags": m{"": "x"}},
+		"a long value":     {"tags": m{"site": strings.Repeat("x", 257)}},
+		"a long group":     {"group": strings.Repeat("x", 129)},
+		"an unknown field": {"imei_lock": "1"},
+	} {
+		p := s.post(s.other, path+"/accept", m{"landing": landing}).problem(422, CodeInvalid)
+		if len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.landing") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	want := &Landing{Group: "fleet", Tags: map[string]string{"site": strings.Repeat("ü", 256)}, SpeedClass: "s1.fast"}
+	accepted := read[Request](s.post(s.other, path+"/accept", m{"landing": want}).is(202))
+	if diff := cmp.Diff(want, accepted.Landing); diff != "" {
+		t.Error(diff)
+	}
+	s.work()
+	sim := read[SIM](s.get(s.other, "/v1/sims/"+sims[0]).is(200))
+	if sim.Group == nil || *sim.Group != "fleet" || sim.SpeedClass == nil || *sim.SpeedClass != "s1.fast" || !cmp.Equal(sim.Tags, want.Tags) {
+		t.Errorf("landed %+v", sim)
+	}
+	for key, shown := range map[string]bool{s.source: false, s.other: true, s.support: true} {
+		if r := read[Request](s.get(key, path).is(200)); (r.Landing != nil) != shown {
+			t.Errorf("landing %+v", r.Landing)
+		}
+	}
+}
+
+func TestAuditTrailSaysWhereFrom(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(c *Config) { c.TrustProxy = true })
+	s.sims(1, transfer.Ready)
+	made := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: map[string]string{
+		"X-Forwarded-For": "203.0.113.1, 198.51.100.7",
+	}}).is(202)
+	s.work()
+	path := made.header.Get("Location")
+	s.post(s.source, path+"/cancel", nil).is(202)
+	for key, want := range map[string][]string{s.source: nil, s.support: {"198.51.100.7", "127.0.0.1"}} {
+		var got []string
+		for _, e := range read[List[Event]](s.get(key, path+"/events").is(200)).Items {
+			if e.Address != nil {
+				got = append(got, *e.Address)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		trust                bool
+		remote, header, want string
+	}{
+		{false, "192.0.2.1:1234", "", "192.0.2.1"},
+		{false, "192.0.2.1:1234", "198.51.100.7", "192.0.2.1"},
+		{true, "192.0.2.1:1234", "198.51.100.7", "198.51.100.7"},
+		{true, "192.0.2.1:1234", "forged, 198.51.100.7", "198.51.100.7"},
+		{true, "192.0.2.1:1234", "198.51.100.7, ", "192.0.2.1"},
+		{true, "192.0.2.1:1234", "198.51.100.7:99", "198.51.100.7"},
+		{true, "192.0.2.1:1234", "[2001:db8::1]:99", "2001:db8::1"},
+		{true, "192.0.2.1:1234", "2001:db8::1", "2001:db8::1"},
+		{false, "[::ffff:192.0.2.1]:1", "", "192.0.2.1"},
+		{false, "pipe", "", ""},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.RemoteAddr = test.remote
+		r.Header.Set("X-Forwarded-For", test.header)
+		if got := newServer(Config{TrustProxy: test.trust}).clientAddress(r); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+}
