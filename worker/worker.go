@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,9 +120,11 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 	for _, s := range servers {
 		s.Stop()
 	}
+	var wg sync.WaitGroup
 	for _, s := range servers {
-		s.Shutdown()
+		wg.Go(s.Shutdown)
 	}
+	wg.Wait()
 	return nil
 }
 
