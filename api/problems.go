@@ -43,6 +43,7 @@ const (
 	CodeAccountClosed   Code = "account_closed"
 	CodeUnknownSIMs     Code = "unknown_sims"
 	CodeNoFee           Code = "no_fee"
+	CodeNothingToRetry  Code = "nothing_to_retry"
 	CodeKeyReused       Code = "idempotency_key_reused"
 	CodeInternal        Code = "internal"
 	CodeBusy            Code = "busy"
@@ -81,6 +82,7 @@ func kinds() []kind {
 		{CodeAccountClosed, http.StatusUnprocessableEntity, "A closed account", "A closed account neither sends nor receives SIMs."},
 		{CodeUnknownSIMs, http.StatusUnprocessableEntity, "SIMs that are not open in the request", "Nothing was decided. Leave the SIMs out that the field errors lists."},
 		{CodeNoFee, http.StatusUnprocessableEntity, "No fee was quoted", "The fee schedule had no amount in the source's currency. Approve with fee_minor and fee_reason."},
+		{CodeNothingToRetry, http.StatusUnprocessableEntity, "Nothing is left to retry", "No line of the request ended in a way that was asked for, or they have all been retried."},
 		{CodeKeyReused, http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another call", "A key stands for one call with one body. Use a new one."},
 		{CodeInternal, http.StatusInternalServerError, "Something went wrong on our side", "The call may or may not have taken effect; with an Idempotency-Key it is safe to repeat it."},
 		{CodeBusy, http.StatusServiceUnavailable, "Busy", "The database does not answer or is too busy. The header Retry-After says when to ask again; with an Idempotency-Key it is safe."},
@@ -187,8 +189,10 @@ func mappings() []mapping {
 		{CodeExists, is(storage.ErrExists, "")},
 		{CodeStillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running")},
 		{CodeKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for another call, or for the same with another body")},
+		{CodeNothingToRetry, is(storage.ErrNothingToRetry, "no line of this request is left to retry: its retries are listed in retried_by")},
 		{CodeInvalid, is(storage.ErrPast, "a fee cannot be valid from the past: it would change what was quoted")},
 		{CodeRequestState, as(func(e *transfer.StateError, p *Problem) { p.State, p.Detail = string(e.State), e.Error() })},
+		{CodeRequestState, as(func(e *storage.NotFinishedError, p *Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{CodeRequestExpired, as(func(e *transfer.ExpiredError, p *Problem) { p.Detail = e.Error() })},
 		{CodeWrongParty, as(func(e *transfer.PartyError, p *Problem) { p.Detail = e.Error() })},
 		{CodeNoFee, as(func(e *storage.NoFeeError, p *Problem) { p.Detail = e.Error() })},

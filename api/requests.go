@@ -19,6 +19,8 @@ type Request struct {
 	Source            transfer.OperatorID   `json:"source"`
 	Destination       transfer.OperatorID   `json:"destination"`
 	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid"`
+	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request whose lines this one asks for again."`
+	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of requests that ask for lines of this one again."`
 	SelfServiceOnly   bool                  `json:"self_service_only"`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
 	Counts            Counts                `json:"counts"`
@@ -74,6 +76,8 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		Source:            r.SourceOperator,
 		Destination:       r.DestinationOperator,
 		Batch:             r.Batch,
+		RetryOf:           r.RetryOf,
+		RetriedBy:         r.RetriedBy,
 		SelfServiceOnly:   r.SelfServiceOnly,
 		AcceptanceSeconds: r.Acceptance,
 		Counts: Counts{

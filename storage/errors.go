@@ -10,6 +10,10 @@ import (
 	"syscall"
 )
 
+// ErrNothingToRetry says that every line of a request that could be retried
+// has been, or that there was none.
+var ErrNothingToRetry = errors.New("nothing is left to retry")
+
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound

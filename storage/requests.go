@@ -16,6 +16,8 @@ import (
 type Request struct {
 	ID                  uuid.UUID             `db:"id"`
 	Batch               *uuid.UUID            `db:"batch"`
+	RetryOf             *uuid.UUID            `db:"retry_of"`
+	RetriedBy           pq.StringArray        `db:"retried_by"` // ids, in the order in which they were made
 	Source              int64                 `db:"source"`
 	SourceOperator      transfer.OperatorID   `db:"source_operator"`
 	Destination         int64                 `db:"destination"`
@@ -48,6 +50,8 @@ type Request struct {
 const requestColumns = `
 	r.id,
 	r.batch,
+	r.retry_of,
+	ARRAY(SELECT id::text FROM requests again WHERE again.retry_of = r.id ORDER BY id) AS retried_by,
 	r.source,
 	src.operator_id AS source_operator,
 	r.destination,
@@ -119,10 +123,7 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 	if err != nil {
 		return id, fmt.Errorf("making a request id: %w", err)
 	}
-	queue := "interactive"
-	if r.Batch != nil || r.Size > transfer.MaxInteractive {
-		queue = "bulk"
-	}
+	queue := queueOf(r.Batch != nil, r.Size)
 	if _, err := t.exec(ctx, `
 		INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
 		VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9)`,
@@ -137,6 +138,14 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 		return id, err
 	}
 	return id, t.addEvent(ctx, id, event{kind: "create", by: r.By, to: transfer.Validating, detail: map[string]any{"size": r.Size}})
+}
+
+// queueOf returns the queue that a request's work goes through.
+func queueOf(batch bool, size int) string {
+	if batch || size > transfer.MaxInteractive {
+		return "bulk"
+	}
+	return "interactive"
 }
 
 // copyThreshold is the size from which COPY beats one INSERT of arrays.

@@ -15,6 +15,7 @@ CREATE INDEX batches_account ON batches (account, id);
 CREATE TABLE requests (
     id                uuid PRIMARY KEY,
     batch             uuid REFERENCES batches,
+    retry_of          uuid REFERENCES requests, -- whose failed lines this one asks for again
     source            bigint NOT NULL REFERENCES accounts,
     destination       bigint NOT NULL REFERENCES accounts,
     self_service_only boolean NOT NULL DEFAULT false,
@@ -54,6 +55,7 @@ CREATE TABLE requests (
 CREATE INDEX requests_source ON requests (source, id);
 CREATE INDEX requests_destination ON requests (destination, id);
 CREATE INDEX requests_batch ON requests (batch, id) WHERE batch IS NOT NULL;
+CREATE INDEX requests_retry ON requests (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
 

@@ -1,0 +1,56 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+type retryInput struct {
+	Idempotent
+	RequestPath
+	Body *struct {
+		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for one of these reasons. All that failed, were ineligible or expired if it is left out, and those denied for the sake of others."`
+		SelfServiceOnly   bool              `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
+		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept. As long as before if it is left out."`
+	}
+}
+
+func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Request], error) {
+	old, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if party == transfer.PartyDestination {
+		return nil, fail(CodeWrongParty, "the destination of a request may not retry it")
+	}
+	r := storage.Retry{Review: s.ReviewPeriod, By: requester(ctx)}
+	if in.Body != nil {
+		r.Reasons = in.Body.Reasons
+		r.SelfServiceOnly = in.Body.SelfServiceOnly
+		r.Acceptance = time.Duration(in.Body.AcceptanceSeconds) * time.Second
+	}
+	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		source, err := t.Account(ctx, old.SourceOperator)
+		if err != nil {
+			return err
+		}
+		to, err := t.Account(ctx, old.DestinationOperator)
+		if err != nil {
+			return err
+		}
+		if problem := wrongDestination(source, to); problem != nil {
+			return fail(problem.code, problem.message)
+		}
+		if err := t.AllowLong(ctx, batchStatement); err != nil {
+			return err
+		}
+		id, err := t.RetryRequest(ctx, old.ID, r)
+		if err != nil {
+			return err
+		}
+		return renderRequest(ctx, t, id, out)
+	})
+}
