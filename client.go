@@ -24,6 +24,9 @@ func session(stderr io.Writer) *cli.Session {
 		ConfigFile: cli.DefaultConfigFile(),
 		Key:        os.Getenv("SIMTRANSFER_API_KEY"),
 	}
+	if s.Terminal {
+		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd())) // zero if it does not tell
+	}
 	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
 		s.ReadKey = func() (string, error) {
 			key, err := term.ReadPassword(in)

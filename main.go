@@ -78,7 +78,7 @@ func run(args []string, stderr io.Writer) int {
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	call, err := parser.Parse(args)
 	if err != nil && strings.HasPrefix(err.Error(), "missing flags: ") {
-		err = fmt.Errorf("%w; --help also names the variables that can be set instead", err)
+		err = fmt.Errorf("%w: see --help", err)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "simtransfer:", err)

@@ -27,6 +27,8 @@ type Client struct {
 	// answer or is busy; zero means once. A call that is not a GET should have
 	// an idempotency key then.
 	Tries int
+
+	Again func(error) // told why a call will be made again; nil if nobody wants to know
 }
 
 // Request is one call of the API.
@@ -77,6 +79,9 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 		wait, again := worthAnother(err, try)
 		if !again || try >= c.Tries || !body.rewind(ctx) {
 			return answer, err
+		}
+		if c.Again != nil {
+			c.Again(err)
 		}
 		select {
 		case <-ctx.Done():

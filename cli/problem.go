@@ -96,8 +96,11 @@ type Fault struct {
 func (p *Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.Title)
-	if p.Detail != "" {
+	switch {
+	case p.Detail != "":
 		b.WriteString(": " + p.Detail)
+	case p.Status == http.StatusNotFound:
+		b.WriteString(": there is no such thing, or it is somebody else's")
 	}
 	for _, f := range p.Errors {
 		b.WriteString("\n  " + f.String())

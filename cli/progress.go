@@ -1,23 +1,33 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+	"sync"
 )
 
 // progress tells a person what happens. On a terminal its last line is written
-// again and again; elsewhere each line stays.
+// again and again; elsewhere each line stays. It may be used from many
+// goroutines.
 type progress struct {
+	mu       sync.Mutex
 	out      io.Writer
 	terminal bool
+	width    int // of the terminal; zero means 80
 	shown    int // characters of the line that will be written again
+}
+
+func newProgress(s *Session) *progress {
+	return &progress{out: s.Err, terminal: s.Terminal, width: s.Width}
 }
 
 // say writes a line that stays.
 func (p *progress) say(format string, args ...any) {
-	p.clear()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
@@ -26,13 +36,23 @@ func (p *progress) status(line string) {
 	if !p.terminal {
 		return
 	}
-	p.clear()
-	fmt.Fprint(p.out, line)
-	p.shown = utf8.RuneCountInString(line)
+	runes := []rune(line)
+	runes = runes[:min(len(runes), cmp.Or(p.width, 80)-1)] // a line that wraps could not be written again
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+	fmt.Fprint(p.out, string(runes))
+	p.shown = len(runes)
 }
 
 // clear takes the line away that would be written again.
 func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
+}
+
+func (p *progress) wipe() {
 	if p.shown > 0 {
 		fmt.Fprintf(p.out, "\r%s\r", strings.Repeat(" ", p.shown))
 		p.shown = 0

@@ -21,6 +21,7 @@ type Session struct {
 	Err io.Writer // everything else
 
 	Terminal bool                   // Err is a terminal, where a line can be written again
+	Width    int                    // of that terminal in characters; zero means 80
 	ReadKey  func() (string, error) // reads a line from the terminal that does not show it; nil if In is no terminal
 
 	ConfigFile string // where login keeps what it was told
@@ -63,8 +64,9 @@ type post struct {
 // link is how a command calls the service.
 type link struct {
 	*Session
-	client *Client
-	json   bool
+	client   *Client
+	progress *progress
+	json     bool
 }
 
 // open finds out where the service is and with which key to call it.
@@ -73,7 +75,12 @@ func (r remote) open(s *Session) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &link{Session: s, client: s.newClient(url, key), json: r.JSON}, nil
+	l := &link{Session: s, client: s.newClient(url, key), progress: newProgress(s), json: r.JSON}
+	l.client.Again = func(err error) {
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		l.note("%s; trying again", why)
+	}
+	return l, nil
 }
 
 func (s *Session) newClient(url, key string) *Client {
@@ -109,6 +116,9 @@ func (s *Session) credentials(url string) (string, string, error) {
 	}
 	return url, key, nil
 }
+
+// errInterrupted is what a call that was ended by Ctrl-C comes to.
+var errInterrupted = fmt.Errorf("interrupted (%w)", context.Canceled)
 
 // get reads a page or a thing, into into unless that is nil.
 func (l *link) get(ctx context.Context, path string, into any) ([]byte, error) {
@@ -172,7 +182,13 @@ func (l *link) failed(r Request, err error) error {
 		return said{err}
 	}
 	var unreachable *UnreachableError
-	if r.Method == http.MethodPost && errors.As(err, &unreachable) {
+	if !errors.As(err, &unreachable) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	if r.Method == http.MethodPost {
 		return fmt.Errorf("%w\nIt may or may not have taken effect. To make sure that it does, once, repeat the command with --idempotency-key=%s", err, r.IdempotencyKey)
 	}
 	return err
@@ -193,6 +209,6 @@ func (l *link) show(answer []byte, people func() error) error {
 // note tells a person something that is no part of the answer.
 func (l *link) note(format string, args ...any) {
 	if !l.json {
-		fmt.Fprintf(l.Err, format+"\n", args...)
+		l.progress.say(format, args...)
 	}
 }

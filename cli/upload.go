@@ -107,7 +107,6 @@ func (c *seekingCounter) Seek(offset int64, whence int) (int64, error) {
 
 // follow shows on a terminal how much was sent, until it is stopped.
 func (c *counter) follow(l *link) func() {
-	p := &progress{out: l.Err, terminal: true}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -116,10 +115,10 @@ func (c *counter) follow(l *link) func() {
 		for {
 			select {
 			case <-done:
-				p.clear()
+				l.progress.clear()
 				return
 			case <-tick.C:
-				p.status(fmt.Sprintf("uploading: %.1f MB sent", float64(c.n.Load())/1e6))
+				l.progress.status(fmt.Sprintf("uploading: %.1f MB sent", float64(c.n.Load())/1e6))
 			}
 		}
 	}()

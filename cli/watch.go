@@ -32,23 +32,21 @@ func (w watching) Validate() error {
 func (w watching) follow(ctx context.Context, l *link, again string, look func(context.Context) (over bool, err error)) error {
 	for {
 		over, err := look(ctx)
-		if err == nil && over {
-			return nil
-		}
-		if err == nil {
+		if err == nil && !over {
 			select {
 			case <-ctx.Done():
 			case <-time.After(w.Interval):
 			}
 		}
-		if ctx.Err() != nil {
-			fmt.Fprintf(l.Err, "Stopped watching; the work goes on. To watch again: %s\n", again)
+		switch {
+		case err == nil && over:
+			return nil
+		case ctx.Err() != nil:
+			l.progress.say("Stopped watching; the work goes on. To watch again: %s", again)
 			return said{ctx.Err()}
-		}
-		if err != nil && ExitCode(err) == ExitUnavailable && !Said(err) {
+		case err != nil && ExitCode(err) == ExitUnavailable && !Said(err):
 			return fmt.Errorf("%w\nThe work goes on when the service does. To watch again: %s", err, again)
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
@@ -70,13 +68,8 @@ func incomplete(l *link, c counts, more string) error {
 // watcher is what the watchers of requests and of batches have in common.
 type watcher struct {
 	*link
-	progress progress
-	printed  []byte // the last answer that was printed as it is
-	said     string // the last line that was said
-}
-
-func newWatcher(l *link) watcher {
-	return watcher{link: l, progress: progress{out: l.Err, terminal: l.Terminal}}
+	printed []byte // the last answer that was printed as it is
+	said    string // the last line that was said
 }
 
 // print prints an answer as it is, if it is another one than the last.
@@ -134,7 +127,7 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	w := &requestWatcher{watcher: newWatcher(l), id: c.ID}
+	w := &requestWatcher{watcher: watcher{link: l}, id: c.ID}
 	defer w.progress.clear()
 	if err := c.follow(ctx, l, "simtransfer requests watch "+c.ID.String(), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil {
@@ -196,7 +189,7 @@ func (w *requestWatcher) look(ctx context.Context) error {
 	case w.now.State == "validating":
 		w.working("validating", c.SIMs-c.Pending, c.SIMs)
 	default:
-		w.working(w.now.State, c.SIMs-c.Eligible, c.SIMs)
+		w.working(w.now.State, c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
 	}
 	return nil
 }
@@ -239,7 +232,7 @@ func (c *batchesWatchCommand) Run(ctx context.Context, s *Session) error {
 }
 
 func (c watching) followBatch(ctx context.Context, l *link, id string) error {
-	w := &batchWatcher{watcher: newWatcher(l), id: id}
+	w := &batchWatcher{watcher: watcher{link: l}, id: id}
 	defer w.progress.clear()
 	if err := c.follow(ctx, l, "simtransfer batches watch "+id, func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil || w.now.Finished || c.Until != "decision" {
@@ -283,9 +276,9 @@ func (w *batchWatcher) look(ctx context.Context) error {
 	case c.Pending > 0:
 		w.working("validating", c.SIMs-c.Pending, c.SIMs)
 	case waiting == "":
-		w.working("working", c.SIMs-c.Eligible, c.SIMs)
+		w.working("working", c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
 	case w.Terminal:
-		w.progress.status(fmt.Sprintf("finished %s, waiting for %s", bar(c.SIMs-c.Eligible, c.SIMs), waiting))
+		w.progress.status(fmt.Sprintf("finished %s, waiting for %s", bar(c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible), waiting))
 	default:
 		w.once("waiting for " + waiting)
 	}

@@ -1,0 +1,167 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"simtransfer/cli"
+)
+
+// terminal is a command line that is used in a test.
+type terminal struct {
+	t *testing.T
+	cli.Session
+	out, err bytes.Buffer
+}
+
+// newTerminal is logged in, by the environment, at a service that answers by
+// handler, in this process and without a network.
+func newTerminal(t *testing.T, handler http.HandlerFunc) *terminal {
+	t.Helper()
+	c := &terminal{t: t}
+	c.Session = cli.Session{
+		In:         strings.NewReader(""),
+		Out:        &c.out,
+		Err:        &c.err,
+		ConfigFile: filepath.Join(t.TempDir(), "simtransfer", "config.json"),
+		Key:        "st_account_test",
+		HTTP:       &http.Client{Transport: answering(handler)},
+	}
+	return c
+}
+
+// answering is a transport that hands requests to a handler.
+type answering http.HandlerFunc
+
+func (h answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	h(w, r)
+	return w.Result(), r.Body.Close()
+}
+
+const service = "http://service.example"
+
+// run runs a command line and returns its exit code, as the program does.
+func (c *terminal) run(args ...string) int {
+	c.t.Helper()
+	return c.runIn(c.t.Context(), args...)
+}
+
+func (c *terminal) runIn(ctx context.Context, args ...string) int {
+	c.t.Helper()
+	c.out.Reset()
+	c.err.Reset()
+	parser := newParser(c.t)
+	call, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(&c.err, err)
+		return cli.ExitUsage
+	}
+	call.BindTo(ctx, (*context.Context)(nil))
+	err = call.Run(&c.Session)
+	if err != nil && !cli.Said(err) {
+		fmt.Fprintln(&c.err, err)
+	}
+	return cli.ExitCode(err)
+}
+
+func newParser(t *testing.T) *kong.Kong {
+	t.Helper()
+	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), kong.Resolvers(at(service)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser
+}
+
+// at stands for SIMTRANSFER_URL, which a test that runs in parallel cannot set.
+func at(url string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if flag.Name == "url" {
+			return url, nil
+		}
+		return nil, nil
+	})
+}
+
+// is checks an exit code, and that certain things were said on standard error.
+func (c *terminal) is(code, want int, said ...string) {
+	c.t.Helper()
+	if code != want {
+		c.t.Fatalf("exit code %d, not %d:\n%s%s", code, want, c.out.String(), c.err.String())
+	}
+	for _, text := range said {
+		if !strings.Contains(c.err.String(), text) {
+			c.t.Errorf("it does not say %q:\n%s", text, c.err.String())
+		}
+	}
+}
+
+// prints checks standard output.
+func (c *terminal) prints(want string) {
+	c.t.Helper()
+	if got := c.out.String(); got != want {
+		c.t.Errorf("printed\n%s\nnot\n%s", got, want)
+	}
+}
+
+// problem answers with a problem document.
+func problem(w http.ResponseWriter, status int, code string, rest ...string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"title":"Title of %s","status":%d,"code":%q%s}`+"\n", code, status, code, strings.Join(rest, ""))
+}
+
+// calls remembers calls. It may be used from many goroutines.
+type calls struct {
+	mu   sync.Mutex
+	list []string
+	keys map[string]int // Idempotency-Keys, and how often each was used
+}
+
+func (c *calls) note(r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // what is missing would show
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), body)))
+	if c.keys == nil {
+		c.keys = map[string]int{}
+	}
+	c.keys[r.Header.Get("Idempotency-Key")]++
+}
+
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

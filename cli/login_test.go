@@ -1,0 +1,125 @@
+package cli_test
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// welcoming knows one key.
+func welcoming(key string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+key {
+			problem(w, 401, "unauthenticated")
+			return
+		}
+		_, _ = w.Write([]byte(`{"items":[]}`))
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming("st_one"))
+	c.Key = ""
+	c.is(c.run("sims", "list"), 4, "not logged in")
+
+	c.In = strings.NewReader("st_other\n")
+	c.is(c.run("login"), 4)
+	if _, err := os.Stat(c.ConfigFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a key that was refused was kept: %v", err)
+	}
+
+	c.In = strings.NewReader("st_one\n")
+	c.is(c.run("login"), 0, "Logged in at "+service)
+	for path, want := range map[string]fs.FileMode{c.ConfigFile: 0o600, filepath.Dir(c.ConfigFile): 0o700 | fs.ModeDir} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, not %v", path, info.Mode(), want)
+		}
+	}
+	c.is(c.run("sims", "list"), 0)
+	if strings.Contains(c.out.String()+c.err.String(), "st_one") {
+		t.Error("the key was shown")
+	}
+
+	c.is(c.run("logout"), 0, "Logged out")
+	c.is(c.run("logout"), 0, "not logged in")
+	c.is(c.run("sims", "list"), 4)
+}
+
+func TestLoginAsksOnATerminal(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming("st_one"))
+	c.ReadKey = func() (string, error) { return "st_one", nil }
+	c.is(c.run("login"), 0, "API key: ")
+	if strings.Contains(c.err.String(), "st_one") {
+		t.Error("the key was shown")
+	}
+}
+
+func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming("st_one"))
+	for _, url := range []string{"service.example", "ftp://service.example", "https://", "https://user:secret@service.example", "https://service.example/?x"} {
+		c.In = strings.NewReader("st_one\n")
+		c.is(c.run("login", "--url="+url), 2, "not the URL")
+	}
+	for _, key := range []string{"", "\n", "two words\n"} {
+		c.In = strings.NewReader(key)
+		if code := c.run("login"); code == 0 {
+			t.Errorf("logged in with %q", key)
+		}
+	}
+}
+
+// What others could read is no secret any more.
+func TestConfigFileThatIsOpenToOthersIsRefused(t *testing.T) {
+	t.Parallel()
+	for mode, code := range map[fs.FileMode]int{0o600: 0, 0o400: 0, 0o640: 4, 0o604: 4, 0o660: 4, 0o666: 4} {
+		c := newTerminal(t, welcoming("st_one"))
+		c.Key = ""
+		c.ConfigFile = writeFile(t, "config.json", `{"url":"`+service+`","api_key":"st_one"}`)
+		if err := os.Chmod(c.ConfigFile, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.run("sims", "list"); got != code {
+			t.Errorf("mode %04o: exit code %d, not %d: %s", mode, got, code, c.err.String())
+		}
+	}
+}
+
+func TestEnvironmentWinsOverConfigFile(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming("st_two"))
+	c.ConfigFile = writeFile(t, "config.json", `{"url":"`+service+`/","api_key":"st_one"}`)
+	c.Key = ""
+	c.is(c.run("sims", "list"), 4, "unauthenticated")
+	c.Key = "st_two"
+	c.is(c.run("sims", "list"), 0)
+	c.ConfigFile = writeFile(t, "config.json", `{`)
+	c.is(c.run("sims", "list"), 0) // it is not even looked at
+	c.Key = ""
+	c.is(c.run("sims", "list"), 4, "damaged")
+}
+
+// A key goes only to the service that it was given for.
+func TestKeyOfConfigFileIsNotSentElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
+	c.ConfigFile = writeFile(t, "config.json", `{"url":"https://elsewhere.example","api_key":"st_one"}`)
+	c.Key = ""
+	c.is(c.run("sims", "list"), 4, "not logged in at "+service)
+	c.Key = "st_two"
+	c.HTTP = &http.Client{Transport: answering(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "https://elsewhere.example/")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})}
+	c.is(c.run("sims", "list"), 1, "https://elsewhere.example")
+}
