@@ -1,0 +1,132 @@
+package cli_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"simtransfer/api"
+)
+
+// TestCalls sees which call of the API each command makes.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	const to = "--to-email=sims@example.com --to-operator=op0000000002"
+	routes := http.NewServeMux()
+	for _, r := range api.Routes() {
+		routes.HandleFunc(r.Method+" "+r.Path, func(http.ResponseWriter, *http.Request) {})
+	}
+	for _, c := range []struct {
+		args, in string
+		call     string // the first one
+	}{
+		{"sims list --account=OP0000000001 --status=ready --limit=7", "", "GET /v1/sims?account=OP0000000001&limit=7&status=ready"},
+		{"sims show +12025550101", "", "GET /v1/sims/12025550101"},
+		{"sims lock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":true}`},
+		{"sims unlock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":false}`},
+		{"sims import - --format=csv", "iccid", "POST /v1/sims iccid"},
+		{"requests create " + to + " 1 2", "", `POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"]}`},
+		{
+			"requests create " + to + " --file=- --self-service-only --acceptance=24h --on-behalf-of=OP0000000001", " 1\n\n2",
+			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"],"self_service_only":true,"acceptance_seconds":86400,"on_behalf_of":"OP0000000001"}`,
+		},
+		{"requests list", "", "GET /v1/transfer-requests?direction=both&limit=50"},
+		{"requests list --direction=incoming --state=in_review --account=OP0000000001 --batch=" + someBatch, "", "GET /v1/transfer-requests?account=OP0000000001&batch=" + someBatch + "&direction=incoming&limit=50&state=in_review"},
+		{"requests show " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
+		{"requests watch --until=decision " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
+		{"requests accept " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/accept {}"},
+		{"requests accept --sim=1,2 --sim=3 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/accept {"sims":["1","2","3"]}`},
+		{"requests decline --file=- --reason=no " + someRequest, "1\n", "POST /v1/transfer-requests/" + someRequest + `/decline {"sims":["1"],"reason":"no"}`},
+		{"requests cancel --sim=1 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1"]}`},
+		{"requests approve --ticket=T " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T"}`},
+		{"requests approve --ticket=T --fee=0 --fee-reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T","fee_minor":0,"fee_reason":"no"}`},
+		{"requests deny --reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/deny {"reason":"no"}`},
+		{"events " + someRequest, "", "GET /v1/transfer-requests/" + someRequest + "/events?limit=200"},
+		{"batches submit - --format=ndjson", "{}", "POST /v1/batches {}"},
+		{"batches submit - --format=json --acceptance=90s --self-service-only --on-behalf-of=OP0000000001", "[]", "POST /v1/batches?acceptance_seconds=90&on_behalf_of=OP0000000001&self_service_only=true []"},
+		{"batches list --account=OP0000000001", "", "GET /v1/batches?account=OP0000000001&limit=50"},
+		{"batches watch --until=decision " + someBatch, "", "GET /v1/batches/" + someBatch},
+		{"batches results " + someBatch, "", "GET /v1/batches/" + someBatch},
+		{"batches cancel " + someBatch, "", "POST /v1/batches/" + someBatch + "/cancel"},
+		{"accounts list", "", "GET /v1/accounts?limit=50"},
+		{"accounts show op0000000001", "", "GET /v1/accounts/OP0000000001"},
+		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global", "", `POST /v1/accounts {"coverage":"global","currency":"EUR","email":"a@example.com","operator_id":"OP0000000001"}`},
+		{"accounts update OP0000000001 --standing=closed", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed"}`},
+		{"accounts update OP0000000001 --email=a@example.com --coverage=global", "", `PATCH /v1/accounts/OP0000000001 {"coverage":"global","email":"a@example.com"}`},
+		{"keys list", "", "GET /v1/keys?limit=50"},
+		{"keys create --role=account --account=OP0000000001 --name=x", "", `POST /v1/keys {"account":"OP0000000001","name":"x","role":"account"}`},
+		{"keys create --role=admin --name=x", "", `POST /v1/keys {"name":"x","role":"admin"}`},
+		{"keys revoke 7 8", "", "DELETE /v1/keys/7"},
+		{"fees list", "", "GET /v1/fees"},
+		{"fees set EUR 250", "", `POST /v1/fees {"method":"support_assisted","currency":"EUR","amount_minor":250}`},
+		{"fees set EUR 250 --from=2030-01-31T00:00:00Z", "", `POST /v1/fees {"method":"support_assisted","currency":"EUR","amount_minor":250,"valid_from":"2030-01-31T00:00:00Z"}`},
+		{"plans list", "", "GET /v1/plans"},
+		{"plans set global-01 --no-coverage-bound", "", `PUT /v1/plans/global-01 {"coverage_bound":false}`},
+		{"plans set regional/01 --coverage-bound", "", `PUT /v1/plans/regional%2F01 {"coverage_bound":true}`},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
+			var made calls
+			term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+				made.note(r)
+				if _, pattern := routes.Handler(r); pattern == "" {
+					t.Errorf("the API has no %s %s", r.Method, r.URL)
+				}
+				if key := r.Header.Get("Idempotency-Key"); (key != "") != (r.Method == http.MethodPost) {
+					t.Errorf("a %s with the Idempotency-Key %q", r.Method, key)
+				}
+				_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true}`)
+			})
+			term.In = strings.NewReader(c.in)
+			term.is(term.run(strings.Fields(c.args)...), 0)
+			if made.list[0] != c.call {
+				t.Errorf("called\n%s\nnot\n%s", made.list[0], c.call)
+			}
+		})
+	}
+}
+
+// TestHelp sees that every command explains itself, with examples that it
+// understands.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, node := range newParser(t).Model.Leaves(true) {
+		examples := 0
+		for line := range strings.Lines(node.Detail) {
+			if !strings.Contains(line, node.FullPath()) {
+				continue
+			}
+			examples++
+			_, args, _ := strings.Cut(strings.TrimSpace(line), "simtransfer ")
+			args, _, _ = strings.Cut(args, " |")
+			args, _, _ = strings.Cut(args, " &&")
+			args, _, _ = strings.Cut(args, " >")
+			args, _, _ = strings.Cut(args, " <")
+			if strings.ContainsAny(args, `"…`) {
+				continue // a shell would have to read it first
+			}
+			if _, err := newParser(t).Parse(strings.Fields(args)); err != nil && !strings.Contains(err.Error(), "no such file") {
+				t.Errorf("example %q: %v", args, err)
+			}
+		}
+		if examples == 0 {
+			t.Errorf("%s has no example", node.FullPath())
+		}
+		for _, v := range values(node) {
+			if v.Help == "" {
+				t.Errorf("%s does not explain %s", node.FullPath(), v.Summary())
+			}
+		}
+	}
+}
+
+func values(node *kong.Node) []*kong.Value {
+	all := append([]*kong.Value{}, node.Positional...)
+	for _, f := range node.Flags {
+		all = append(all, f.Value)
+	}
+	return all
+}

@@ -1,0 +1,229 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"simtransfer/cli"
+)
+
+// story is a request or a batch that changes each time that it is looked at.
+type story struct {
+	looks  []map[string]any
+	events []map[string]any // of which those up to the number of looks have happened
+	looked int
+	busy   int // how many calls are refused after the first look
+}
+
+func (s *story) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.looked == 1 && s.busy > 0 {
+		s.busy--
+		problem(w, 503, "busy")
+		return
+	}
+	var answer any
+	if strings.HasSuffix(r.URL.Path, "/events") {
+		var after int
+		_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &after)
+		answer = map[string]any{"items": s.events[min(after, len(s.events)):min(s.looked, len(s.events))]}
+	} else {
+		answer = s.looks[min(s.looked, len(s.looks)-1)]
+		s.looked++
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func look(state, waitingFor string, counts map[string]int, finished bool) map[string]any {
+	v := map[string]any{"id": someRequest, "state": state, "source": "OP0000000001", "destination": "OP0000000002", "counts": counts}
+	if waitingFor != "" {
+		v["waiting_for"], v["expires_at"] = waitingFor, "2026-01-03T00:00:00Z"
+	}
+	if finished {
+		v["finished_at"] = "2026-01-02T00:00:09Z"
+	}
+	return v
+}
+
+// moving is a request that goes well, but for some of its SIMs.
+func moving(ineligible int) *story {
+	counts := func(pending, eligible, completed int) map[string]int {
+		return map[string]int{"sims": 1000, "pending": pending, "eligible": eligible, "completed": completed, "ineligible": ineligible}
+	}
+	return &story{
+		looks: []map[string]any{
+			look("validating", "", counts(1000, 0, 0), false),
+			look("validating", "", counts(700, 300, 0), false),
+			look("awaiting_acceptance", "destination", counts(0, 1000-ineligible, 0), false),
+			look("awaiting_acceptance", "destination", counts(0, 1000-ineligible, 0), false),
+			look("transferring", "", counts(0, 500, 500-ineligible), false),
+			look("completed", "", counts(0, 0, 1000-ineligible), true),
+		},
+		events: []map[string]any{
+			{"seq": 1, "at": "2026-01-02T00:00:00Z", "kind": "create", "party": "source", "key": "warehouse", "to": "validating", "detail": map[string]any{"size": 1000}},
+			{"seq": 2, "at": "2026-01-02T00:00:01Z", "kind": "validate", "party": "system"},
+			{"seq": 3, "at": "2026-01-02T00:00:02Z", "kind": "offer", "party": "system", "to": "awaiting_acceptance"},
+		},
+	}
+}
+
+func TestWatchTellsWhatHappens(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := moving(0)
+		s.busy = 3
+		c := newTerminal(t, s.ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitOK)
+		want := `Title of busy; trying again
+Title of busy; trying again
+Title of busy; trying again
+2026-01-02 00:00:00Z  create by source (warehouse): validating (size=1000)
+2026-01-02 00:00:01Z  validate by system
+validating: 30 %
+2026-01-02 00:00:02Z  offer by system: awaiting_acceptance
+waiting for destination until 2026-01-03 00:00:00Z
+transferring: 50 %
+`
+		if got := c.err.String(); got != want {
+			t.Errorf("said\n%s\nnot\n%s", got, want)
+		}
+		if !strings.Contains(c.out.String(), "1000: 1000 completed") {
+			t.Errorf("printed\n%s", c.out.String())
+		}
+	})
+}
+
+func TestWatchOnATerminal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTerminal(t, moving(0).ServeHTTP)
+		c.Terminal, c.Width = true, 30
+		c.is(c.run("requests", "watch", someRequest), cli.ExitOK)
+		longest := 0
+		for line := range strings.FieldsFuncSeq(c.err.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+			if !strings.HasPrefix(line, "2026") {
+				longest = max(longest, len([]rune(line)))
+			}
+		}
+		if got := c.err.String(); longest != 29 || !strings.Contains(got, "[███") || !strings.Contains(got, "\rwaiting for destination until\r") {
+			t.Errorf("%d characters at most in\n%q", longest, got)
+		}
+	})
+}
+
+func TestWatchEndsByWhatBecameOfTheSIMs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newTerminal(t, moving(100).ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitIncomplete, "100 of 1000 SIMs were not transferred; see simtransfer requests show "+someRequest)
+		c = newTerminal(t, moving(100).ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest, "--until=decision"), cli.ExitOK)
+		if !strings.Contains(c.out.String(), "awaiting_acceptance until 2026-01-03 00:00:00Z") {
+			t.Errorf("printed\n%s", c.out.String())
+		}
+	})
+}
+
+func TestWatchPrintsEveryChangeForPrograms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := moving(1)
+		c := newTerminal(t, s.ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest, "--json"), cli.ExitIncomplete)
+		var want bytes.Buffer
+		for i, l := range s.looks {
+			if i != 3 { // which is the same as the one before
+				want.WriteString(toJSON(t, l) + "\n")
+			}
+		}
+		c.prints(want.String())
+		if c.err.Len() > 0 {
+			t.Errorf("it says %s", c.err.String())
+		}
+	})
+}
+
+// Ctrl-C ends the watching and nothing else.
+func TestWatchIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"requests", "watch", someRequest},
+		{"batches", "watch", someBatch},
+		{"requests", "watch", someRequest, "--json"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var made calls
+			c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+				made.note(r)
+				_, _ = io.WriteString(w, `{"items":[]}`)
+			})
+			ctx, interrupt := context.WithCancel(t.Context())
+			time.AfterFunc(10500*time.Millisecond, interrupt)
+			code := c.runIn(ctx, args...)
+			c.is(code, cli.ExitInterrupted, "the work goes on", "To watch again: simtransfer "+strings.Join(args[:3], " "))
+			for _, call := range made.list {
+				if !strings.HasPrefix(call, "GET ") {
+					t.Errorf("it called %s", call)
+				}
+			}
+		})
+	}
+}
+
+// A service that stays away ends the watching, too.
+func TestWatchGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := moving(0)
+		s.busy = 1000
+		c := newTerminal(t, s.ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitUnavailable, "To watch again: simtransfer requests watch "+someRequest)
+	})
+}
+
+func TestBatchIsSubmittedAndWatched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		counts := func(pending, eligible, completed int) map[string]int {
+			return map[string]int{"sims": 10, "pending": pending, "eligible": eligible, "completed": completed, "ineligible": 1}
+		}
+		requests := func(waiting ...any) []map[string]any {
+			list := make([]map[string]any, len(waiting))
+			for i, who := range waiting {
+				list[i] = map[string]any{"id": someRequest, "waiting_for": who}
+			}
+			return list
+		}
+		s := &story{looks: []map[string]any{
+			{"id": someBatch, "counts": counts(10, 0, 0), "request_count": 2},
+			{"id": someBatch, "counts": counts(5, 4, 0), "request_count": 2, "requests": requests(nil, "support")},
+			{"id": someBatch, "counts": counts(0, 9, 0), "request_count": 2, "requests": requests("destination", "support")},
+			{"id": someBatch, "counts": counts(0, 9, 0), "request_count": 2, "requests": requests("destination", "destination")},
+			{"id": someBatch, "counts": counts(0, 6, 3), "request_count": 2, "requests": requests(nil, nil)},
+			{"id": someBatch, "counts": counts(0, 0, 9), "request_count": 2, "finished": true},
+		}}
+		c := newTerminal(t, s.ServeHTTP)
+		file := writeFile(t, "rows.ndjson", "{}")
+		c.is(c.run("batches", "submit", file, "--watch"), cli.ExitIncomplete)
+		want := `validating: 50 %
+waiting for destination (1 request), support (1 request)
+waiting for destination (2 requests)
+working: 30 %
+1 of 10 SIMs were not transferred; see simtransfer batches results ` + someBatch + "\n"
+		if got := c.err.String(); got != want {
+			t.Errorf("said\n%s\nnot\n%s", got, want)
+		}
+		s.looked = 1
+		c.is(c.run("batches", "watch", someBatch, "--until=decision"), cli.ExitOK)
+		if s.looked != 3 {
+			t.Errorf("looked %d times", s.looked)
+		}
+	})
+}
