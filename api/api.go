@@ -87,6 +87,9 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 		if r.bounds.upload != nil {
 			documentUpload(a.OpenAPI(), r)
 		}
+		if r.bounds.stream != nil {
+			documentStream(a.OpenAPI(), r)
+		}
 	}
 	finishDocument(a.OpenAPI())
 	return a.OpenAPI()

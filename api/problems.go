@@ -67,7 +67,7 @@ func kinds() []kind {
 		{CodeWrongParty, http.StatusForbidden, "Not for this side of the request", "The source, the destination and support each have their own decisions."},
 		{CodeNotFound, http.StatusNotFound, "Not found", "There is no such thing, or it is somebody else's."},
 		{CodeMethod, http.StatusMethodNotAllowed, "Not that method", "The address exists, but not with this method. The header Allow lists those that do."},
-		{CodeNotAcceptable, http.StatusNotAcceptable, "Only JSON", "The answer can be had as JSON alone."},
+		{CodeNotAcceptable, http.StatusNotAcceptable, "Not in that format", "The answer can be had as JSON, and results as NDJSON and CSV too. The header Accept names none of these."},
 		{CodeSlow, http.StatusRequestTimeout, "The body came too slowly", "The body did not arrive in time. Nothing was done."},
 		{CodeExists, http.StatusConflict, "It exists already", "What was to be made is there already."},
 		{CodeRequestState, http.StatusConflict, "The request is in another state", "The field state names the state that the transfer request was in when this was refused."},

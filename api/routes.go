@@ -31,6 +31,7 @@ type bounds struct {
 	body    int64         // bytes at most; zero means 64 KiB
 	timeout time.Duration // zero means 30 s
 	upload  *uploadDoc    // the body is a file, read as it comes
+	stream  *streamDoc    // the answer is sent as it is made
 }
 
 // Routes returns the table of routes.
@@ -54,6 +55,7 @@ func (s *server) routes() []Route {
 		ask     = bounds{body: maxBulkBody}
 		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
+		rows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
 		each    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
 	)
 	return []Route{
@@ -83,6 +85,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/transfer-requests/{id}", "get-request", all, "Read a transfer request", op(s, s.getRequest), read},
 		{"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", all, "List what became of each SIM", op(s, s.listTransfers), read},
 		{"GET", "/v1/transfer-requests/{id}/events", "list-events", all, "Read what happened to a request", op(s, s.listEvents), read},
+		{"GET", "/v1/transfer-requests/{id}/results", "get-request-results", all, "Read the results of a request in the order of submission", op(s, s.requestResults), rows},
 		{"POST", "/v1/transfer-requests/{id}/accept", "accept-request", all, "Accept (destination)", op(s, s.acceptRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/decline", "decline-request", all, "Decline (destination)", op(s, s.declineRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", all, "Cancel (source or support)", op(s, s.cancelRequest), many},
@@ -93,6 +96,7 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/batches", "create-batch", all, "Ask for many transfers to many destinations", op(s, s.createBatch), uploads},
 		{"GET", "/v1/batches", "list-batches", all, "List batches", op(s, s.listBatches), read},
 		{"GET", "/v1/batches/{id}", "get-batch", all, "Read a batch", op(s, s.getBatch), read},
+		{"GET", "/v1/batches/{id}/results", "get-batch-results", all, "Read the results of a batch in the order of its upload", op(s, s.batchResults), rows},
 		{"POST", "/v1/batches/{id}/cancel", "cancel-batch", all, "Cancel what is left of a batch", op(s, s.cancelBatch), each},
 
 		{"GET", "/healthz", "health", anyone, "Is the process up?", op(s, s.health), read},

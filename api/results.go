@@ -1,0 +1,346 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Result is what became of one SIM, as a flat row.
+type Result struct {
+	Line           int                 `json:"line" doc:"Its place in the list, its line in the upload, or its row in a JSON upload, from 1."`
+	Identifier     string              `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
+	ICCID          *string             `json:"iccid"`
+	Destination    transfer.OperatorID `json:"destination"`
+	State          transfer.State      `json:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
+	Method         *transfer.Method    `json:"method" enum:"self_service,support_assisted"`
+	Reason         *transfer.Reason    `json:"reason" doc:"Why it was not transferred."`
+	Remedy         *string             `json:"remedy" doc:"What to do about the reason."`
+	Fee            *int64              `json:"fee" doc:"In the currency's minor unit."`
+	Currency       *transfer.Currency  `json:"currency"`
+	SessionDropped bool                `json:"session_dropped" doc:"Its device may need a power cycle to come online again."`
+	FinishedAt     *time.Time          `json:"finished_at"`
+}
+
+func resultHeader() []string {
+	return []string{
+		"line", "identifier", "iccid", "destination", "state", "method", "reason", "remedy",
+		"fee", "currency", "session_dropped", "finished_at",
+	}
+}
+
+func (r Result) record() []string {
+	fee, finished := "", ""
+	if r.Fee != nil {
+		fee = itoa(*r.Fee)
+	}
+	if r.FinishedAt != nil {
+		finished = r.FinishedAt.Format(time.RFC3339Nano)
+	}
+	return []string{
+		strconv.Itoa(r.Line), r.Identifier, orEmpty(r.ICCID), string(r.Destination), string(r.State), orEmpty(r.Method),
+		orEmpty(r.Reason), orEmpty(r.Remedy), fee, orEmpty(r.Currency), strconv.FormatBool(r.SessionDropped), finished,
+	}
+}
+
+func orEmpty[T ~string](v *T) string {
+	if v == nil {
+		return ""
+	}
+	return string(*v)
+}
+
+// viewResult is viewTransfer in the shape of a row.
+func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Currency) (Result, error) {
+	v, err := viewTransfer(t, currency, transfer.PartySource)
+	r := Result{
+		Line:           v.Line,
+		Identifier:     v.Identifier,
+		ICCID:          v.ICCID,
+		Destination:    to,
+		State:          v.State,
+		Method:         v.Method,
+		Reason:         v.Reason,
+		SessionDropped: v.SessionDropped,
+		FinishedAt:     v.FinishedAt,
+	}
+	if v.Remedy != "" {
+		r.Remedy = &v.Remedy
+	}
+	if v.Fee != nil {
+		r.Fee, r.Currency = &v.Fee.Minor, &v.Fee.Currency
+	}
+	return r, err
+}
+
+const (
+	resultsPage    = 1000             // rows that one statement reads
+	resultsTimeout = time.Hour        // for all of them
+	pageGrace      = 30 * time.Second // for a client to take a page
+)
+
+// pages is what results are read from: one statement, and no transaction, for
+// each page. What a row says is as of the moment when its page was read.
+type pages = iter.Seq2[[]Result, error]
+
+type resultsInput struct {
+	RequestPath
+	Accepting
+}
+
+func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.StreamResponse, error) {
+	r, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.streamResults(in.Accepting, func(ctx context.Context) pages {
+		return func(yield func([]Result, error) bool) {
+			for after, more := -1, true; more; {
+				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
+					Offered: party == transfer.PartyDestination,
+					After:   after,
+					Limit:   resultsPage,
+				})
+				more = len(rows) == resultsPage
+				if len(rows) > 0 {
+					after = rows[len(rows)-1].N
+				}
+				page, err := viewResults(rows, err, func(int) transfer.OperatorID { return r.DestinationOperator }, r.Currency)
+				if !yield(page, err) || err != nil {
+					return
+				}
+			}
+		}
+	})
+}
+
+type batchResultsInput struct {
+	BatchPath
+	Accepting
+}
+
+func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma.StreamResponse, error) {
+	b, err := s.visibleBatch(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	source, err := s.db.Account(ctx, b.OperatorID)
+	if err != nil {
+		return nil, err
+	}
+	return s.streamResults(in.Accepting, func(ctx context.Context) pages {
+		return func(yield func([]Result, error) bool) {
+			order, err := s.db.BatchOrder(ctx, b.ID)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for from := 0; from < order.Len(); from += resultsPage {
+				rows, err := s.db.BatchResults(ctx, order, from, resultsPage)
+				page, err := viewResults(rows, err, func(i int) transfer.OperatorID { return order.Request(from + i).Destination }, source.Currency)
+				if !yield(page, err) || err != nil {
+					return
+				}
+			}
+		}
+	})
+}
+
+// visibleBatch returns a batch, or ErrNotFound if it is none of the caller's
+// business.
+func (s *server) visibleBatch(ctx context.Context, id uuid.UUID) (storage.Batch, error) {
+	b, err := s.db.Batch(ctx, id)
+	if err == nil && !ownBatch(callerOf(ctx), b) {
+		return storage.Batch{}, storage.ErrNotFound
+	}
+	return b, err
+}
+
+func viewResults(rows []storage.Transfer, err error, to func(int) transfer.OperatorID, currency transfer.Currency) ([]Result, error) {
+	if err != nil {
+		return nil, err
+	}
+	page := make([]Result, len(rows))
+	for i, row := range rows {
+		if page[i], err = viewResult(row, to(i), currency); err != nil {
+			return nil, err
+		}
+	}
+	return page, nil
+}
+
+// Accepting is embedded in the input of what can be had in several formats.
+type Accepting struct {
+	Accept string `header:"Accept" hidden:"true"`
+}
+
+const (
+	typeJSON   = "application/json"
+	typeNDJSON = "application/x-ndjson"
+	typeCSV    = "text/csv"
+)
+
+// choose returns the media type that the client likes best.
+func (a Accepting) choose(types ...string) (string, error) {
+	if strings.TrimSpace(a.Accept) == "" {
+		return types[0], nil
+	}
+	best, bestQ := "", 0.0
+	for _, t := range types {
+		if q := quality(a.Accept, t); q > bestQ {
+			best, bestQ = t, q
+		}
+	}
+	if best == "" {
+		return "", fail(CodeNotAcceptable, "the answer can be had as "+strings.Join(types, ", "),
+			Fault{Location: "header.Accept", Message: "name one of these", Value: clip(a.Accept)})
+	}
+	return best, nil
+}
+
+// quality is how much an Accept header likes a media type: the q of the most
+// specific range that matches, from 0 to 1.
+func quality(accept, mediaType string) float64 {
+	kind, _, _ := strings.Cut(mediaType, "/")
+	q, specific := 0.0, -1
+	for entry := range strings.SplitSeq(accept, ",") {
+		name, parameters, err := mime.ParseMediaType(entry)
+		if err != nil {
+			continue
+		}
+		rank := map[string]int{"*/*": 0, kind + "/*": 1, mediaType: 2}
+		r, ok := rank[name]
+		if !ok || r < specific {
+			continue
+		}
+		weight := 1.0
+		if text, given := parameters["q"]; given {
+			if weight, err = strconv.ParseFloat(text, 64); err != nil {
+				weight = 0
+			}
+		}
+		q, specific = weight, r
+	}
+	return q
+}
+
+// streamResults sends pages as they are read. What goes wrong on the way
+// breaks the connection off, so that nobody takes a part for the whole.
+func (s *server) streamResults(accept Accepting, read func(context.Context) pages) (*huma.StreamResponse, error) {
+	format, err := accept.choose(typeJSON, typeNDJSON, typeCSV)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		ctx := hc.Context()
+		_, w := humago.Unwrap(hc)
+		connection := http.NewResponseController(w)
+		w.Header().Set("Vary", "Accept")
+		w.Header().Set("Content-Type", format)
+		if format == typeCSV {
+			w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
+		}
+		out := newResultWriter(format, w)
+		err := out.begin()
+		for page, readErr := range read(ctx) {
+			if err = readErr; err != nil {
+				break
+			}
+			// The client may take its time, but not forever. Where there is no
+			// connection below, there is nothing to bound.
+			_ = connection.SetWriteDeadline(time.Now().Add(pageGrace))
+			if err = out.page(page); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			err = out.end()
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				s.Log.LogAttrs(ctx, slog.LevelWarn, "results were broken off", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+// resultWriter writes rows in one of the formats.
+type resultWriter struct {
+	format string
+	out    *bufio.Writer
+	csv    *csv.Writer
+	any    bool // whether a row has been written
+}
+
+func newResultWriter(format string, w io.Writer) *resultWriter {
+	out := bufio.NewWriterSize(w, 32<<10)
+	return &resultWriter{format: format, out: out, csv: csv.NewWriter(out)}
+}
+
+func (w *resultWriter) begin() error {
+	switch w.format {
+	case typeCSV:
+		return w.csv.Write(resultHeader())
+	case typeJSON:
+		_, err := w.out.WriteString(`{"items":[`)
+		return err
+	}
+	return nil
+}
+
+func (w *resultWriter) page(rows []Result) error {
+	for _, row := range rows {
+		if err := w.row(row); err != nil {
+			return fmt.Errorf("writing results: %w", err)
+		}
+	}
+	w.csv.Flush()
+	return w.out.Flush()
+}
+
+func (w *resultWriter) row(row Result) error {
+	if w.format == typeCSV {
+		return w.csv.Write(row.record())
+	}
+	text, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	if w.format == typeJSON && w.any {
+		text = append([]byte(",\n"), text...)
+	}
+	if w.format == typeNDJSON {
+		text = append(text, '\n')
+	}
+	w.any = true
+	_, err = w.out.Write(text)
+	return err
+}
+
+func (w *resultWriter) end() error {
+	if w.format == typeJSON {
+		if _, err := w.out.WriteString("]}\n"); err != nil {
+			return err
+		}
+	}
+	w.csv.Flush()
+	return w.out.Flush()
+}

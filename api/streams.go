@@ -1,0 +1,48 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// streamDoc describes an answer that Huma does not make.
+type streamDoc struct {
+	text    string
+	content func(huma.Registry) map[string]*huma.MediaType
+}
+
+func documentStream(document *huma.OpenAPI, r Route) {
+	doc := r.bounds.stream
+	responses := document.Paths[r.Path].Get.Responses
+	responses[strconv.Itoa(http.StatusOK)] = &huma.Response{
+		Description: doc.text,
+		Content:     doc.content(document.Components.Schemas),
+	}
+}
+
+func resultsDoc() *streamDoc {
+	return &streamDoc{
+		text: "A row per SIM, in the order of submission. If something goes wrong on the way the connection breaks off: " +
+			"an answer that ends regularly is complete.",
+		content: func(registry huma.Registry) map[string]*huma.MediaType {
+			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")
+			items := &huma.Schema{Type: huma.TypeArray, Items: row}
+			return map[string]*huma.MediaType{
+				typeJSON: {Schema: &huma.Schema{
+					Type:       huma.TypeObject,
+					Properties: map[string]*huma.Schema{"items": items},
+					Required:   []string{"items"},
+				}},
+				typeNDJSON: {Schema: &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."}},
+				typeCSV: {
+					Schema: &huma.Schema{Type: huma.TypeString},
+					Example: "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at\n" +
+						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0,EUR,false,2026-01-31T12:00:00Z\n",
+				},
+			}
+		},
+	}
+}
