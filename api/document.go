@@ -34,6 +34,7 @@ func humaConfig(version string) huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "transfer-requests", Description: "Ask for transfers, decide on them, and read what became of every SIM."},
 				{Name: "batches", Description: "One upload that becomes a transfer request per destination."},
+				{Name: "events", Description: "What happens to all requests of an account, to be followed by a cursor."},
 				{Name: "sims", Description: "The inventory."},
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Plans that SIMs are on."},

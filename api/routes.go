@@ -99,6 +99,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/batches/{id}/results", "get-batch-results", all, "Read the results of a batch in the order of its upload", op(s, s.batchResults), rows},
 		{"POST", "/v1/batches/{id}/cancel", "cancel-batch", all, "Cancel what is left of a batch", op(s, s.cancelBatch), each},
 
+		{"GET", "/v1/events", "list-feed", all, "Follow what happens to an account's requests", op(s, s.listFeed), read},
+
 		{"GET", "/healthz", "health", anyone, "Is the process up?", op(s, s.health), read},
 		{"GET", "/readyz", "ready", anyone, "Does the database answer?", op(s, s.ready), read},
 		{"GET", "/problems/{code}", "get-problem-kind", anyone, "Read what a problem means", op(s, s.getProblemKind), read},

@@ -25,24 +25,26 @@ type Event struct {
 	Detail   json.RawMessage        `db:"detail"`
 }
 
+const eventColumns = `
+	e.seq,
+	e.at,
+	e.kind,
+	e.party,
+	a.operator_id,
+	k.name AS key_name,
+	e.address,
+	e.from_state,
+	e.to_state,
+	e.detail
+FROM events e
+LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN accounts a ON a.id = k.account`
+
 // Events lists the events of a request behind a sequence number, oldest first.
 func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) ([]Event, error) {
 	list := []Event{}
 	err := db.pool.SelectContext(ctx, &list, `
-		SELECT
-			e.seq,
-			e.at,
-			e.kind,
-			e.party,
-			a.operator_id,
-			k.name AS key_name,
-			e.address,
-			e.from_state,
-			e.to_state,
-			e.detail
-		FROM events e
-		LEFT JOIN api_keys k ON k.id = e.api_key
-		LEFT JOIN accounts a ON a.id = k.account
+		SELECT`+eventColumns+`
 		WHERE e.request = $1 AND e.seq > $2
 		ORDER BY e.seq
 		LIMIT $3`, request, after, limit)
@@ -69,9 +71,9 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 		detail = []byte("{}")
 	}
 	if _, err := t.exec(ctx, `
-		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, last_event)
-		INSERT INTO events (request, seq, kind, party, api_key, address, from_state, to_state, detail)
-		SELECT id, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), $8 FROM r`,
+		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, source, destination, last_event)
+		INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
+		SELECT id, source, destination, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), $8 FROM r`,
 		request, e.kind, e.by.Party, e.by.key(), e.by.Address, e.from, e.to, string(detail),
 	); err != nil {
 		return fmt.Errorf("writing event %s of request %s: %w", e.kind, request, err)

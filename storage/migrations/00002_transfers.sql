@@ -160,6 +160,8 @@ CREATE TABLE events (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),
     request    uuid NOT NULL,
+    source      bigint, -- the accounts of the request, for the feed of each
+    destination bigint,
     seq        integer NOT NULL,
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     kind       text NOT NULL,
@@ -172,3 +174,5 @@ CREATE TABLE events (
     UNIQUE (request, seq)
 );
 CREATE INDEX events_cursor ON events (tx, id);
+CREATE INDEX events_source ON events (source, tx, id);
+CREATE INDEX events_destination ON events (destination, tx, id);

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// FeedEvent is an event of any of an account's requests.
+type FeedEvent struct {
+	Cursor      string              `json:"cursor" doc:"Names the place behind this event."`
+	Request     uuid.UUID           `json:"request" format:"uuid"`
+	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid"`
+	Source      transfer.OperatorID `json:"source"`
+	Destination transfer.OperatorID `json:"destination"`
+	Event
+}
+
+// Feed is a page of a feed, which has no last page.
+type Feed struct {
+	Items      []FeedEvent `json:"items" nullable:"false"`
+	NextCursor string      `json:"next_cursor" doc:"Pass it as cursor to get what comes next, now or later. It never expires."`
+	More       bool        `json:"more" doc:"Whether more is there already."`
+}
+
+type feedInput struct {
+	Paging
+	Account string `query:"account" maxLength:"32" doc:"Only the events of this operator id's requests. For support; an account sees its own anyway."`
+}
+
+type feedOutput struct{ Body Feed }
+
+func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, error) {
+	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	if err != nil {
+		return nil, err
+	}
+	after, err := feedCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Feed(ctx, account, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	page, err := tryPageOf(rows, in.Limit, func(e storage.FedEvent) string { return cursorText(e.Cursor) }, func(e storage.FedEvent) (FeedEvent, error) {
+		return viewFedEvent(e, callerOf(ctx))
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &feedOutput{Feed{Items: page.Body.Items, NextCursor: cursorText(after), More: page.Body.NextCursor != ""}}
+	if n := len(out.Body.Items); n > 0 {
+		out.Body.NextCursor = out.Body.Items[n-1].Cursor
+	}
+	return out, nil
+}
+
+func viewFedEvent(e storage.FedEvent, caller storage.Caller) (FeedEvent, error) {
+	party := transfer.PartySupport
+	if caller.Role == storage.RoleAccount {
+		party = transfer.PartySource
+		if caller.OperatorID == e.Destination {
+			party = transfer.PartyDestination
+		}
+	}
+	v := FeedEvent{Cursor: cursorText(e.Cursor), Request: e.Request, Batch: e.Batch, Source: e.Source, Destination: e.Destination}
+	if party == transfer.PartyDestination {
+		v.Batch = nil
+	}
+	var err error
+	v.Event, err = viewEvent(e.Event, caller, party)
+	return v, err
+}
+
+func cursorText(c storage.Cursor) string { return fmt.Sprintf("%d-%d", c.Tx, c.ID) }
+
+// feedCursor reads a cursor of the feed; an empty one is the start.
+func feedCursor(text string) (storage.Cursor, error) {
+	if text == "" {
+		return storage.Cursor{}, nil
+	}
+	left, right, ok := strings.Cut(text, "-")
+	tx, err1 := strconv.ParseUint(left, 10, 63)
+	id, err2 := strconv.ParseUint(right, 10, 63)
+	if !ok || err1 != nil || err2 != nil {
+		return storage.Cursor{}, badCursor(text)
+	}
+	return storage.Cursor{Tx: int64(tx), ID: int64(id)}, nil
+}

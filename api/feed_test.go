@@ -1,0 +1,104 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/transfer"
+)
+
+// follow reads the feed from a cursor until it has n events, in pages. Events
+// take a moment to show: transactions of other tests may still be running.
+func (s *service) follow(key, cursor string, limit, n int) (events []FeedEvent, next string) {
+	s.t.Helper()
+	for s.t.Context().Err() == nil {
+		page := read[Feed](s.get(key, fmt.Sprintf("/v1/events?limit=%d&cursor=%s", limit, cursor)).is(200))
+		events, cursor = append(events, page.Items...), page.NextCursor
+		if !page.More && len(events) >= n {
+			break
+		}
+	}
+	return events, cursor
+}
+
+func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Ready)
+	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	s.work()
+	s.post(s.other, path+"/accept", nil).is(202)
+	s.work()
+	s.get(s.source, "/v1/sims/"+iccid(1)).problem(404, CodeNotFound)
+	want := read[List[Event]](s.get(s.source, path+"/events").is(200)).Items
+	all, end := s.follow(s.source, "", 1, len(want))
+	var got []Event
+	for _, e := range all {
+		got = append(got, e.Event)
+		if requestPath(e.Request) != path || e.Source != sourceID || e.Destination != otherID {
+			t.Errorf("%+v", e)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the feed differs from the request's events: %s", diff)
+	}
+	destination, _ := s.follow(s.other, "", 200, len(all))
+	if len(destination) != len(all) || destination[0].Key != nil || destination[0].Detail["size"] != nil {
+		t.Errorf("the destination reads %+v", destination)
+	}
+	if list, _ := s.follow(s.bystand, "", 200, 0); len(list) != 0 {
+		t.Errorf("a bystander reads %+v", list)
+	}
+	if list, _ := s.follow(s.support, "", 200, len(all)); len(list) != len(all) {
+		t.Errorf("support reads %+v", list)
+	}
+	if list := read[Feed](s.get(s.support, "/v1/events?account="+standID).is(200)); len(list.Items) != 0 || list.NextCursor == "" {
+		t.Errorf("%+v", list)
+	}
+	s.get(s.source, "/v1/events?account="+otherID).problem(403, CodeForbidden)
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
+	if list, _ := s.follow(s.source, end, 200, 1); len(list) != 1 || list[0].Kind != "create" {
+		t.Errorf("behind the end: %+v", list)
+	}
+	for _, cursor := range []string{"x", "1", "1-", "-1", "1-x", "99999999999999999999-1", "1-2-3"} {
+		s.get(s.source, "/v1/events?cursor="+cursor).problem(422, CodeInvalid)
+	}
+}
+
+// Two transactions are held open that write in the wrong order: the one that
+// got the lower id commits last.
+func TestFeedDoesNotMissALateCommit(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Ready)
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202)
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
+	_, start := s.follow(s.source, "", 200, 2)
+	const note = `
+		WITH r AS (
+			UPDATE requests SET last_event = last_event + 1
+			WHERE id = (SELECT request FROM transfers WHERE identifier = $1)
+			RETURNING id, source, destination, last_event
+		)
+		INSERT INTO events (request, source, destination, seq, kind, party)
+		SELECT id, source, destination, last_event, $2, 'system' FROM r`
+	early := s.hold(note, iccid(1), "early")
+	late := s.hold(note, iccid(2), "late")
+	late(true)
+	first, cursor := s.follow(s.source, start, 200, 0)
+	if len(first) != 0 {
+		t.Errorf("read what something may yet come before: %+v", first)
+	}
+	early(true)
+	rest, _ := s.follow(s.source, cursor, 200, 2)
+	var kinds []string
+	for _, e := range append(first, rest...) {
+		kinds = append(kinds, e.Kind)
+	}
+	if !slices.Equal(kinds, []string{"early", "late"}) {
+		t.Errorf("read %q", kinds)
+	}
+}
