@@ -182,7 +182,7 @@ func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
 		} `json:"requests"`
 	}
 	answer, err := l.do(ctx, Request{
-		Method: "POST", Path: batchPath(c.ID, "cancel"), IdempotencyKey: c.IdempotencyKey, Timeout: uploadTimeout,
+		Method: "POST", Path: batchPath(c.ID, "cancel"), IdempotencyKey: c.key(), Timeout: uploadTimeout,
 	}, &done)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type Client struct {
 type Request struct {
 	Method      string
 	Path        string // with its query
+	Accept      string // media type of the answer; empty leaves it to the service
 	ContentType string // of the body
 
 	// Body is streamed; nil is none. A call is made again only if the body can
@@ -73,31 +74,81 @@ func (c *Client) Send(ctx context.Context, method, path, contentType string, bod
 // Do makes a call, again if need be, and returns the body of the answer as it
 // is. A refusal is a *Problem, and no answer at all an *UnreachableError.
 func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
+	var answer []byte
+	err := c.repeat(ctx, r, func(body *body) error {
+		ctx := ctx
+		if r.Timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, r.Timeout)
+			defer cancel()
+		}
+		return c.read(ctx, r, body, &answer)
+	})
+	return answer, err
+}
+
+// Stream is Do for an answer that is read as it comes, without a time limit.
+// The caller closes it. One that breaks off ends with an *UnreachableError.
+func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
+	var answer io.ReadCloser
+	err := c.repeat(ctx, r, func(body *body) error {
+		response, err := c.exchange(ctx, r, body)
+		if err == nil {
+			answer = &stream{response.Body, c.URL}
+		}
+		return err
+	})
+	return answer, err
+}
+
+// stream is an answer that is read as it comes.
+type stream struct {
+	io.ReadCloser
+	url string
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // readers return io.EOF itself
+		err = &UnreachableError{URL: s.url, Err: fmt.Errorf("the answer was cut off: %w", err)}
+	}
+	return n, err
+}
+
+// repeat tries until it succeeds, or another try would not help.
+func (c *Client) repeat(ctx context.Context, r Request, try func(*body) error) error {
 	body := newBody(r.Body)
-	for try := 1; ; try++ {
-		answer, err := c.try(ctx, r, body)
-		wait, again := worthAnother(err, try)
-		if !again || try >= c.Tries || !body.rewind(ctx) {
-			return answer, err
+	for n := 1; ; n++ {
+		err := try(body)
+		wait, again := worthAnother(err, n)
+		if !again || n >= c.Tries || !body.rewind(ctx) {
+			return err
 		}
 		if c.Again != nil {
 			c.Again(err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, &UnreachableError{URL: c.URL, Err: ctx.Err()}
+			return &UnreachableError{URL: c.URL, Err: ctx.Err()}
 		case <-time.After(wait):
 		}
 	}
 }
 
-// try makes a call once.
-func (c *Client) try(ctx context.Context, r Request, body *body) ([]byte, error) {
-	if r.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
-		defer cancel()
+// read makes a call once, and reads the answer.
+func (c *Client) read(ctx context.Context, r Request, body *body, into *[]byte) error {
+	response, err := c.exchange(ctx, r, body)
+	if err != nil {
+		return err
 	}
+	answer := &stream{response.Body, c.URL}
+	defer func() { _ = answer.Close() }()
+	*into, err = io.ReadAll(io.LimitReader(answer, maxAnswer))
+	return err
+}
+
+// exchange makes a call once and returns the answer, which is no refusal.
+func (c *Client) exchange(ctx context.Context, r Request, body *body) (*http.Response, error) {
 	request, err := c.request(ctx, r, body)
 	if err != nil {
 		return nil, fmt.Errorf("calling %s %s: %w", r.Method, r.Path, err)
@@ -106,15 +157,11 @@ func (c *Client) try(ctx context.Context, r Request, body *body) ([]byte, error)
 	if err != nil {
 		return nil, &UnreachableError{URL: c.URL, Err: unwrapped(err)}
 	}
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	switch {
-	case err != nil:
-		return nil, &UnreachableError{URL: c.URL, Err: fmt.Errorf("the answer was cut off: %w", err)}
-	case response.StatusCode >= http.StatusMultipleChoices:
-		return nil, problem(response, answer)
+	if response.StatusCode >= http.StatusMultipleChoices {
+		defer func() { _ = response.Body.Close() }()
+		return nil, problem(response)
 	}
-	return answer, nil
+	return response, nil
 }
 
 // maxAnswer is far beyond the longest page of a list.
@@ -142,11 +189,10 @@ func (c *Client) request(ctx context.Context, r Request, body *body) (*http.Requ
 	}
 	request.ContentLength = body.length
 	request.Header.Set("Authorization", "Bearer "+c.Key)
-	if r.ContentType != "" {
-		request.Header.Set("Content-Type", r.ContentType)
-	}
-	if r.IdempotencyKey != "" {
-		request.Header.Set("Idempotency-Key", r.IdempotencyKey)
+	for name, value := range map[string]string{"Accept": r.Accept, "Content-Type": r.ContentType, "Idempotency-Key": r.IdempotencyKey} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
 	}
 	return request, nil
 }
@@ -266,12 +312,13 @@ func (b *body) rewind(ctx context.Context) bool {
 }
 
 // problem reads a refusal.
-func problem(response *http.Response, answer []byte) error {
+func problem(response *http.Response) error {
 	p := &Problem{Status: response.StatusCode, Title: response.Status}
-	if json.Unmarshal(answer, p) == nil && p.Title != "" {
-		p.raw = answer
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20)) // what did arrive is said
+	if json.Unmarshal(text, p) == nil && p.Title != "" {
+		p.raw = text
 	} else {
-		p.Detail = strings.TrimSpace(string(answer[:min(len(answer), 500)])) // from a proxy on the way
+		p.Detail = strings.TrimSpace(string(text[:min(len(text), 500)])) // from a proxy on the way
 	}
 	if to := response.Header.Get("Location"); to != "" && response.StatusCode < http.StatusBadRequest {
 		p.Detail = "the service is elsewhere: " + to

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // accountsInPages answers with n accounts, in pages.
@@ -92,34 +93,55 @@ func TestEmptyLists(t *testing.T) {
 	c.prints("")
 }
 
-func TestBatchResults(t *testing.T) {
+func TestResults(t *testing.T) {
 	t.Parallel()
-	const second = "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c23"
-	answer := map[string]string{
-		"/v1/batches/" + someBatch:                                `{}`,
-		"/v1/transfer-requests?batch=" + someBatch + "&limit=200": `{"items":[{"id":"` + second + `","destination":"OP0000000003"},{"id":"` + someRequest + `","destination":"OP0000000002"}]}`,
-		"/v1/transfer-requests/" + someRequest + "/transfers?limit=1000&state=failed": `{"items":[{"line":2,"identifier":"12","state":"failed","reason":"r","remedy":"do, this","session_dropped":false,` +
-			`"fee":{"amount_minor":250,"currency":"EUR"},"finished_at":"2026-01-02T03:04:05.6Z"}],"next_cursor":"0"}`,
-		"/v1/transfer-requests/" + someRequest + "/transfers?cursor=0&limit=1000&state=failed": `{"items":[{"line":4,"identifier":"14","state":"failed","session_dropped":true}]}`,
-		"/v1/transfer-requests/" + second + "/transfers?limit=1000&state=failed":               `{"items":[{"line":3,"identifier":"13","iccid":"8","state":"failed","session_dropped":false}]}`,
+	answers := map[string]string{
+		"text/csv":             "line,identifier,state\n1,12,completed\n2,\"1\n3\",failed\n",
+		"application/x-ndjson": `{"line":1,"state":"completed"}` + "\n" + `{"line":2,"state":"failed"}` + "\n",
+		"application/json":     `{"items":[]}` + "\n",
 	}
 	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
-		text, ok := answer[r.URL.RequestURI()]
-		if !ok {
-			t.Errorf("called %s", r.URL)
-		}
-		_, _ = io.WriteString(w, text)
+		_, _ = io.WriteString(w, answers[r.Header.Get("Accept")])
 	})
-	c.is(c.run("batches", "results", someBatch, "--state=failed"), 0)
-	c.prints("request,destination,line,sim,iccid,state,method,reason,remedy,fee_minor,fee_currency,session_dropped,advice,finished_at\n" +
-		someRequest + `,OP0000000002,2,12,,failed,,r,"do, this",250,EUR,false,,2026-01-02T03:04:05.6Z` + "\n" +
-		someRequest + ",OP0000000002,4,14,,failed,,,,,,true,,\n" +
-		second + ",OP0000000003,3,13,8,failed,,,,,,false,,\n")
-	c.is(c.run("batches", "results", someBatch, "--state=failed", "--format=ndjson"), 0)
-	lines := strings.Split(c.out.String(), "\n")
-	if len(lines) != 4 || lines[2] != `{"request":"`+second+`","destination":"OP0000000003","line":3,"identifier":"13","iccid":"8","state":"failed","session_dropped":false}` {
-		t.Errorf("printed\n%s", c.out.String())
+	for args, want := range map[string]string{
+		"":                               answers["text/csv"],
+		"--format=ndjson":                answers["application/x-ndjson"],
+		"--json":                         answers["application/json"],
+		"--state=failed":                 "line,identifier,state\n2,\"1\n3\",failed\n",
+		"--state=failed --format=ndjson": `{"line":2,"state":"failed"}` + "\n",
+		"--state=expired":                "line,identifier,state\n",
+	} {
+		for kind, id := range map[string]string{"batches": someBatch, "requests": someRequest} {
+			c.is(c.run(append([]string{kind, "results", id}, strings.Fields(args)...)...), 0)
+			c.prints(want)
+		}
 	}
+	c.is(c.run("batches", "results", someBatch, "--state=failed", "--json"), 2)
+}
+
+// Part of the results must not be taken for all of them.
+func TestResultsThatBreakOff(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, nil)
+	c.HTTP.Transport = breaking{}
+	for _, args := range []string{"", "--state=failed", "--format=ndjson --state=failed"} {
+		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 6, "not all results", "cut off")
+	}
+}
+
+// breaking is a transport that breaks off in an answer.
+type breaking struct{}
+
+func (breaking) RoundTrip(r *http.Request) (*http.Response, error) {
+	begin := "state\ncompleted\n"
+	if r.Header.Get("Accept") == "application/x-ndjson" {
+		begin = `{"state":"completed"}` + "\n"
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK,
+		Body:       io.NopCloser(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(io.ErrUnexpectedEOF))),
+		Request:    r,
+	}, nil
 }
 
 func TestResultsOfAnUnknownBatch(t *testing.T) {

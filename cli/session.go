@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,6 +61,9 @@ type post struct {
 	remote
 	IdempotencyKey string `placeholder:"KEY" help:"What makes the call safe to repeat: the same call with the same key within 24 hours is carried out once. A new UUID if it is left out."`
 }
+
+// key is the Idempotency-Key of the call.
+func (p post) key() string { return cmp.Or(p.IdempotencyKey, uuid.NewString()) }
 
 // link is how a command calls the service.
 type link struct {
@@ -136,7 +140,7 @@ func (l *link) send(ctx context.Context, method, path string, body, into any) ([
 
 // post makes a POST that is carried out once, however often it is sent.
 func (l *link) post(ctx context.Context, p post, path string, body, into any) ([]byte, error) {
-	r := Request{Method: http.MethodPost, Path: path, IdempotencyKey: p.IdempotencyKey}
+	r := Request{Method: http.MethodPost, Path: path, IdempotencyKey: p.key()}
 	if err := r.encode(body); err != nil {
 		return nil, err
 	}
@@ -156,9 +160,6 @@ func (r *Request) encode(body any) error {
 }
 
 func (l *link) do(ctx context.Context, r Request, into any) ([]byte, error) {
-	if r.Method == http.MethodPost && r.IdempotencyKey == "" {
-		r.IdempotencyKey = uuid.NewString()
-	}
 	if r.Timeout == 0 {
 		r.Timeout = callTimeout
 	}
@@ -188,7 +189,7 @@ func (l *link) failed(r Request, err error) error {
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
-	if r.Method == http.MethodPost {
+	if r.IdempotencyKey != "" {
 		return fmt.Errorf("%w\nIt may or may not have taken effect. To make sure that it does, once, repeat the command with --idempotency-key=%s", err, r.IdempotencyKey)
 	}
 	return err

@@ -66,7 +66,7 @@ func (u uploaded) send(ctx context.Context, l *link, p post, path string, into a
 		Path:           path,
 		ContentType:    contentType,
 		Body:           file,
-		IdempotencyKey: p.IdempotencyKey,
+		IdempotencyKey: p.key(),
 		Timeout:        uploadTimeout,
 	}
 	if l.Terminal && !l.json {

@@ -27,9 +27,9 @@ func (w watching) Validate() error {
 	return nil
 }
 
-// follow looks again and again until there is no more to see. again is the
-// command that goes on watching.
-func (w watching) follow(ctx context.Context, l *link, again string, look func(context.Context) (over bool, err error)) error {
+// follow looks again and again until there is no more to see. again names the
+// command that goes on.
+func (w watching) follow(ctx context.Context, l *link, again func() string, look func(context.Context) (over bool, err error)) error {
 	for {
 		over, err := look(ctx)
 		if err == nil && !over {
@@ -42,14 +42,19 @@ func (w watching) follow(ctx context.Context, l *link, again string, look func(c
 		case err == nil && over:
 			return nil
 		case ctx.Err() != nil:
-			l.progress.say("Stopped watching; the work goes on. To watch again: %s", again)
+			l.progress.say("Stopped watching; the work goes on. To go on: %s", again())
 			return said{ctx.Err()}
 		case err != nil && ExitCode(err) == ExitUnavailable && !Said(err):
-			return fmt.Errorf("%w\nThe work goes on when the service does. To watch again: %s", err, again)
+			return fmt.Errorf("%w\nThe work goes on when the service does. To go on: %s", err, again())
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// resume is the command that goes on watching.
+func resume(kind, id string) func() string {
+	return func() string { return fmt.Sprintf("simtransfer %s watch %s", kind, id) }
 }
 
 // incomplete is the outcome of what is finished when SIMs were not transferred.
@@ -129,7 +134,7 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	}
 	w := &requestWatcher{watcher: watcher{link: l}, id: c.ID}
 	defer w.progress.clear()
-	if err := c.follow(ctx, l, "simtransfer requests watch "+c.ID.String(), func(ctx context.Context) (bool, error) {
+	if err := c.follow(ctx, l, resume("requests", c.ID.String()), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
@@ -234,7 +239,7 @@ func (c *batchesWatchCommand) Run(ctx context.Context, s *Session) error {
 func (c watching) followBatch(ctx context.Context, l *link, id string) error {
 	w := &batchWatcher{watcher: watcher{link: l}, id: id}
 	defer w.progress.clear()
-	if err := c.follow(ctx, l, "simtransfer batches watch "+id, func(ctx context.Context) (bool, error) {
+	if err := c.follow(ctx, l, resume("batches", id), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil || w.now.Finished || c.Until != "decision" {
 			return w.now.Finished, err
 		}
@@ -320,4 +325,15 @@ func (w *batchWatcher) idle(ctx context.Context) (bool, error) {
 		}
 	}
 	return !slices.ContainsFunc(requests, busy), nil
+}
+
+// batchRequests reads all requests of a batch.
+func batchRequests(ctx context.Context, l *link, batch string) ([]request, error) {
+	var all []request
+	list := listing{paging: paging{All: true}, path: "/v1/transfer-requests", query: url.Values{"batch": {batch}}}
+	_, err := walk(ctx, l, list, func(_ []byte, p page[request]) error {
+		all = append(all, p.Items...)
+		return nil
+	})
+	return all, err
 }

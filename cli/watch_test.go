@@ -167,7 +167,7 @@ func TestWatchIsInterrupted(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			time.AfterFunc(10500*time.Millisecond, interrupt)
 			code := c.runIn(ctx, args...)
-			c.is(code, cli.ExitInterrupted, "the work goes on", "To watch again: simtransfer "+strings.Join(args[:3], " "))
+			c.is(code, cli.ExitInterrupted, "the work goes on", "To go on: simtransfer "+strings.Join(args[:3], " "))
 			for _, call := range made.list {
 				if !strings.HasPrefix(call, "GET ") {
 					t.Errorf("it called %s", call)
@@ -184,7 +184,7 @@ func TestWatchGivesUp(t *testing.T) {
 		s := moving(0)
 		s.busy = 1000
 		c := newTerminal(t, s.ServeHTTP)
-		c.is(c.run("requests", "watch", someRequest), cli.ExitUnavailable, "To watch again: simtransfer requests watch "+someRequest)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitUnavailable, "To go on: simtransfer requests watch "+someRequest)
 	})
 }
 
@@ -225,5 +225,34 @@ working: 30 %
 		if s.looked != 3 {
 			t.Errorf("looked %d times", s.looked)
 		}
+	})
+}
+
+func TestEventsAreFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pages := map[string]string{
+			"":    `{"items":[{"request":"a","at":"2026-01-02T00:00:00Z","kind":"create","party":"source","to":"validating","detail":{"size":3}}],"next_cursor":"1-1","more":true}`,
+			"1-1": `{"items":[{"request":"b","at":"2026-01-02T00:00:01Z","kind":"create","party":"support","key":"desk","address":"192.0.2.1"}],"next_cursor":"1-2","more":false}`,
+			"1-2": `{"items":[],"next_cursor":"1-2","more":false}`,
+		}
+		c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, pages[r.URL.Query().Get("cursor")]+"\n")
+		})
+		c.is(c.run("events", "--limit=1"), 0, "--cursor=1-1")
+		c.is(c.run("events"), 0, "--cursor=1-2")
+		table := `TIME                  REQUEST  WHO     WHAT    STATE       DETAIL
+2026-01-02 00:00:00Z  a        source  create  validating  size=3
+2026-01-02 00:00:01Z  b        support (desk, 192.0.2.1)  create  -           -
+`
+		c.prints(table)
+		ctx, interrupt := context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, interrupt)
+		c.is(c.runIn(ctx, "events", "--follow", "--limit=1"), cli.ExitInterrupted, "simtransfer events --follow --cursor=1-2")
+		c.prints(table)
+		ctx, interrupt = context.WithCancel(t.Context())
+		time.AfterFunc(time.Minute, interrupt)
+		c.is(c.runIn(ctx, "events", "--follow", "--json"), cli.ExitInterrupted)
+		c.prints(pages[""] + "\n" + pages["1-1"] + "\n")
 	})
 }
