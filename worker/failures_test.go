@@ -201,6 +201,32 @@ func TestConnectionCut(t *testing.T) {
 	s.alone()
 }
 
+// A handler that is told to stop, by a shutdown or from the queue's page, is no
+// failure of its work.
+func TestCanceledHandler(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
+	work := s.onlyWork("execute")
+	task := s.TaskOf(work)
+	for range 4 {
+		letGo := s.HoldSQL(`SELECT FROM sims FOR UPDATE`)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := storagetest.Go(func() error { return s.handler.ProcessTask(ctx, task) })
+		s.AwaitBlocked(1)
+		cancel()
+		s.join(ended)
+		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
+			t.Errorf("the work: %+v", got)
+		}
+		letGo()
+		s.HurryWork()
+	}
+	r.run()
+	r.is(transfer.RequestCompleted, "completed", "completed")
+	s.alone()
+}
+
 // A statement that takes too long halves its work and fails no SIM.
 func TestSlowStatements(t *testing.T) {
 	t.Parallel()

@@ -159,7 +159,7 @@ func TestHandlerTwiceAtOnce(t *testing.T) {
 	})
 }
 
-// A handler that finds its row locked waits for it.
+// A handler that finds its row locked waits for it, and touches nothing before.
 func TestHandlerBehindALock(t *testing.T) {
 	t.Parallel()
 	eachHandler(t, func(s *scene, work int64, done func()) {
@@ -167,6 +167,14 @@ func TestHandlerBehindALock(t *testing.T) {
 		letGo := s.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work)
 		ended := storagetest.Go(func() error { return s.handler.ProcessTask(s.t.Context(), task) })
 		s.AwaitBlocked(1)
+		if touched := storagetest.All[string](s.DB, `
+			SELECT DISTINCT l.relation::regclass::text
+			FROM pg_locks l
+			JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r'
+			WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			  AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND c.relname <> 'work'`); len(touched) > 0 {
+			s.t.Errorf("before it had its row, the handler locked rows of %v", touched)
+		}
 		letGo()
 		if err := <-ended; err != nil {
 			s.t.Error(err)
