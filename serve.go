@@ -148,6 +148,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		ReviewPeriod:     c.Review,
 		AcceptancePeriod: c.Acceptance,
 		TrustProxy:       c.TrustProxy,
+		Stopping:         ctx.Done(),
 		Log:              log,
 		Version:          version(),
 	})

@@ -30,6 +30,13 @@ type Config struct {
 	// clients could write there what they like.
 	TrustProxy bool
 
+	// Stopping, when it is closed, ends the streams of events, which would
+	// otherwise keep the process from stopping. Nil never does.
+	Stopping <-chan struct{}
+
+	MaxStreams     int           // streams of events at once; zero means 256
+	StreamInterval time.Duration // between looks for the events of a stream; zero means 500 ms
+
 	Log *slog.Logger // nil means slog.Default()
 
 	Version string // of the program, for the document; empty means "dev"
@@ -37,7 +44,8 @@ type Config struct {
 
 type server struct {
 	Config
-	db *storage.DB
+	db      *storage.DB
+	streams chan struct{} // one for each that is open
 }
 
 // New returns a handler that serves the API, its document and the pages for
@@ -74,7 +82,13 @@ func newServer(c Config) *server {
 	if c.Version == "" {
 		c.Version = "dev"
 	}
-	return &server{Config: c, db: c.DB}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = maxStreams
+	}
+	if c.StreamInterval == 0 {
+		c.StreamInterval = streamInterval
+	}
+	return &server{Config: c, db: c.DB, streams: make(chan struct{}, c.MaxStreams)}
 }
 
 // register adds every route of the table to the mux and returns the document.

@@ -56,6 +56,8 @@ func (s *server) routes() []Route {
 		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		rows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
+		told    = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "An event of the request each.")}
+		fed     = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "An event of any request of the batch each.")}
 		each    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
 	)
 	return []Route{
@@ -86,6 +88,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", all, "List what became of each SIM", op(s, s.listTransfers), read},
 		{"GET", "/v1/transfer-requests/{id}/events", "list-events", all, "Read what happened to a request", op(s, s.listEvents), read},
 		{"GET", "/v1/transfer-requests/{id}/results", "get-request-results", all, "Read the results of a request in the order of submission", op(s, s.requestResults), rows},
+		{"GET", "/v1/transfer-requests/{id}/stream", "stream-request", all, "Watch a request", op(s, s.streamRequest), told},
 		{"POST", "/v1/transfer-requests/{id}/accept", "accept-request", all, "Accept (destination)", op(s, s.acceptRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/decline", "decline-request", all, "Decline (destination)", op(s, s.declineRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", all, "Cancel (source or support)", op(s, s.cancelRequest), many},
@@ -97,6 +100,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/batches", "list-batches", all, "List batches", op(s, s.listBatches), read},
 		{"GET", "/v1/batches/{id}", "get-batch", all, "Read a batch", op(s, s.getBatch), read},
 		{"GET", "/v1/batches/{id}/results", "get-batch-results", all, "Read the results of a batch in the order of its upload", op(s, s.batchResults), rows},
+		{"GET", "/v1/batches/{id}/stream", "stream-batch", all, "Watch a batch", op(s, s.streamBatch), fed},
 		{"POST", "/v1/batches/{id}/cancel", "cancel-batch", all, "Cancel what is left of a batch", op(s, s.cancelBatch), each},
 
 		{"GET", "/v1/events", "list-feed", all, "Follow what happens to an account's requests", op(s, s.listFeed), read},

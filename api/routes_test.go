@@ -44,7 +44,9 @@ const tokenSecretLength = 52
 
 func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
-	s := newService(t, func(c *Config) { c.Ops = nil })
+	stopping := make(chan struct{})
+	close(stopping) // streams end with what is there
+	s := newService(t, func(c *Config) { c.Ops, c.Stopping = nil, stopping })
 	s.sims(2, transfer.Ready)
 	request := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202))

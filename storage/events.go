@@ -80,3 +80,17 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	}
 	return nil
 }
+
+// Newest returns the number of a request's newest event, and whether the
+// request is finished, or ErrNotFound.
+func (db *DB) Newest(ctx context.Context, request uuid.UUID) (seq int, finished bool, err error) {
+	var row struct {
+		Seq      int  `db:"last_event"`
+		Finished bool `db:"finished"`
+	}
+	if err := db.pool.GetContext(ctx, &row, `
+		SELECT last_event, finished_at IS NOT NULL AS finished FROM requests WHERE id = $1`, request); err != nil {
+		return 0, false, fmt.Errorf("looking for events of request %s: %w", request, notFound(err))
+	}
+	return row.Seq, row.Finished, nil
+}
