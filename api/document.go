@@ -36,6 +36,7 @@ func humaConfig(version string) huma.Config {
 				{Name: "batches", Description: "One upload that becomes a transfer request per destination."},
 				{Name: "events", Description: "What happens to all requests of an account, to be followed by a cursor."},
 				{Name: "sims", Description: "The inventory."},
+				{Name: "support", Description: "What support needs to find anything."},
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Plans that SIMs are on."},
 				{Name: "fees", Description: "What a transfer costs."},

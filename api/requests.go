@@ -300,6 +300,32 @@ type listRequestsInput struct {
 	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
 	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
 	Batch     string                `query:"batch" format:"uuid"`
+	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this reference. For support."`
+
+	SIM           string          `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	Reason        transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only requests with a SIM that was not transferred for this reason."`
+	Method        transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only requests with a SIM that goes, or went, by this method."`
+	CreatedAfter  time.Time       `query:"created_after" doc:"Only requests made at this instant or later."`
+	CreatedBefore time.Time       `query:"created_before" doc:"Only requests made before this instant."`
+}
+
+// narrow adds to a filter what the query asks for.
+func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
+	if in.SIM != "" {
+		id, err := transfer.ParseIdentifier(in.SIM)
+		if err != nil {
+			return fail(CodeInvalid, "", Fault{Location: "query.sim", Message: err.Error(), Value: clip(in.SIM)})
+		}
+		f.SIM = id.String()
+	}
+	f.Ticket, f.Reason, f.Method = in.Ticket, in.Reason, in.Method
+	if !in.CreatedAfter.IsZero() {
+		f.CreatedAfter = &in.CreatedAfter
+	}
+	if !in.CreatedBefore.IsZero() {
+		f.CreatedBefore = &in.CreatedBefore
+	}
+	return nil
 }
 
 func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*listOf[Request], error) {
@@ -307,7 +333,13 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	f := storage.RequestFilter{State: in.State, Limit: in.Limit + 1}
+	f := storage.RequestFilter{State: in.State, Limit: in.Limit + 1, Viewer: callerOf(ctx).Account}
+	if err := in.narrow(&f); err != nil {
+		return nil, err
+	}
+	if f.Viewer != 0 && f.Ticket != "" {
+		return nil, fail(CodeForbidden, "support looks for tickets", Fault{Location: "query.ticket", Message: "leave it out"})
+	}
 	switch in.Direction {
 	case "outgoing":
 		f.Source = account

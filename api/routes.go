@@ -74,6 +74,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/sims/{sim}", "get-sim", all, "Read a SIM by any identifier", op(s, s.getSIM), read},
 		{"PATCH", "/v1/sims/{sim}", "update-sim", all, "Change a SIM", op(s, s.updateSIM), read},
 
+		{"GET", "/v1/support/sims/{identifier}", "get-sim-history", staff, "Read a SIM's whole history", op(s, s.getSIMHistory), read},
+
 		{"POST", "/v1/fees", "create-fee", admin, "Set a fee from an instant on", op(s, s.createFee), made},
 		{"GET", "/v1/fees", "list-fees", admin, "Read the fee schedule", op(s, s.listFees), read},
 

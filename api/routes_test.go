@@ -55,6 +55,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		"{operator_id}": sourceID,
 		"{name}":        "global-02",
 		"{sim}":         iccid(1),
+		"{identifier}":  imsi(1),
 		"{code}":        "not_found",
 	}
 	for _, route := range Routes() {
@@ -232,6 +233,11 @@ func TestDocumentNamesEveryValueOfTheRules(t *testing.T) {
 		{Transfer{}, "Method", joined(transfer.Methods())},
 		{listTransfersInput{}, "State", joined(transfer.States())},
 		{listTransfersInput{}, "Reason", joined(transfer.Reasons())},
+		{listTransfersInput{}, "Method", joined(transfer.Methods())},
+		{listRequestsInput{}, "Reason", joined(transfer.Reasons())},
+		{listRequestsInput{}, "Method", joined(transfer.Methods())},
+		{Result{}, "State", joined(transfer.States())},
+		{PreviewedSIM{}, "Status", joined(transfer.Statuses())},
 		{SIM{}, "Status", joined(transfer.Statuses())},
 		{listSIMsInput{}, "Status", joined(transfer.Statuses())},
 		{Fee{}, "Method", joined(transfer.Methods())},

@@ -102,6 +102,7 @@ type listTransfersInput struct {
 	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many entries at most."`
 	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
 	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error"`
+	Method transfer.Method `query:"method" enum:"self_service,support_assisted"`
 }
 
 func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {
@@ -116,6 +117,7 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
 		State:   in.State,
 		Reason:  in.Reason,
+		Method:  in.Method,
 		Offered: party == transfer.PartyDestination,
 		After:   int(after),
 		Limit:   in.Limit + 1,

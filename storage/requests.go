@@ -215,8 +215,20 @@ type RequestFilter struct {
 	Either              int64 // the id of an account that is the one or the other
 	State               transfer.RequestState
 	Batch               *uuid.UUID
+	Ticket              string
+	CreatedAfter        *time.Time // at this instant or later
+	CreatedBefore       *time.Time
 	Before              *uuid.UUID // only requests made before this one: the cursor
 	Limit               int        // at most this many; required
+
+	// Of the transfers of a request, one has to be like these. Viewer is the
+	// account that asks: what was never open to it as the destination does not
+	// count, nor what another name of a SIM that is not the source's would tell.
+	// Zero sees all.
+	SIM    string // any identifier
+	Reason transfer.Reason
+	Method transfer.Method
+	Viewer int64
 }
 
 // Requests lists requests, newest first.
@@ -229,13 +241,35 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		  AND ($4::uuid IS NULL OR r.batch = $4)
 		  AND ($5::uuid IS NULL OR r.id < $5)
 		  AND ($6 = 0 OR r.source = $6 OR r.destination = $6)
+		  AND ($8 = '' OR r.ticket = $8)
+		  AND ($9::timestamptz IS NULL OR r.created_at >= $9)
+		  AND ($10::timestamptz IS NULL OR r.created_at < $10)
+		  AND ($11 = '' OR r.id IN (
+			SELECT t.request
+			FROM transfers t
+			WHERE t.identifier IN (SELECT `+otherNamesSQL("$11")+`)
+			  AND (t.sim IS NOT NULL OR t.identifier = $11 OR $14 = 0)
+			  AND ($14 = 0 OR r.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
+		  ))
+		  AND ($12 = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+			SELECT 1
+			FROM transfers t
+			WHERE t.request = r.id AND t.reason = $12 AND ($14 = 0 OR r.source = $14 OR t.state <> 'ineligible')
+		  ))
+		  AND ($13 = '' OR EXISTS (SELECT 1 FROM transfers t WHERE t.request = r.id AND t.method = $13))
 		ORDER BY r.id DESC
 		LIMIT $7`,
-		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit)
+		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit,
+		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM, f.Reason, f.Method, f.Viewer)
 	if err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
 	return list, nil
+}
+
+// otherNamesSQL selects every identifier of the SIM that one names, and that one.
+func otherNamesSQL(name string) string {
+	return name + `::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = ` + name
 }
 
 // Transfer is one SIM of a request.
@@ -254,10 +288,15 @@ type Transfer struct {
 	After          *json.RawMessage `db:"after"`
 }
 
+const transferColumns = resultColumns + `,
+	to_jsonb(t.before) AS before,
+	to_jsonb(t.after) AS after`
+
 // TransferFilter narrows a list of transfers; zero fields do not.
 type TransferFilter struct {
 	State   transfer.State
 	Reason  transfer.Reason
+	Method  transfer.Method
 	Offered bool // only transfers that are or were open, as the destination sees them
 	After   int  // only transfers behind this n: the cursor; -1 from the start
 	Limit   int
@@ -267,30 +306,19 @@ type TransferFilter struct {
 func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
 	list := []Transfer{}
 	err := db.pool.SelectContext(ctx, &list, `
-		SELECT
-			t.n,
-			t.line,
-			t.identifier,
-			s.iccid,
-			t.state,
-			t.method,
-			t.reason,
-			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
-			t.session_dropped,
-			t.finished_at,
-			to_jsonb(t.before) AS before,
-			to_jsonb(t.after) AS after
+		SELECT`+transferColumns+`
 		FROM transfers t
 		JOIN requests r ON r.id = t.request
 		LEFT JOIN sims s ON s.id = t.sim
 		WHERE t.request = $1
 		  AND ($2 = '' OR t.state = $2)
 		  AND ($3 = '' OR t.reason = $3)
+		  AND ($7 = '' OR t.method = $7)
 		  AND t.n > $4
 		  AND (NOT $5 OR t.state NOT IN ('pending', 'ineligible'))
 		ORDER BY t.n
 		LIMIT $6`,
-		request, f.State, f.Reason, f.After, f.Offered, f.Limit)
+		request, f.State, f.Reason, f.After, f.Offered, f.Limit, f.Method)
 	if err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
 	}

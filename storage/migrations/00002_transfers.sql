@@ -59,8 +59,9 @@ CREATE INDEX requests_retry ON requests (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
 
--- One SIM of a request, in the order of submission. No index on state: a
--- transfer is updated twice in its life, and both are heap-only updates.
+-- One SIM of a request, in the order of submission. No index on state, nor on
+-- anything else that changes: a transfer is updated twice in its life, and both
+-- are heap-only updates.
 CREATE TABLE transfers (
     request         uuid NOT NULL,
     n               integer NOT NULL,
@@ -83,6 +84,8 @@ CREATE TABLE transfers (
     CHECK ((state IN ('pending', 'eligible')) = (finished_at IS NULL)),
     CHECK (state NOT IN ('eligible', 'completed') OR (sim IS NOT NULL AND method IS NOT NULL))
 ) WITH (fillfactor = 50);
+
+CREATE INDEX transfers_identifier ON transfers (identifier); -- what became of a SIM
 
 -- The claim: at most one open transfer per SIM. A transfer is open exactly
 -- while it is eligible.

@@ -53,6 +53,7 @@ CREATE TABLE radius.radacct (
     sim                 bigint -- ours: filled in by the trigger below
 ) WITH (fillfactor = 80);
 CREATE INDEX radacct_open ON radius.radacct (sim) WHERE acctstoptime IS NULL;
+CREATE INDEX radacct_sim ON radius.radacct (sim, radacctid); -- the history of a SIM
 CREATE INDEX radacct_bulk_close ON radius.radacct (nasipaddress, acctstarttime) WHERE acctstoptime IS NULL;
 
 -- The SIM that a session belongs to, by User-Name or Calling-Station-Id.

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// SIMHistory is everything that is known of a SIM, across accounts.
+type SIMHistory struct {
+	SIM       SIM            `json:"sim"`
+	Owners    []OwnedSince   `json:"owners" nullable:"false" doc:"Whom it was registered to, the latest first. Each entry holds until the one above it."`
+	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"What was asked for, the latest first, whatever became of it."`
+	Sessions  []Session      `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
+	Charges   []ChargedFee   `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
+	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off after 500 entries."`
+}
+
+// OwnedSince is an account that a SIM was registered to from an instant on.
+type OwnedSince struct {
+	Account transfer.OperatorID `json:"account"`
+	Since   time.Time           `json:"since"`
+	Request *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request that brought it; none for the first owner."`
+}
+
+// PastTransfer is a transfer of a SIM, with the request that it is part of.
+type PastTransfer struct {
+	Request      uuid.UUID             `json:"request" format:"uuid"`
+	RequestState transfer.RequestState `json:"request_state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	Source       transfer.OperatorID   `json:"source"`
+	Destination  transfer.OperatorID   `json:"destination"`
+	Ticket       *string               `json:"ticket,omitempty"`
+	CreatedAt    time.Time             `json:"created_at"`
+	Transfer     Transfer              `json:"transfer"`
+}
+
+// Session is a data session.
+type Session struct {
+	ID        string     `json:"id" doc:"As the gateway calls it."`
+	Gateway   string     `json:"gateway" doc:"The address of the gateway that holds it."`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	StoppedAt *time.Time `json:"stopped_at,omitempty" doc:"Left out while it is open."`
+	Cause     *string    `json:"cause,omitempty" doc:"Why it ended."`
+	InOctets  int64      `json:"in_octets"`
+	OutOctets int64      `json:"out_octets"`
+}
+
+// ChargedFee is a fee that was posted.
+type ChargedFee struct {
+	Request   uuid.UUID           `json:"request" format:"uuid"`
+	Account   transfer.OperatorID `json:"account" doc:"Who pays."`
+	Fee       Money               `json:"fee"`
+	ChargedAt time.Time           `json:"charged_at"`
+}
+
+type simHistoryInput struct {
+	Identifier string `path:"identifier" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
+}
+
+type simHistoryOutput struct{ Body SIMHistory }
+
+func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHistoryOutput, error) {
+	id, err := SIMPath{in.Identifier}.identifier()
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.db.SIMHistory(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := viewHistory(h)
+	return &simHistoryOutput{v}, err
+}
+
+func viewHistory(h storage.History) (SIMHistory, error) {
+	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}}
+	var err error
+	if v.SIM, err = viewSIM(h.SIM); err != nil {
+		return v, err
+	}
+	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) >= storage.MaxHistory
+	for _, r := range h.Registrations {
+		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request})
+	}
+	for _, t := range h.Transfers {
+		row, err := viewTransfer(t.Transfer, t.Currency, transfer.PartySupport)
+		if err != nil {
+			return v, err
+		}
+		v.Transfers = append(v.Transfers, PastTransfer{
+			Request: t.Request, RequestState: t.RequestState, Source: t.Source, Destination: t.Destination,
+			Ticket: t.Ticket, CreatedAt: t.CreatedAt.UTC(), Transfer: row,
+		})
+	}
+	for _, s := range h.Sessions {
+		v.Sessions = append(v.Sessions, Session{
+			ID: s.ID, Gateway: s.Gateway, StartedAt: utc(s.Started), StoppedAt: utc(s.Stopped), Cause: s.Cause,
+			InOctets: s.Received, OutOctets: s.Sent,
+		})
+	}
+	for _, c := range h.Charges {
+		v.Charges = append(v.Charges, ChargedFee{
+			Request: c.Request, Account: c.OperatorID, Fee: Money{c.Amount, c.Currency}, ChargedAt: c.ChargedAt.UTC(),
+		})
+	}
+	return v, nil
+}

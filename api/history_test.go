@@ -1,0 +1,89 @@
+package api
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	s.exec(`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, nasipaddress, username, acctstarttime, acctstoptime, acctterminatecause)
+		VALUES ('s-1', 'u-1', '192.0.2.1', $1, clock_timestamp(), clock_timestamp(), 'User-Request')`, imsi(1))
+	s.exec(`UPDATE sims SET status = 'active', transfer_lock = true`)
+	s.post(s.source, "/v1/transfer-requests", ask(imsi(1))).is(202) // is rejected
+	s.work()
+	s.exec(`UPDATE sims SET transfer_lock = false`)
+	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	s.work()
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77"}).is(202)
+	s.post(s.other, path+"/accept", nil).is(202)
+	s.work()
+	h := read[SIMHistory](s.get(s.support, "/v1/support/sims/"+imsi(1)).is(200))
+	if len(h.Owners) != 2 || h.Owners[0].Account != otherID || h.Owners[1].Account != sourceID || requestPath(*h.Owners[0].Request) != path {
+		t.Errorf("owners %+v", h.Owners)
+	}
+	if len(h.Transfers) != 2 || h.Transfers[0].Transfer.State != transfer.Completed || *h.Transfers[0].Ticket != "T-77" ||
+		h.Transfers[0].Transfer.Before == nil || *h.Transfers[1].Transfer.Reason != transfer.SIMLocked {
+		t.Errorf("transfers %+v", h.Transfers)
+	}
+	if len(h.Sessions) != 1 || h.Sessions[0].Gateway != "192.0.2.1" || *h.Sessions[0].Cause != "User-Request" {
+		t.Errorf("sessions %+v", h.Sessions)
+	}
+	if len(h.Charges) != 1 || h.Charges[0].Fee != (Money{250, "EUR"}) || h.Charges[0].Account != sourceID || h.Truncated {
+		t.Errorf("charges %+v", h.Charges)
+	}
+	s.get(s.support, "/v1/support/sims/"+iccid(99)).problem(404, CodeNotFound)
+	s.get(s.support, "/v1/support/sims/nonsense").problem(404, CodeNotFound)
+	s.get(s.source, "/v1/support/sims/"+iccid(1)).problem(403, CodeForbidden)
+}
+
+func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(3, transfer.Ready)
+	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = $1`, iccid(2))
+	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(3))
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(3))).is(202)
+	assisted := s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202).header.Get("Location")
+	s.post(s.bystand, "/v1/transfer-requests", ask(imsi(1))).is(202) // not its own
+	s.work()
+	s.post(s.support, assisted+"/approve", map[string]any{"ticket": "T 5&6"}).is(202)
+	hence := url.QueryEscape(time.Now().Add(time.Hour).Format(time.RFC3339Nano))
+	for query, want := range map[string]struct{ source, other, bystander, support int }{
+		"sim=" + iccid(1):                    {1, 1, 0, 2}, // by another name the bystander would learn whose it is
+		"sim=" + imsi(1):                     {1, 1, 1, 2},
+		"sim=" + imsi(2):                     {1, 1, 0, 1},
+		"sim=" + imsi(3):                     {1, 0, 0, 1}, // was never offered
+		"sim=" + iccid(99):                   {0, 0, 0, 0},
+		"reason=sim_locked":                  {1, 0, 0, 1},
+		"reason=sim_not_found":               {0, 0, 1, 1},
+		"method=support_assisted":            {1, 1, 0, 1},
+		"method=self_service":                {1, 1, 0, 1},
+		"created_after=" + hence:             {0, 0, 0, 0},
+		"created_before=" + hence:            {2, 3, 1, 3},
+		"created_after=2020-01-01T00:00:00Z": {2, 3, 1, 3},
+	} {
+		for key, n := range map[string]int{s.source: want.source, s.other: want.other, s.bystand: want.bystander, s.support: want.support} {
+			if got := read[List[Request]](s.get(key, "/v1/transfer-requests?"+query).is(200)); len(got.Items) != n {
+				t.Errorf("%s: %d requests, not %d", query, len(got.Items), n)
+			}
+		}
+	}
+	byTicket := "/v1/transfer-requests?ticket=" + url.QueryEscape("T 5&6")
+	if got := read[List[Request]](s.get(s.support, byTicket).is(200)); len(got.Items) != 1 || requestPath(got.Items[0].ID) != assisted {
+		t.Errorf("%+v", got)
+	}
+	s.get(s.source, byTicket).problem(403, CodeForbidden)
+	s.get(s.source, "/v1/transfer-requests?sim=x").problem(422, CodeInvalid)
+	s.get(s.source, "/v1/transfer-requests?created_after=yesterday").problem(422, CodeInvalid)
+	for method, n := range map[string]int{"self_service": 0, "support_assisted": 1} {
+		if got := read[List[Transfer]](s.get(s.source, assisted+"/transfers?method="+method).is(200)); len(got.Items) != n {
+			t.Errorf("%s: %+v", method, got)
+		}
+	}
+}
