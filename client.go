@@ -93,22 +93,12 @@ func (c *firstKeyCommand) Run(ctx context.Context) error {
 
 // noAdmin refuses a database in which somebody is an administrator.
 func noAdmin(ctx context.Context, db *storage.DB) error {
-	const page = 1000
-	for after := int64(0); ; {
-		list, err := db.Keys(ctx, after, page)
-		if err != nil {
-			return err
-		}
-		for _, k := range list {
-			if k.Role == storage.RoleAdmin && k.RevokedAt == nil {
-				return fmt.Errorf("there is an administrator's key already, %s (%q): make others with simtransfer keys create; if it is lost, use --force and revoke it then", k.Hint, k.Name)
-			}
-			after = k.ID
-		}
-		if len(list) < page {
-			return nil
-		}
+	revoked := false
+	list, err := db.Keys(ctx, storage.KeyFilter{Role: storage.RoleAdmin, Revoked: &revoked, Limit: 1})
+	if err != nil || len(list) == 0 {
+		return err
 	}
+	return fmt.Errorf("there is an administrator's key already, %s (%q): make others with simtransfer keys create; if it is lost, use --force and revoke it then", list[0].Hint, list[0].Name)
 }
 
 // report prints the error of a command, and returns its exit code.

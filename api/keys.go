@@ -19,6 +19,7 @@ type Key struct {
 	CreatedAt  time.Time            `json:"created_at"`
 	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"Up to a minute late."`
 	RevokedAt  *time.Time           `json:"revoked_at,omitempty"`
+	OldUntil   *time.Time           `json:"old_until,omitempty" doc:"When the key from before the last rotation ends to be good."`
 	Token      string               `json:"token,omitempty" doc:"The key itself. It is shown when the key is made, and never again."`
 }
 
@@ -32,6 +33,7 @@ func viewKey(k storage.Key) Key {
 		CreatedAt:  k.CreatedAt.UTC(),
 		LastUsedAt: utc(k.LastUsedAt),
 		RevokedAt:  utc(k.RevokedAt),
+		OldUntil:   utc(k.OldUntil),
 	}
 }
 
@@ -75,14 +77,48 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	})
 }
 
-type listKeysInput struct{ Paging }
+type rotateKeyInput struct {
+	Idempotent
+	KeyPath
+	Body *struct {
+		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key stays good, up to a day. It ends at once if it is left out."`
+	}
+}
+
+func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key], error) {
+	var grace time.Duration
+	if in.Body != nil {
+		grace = time.Duration(in.Body.GraceSeconds) * time.Second
+	}
+	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
+		k, token, err := t.RotateKey(ctx, in.ID, grace)
+		out.Status, out.Body = 200, viewKey(k)
+		out.Body.Token = token
+		return err
+	})
+}
+
+type listKeysInput struct {
+	Paging
+	Role    storage.Role `query:"role" enum:"account,support,admin"`
+	Account string       `query:"account" maxLength:"32" doc:"Only the keys that act for this operator id."`
+	Revoked string       `query:"revoked" enum:"true,false" doc:"Only keys that are revoked, or only those that are not."`
+}
 
 func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key], error) {
-	after, err := numberCursor(in.Cursor, 0)
+	account, err := s.listedAccount(ctx, "query.account", in.Account)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Keys(ctx, after, in.Limit+1)
+	f := storage.KeyFilter{Role: in.Role, Account: account, Limit: in.Limit + 1}
+	if in.Revoked != "" {
+		revoked := in.Revoked == "true"
+		f.Revoked = &revoked
+	}
+	if f.After, err = numberCursor(in.Cursor, 0); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Keys(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -81,6 +81,7 @@ func (s *server) routes() []Route {
 
 		{"POST", "/v1/keys", "create-key", admin, "Make an API key", op(s, s.createKey), made},
 		{"GET", "/v1/keys", "list-keys", admin, "List API keys", op(s, s.listKeys), read},
+		{"POST", "/v1/keys/{id}/rotate", "rotate-key", admin, "Replace an API key", op(s, s.rotateKey), read},
 		{"DELETE", "/v1/keys/{id}", "revoke-key", admin, "Revoke an API key", op(s, s.revokeKey), gone},
 
 		{"POST", "/v1/transfer-requests", "create-request", all, "Ask for a transfer", op(s, s.createRequest), many},

@@ -37,6 +37,7 @@ type Key struct {
 	CreatedAt  time.Time            `db:"created_at"`
 	LastUsedAt *time.Time           `db:"last_used_at"` // up to a minute late
 	RevokedAt  *time.Time           `db:"revoked_at"`
+	OldUntil   *time.Time           `db:"old_until"` // when the token before a rotation ends to be good
 }
 
 const keyColumns = `
@@ -47,7 +48,8 @@ const keyColumns = `
 	k.name,
 	k.created_at,
 	k.last_used_at,
-	k.revoked_at
+	k.revoked_at,
+	k.old_until
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`
 
@@ -101,15 +103,60 @@ func (db *DB) CreateKey(ctx context.Context, k NewKey) (made Key, token string, 
 	return made, token, err
 }
 
-// Keys lists up to limit keys behind an id, oldest first, the revoked ones
-// included. Zero lists from the start.
-func (db *DB) Keys(ctx context.Context, after int64, limit int) ([]Key, error) {
+// KeyFilter narrows a list of keys; zero fields do not.
+type KeyFilter struct {
+	Role    Role
+	Account int64
+	Revoked *bool
+	After   int64 // only keys behind this id: the cursor
+	Limit   int   // at most this many; required
+}
+
+// Keys lists keys, oldest first.
+func (db *DB) Keys(ctx context.Context, f KeyFilter) ([]Key, error) {
 	list := []Key{}
-	err := db.pool.SelectContext(ctx, &list, `SELECT`+keyColumns+` WHERE k.id > $1 ORDER BY k.id LIMIT $2`, after, limit)
+	err := db.pool.SelectContext(ctx, &list, `SELECT`+keyColumns+`
+		WHERE k.id > $1
+		  AND ($2 = '' OR k.role = $2)
+		  AND ($3 = 0 OR k.account = $3)
+		  AND ($4::boolean IS NULL OR (k.revoked_at IS NOT NULL) = $4)
+		ORDER BY k.id
+		LIMIT $5`, f.After, f.Role, f.Account, f.Revoked, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing keys: %w", err)
 	}
 	return list, nil
+}
+
+// RotateKey gives a key a new token, which cannot be had again. The one before
+// stays good for a while, and one from before that no longer; zero ends it at
+// once. Sign-ins made with the key end. It returns ErrNotFound for an unknown
+// key and for one that is revoked.
+func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration) (Key, string, error) {
+	var role Role
+	if err := t.get(ctx, &role, `SELECT role FROM api_keys WHERE id = $1 AND revoked_at IS NULL FOR NO KEY UPDATE`, id); err != nil {
+		return Key{}, "", err
+	}
+	token, err := newToken(role)
+	if err != nil {
+		return Key{}, "", fmt.Errorf("making a key: %w", err)
+	}
+	if _, err := t.exec(ctx, `
+		WITH ended AS (DELETE FROM sign_ins WHERE api_key = $1)
+		UPDATE api_keys
+		SET old_hash = CASE WHEN $4 > 0 THEN hash END,
+			old_until = CASE WHEN $4 > 0 THEN clock_timestamp() + make_interval(secs => $4) END,
+			hash = $2,
+			hint = $3
+		WHERE id = $1`, id, hashSecret(token), hint(token), grace.Seconds(),
+	); err != nil {
+		return Key{}, "", fmt.Errorf("rotating key %d: %w", id, err)
+	}
+	var k Key
+	if err := t.get(ctx, &k, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
+		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
+	}
+	return k, token, nil
 }
 
 // RevokeKey makes a key useless, and ends the sign-ins that were made with it.
@@ -153,7 +200,7 @@ func (db *DB) Authenticate(ctx context.Context, token string) (Caller, error) {
 	}
 	if err := db.pool.GetContext(ctx, &c, `
 		SELECT`+callerColumns+`
-		WHERE k.hash = $1 AND k.revoked_at IS NULL`, hashSecret(token),
+		WHERE (k.hash = $1 OR k.old_hash = $1 AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`, hashSecret(token),
 	); err != nil {
 		return c, fmt.Errorf("authenticating: %w", notFound(err))
 	}

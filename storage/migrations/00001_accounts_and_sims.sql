@@ -23,7 +23,10 @@ CREATE TABLE api_keys (
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_used_at timestamptz,
     revoked_at   timestamptz,
-    CHECK ((role = 'account') = (account IS NOT NULL))
+    old_hash     bytea UNIQUE CHECK (length(old_hash) = 32), -- of the token before the last rotation, good until old_until
+    old_until    timestamptz,
+    CHECK ((role = 'account') = (account IS NOT NULL)),
+    CHECK ((old_hash IS NULL) = (old_until IS NULL))
 );
 
 -- A browser that an administrator's key has signed in; hash is the SHA-256 of
