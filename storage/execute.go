@@ -44,12 +44,15 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 // handOverSQL is the one place where SIMs change hands. From one verdict on
 // the locked SIMs it moves those that are offline and still fit, with their
 // settings, timeline and fee; closes those that no longer fit or were not
-// chosen; and leaves those that are online to drop work.
+// chosen; and leaves those that are online to drop work. Rows are found again by
+// their place (ctid): nobody else changes a locked SIM, or a transfer of this phase.
 func handOverSQL(which, handOff, dropped string) string {
 	return `
 WITH r AS MATERIALIZED (` + requestFacts + `
 ), judged AS (
 	SELECT
+		t.ctid AS transfer_at,
+		s.ctid AS sim_at,
 		t.n,
 		t.sim,
 		t.method,
@@ -82,7 +85,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		since = v.since,
 		` + setSettings("v.after") + `
 	FROM verdict v, r
-	WHERE s.id = v.sim AND v.outcome = 'completed'
+	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
 ), registered AS (
 	INSERT INTO registrations (sim, since, account, request, n)
@@ -103,7 +106,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		before = CASE WHEN v.outcome = 'completed' THEN v.before END,
 		after = CASE WHEN v.outcome = 'completed' THEN v.after END
 	FROM verdict v
-	WHERE t.request = $1 AND t.n = v.n AND v.outcome <> 'online'
+	WHERE t.ctid = v.transfer_at AND v.outcome <> 'online'
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING verdict v

@@ -50,6 +50,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	LIMIT 1
 ), judged AS MATERIALIZED (
 	SELECT
+		t.ctid AS transfer_at,
 		t.n,
 		CASE WHEN s.account = r.source THEN s.id END AS sim,
 		o.sim AS claimed,
@@ -76,7 +77,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		END,
 		finished_at = CASE WHEN j.reason IS NOT NULL THEN clock_timestamp() END
 	FROM judged j
-	WHERE t.request = $1 AND t.n = j.n
+	WHERE t.ctid = j.transfer_at
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING judged j
