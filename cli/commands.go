@@ -10,7 +10,7 @@ type Commands struct {
 	Batches  batchesCommand  `cmd:"" help:"Ask for many transfers by a file, and get the results."`
 	Events   eventsCommand   `cmd:"" help:"Show what happened: to a request, or to all."`
 	Accounts accountsCommand `cmd:"" help:"List, open, change and close accounts."`
-	Keys     keysCommand     `cmd:"" help:"Make, list and revoke API keys."`
+	Keys     keysCommand     `cmd:"" help:"Make, list, rotate and revoke API keys."`
 	Fees     feesCommand     `cmd:"" help:"See and set what a transfer costs."`
 	Plans    plansCommand    `cmd:"" help:"See plans and make them known."`
 }

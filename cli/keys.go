@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 type keysCommand struct {
 	List   keysListCommand   `cmd:"" help:"List API keys (administrators)."`
 	Create keysCreateCommand `cmd:"" help:"Make an API key and print it: it cannot be shown again (administrators)."`
+	Rotate keysRotateCommand `cmd:"" help:"Replace an API key by a new one, with the same rights (administrators)."`
 	Revoke keysRevokeCommand `cmd:"" help:"Make API keys useless (administrators)."`
 }
 
@@ -23,10 +25,14 @@ type key struct {
 	CreatedAt  *time.Time `json:"created_at"`
 	LastUsedAt *time.Time `json:"last_used_at"`
 	RevokedAt  *time.Time `json:"revoked_at"`
+	OldUntil   *time.Time `json:"old_until"`
 	Token      string     `json:"token"`
 }
 
 type keysListCommand struct {
+	Role    string     `enum:"account,support,admin," default:"" help:"Only keys of this role: account, support or admin."`
+	Account operatorID `placeholder:"OP…" help:"Only keys that act for this account."`
+	Revoked string     `enum:"true,false," default:"" help:"Only keys that are revoked, or only those that are not: true or false."`
 	paging
 	remote
 }
@@ -35,7 +41,7 @@ type keysListCommand struct {
 func (keysListCommand) Help() string {
 	return `Example:
 
-    simtransfer keys list --all`
+    simtransfer keys list --role=admin --revoked=false`
 }
 
 // Run carries the command out.
@@ -45,7 +51,8 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	head := []string{"ID", "KEY", "ROLE", "ACCOUNT", "NAME", "LAST USED", "REVOKED"}
-	return printList(ctx, l, listing{paging: c.paging, path: "/v1/keys"}, head, func(k key) []string {
+	list := listing{paging: c.paging, path: "/v1/keys", query: url.Values{"role": {c.Role}, "account": {string(c.Account)}, "revoked": {c.Revoked}}}
+	return printList(ctx, l, list, head, func(k key) []string {
 		return []string{strconv.FormatInt(k.ID, 10), k.Hint, k.Role, k.Account, k.Name, instant(k.LastUsedAt), instant(k.RevokedAt)}
 	})
 }
@@ -98,6 +105,45 @@ func printToken(l *link, k key) error {
 	t := newTable(l.Out)
 	t.add(k.Token)
 	return t.flush()
+}
+
+type keysRotateCommand struct {
+	ID    int64         `arg:"" help:"The key's id, as the list shows it."`
+	Grace time.Duration `placeholder:"1h" help:"How long the old key stays good, up to 24h. It ends at once if it is left out."`
+	post
+}
+
+// Help is the detailed help.
+func (keysRotateCommand) Help() string {
+	return `Prints the new key alone on standard output. Whoever is logged in with the old one has to log in again.
+
+Examples:
+
+    simtransfer keys rotate 7 > new.key
+    simtransfer keys rotate 7 --grace=1h`
+}
+
+// Run carries the command out.
+func (c *keysRotateCommand) Run(ctx context.Context, s *Session) error {
+	if c.Grace < 0 || c.Grace%time.Second != 0 {
+		return usageError("--grace has to be whole seconds, such as 90s or 1h")
+	}
+	l, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	var made key
+	body := map[string]int64{"grace_seconds": int64(c.Grace / time.Second)}
+	answer, err := l.post(ctx, c.post, place("keys", strconv.FormatInt(c.ID, 10), "rotate"), body, &made)
+	if err != nil {
+		return err
+	}
+	return l.show(answer, func() error {
+		if made.OldUntil != nil {
+			l.note("The old key is good until %s.", instant(made.OldUntil))
+		}
+		return printToken(l, made)
+	})
 }
 
 type keysRevokeCommand struct {

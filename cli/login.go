@@ -84,11 +84,11 @@ func askKey(s *Session, in *bufio.Reader) (string, error) {
 	if s.ReadKey != nil {
 		fmt.Fprintln(s.Err)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the API key: %w", err)
 	}
 	if key = strings.TrimSpace(key); key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", usageError("that is not an API key: it begins with st_")
+		return "", usageError("that is not an API key, which begins with st_: type it, or give it on standard input")
 	}
 	return key, nil
 }

@@ -73,9 +73,7 @@ func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {
 	}
 	for _, key := range []string{"", "\n", "two words\n"} {
 		c.In = strings.NewReader(key)
-		if code := c.run("login"); code == 0 {
-			t.Errorf("logged in with %q", key)
-		}
+		c.is(c.run("login"), 2, "not an API key")
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // watching is embedded in the commands that follow something.
 type watching struct {
-	Interval time.Duration `default:"1s" help:"How often to look."`
+	Interval time.Duration `default:"1s" help:"How often to look; more often in the beginning."`
 	Until    string        `enum:"finished,decision" default:"finished" help:"When to end: when all is finished, or at the next decision that a person has to make: finished or decision."`
 }
 
@@ -30,12 +30,12 @@ func (w watching) Validate() error {
 // follow looks again and again until there is no more to see. again names the
 // command that goes on.
 func (w watching) follow(ctx context.Context, l *link, again func() string, look func(context.Context) (over bool, err error)) error {
-	for {
+	for pause := min(100*time.Millisecond, w.Interval); ; pause = min(2*pause, w.Interval) { // what is small is over soon
 		over, err := look(ctx)
 		if err == nil && !over {
 			select {
 			case <-ctx.Done():
-			case <-time.After(w.Interval):
+			case <-time.After(pause):
 			}
 		}
 		switch {
