@@ -116,6 +116,7 @@ type apiCommand struct {
 	Review      time.Duration `default:"168h" env:"SIMTRANSFER_REVIEW_PERIOD" help:"How long support has to review a request."`
 	Acceptance  time.Duration `default:"24h" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"How long the destination has to accept, where a request does not say (1s to 720h)."`
 	TrustProxy  bool          `env:"SIMTRANSFER_TRUST_PROXY" help:"Take clients' addresses, for the audit trail, from X-Forwarded-For as the proxy in front wrote it."`
+	RateLimit   int           `default:"100" env:"SIMTRANSFER_RATE_LIMIT" help:"Calls per second of each API key, and twice as many at once; 0 sets no limit. While Redis is away there is none."`
 	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Make the page on the queues show and change nothing."`
 }
 
@@ -125,6 +126,9 @@ func (c *apiCommand) Validate() error {
 	}
 	if c.Acceptance < time.Second || c.Acceptance > 720*time.Hour {
 		return errors.New("--acceptance (SIMTRANSFER_ACCEPTANCE_PERIOD) has to be from 1s to 720h")
+	}
+	if c.RateLimit < 0 {
+		return errors.New("--rate-limit (SIMTRANSFER_RATE_LIMIT) has to be 0 or more")
 	}
 	return nil
 }
@@ -142,9 +146,15 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	warnOfSettings(ctx, log, db, redis)
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
 	defer func() { _ = queues.Close() }()
+	limits, err := newLimiter(redis, c.RateLimit)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = limits.Close() }()
 	handler := api.New(api.Config{ //nolint:contextcheck // a handler's context is its request's
 		DB:               db,
 		Ops:              queues,
+		Limiter:          limits.orNone(),
 		ReviewPeriod:     c.Review,
 		AcceptancePeriod: c.Acceptance,
 		TrustProxy:       c.TrustProxy,

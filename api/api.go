@@ -22,6 +22,8 @@ type Config struct {
 	// /ops/queues; it must expect that path. Nil leaves it out.
 	Ops http.Handler
 
+	Limiter Limiter // bounds the calls of each key; nil does not
+
 	ReviewPeriod     time.Duration // how long support has; zero means transfer.ReviewPeriod
 	AcceptancePeriod time.Duration // how long the destination has where a request does not say; zero means transfer.AcceptancePeriod
 
@@ -46,6 +48,7 @@ type server struct {
 	Config
 	db      *storage.DB
 	streams chan struct{} // one for each that is open
+	limits  limits
 }
 
 // New returns a handler that serves the API, its document and the pages for

@@ -21,7 +21,11 @@ import (
 func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		if err := s.authorize(r, route.Roles); err != nil {
+		err := s.authorize(r, route.Roles)
+		if err == nil && len(route.Roles) > 0 {
+			err = s.limit(w, r)
+		}
+		if err != nil {
 			writeProblem(w, s.problem(r.Context(), err))
 			return
 		}

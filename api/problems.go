@@ -45,6 +45,7 @@ const (
 	CodeNoFee           Code = "no_fee"
 	CodeNothingToRetry  Code = "nothing_to_retry"
 	CodeKeyReused       Code = "idempotency_key_reused"
+	CodeRateLimited     Code = "rate_limited"
 	CodeInternal        Code = "internal"
 	CodeBusy            Code = "busy"
 )
@@ -84,6 +85,7 @@ func kinds() []kind {
 		{CodeNoFee, http.StatusUnprocessableEntity, "No fee was quoted", "The fee schedule had no amount in the source's currency. Approve with fee_minor and fee_reason."},
 		{CodeNothingToRetry, http.StatusUnprocessableEntity, "Nothing is left to retry", "No line of the request ended in a way that was asked for, or they have all been retried."},
 		{CodeKeyReused, http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another call", "A key stands for one call with one body. Use a new one."},
+		{CodeRateLimited, http.StatusTooManyRequests, "Too many calls", "The key has made more calls than it may in this time. The header Retry-After says when to ask again."},
 		{CodeInternal, http.StatusInternalServerError, "Something went wrong on our side", "The call may or may not have taken effect; with an Idempotency-Key it is safe to repeat it."},
 		{CodeBusy, http.StatusServiceUnavailable, "Busy", "The database does not answer or is too busy. The header Retry-After says when to ask again; with an Idempotency-Key it is safe."},
 	}

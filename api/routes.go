@@ -157,7 +157,7 @@ func (r Route) operation() huma.Operation {
 	if len(r.Roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}
 		o.Description = "For keys of the role " + r.rolesText() + "."
-		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden)
+		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
