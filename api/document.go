@@ -22,9 +22,11 @@ func humaConfig(version string) huma.Config {
 			Info: &huma.Info{
 				Title:   "simtransfer",
 				Version: version,
+				Contact: &huma.Contact{Name: "Whoever operates this service"},
 				Description: "Moves the registration of IoT SIMs from one operator account to another. " +
 					"A source account asks, the destination accepts, and workers do the rest; 202 means that work is queued.",
 			},
+			Servers: []*huma.Server{{URL: "/", Description: "Where this document comes from."}},
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -41,6 +43,7 @@ func humaConfig(version string) huma.Config {
 				{Name: "plans", Description: "Plans that SIMs are on."},
 				{Name: "fees", Description: "What a transfer costs."},
 				{Name: "keys", Description: "API keys."},
+				{Name: "templates", Description: "Files to fill in and upload."},
 				{Name: "service", Description: "The service itself."},
 			},
 		},

@@ -108,6 +108,9 @@ func (s *server) routes() []Route {
 
 		{"GET", "/v1/events", "list-feed", all, "Follow what happens to an account's requests", op(s, s.listFeed), read},
 
+		{"GET", "/v1/templates/batch.csv", "get-batch-template", anyone, "Download a template of a batch", op(s, s.template("batch.csv", batchUpload())), bounds{stream: templateDoc(batchUpload())}},
+		{"GET", "/v1/templates/sims.csv", "get-sims-template", anyone, "Download a template of an import", op(s, s.template("sims.csv", simUpload())), bounds{stream: templateDoc(simUpload())}},
+
 		{"GET", "/healthz", "health", anyone, "Is the process up?", op(s, s.health), read},
 		{"GET", "/readyz", "ready", anyone, "Does the database answer?", op(s, s.ready), read},
 		{"GET", "/problems/{code}", "get-problem-kind", anyone, "Read what a problem means", op(s, s.getProblemKind), read},
@@ -150,13 +153,14 @@ func (r Route) operation() huma.Operation {
 		OperationID:     r.OperationID,
 		Summary:         r.Summary,
 		Tags:            []string{r.tag()},
+		Description:     strings.TrimSuffix(r.Summary, "?") + ". Needs no key.",
 		DefaultStatus:   cmp.Or(r.bounds.status, http.StatusOK),
 		MaxBodyBytes:    cmp.Or(r.bounds.body, maxBody),
 		BodyReadTimeout: max(bodyTimeout, r.timeout()),
 	}
 	if len(r.Roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}
-		o.Description = "For keys of the role " + r.rolesText() + "."
+		o.Description = r.Summary + ". For keys of the role " + r.rolesText() + "."
 		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(r.Path, "{") {
