@@ -13,6 +13,10 @@ import (
 	"simtransfer/dev/devtest"
 )
 
+// quickExit keeps the race detector from sleeping for a second at the end of
+// every process.
+const quickExit = "GORACE=atexit_sleep_ms=0"
+
 // program runs this binary as the program, and returns what it printed and its
 // exit code.
 func program(t *testing.T, env []string, args ...string) (out, said string, code int) {
@@ -22,7 +26,7 @@ func program(t *testing.T, env []string, args ...string) (out, said string, code
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), binary, args...)
-	command.Env = append([]string{asProgram + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
+	command.Env = append([]string{asProgram + "=1", quickExit, "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
 	var stdout, stderr strings.Builder
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err = command.Run()

@@ -181,7 +181,7 @@ func newShell(t *testing.T) *shell {
 	ctx, cancel := context.WithCancel(t.Context())
 	sh := exec.CommandContext(ctx, "sh")
 	sh.Dir = s.folder
-	sh.Env = []string{"PATH=" + s.folder + ":" + os.Getenv("PATH"), "HOME=" + s.folder, asProgram + "=1"}
+	sh.Env = []string{"PATH=" + s.folder + ":" + os.Getenv("PATH"), "HOME=" + s.folder, asProgram + "=1", quickExit}
 	out, w := io.Pipe()
 	sh.Stdout, sh.Stderr = w, w
 	s.out = bufio.NewReader(out)
