@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
@@ -90,6 +91,67 @@ func TestSettingsAndSnapshots(t *testing.T) {
 		t.Errorf("settings of a SIM that stayed (-want +got):\n%s", diff)
 	}
 	s.alone()
+}
+
+// What the destination wants of SIMs as they arrive goes over what the policy
+// makes of them; tags are added to those that are kept.
+func TestLandingProfile(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                  string
+		landing               *storage.Landing
+		selfService, assisted map[string]any
+	}{
+		{
+			"everything",
+			&storage.Landing{Group: "pumps", SpeedClass: "fast", Tags: map[string]string{"fleet": "7", "site": "south"}},
+			map[string]any{"tags": map[string]any{"fleet": "7", "site": "south"}, "sim_group": "pumps", "speed_class": "fast"},
+			map[string]any{"tags": map[string]any{"fleet": "7", "site": "south"}, "sim_group": "pumps", "speed_class": "fast"},
+		},
+		{
+			"a tag", &storage.Landing{Tags: map[string]string{"fleet": "7"}},
+			map[string]any{"tags": map[string]any{"fleet": "7"}, "sim_group": nil, "speed_class": nil},
+			map[string]any{"tags": map[string]any{"fleet": "7", "site": "north"}, "sim_group": nil, "speed_class": nil},
+		},
+		{
+			"a group", &storage.Landing{Group: "pumps"},
+			map[string]any{"tags": map[string]any{}, "sim_group": "pumps", "speed_class": nil},
+			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": "pumps", "speed_class": nil},
+		},
+		{
+			"nothing", &storage.Landing{},
+			map[string]any{"tags": map[string]any{}, "sim_group": nil, "speed_class": nil},
+			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": nil, "speed_class": nil},
+		},
+	} {
+		s := newScene(t)
+		sims := s.sims(transfer.Ready, transfer.Active, transfer.Ready, transfer.Active)
+		s.Online(sims[3], s.gateway) // which arrives by way of drop work
+		before := s.settingsOf(sims[0])
+		r := s.ask(sims...)
+		r.run()
+		s.Decide(r.id, transfer.Approve)
+		if _, err := s.TryDecide(r.id, storage.Decision{
+			Event: transfer.Accept, Landing: c.landing,
+			SIMs: []transfer.Identifier{sims[0].Identifier(), sims[1].Identifier(), sims[3].Identifier()},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		r.run()
+		r.is(transfer.RequestCompleted, "completed", "completed", "declined", "completed")
+		for i, want := range []map[string]any{c.selfService, c.assisted, before, c.assisted} {
+			got := s.settingsOf(sims[i])
+			for name := range c.assisted {
+				if !cmp.Equal(want[name], got[name]) {
+					t.Errorf("%s: %s of SIM %d is %v, want %v", c.name, name, i, got[name], want[name])
+				}
+			}
+			if x := s.TransfersOf(r.id)[i]; x.After != nil && !cmp.Equal(decode(t, *x.After), got) {
+				t.Errorf("%s: the snapshot of SIM %d is not what it has now", c.name, i)
+			}
+		}
+		s.alone()
+	}
 }
 
 // Settings that were never set stay so, and make a snapshot all the same.
