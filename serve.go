@@ -143,6 +143,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	limitMemory()
 	warnOfSettings(ctx, log, db, redis)
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
 	defer func() { _ = queues.Close() }()
@@ -223,6 +224,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	limitMemory()
 	warnOfSettings(ctx, log, db, redis)
 	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}}
 	return worker.New(db, gateways, log, worker.Config{
@@ -282,6 +284,7 @@ func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	limitMemory()
 	warnOfSettings(ctx, log, db, redis)
 	return scheduler.New(db, redis, log, scheduler.Config{
 		Dispatch:  c.Dispatch,

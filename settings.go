@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,17 @@ import (
 
 	"simtransfer/storage"
 )
+
+// memoryLimit is what a process that serves tries to stay below, where GOMEMLIMIT
+// does not say else: a million rows fit, and collecting garbage more often is
+// cheaper than keeping it.
+const memoryLimit = 112 << 20
+
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
 
 // warnOfSettings looks at the settings of PostgreSQL and Redis that the
 // service's promises rest on, and warns in plain words. Redis may be away at
