@@ -122,17 +122,17 @@ func (s *server) namedAccount(ctx context.Context, location, name string) (stora
 
 // listedAccount returns the account whose things a list shows: the caller's
 // own, or for support the one it names, or zero for everybody's.
-func (s *server) listedAccount(ctx context.Context, location, name string) (int64, error) {
+func (s *server) listedAccount(ctx context.Context, name string) (int64, error) {
 	c := callerOf(ctx)
 	if c.Role == storage.RoleAccount {
 		if name != "" && name != string(c.OperatorID) {
-			return 0, fail(CodeForbidden, "an account's key lists what is the account's own", Fault{Location: location, Message: "leave it out"})
+			return 0, fail(CodeForbidden, "an account's key lists what is the account's own", Fault{Location: "query.account", Message: "leave it out"})
 		}
 		return c.Account, nil
 	}
 	if name == "" {
 		return 0, nil
 	}
-	a, err := s.namedAccount(ctx, location, name)
+	a, err := s.namedAccount(ctx, "query.account", name)
 	return a.ID, err
 }

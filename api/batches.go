@@ -205,7 +205,7 @@ type listBatchesInput struct {
 }
 
 func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf[Batch], error) {
-	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}

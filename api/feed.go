@@ -37,7 +37,7 @@ type feedInput struct {
 type feedOutput struct{ Body Feed }
 
 func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, error) {
-	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}

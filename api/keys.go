@@ -106,7 +106,7 @@ type listKeysInput struct {
 }
 
 func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key], error) {
-	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ func (s *server) stream(ctx context.Context, from LastEvent, next look) (*huma.S
 		<-s.streams
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
+	return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // the context is in hc
 		defer func() { <-s.streams }()
 		if from.LastEventID != "" && over && len(events) == 0 {
 			hc.SetStatus(http.StatusNoContent) // which tells a client of server-sent events not to come again

@@ -28,7 +28,7 @@ func (s *service) stream(key, path, last string) (ids <-chan string, end context
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
-	response, err := s.client.Do(r)
+	response, err := s.client.Do(r) //nolint:bodyclose // closed where it is read to its end
 	if err != nil {
 		s.t.Fatal(err)
 	}

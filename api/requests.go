@@ -329,7 +329,7 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 }
 
 func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*listOf[Request], error) {
-	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}

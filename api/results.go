@@ -110,7 +110,7 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, func(ctx context.Context) pages {
+	return s.streamResults(in.Accepting, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
 		return func(yield func([]Result, error) bool) {
 			for after, more := -1, true; more; {
 				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
@@ -145,7 +145,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, func(ctx context.Context) pages {
+	return s.streamResults(in.Accepting, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
 		return func(yield func([]Result, error) bool) {
 			order, err := s.db.BatchOrder(ctx, b.ID)
 			if err != nil {

@@ -124,7 +124,7 @@ type listSIMsInput struct {
 }
 
 func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM], error) {
-	account, err := s.listedAccount(ctx, "query.account", in.Account)
+	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}
