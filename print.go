@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"time"
 )
 
 func printJSON(v any) error {
@@ -22,11 +21,4 @@ func deref[T ~string](s *T) T {
 		return ""
 	}
 	return *s
-}
-
-func instant(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return t.UTC().Format(time.RFC3339)
 }

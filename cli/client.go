@@ -91,11 +91,8 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 // The caller closes it. One that breaks off ends with an *UnreachableError.
 func (c *Client) Stream(ctx context.Context, r Request) (io.ReadCloser, error) {
 	var answer io.ReadCloser
-	err := c.repeat(ctx, r, func(body *body) error {
-		response, err := c.exchange(ctx, r, body)
-		if err == nil {
-			answer = &stream{response.Body, c.URL}
-		}
+	err := c.repeat(ctx, r, func(body *body) (err error) {
+		answer, err = c.exchange(ctx, r, body)
 		return err
 	})
 	return answer, err
@@ -109,7 +106,7 @@ type stream struct {
 
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return io.EOF itself
+	if err != nil && err != io.EOF {
 		err = &UnreachableError{URL: s.url, Err: fmt.Errorf("the answer was cut off: %w", err)}
 	}
 	return n, err
@@ -137,18 +134,17 @@ func (c *Client) repeat(ctx context.Context, r Request, try func(*body) error) e
 
 // read makes a call once, and reads the answer.
 func (c *Client) read(ctx context.Context, r Request, body *body, into *[]byte) error {
-	response, err := c.exchange(ctx, r, body)
+	answer, err := c.exchange(ctx, r, body)
 	if err != nil {
 		return err
 	}
-	answer := &stream{response.Body, c.URL}
 	defer func() { _ = answer.Close() }()
 	*into, err = io.ReadAll(io.LimitReader(answer, maxAnswer))
 	return err
 }
 
 // exchange makes a call once and returns the answer, which is no refusal.
-func (c *Client) exchange(ctx context.Context, r Request, body *body) (*http.Response, error) {
+func (c *Client) exchange(ctx context.Context, r Request, body *body) (io.ReadCloser, error) {
 	request, err := c.request(ctx, r, body)
 	if err != nil {
 		return nil, fmt.Errorf("calling %s %s: %w", r.Method, r.Path, err)
@@ -161,7 +157,7 @@ func (c *Client) exchange(ctx context.Context, r Request, body *body) (*http.Res
 		defer func() { _ = response.Body.Close() }()
 		return nil, problem(response)
 	}
-	return response, nil
+	return &stream{response.Body, c.URL}, nil
 }
 
 // maxAnswer is far beyond the longest page of a list.

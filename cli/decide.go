@@ -118,8 +118,8 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	body := about{SIMs: sims}
-	if c.landing.String() != "" {
-		body.Landing = &c.landing
+	if wanted := &c.landing; wanted.String() != "" {
+		body.Landing = wanted
 	}
 	return c.decide(ctx, s, "accept", body)
 }
