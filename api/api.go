@@ -48,6 +48,7 @@ type server struct {
 	Config
 	db      *storage.DB
 	streams chan struct{} // one for each that is open
+	uploads chan struct{} // a place for each that is being read or stored
 	limits  limits
 }
 
@@ -91,7 +92,7 @@ func newServer(c Config) *server {
 	if c.StreamInterval == 0 {
 		c.StreamInterval = streamInterval
 	}
-	return &server{Config: c, db: c.DB, streams: make(chan struct{}, c.MaxStreams)}
+	return &server{Config: c, db: c.DB, streams: make(chan struct{}, c.MaxStreams), uploads: make(chan struct{}, maxUploads)}
 }
 
 // register adds every route of the table to the mux and returns the document.

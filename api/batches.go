@@ -83,6 +83,11 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.beginUpload(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	reader, format, err := in.File.open()
 	if err != nil {
 		return nil, err

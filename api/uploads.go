@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -106,4 +107,26 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 	case upload.Text:
 	}
 	return nil
+}
+
+// maxUploads is how many uploads a process reads and stores at once: each may
+// take some 25 MB of memory.
+const maxUploads = 8
+
+// uploadPatience is how long an upload waits for its turn.
+const uploadPatience = 5 * time.Second
+
+// beginUpload waits for a place among the uploads; the caller calls done when
+// the upload is over.
+func (s *server) beginUpload(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(uploadPatience)
+	defer timer.Stop()
+	select {
+	case s.uploads <- struct{}{}:
+		return func() { <-s.uploads }, nil
+	case <-timer.C:
+		return nil, fail(CodeBusy, "too many uploads are being read: try again a little later")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
