@@ -1,0 +1,154 @@
+package storage_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// Each promise notices what breaks it, and nothing else does. A checker that
+// finds nothing would let every other test pass.
+func TestCheckFindsWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	completed := fixtureIn(t, db, transfer.AwaitingAcceptance) // with three that are ready and two that are active
+	db.Decide(completed.id, transfer.Accept, completed.sims[0].Identifier(), completed.sims[1].Identifier(), completed.sims[3].Identifier(), completed.sims[4].Identifier())
+	execute(t, db, completed.id)
+	waiting := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	validating := fixtureIn(t, db, transfer.Validating)
+	session := db.Session(completed.sims[0], db.Gateway(), time.Hour) // which work will drop
+	mend := saved(db)
+	mend()
+
+	const (
+		owner      = "every SIM has one owner"
+		registered = "a completed transfer has one timeline row"
+		snapshots  = "its snapshots match"
+		charged    = "its fee was charged once"
+		incomplete = "a transfer that did not complete"
+		open       = "a transfer is open exactly while"
+		counters   = "a request's counters are"
+		left       = "what is left of a request"
+		moving     = "an unfinished request has work"
+		events     = "a request's events are numbered"
+		stray      = "every open session older"
+		overdue    = "no work is overdue"
+		dead       = "no work is dead"
+	)
+	for _, c := range []struct {
+		breaks string
+		by     string // a statement; $1 and $2 are the request and the SIM, the session or nothing
+		args   []any
+	}{
+		{owner, `UPDATE sims SET account = account + 1 WHERE id = $1`, []any{waiting.sims[4].ID}},
+		{owner, `UPDATE sims SET since = since + interval '1 microsecond' WHERE id = $1`, []any{waiting.sims[4].ID}},
+		{owner, `DELETE FROM registrations WHERE sim = $1`, []any{waiting.sims[3].ID}},
+		{owner, `INSERT INTO registrations (sim, since, account) VALUES ($1, clock_timestamp(), 1)`, []any{waiting.sims[4].ID}},
+		{registered, `UPDATE registrations SET request = NULL, n = NULL WHERE request = $1 AND n = 0`, []any{completed.id}},
+		{registered, `UPDATE registrations SET account = account + 1 WHERE request = $1 AND n = 1`, []any{completed.id}},
+		{snapshots, `UPDATE transfers SET before = NULL WHERE request = $1 AND n = 0`, []any{completed.id}},
+		{snapshots, `UPDATE transfers SET after.sim_group = 'kept' WHERE request = $1 AND n = 0`, []any{completed.id}},
+		{snapshots, `UPDATE transfers SET after.tags = '{}' WHERE request = $1 AND n = 3`, []any{completed.id}},
+		{charged, `DELETE FROM charges WHERE request = $1 AND n = 3`, []any{completed.id}},
+		{charged, `UPDATE charges SET amount = 501 WHERE request = $1 AND n = 4`, []any{completed.id}},
+		{charged, `UPDATE charges SET account = account + 1 WHERE request = $1 AND n = 4`, []any{completed.id}},
+		{charged, `UPDATE charges SET currency = 'USD' WHERE request = $1 AND n = 4`, []any{completed.id}},
+		{charged, `INSERT INTO charges (request, n, account, amount, currency) VALUES ($1, 0, $2, 1, 'EUR')`, []any{completed.id, completed.from.ID}},
+		{incomplete, `INSERT INTO charges (request, n, account, amount, currency) VALUES ($1, 2, $2, 1, 'EUR')`, []any{completed.id, completed.from.ID}},
+		{incomplete, `UPDATE transfers SET before.sim_group = 'gone' WHERE request = $1 AND n = 0`, []any{waiting.id}},
+		{incomplete, `INSERT INTO registrations (sim, since, account, request, n) VALUES ($2, 'epoch', 1, $1, 0)`, []any{waiting.id, waiting.sims[0].ID}},
+		{incomplete, `INSERT INTO registrations (sim, since, account, request, n) VALUES ($1, '1971-01-01', 1, gen_random_uuid(), 0)`, []any{waiting.sims[0].ID}},
+		{incomplete, `INSERT INTO charges (request, n, account, amount, currency) VALUES (gen_random_uuid(), 0, $1, 1, 'EUR')`, []any{waiting.from.ID}},
+		{open, `DELETE FROM open_transfers WHERE request = $1 AND n = 0`, []any{waiting.id}},
+		{open, `UPDATE open_transfers SET n = 0 WHERE request = $1 AND n = 1`, []any{waiting.id}},
+		{open, `INSERT INTO open_transfers (sim, request, n) VALUES ($2, $1, 0)`, []any{completed.id, completed.sims[0].ID}},
+		{open, `INSERT INTO open_transfers (sim, request, n) VALUES ($1, gen_random_uuid(), 0)`, []any{completed.sims[1].ID}},
+		{counters, `UPDATE requests SET n_eligible = n_eligible + 1 WHERE id = $1`, []any{waiting.id}},
+		{counters, `UPDATE requests SET n_support = n_support - 1 WHERE id = $1`, []any{waiting.id}},
+		{counters, `DELETE FROM transfers WHERE request = $1 AND n = 4`, []any{validating.id}},
+		{left, `UPDATE requests SET n_left = n_left - 1 WHERE id = $1`, []any{validating.id}},
+		{left, `DELETE FROM work WHERE request = $1`, []any{validating.id}},
+		{left, `INSERT INTO work (kind, request, lo, hi, n, queue) VALUES ('execute', gen_random_uuid(), 0, 1, 1, 'bulk')`, nil},
+		{moving, `UPDATE requests SET n_left = 0 WHERE id = $1`, []any{validating.id}},
+		{events, `UPDATE requests SET last_event = last_event + 1 WHERE id = $1`, []any{waiting.id}},
+		{events, `DELETE FROM events WHERE request = $1 AND seq = 1`, []any{completed.id}},
+		{events, `UPDATE events SET to_state = 'canceled' WHERE request = $1 AND seq = 1`, []any{validating.id}},
+		{stray, `DELETE FROM work WHERE kind = 'drop_stray' AND $1 = ANY(items)`, []any{session}},
+		{dead, `UPDATE work SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM work)`, nil},
+		{overdue, `INSERT INTO work (kind, items, n, queue, not_before) VALUES ('drop_stray', '{0}', 1, 'gateway', clock_timestamp() - interval '16 s')`, nil},
+		{overdue, `INSERT INTO work (kind, items, n, queue, not_before, dispatched_at, checked_at)
+			VALUES ('drop_stray', '{0}', 1, 'gateway', clock_timestamp() - interval '1 h', clock_timestamp() - interval '1 h', clock_timestamp() - interval '16 s')`, nil},
+	} {
+		if n := db.Exec(c.by, c.args...); n != 1 {
+			t.Fatalf("%s: %d rows", c.by, n)
+		}
+		noticed := false
+		for _, f := range findings(t, db) {
+			noticed = noticed || strings.HasPrefix(f.Invariant, c.breaks) && f.Violations > 0 && len(f.Examples) > 0
+		}
+		if !noticed {
+			t.Errorf("%q did not notice: %s", c.breaks, c.by)
+		}
+		mend()
+	}
+}
+
+// saved keeps the rows that a test is about to break, and returns what puts
+// them back and checks that all is well.
+func saved(db *storagetest.DB) (mend func()) {
+	var restore strings.Builder
+	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events"} {
+		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
+		fmt.Fprintf(&restore, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
+	}
+	return func() {
+		db.Exec(restore.String())
+		db.Check()
+	}
+}
+
+func findings(t *testing.T, db *storagetest.DB) []storage.Finding {
+	t.Helper()
+	list, err := db.DB.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// What is on its way, or just was looked at, is no violation.
+func TestCheckAllowsWhatIsMoving(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Exec(`INSERT INTO work (kind, items, n, queue, not_before, dispatched_at, checked_at, lease, lease_until) VALUES
+		('drop_stray', '{1}', 1, 'gateway', clock_timestamp() - interval '10 s', NULL, NULL, NULL, NULL),
+		('drop_stray', '{2}', 1, 'gateway', clock_timestamp() + interval '1 h', NULL, NULL, NULL, NULL),
+		('drop_stray', '{3}', 1, 'gateway', clock_timestamp() - interval '1 h', clock_timestamp() - interval '1 h', clock_timestamp() - interval '8 s', NULL, NULL),
+		('drop_stray', '{4}', 1, 'gateway', clock_timestamp() - interval '1 h', clock_timestamp() - interval '1 h', clock_timestamp() - interval '1 h',
+			gen_random_uuid(), clock_timestamp() + interval '9 s')`)
+	db.Check()
+}
+
+// The promises are numbered as the design numbers them, and none is missing.
+func TestCheckIsComplete(t *testing.T) {
+	t.Parallel()
+	var numbers []int
+	for _, f := range findings(t, storagetest.Open(t)) {
+		numbers = append(numbers, f.Number)
+		if f.Violations != 0 || len(f.Examples) != 0 {
+			t.Errorf("an empty database: %+v", f)
+		}
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
+		t.Errorf("promises (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,205 @@
+package storage_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/dev/devtest"
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// Every connection carries the time-outs that the protocol rests on, whichever
+// way the database is named; what the name says itself stands.
+func TestTimeouts(t *testing.T) {
+	t.Parallel()
+	byURL := devtest.DatabaseURL(t)
+	u, err := url.Parse(byURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keywords := "user=" + u.User.Username() + " dbname=" + strings.TrimPrefix(u.Path, "/")
+	for name, values := range u.Query() {
+		keywords += " " + name + "=" + values[0]
+	}
+	type timeouts struct{ Idle, Lock, Statement, Zone string }
+	standard := timeouts{"5s", "2s", "50s", "UTC"}
+	for _, c := range []struct {
+		name, dsn string
+		o         storage.Options
+		want      timeouts
+	}{
+		{"by URL", byURL, storage.Options{}, standard},
+		{"by keywords", keywords, storage.Options{}, standard},
+		{"by options", byURL, storage.Options{StatementTimeout: 7e9}, timeouts{"5s", "2s", "7s", "UTC"}},
+		{"by the URL itself", byURL + "&lock_timeout=300&statement_timeout=4s", storage.Options{}, timeouts{"5s", "300ms", "4s", "UTC"}},
+		{"by the keywords themselves", keywords + " lock_timeout=300 TimeZone=Asia/Tokyo", storage.Options{}, timeouts{"5s", "300ms", "50s", "Asia/Tokyo"}},
+	} {
+		db, err := storage.Open(t.Context(), c.dsn, c.o)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		var got timeouts
+		if err := db.Pool().GetContext(t.Context(), &got, `
+			SELECT
+				current_setting('idle_in_transaction_session_timeout') AS idle,
+				current_setting('lock_timeout') AS lock,
+				current_setting('statement_timeout') AS statement,
+				current_setting('TimeZone') AS zone`); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+		_ = db.Close()
+	}
+}
+
+func TestOpenNothing(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{"postgres://%zz", "postgres://127.0.0.1:1/nothing?sslmode=disable", "host=127.0.0.1 port=1"} {
+		db, err := storage.Open(t.Context(), dsn, storage.Options{})
+		if err == nil {
+			_ = db.Close()
+			t.Errorf("%s was opened", dsn)
+		}
+	}
+}
+
+// A process that is stopped in the middle of a transaction loses its locks, and
+// when it goes on, what it wants to write is refused as a passing trouble.
+func TestStoppedInATransaction(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(2, storagetest.SIM{Account: from.ID})})
+	work := workOf(db, id, "validate")[0]
+	frozen, err := storage.Open(t.Context(), db.URL+"&idle_in_transaction_session_timeout=50", storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = frozen.Close() }()
+	err = carryOut(t.Context(), frozen, work, func(ctx context.Context, tx *storage.Tx, w storage.Work) error {
+		if err := tx.Claim(ctx, w); err != nil {
+			return err
+		}
+		// It stands still, and another worker does the work.
+		if err := carryOut(ctx, db.DB, work, validateChunk); err != nil {
+			t.Errorf("the other worker: %v", err)
+		}
+		c, err := tx.Judge(ctx, w)
+		if err != nil {
+			return err
+		}
+		return tx.CloseValidation(ctx, w, c)
+	})
+	if err == nil || !storage.IsTransient(err) {
+		t.Errorf("the worker that stood still: %v, want a passing trouble", err)
+	}
+	if r := db.Find(id); r.State != transfer.AwaitingAcceptance || r.Eligible != 2 {
+		t.Errorf("the request: %+v", r)
+	}
+	db.Check()
+}
+
+func TestInTx(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	was := db.Dump()
+	broken := errors.New("broken")
+	create := func(ctx context.Context, tx *storage.Tx) error {
+		_, err := tx.CreateRequest(ctx, storage.NewRequest{
+			Source: from.ID, Destination: to.ID, Acceptance: transfer.AcceptancePeriod, Review: transfer.ReviewPeriod,
+			By: storage.Actor{Party: transfer.PartySource}, Size: 1,
+			SIMs: func(yield func(int, string) bool) { yield(1, "8988000000000000001") },
+		})
+		return err
+	}
+	err := db.InTx(t.Context(), func(tx *storage.Tx) error { return errors.Join(create(t.Context(), tx), broken) })
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v, want the function's", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = db.InTx(t.Context(), func(tx *storage.Tx) error {
+			_ = create(t.Context(), tx)
+			panic("broken")
+		})
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	err = db.InTx(ctx, func(tx *storage.Tx) error {
+		defer cancel()
+		return create(ctx, tx)
+	})
+	if !storage.IsTransient(err) {
+		t.Errorf("canceled before the commit: %v, want a passing trouble", err)
+	}
+	db.Unchanged(was)
+}
+
+// A transaction takes one connection and no other: with a pool of one, all work
+// goes through, the first time and when statements are prepared.
+func TestOneConnection(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	single := db.Connect(storage.Options{MaxConns: 1})
+	for range 3 {
+		id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(2, storagetest.SIM{Account: from.ID})})
+		for _, s := range []struct {
+			kind string
+			do   step
+		}{{"validate", validateChunk}, {"execute", executeChunk}} {
+			for _, work := range workOf(db, id, s.kind) {
+				if err := carryOut(t.Context(), single, work, s.do); err != nil {
+					t.Error(err)
+				}
+			}
+			if s.kind == "validate" {
+				db.Decide(id, transfer.Accept)
+			}
+		}
+		if r := db.Find(id); r.Completed != 2 {
+			t.Errorf("the request: %+v", r)
+		}
+	}
+	db.Check()
+}
+
+// Migrations may be run again, and by several at once; a database without them
+// is refused with what to do.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	dsn := devtest.EmptyDatabaseURL(t)
+	db, err := storage.Open(t.Context(), dsn, storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "simtransfer migrate") {
+		t.Errorf("an empty database: %v", err)
+	}
+	var ended []<-chan error
+	for range 3 {
+		ended = append(ended, storagetest.Go(func() error { return storage.Migrate(t.Context(), dsn) }))
+	}
+	for _, e := range ended {
+		if err := <-e; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := db.CheckSchema(t.Context()); err != nil {
+		t.Errorf("a migrated database: %v", err)
+	}
+	if err := storage.Migrate(t.Context(), dsn); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}
