@@ -117,6 +117,10 @@ func (c *Client) repeat(ctx context.Context, r Request, try func(*body) error) e
 	body := newBody(r.Body)
 	for n := 1; ; n++ {
 		err := try(body)
+		var unreachable *UnreachableError
+		if errors.As(err, &unreachable) && ctx.Err() != nil {
+			return &UnreachableError{URL: c.URL, Err: ctx.Err()}
+		}
 		wait, again := worthAnother(err, n)
 		if !again || n >= c.Tries || !body.rewind(ctx) {
 			return err

@@ -25,6 +25,7 @@ func TestCalls(t *testing.T) {
 	}{
 		{"sims list --account=OP0000000001 --status=ready --limit=7", "", "GET /v1/sims?account=OP0000000001&limit=7&status=ready"},
 		{"sims show +12025550101", "", "GET /v1/sims/12025550101"},
+		{"sims history +12025550101", "", "GET /v1/support/sims/12025550101"},
 		{"sims lock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":true}`},
 		{"sims unlock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":false}`},
 		{"sims import - --format=csv", "iccid", "POST /v1/sims iccid"},
@@ -35,6 +36,7 @@ func TestCalls(t *testing.T) {
 		},
 		{"requests list", "", "GET /v1/transfer-requests?direction=both&limit=50"},
 		{"requests list --direction=incoming --state=in_review --account=OP0000000001 --batch=" + someBatch, "", "GET /v1/transfer-requests?account=OP0000000001&batch=" + someBatch + "&direction=incoming&limit=50&state=in_review"},
+		{"requests list --ticket=T --sim=+12025550101 --reason=sim_locked --method=self_service --since=2030-01-31T00:00:00Z --before=2030-02-01T01:00:00+01:00", "", "GET /v1/transfer-requests?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&direction=both&limit=50&method=self_service&reason=sim_locked&sim=12025550101&ticket=T"},
 		{"requests show " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests watch --until=decision " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests accept " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/accept {}"},
@@ -101,7 +103,8 @@ func TestCalls(t *testing.T) {
 // understands.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, node := range newParser(t).Model.Leaves(true) {
+	parser := newParser(t)
+	for _, node := range parser.Model.Leaves(true) {
 		examples := 0
 		for line := range strings.Lines(node.Detail) {
 			if !strings.Contains(line, node.FullPath()) {
@@ -116,7 +119,7 @@ func TestHelp(t *testing.T) {
 			if strings.ContainsAny(args, `"…`) {
 				continue // a shell would have to read it first
 			}
-			if _, err := newParser(t).Parse(strings.Fields(args)); err != nil && !strings.Contains(err.Error(), "no such file") {
+			if _, err := parser.Parse(strings.Fields(args)); err != nil && !strings.Contains(err.Error(), "no such file") {
 				t.Errorf("example %q: %v", args, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -111,6 +112,16 @@ func TestNoAnswer(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 	})
+}
+
+// Ctrl-C in the middle of a call says how to find out what became of it.
+func TestInterruptedCall(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	c := newTerminal(t, nil)
+	c.HTTP.Transport = failing(func(*http.Request) { interrupt() })
+	c.is(c.runIn(ctx, "batches", "submit", writeFile(t, "rows.csv", "sim"), "--idempotency-key=mine"), cli.ExitInterrupted,
+		"interrupted", "--idempotency-key=mine")
 }
 
 // failing is a transport that reads a request and loses the answer.

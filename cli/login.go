@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -52,7 +53,20 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	fmt.Fprintf(s.Err, "Logged in at %s.\n", address)
+	if inClear(address) {
+		fmt.Fprintln(s.Err, "Its address begins with http: whoever is on the way can read the key. Use https where there is one.")
+	}
 	return nil
+}
+
+// inClear reports whether calls cross a network without encryption.
+func inClear(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func (c *loginCommand) address(s *Session, in *bufio.Reader) (string, error) {

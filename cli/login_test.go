@@ -34,7 +34,7 @@ func TestLogin(t *testing.T) {
 	}
 
 	c.In = strings.NewReader("st_one\n")
-	c.is(c.run("login"), 0, "Logged in at "+service)
+	c.is(c.run("login"), 0, "Logged in at "+service, "can read the key")
 	for path, want := range map[string]fs.FileMode{c.ConfigFile: 0o600, filepath.Dir(c.ConfigFile): 0o700 | fs.ModeDir} {
 		info, err := os.Stat(path)
 		if err != nil {

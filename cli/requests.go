@@ -198,6 +198,12 @@ type requestsListCommand struct {
 	State     string     `enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired," default:"" help:"Only requests in this state, such as in_review or awaiting_acceptance."`
 	Account   operatorID `placeholder:"OP…" help:"Only the requests of this account (support)."`
 	Batch     string     `placeholder:"ID" help:"Only the requests of this batch."`
+	Ticket    string     `help:"Only requests that were approved with this reference (support)."`
+	SIM       simName    `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	Reason    string     `placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
+	Method    string     `enum:"self_service,support_assisted," default:"" help:"Only requests with a SIM that goes by this method: self_service or support_assisted."`
+	Since     *time.Time `placeholder:"TIME" help:"Only requests made at this instant or later, as in 2030-01-31T00:00:00Z."`
+	Before    *time.Time `placeholder:"TIME" help:"Only requests made before this instant."`
 	remote
 }
 
@@ -208,7 +214,8 @@ func (requestsListCommand) Help() string {
 Examples:
 
     simtransfer requests list --direction=incoming --state=awaiting_acceptance
-    simtransfer requests list --state=in_review --all`
+    simtransfer requests list --state=in_review --all
+    simtransfer requests list --sim=8988211000000000011 --since=2030-01-31T00:00:00Z`
 }
 
 // Run carries the command out.
@@ -218,10 +225,16 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	list := listing{paging: c.paging, path: "/v1/transfer-requests", query: url.Values{
-		"direction": {c.Direction},
-		"state":     {c.State},
-		"account":   {string(c.Account)},
-		"batch":     {c.Batch},
+		"direction":      {c.Direction},
+		"state":          {c.State},
+		"account":        {string(c.Account)},
+		"batch":          {c.Batch},
+		"ticket":         {c.Ticket},
+		"sim":            {string(c.SIM)},
+		"reason":         {c.Reason},
+		"method":         {c.Method},
+		"created_after":  {exactly(c.Since)},
+		"created_before": {exactly(c.Before)},
 	}}
 	return printList(ctx, l, list, requestColumns(), requestRow)
 }

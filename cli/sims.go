@@ -13,11 +13,12 @@ import (
 )
 
 type simsCommand struct {
-	Import simsImportCommand `cmd:"" help:"Add SIMs to the inventory (administrators)."`
-	List   simsListCommand   `cmd:"" help:"List SIMs."`
-	Show   simsShowCommand   `cmd:"" help:"Show a SIM."`
-	Lock   simsLockCommand   `cmd:"" help:"Keep SIMs from being transferred (their owner)."`
-	Unlock simsUnlockCommand `cmd:"" help:"Take the transfer lock off SIMs (their owner)."`
+	Import  simsImportCommand  `cmd:"" help:"Add SIMs to the inventory (administrators)."`
+	List    simsListCommand    `cmd:"" help:"List SIMs."`
+	Show    simsShowCommand    `cmd:"" help:"Show a SIM."`
+	History simsHistoryCommand `cmd:"" help:"Show whose a SIM was, its transfers, sessions and charges (support)."`
+	Lock    simsLockCommand    `cmd:"" help:"Keep SIMs from being transferred (their owner)."`
+	Unlock  simsUnlockCommand  `cmd:"" help:"Take the transfer lock off SIMs (their owner)."`
 }
 
 // sim is a SIM as the API shows it.

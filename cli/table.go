@@ -84,6 +84,14 @@ func instant(t *time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
+// exactly is a time as programs read it.
+func exactly(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
 // money is an amount in a currency's minor unit.
 func money(minor int64, currency string) string {
 	return transfer.Money{Minor: minor, Currency: transfer.Currency(currency)}.String()

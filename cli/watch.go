@@ -27,8 +27,9 @@ func (w watching) Validate() error {
 	return nil
 }
 
-// follow looks again and again until there is no more to see. again names the
-// command that goes on.
+// follow looks again and again until there is no more to see. It does not wait
+// for server-sent events, because how far the work has come is not among them.
+// again names the command that goes on.
 func (w watching) follow(ctx context.Context, l *link, again func() string, look func(context.Context) (over bool, err error)) error {
 	for pause := min(100*time.Millisecond, w.Interval); ; pause = min(2*pause, w.Interval) { // what is small is over soon
 		over, err := look(ctx)
