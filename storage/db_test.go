@@ -81,7 +81,7 @@ func TestStoppedInATransaction(t *testing.T) {
 	from, to := db.Account(), db.Account()
 	id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(2, storagetest.SIM{Account: from.ID})})
 	work := workOf(db, id, "validate")[0]
-	frozen, err := storage.Open(t.Context(), db.URL+"&idle_in_transaction_session_timeout=50", storage.Options{})
+	frozen, err := storage.Open(t.Context(), db.URL+"&idle_in_transaction_session_timeout=1500", storage.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
