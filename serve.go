@@ -94,6 +94,27 @@ func sentinel(rest string) (asynq.RedisConnOpt, error) {
 	}, nil
 }
 
+// service is what every process of the service has.
+type service struct {
+	database
+	redisServer
+}
+
+// connect opens the database, says where Redis is, and warns of their settings.
+func (s service) connect(ctx context.Context, log *slog.Logger) (*storage.DB, asynq.RedisConnOpt, error) {
+	redis, err := s.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := s.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	limitMemory()
+	warnOfSettings(ctx, log, db, redis)
+	return db, redis, nil
+}
+
 type migrateCommand struct {
 	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
 }
@@ -110,8 +131,7 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 type apiCommand struct {
-	database
-	redisServer
+	service
 	Listen      string        `default:":8080" env:"SIMTRANSFER_LISTEN" help:"Address to serve HTTP on."`
 	Review      time.Duration `default:"168h" env:"SIMTRANSFER_REVIEW_PERIOD" help:"How long support has to review a request."`
 	Acceptance  time.Duration `default:"24h" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"How long the destination has to accept, where a request does not say (1s to 720h)."`
@@ -134,17 +154,11 @@ func (c *apiCommand) Validate() error {
 }
 
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
-	redis, err := c.options()
-	if err != nil {
-		return err
-	}
-	db, err := c.open(ctx)
+	db, redis, err := c.connect(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	limitMemory()
-	warnOfSettings(ctx, log, db, redis)
 	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
 	defer func() { _ = queues.Close() }()
 	limits, err := newLimiter(redis, c.RateLimit)
@@ -194,8 +208,7 @@ func serve(ctx context.Context, log *slog.Logger, address string, handler http.H
 }
 
 type workerCommand struct {
-	database
-	redisServer
+	service
 	Interactive  int           `default:"4" env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests worked on at once."`
 	Bulk         int           `default:"2" env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests worked on at once: about as many as the database has cores."`
 	Gateway      int           `default:"16" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of drop work at once, each about the sessions of one gateway."`
@@ -215,17 +228,11 @@ func (c *workerCommand) Validate() error {
 }
 
 func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	redis, err := c.options()
-	if err != nil {
-		return err
-	}
-	db, err := c.open(ctx)
+	db, redis, err := c.connect(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	limitMemory()
-	warnOfSettings(ctx, log, db, redis)
 	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}}
 	return worker.New(db, gateways, log, worker.Config{
 		Interactive:  c.Interactive,
@@ -260,8 +267,7 @@ func (d disconnector) Drop(ctx context.Context, s storage.OpenSession) (worker.A
 }
 
 type schedulerCommand struct {
-	database
-	redisServer
+	service
 	Dispatch  time.Duration `default:"25ms" env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"How often new work is looked for."`
 	Reconcile time.Duration `default:"3s" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"How often lost work is looked for."`
 	Expire    time.Duration `default:"1s" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"How often expired requests are looked for."`
@@ -275,17 +281,11 @@ func (c *schedulerCommand) Validate() error {
 }
 
 func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	redis, err := c.options()
-	if err != nil {
-		return err
-	}
-	db, err := c.open(ctx)
+	db, redis, err := c.connect(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	limitMemory()
-	warnOfSettings(ctx, log, db, redis)
 	return scheduler.New(db, redis, log, scheduler.Config{
 		Dispatch:  c.Dispatch,
 		Reconcile: c.Reconcile,
