@@ -233,7 +233,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}}
+	gateways := disconnector{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, &databaseClock{db: db}}
 	return worker.New(db, gateways, log, worker.Config{
 		Interactive:  c.Interactive,
 		Bulk:         c.Bulk,
@@ -244,7 +244,10 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 // disconnector is RADIUS as a worker sees it.
-type disconnector struct{ client radius.Client }
+type disconnector struct {
+	client radius.Client
+	clock  *databaseClock
+}
 
 func (d disconnector) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
 	result, err := d.client.Disconnect(ctx, radius.Gateway{Address: *s.Server, Secret: []byte(*s.Secret)}, radius.Session{
@@ -252,6 +255,7 @@ func (d disconnector) Drop(ctx context.Context, s storage.OpenSession) (worker.A
 		Username:         s.Username,
 		CallingStationID: s.CallingStationID,
 		NASIPAddress:     s.NASIPAddress,
+		At:               d.clock.now(ctx),
 	})
 	if errors.Is(err, radius.ErrInvalid) {
 		return worker.Answer{Why: err.Error()}, nil // of this session alone: others of the chunk go on

@@ -48,6 +48,9 @@ type Session struct {
 	// FramedIP is the device's address: sent as Framed-IP-Address, or
 	// Framed-IPv6-Address if that is what it is.
 	FramedIP string
+	// At is when the request is made, by a clock that the gateway's agrees with:
+	// sent as Event-Timestamp. Zero means now by this machine's clock.
+	At time.Time
 }
 
 // newRequest returns the Disconnect-Request for a session, with a random
@@ -68,6 +71,9 @@ func newRequest(secret []byte, s Session, now time.Time) ([]byte, error) {
 	d.addAddress("Framed-IP-Address", rfc2865.FramedIPAddress_Type, rfc6911.FramedIPv6Address_Type, s.FramedIP)
 	// Against replay: a gateway discards a request that is some minutes old
 	// (RFC 5176, section 6.3).
+	if !s.At.IsZero() {
+		now = s.At
+	}
 	d.check("Event-Timestamp", rfc2869.EventTimestamp_Set(d.Packet, now))
 	if d.err != nil {
 		return nil, d.err
