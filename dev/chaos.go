@@ -111,7 +111,10 @@ func newChaos(ctx context.Context, o ChaosOptions) (_ *chaos, err error) {
 	c.stack, err = StartStack(ctx, StackOptions{
 		Options: Options{Durable: true, Dir: o.Dir, PostgresSettings: map[string]string{"shared_buffers": "128MB"}},
 		Program: o.Program,
-		Env:     append([]string{"SIMTRANSFER_DROP_ATTEMPTS=4", "SIMTRANSFER_DROP_BACKOFF=1s", "SIMTRANSFER_DROP_TIMEOUT=1s"}, o.Env...),
+		Env: append([]string{
+			"SIMTRANSFER_DROP_ATTEMPTS=4", "SIMTRANSFER_DROP_BACKOFF=1s", "SIMTRANSFER_DROP_TIMEOUT=1s",
+			"SIMTRANSFER_RATE_LIMIT=1000", // or counting would take longer than the faults
+		}, o.Env...),
 	})
 	if err != nil {
 		return nil, err
@@ -161,6 +164,7 @@ func (c *chaos) close() error {
 	if c.field != nil {
 		errs = append(errs, c.field.close())
 	}
+	c.stack.DB.Pool().SetMaxIdleConns(0) // some may be to a server that is gone, which Stop would report
 	return errors.Join(append(errs, c.stack.Stop())...)
 }
 

@@ -360,28 +360,36 @@ func (c *client) post(ctx context.Context, key, path, contentType, idempotency s
 	}
 }
 
-// once makes one attempt at a call, at one of the APIs.
+// once makes one attempt at a call, at one of the APIs, and waits while that
+// says that the key makes too many.
 func (c *client) once(ctx context.Context, method, key, path, contentType, idempotency string, body []byte) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callPatience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, c.urls[c.rand.IntN(len(c.urls))]+path, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, nil, err
+	for {
+		request, err := http.NewRequestWithContext(ctx, method, c.urls[c.rand.IntN(len(c.urls))]+path, bytes.NewReader(body))
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		request.Header.Set("Authorization", "Bearer "+key)
+		if contentType != "" {
+			request.Header.Set("Content-Type", contentType)
+		}
+		if idempotency != "" {
+			request.Header.Set("Idempotency-Key", idempotency)
+		}
+		response, err := c.http.Do(request)
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusTooManyRequests {
+			return response.StatusCode, response.Header, text, err
+		}
+		if err := rest(ctx); err != nil {
+			return 0, nil, nil, err
+		}
 	}
-	request.Header.Set("Authorization", "Bearer "+key)
-	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
-	}
-	if idempotency != "" {
-		request.Header.Set("Idempotency-Key", idempotency)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, response.Header, text, err
 }
 
 // get reads something, once.
