@@ -17,9 +17,10 @@ import (
 // An operation is what somebody does to the service, and what the model says
 // comes of it: an answer in words, and a new state.
 type operation struct {
-	name string
-	// do does it. It calls held, if it can, in a transaction that has done all
-	// but commit.
+	name  string
+	holds bool // it can be held in the middle
+	// do does it. It calls held, if it can be held, in a transaction that has
+	// done something.
 	do    func(ctx context.Context, held func()) (answer string, err error)
 	steps []step
 }
@@ -49,7 +50,8 @@ func (w *world) create(r modelRequest) operation {
 		names[i] = t.identifier
 	}
 	return operation{
-		name: fmt.Sprintf("request %d from %d to %d for %s", number, r.source, r.destination, strings.Join(names, ", ")),
+		name:  fmt.Sprintf("request %d from %d to %d for %s", number, r.source, r.destination, strings.Join(names, ", ")),
+		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
 			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
 				id, err := tx.CreateRequest(ctx, storage.NewRequest{
@@ -79,7 +81,8 @@ func (w *world) create(r modelRequest) operation {
 // decide is a decision on the request of a number.
 func (w *world) decide(number int, d storage.Decision) operation {
 	return operation{
-		name: fmt.Sprintf("%s of request %d by the %s, SIMs %v", d.Event, number, d.By.Party, d.SIMs),
+		name:  fmt.Sprintf("%s of request %d by the %s, SIMs %v", d.Event, number, d.By.Party, d.SIMs),
+		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
 			err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 				_, err := tx.Decide(ctx, w.requests[number-1], d)
@@ -232,26 +235,30 @@ type newSession struct {
 	fresh    bool
 }
 
-// start records sessions in one transaction, by ascending SIM.
-func (w *world) start(list []newSession) operation {
+// start records sessions in one transaction, by ascending SIM; it is held
+// after one of them.
+func (w *world) start(list []newSession, after int) operation {
 	return operation{
-		name: fmt.Sprintf("sessions %+v", list),
+		name:  fmt.Sprintf("sessions %+v", list),
+		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
 			tx, err := w.db.Pool().BeginTxx(ctx, nil)
 			if err != nil {
 				return "", err
 			}
 			defer func() { _ = tx.Rollback() }()
-			for _, s := range list {
-				after := "-1 hour"
+			for i, s := range list {
+				began := "-1 hour"
 				if s.fresh {
-					after = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
+					began = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
 				}
-				if _, err := tx.ExecContext(ctx, startSQL, s.id, s.username, gatewayAddress(s.gateway), after); err != nil {
+				if _, err := tx.ExecContext(ctx, startSQL, s.id, s.username, gatewayAddress(s.gateway), began); err != nil {
 					return "", err
 				}
+				if i == after {
+					held()
+				}
 			}
-			held()
 			return "", tx.Commit()
 		},
 		steps: silently(func(m *model) {
@@ -337,7 +344,8 @@ func (m *model) dispatch(away bool) {
 func (w *world) deliver(m *model, t storage.Task) operation {
 	id := w.modelled(m, t.Work)
 	return operation{
-		name: fmt.Sprintf("deliver %s (%s)", tasks.ID(t.Work, t.Gen), w.about(t)),
+		name:  fmt.Sprintf("deliver %s (%s)", tasks.ID(t.Work, t.Gen), w.about(t)),
+		holds: t.Queue == tasks.Gateway, // which has to ask
 		do: func(ctx context.Context, _ func()) (string, error) {
 			answer, err := w.process(ctx, t)
 			if err == nil && m.troubled {
@@ -445,7 +453,23 @@ func (w *world) abandon(m *model, row int64) operation {
 			}
 			return "", w.exec(ctx, `UPDATE work SET lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, row)
 		},
-		steps: silently(func(m *model) { m.workWith(id).leased = true }),
+		steps: silently(func(m *model) { m.takeLease(m.workWith(id)) }),
+	}
+}
+
+// endLease ends the lease on work, as if its worker were frozen.
+func (w *world) endLease(m *model, row int64) operation {
+	id := w.modelled(m, row)
+	return operation{
+		name: "the lease ends of " + w.work[row],
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `UPDATE work SET lease_until = created_at WHERE id = $1 AND lease_until > clock_timestamp()`, row)
+		},
+		steps: silently(func(m *model) {
+			if w := m.workWith(id); w != nil {
+				w.leased = false
+			}
+		}),
 	}
 }
 
@@ -468,12 +492,12 @@ func (w *world) passTime() operation {
 }
 
 // failing is a handler that comes to an error of a kind again and again, each
-// time that the work is due.
-func (w *world) failing(m *model, row int64, cause error, times int) operation {
+// time that the work is due, and perhaps not due at last.
+func (w *world) failing(m *model, row int64, cause error, times int, later bool) operation {
 	id := w.modelled(m, row)
 	leased := m.workWith(id).queue() == tasks.Gateway
 	return operation{
-		name: fmt.Sprintf("%q %d times in %s", cause, times, w.work[row]),
+		name: fmt.Sprintf("%q %d times in %s, later %t", cause, times, w.work[row], later),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			var answers []string
 			for range times {
@@ -494,12 +518,19 @@ func (w *world) failing(m *model, row int64, cause error, times int) operation {
 					return "", err
 				}
 			}
-			return strings.Join(answers, " "), nil
+			var err error
+			if later {
+				err = w.postpone(ctx, row)
+			}
+			return strings.Join(answers, " "), err
 		},
 		steps: atOnce(func(m *model) string {
 			var answers []string
 			for range times {
 				answers = append(answers, string(m.failOnce(id, cause)))
+			}
+			if w := m.workWith(id); w != nil && !w.dead && w.failed && !w.dispatched && later {
+				w.later = true
 			}
 			return strings.Join(answers, " ")
 		}),

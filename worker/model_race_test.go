@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"simtransfer/storage"
+	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -25,7 +26,7 @@ func (s *machine) race(t *rapid.T) {
 	s.prepare(t)
 	defer func() { s.focus = focus{} }()
 	ops, sweeps := s.contenders(t)
-	hold := s.drawHold(t)
+	hold := s.drawHold(t, ops)
 	s.say("at the same time, with %s held:", hold)
 	for _, op := range ops {
 		s.say("  %s", op.name)
@@ -171,6 +172,9 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	if s.focus.request != 0 {
 		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "edit", "status", "standing"}
 	}
+	if s.focus.task.Queue == tasks.Gateway {
+		kinds = append(kinds, "again", "again", "lease", "lease")
+	}
 	if s.focus.request != 0 && s.focus.task.Work == 0 {
 		kinds = []string{"decide", "decide", "decide", "sweep", "deliver"}
 	}
@@ -185,6 +189,8 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 			ops = append(ops, s.w.deliver(s.m, s.take(t)))
 		case kind == "again":
 			ops = append(ops, s.w.deliver(s.m, s.focus.task))
+		case kind == "lease":
+			ops = append(ops, s.w.endLease(s.m, s.focus.task.Work))
 		case kind == "decide" && len(s.m.requests) > 0:
 			ops = append(ops, s.drawDecision(t))
 		case kind == "stop" && len(s.m.sessions) > 0:
@@ -209,8 +215,6 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 			ops = append(ops, s.drawStart(t))
 		}
 	}
-	first := rapid.IntRange(0, len(ops)-1).Draw(t, "first")
-	ops[0], ops[first] = ops[first], ops[0]
 	return ops, sweeps
 }
 
@@ -229,9 +233,19 @@ func (h hold) String() string {
 	return fmt.Sprintf("%s %d", h.what, h.id)
 }
 
-func (s *machine) drawHold(t *rapid.T) hold {
-	h := hold{what: rapid.SampledFrom([]string{"the first", "the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
+// drawHold moves what is held to the front.
+func (s *machine) drawHold(t *rapid.T, ops []operation) hold {
+	h := hold{what: rapid.SampledFrom([]string{"the first", "the first", "the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
+	var holding []int
+	for i, op := range ops {
+		if op.holds {
+			holding = append(holding, i)
+		}
+	}
 	switch {
+	case h.what == "the first" && len(holding) > 0:
+		i := rapid.SampledFrom(holding).Draw(t, "first")
+		ops[0], ops[i] = ops[i], ops[0]
 	case h.what == "a SIM", h.what == "a claim":
 		h.id = s.drawSIM(t)
 	case h.what == "a request" && len(s.m.requests) > 0:

@@ -38,6 +38,7 @@ type frame struct {
 	owned    []int // numbers of transfers
 	counts   counts
 	dealt    int
+	lease    int
 	asked    []string // sessions
 	gone     []string
 }
@@ -85,11 +86,22 @@ func delivery(kind string, id int) []step {
 		return append(steps, on((*model).handOverChunk), on((*model).closeChunk))
 	case "release":
 		return append(steps, on((*model).release), on((*model).closeChunk))
-	case "drop_sessions":
-		return []step{lease(id), on((*model).ask), on((*model).handOverDropped), on((*model).giveBack)}
-	default:
-		return []step{lease(id), on((*model).ask), on((*model).endStray)}
 	}
+	// Whoever has lost the lease changes nothing any more, but has asked.
+	leased := func(do func(*model, *modelWork, *frame)) step {
+		return func(m *model, f *frame) bool {
+			if w := m.workWith(id); w != nil && w.lease == f.lease {
+				do(m, w, f)
+			} else {
+				f.over = true
+			}
+			return true
+		}
+	}
+	if kind == "drop_stray" {
+		return []step{lease(id), on((*model).ask), leased((*model).endStray)}
+	}
+	return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).giveBack)}
 }
 
 func lockChunk(id int) step {
@@ -117,7 +129,8 @@ func lease(id int) step {
 			f.over = true
 			return true
 		}
-		w.leased = true
+		m.takeLease(w)
+		f.lease = w.lease
 		if m.punishCrashed(w, f) {
 			f.over = true
 			return true
@@ -136,6 +149,11 @@ func lease(id int) step {
 		}
 		return true
 	}
+}
+
+func (m *model) takeLease(w *modelWork) {
+	m.leases++
+	w.leased, w.lease = true, m.leases
 }
 
 func (m *model) accountsOpen(r *modelRequest) bool {
@@ -380,7 +398,7 @@ func (m *model) settle(w *modelWork, dealt int, c counts) {
 // ask asks the gateways to end the sessions that were open.
 func (m *model) ask(w *modelWork, f *frame) {
 	f.gone = nil
-	if m.troubled && slices.ContainsFunc(f.asked, func(id string) bool { return m.session(id).gateway != unknownGateway }) {
+	if m.troubled && w != nil && slices.ContainsFunc(f.asked, func(id string) bool { return m.session(id).gateway != unknownGateway }) {
 		m.fail(w, f)
 		return
 	}
@@ -464,7 +482,7 @@ func (m *model) giveBack(w *modelWork, f *frame) {
 		m.failOpen(w, transfer.SessionNotDropped)
 		return
 	}
-	w.later, w.dispatched, w.leased, w.failed, w.dead = true, false, false, true, last
+	w.later, w.dispatched, w.leased, w.lease, w.failed, w.dead = true, false, false, 0, true, last
 	if last {
 		f.result = "dead"
 	}
@@ -529,12 +547,12 @@ func (m *model) punish(w *modelWork, errors, crashes int) storage.Failure {
 		m.postpone(w)
 		return storage.WorkLater
 	}
-	w.dead, w.leased, w.failed = true, false, true
+	w.dead, w.leased, w.lease, w.failed = true, false, 0, true
 	return storage.WorkDead
 }
 
 func (m *model) postpone(w *modelWork) {
-	w.later, w.dispatched, w.leased, w.failed = true, false, false, true
+	w.later, w.dispatched, w.leased, w.lease, w.failed = true, false, false, 0, true
 }
 
 // halve makes two of one; that an error stays has been seen, so a half that

@@ -22,6 +22,7 @@ type model struct {
 	gateways []manner // what each gateway does when asked to drop a session
 	troubled bool     // nobody can be asked, for reasons on our side
 	lastWork int
+	leases   int // taken so far
 }
 
 type modelAccount struct {
@@ -84,10 +85,11 @@ type modelWork struct {
 
 	later      bool // not due yet
 	dispatched bool
-	leased     bool
+	leased     bool // and the lease has not run out
 	dead       bool
 	failed     bool // carries an error
 	busy       bool // a handler has locked it
+	lease      int  // which of all leases it is under, or was when that ran out
 }
 
 type modelSession struct {

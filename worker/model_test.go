@@ -156,6 +156,9 @@ func (s *machine) drawSIM(t *rapid.T) int {
 			if sim := s.m.named(x.identifier); sim != 0 {
 				list = append(list, sim)
 			}
+			if x.state == transfer.Eligible {
+				list = append(list, x.sim, x.sim, x.sim) // which are at stake
+			}
 		}
 	}
 	if len(list) > 0 && rapid.IntRange(0, 4).Draw(t, "elsewhere") != 4 {
@@ -281,7 +284,7 @@ func (s *machine) drawStart(t *rapid.T) operation {
 		s.sessions++
 		list[i].id = fmt.Sprintf("s%d", s.sessions)
 	}
-	return s.w.start(list)
+	return s.w.start(list, rapid.IntRange(0, len(list)-1).Draw(t, "held after"))
 }
 
 func (s *machine) drawStop(t *rapid.T) operation {
@@ -341,7 +344,7 @@ func (s *machine) actions() map[string]func(*rapid.T) {
 		{"deliver", 2, s.deliver},
 		{"dispatch", 1, s.dispatch},
 		{"lose", 1, s.lose},
-		{"race", 5, s.race},
+		{"race", 7, s.race},
 		{"session", 2, s.session},
 		{"SIM", 1, s.change},
 		{"account", 1, s.account},
@@ -498,7 +501,8 @@ func (s *machine) failure(t *rapid.T) {
 		cause := rapid.SampledFrom([]error{
 			errors.New("unknown"), errors.New("unknown"), context.DeadlineExceeded, &pq.Error{Code: "40001"},
 		}).Draw(t, "cause")
-		s.do(t, s.w.failing(s.m, rapid.SampledFrom(rows).Draw(t, "work"), cause, rapid.IntRange(1, 4).Draw(t, "times")))
+		s.do(t, s.w.failing(s.m, rapid.SampledFrom(rows).Draw(t, "work"), cause,
+			rapid.IntRange(1, 4).Draw(t, "times"), rapid.Bool().Draw(t, "later")))
 	default:
 		t.Skip("no work")
 	}

@@ -120,7 +120,7 @@ func (w *world) reset(ctx context.Context, m *model) error {
 		{`INSERT INTO plans (name, coverage_bound) VALUES ('roaming', false), ('domestic', true)`, nil},
 		{
 			`INSERT INTO sims (account, since, status, transfer_lock, iccid, plan, ` + strings.Join(settingNames(), ", ") + `)
-			SELECT account, now() - interval '1 year', status, locked, iccid, plan,
+			SELECT account, now() - interval '1 minute', status, locked, iccid, plan,
 				s[1]::jsonb, s[2]::timestamptz, s[3]::boolean, s[4], s[5]::jsonb, s[6], s[7]::jsonb, s[8]
 			FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[]) WITH ORDINALITY AS u (account, status, locked, iccid, plan, nth)
 			CROSS JOIN LATERAL (SELECT ($6::text[])[nth * $7 - $7 + 1 : nth * $7]) AS v (s)
