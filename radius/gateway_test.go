@@ -152,8 +152,11 @@ func TestBehaviorsThatDoNothing(t *testing.T) {
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	gateway := simulate(t, Behavior{LoseAnswers: true}, Session{ID: "s1"})
-	if result := disconnect(t, hasty(), gateway, Session{ID: "s1"}); result.Outcome != Silent || gateway.Has("s1") {
-		t.Errorf("got %v, open %t", result, gateway.Has("s1"))
+	// On a busy machine an attempt in haste may not even be sent.
+	for tries := 0; gateway.Has("s1"); tries++ {
+		if result := disconnect(t, hasty(), gateway, Session{ID: "s1"}); result.Outcome != Silent || tries > 100 {
+			t.Fatalf("attempt %d: got %v", tries, result)
+		}
 	}
 	gateway.SetBehavior(Behavior{})
 	if result := disconnect(t, patient(), gateway, Session{ID: "s1"}); result.Outcome != NotFound || !result.Gone() {
