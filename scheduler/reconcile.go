@@ -2,6 +2,9 @@ package scheduler
 
 import (
 	"context"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"simtransfer/storage"
 )
@@ -13,25 +16,32 @@ import (
 //	conflict, waiting    it is part of a backlog; leave it
 //	conflict, otherwise  its worker may be gone: a suspect, and if it is so
 //	                     again in the next round, it is dispatched anew
+//
+// After a full page the next follows at once, so that a long backlog hides no
+// loss for long.
 func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
 	list, err := s.db.Unconfirmed(ctx, page)
 	if err != nil {
 		return false, err
 	}
-	lost, queue := 0, s.queue.afresh()
+	queue := s.queue.afresh()
+	var lost atomic.Int64
+	var g errgroup.Group
+	g.SetLimit(enqueuers)
 	for _, t := range list {
-		back, err := s.reconcile(ctx, queue, t)
-		if err != nil {
-			return false, err
-		}
-		if back {
-			lost++
-		}
+		g.Go(func() error {
+			back, err := s.reconcile(ctx, queue, t)
+			if back {
+				lost.Add(1)
+			}
+			return err
+		})
 	}
-	if lost > 0 {
-		s.log.WarnContext(ctx, "tasks that Redis had lost are back", "tasks", lost)
+	err = g.Wait()
+	if n := lost.Load(); n > 0 {
+		s.log.WarnContext(ctx, "tasks that Redis had lost are back", "tasks", n)
 	}
-	return lost == page, nil
+	return err == nil && len(list) == page, err
 }
 
 func (s *Scheduler) reconcile(ctx context.Context, queue queue, t storage.Task) (lost bool, err error) {

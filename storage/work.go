@@ -236,6 +236,9 @@ func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 
 // Suspect notes whether a task's worker seems to be gone.
 func (db *DB) Suspect(ctx context.Context, t Task, suspect bool) error {
+	if t.Suspect == suspect {
+		return nil
+	}
 	if _, err := db.pool.ExecContext(ctx, `
 		UPDATE work SET suspect = $3 WHERE id = $1 AND gen = $2 AND suspect <> $3`, t.Work, t.Gen, suspect); err != nil {
 		return fmt.Errorf("marking work %d: %w", t.Work, err)
