@@ -117,8 +117,8 @@ func limitStatements() []string {
 			expires_at = NULL,
 			finished_at = clock_timestamp()
 		WHERE id = $1`, `
-		INSERT INTO events (request, seq, kind, party, from_state, to_state, detail)
-		SELECT id, last_event, 'accept', 'destination', 'awaiting_acceptance', 'completed', jsonb_build_object('completed', n_completed)
+		INSERT INTO events (request, source, destination, seq, kind, party, from_state, to_state, detail)
+		SELECT id, source, destination, last_event, 'accept', 'destination', 'awaiting_acceptance', 'completed', jsonb_build_object('completed', n_completed)
 		FROM requests
 		WHERE id = $1`,
 	}
