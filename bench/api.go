@@ -75,12 +75,22 @@ func (b *bed) callAPI(ctx context.Context, db *storage.DB) (err error) {
 	for _, n := range counts {
 		total += n
 	}
-	b.say("  api: %.0f requests per second; processor seconds in %.1f s: %s", float64(total)/took.Seconds(), took.Seconds(), b.usage(s).since(before))
-	b.add("api_per_s", float64(total)/took.Seconds())
+	b.rate("api", float64(total)/took.Seconds(), float64(total), b.usage(s).since(before))
 	if b.Explain {
 		b.explain(ctx, db)
 	}
 	return verifyRequests(ctx, db, total)
+}
+
+// rate notes how many requests were accepted per second, and the processor
+// time that each took.
+func (b *bed) rate(figure string, perSecond, total float64, used usage) {
+	for name := range used {
+		used[name] *= 1e6 / total
+		b.add(figure+"_cpu_us_"+name, used[name])
+	}
+	b.say("  %s: %.0f requests per second; processor microseconds per request: %s", figure, perSecond, used)
+	b.add(figure+"_per_s", perSecond)
 }
 
 // callUntil keeps one connection busy and returns how many requests were
@@ -154,9 +164,10 @@ func (b *bed) callPgbench(ctx context.Context, db *storage.DB) error {
 		return err
 	}
 	before := b.usage(nil)
-	out, err := exec.CommandContext(ctx, program, "--no-vacuum", "--protocol=prepared", "--file="+script,
+	command := exec.CommandContext(ctx, program, "--no-vacuum", "--protocol=prepared", "--file="+script,
 		fmt.Sprintf("--client=%d", apiClients), "--jobs=2", fmt.Sprintf("--time=%d", int(apiTime.Seconds())),
-		"--define=i=0", fmt.Sprintf("--define=sims=%d", b.SIMs), b.stack.DatabaseURL(database)).CombinedOutput()
+		"--define=i=0", fmt.Sprintf("--define=sims=%d", b.SIMs), b.stack.DatabaseURL(database))
+	out, err := command.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running pgbench: %w\n%s", err, out)
 	}
@@ -168,8 +179,9 @@ func (b *bed) callPgbench(ctx context.Context, db *storage.DB) error {
 	if err != nil {
 		return err
 	}
-	b.say("  pgbench: %.0f transactions per second; processor seconds: %s", rate, b.usage(nil).since(before))
-	b.add("pgbench_per_s", rate)
+	used := b.usage(nil).since(before)
+	used["bench"] += (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
+	b.rate("pgbench", rate, total, used)
 	return verifyRequests(ctx, db, int(total))
 }
 

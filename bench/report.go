@@ -149,13 +149,7 @@ func (r report) lines() [][4]string {
 
 // show writes a figure with as many digits as mean something.
 func show(value float64, unit string) string {
-	digits := 2
-	if value >= 100 {
-		digits = 0
-	} else if value >= 10 {
-		digits = 1
-	}
-	return strings.TrimSpace(fmt.Sprintf("%.*f %s", digits, value, unit))
+	return strings.TrimSpace(fmt.Sprintf("%.*f %s", digits(value), value, unit))
 }
 
 // print writes the table, and one JSON object with every figure as the last line.

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// usage is how many seconds of processor time each kind of process has used.
+// usage is how much processor time each kind of process has used, in seconds
+// unless it says otherwise.
 type usage map[string]float64
 
 // usage reads the processor time of the servers, of this process, and of the
@@ -50,9 +51,20 @@ func (u usage) String() string {
 		return strings.Compare(a, b)
 	})
 	for i, name := range list {
-		list[i] = fmt.Sprintf("%s %.2f", name, u[name])
+		list[i] = fmt.Sprintf("%s %.*f", name, digits(u[name]), u[name])
 	}
 	return strings.Join(list, ", ")
+}
+
+// digits is how many digits after the point mean something.
+func digits(value float64) int {
+	switch {
+	case value >= 100:
+		return 0
+	case value >= 10:
+		return 1
+	}
+	return 2
 }
 
 // ticks is how many units /proc counts in a second, on every Linux.
