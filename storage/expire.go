@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -10,9 +11,12 @@ import (
 )
 
 // ExpireDue expires up to limit requests whose time is over, oldest first, and
-// returns how many. Requests that somebody is deciding on are left to them.
+// returns how many it has looked at. Requests that somebody is deciding on are
+// left to them. One that cannot be expired keeps no other from it; the error
+// names each.
 func (db *DB) ExpireDue(ctx context.Context, limit int) (int, error) {
 	var due []uuid.UUID
+	var failed []error
 	err := db.InTx(ctx, func(t *Tx) error {
 		if err := t.tx.SelectContext(ctx, &due, `
 			SELECT id
@@ -24,13 +28,35 @@ func (db *DB) ExpireDue(ctx context.Context, limit int) (int, error) {
 			return fmt.Errorf("looking for expired requests: %w", err)
 		}
 		for _, id := range due {
-			if _, err := t.Decide(ctx, id, Decision{Event: transfer.Expire, By: System()}); err != nil {
+			err := t.attempt(ctx, func() error {
+				_, err := t.Decide(ctx, id, Decision{Event: transfer.Expire, By: System()})
+				return err
+			})
+			if IsTransient(err) {
 				return fmt.Errorf("expiring request %s: %w", id, err)
+			}
+			if err != nil {
+				failed = append(failed, fmt.Errorf("expiring request %s: %w", id, err))
 			}
 		}
 		return nil
 	})
-	return len(due), err
+	return len(due), errors.Join(append(failed, err)...)
+}
+
+// attempt runs a part of a transaction; if it fails, it alone is undone.
+func (t *Tx) attempt(ctx context.Context, part func() error) error {
+	if _, err := t.exec(ctx, `SAVEPOINT attempt`); err != nil {
+		return fmt.Errorf("beginning an attempt: %w", err)
+	}
+	end, err := `RELEASE SAVEPOINT attempt`, part()
+	if err != nil {
+		end = `ROLLBACK TO SAVEPOINT attempt`
+	}
+	if _, undone := t.exec(ctx, end); undone != nil {
+		return errors.Join(err, fmt.Errorf("ending an attempt: %w", undone))
+	}
+	return err
 }
 
 // PurgeNotes deletes up to limit notes of partial decisions whose requests are
