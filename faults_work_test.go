@@ -124,7 +124,7 @@ func (r *rig) deadWork() {
 	if said := r.program("work", "retry", "--all"); !strings.HasPrefix(said, fmt.Sprintf("%d rows", n-2)) {
 		r.t.Errorf("it says %q", said)
 	}
-	o.await("the request is finished", func(s storage.Request) bool { return s.FinishedAt != nil })
+	r.within(20*patience, time.Now(), "the request is finished", o.finished)
 	if now := o.now(); now.Canceled != n || now.State != transfer.RequestCanceled {
 		r.t.Errorf("the request is %s, %d of %d SIMs are canceled", now.State, now.Canceled, n)
 	}
