@@ -348,10 +348,11 @@ func (s *service) carryOut(tx *storage.Tx, id int64) error {
 			}
 			return tx.CloseValidation(ctx, w, counts)
 		}
-		if err := tx.Claim(ctx, w); err != nil {
+		claims, err := tx.Claim(ctx, w)
+		if err != nil {
 			return err
 		}
-		counts, err := tx.Judge(ctx, w)
+		counts, err := tx.Judge(ctx, w, claims)
 		if err != nil {
 			return err
 		}

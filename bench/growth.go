@@ -139,12 +139,9 @@ func (b *bed) seedGrowth(ctx context.Context, name string, db *storage.DB) error
 			`
 			INSERT INTO registrations (sim, since, account)
 			SELECT id, since - interval '1 year', ` + earlier + ` ` + from, `
-			INSERT INTO transfers (request, n, line, sim, fee, finished_at, state, identifier, method, before, after)
+			INSERT INTO transfers (request, n, line, sim, fee, finished_at, state, identifier, method)
 			SELECT ` + request + `, ` + number + `, ` + number + ` + 1, id, CASE WHEN ` + kindSQL + ` < 5 THEN 0 ELSE ` + fmt.Sprint(fee) + ` END,
-				since, 'completed', iccid, CASE WHEN ` + kindSQL + ` < 5 THEN 'self_service' ELSE 'support_assisted' END,
-				ROW(tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)::sim_settings,
-				CASE WHEN ` + kindSQL + ` < 5 THEN ROW('{}', NULL, false, NULL, '[]', NULL, containers, NULL)::sim_settings
-				ELSE ROW(tags, expiration, termination_protection, NULL, '[]', NULL, containers, imei_lock)::sim_settings END ` + from, `
+				since, 'completed', iccid, CASE WHEN ` + kindSQL + ` < 5 THEN 'self_service' ELSE 'support_assisted' END ` + from, `
 			INSERT INTO charges (request, n, account, amount, currency)
 			SELECT ` + request + `, ` + number + `, ` + earlier + `, ` + fmt.Sprint(fee) + `, 'EUR' ` + from + ` AND ` + kindSQL + ` >= 5`,
 		} {

@@ -113,11 +113,19 @@ func seedSIMs(ctx context.Context, db *storage.DB, n int, h holding) error {
 					CASE WHEN i % 4 = 1 THEN '["limit-reached"]'::jsonb ELSE '[]' END,
 					CASE WHEN i % 4 = 0 THEN '["profile-a", "profile-b"]'::jsonb ELSE '[]' END
 				FROM generate_series($1::int, $2::int - 1) i
-				RETURNING id, since, account
+				RETURNING *
 			)
-			INSERT INTO registrations (sim, since, account, request, n)
-			SELECT id, since, account, ` + h.request + `, ` + h.n + `
-			FROM made, LATERAL (SELECT id - 1 AS i) number`,
+			INSERT INTO registrations (sim, since, account, request, n, before, after)
+			SELECT id, since, account, request, n,
+				CASE WHEN request IS NOT NULL THEN
+					ROW(tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)::sim_settings
+				END,
+				CASE
+					WHEN request IS NULL THEN NULL
+					WHEN ` + kindSQL + ` < 5 THEN ROW('{}', NULL, false, NULL, '[]', NULL, containers, NULL)::sim_settings
+					ELSE ROW(tags, expiration, termination_protection, NULL, '[]', NULL, containers, imei_lock)::sim_settings
+				END
+			FROM made, LATERAL (SELECT id - 1 AS i) number, LATERAL (SELECT ` + h.request + ` AS request, ` + h.n + ` AS n) transfer`,
 			`INSERT INTO identifiers SELECT '8999901' || lpad(i::text, 12, '0'), i + 1, 'iccid' FROM generate_series($1::int, $2::int - 1) i`,
 			`INSERT INTO identifiers SELECT '00101' || lpad(i::text, 10, '0'), i + 1, 'imsi' FROM generate_series($1::int, $2::int - 1) i`,
 			`INSERT INTO identifiers SELECT '88312' || lpad(i::text, 9, '0'), i + 1, 'msisdn' FROM generate_series($1::int, $2::int - 1) i`,

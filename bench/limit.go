@@ -54,8 +54,8 @@ func offeredRequest(ctx context.Context, db *storage.DB) (id uuid.UUID, err erro
 	return id, nil
 }
 
-// moveAll is the limit. Writing the snapshots first lets every later statement
-// read one table instead of joining two.
+// moveAll is the limit. The snapshots are written while the SIMs still have
+// their old settings.
 func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
 	tx, err := session.BeginTxx(ctx, nil)
 	if err != nil {
@@ -73,20 +73,29 @@ func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
 func limitStatements() []string {
 	return []string{
 		`
-		UPDATE transfers t
-		SET state = 'completed',
-			finished_at = clock_timestamp(),
-			before = ROW(s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers,
+		INSERT INTO registrations (sim, since, account, request, n, before, after)
+		SELECT
+			s.id,
+			now(),
+			r.destination,
+			r.id,
+			t.n,
+			ROW(s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers,
 				s.imei_lock)::sim_settings,
-			after = CASE t.method
+			CASE t.method
 				WHEN 'self_service' THEN ROW('{}', NULL, false, NULL, '[]', NULL, s.containers, NULL)::sim_settings
 				ELSE ROW(s.tags, s.expiration, s.termination_protection, NULL, '[]', NULL, s.containers, s.imei_lock)::sim_settings
 			END
-		FROM sims s
-		WHERE t.request = $1 AND t.state = 'eligible' AND s.id = t.sim`, `
+		FROM requests r
+		JOIN transfers t ON t.request = r.id
+		JOIN sims s ON s.id = t.sim
+		WHERE r.id = $1 AND t.state = 'eligible'`, `
+		UPDATE transfers
+		SET state = 'completed', finished_at = clock_timestamp()
+		WHERE request = $1 AND state = 'eligible'`, `
 		UPDATE sims s
 		SET account = r.destination,
-			since = clock_timestamp(),
+			since = now(),
 			tags = CASE t.method WHEN 'self_service' THEN '{}' ELSE s.tags END,
 			expiration = CASE t.method WHEN 'self_service' THEN NULL ELSE s.expiration END,
 			termination_protection = CASE t.method WHEN 'self_service' THEN false ELSE s.termination_protection END,
@@ -96,11 +105,6 @@ func limitStatements() []string {
 			imei_lock = CASE t.method WHEN 'self_service' THEN NULL ELSE s.imei_lock END
 		FROM transfers t, requests r
 		WHERE r.id = $1 AND t.request = r.id AND s.id = t.sim`, `
-		INSERT INTO registrations (sim, since, account, request, n)
-		SELECT s.id, s.since, s.account, t.request, t.n
-		FROM transfers t
-		JOIN sims s ON s.id = t.sim
-		WHERE t.request = $1`, `
 		INSERT INTO charges (request, n, account, amount, currency)
 		SELECT t.request, t.n, r.source, t.fee, a.currency
 		FROM transfers t

@@ -173,16 +173,15 @@ func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `
-		INSERT INTO registrations (sim, since, account, request, n) VALUES ($1, $2, $3, $4, $5)`,
-		sim, since, p.destination, p.request, n); err != nil {
+		INSERT INTO registrations (sim, since, account, request, n, before, after)
+		VALUES ($1, $2, $3, $4, $5,
+			ROW($6::jsonb, $7::timestamptz, $8::boolean, $9::text, $10::jsonb, $11::text, $12::jsonb, $13::text)::sim_settings,
+			ROW($14::jsonb, $15::timestamptz, $16::boolean, $17::text, $18::jsonb, $19::text, $20::jsonb, $21::text)::sim_settings)`,
+		append(append([]any{sim, since, p.destination, p.request, n}, before.values()...), after.values()...)...); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `
-		UPDATE transfers
-		SET state = 'completed', finished_at = clock_timestamp(),
-			before = ROW($3::jsonb, $4::timestamptz, $5::boolean, $6::text, $7::jsonb, $8::text, $9::jsonb, $10::text)::sim_settings,
-			after = ROW($11::jsonb, $12::timestamptz, $13::boolean, $14::text, $15::jsonb, $16::text, $17::jsonb, $18::text)::sim_settings
-		WHERE request = $1 AND n = $2`, append(append([]any{p.request, n}, before.values()...), after.values()...)...); err != nil {
+		UPDATE transfers SET state = 'completed', finished_at = clock_timestamp() WHERE request = $1 AND n = $2`, p.request, n); err != nil {
 		return err
 	}
 	if amount > 0 {

@@ -97,7 +97,7 @@ func (s *service) await(ctx context.Context, pause time.Duration, done func(cont
 }
 
 // looking is how often the harness looks whether a long thing has ended.
-const looking = 5 * time.Millisecond
+const looking = 20 * time.Millisecond
 
 // awaitState waits until a request is in one of some states.
 func (s *service) awaitState(ctx context.Context, request uuid.UUID, pause time.Duration, states ...transfer.RequestState) (transfer.RequestState, error) {

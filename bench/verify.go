@@ -27,8 +27,8 @@ func verify(ctx context.Context, db *storage.DB, e expected) error {
 		want        int
 	}{
 		{"SIMs at the destination", `SELECT count(*) FROM sims WHERE account = 2`, e.moved},
-		{"registrations by transfers", `SELECT count(*) FROM registrations WHERE account = 2 AND request IS NOT NULL`, e.moved},
-		{"transfers completed with snapshots", `SELECT count(*) FROM transfers WHERE state = 'completed' AND NOT before IS NULL AND NOT after IS NULL`, e.moved},
+		{"registrations by transfers, with snapshots", `SELECT count(*) FROM registrations WHERE account = 2 AND request IS NOT NULL AND NOT before IS NULL AND NOT after IS NULL`, e.moved},
+		{"transfers completed", `SELECT count(*) FROM transfers WHERE state = 'completed'`, e.moved},
 		{"charges", `SELECT count(*) FROM charges WHERE amount = 500`, charges},
 		{"sessions dropped", `SELECT count(*) FROM radius.radacct WHERE acctterminatecause = 'Admin-Reset'`, e.dropped},
 		{"sessions open", `SELECT count(*) FROM radius.radacct WHERE acctstoptime IS NULL`, 0},

@@ -140,6 +140,17 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
+// hotGet reads one row by a single statement that stays prepared; a missing row
+// is ErrNotFound.
+func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) error {
+	defer db.prepareNoted(ctx)
+	stmt, ok := db.statement(query)
+	if !ok {
+		return notFound(db.pool.GetContext(ctx, into, query, args...))
+	}
+	return notFound(stmt.GetContext(ctx, into, args...))
+}
+
 // hotGet is get for the statements of the hot path, which stay prepared on the
 // connections that have run them.
 func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) error {

@@ -87,14 +87,15 @@ func TestStoppedInATransaction(t *testing.T) {
 	}
 	defer func() { _ = frozen.Close() }()
 	err = carryOut(t.Context(), frozen, work, func(ctx context.Context, tx *storage.Tx, w storage.Work) error {
-		if err := tx.Claim(ctx, w); err != nil {
+		claims, err := tx.Claim(ctx, w)
+		if err != nil {
 			return err
 		}
 		// It stands still, and another worker does the work.
 		if err := carryOut(ctx, db.DB, work, validateChunk); err != nil {
 			t.Errorf("the other worker: %v", err)
 		}
-		c, err := tx.Judge(ctx, w)
+		c, err := tx.Judge(ctx, w, claims)
 		if err != nil {
 			return err
 		}

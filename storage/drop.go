@@ -19,22 +19,17 @@ const LeaseTime = 10 * time.Second
 // TakeLease takes drop work for a while, without holding a transaction.
 // ErrNotFound means that the work is done, not due, or another worker's.
 func (db *DB) TakeLease(ctx context.Context, id int64) (Work, error) {
-	lease := uuid.New()
-	r, err := db.pool.ExecContext(ctx, `
-		UPDATE work
-		SET lease = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
-		WHERE id = $1
-		  AND (not_before <= clock_timestamp() OR dead_at IS NOT NULL)
-		  AND (lease_until IS NULL OR lease_until < clock_timestamp())`, id, lease, LeaseTime.Seconds())
-	if err != nil {
-		return Work{}, fmt.Errorf("leasing work %d: %w", id, err)
-	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return Work{}, errors.Join(err, ErrNotFound)
-	}
 	var w Work
-	err = db.pool.GetContext(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 AND w.lease = $2`, id, lease)
-	return w, notFound(err)
+	if err := db.hotGet(ctx, &w, `
+		UPDATE work w
+		SET lease = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+		WHERE w.id = $1
+		  AND (w.not_before <= clock_timestamp() OR w.dead_at IS NOT NULL)
+		  AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
+		RETURNING`+workColumns, id, uuid.New(), LeaseTime.Seconds()); err != nil {
+		return w, fmt.Errorf("leasing work %d: %w", id, err)
+	}
+	return w, nil
 }
 
 // RenewLease prolongs a lease; ErrNotFound means that it was lost.
@@ -55,7 +50,7 @@ func (db *DB) RenewLease(ctx context.Context, w Work) error {
 // anew. ErrNotFound means that the lease was lost.
 func (t *Tx) LockLeased(ctx context.Context, w Work) (Work, error) {
 	var now Work
-	err := t.get(ctx, &now, `SELECT`+workColumns+` WHERE w.id = $1 AND w.lease = $2 FOR UPDATE OF w`, w.ID, w.Lease)
+	err := t.hotGet(ctx, &now, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 AND w.lease = $2 FOR UPDATE`, w.ID, w.Lease)
 	return now, err
 }
 
@@ -120,46 +115,48 @@ func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
 // HandOverDropped moves those SIMs of drop work, by number, whose sessions are
 // gone; the work row is locked by its lease and the SIMs are locked. SIMs that
 // are online again stay in the work. Dropped lists those of which we ended a
-// session, rather than found it ended; some may have others left.
-func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) error {
+// session, rather than found it ended; some may have others left. It returns how
+// many SIMs stay.
+func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) (left int, err error) {
 	query := handOverSQL(inItems, "", "t.session_dropped OR t.n = ANY(coalesce($3::int[], '{}'))")
 	c, err := t.handOver(ctx, w, query, pq.Array(numbers), pq.Array(dropped))
 	if err != nil {
-		return err
+		return 0, err
 	}
+	c.HandedOff = 0 // those still online stay where they are
+	dealt := -c.Eligible
+	if left = len(w.Items) - dealt; left == 0 {
+		err = t.deleteWork(ctx, w.ID)
+	} else {
+		err = t.keepWhatIsLeft(ctx, w, dropped)
+	}
+	if err == nil && dealt > 0 {
+		_, err = t.settle(ctx, w, dealt, c)
+	}
+	return left, err
+}
+
+// keepWhatIsLeft takes the transfers that are over out of drop work, and notes
+// on the others that a session of theirs was dropped.
+func (t *Tx) keepWhatIsLeft(ctx context.Context, w Work, dropped []int64) error {
 	if _, err := t.exec(ctx, `
 		UPDATE transfers
 		SET session_dropped = true
 		WHERE request = $1 AND n = ANY($2::int[]) AND state = 'eligible' AND NOT session_dropped`, w.Request, pq.Array(dropped)); err != nil {
 		return fmt.Errorf("noting the sessions that work %d dropped: %w", w.ID, err)
 	}
-	c.HandedOff = 0 // those still online stay where they are
-	return t.shrink(ctx, w, c)
-}
-
-// shrink takes the transfers that are over out of drop work, and settles them
-// with the request.
-func (t *Tx) shrink(ctx context.Context, w Work, c Counts) error {
-	var left pq.Int64Array
-	if err := t.get(ctx, &left, `
-		SELECT array_agg(n ORDER BY n)
-		FROM transfers
-		WHERE request = $1 AND n = ANY($2::int[]) AND state = 'eligible'`, w.Request, w.Items); err != nil {
-		return fmt.Errorf("reading what is left of work %d: %w", w.ID, err)
-	}
-	dealt := len(w.Items) - len(left)
-	if dealt == 0 {
-		return nil
-	}
-	if len(left) == 0 {
-		if err := t.deleteWork(ctx, w.ID); err != nil {
-			return err
-		}
-	} else if _, err := t.exec(ctx, `UPDATE work SET items = $2, n = cardinality($2::bigint[]) WHERE id = $1`, w.ID, left); err != nil {
+	if _, err := t.exec(ctx, `
+		UPDATE work w
+		SET items = l.items, n = cardinality(l.items)
+		FROM (
+			SELECT array_agg(n::bigint ORDER BY n) AS items
+			FROM transfers
+			WHERE request = $2 AND n = ANY($3::int[]) AND state = 'eligible'
+		) l
+		WHERE w.id = $1`, w.ID, w.Request, w.Items); err != nil {
 		return fmt.Errorf("shrinking work %d: %w", w.ID, err)
 	}
-	_, err := t.settle(ctx, w, dealt, c)
-	return err
+	return nil
 }
 
 // GiveBack ends a lease when not every session of drop work could be dropped:

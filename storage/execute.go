@@ -88,8 +88,8 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
 ), registered AS (
-	INSERT INTO registrations (sim, since, account, request, n)
-	SELECT v.sim, v.since, r.destination, r.id, v.n
+	INSERT INTO registrations (sim, since, account, request, n, before, after)
+	SELECT v.sim, v.since, r.destination, r.id, v.n, v.before, v.after
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 ), charged AS (
@@ -102,9 +102,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	SET state = v.outcome,
 		reason = CASE WHEN v.outcome = 'failed' THEN v.reason END,
 		finished_at = clock_timestamp(),
-		session_dropped = ` + dropped + `,
-		before = CASE WHEN v.outcome = 'completed' THEN v.before END,
-		after = CASE WHEN v.outcome = 'completed' THEN v.after END
+		session_dropped = ` + dropped + `
 	FROM verdict v
 	WHERE t.ctid = v.transfer_at AND v.outcome <> 'online'
 ), unclaimed AS (

@@ -73,11 +73,17 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	return t.punish(ctx, w, cause)
 }
 
+// KeepsCrashing reports whether work has lost so many workers that it is not to
+// be tried again as it is.
+func (w Work) KeepsCrashing() bool {
+	return !w.Dead && w.Crashes >= triesBeforeHalving && (w.N > 1 || w.Crashes >= crashesBeforeDeath)
+}
+
 // FailCrashed looks at work whose workers keep dying before it is tried again.
 // WorkSplit and WorkDead say that it was halved or declared dead instead;
 // WorkLater, that it may be tried.
 func (t *Tx) FailCrashed(ctx context.Context, w Work) (Failure, error) {
-	if w.Dead || w.Crashes < triesBeforeHalving || (w.N == 1 && w.Crashes < crashesBeforeDeath) {
+	if !w.KeepsCrashing() {
 		return WorkLater, nil
 	}
 	return t.punish(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))

@@ -96,6 +96,7 @@ func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier) (History, 
 			JOIN accounts src ON src.id = r.source
 			JOIN accounts dst ON dst.id = r.destination
 			LEFT JOIN sims s ON s.id = t.sim
+			LEFT JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
 			WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = $1)
 			ORDER BY t.request DESC, t.n
 			LIMIT $2`},

@@ -289,8 +289,8 @@ type Transfer struct {
 }
 
 const transferColumns = resultColumns + `,
-	to_jsonb(t.before) AS before,
-	to_jsonb(t.after) AS after`
+	to_jsonb(g.before) AS before,
+	to_jsonb(g.after) AS after`
 
 // TransferFilter narrows a list of transfers; zero fields do not.
 type TransferFilter struct {
@@ -310,6 +310,7 @@ func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter
 		FROM transfers t
 		JOIN requests r ON r.id = t.request
 		LEFT JOIN sims s ON s.id = t.sim
+		LEFT JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
 		WHERE t.request = $1
 		  AND ($2 = '' OR t.state = $2)
 		  AND ($3 = '' OR t.reason = $3)

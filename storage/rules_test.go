@@ -198,12 +198,17 @@ func TestValidationFollowsTheRules(t *testing.T) {
 		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
 		work := workOf(db, id, "validate")[0]
-		claimAndJudge(t, db, work, func() {
+		claimAndJudge(t, db, work, func(claims storage.Claims) {
 			// No foreign SIM can be claimed so; the rule about it is tried all the same.
 			db.Exec(`
 				INSERT INTO open_transfers (sim, request, n)
 				SELECT i.sim, t.request, t.n FROM transfers t JOIN identifiers i USING (identifier)
 				WHERE t.request = $1 AND i.sim = ANY($2)`, id, pq.Array(foreign))
+			for i, k := range list {
+				if slices.Contains(foreign, k.sim.ID) {
+					claims[i] = k.sim.ID
+				}
+			}
 		})
 		for i, got := range outcomes(db, id) {
 			facts := c.complete(list[i])
@@ -227,18 +232,20 @@ func TestValidationFollowsTheRules(t *testing.T) {
 
 // claimAndJudge runs the steps of validation with something in between that
 // another transaction commits.
-func claimAndJudge(t *testing.T, db *storagetest.DB, work int64, between func()) {
+func claimAndJudge(t *testing.T, db *storagetest.DB, work int64, between func(storage.Claims)) {
 	t.Helper()
 	var w storage.Work
-	if err := carryOut(t.Context(), db.DB, work, func(ctx context.Context, tx *storage.Tx, locked storage.Work) error {
+	var claims storage.Claims
+	if err := carryOut(t.Context(), db.DB, work, func(ctx context.Context, tx *storage.Tx, locked storage.Work) (err error) {
 		w = locked
-		return tx.Claim(ctx, w)
+		claims, err = tx.Claim(ctx, w)
+		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	between()
+	between(claims)
 	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
-		c, err := tx.Judge(t.Context(), w)
+		c, err := tx.Judge(t.Context(), w, claims)
 		if err != nil {
 			return err
 		}

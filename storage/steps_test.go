@@ -15,10 +15,11 @@ import (
 type step func(ctx context.Context, tx *storage.Tx, w storage.Work) error
 
 func validateChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
-	if err := tx.Claim(ctx, w); err != nil {
+	claims, err := tx.Claim(ctx, w)
+	if err != nil {
 		return err
 	}
-	c, err := tx.Judge(ctx, w)
+	c, err := tx.Judge(ctx, w, claims)
 	if err != nil {
 		return err
 	}

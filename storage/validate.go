@@ -22,23 +22,35 @@ WITH claimed AS (
 	  AND s.account = (SELECT source FROM requests WHERE id = $1)
 	ORDER BY s.id, t.n
 	ON CONFLICT DO NOTHING
-	RETURNING 1
+	RETURNING sim, n
 )
-SELECT count(*) FROM claimed`
+SELECT coalesce(array_agg(n), '{}') AS numbers, coalesce(array_agg(sim), '{}') AS sims FROM claimed`
+
+// Claims are the SIMs that a chunk has claimed: that of the transfer lo+i is at
+// i, and 0 where there is none.
+type Claims []int64
 
 // Claim claims every SIM of a chunk that belongs to the source. The order of
 // the rows is what keeps two chunks from a deadlock; a claim that is being
 // made or let go of elsewhere is waited for.
-func (t *Tx) Claim(ctx context.Context, w Work) error {
-	var claims int
-	if err := t.hotGet(ctx, &claims, claimSQL, w.Request, w.Lo, w.Hi); err != nil {
-		return fmt.Errorf("claiming the SIMs of work %d: %w", w.ID, err)
+func (t *Tx) Claim(ctx context.Context, w Work) (Claims, error) {
+	var claimed struct {
+		Numbers pq.Int64Array `db:"numbers"`
+		SIMs    pq.Int64Array `db:"sims"`
 	}
-	return nil
+	if err := t.hotGet(ctx, &claimed, claimSQL, w.Request, w.Lo, w.Hi); err != nil {
+		return nil, fmt.Errorf("claiming the SIMs of work %d: %w", w.ID, err)
+	}
+	claims := make(Claims, w.Hi-w.Lo)
+	for i, n := range claimed.Numbers {
+		claims[int(n)-w.Lo] = claimed.SIMs[i]
+	}
+	return claims, nil
 }
 
 // A claim is this transfer's own by its (request, n), not by its SIM: one SIM
-// may be named twice, by two identifiers.
+// may be named twice, by two identifiers. $4 has the chunk's claims; the SIMs
+// of the other transfers are looked up again, to say what is wrong with them.
 func judgeSQL() string {
 	return `
 WITH r AS MATERIALIZED (` + requestFacts + `
@@ -58,10 +70,10 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		` + reasonSQL(transfer.ValidationRules()) + ` AS reason
 	FROM r
 	JOIN transfers t ON t.request = r.id
-	LEFT JOIN identifiers i ON i.identifier = t.identifier
-	LEFT JOIN sims s ON s.id = i.sim
+	CROSS JOIN LATERAL (SELECT nullif(($4::bigint[])[t.n - $2 + 1], 0) AS sim) o
+	LEFT JOIN identifiers i ON i.identifier = CASE WHEN o.sim IS NULL THEN t.identifier END
+	LEFT JOIN sims s ON s.id = coalesce(o.sim, i.sim)
 	LEFT JOIN plans p ON p.name = s.plan
-	LEFT JOIN open_transfers o ON o.sim = s.id AND o.request = t.request AND o.n = t.n
 	WHERE t.n >= $2 AND t.n < $3
 	  AND t.state = 'pending'
 ), marked AS (
@@ -92,9 +104,9 @@ FROM judged`
 
 // Judge decides about every pending transfer of a chunk from its SIM as it is
 // now, quotes its fee, and lets go of the claims of those that are ineligible.
-func (t *Tx) Judge(ctx context.Context, w Work) (Counts, error) {
+func (t *Tx) Judge(ctx context.Context, w Work, claims Claims) (Counts, error) {
 	var c Counts
-	if err := t.hotGet(ctx, &c, judgeSQL(), w.Request, w.Lo, w.Hi); err != nil {
+	if err := t.hotGet(ctx, &c, judgeSQL(), w.Request, w.Lo, w.Hi, pq.Array([]int64(claims))); err != nil {
 		return c, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
 	}
 	return c, nil

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -37,7 +38,7 @@ const workColumns = `
 	w.id,
 	w.kind,
 	w.request,
-	coalesce(r.state, '') AS state,
+	coalesce((SELECT r.state FROM requests r WHERE r.id = w.request), '') AS state,
 	coalesce(w.lo, 0) AS lo,
 	coalesce(w.hi, 0) AS hi,
 	w.items,
@@ -50,15 +51,13 @@ const workColumns = `
 	w.crashes,
 	w.dead_at IS NOT NULL AS dead,
 	w.not_before <= clock_timestamp() AS due,
-	w.lease
-FROM work w
-LEFT JOIN requests r ON r.id = w.request`
+	w.lease`
 
 // LockWork locks a work row, waiting for whoever holds it. ErrNotFound means
 // that the work is done.
 func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
 	var w Work
-	err := t.hotGet(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w`, id)
+	err := t.hotGet(ctx, &w, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 FOR UPDATE`, id)
 	return w, err
 }
 
@@ -66,7 +65,7 @@ func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
 // the work is done or somebody else is at it.
 func (t *Tx) lockWorkNow(ctx context.Context, id int64) (Work, error) {
 	var w Work
-	err := t.get(ctx, &w, `SELECT`+workColumns+` WHERE w.id = $1 FOR UPDATE OF w SKIP LOCKED`, id)
+	err := t.get(ctx, &w, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 FOR UPDATE SKIP LOCKED`, id)
 	return w, err
 }
 
@@ -94,8 +93,10 @@ type Counts struct {
 	HandedOff  int `db:"handed_off"` // moved to other work rows, so not dealt with
 }
 
-func (c Counts) detail() map[string]any {
-	d := map[string]any{}
+// told returns the detail of the event that tells of these counts, and how many
+// events that makes: none when there is nothing to tell.
+func (c Counts) told() (events int, detail string, err error) {
+	d := map[string]int{}
 	for name, n := range map[string]int{
 		"eligible": c.Eligible, "completed": c.Completed, "ineligible": c.Ineligible, "failed": c.Failed,
 		"canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired, "handed_off": c.HandedOff,
@@ -104,7 +105,8 @@ func (c Counts) detail() map[string]any {
 			d[name] = n
 		}
 	}
-	return d
+	b, err := json.Marshal(d)
+	return min(len(d), 1), string(b), err
 }
 
 // progress is what is left of a request after a piece of work.
@@ -122,31 +124,36 @@ type progress struct {
 func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress, error) {
 	var p progress
 	validating := w.Kind == "validate"
-	err := t.hotGet(ctx, &p, `
-		UPDATE requests
-		SET n_left = n_left - $2,
-			n_eligible = n_eligible + $3,
-			n_support = n_support + $4,
-			n_completed = n_completed + $5,
-			n_ineligible = n_ineligible + $6,
-			n_failed = n_failed + $7,
-			n_canceled = n_canceled + $8,
-			n_declined = n_declined + $9,
-			n_denied = n_denied + $10,
-			n_expired = n_expired + $11,
-			state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
-			finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END
-		WHERE id = $1
-		RETURNING state, n_left, n_eligible, n_support`,
-		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
-		c.Canceled, c.Declined, c.Denied, c.Expired, validating)
+	events, detail, err := c.told()
 	if err != nil {
-		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
+		return p, fmt.Errorf("writing the detail of event %s: %w", w.Kind, err)
 	}
-	if detail := c.detail(); len(detail) > 0 {
-		if err := t.addEvent(ctx, w.Request.UUID, event{kind: w.Kind, by: System(), detail: detail}); err != nil {
-			return p, err
-		}
+	if err := t.hotGet(ctx, &p, `
+		WITH r AS (
+			UPDATE requests
+			SET n_left = n_left - $2,
+				n_eligible = n_eligible + $3,
+				n_support = n_support + $4,
+				n_completed = n_completed + $5,
+				n_ineligible = n_ineligible + $6,
+				n_failed = n_failed + $7,
+				n_canceled = n_canceled + $8,
+				n_declined = n_declined + $9,
+				n_denied = n_denied + $10,
+				n_expired = n_expired + $11,
+				state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
+				finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END,
+				last_event = last_event + $13
+			WHERE id = $1
+			RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
+		), told AS (
+			INSERT INTO events (request, source, destination, seq, kind, party, detail)
+			SELECT id, source, destination, last_event, $14, $15, $16::jsonb FROM r WHERE $13 > 0
+		)
+		SELECT state, n_left, n_eligible, n_support FROM r`,
+		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
+		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, w.Kind, System().Party, detail); err != nil {
+		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}
 	if p.Left > 0 || validating {
 		return p, nil

@@ -28,7 +28,7 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 	for _, s := range sessions {
 		bySIM[s.N] = append(bySIM[s.N], s)
 	}
-	why := "the SIM came online again"
+	why, left := "the SIM came online again", len(work.Items)
 	for items := []int64(work.Items); len(items) > 0; {
 		part := items[:min(partSize, len(items))]
 		items = items[len(part):]
@@ -39,9 +39,12 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 		if said != "" {
 			why = said
 		}
-		if err := w.handOverDropped(ctx, work, part, gone, bySIM); err != nil {
+		if left, err = w.handOverDropped(ctx, work, left, part, gone, bySIM); err != nil {
 			return err
 		}
+	}
+	if left == 0 {
+		return nil
 	}
 	return w.giveBack(ctx, work, why)
 }
@@ -90,28 +93,31 @@ func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error)
 	return answer, nil
 }
 
-// handOverDropped hands over the SIMs of a part that have no session left.
-func (w *Worker) handOverDropped(ctx context.Context, work storage.Work, part []int64, gone map[int64]bool, bySIM map[int64][]storage.OpenSession) error {
+// handOverDropped hands over the SIMs of a part that have no session left, and
+// returns how many of the work's SIMs stay; they were left before.
+func (w *Worker) handOverDropped(
+	ctx context.Context, work storage.Work, left int, part []int64, gone map[int64]bool, bySIM map[int64][]storage.OpenSession,
+) (int, error) {
 	var offline, dropped, ended []int64
 	for _, n := range part {
-		left := len(bySIM[n])
+		up := len(bySIM[n])
 		for _, s := range bySIM[n] {
 			if gone[s.ID] {
 				ended = append(ended, s.ID)
-				left--
+				up--
 			}
 		}
-		if left == 0 {
+		if up == 0 {
 			offline = append(offline, n)
 		}
-		if left < len(bySIM[n]) {
+		if up < len(bySIM[n]) {
 			dropped = append(dropped, n)
 		}
 	}
 	if len(offline) == 0 && len(ended) == 0 {
-		return nil
+		return left, nil
 	}
-	return w.db.InTx(ctx, func(tx *storage.Tx) error {
+	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 		now, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err
@@ -122,8 +128,10 @@ func (w *Worker) handOverDropped(ctx context.Context, work storage.Work, part []
 		if err := tx.CloseSessions(ctx, ended); err != nil {
 			return err
 		}
-		return tx.HandOverDropped(ctx, now, offline, dropped)
+		left, err = tx.HandOverDropped(ctx, now, offline, dropped)
+		return err
 	})
+	return left, err
 }
 
 // giveBack ends the lease on what could not be dropped, if anything.

@@ -236,7 +236,9 @@ SELECT format('transfer %s/%s: %s, SIM %s, %s, method "%s", reason "%s", fee %s,
 	coalesce(sim::text, '-'), state, method, reason, coalesce(fee::text, '-'), session_dropped::text,
 	CASE WHEN before IS DISTINCT FROM NULL THEN '(' || ` + settingsColumns("before") + ` || ')' ELSE '-' END,
 	CASE WHEN after IS DISTINCT FROM NULL THEN '(' || ` + settingsColumns("after") + ` || ')' ELSE '-' END), NULL
-FROM transfers t LEFT JOIN label l ON l.id = t.request
+FROM transfers t
+LEFT JOIN label l ON l.id = t.request
+LEFT JOIN (SELECT sim, request, n, before, after FROM registrations) g USING (sim, request, n)
 UNION ALL
 SELECT format('charge %s/%s: %s %s to account %s', r, n, amount, currency, account), NULL
 FROM charges c LEFT JOIN label l ON l.id = c.request

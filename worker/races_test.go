@@ -29,10 +29,11 @@ func (s *scene) holdChunk(work int64) *storagetest.Held {
 		}
 		switch w.Kind {
 		case "validate":
-			if err := tx.Claim(ctx, w); err != nil {
+			claims, err := tx.Claim(ctx, w)
+			if err != nil {
 				return err
 			}
-			c, err := tx.Judge(ctx, w)
+			c, err := tx.Judge(ctx, w, claims)
 			return errors.Join(err, tx.CloseValidation(ctx, w, c))
 		case "execute":
 			if err := tx.LockSIMs(ctx, w, nil); err != nil {

@@ -17,10 +17,11 @@ func (w *Worker) validate(ctx context.Context, tx *storage.Tx, work storage.Work
 		}
 		return tx.CloseValidation(ctx, work, counts)
 	}
-	if err := tx.Claim(ctx, work); err != nil {
+	claims, err := tx.Claim(ctx, work)
+	if err != nil {
 		return err
 	}
-	counts, err := tx.Judge(ctx, work)
+	counts, err := tx.Judge(ctx, work, claims)
 	if err != nil {
 		return err
 	}

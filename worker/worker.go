@@ -171,22 +171,29 @@ func (w *Worker) leased(do func(context.Context, storage.Work) error) asynq.Hand
 		}
 		ctx, release := w.keepLease(ctx, work)
 		defer release()
-		var crashed storage.Failure
-		err = w.db.InTx(ctx, func(tx *storage.Tx) error {
-			work, err := tx.LockLeased(ctx, work)
-			if err == nil {
-				crashed, err = tx.FailCrashed(ctx, work)
-			}
-			return err
-		})
-		switch {
-		case err == nil && crashed == storage.WorkLater:
+		if work.KeepsCrashing() {
+			err = w.failCrashed(ctx, work)
+		} else {
 			err = do(ctx, work)
-		case err == nil && crashed == storage.WorkDead:
-			err = errDead
 		}
 		return w.conclude(ctx, task, work.ID, work.Lease, err)
 	})
+}
+
+// failCrashed halves leased work whose workers keep dying, or declares it dead.
+func (w *Worker) failCrashed(ctx context.Context, work storage.Work) error {
+	var what storage.Failure
+	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
+		work, err := tx.LockLeased(ctx, work)
+		if err == nil {
+			what, err = tx.FailCrashed(ctx, work)
+		}
+		return err
+	})
+	if err == nil && what == storage.WorkDead {
+		err = errDead
+	}
+	return err
 }
 
 // errDead ends a handler whose transaction has declared its work dead.

@@ -96,13 +96,16 @@ CREATE INDEX identifiers_sim ON identifiers (sim);
 
 -- Who held a SIM since when; a row holds until the next one of the same SIM, so
 -- that overlap cannot be written down. request and n name the transfer that
--- made the row; they are null for the first registration.
+-- made the row, before and after are the SIM's settings around it; they are
+-- null for the first registration.
 CREATE TABLE registrations (
     sim     bigint NOT NULL,
     since   timestamptz NOT NULL,
     account bigint NOT NULL,
     request uuid,
     n       integer,
+    before  sim_settings,
+    after   sim_settings,
     PRIMARY KEY (sim, since),
     CHECK ((request IS NULL) = (n IS NULL))
 );

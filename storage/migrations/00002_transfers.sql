@@ -60,8 +60,8 @@ CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
 
 -- One SIM of a request, in the order of submission. No index on state, nor on
--- anything else that changes: a transfer is updated twice in its life, and both
--- are heap-only updates.
+-- anything else that changes, and room in the page: a transfer is updated twice
+-- in its life, and both are heap-only updates.
 CREATE TABLE transfers (
     request         uuid NOT NULL,
     n               integer NOT NULL,
@@ -77,13 +77,11 @@ CREATE TABLE transfers (
     reason          text CHECK (reason IN ('sim_not_found', 'sim_terminated', 'already_transferring', 'needs_support',
                         'plan_not_transferable', 'sim_locked', 'status_changed', 'owner_changed', 'account_closed',
                         'session_not_dropped', 'internal_error')),
-    before          sim_settings,
-    after           sim_settings,
     PRIMARY KEY (request, n),
     CHECK ((reason IS NOT NULL) = (state IN ('ineligible', 'failed'))),
     CHECK ((state IN ('pending', 'eligible')) = (finished_at IS NULL)),
     CHECK (state NOT IN ('eligible', 'completed') OR (sim IS NOT NULL AND method IS NOT NULL))
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 40);
 
 CREATE INDEX transfers_identifier ON transfers (identifier); -- what became of a SIM
 
@@ -119,7 +117,6 @@ CREATE TABLE charges (
     charged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (request, n)
 );
-CREATE INDEX charges_account ON charges (account, charged_at);
 
 -- What remains to be done. A row is made in the transaction that causes it and
 -- deleted in the one that carries it out; whoever holds its lock owns the work.
