@@ -69,8 +69,8 @@ func (t *Tx) CreateAccount(ctx context.Context, a Account) (Account, error) {
 // Account returns an account, or ErrNotFound.
 func (db *DB) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
 	var a Account
-	err := db.pool.GetContext(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
-	return a, notFound(err)
+	err := db.hotGet(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
+	return a, err
 }
 
 // Account returns an account, or ErrNotFound.
@@ -139,7 +139,7 @@ func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) 
 		Nth int `db:"nth"`
 		Account
 	}
-	if err := t.tx.SelectContext(ctx, &found, `
+	if err := t.hotSelect(ctx, &found, `
 		SELECT p.nth, a.*
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
 		JOIN (SELECT`+accountColumns+` FROM accounts) AS a USING (operator_id, email)`,

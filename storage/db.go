@@ -163,6 +163,30 @@ func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) er
 	return notFound(own.GetContext(ctx, into, args...))
 }
 
+// hotExec is exec for the hot path.
+func (t *Tx) hotExec(ctx context.Context, query string, args ...any) error {
+	stmt, ok := t.db.statement(query)
+	if !ok {
+		_, err := t.exec(ctx, query, args...)
+		return err
+	}
+	own := t.tx.StmtxContext(ctx, stmt)
+	defer func() { _ = own.Close() }()
+	_, err := own.ExecContext(ctx, args...)
+	return err
+}
+
+// hotSelect reads rows for the hot path.
+func (t *Tx) hotSelect(ctx context.Context, into any, query string, args ...any) error {
+	stmt, ok := t.db.statement(query)
+	if !ok {
+		return t.tx.SelectContext(ctx, into, query, args...)
+	}
+	own := t.tx.StmtxContext(ctx, stmt)
+	defer func() { _ = own.Close() }()
+	return own.SelectContext(ctx, into, args...)
+}
+
 // statement returns a prepared statement. The first time there is none, and it
 // is noted for prepareNoted: preparing it here would take a second connection
 // while the transaction holds one.

@@ -55,7 +55,7 @@ func (e *NoFeeError) Error() string {
 // transaction to be rolled back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
-	if err := t.get(ctx, &state, `SELECT state FROM requests WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
+	if err := t.hotGet(ctx, &state, `SELECT state FROM requests WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
 		return Request{}, err
 	}
 	r, err := t.Request(ctx, id) // a new statement: what it sees is what the lock holds still
@@ -68,7 +68,7 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	}
 	if d.Event == transfer.Accept || d.Event == transfer.Approve {
 		var late bool
-		if err := t.get(ctx, &late, `SELECT expires_at <= clock_timestamp() FROM requests WHERE id = $1`, id); err != nil {
+		if err := t.hotGet(ctx, &late, `SELECT expires_at <= clock_timestamp() FROM requests WHERE id = $1`, id); err != nil {
 			return r, err
 		}
 		if late {

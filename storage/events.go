@@ -70,7 +70,7 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	if e.detail == nil {
 		detail = []byte("{}")
 	}
-	if _, err := t.exec(ctx, `
+	if err := t.hotExec(ctx, `
 		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, source, destination, last_event)
 		INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
 		SELECT id, source, destination, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), $8 FROM r`,

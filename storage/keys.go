@@ -198,11 +198,11 @@ func (db *DB) Authenticate(ctx context.Context, token string) (Caller, error) {
 	if !isToken(token) {
 		return c, ErrNotFound
 	}
-	if err := db.pool.GetContext(ctx, &c, `
+	if err := db.hotGet(ctx, &c, `
 		SELECT`+callerColumns+`
 		WHERE (k.hash = $1 OR k.old_hash = $1 AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`, hashSecret(token),
 	); err != nil {
-		return c, fmt.Errorf("authenticating: %w", notFound(err))
+		return c, fmt.Errorf("authenticating: %w", err)
 	}
 	return c, db.noteUse(ctx, c)
 }

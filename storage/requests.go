@@ -124,20 +124,23 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 		return id, fmt.Errorf("making a request id: %w", err)
 	}
 	queue := queueOf(r.Batch != nil, r.Size)
-	if _, err := t.exec(ctx, `
-		INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
-		VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9)`,
+	if err := t.hotExec(ctx, `
+		WITH r AS (
+			INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
+			VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9, 1)
+			RETURNING *
+		)
+		INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
+		SELECT id, source, destination, last_event, 'create', $10, $11, nullif($12, ''), state, jsonb_build_object('size', size) FROM r`,
 		id, r.Batch, r.Source, r.Destination, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queue, r.Size,
+		r.By.Party, r.By.key(), r.By.Address,
 	); err != nil {
 		return id, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	if err := t.copyTransfers(ctx, id, r); err != nil {
 		return id, fmt.Errorf("creating the transfers of request %s: %w", id, err)
 	}
-	if err := t.addChunks(ctx, id, "validate"); err != nil {
-		return id, err
-	}
-	return id, t.addEvent(ctx, id, event{kind: "create", by: r.By, to: transfer.Validating, detail: map[string]any{"size": r.Size}})
+	return id, t.addChunks(ctx, id, "validate")
 }
 
 // queueOf returns the queue that a request's work goes through.
@@ -157,12 +160,11 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) erro
 		for line, identifier := range r.SIMs {
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
 		}
-		_, err := t.exec(ctx, `
+		return t.hotExec(ctx, `
 			INSERT INTO transfers (request, n, line, identifier)
 			SELECT $1, nth - 1, line, identifier
 			FROM unnest($2::int[], $3::text[]) WITH ORDINALITY AS u (line, identifier, nth)`,
 			id, pq.Array(lines), pq.Array(identifiers))
-		return err
 	}
 	stmt, err := t.tx.PrepareContext(ctx, `COPY transfers (request, n, line, identifier) FROM STDIN`)
 	if err != nil {
@@ -183,7 +185,7 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) erro
 // addChunks adds one work row of a kind per chunk of the request. The caller
 // has set n_left to the request's size.
 func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind string) error {
-	if _, err := t.exec(ctx, `
+	if err := t.hotExec(ctx, `
 		INSERT INTO work (kind, request, lo, hi, n, queue)
 		SELECT $2, id, lo, least(lo + $3, size), least($3, size - lo), queue
 		FROM requests, generate_series(0, size - 1, $3::int) AS lo
@@ -198,15 +200,15 @@ func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind string) error {
 // Request returns a request, or ErrNotFound.
 func (t *Tx) Request(ctx context.Context, id uuid.UUID) (Request, error) {
 	var r Request
-	err := t.get(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
+	err := t.hotGet(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
 	return r, err
 }
 
 // Request returns a request, or ErrNotFound.
 func (db *DB) Request(ctx context.Context, id uuid.UUID) (Request, error) {
 	var r Request
-	err := db.pool.GetContext(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
-	return r, notFound(err)
+	err := db.hotGet(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
+	return r, err
 }
 
 // RequestFilter narrows a list of requests; zero fields do not.
