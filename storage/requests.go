@@ -124,23 +124,40 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 		return id, fmt.Errorf("making a request id: %w", err)
 	}
 	queue := queueOf(r.Batch != nil, r.Size)
+	lines, identifiers := []int64{}, []string{}
+	if r.Size <= copyThreshold {
+		for line, identifier := range r.SIMs {
+			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
+		}
+	}
 	if err := t.hotExec(ctx, `
 		WITH r AS (
 			INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
 			VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9, 1)
 			RETURNING *
+		), told AS (
+			INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
+			SELECT id, source, destination, last_event, 'create', $10, $11, nullif($12, ''), state, jsonb_build_object('size', size) FROM r
+		), due AS (
+			INSERT INTO work (kind, request, lo, hi, n, queue)
+			SELECT 'validate', id, lo, least(lo + $13, size), least($13, size - lo), queue
+			FROM r, generate_series(0, size - 1, $13::int) AS lo
 		)
-		INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
-		SELECT id, source, destination, last_event, 'create', $10, $11, nullif($12, ''), state, jsonb_build_object('size', size) FROM r`,
+		INSERT INTO transfers (request, n, line, identifier)
+		SELECT id, nth - 1, line, identifier
+		FROM r, unnest($14::int[], $15::text[]) WITH ORDINALITY AS u (line, identifier, nth)`,
 		id, r.Batch, r.Source, r.Destination, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queue, r.Size,
-		r.By.Party, r.By.key(), r.By.Address,
+		r.By.Party, r.By.key(), r.By.Address, transfer.ChunkSize, pq.Array(lines), pq.Array(identifiers),
 	); err != nil {
 		return id, fmt.Errorf("creating request %s: %w", id, err)
+	}
+	if r.Size <= copyThreshold {
+		return id, nil
 	}
 	if err := t.copyTransfers(ctx, id, r); err != nil {
 		return id, fmt.Errorf("creating the transfers of request %s: %w", id, err)
 	}
-	return id, t.addChunks(ctx, id, "validate")
+	return id, nil
 }
 
 // queueOf returns the queue that a request's work goes through.
@@ -155,17 +172,6 @@ func queueOf(batch bool, size int) string {
 const copyThreshold = 1000
 
 func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) error {
-	if r.Size <= copyThreshold {
-		lines, identifiers := make([]int64, 0, r.Size), make([]string, 0, r.Size)
-		for line, identifier := range r.SIMs {
-			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
-		}
-		return t.hotExec(ctx, `
-			INSERT INTO transfers (request, n, line, identifier)
-			SELECT $1, nth - 1, line, identifier
-			FROM unnest($2::int[], $3::text[]) WITH ORDINALITY AS u (line, identifier, nth)`,
-			id, pq.Array(lines), pq.Array(identifiers))
-	}
 	stmt, err := t.tx.PrepareContext(ctx, `COPY transfers (request, n, line, identifier) FROM STDIN`)
 	if err != nil {
 		return err
