@@ -80,6 +80,7 @@ func start(t *testing.T, dsn string, change ...func(*Config)) *service {
 	server := httptest.NewServer(New(c))
 	t.Cleanup(server.Close)
 	client := server.Client()
+	client.Transport = newTruth(t, client.Transport)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &service{t: t, db: db, dsn: dsn, url: server.URL, client: client}
 }

@@ -243,6 +243,7 @@ func eventsDoc(event any, text string) *streamDoc {
 	return &streamDoc{
 		text: text + " The stream ends when nothing more will come, and also from time to time: a client goes on with " +
 			"Last-Event-ID, and gets 204 when there is nothing more to come. Comments keep the connection open.",
+		none: "Nothing more will come behind Last-Event-ID.",
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			schema := registry.Schema(reflect.TypeOf(event), true, "")
 			return map[string]*huma.MediaType{typeEvents: {Schema: &huma.Schema{

@@ -170,7 +170,10 @@ func (r Route) operation() huma.Operation {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {
-		o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		o.Errors = append(o.Errors, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if r.bounds.stream != nil && r.bounds.stream.formats {
+		o.Errors = append(o.Errors, http.StatusNotAcceptable)
 	}
 	o.Errors = append(o.Errors, http.StatusServiceUnavailable)
 	return o

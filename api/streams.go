@@ -11,6 +11,8 @@ import (
 // streamDoc describes an answer that Huma does not make.
 type streamDoc struct {
 	text    string
+	none    string // what 204 means; empty if it is never answered
+	formats bool   // whether the client chooses one by Accept
 	content func(huma.Registry) map[string]*huma.MediaType
 }
 
@@ -21,12 +23,16 @@ func documentStream(document *huma.OpenAPI, r Route) {
 		Description: doc.text,
 		Content:     doc.content(document.Components.Schemas),
 	}
+	if doc.none != "" {
+		responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: doc.none}
+	}
 }
 
 func resultsDoc() *streamDoc {
 	return &streamDoc{
 		text: "A row per SIM, in the order of submission. If something goes wrong on the way the connection breaks off: " +
 			"an answer that ends regularly is complete.",
+		formats: true,
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")
 			items := &huma.Schema{Type: huma.TypeArray, Items: row}
