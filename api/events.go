@@ -61,7 +61,7 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[E
 	if err != nil {
 		return nil, err
 	}
-	after, err := numberCursor(in.Cursor, 0)
+	after, err := numberCursor(in.Cursor, 0, 32)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee]
 		p.add(Fault{Location: "body.amount_minor", Message: "self-service is free of charge"})
 	}
 	if in.Body.ValidFrom != nil {
-		f.ValidFrom = *in.Body.ValidFrom
+		f.ValidFrom = in.Body.ValidFrom.UTC()
 	}
 	if len(p.Errors) > 0 {
 		return nil, p

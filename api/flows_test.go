@@ -41,7 +41,7 @@ func sent[A any](answer A, err error) A {
 
 // told returns what the client has read of an answer, and fails the test if
 // the answer is another.
-func told[V any](t *testing.T, v *V, answer interface {
+func told[V any](t testing.TB, v *V, answer interface {
 	Status() string
 	GetBody() []byte
 },
@@ -54,7 +54,7 @@ func told[V any](t *testing.T, v *V, answer interface {
 }
 
 // same compares what a test has read with what it wants.
-func same[T any](t *testing.T, is, want T) {
+func same[T any](t testing.TB, is, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, is); diff != "" {
 		t.Errorf("-want +is:\n%s", diff)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // service is an API with a database of its own, and a key for every role.
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	db     *storage.DB
 	dsn    string
 	url    string
@@ -44,7 +44,7 @@ const (
 
 func emailOf(id string) string { return strings.ToLower(id) + "@example.com" }
 
-func newService(t *testing.T, change ...func(*Config)) *service {
+func newService(t testing.TB, change ...func(*Config)) *service {
 	t.Helper()
 	s := start(t, devtest.DatabaseURL(t), change...)
 	s.exec(`INSERT INTO plans VALUES ('global-01', false), ('local-01', true)`)
@@ -66,7 +66,7 @@ func newService(t *testing.T, change ...func(*Config)) *service {
 }
 
 // start serves an API on a database.
-func start(t *testing.T, dsn string, change ...func(*Config)) *service {
+func start(t testing.TB, dsn string, change ...func(*Config)) *service {
 	t.Helper()
 	db, err := storage.Open(t.Context(), dsn, storage.Options{})
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *service) impatient() *service {
 }
 
 // logTo writes what the service logs to the test's log.
-type logTo struct{ t *testing.T }
+type logTo struct{ t testing.TB }
 
 func (l logTo) Write(p []byte) (int, error) {
 	if l.t.Context().Err() == nil { // a test that has ended must not log
@@ -169,7 +169,7 @@ func (s *service) number(query string) int {
 
 // answer is what the API has answered.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	text   string

@@ -264,7 +264,7 @@ func (p simParser) instant(column int) *time.Time {
 	if err != nil {
 		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not an instant such as 2030-01-31T00:00:00Z", clip(text)))
 	}
-	return &t
+	return utc(&t)
 }
 
 func (p simParser) flag(column int) bool {

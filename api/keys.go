@@ -115,7 +115,7 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 		revoked := in.Revoked == "true"
 		f.Revoked = &revoked
 	}
-	if f.After, err = numberCursor(in.Cursor, 0); err != nil {
+	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
 		return nil, err
 	}
 	rows, err := s.db.Keys(ctx, f)

@@ -46,12 +46,13 @@ func tryPageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T
 	return page, nil
 }
 
-// numberCursor reads a cursor that is a number; an empty one is the start.
-func numberCursor(cursor string, start int64) (int64, error) {
+// numberCursor reads a cursor that is a number of so many bits, as the column
+// that it stands for; an empty one is the start.
+func numberCursor(cursor string, start int64, bits int) (int64, error) {
 	if cursor == "" {
 		return start, nil
 	}
-	n, err := strconv.ParseInt(cursor, 10, 64)
+	n, err := strconv.ParseInt(cursor, 10, bits)
 	if err != nil || n < 0 {
 		return 0, badCursor(cursor)
 	}

@@ -319,13 +319,17 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 		f.SIM = id.String()
 	}
 	f.Ticket, f.Reason, f.Method = in.Ticket, in.Reason, in.Method
-	if !in.CreatedAfter.IsZero() {
-		f.CreatedAfter = &in.CreatedAfter
-	}
-	if !in.CreatedBefore.IsZero() {
-		f.CreatedBefore = &in.CreatedBefore
-	}
+	f.CreatedAfter, f.CreatedBefore = given(in.CreatedAfter), given(in.CreatedBefore)
 	return nil
+}
+
+// given returns an instant of the query in UTC, because the database does not
+// know every offset that RFC 3339 has, or nil if there is none.
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return utc(&t)
 }
 
 func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*listOf[Request], error) {

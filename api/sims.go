@@ -128,7 +128,7 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	after, err := numberCursor(in.Cursor, 0)
+	after, err := numberCursor(in.Cursor, 0, 64)
 	if err != nil {
 		return nil, err
 	}

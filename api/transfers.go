@@ -110,7 +110,7 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	if err != nil {
 		return nil, err
 	}
-	after, err := numberCursor(in.Cursor, -1)
+	after, err := numberCursor(in.Cursor, -1, 32)
 	if err != nil {
 		return nil, err
 	}
