@@ -55,7 +55,7 @@ func (s *server) authorize(r *http.Request, roles []storage.Role) error {
 	}
 	caller, err := s.db.Authenticate(r.Context(), token)
 	if errors.Is(err, storage.ErrNotFound) {
-		return fail(CodeUnauthenticated, "this API key is unknown or revoked")
+		return unknownKey()
 	}
 	if err != nil {
 		return err
@@ -66,6 +66,10 @@ func (s *server) authorize(r *http.Request, roles []storage.Role) error {
 		return fail(CodeForbidden, fmt.Sprintf("a key of the role %s may not do this", caller.Role))
 	}
 	return nil
+}
+
+func unknownKey() *Problem {
+	return fail(CodeUnauthenticated, "this API key is unknown or revoked")
 }
 
 // bearer returns the token of the Authorization header.

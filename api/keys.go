@@ -125,6 +125,35 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey)
 }
 
+// CurrentKey is the key that a call is made with.
+type CurrentKey struct {
+	Key
+	Email     string     `json:"email,omitempty" format:"email" doc:"The primary email of the account."`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the key that was shown ends to be good: it is the one before the last rotation. It is good until it is revoked if this is left out."`
+}
+
+type currentKeyOutput struct{ Body CurrentKey }
+
+func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOutput, error) {
+	k, old, err := s.db.KeyOf(ctx, callOf(ctx).token)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, unknownKey() // since a moment ago
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &currentKeyOutput{CurrentKey{Key: viewKey(k)}}
+	if old {
+		out.Body.ExpiresAt = out.Body.OldUntil
+	}
+	if k.OperatorID == nil {
+		return out, nil
+	}
+	a, err := s.db.Account(ctx, *k.OperatorID)
+	out.Body.Email = a.Email
+	return out, err
+}
+
 // KeyPath names a key.
 type KeyPath struct {
 	ID int64 `path:"id" minimum:"1"`

@@ -79,6 +79,7 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/fees", "create-fee", admin, "Set a fee from an instant on", op(s, s.createFee), made},
 		{"GET", "/v1/fees", "list-fees", admin, "Read the fee schedule", op(s, s.listFees), read},
 
+		{"GET", "/v1/key", "get-current-key", all, "Read with which key one calls", op(s, s.getCurrentKey), read},
 		{"POST", "/v1/keys", "create-key", admin, "Make an API key", op(s, s.createKey), made},
 		{"GET", "/v1/keys", "list-keys", admin, "List API keys", op(s, s.listKeys), read},
 		{"POST", "/v1/keys/{id}/rotate", "rotate-key", admin, "Replace an API key", op(s, s.rotateKey), read},
@@ -190,8 +191,11 @@ func (r Route) rolesText() string {
 // tag is the heading of the document under which the route stands.
 func (r Route) tag() string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1/"), "/")
-	if !strings.HasPrefix(r.Path, "/v1/") {
+	switch {
+	case !strings.HasPrefix(r.Path, "/v1/"):
 		return "service"
+	case name == "key":
+		return "keys"
 	}
 	return name
 }

@@ -4,6 +4,7 @@ package cli
 type Commands struct {
 	Login    loginCommand    `cmd:"" help:"Keep where the service is, and an API key."`
 	Logout   logoutCommand   `cmd:"" help:"Forget them."`
+	Whoami   whoamiCommand   `cmd:"" help:"Show with which key you are logged in."`
 	SIMs     simsCommand     `cmd:"" name:"sims" help:"Import, list, show and lock SIMs."`
 	Preview  previewCommand  `cmd:"" help:"See what a transfer would come to, without asking for it."`
 	Requests requestsCommand `cmd:"" help:"Ask for transfers, decide on them, follow them."`

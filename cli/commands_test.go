@@ -59,6 +59,7 @@ func TestCalls(t *testing.T) {
 		{"batches watch --until=decision " + someBatch, "", "GET /v1/batches/" + someBatch},
 		{"batches results " + someBatch, "", "GET /v1/batches/" + someBatch + "/results"},
 		{"batches cancel " + someBatch, "", "POST /v1/batches/" + someBatch + "/cancel"},
+		{"whoami", "", "GET /v1/key"},
 		{"accounts list", "", "GET /v1/accounts?limit=50"},
 		{"accounts show op0000000001", "", "GET /v1/accounts/OP0000000001"},
 		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global", "", `POST /v1/accounts {"coverage":"global","currency":"EUR","email":"a@example.com","operator_id":"OP0000000001"}`},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	}
 	client := s.newClient(address, key)
 	client.Tries = 1
-	_, err = client.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/transfer-requests?limit=1", Timeout: callTimeout})
+	answer, err := client.Do(ctx, Request{Method: http.MethodGet, Path: currentKeyPath, Timeout: callTimeout})
 	var p *Problem
 	switch {
 	case errors.As(err, &p) && p.Status == http.StatusNotFound:
@@ -49,10 +50,14 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	case err != nil:
 		return err
 	}
+	var k currentKey
+	if err := json.Unmarshal(answer, &k); err != nil {
+		return fmt.Errorf("there is no simtransfer at %s, or another version of it: reading its answer: %w", address, err)
+	}
 	if err := writeConfig(s.ConfigFile, config{address, key}); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Err, "Logged in at %s.\n", address)
+	fmt.Fprintf(s.Err, "Logged in at %s with %s.\n", address, k)
 	if inClear(address) {
 		fmt.Fprintln(s.Err, "Its address begins with http: whoever is on the way can read the key. Use https where there is one.")
 	}

@@ -17,7 +17,7 @@ func welcoming(key string) http.HandlerFunc {
 			problem(w, 401, "unauthenticated")
 			return
 		}
-		_, _ = w.Write([]byte(`{"items":[]}`))
+		_, _ = w.Write([]byte(`{"items":[],"name":"warehouse","role":"account","account":"OP0000000001"}`))
 	}
 }
 
@@ -34,7 +34,7 @@ func TestLogin(t *testing.T) {
 	}
 
 	c.In = strings.NewReader("st_one\n")
-	c.is(c.run("login"), 0, "Logged in at "+service, "can read the key")
+	c.is(c.run("login"), 0, "Logged in at "+service+" with the key \"warehouse\" of OP0000000001.", "can read the key")
 	for path, want := range map[string]fs.FileMode{c.ConfigFile: 0o600, filepath.Dir(c.ConfigFile): 0o700 | fs.ModeDir} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -52,6 +52,25 @@ func TestLogin(t *testing.T) {
 	c.is(c.run("logout"), 0, "Logged out")
 	c.is(c.run("logout"), 0, "not logged in")
 	c.is(c.run("sims", "list"), 4)
+}
+
+func TestWhoami(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"id":7,"hint":"st_account_abcd…wxyz","role":"account","account":"OP0000000001","email":"a@example.com","name":"ware\u001b[31mhouse",` +
+			`"created_at":"2026-01-31T12:00:00Z","last_used_at":"2026-01-31T12:00:00Z","old_until":"2026-02-01T12:00:00Z","expires_at":"2026-02-01T12:00:00Z"}` + "\n"))
+	})
+	c.is(c.run("whoami"), 0)
+	c.prints("" +
+		"Service     " + service + "\n" +
+		"Key         st_account_abcd…wxyz\n" +
+		"Name        ware�[31mhouse\n" +
+		"Role        account\n" +
+		"Account     OP0000000001, a@example.com\n" +
+		"Made        2026-01-31 12:00:00Z\n" +
+		"Good until  2026-02-01 12:00:00Z: it was rotated\n")
+	c.Key, c.HTTP = "", &http.Client{Transport: answering(welcoming("st_one"))}
+	c.is(c.run("whoami"), 4, "not logged in")
 }
 
 func TestLoginAsksOnATerminal(t *testing.T) {

@@ -128,6 +128,22 @@ func (db *DB) Keys(ctx context.Context, f KeyFilter) ([]Key, error) {
 	return list, nil
 }
 
+// KeyOf returns the key whose token this is, and whether it is the one before
+// the last rotation. It returns ErrNotFound if it is nobody's or revoked.
+func (db *DB) KeyOf(ctx context.Context, token string) (k Key, old bool, err error) {
+	var row struct {
+		Key
+		Old bool `db:"old"`
+	}
+	if err := db.pool.GetContext(ctx, &row, `
+		SELECT k.hash <> $1 AS old,`+keyColumns+`
+		WHERE (k.hash = $1 OR k.old_hash = $1 AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`, hashSecret(token),
+	); err != nil {
+		return Key{}, false, fmt.Errorf("reading the key of a token: %w", notFound(err))
+	}
+	return row.Key, row.Old, nil
+}
+
 // RotateKey gives a key a new token, which cannot be had again. The one before
 // stays good for a while, and one from before that no longer; zero ends it at
 // once. Sign-ins made with the key end. It returns ErrNotFound for an unknown

@@ -93,6 +93,27 @@ func (e CreateKeyInputBodyRole) Valid() bool {
 	}
 }
 
+// Defines values for CurrentKeyRole.
+const (
+	CurrentKeyRoleAccount CurrentKeyRole = "account"
+	CurrentKeyRoleAdmin   CurrentKeyRole = "admin"
+	CurrentKeyRoleSupport CurrentKeyRole = "support"
+)
+
+// Valid indicates whether the value is a known member of the CurrentKeyRole enum.
+func (e CurrentKeyRole) Valid() bool {
+	switch e {
+	case CurrentKeyRoleAccount:
+		return true
+	case CurrentKeyRoleAdmin:
+		return true
+	case CurrentKeyRoleSupport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventParty.
 const (
 	EventPartyDestination EventParty = "destination"
@@ -1064,6 +1085,40 @@ type CreateKeyInputBody struct {
 
 // CreateKeyInputBodyRole defines model for CreateKeyInputBody.Role.
 type CreateKeyInputBodyRole string
+
+// CurrentKey defines model for CurrentKey.
+type CurrentKey struct {
+	// Account The operator id of the account that it acts for.
+	Account   *string   `json:"account,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Email The primary email of the account.
+	Email *openapi_types.Email `json:"email,omitempty"`
+
+	// ExpiresAt When the key that was shown ends to be good: it is the one before the last rotation. It is good until it is revoked if this is left out.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Hint The beginning of the key and its end.
+	//
+	// Examples: st_admin_abcd…wxyz
+	Hint string `json:"hint"`
+	ID   int64  `json:"id"`
+
+	// LastUsedAt Up to a minute late.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// OldUntil When the key from before the last rotation ends to be good.
+	OldUntil  *time.Time     `json:"old_until,omitempty"`
+	RevokedAt *time.Time     `json:"revoked_at,omitempty"`
+	Role      CurrentKeyRole `json:"role"`
+
+	// Token The key itself. It is shown when the key is made, and never again.
+	Token *string `json:"token,omitempty"`
+}
+
+// CurrentKeyRole defines model for CurrentKey.Role.
+type CurrentKeyRole string
 
 // DeclineInputBody defines model for DeclineInputBody.
 type DeclineInputBody struct {
@@ -2942,6 +2997,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFee(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetCurrentKey Read with which key one calls
+	//
+	// Read with which key one calls. For keys of the role account, support, admin.
+	//
+	// Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
+	GetCurrentKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKeys List API keys
 	//
 	// List API keys. For keys of the role admin.
@@ -3642,6 +3704,23 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 // Corresponds with POST /v1/fees (the `CreateFee` operationId).
 func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateFeeRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCurrentKey Read with which key one calls
+//
+// Read with which key one calls. For keys of the role account, support, admin.
+//
+// Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
+func (c *Client) GetCurrentKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCurrentKeyRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5192,6 +5271,33 @@ func NewCreateFeeRequestWithBody(server string, params *CreateFeeParams, content
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetCurrentKeyRequest constructs an http.Request for the GetCurrentKey method
+func NewGetCurrentKeyRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/key")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -7022,6 +7128,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithResponse(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
+
+	// GetCurrentKeyWithResponse Read with which key one calls
+	//
+	// Read with which key one calls. For keys of the role account, support, admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
+	GetCurrentKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetCurrentKeyResponse, error)
 
 	// ListKeysWithResponse List API keys
 	//
@@ -8875,6 +8990,82 @@ func (r CreateFeeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateFeeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetCurrentKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CurrentKey
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCurrentKeyResponse) GetJSON200() *CurrentKey {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetCurrentKeyResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetCurrentKeyResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetCurrentKeyResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetCurrentKeyResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetCurrentKeyResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCurrentKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCurrentKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCurrentKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCurrentKeyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11997,6 +12188,21 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 	return ParseCreateFeeResponse(rsp)
 }
 
+// GetCurrentKeyWithResponse Read with which key one calls
+//
+// Read with which key one calls. For keys of the role account, support, admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
+func (c *ClientWithResponses) GetCurrentKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetCurrentKeyResponse, error) {
+	rsp, err := c.GetCurrentKey(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCurrentKeyResponse(rsp)
+}
+
 // ListKeysWithResponse List API keys
 //
 // List API keys. For keys of the role admin.
@@ -13901,6 +14107,67 @@ func ParseCreateFeeResponse(rsp *http.Response) (*CreateFeeResponse, error) {
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCurrentKeyResponse parses an HTTP response from a GetCurrentKeyWithResponse call
+func ParseGetCurrentKeyResponse(rsp *http.Response) (*GetCurrentKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCurrentKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CurrentKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	}
 
 	return response, nil
