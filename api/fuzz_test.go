@@ -199,6 +199,7 @@ func FuzzQueries(f *testing.F) {
 	document := newServer(Config{}).register(http.NewServeMux())
 	for i, r := range routes {
 		f.Add(byte(i), byte(i), "", "")
+		f.Add(byte(i), byte(i), "nonsense=1", "")
 		for _, p := range operationOf(document.Paths[r.Path], r.Method).Parameters {
 			for j, v := range values {
 				switch p.In {

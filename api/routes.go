@@ -176,7 +176,7 @@ func (r Route) operation() huma.Operation {
 	if r.bounds.stream != nil && r.bounds.stream.formats {
 		o.Errors = append(o.Errors, http.StatusNotAcceptable)
 	}
-	o.Errors = append(o.Errors, http.StatusServiceUnavailable)
+	o.Errors = append(o.Errors, http.StatusUnprocessableEntity, http.StatusServiceUnavailable) // also for a parameter that there is not
 	return o
 }
 
