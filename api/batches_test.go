@@ -87,6 +87,31 @@ func TestBatchIsSummedUp(t *testing.T) {
 	}
 }
 
+// A destination that has heard of a batch's id must not find out which of its
+// incoming requests belong to it.
+func TestBatchIsToldToItsSourceAlone(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Ready)
+	b := read[Batch](s.upload(s.source, "", "text/csv", batchCSV(iccid(1), iccid(2))).is(202))
+	s.work()
+	for key, n := range map[string]int{s.source: 1, s.support: 1, s.other: 0, s.bystand: 0} {
+		for _, direction := range []string{"both", "incoming", "outgoing"} {
+			want := n
+			if key == s.source && direction == "incoming" {
+				want = 0
+			}
+			path := "/v1/transfer-requests?direction=" + direction + "&batch=" + b.ID.String()
+			if got := read[List[Request]](s.get(key, path).is(200)); len(got.Items) != want {
+				t.Errorf("%s: %d requests, not %d", direction, len(got.Items), want)
+			}
+		}
+	}
+	if r := read[Request](s.get(s.other, requestPath(b.Items[0].ID)).is(200)); r.Batch != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestBatchIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

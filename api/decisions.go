@@ -129,7 +129,11 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 	d.By = actor(ctx, party)
 	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
 		after, err := t.Decide(ctx, r.ID, d)
-		out.Status, out.Location, out.Body = 202, requestPath(r.ID), viewRequest(after, party)
+		if err != nil {
+			return err
+		}
+		out.Status, out.Location = 202, requestPath(r.ID)
+		out.Body, err = viewWhole(ctx, t, after, party)
 		return err
 	})
 }

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"simtransfer/transfer"
 )
@@ -53,6 +56,37 @@ func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
 	s.work()
 	if p := s.post(s.other, path+"/decline", nil).problem(409, CodeRequestState); p.State != "completed" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What a decision answers is what a read would.
+func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(3, transfer.Active)
+	made := s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(99))).is(202)
+	path := made.header.Get("Location")
+	for _, step := range []struct {
+		key, decision string
+		body          any
+		fees          *Fees
+	}{
+		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Currency: "EUR", Quoted: 500}},
+		{s.source, "cancel", named(iccid(1)), &Fees{Currency: "EUR", Quoted: 250}},
+		{s.other, "accept", nil, nil},
+	} {
+		s.work()
+		decided := s.post(step.key, path+"/"+step.decision, step.body).is(202)
+		r, again := read[Request](decided), read[Request](s.get(step.key, path).is(200))
+		if diff := cmp.Diff(again, r); diff != "" {
+			t.Errorf("%s: -read +answered:\n%s", step.decision, diff)
+		}
+		if !reflect.DeepEqual(r.Fees, step.fees) || (r.Reasons == nil) != (step.key == s.other) {
+			t.Errorf("%s: %s", step.decision, decided.text)
+		}
+	}
+	if r := read[Request](made); r.Fees == nil {
+		t.Errorf("created: %s", made.text)
 	}
 }
 

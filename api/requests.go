@@ -24,8 +24,8 @@ type Request struct {
 	SelfServiceOnly   bool                  `json:"self_service_only"`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
 	Counts            Counts                `json:"counts"`
-	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. In the answer for a single request alone."`
-	Fees              *Fees                 `json:"fees,omitempty" doc:"In the answer for a single request alone."`
+	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
+	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support. Not in lists."`
 	Landing           *Landing              `json:"landing,omitempty" doc:"What the destination wants of the SIMs as they arrive. For the destination and support alone."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
 	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
@@ -222,7 +222,11 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 // renderRequest answers with a request that the caller has just made.
 func renderRequest(ctx context.Context, t *storage.Tx, id uuid.UUID, out *reply[Request]) error {
 	r, err := t.Request(ctx, id)
-	out.Status, out.Location, out.Body = 202, requestPath(id), viewRequest(r, transfer.PartySource)
+	if err != nil {
+		return err
+	}
+	out.Status, out.Location = 202, requestPath(id)
+	out.Body, err = viewWhole(ctx, t, r, transfer.PartySource)
 	return err
 }
 
@@ -299,7 +303,7 @@ type listRequestsInput struct {
 	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Seen from the account: what it sends, or what it is to receive."`
 	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
 	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
-	Batch     string                `query:"batch" format:"uuid"`
+	Batch     string                `query:"batch" format:"uuid" doc:"Only the requests of this batch, for the account that submitted it, and for support."`
 	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this reference. For support."`
 
 	SIM           string          `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
@@ -385,20 +389,35 @@ func (s *server) getRequest(ctx context.Context, in *RequestPath) (*requestOutpu
 	if err != nil {
 		return nil, err
 	}
+	v, err := viewWhole(ctx, s.db, r, party)
+	return &requestOutput{v}, err
+}
+
+// sums is where the sums over the SIMs of a request are read: in a transaction
+// or beside any.
+type sums interface {
+	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
+	RequestFees(ctx context.Context, r storage.Request) (storage.RequestFees, error)
+}
+
+// viewWhole is viewRequest with what is told of a single request alone.
+func viewWhole(ctx context.Context, from sums, r storage.Request, party transfer.Party) (Request, error) {
 	v := viewRequest(r, party)
 	if r.Ineligible+r.Failed > 0 {
-		if v.Reasons, err = s.reasons(ctx, r.ID, party); err != nil {
-			return nil, err
+		counts, err := from.ReasonCounts(ctx, r.ID)
+		if err != nil {
+			return v, err
 		}
+		v.Reasons = viewReasons(counts, party)
 	}
 	if party != transfer.PartyDestination {
-		fees, err := s.db.RequestFees(ctx, r)
+		fees, err := from.RequestFees(ctx, r)
 		if err != nil {
-			return nil, err
+			return v, err
 		}
 		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
 	}
-	return &requestOutput{v}, nil
+	return v, nil
 }
 
 // visible returns a request and as which party the caller sees it, or
@@ -415,11 +434,7 @@ func (s *server) visible(ctx context.Context, id uuid.UUID) (storage.Request, tr
 	return r, party, nil
 }
 
-func (s *server) reasons(ctx context.Context, id uuid.UUID, party transfer.Party) ([]ReasonCount, error) {
-	counts, err := s.db.ReasonCounts(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+func viewReasons(counts []storage.ReasonCount, party transfer.Party) []ReasonCount {
 	list := make([]ReasonCount, 0, len(counts))
 	for _, c := range counts {
 		if party == transfer.PartyDestination && c.State == transfer.Ineligible {
@@ -427,5 +442,5 @@ func (s *server) reasons(ctx context.Context, id uuid.UUID, party transfer.Party
 		}
 		list = append(list, ReasonCount{State: c.State, Reason: c.Reason, Remedy: c.Reason.Remedy(), Count: c.Count})
 	}
-	return list, nil
+	return list
 }

@@ -146,7 +146,7 @@ func printRequest(l *link, r request) error {
 	t.add("From", r.Source)
 	t.add("To", r.Destination)
 	t.add("SIMs", fmt.Sprintf("%d: %s", r.Counts.SIMs, r.Counts))
-	if f := r.Fees; f != nil {
+	if f := r.Fees; f != nil && r.State != "validating" { // nothing is quoted until then
 		fees := money(f.Charged, f.Currency) + " charged"
 		if r.FinishedAt == nil {
 			fees = money(f.Quoted, f.Currency) + " quoted, " + fees

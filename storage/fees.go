@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 
 	"simtransfer/transfer"
 )
@@ -98,14 +99,23 @@ type RequestFees struct {
 // RequestFees adds up the fees of a request. It reads the transfers only of a
 // request that has open SIMs which cost something.
 func (db *DB) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
+	return requestFees(ctx, db.pool, r)
+}
+
+// RequestFees is DB.RequestFees within the transaction.
+func (t *Tx) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
+	return requestFees(ctx, t.tx, r)
+}
+
+func requestFees(ctx context.Context, q sqlx.QueryerContext, r Request) (RequestFees, error) {
 	var fees RequestFees
 	if r.Support > 0 {
-		if err := db.sumQuoted(ctx, r.ID, &fees); err != nil {
+		if err := sumQuoted(ctx, q, r.ID, &fees); err != nil {
 			return fees, err
 		}
 	}
 	if r.Completed > 0 || r.State == transfer.Transferring {
-		if err := db.pool.GetContext(ctx, &fees.Charged, `
+		if err := sqlx.GetContext(ctx, q, &fees.Charged, `
 			SELECT coalesce(sum(amount), 0) FROM charges WHERE request = $1`, r.ID); err != nil {
 			return fees, fmt.Errorf("adding up the charges of request %s: %w", r.ID, err)
 		}
@@ -113,8 +123,8 @@ func (db *DB) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
 	return fees, nil
 }
 
-func (db *DB) sumQuoted(ctx context.Context, id uuid.UUID, fees *RequestFees) error {
-	if err := db.pool.GetContext(ctx, fees, `
+func sumQuoted(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, fees *RequestFees) error {
+	if err := sqlx.GetContext(ctx, q, fees, `
 		SELECT
 			coalesce(sum(coalesce(r.fee_override, t.fee)), 0) AS quoted,
 			0 AS charged,

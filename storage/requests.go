@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"simtransfer/transfer"
@@ -231,8 +232,8 @@ type RequestFilter struct {
 
 	// Of the transfers of a request, one has to be like these. Viewer is the
 	// account that asks: what was never open to it as the destination does not
-	// count, nor what another name of a SIM that is not the source's would tell.
-	// Zero sees all.
+	// count, nor what another name of a SIM that is not the source's would tell,
+	// nor the batch of somebody else. Zero sees all.
 	SIM    string // any identifier
 	Reason transfer.Reason
 	Method transfer.Method
@@ -246,7 +247,7 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		WHERE ($1 = 0 OR r.source = $1)
 		  AND ($2 = 0 OR r.destination = $2)
 		  AND ($3 = '' OR r.state = $3)
-		  AND ($4::uuid IS NULL OR r.batch = $4)
+		  AND ($4::uuid IS NULL OR r.batch = $4 AND ($14 = 0 OR r.source = $14))
 		  AND ($5::uuid IS NULL OR r.id < $5)
 		  AND ($6 = 0 OR r.source = $6 OR r.destination = $6)
 		  AND ($8 = '' OR r.ticket = $8)
@@ -264,7 +265,11 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 			FROM transfers t
 			WHERE t.request = r.id AND t.reason = $12 AND ($14 = 0 OR r.source = $14 OR t.state <> 'ineligible')
 		  ))
-		  AND ($13 = '' OR EXISTS (SELECT 1 FROM transfers t WHERE t.request = r.id AND t.method = $13))
+		  AND ($13 = '' OR EXISTS (
+			SELECT 1
+			FROM transfers t
+			WHERE t.request = r.id AND t.method = $13 AND ($14 = 0 OR r.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
+		  ))
 		ORDER BY r.id DESC
 		LIMIT $7`,
 		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit,
@@ -343,8 +348,17 @@ type ReasonCount struct {
 
 // ReasonCounts counts the ineligible and failed SIMs of a request by reason.
 func (db *DB) ReasonCounts(ctx context.Context, request uuid.UUID) ([]ReasonCount, error) {
+	return reasonCounts(ctx, db.pool, request)
+}
+
+// ReasonCounts is DB.ReasonCounts within the transaction.
+func (t *Tx) ReasonCounts(ctx context.Context, request uuid.UUID) ([]ReasonCount, error) {
+	return reasonCounts(ctx, t.tx, request)
+}
+
+func reasonCounts(ctx context.Context, q sqlx.QueryerContext, request uuid.UUID) ([]ReasonCount, error) {
 	list := []ReasonCount{}
-	err := db.pool.SelectContext(ctx, &list, `
+	err := sqlx.SelectContext(ctx, q, &list, `
 		SELECT state, reason, count(*) AS count
 		FROM transfers
 		WHERE request = $1 AND reason IS NOT NULL

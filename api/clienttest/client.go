@@ -1626,7 +1626,7 @@ type Request struct {
 	FeeMinor  *int64  `json:"fee_minor,omitempty"`
 	FeeReason *string `json:"fee_reason,omitempty"`
 
-	// Fees In the answer for a single request alone.
+	// Fees For the source and support. Not in lists.
 	Fees *Fees `json:"fees,omitempty"`
 
 	// FinishedAt When every SIM had its outcome and was free again.
@@ -1636,7 +1636,7 @@ type Request struct {
 	// Landing What the destination wants of the SIMs as they arrive. For the destination and support alone.
 	Landing *Landing `json:"landing,omitempty"`
 
-	// Reasons Why SIMs were not transferred. In the answer for a single request alone.
+	// Reasons Why SIMs were not transferred. Not in lists.
 	Reasons *[]ReasonCount `json:"reasons,omitempty"`
 
 	// RetriedBy The ids of requests that ask for lines of this one again.
@@ -2157,7 +2157,9 @@ type ListRequestsParams struct {
 	// Account Only the requests of this operator id. For support; an account sees its own anyway.
 	Account *string                  `form:"account,omitempty" json:"account,omitempty"`
 	State   *ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
-	Batch   *openapi_types.UUID      `form:"batch,omitempty" json:"batch,omitempty"`
+
+	// Batch Only the requests of this batch, for the account that submitted it, and for support.
+	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
 
 	// Ticket Only requests that were approved with this reference. For support.
 	Ticket *string `form:"ticket,omitempty" json:"ticket,omitempty"`
