@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -25,6 +27,9 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 		if err == nil && len(route.Roles) > 0 {
 			err = s.limit(w, r)
 		}
+		if err == nil {
+			err = unreadable(r)
+		}
 		if err != nil {
 			writeProblem(w, s.problem(r.Context(), err))
 			return
@@ -38,6 +43,25 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 		w.Header().Set("Cache-Control", "no-store")
 		next(huma.WithContext(ctx, c))
 	}
+}
+
+// unreadable refuses parameters that the database could not compare with
+// anything: those that are no text.
+func unreadable(r *http.Request) error {
+	query := r.URL.Query()
+	p := fail(CodeInvalid, "nothing was done: correct what the errors list")
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, value := range append(query[name], name) {
+			if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
+				p.add(Fault{Location: "query." + strings.ToValidUTF8(clip(name), "�"), Message: "not text in UTF-8, or with a NUL character in it"})
+				break
+			}
+		}
+	}
+	if len(p.Errors) > 0 {
+		return p
+	}
+	return nil
 }
 
 // writeGrace is how long the answer may take on its way, beyond the time for
