@@ -68,10 +68,21 @@ func parsed[T any](p *Problem, location, text string, parse func(string) (T, err
 	return v
 }
 
-type listAccountsInput struct{ Paging }
+type listAccountsInput struct {
+	Paging
+	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`
+	Standing storage.Standing `query:"standing" enum:"open,closed"`
+}
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
-	rows, err := s.db.Accounts(ctx, transfer.OperatorID(in.Cursor), in.Limit+1)
+	f := storage.AccountFilter{Standing: in.Standing, After: transfer.OperatorID(in.Cursor), Limit: in.Limit + 1}
+	if in.Email != "" {
+		p := fail(CodeInvalid, "")
+		if f.Email = parsed(p, "query.email", in.Email, transfer.ParseEmail); len(p.Errors) > 0 {
+			return nil, p
+		}
+	}
+	rows, err := s.db.Accounts(ctx, f)
 	if err != nil {
 		return nil, err
 	}

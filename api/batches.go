@@ -207,6 +207,10 @@ func readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) 
 type listBatchesInput struct {
 	Paging
 	Account string `query:"account" maxLength:"32" doc:"Only the batches of this operator id. For support; an account sees its own anyway."`
+
+	Finished      string    `query:"finished" enum:"true,false" doc:"Only batches that are finished, or only those that are not."`
+	CreatedAfter  time.Time `query:"created_after" doc:"Only batches made at this instant or later."`
+	CreatedBefore time.Time `query:"created_before" doc:"Only batches made before this instant."`
 }
 
 func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf[Batch], error) {
@@ -214,11 +218,17 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	if err != nil {
 		return nil, err
 	}
-	before, err := idCursor(in.Cursor)
-	if err != nil {
+	f := storage.BatchFilter{
+		Account:       account,
+		Finished:      flag(in.Finished),
+		CreatedAfter:  given(in.CreatedAfter),
+		CreatedBefore: given(in.CreatedBefore),
+		Limit:         in.Limit + 1,
+	}
+	if f.Before, err = idCursor(in.Cursor); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Batches(ctx, account, before, in.Limit+1)
+	rows, err := s.db.Batches(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -305,10 +305,12 @@ func TestFlowOfABatch(t *testing.T) {
 	done := told(t, read.JSON200, read)
 	same(t, done.Counts, clienttest.Counts{Sims: 2, Completed: 1, Ineligible: 1})
 	same(t, []any{done.Finished, done.RequestCount}, []any{true, int64(1)})
-	results := sent(p.sourceClient.GetBatchResultsWithResponse(ctx, made.ID))
+	results := sent(p.sourceClient.GetBatchResultsWithResponse(ctx, made.ID, nil))
 	list := told(t, results.JSON200, results).Items
 	same(t, []string{list[0].Identifier, *list[0].Reason, list[1].Identifier, string(list[1].State)}, []string{iccid(3), "needs_support", imsi(1), "completed"})
 	same(t, list[1].Fee, new(int64(0)))
+	some := sent(p.sourceClient.GetBatchResultsWithResponse(ctx, made.ID, &clienttest.GetBatchResultsParams{Reason: new(clienttest.GetBatchResultsParamsReasonNeedsSupport)}))
+	same(t, told(t, some.JSON200, some).Items, list[:1])
 	hidden := sent(p.otherClient.GetBatchWithResponse(ctx, made.ID))
 	same(t, told(t, hidden.ApplicationProblemJSON404, hidden).Code, "not_found")
 	listed := sent(p.sourceClient.ListBatchesWithResponse(ctx, nil))

@@ -110,11 +110,7 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 	if err != nil {
 		return nil, err
 	}
-	f := storage.KeyFilter{Role: in.Role, Account: account, Limit: in.Limit + 1}
-	if in.Revoked != "" {
-		revoked := in.Revoked == "true"
-		f.Revoked = &revoked
-	}
+	f := storage.KeyFilter{Role: in.Role, Account: account, Revoked: flag(in.Revoked), Limit: in.Limit + 1}
 	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -69,6 +70,24 @@ func idCursor(cursor string) (*uuid.UUID, error) {
 		return nil, badCursor(cursor)
 	}
 	return &id, nil
+}
+
+// flag reads a parameter that is true, false or left out, which is nil.
+func flag(text string) *bool {
+	if text == "" {
+		return nil
+	}
+	on := text == "true"
+	return &on
+}
+
+// given returns an instant of the query in UTC, because the database does not
+// know every offset that RFC 3339 has, or nil if there is none.
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return utc(&t)
 }
 
 func badCursor(cursor string) error {

@@ -327,15 +327,6 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 	return nil
 }
 
-// given returns an instant of the query in UTC, because the database does not
-// know every offset that RFC 3339 has, or nil if there is none.
-func given(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return utc(&t)
-}
-
 func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*listOf[Request], error) {
 	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {

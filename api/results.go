@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,9 +101,24 @@ const (
 // each page. What a row says is as of the moment when its page was read.
 type pages = iter.Seq2[[]Result, error]
 
+// SomeResults is embedded in the input of results.
+type SomeResults struct {
+	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired" doc:"Only SIMs in this state."`
+	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for this reason."`
+	Method transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only SIMs that go, or went, by this method."`
+}
+
+// has reports whether a row is one of those that were asked for.
+func (f SomeResults) has(r Result) bool {
+	return (f.State == "" || r.State == f.State) &&
+		(f.Reason == "" || r.Reason != nil && *r.Reason == f.Reason) &&
+		(f.Method == "" || r.Method != nil && *r.Method == f.Method)
+}
+
 type resultsInput struct {
 	RequestPath
 	Accepting
+	SomeResults
 }
 
 func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.StreamResponse, error) {
@@ -110,7 +126,7 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
+	return s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
 		return func(yield func([]Result, error) bool) {
 			for after, more := -1, true; more; {
 				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
@@ -134,6 +150,7 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 type batchResultsInput struct {
 	BatchPath
 	Accepting
+	SomeResults
 }
 
 func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma.StreamResponse, error) {
@@ -145,7 +162,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
+	return s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
 		return func(yield func([]Result, error) bool) {
 			order, err := s.db.BatchOrder(ctx, b.ID)
 			if err != nil {
@@ -243,7 +260,7 @@ func quality(accept, mediaType string) float64 {
 
 // streamResults sends pages as they are read. What goes wrong on the way
 // breaks the connection off, so that nobody takes a part for the whole.
-func (s *server) streamResults(accept Accepting, read func(context.Context) pages) (*huma.StreamResponse, error) {
+func (s *server) streamResults(accept Accepting, some SomeResults, read func(context.Context) pages) (*huma.StreamResponse, error) {
 	format, err := accept.choose(typeJSON, typeNDJSON, typeCSV)
 	if err != nil {
 		return nil, err
@@ -266,6 +283,7 @@ func (s *server) streamResults(accept Accepting, read func(context.Context) page
 			// The client may take its time, but not forever. Where there is no
 			// connection below, there is nothing to bound.
 			_ = connection.SetWriteDeadline(time.Now().Add(pageGrace))
+			page = slices.DeleteFunc(page, func(r Result) bool { return !some.has(r) })
 			if err = out.page(page); err != nil {
 				break
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -121,6 +122,25 @@ type listSIMsInput struct {
 	Paging
 	Account string          `query:"account" maxLength:"32" doc:"Only the SIMs of this operator id. For support; an account sees its own anyway."`
 	Status  transfer.Status `query:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+	Plan    string          `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
+	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that begins with these digits, 6 or more."`
+	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support names the account, too: all its SIMs are looked through."`
+	Tag     string          `query:"tag" maxLength:"385" example:"site=north" doc:"Only SIMs with this tag: name=value, or a name for any value. Support names the account, too: all its SIMs are looked through."`
+}
+
+// tooBroad refuses what would look through everybody's SIMs.
+func (in *listSIMsInput) tooBroad(account int64) error {
+	p := fail(CodeInvalid, "groups and tags are an account's own")
+	if account == 0 && (in.Group != "" || in.Tag != "") {
+		p.add(Fault{Location: "query.account", Message: "name the account, too"})
+	}
+	if name, _, _ := strings.Cut(in.Tag, "="); in.Tag != "" && name == "" {
+		p.add(Fault{Location: "query.tag", Message: "a tag has a name: write name=value, or name", Value: clip(in.Tag)})
+	}
+	if len(p.Errors) > 0 {
+		return p
+	}
+	return nil
 }
 
 func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM], error) {
@@ -128,11 +148,14 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	after, err := numberCursor(in.Cursor, 0, 64)
-	if err != nil {
+	if err := in.tooBroad(account); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.SIMs(ctx, storage.SIMFilter{Account: account, Status: in.Status, After: after, Limit: in.Limit + 1})
+	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tag: in.Tag, Prefix: in.Prefix, Limit: in.Limit + 1}
+	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.SIMs(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -35,15 +36,18 @@ func printAccount(l *link, a account) error {
 }
 
 type accountsListCommand struct {
+	Email    string `help:"Only accounts with this primary email."`
+	Standing string `enum:"open,closed," default:"" help:"Only accounts of this standing: open or closed."`
 	paging
 	remote
 }
 
 // Help is the detailed help.
 func (accountsListCommand) Help() string {
-	return `Example:
+	return `Examples:
 
-    simtransfer accounts list --all`
+    simtransfer accounts list --all
+    simtransfer accounts list --email=sims@example.com`
 }
 
 // Run carries the command out.
@@ -53,7 +57,7 @@ func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	head := []string{"ACCOUNT", "EMAIL", "CURRENCY", "COVERAGE", "STANDING"}
-	return printList(ctx, l, listing{paging: c.paging, path: "/v1/accounts"}, head, func(a account) []string {
+	return printList(ctx, l, listing{paging: c.paging, path: "/v1/accounts", query: url.Values{"email": {c.Email}, "standing": {c.Standing}}}, head, func(a account) []string {
 		return []string{a.OperatorID, a.Email, a.Currency, a.Coverage, a.Standing}
 	})
 }

@@ -116,7 +116,10 @@ func printBatch(l *link, b batch) error {
 
 type batchesListCommand struct {
 	paging
-	Account operatorID `placeholder:"OP…" help:"Only the batches of this account (support)."`
+	Account  operatorID `placeholder:"OP…" help:"Only the batches of this account (support)."`
+	Finished string     `enum:"true,false," default:"" help:"Only batches that are finished, or only those that are not: true or false."`
+	Since    *time.Time `placeholder:"TIME" help:"Only batches made at this instant or later, as in 2030-01-31T00:00:00Z."`
+	Before   *time.Time `placeholder:"TIME" help:"Only batches made before this instant."`
 	remote
 }
 
@@ -126,7 +129,7 @@ func (batchesListCommand) Help() string {
 
 Examples:
 
-    simtransfer batches list
+    simtransfer batches list --finished=false
     simtransfer batches list --account=OP0000000001 --all`
 }
 
@@ -136,7 +139,12 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	list := listing{paging: c.paging, path: "/v1/batches", query: url.Values{"account": {string(c.Account)}}}
+	list := listing{paging: c.paging, path: "/v1/batches", query: url.Values{
+		"account":        {string(c.Account)},
+		"finished":       {c.Finished},
+		"created_after":  {exactly(c.Since)},
+		"created_before": {exactly(c.Before)},
+	}}
 	head := []string{"BATCH", "FROM", "SUBMITTED", "REQUESTS", "SIMS", "OPEN", "COMPLETED", "FINISHED"}
 	return printList(ctx, l, list, head, func(b batch) []string {
 		return []string{

@@ -104,19 +104,15 @@ func TestResults(t *testing.T) {
 		_, _ = io.WriteString(w, answers[r.Header.Get("Accept")])
 	})
 	for args, want := range map[string]string{
-		"":                               answers["text/csv"],
-		"--format=ndjson":                answers["application/x-ndjson"],
-		"--json":                         answers["application/json"],
-		"--state=failed":                 "line,identifier,state\n2,\"1\n3\",failed\n",
-		"--state=failed --format=ndjson": `{"line":2,"state":"failed"}` + "\n",
-		"--state=expired":                "line,identifier,state\n",
+		"":                answers["text/csv"],
+		"--format=ndjson": answers["application/x-ndjson"],
+		"--json":          answers["application/json"],
 	} {
 		for kind, id := range map[string]string{"batches": someBatch, "requests": someRequest} {
 			c.is(c.run(append([]string{kind, "results", id}, strings.Fields(args)...)...), 0)
 			c.prints(want)
 		}
 	}
-	c.is(c.run("batches", "results", someBatch, "--state=failed", "--json"), 2)
 }
 
 // Part of the results must not be taken for all of them.

@@ -200,7 +200,7 @@ type requestsListCommand struct {
 	Batch     string     `placeholder:"ID" help:"Only the requests of this batch."`
 	Ticket    string     `help:"Only requests that were approved with this reference (support)."`
 	SIM       simName    `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason    string     `placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
+	Reason    string     `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
 	Method    string     `enum:"self_service,support_assisted," default:"" help:"Only requests with a SIM that goes by this method: self_service or support_assisted."`
 	Since     *time.Time `placeholder:"TIME" help:"Only requests made at this instant or later, as in 2030-01-31T00:00:00Z."`
 	Before    *time.Time `placeholder:"TIME" help:"Only requests made before this instant."`
@@ -256,9 +256,11 @@ func requestRow(r request) []string {
 }
 
 type requestsShowCommand struct {
-	ID    uuid.UUID `arg:"" name:"id" help:"The request's id."`
-	SIMs  bool      `name:"sims" help:"List its SIMs, too: what becomes of each, and why."`
-	State string    `enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
+	ID     uuid.UUID `arg:"" name:"id" help:"The request's id."`
+	SIMs   bool      `name:"sims" help:"List its SIMs, too: what becomes of each, and why."`
+	State  string    `enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
+	Reason string    `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"With --sims: only those that were not transferred for this reason, such as sim_locked."`
+	Method string    `enum:"self_service,support_assisted," default:"" help:"With --sims: only those that go by this method: self_service or support_assisted."`
 	remote
 }
 
@@ -287,7 +289,7 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 	if !l.json {
 		fmt.Fprintln(l.Out)
 	}
-	list := listing{paging: paging{All: true}, path: requestPath(c.ID, "transfers"), query: url.Values{"state": {c.State}}, most: 1000}
+	list := listing{paging: paging{All: true}, path: requestPath(c.ID, "transfers"), query: url.Values{"state": {c.State}, "reason": {c.Reason}, "method": {c.Method}}, most: 1000}
 	head := []string{"LINE", "SIM", "ICCID", "STATE", "METHOD", "FEE", "REASON OR ADVICE"}
 	return printList(ctx, l, list, head, func(t transferRow) []string {
 		return []string{strconv.Itoa(t.Line), t.Identifier, t.ICCID, t.State, t.Method, t.Fee.String(), cmp.Or(t.Reason, t.Advice)}

@@ -1,15 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 
 	"github.com/google/uuid"
 )
@@ -18,15 +13,9 @@ import (
 type results struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"How to write: csv or ndjson."`
 	State  string `enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired," default:"" help:"Only SIMs in this state, such as completed or failed."`
+	Reason string `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked."`
+	Method string `enum:"self_service,support_assisted," default:"" help:"Only SIMs that go by this method: self_service or support_assisted."`
 	remote
-}
-
-// Validate refuses what would not be the API's own answer any more.
-func (r results) Validate() error {
-	if r.JSON && r.State != "" {
-		return usageError("--json prints what the API answers, all of it: use --format=ndjson with --state")
-	}
-	return nil
 }
 
 // write writes the rows at a path as they come.
@@ -39,75 +28,19 @@ func (r results) write(ctx context.Context, s *Session, path string) error {
 	if r.JSON {
 		accept = "application/json"
 	}
+	if some := query(nil, "state", r.State, "reason", r.Reason, "method", r.Method); some != "" {
+		path += "?" + some
+	}
 	request := Request{Method: http.MethodGet, Path: path, Accept: accept}
 	rows, err := l.client.Stream(ctx, request)
 	if err != nil {
 		return l.failed(request, err)
 	}
 	defer func() { _ = rows.Close() }()
-	out := bufio.NewWriter(l.Out)
-	switch {
-	case r.State == "":
-		_, err = io.Copy(out, rows)
-	case r.Format == "csv":
-		err = r.filterCSV(out, rows)
-	default:
-		err = r.filterNDJSON(out, rows)
-	}
-	if err := errors.Join(err, out.Flush()); err != nil {
+	if _, err := io.Copy(l.Out, rows); err != nil {
 		return fmt.Errorf("these are not all results: %w", l.failed(request, err))
 	}
 	return nil
-}
-
-func (r results) filterCSV(out io.Writer, in io.Reader) error {
-	rows, kept := csv.NewReader(in), csv.NewWriter(out)
-	for column := -1; ; {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			kept.Flush()
-			return kept.Error()
-		}
-		if err != nil {
-			return err
-		}
-		if head := column < 0; head {
-			if column = slices.Index(row, "state"); column < 0 {
-				return errors.New("they have no column state")
-			}
-		} else if row[column] != r.State {
-			continue
-		}
-		if err := kept.Write(row); err != nil {
-			return err
-		}
-	}
-}
-
-func (r results) filterNDJSON(out io.Writer, in io.Reader) error {
-	rows := json.NewDecoder(in)
-	for {
-		var row json.RawMessage
-		err := rows.Decode(&row)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var is struct {
-			State string `json:"state"`
-		}
-		if err := json.Unmarshal(row, &is); err != nil {
-			return err
-		}
-		if is.State != r.State {
-			continue
-		}
-		if _, err := out.Write(append(row, '\n')); err != nil {
-			return err
-		}
-	}
 }
 
 type batchesResultsCommand struct {

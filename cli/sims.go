@@ -107,6 +107,10 @@ type simsListCommand struct {
 	paging
 	Account operatorID `placeholder:"OP…" help:"Only the SIMs of this account (support)."`
 	Status  string     `enum:"ready,active,inactive,standby,suspended,terminated," default:"" help:"Only SIMs of this status: ready, active, inactive, standby, suspended or terminated."`
+	Plan    string     `placeholder:"NAME" help:"Only SIMs on this plan."`
+	Group   string     `placeholder:"NAME" help:"Only SIMs in this group; support names the --account, too."`
+	Tag     string     `placeholder:"NAME[=VALUE]" help:"Only SIMs with this tag; support names the --account, too."`
+	Prefix  string     `placeholder:"DIGITS" help:"Only SIMs with an ICCID, IMSI or MSISDN that begins with these 6 digits or more."`
 	remote
 }
 
@@ -117,6 +121,7 @@ func (simsListCommand) Help() string {
 Examples:
 
     simtransfer sims list --status=ready
+    simtransfer sims list --tag=site=north --prefix=8988211
     simtransfer sims list --account=OP0000000001 --all
     simtransfer sims list --all --json | jq -r '.items[].iccid'`
 }
@@ -127,7 +132,10 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	list := listing{paging: c.paging, path: "/v1/sims", query: url.Values{"account": {string(c.Account)}, "status": {c.Status}}}
+	list := listing{paging: c.paging, path: "/v1/sims", query: url.Values{
+		"account": {string(c.Account)}, "status": {c.Status},
+		"plan": {c.Plan}, "group": {c.Group}, "tag": {c.Tag}, "identifier_prefix": {c.Prefix},
+	}}
 	head := []string{"ICCID", "ACCOUNT", "STATUS", "PLAN", "ONLINE", "LOCKED", "TRANSFER"}
 	return printList(ctx, l, list, head, func(v sim) []string {
 		state := ""

@@ -13,6 +13,7 @@ import (
 
 	"simtransfer/cli"
 	"simtransfer/radius"
+	"simtransfer/storage"
 )
 
 // sample is the sample inventory in a running stack: keys to act with, and the
@@ -170,7 +171,7 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stack.Stop()) }()
-	known, err := stack.DB.Accounts(ctx, "", 1)
+	known, err := stack.DB.Accounts(ctx, storage.AccountFilter{Limit: 1})
 	if err != nil {
 		return err
 	}

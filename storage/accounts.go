@@ -80,16 +80,25 @@ func (t *Tx) Account(ctx context.Context, id transfer.OperatorID) (Account, erro
 	return a, err
 }
 
-// Accounts lists up to limit accounts behind an operator id, in the order of
-// these ids. The zero id lists from the start.
-func (db *DB) Accounts(ctx context.Context, after transfer.OperatorID, limit int) ([]Account, error) {
+// AccountFilter narrows a list of accounts; zero fields do not.
+type AccountFilter struct {
+	Email    string // in lower case
+	Standing Standing
+	After    transfer.OperatorID // only accounts behind this one: the cursor
+	Limit    int                 // at most this many; required
+}
+
+// Accounts lists accounts in the order of their operator ids.
+func (db *DB) Accounts(ctx context.Context, f AccountFilter) ([]Account, error) {
 	list := []Account{}
 	err := db.pool.SelectContext(ctx, &list, `
 		SELECT`+accountColumns+`
 		FROM accounts
 		WHERE operator_id > $1
+		  AND ($2 = '' OR email = $2)
+		  AND ($3 = '' OR standing = $3)
 		ORDER BY operator_id
-		LIMIT $2`, after, limit)
+		LIMIT $4`, f.After, f.Email, f.Standing, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}

@@ -85,15 +85,28 @@ func (db *DB) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
 	return b, notFound(err)
 }
 
-// Batches lists up to limit batches of an account, newest first; account zero
-// lists everybody's. A non-nil before lists only those made before that one.
-func (db *DB) Batches(ctx context.Context, account int64, before *uuid.UUID, limit int) ([]Batch, error) {
+// BatchFilter narrows a list of batches; zero fields do not.
+type BatchFilter struct {
+	Account       int64
+	Finished      *bool
+	CreatedAfter  *time.Time // at this instant or later
+	CreatedBefore *time.Time
+	Before        *uuid.UUID // only batches made before this one: the cursor
+	Limit         int        // at most this many; required
+}
+
+// Batches lists batches, newest first.
+func (db *DB) Batches(ctx context.Context, f BatchFilter) ([]Batch, error) {
 	list := []Batch{}
 	err := db.pool.SelectContext(ctx, &list, `
 		SELECT`+batchColumns+`
-		WHERE ($1 = 0 OR b.account = $1) AND ($2::uuid IS NULL OR b.id < $2)
+		WHERE ($1 = 0 OR b.account = $1)
+		  AND ($2::uuid IS NULL OR b.id < $2)
+		  AND ($4::boolean IS NULL OR $4 = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
+		  AND ($5::timestamptz IS NULL OR b.created_at >= $5)
+		  AND ($6::timestamptz IS NULL OR b.created_at < $6)
 		ORDER BY b.id DESC
-		LIMIT $3`, account, before, limit)
+		LIMIT $3`, f.Account, f.Before, f.Limit, f.Finished, f.CreatedAfter, f.CreatedBefore)
 	if err != nil {
 		return nil, fmt.Errorf("listing batches: %w", err)
 	}

@@ -2,8 +2,10 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,20 +108,30 @@ func (db *DB) SIM(ctx context.Context, account int64, id transfer.Identifier) (S
 type SIMFilter struct {
 	Account int64
 	Status  transfer.Status
-	After   int64 // only SIMs behind this id: the cursor
-	Limit   int   // at most this many; required
+	Plan    string
+	Group   string
+	Tag     string // name=value, or a name alone for any value
+	Prefix  string // of one of its identifiers: 6 digits or more
+	After   int64  // only SIMs behind this id: the cursor
+	Limit   int    // at most this many; required
 }
 
 // SIMs lists SIMs in the order in which they were imported.
 func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 	list := []SIM{}
+	tag, text, valued := strings.Cut(f.Tag, "=")
+	value := sql.NullString{String: text, Valid: valued}
 	err := db.pool.SelectContext(ctx, &list, `
 		SELECT`+simColumns+`
 		WHERE ($1 = 0 OR s.account = $1)
 		  AND ($2 = '' OR s.status = $2)
 		  AND s.id > $3
+		  AND ($5 = '' OR s.plan = $5)
+		  AND ($6 = '' OR s.sim_group = $6)
+		  AND ($7 = '' OR CASE WHEN $8::text IS NULL THEN s.tags ? $7 ELSE s.tags ->> $7 = $8 END)
+		  AND ($9 = '' OR s.id IN (SELECT sim FROM identifiers WHERE identifier BETWEEN $9 AND rpad($9, 22, '9')))
 		ORDER BY s.id
-		LIMIT $4`, f.Account, f.Status, f.After, f.Limit)
+		LIMIT $4`, f.Account, f.Status, f.After, f.Limit, f.Plan, f.Group, tag, value, f.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing SIMs: %w", err)
 	}

@@ -624,6 +624,144 @@ func (e UpdateSIMInputBodyStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListAccountsParamsStanding.
+const (
+	ListAccountsParamsStandingClosed ListAccountsParamsStanding = "closed"
+	ListAccountsParamsStandingOpen   ListAccountsParamsStanding = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListAccountsParamsStanding enum.
+func (e ListAccountsParamsStanding) Valid() bool {
+	switch e {
+	case ListAccountsParamsStandingClosed:
+		return true
+	case ListAccountsParamsStandingOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBatchesParamsFinished.
+const (
+	ListBatchesParamsFinishedFalse ListBatchesParamsFinished = "false"
+	ListBatchesParamsFinishedTrue  ListBatchesParamsFinished = "true"
+)
+
+// Valid indicates whether the value is a known member of the ListBatchesParamsFinished enum.
+func (e ListBatchesParamsFinished) Valid() bool {
+	switch e {
+	case ListBatchesParamsFinishedFalse:
+		return true
+	case ListBatchesParamsFinishedTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsState.
+const (
+	GetBatchResultsParamsStateCanceled   GetBatchResultsParamsState = "canceled"
+	GetBatchResultsParamsStateCompleted  GetBatchResultsParamsState = "completed"
+	GetBatchResultsParamsStateDeclined   GetBatchResultsParamsState = "declined"
+	GetBatchResultsParamsStateDenied     GetBatchResultsParamsState = "denied"
+	GetBatchResultsParamsStateEligible   GetBatchResultsParamsState = "eligible"
+	GetBatchResultsParamsStateExpired    GetBatchResultsParamsState = "expired"
+	GetBatchResultsParamsStateFailed     GetBatchResultsParamsState = "failed"
+	GetBatchResultsParamsStateIneligible GetBatchResultsParamsState = "ineligible"
+	GetBatchResultsParamsStatePending    GetBatchResultsParamsState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsState enum.
+func (e GetBatchResultsParamsState) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsStateCanceled:
+		return true
+	case GetBatchResultsParamsStateCompleted:
+		return true
+	case GetBatchResultsParamsStateDeclined:
+		return true
+	case GetBatchResultsParamsStateDenied:
+		return true
+	case GetBatchResultsParamsStateEligible:
+		return true
+	case GetBatchResultsParamsStateExpired:
+		return true
+	case GetBatchResultsParamsStateFailed:
+		return true
+	case GetBatchResultsParamsStateIneligible:
+		return true
+	case GetBatchResultsParamsStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsReason.
+const (
+	GetBatchResultsParamsReasonAccountClosed       GetBatchResultsParamsReason = "account_closed"
+	GetBatchResultsParamsReasonAlreadyTransferring GetBatchResultsParamsReason = "already_transferring"
+	GetBatchResultsParamsReasonInternalError       GetBatchResultsParamsReason = "internal_error"
+	GetBatchResultsParamsReasonNeedsSupport        GetBatchResultsParamsReason = "needs_support"
+	GetBatchResultsParamsReasonOwnerChanged        GetBatchResultsParamsReason = "owner_changed"
+	GetBatchResultsParamsReasonPlanNotTransferable GetBatchResultsParamsReason = "plan_not_transferable"
+	GetBatchResultsParamsReasonSessionNotDropped   GetBatchResultsParamsReason = "session_not_dropped"
+	GetBatchResultsParamsReasonSimLocked           GetBatchResultsParamsReason = "sim_locked"
+	GetBatchResultsParamsReasonSimNotFound         GetBatchResultsParamsReason = "sim_not_found"
+	GetBatchResultsParamsReasonSimTerminated       GetBatchResultsParamsReason = "sim_terminated"
+	GetBatchResultsParamsReasonStatusChanged       GetBatchResultsParamsReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsReason enum.
+func (e GetBatchResultsParamsReason) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsReasonAccountClosed:
+		return true
+	case GetBatchResultsParamsReasonAlreadyTransferring:
+		return true
+	case GetBatchResultsParamsReasonInternalError:
+		return true
+	case GetBatchResultsParamsReasonNeedsSupport:
+		return true
+	case GetBatchResultsParamsReasonOwnerChanged:
+		return true
+	case GetBatchResultsParamsReasonPlanNotTransferable:
+		return true
+	case GetBatchResultsParamsReasonSessionNotDropped:
+		return true
+	case GetBatchResultsParamsReasonSimLocked:
+		return true
+	case GetBatchResultsParamsReasonSimNotFound:
+		return true
+	case GetBatchResultsParamsReasonSimTerminated:
+		return true
+	case GetBatchResultsParamsReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsMethod.
+const (
+	GetBatchResultsParamsMethodSelfService     GetBatchResultsParamsMethod = "self_service"
+	GetBatchResultsParamsMethodSupportAssisted GetBatchResultsParamsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsMethod enum.
+func (e GetBatchResultsParamsMethod) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsMethodSelfService:
+		return true
+	case GetBatchResultsParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListKeysParamsRole.
 const (
 	ListKeysParamsRoleAccount ListKeysParamsRole = "account"
@@ -647,16 +785,16 @@ func (e ListKeysParamsRole) Valid() bool {
 
 // Defines values for ListKeysParamsRevoked.
 const (
-	False ListKeysParamsRevoked = "false"
-	True  ListKeysParamsRevoked = "true"
+	ListKeysParamsRevokedFalse ListKeysParamsRevoked = "false"
+	ListKeysParamsRevokedTrue  ListKeysParamsRevoked = "true"
 )
 
 // Valid indicates whether the value is a known member of the ListKeysParamsRevoked enum.
 func (e ListKeysParamsRevoked) Valid() bool {
 	switch e {
-	case False:
+	case ListKeysParamsRevokedFalse:
 		return true
-	case True:
+	case ListKeysParamsRevokedTrue:
 		return true
 	default:
 		return false
@@ -813,6 +951,108 @@ func (e ListRequestsParamsMethod) Valid() bool {
 	case ListRequestsParamsMethodSelfService:
 		return true
 	case ListRequestsParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRequestResultsParamsState.
+const (
+	GetRequestResultsParamsStateCanceled   GetRequestResultsParamsState = "canceled"
+	GetRequestResultsParamsStateCompleted  GetRequestResultsParamsState = "completed"
+	GetRequestResultsParamsStateDeclined   GetRequestResultsParamsState = "declined"
+	GetRequestResultsParamsStateDenied     GetRequestResultsParamsState = "denied"
+	GetRequestResultsParamsStateEligible   GetRequestResultsParamsState = "eligible"
+	GetRequestResultsParamsStateExpired    GetRequestResultsParamsState = "expired"
+	GetRequestResultsParamsStateFailed     GetRequestResultsParamsState = "failed"
+	GetRequestResultsParamsStateIneligible GetRequestResultsParamsState = "ineligible"
+	GetRequestResultsParamsStatePending    GetRequestResultsParamsState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the GetRequestResultsParamsState enum.
+func (e GetRequestResultsParamsState) Valid() bool {
+	switch e {
+	case GetRequestResultsParamsStateCanceled:
+		return true
+	case GetRequestResultsParamsStateCompleted:
+		return true
+	case GetRequestResultsParamsStateDeclined:
+		return true
+	case GetRequestResultsParamsStateDenied:
+		return true
+	case GetRequestResultsParamsStateEligible:
+		return true
+	case GetRequestResultsParamsStateExpired:
+		return true
+	case GetRequestResultsParamsStateFailed:
+		return true
+	case GetRequestResultsParamsStateIneligible:
+		return true
+	case GetRequestResultsParamsStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRequestResultsParamsReason.
+const (
+	GetRequestResultsParamsReasonAccountClosed       GetRequestResultsParamsReason = "account_closed"
+	GetRequestResultsParamsReasonAlreadyTransferring GetRequestResultsParamsReason = "already_transferring"
+	GetRequestResultsParamsReasonInternalError       GetRequestResultsParamsReason = "internal_error"
+	GetRequestResultsParamsReasonNeedsSupport        GetRequestResultsParamsReason = "needs_support"
+	GetRequestResultsParamsReasonOwnerChanged        GetRequestResultsParamsReason = "owner_changed"
+	GetRequestResultsParamsReasonPlanNotTransferable GetRequestResultsParamsReason = "plan_not_transferable"
+	GetRequestResultsParamsReasonSessionNotDropped   GetRequestResultsParamsReason = "session_not_dropped"
+	GetRequestResultsParamsReasonSimLocked           GetRequestResultsParamsReason = "sim_locked"
+	GetRequestResultsParamsReasonSimNotFound         GetRequestResultsParamsReason = "sim_not_found"
+	GetRequestResultsParamsReasonSimTerminated       GetRequestResultsParamsReason = "sim_terminated"
+	GetRequestResultsParamsReasonStatusChanged       GetRequestResultsParamsReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the GetRequestResultsParamsReason enum.
+func (e GetRequestResultsParamsReason) Valid() bool {
+	switch e {
+	case GetRequestResultsParamsReasonAccountClosed:
+		return true
+	case GetRequestResultsParamsReasonAlreadyTransferring:
+		return true
+	case GetRequestResultsParamsReasonInternalError:
+		return true
+	case GetRequestResultsParamsReasonNeedsSupport:
+		return true
+	case GetRequestResultsParamsReasonOwnerChanged:
+		return true
+	case GetRequestResultsParamsReasonPlanNotTransferable:
+		return true
+	case GetRequestResultsParamsReasonSessionNotDropped:
+		return true
+	case GetRequestResultsParamsReasonSimLocked:
+		return true
+	case GetRequestResultsParamsReasonSimNotFound:
+		return true
+	case GetRequestResultsParamsReasonSimTerminated:
+		return true
+	case GetRequestResultsParamsReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetRequestResultsParamsMethod.
+const (
+	GetRequestResultsParamsMethodSelfService     GetRequestResultsParamsMethod = "self_service"
+	GetRequestResultsParamsMethodSupportAssisted GetRequestResultsParamsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the GetRequestResultsParamsMethod enum.
+func (e GetRequestResultsParamsMethod) Valid() bool {
+	switch e {
+	case GetRequestResultsParamsMethodSelfService:
+		return true
+	case GetRequestResultsParamsMethodSupportAssisted:
 		return true
 	default:
 		return false
@@ -1885,7 +2125,14 @@ type ListAccountsParams struct {
 
 	// Limit How many entries at most.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Email Only accounts with this primary email.
+	Email    *string                     `form:"email,omitempty" json:"email,omitempty"`
+	Standing *ListAccountsParamsStanding `form:"standing,omitempty" json:"standing,omitempty"`
 }
+
+// ListAccountsParamsStanding defines parameters for ListAccounts.
+type ListAccountsParamsStanding string
 
 // CreateAccountParams defines parameters for CreateAccount.
 type CreateAccountParams struct {
@@ -1903,7 +2150,19 @@ type ListBatchesParams struct {
 
 	// Account Only the batches of this operator id. For support; an account sees its own anyway.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Finished Only batches that are finished, or only those that are not.
+	Finished *ListBatchesParamsFinished `form:"finished,omitempty" json:"finished,omitempty"`
+
+	// CreatedAfter Only batches made at this instant or later.
+	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
+
+	// CreatedBefore Only batches made before this instant.
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 }
+
+// ListBatchesParamsFinished defines parameters for ListBatches.
+type ListBatchesParamsFinished string
 
 // CreateBatchJSONBody defines parameters for CreateBatch.
 type CreateBatchJSONBody = []struct {
@@ -1937,6 +2196,27 @@ type CancelBatchParams struct {
 	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
+
+// GetBatchResultsParams defines parameters for GetBatchResults.
+type GetBatchResultsParams struct {
+	// State Only SIMs in this state.
+	State *GetBatchResultsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for this reason.
+	Reason *GetBatchResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that go, or went, by this method.
+	Method *GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+}
+
+// GetBatchResultsParamsState defines parameters for GetBatchResults.
+type GetBatchResultsParamsState string
+
+// GetBatchResultsParamsReason defines parameters for GetBatchResults.
+type GetBatchResultsParamsReason string
+
+// GetBatchResultsParamsMethod defines parameters for GetBatchResults.
+type GetBatchResultsParamsMethod string
 
 // StreamBatchParams defines parameters for StreamBatch.
 type StreamBatchParams struct {
@@ -2007,6 +2287,18 @@ type ListSimsParams struct {
 	// Account Only the SIMs of this operator id. For support; an account sees its own anyway.
 	Account *string               `form:"account,omitempty" json:"account,omitempty"`
 	Status  *ListSimsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Plan Only SIMs on this plan.
+	Plan *string `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// IdentifierPrefix Only SIMs with an ICCID, IMSI or MSISDN that begins with these digits, 6 or more.
+	IdentifierPrefix *string `form:"identifier_prefix,omitempty" json:"identifier_prefix,omitempty"`
+
+	// Group Only SIMs in this group. Support names the account, too: all its SIMs are looked through.
+	Group *string `form:"group,omitempty" json:"group,omitempty"`
+
+	// Tag Only SIMs with this tag: name=value, or a name for any value. Support names the account, too: all its SIMs are looked through.
+	Tag *string `form:"tag,omitempty" json:"tag,omitempty"`
 }
 
 // ListSimsParamsStatus defines parameters for ListSims.
@@ -2236,6 +2528,27 @@ type ListEventsParams struct {
 	// Limit How many entries at most.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// GetRequestResultsParams defines parameters for GetRequestResults.
+type GetRequestResultsParams struct {
+	// State Only SIMs in this state.
+	State *GetRequestResultsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for this reason.
+	Reason *GetRequestResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that go, or went, by this method.
+	Method *GetRequestResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+}
+
+// GetRequestResultsParamsState defines parameters for GetRequestResults.
+type GetRequestResultsParamsState string
+
+// GetRequestResultsParamsReason defines parameters for GetRequestResults.
+type GetRequestResultsParamsReason string
+
+// GetRequestResultsParamsMethod defines parameters for GetRequestResults.
+type GetRequestResultsParamsMethod string
 
 // RetryRequestParams defines parameters for RetryRequest.
 type RetryRequestParams struct {
@@ -2958,7 +3271,7 @@ type ClientInterface interface {
 	// Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
-	GetBatchResults(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamBatch Watch a batch
 	//
@@ -3304,7 +3617,7 @@ type ClientInterface interface {
 	// Read the results of a request in the order of submission. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
-	GetRequestResults(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetRequestResults(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryRequestWithBody Ask again for what failed (source or support)
 	//
@@ -3615,8 +3928,8 @@ func (c *Client) CancelBatch(ctx context.Context, id openapi_types.UUID, params 
 // Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
-func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetBatchResultsRequest(c.Server, id)
+func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBatchResultsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4381,8 +4694,8 @@ func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *
 // Read the results of a request in the order of submission. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
-func (c *Client) GetRequestResults(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRequestResultsRequest(c.Server, id)
+func (c *Client) GetRequestResults(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRequestResultsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4605,6 +4918,30 @@ func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Re
 
 		}
 
+		if params.Email != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "email", *params.Email, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Standing != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "standing", *params.Standing, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -4810,6 +5147,42 @@ func NewListBatchesRequest(server string, params *ListBatchesParams) (*http.Requ
 		if params.Account != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Finished != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "finished", *params.Finished, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_after", *params.CreatedAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_before", *params.CreatedBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5036,7 +5409,7 @@ func NewCancelBatchRequestWithBody(server string, id openapi_types.UUID, params 
 }
 
 // NewGetBatchResultsRequest constructs an http.Request for the GetBatchResults method
-func NewGetBatchResultsRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *GetBatchResultsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5059,6 +5432,57 @@ func NewGetBatchResultsRequest(server string, id openapi_types.UUID) (*http.Requ
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5699,6 +6123,54 @@ func NewListSimsRequest(server string, params *ListSimsParams) (*http.Request, e
 		if params.Status != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.IdentifierPrefix != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "identifier_prefix", *params.IdentifierPrefix, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Group != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "group", *params.Group, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Tag != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tag", *params.Tag, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6645,7 +7117,7 @@ func NewListEventsRequest(server string, id openapi_types.UUID, params *ListEven
 }
 
 // NewGetRequestResultsRequest constructs an http.Request for the GetRequestResults method
-func NewGetRequestResultsRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+func NewGetRequestResultsRequest(server string, id openapi_types.UUID, params *GetRequestResultsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6668,6 +7140,57 @@ func NewGetRequestResultsRequest(server string, id openapi_types.UUID) (*http.Re
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -7084,7 +7607,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
-	GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error)
+	GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error)
 
 	// StreamBatchWithResponse Watch a batch
 	//
@@ -7462,7 +7985,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
-	GetRequestResultsWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRequestResultsResponse, error)
+	GetRequestResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*GetRequestResultsResponse, error)
 
 	// RetryRequestWithBodyWithResponse Ask again for what failed (source or support)
 	//
@@ -12156,8 +12679,8 @@ func (c *ClientWithResponses) CancelBatchWithResponse(ctx context.Context, id op
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
-func (c *ClientWithResponses) GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error) {
-	rsp, err := c.GetBatchResults(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error) {
+	rsp, err := c.GetBatchResults(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12786,8 +13309,8 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id ope
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
-func (c *ClientWithResponses) GetRequestResultsWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRequestResultsResponse, error) {
-	rsp, err := c.GetRequestResults(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetRequestResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*GetRequestResultsResponse, error) {
+	rsp, err := c.GetRequestResults(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

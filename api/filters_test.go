@@ -1,0 +1,142 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// filled is a service with SIMs of every kind, a batch that is finished and
+// one that is not.
+func filled(t *testing.T) *service {
+	t.Helper()
+	s := newService(t)
+	s.sims(6, transfer.Ready)
+	s.exec(`UPDATE sims SET sim_group = 'field' WHERE iccid IN ($1, $2)`, iccid(1), iccid(2))
+	s.exec(`UPDATE sims SET tags = '{"site": "south", "empty": ""}' WHERE iccid = $1`, iccid(2))
+	s.exec(`UPDATE sims SET status = 'active', plan = 'local-01' WHERE iccid = $1`, iccid(3))
+	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(4))
+	done := read[Batch](s.upload(s.source, "?self_service_only=true", typeCSV, batchCSV(iccid(1), iccid(3), iccid(4), iccid(99))).is(202))
+	s.work()
+	s.post(s.other, requestPath(done.Items[0].ID)+"/accept", nil).is(202)
+	s.work()
+	s.upload(s.source, "", typeCSV, batchCSV(iccid(5))).is(202)
+	return s
+}
+
+func TestFiltersOfLists(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	batches := read[List[Batch]](s.get(s.source, "/v1/batches").is(200)).Items
+	between := url.QueryEscape(batches[0].CreatedAt.Format(time.RFC3339Nano))
+	results := "/v1/batches/" + batches[1].ID.String() + "/results"
+	one := requestPath(read[Batch](s.get(s.source, strings.TrimSuffix(results, "/results")).is(200)).Items[0].ID)
+	for path, want := range map[string]int{
+		"/v1/sims":                                                             5,
+		"/v1/sims?status=ready":                                                4,
+		"/v1/sims?plan=local-01":                                               1,
+		"/v1/sims?plan=nothing":                                                0,
+		"/v1/sims?group=field":                                                 1, // the other one has gone
+		"/v1/sims?tag=site":                                                    5,
+		"/v1/sims?tag=site=north":                                              4,
+		"/v1/sims?tag=site%3Dsouth&group=field":                                1,
+		"/v1/sims?tag=empty=":                                                  1,
+		"/v1/sims?tag=site=":                                                   0,
+		"/v1/sims?tag=north":                                                   0,
+		"/v1/sims?identifier_prefix=8988211":                                   5,
+		"/v1/sims?identifier_prefix=" + iccid(2):                               1,
+		"/v1/sims?identifier_prefix=" + imsi(2):                                1,
+		"/v1/sims?identifier_prefix=00101000":                                  5,
+		"/v1/sims?identifier_prefix=" + iccid(1):                               0, // somebody else's now
+		"/v1/sims?identifier_prefix=999999":                                    0,
+		"/v1/batches?finished=true":                                            1,
+		"/v1/batches?finished=false":                                           1,
+		"/v1/batches?created_after=" + between:                                 1,
+		"/v1/batches?created_before=" + between:                                1,
+		results + "?state=completed":                                           1,
+		results + "?state=ineligible":                                          3,
+		results + "?reason=sim_locked":                                         1,
+		results + "?reason=needs_support":                                      1,
+		results + "?method=self_service":                                       1,
+		results + "?method=self_service&state=x":                               -1,
+		one + "/results?reason=sim_locked":                                     1,
+		one + "/results?state=expired":                                         0,
+		one + "/transfers?reason=sim_not_found":                                1,
+		one + "/transfers?method=self_service":                                 1,
+		"/v1/transfer-requests?reason=sim_locked":                              1,
+		"/v1/transfer-requests?sim=" + iccid(5):                                1,
+		"/v1/transfer-requests?created_after=" + between + "&state=validating": 1,
+		"/v1/sims?identifier_prefix=12345":                                     -1,
+		"/v1/sims?identifier_prefix=12345x":                                    -1,
+		"/v1/sims?tag=%3Dnorth":                                                -1,
+		"/v1/batches?finished=maybe":                                           -1,
+		"/v1/batches?created_after=yesterday":                                  -1,
+	} {
+		a := s.get(s.source, path)
+		if want < 0 {
+			a.problem(422, CodeInvalid)
+			continue
+		}
+		if got := read[List[any]](a.is(200)); len(got.Items) != want {
+			t.Errorf("%s: %d items, not %d", path, len(got.Items), want)
+		}
+	}
+	for path, want := range map[string]int{
+		"/v1/accounts?email=" + strings.ToUpper(emailOf(otherID)):     1,
+		"/v1/accounts?standing=closed":                                1,
+		"/v1/accounts?email=" + emailOf(otherID) + "&standing=closed": 0,
+		"/v1/sims?account=" + otherID + "&group=field":                0,
+		"/v1/sims?account=" + sourceID + "&tag=site":                  5,
+	} {
+		if got := read[List[any]](s.get(s.support, path).is(200)); len(got.Items) != want {
+			t.Errorf("%s: %d items, not %d", path, len(got.Items), want)
+		}
+	}
+	for _, path := range []string{"/v1/sims?group=field", "/v1/sims?tag=site"} {
+		if p := s.get(s.support, path).problem(422, CodeInvalid); p.Errors[0].Location != "query.account" {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// A value that a filter does not know is refused with those that it does.
+func TestFiltersNameTheirValues(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for path, known := range map[string]string{
+		"/v1/transfer-requests?state=nonsense":     "awaiting_acceptance",
+		"/v1/transfer-requests?direction=nonsense": "incoming",
+		"/v1/transfer-requests?reason=nonsense":    "sim_locked",
+		"/v1/transfer-requests?method=nonsense":    "support_assisted",
+		"/v1/sims?status=nonsense":                 "suspended",
+		"/v1/batches?finished=nonsense":            "true",
+	} {
+		p := s.get(s.source, path).problem(422, CodeInvalid)
+		if f := p.Errors[0]; !strings.HasPrefix(f.Location, "query.") || !strings.Contains(f.Message, known) || f.Value != "nonsense" {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+}
+
+// What changes between two pages of a filtered list is neither skipped nor
+// shown twice, and a page is full as long as there is more.
+func TestFilteredPagesWhileRowsChange(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(7, transfer.Ready)
+	s.exec(`UPDATE sims SET tags = '{}' WHERE iccid IN ($1, $2)`, iccid(2), iccid(3))
+	first := read[List[SIM]](s.get(s.source, "/v1/sims?tag=site&limit=2").is(200))
+	s.exec(`UPDATE sims SET tags = '{}' WHERE iccid = $1`, iccid(1))            // it was shown
+	s.exec(`UPDATE sims SET tags = '{"site": "x"}' WHERE iccid = $1`, iccid(2)) // it was passed
+	s.exec(`UPDATE sims SET tags = '{}' WHERE iccid = $1`, iccid(5))
+	rest := read[List[SIM]](s.get(s.source, "/v1/sims?tag=site&limit=2&cursor="+first.NextCursor).is(200))
+	var seen []string
+	for _, sim := range append(first.Items, rest.Items...) {
+		seen = append(seen, sim.ICCID)
+	}
+	same(t, seen, []string{iccid(1), iccid(4), iccid(6), iccid(7)})
+	same(t, rest.NextCursor, "")
+}
