@@ -40,6 +40,11 @@ lint: ## look for mistakes, misplaced imports and wrong formatting
 	@sh deployments/setup.sh go
 	$(LINT) run ./...
 
+.PHONY: spectral
+spectral: build ## look for mistakes in the OpenAPI document; needs node
+	./bin/simtransfer openapi > bin/openapi.json
+	npx --yes @stoplight/spectral-cli@6.16.3 lint --fail-severity=warn bin/openapi.json
+
 .PHONY: fmt
 fmt: ## format the code
 	@sh deployments/setup.sh go

@@ -13,7 +13,7 @@ type Account struct {
 	OperatorID transfer.OperatorID `json:"operator_id" example:"OP0012345678"`
 	Email      string              `json:"email" format:"email" doc:"The primary email, in lower case."`
 	Currency   transfer.Currency   `json:"currency" example:"EUR" doc:"ISO 4217. Fees are charged in it."`
-	Coverage   string              `json:"coverage" example:"global"`
+	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. Some plans cannot move to another coverage."`
 	Standing   storage.Standing    `json:"standing" enum:"open,closed" doc:"A closed account neither sends nor receives SIMs."`
 	CreatedAt  time.Time           `json:"created_at"`
 }
@@ -71,7 +71,7 @@ func parsed[T any](p *Problem, location, text string, parse func(string) (T, err
 type listAccountsInput struct {
 	Paging
 	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`
-	Standing storage.Standing `query:"standing" enum:"open,closed"`
+	Standing storage.Standing `query:"standing" enum:"open,closed" doc:"Only accounts of this standing."`
 }
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
@@ -91,7 +91,7 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 
 // AccountPath names an account.
 type AccountPath struct {
-	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678"`
+	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678" doc:"OP and ten digits."`
 }
 
 type accountOutput struct{ Body Account }

@@ -237,7 +237,7 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 
 // BatchPath names a batch.
 type BatchPath struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the batch."`
 }
 
 type batchOutput struct{ Body Batch }

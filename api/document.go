@@ -71,4 +71,5 @@ func unmarshalJSON(data []byte, v any) error {
 // finishDocument makes what Huma cannot know.
 func finishDocument(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")
+	addExamples(document)
 }

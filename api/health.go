@@ -40,7 +40,7 @@ type ProblemKind struct {
 }
 
 type problemKindInput struct {
-	Code Code `path:"code" maxLength:"64"`
+	Code Code `path:"code" maxLength:"64" doc:"The code of the problem, as in its field code."`
 }
 
 type problemKindOutput struct{ Body ProblemKind }

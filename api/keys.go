@@ -100,7 +100,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 
 type listKeysInput struct {
 	Paging
-	Role    storage.Role `query:"role" enum:"account,support,admin"`
+	Role    storage.Role `query:"role" enum:"account,support,admin" doc:"Only keys of this role."`
 	Account string       `query:"account" maxLength:"32" doc:"Only the keys that act for this operator id."`
 	Revoked string       `query:"revoked" enum:"true,false" doc:"Only keys that are revoked, or only those that are not."`
 }
@@ -152,7 +152,7 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 
 // KeyPath names a key.
 type KeyPath struct {
-	ID int64 `path:"id" minimum:"1"`
+	ID int64 `path:"id" minimum:"1" doc:"The id of the key, as a list shows it."`
 }
 
 func (s *server) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {

@@ -16,12 +16,12 @@ type Request struct {
 	ID                uuid.UUID             `json:"id" format:"uuid"`
 	State             transfer.RequestState `json:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
 	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next, support or destination; null if the service works on it, or it is over."`
-	Source            transfer.OperatorID   `json:"source"`
-	Destination       transfer.OperatorID   `json:"destination"`
-	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid"`
+	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends."`
+	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives."`
+	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The upload that it comes from, for the source and support."`
 	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request whose lines this one asks for again."`
 	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of requests that ask for lines of this one again."`
-	SelfServiceOnly   bool                  `json:"self_service_only"`
+	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need support were made ineligible."`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
 	Counts            Counts                `json:"counts"`
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
@@ -29,7 +29,7 @@ type Request struct {
 	Landing           *Landing              `json:"landing,omitempty" doc:"What the destination wants of the SIMs as they arrive. For the destination and support alone."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
 	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
-	FeeReason         *string               `json:"fee_reason,omitempty"`
+	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support has decided so."`
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide is over."`
 	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When every SIM had its outcome and was free again."`
@@ -302,7 +302,7 @@ type listRequestsInput struct {
 	Paging
 	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Seen from the account: what it sends, or what it is to receive."`
 	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
-	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired" doc:"Only requests in this state."`
 	Batch     string                `query:"batch" format:"uuid" doc:"Only the requests of this batch, for the account that submitted it, and for support."`
 	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this reference. For support."`
 
@@ -370,7 +370,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 
 // RequestPath names a transfer request.
 type RequestPath struct {
-	ID uuid.UUID `path:"id" format:"uuid"`
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the transfer request."`
 }
 
 type requestOutput struct{ Body Request }

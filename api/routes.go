@@ -154,14 +154,14 @@ func (r Route) operation() huma.Operation {
 		OperationID:     r.OperationID,
 		Summary:         r.Summary,
 		Tags:            []string{r.tag()},
-		Description:     strings.TrimSuffix(r.Summary, "?") + ". Needs no key.",
+		Description:     about()[r.OperationID] + " Needs no key.",
 		DefaultStatus:   cmp.Or(r.bounds.status, http.StatusOK),
 		MaxBodyBytes:    cmp.Or(r.bounds.body, maxBody),
 		BodyReadTimeout: max(bodyTimeout, r.timeout()),
 	}
 	if len(r.Roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}
-		o.Description = r.Summary + ". For keys of the role " + r.rolesText() + "."
+		o.Description = about()[r.OperationID] + " For keys of the role " + r.rolesText() + "."
 		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(r.Path, "{") {

@@ -39,7 +39,7 @@ func (s *server) listPlans(ctx context.Context, _ *struct{}) (*listPlansOutput, 
 }
 
 type putPlanInput struct {
-	Name string `path:"name" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
+	Name string `path:"name" doc:"The name of the plan." maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
 	Body struct {
 		CoverageBound bool `json:"coverage_bound"`
 	}
@@ -121,7 +121,7 @@ func viewSIM(s storage.SIM) (SIM, error) {
 type listSIMsInput struct {
 	Paging
 	Account string          `query:"account" maxLength:"32" doc:"Only the SIMs of this operator id. For support; an account sees its own anyway."`
-	Status  transfer.Status `query:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+	Status  transfer.Status `query:"status" enum:"ready,active,inactive,standby,suspended,terminated" doc:"Only SIMs of this status."`
 	Plan    string          `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
 	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that begins with these digits, 6 or more."`
 	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support names the account, too: all its SIMs are looked through."`

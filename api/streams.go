@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -28,6 +29,10 @@ func documentStream(document *huma.OpenAPI, r Route) {
 	}
 }
 
+const resultExample = `{"line":1,"identifier":"8988211000000000011","iccid":"8988211000000000011","destination":"OP0012345678",` +
+	`"state":"completed","method":"self_service","reason":null,"remedy":null,"fee":0,"currency":"EUR",` +
+	`"session_dropped":false,"finished_at":"2026-01-31T12:00:00Z"}`
+
 func resultsDoc() *streamDoc {
 	return &streamDoc{
 		text: "A row per SIM, in the order of submission. If something goes wrong on the way the connection breaks off: " +
@@ -37,12 +42,18 @@ func resultsDoc() *streamDoc {
 			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")
 			items := &huma.Schema{Type: huma.TypeArray, Items: row}
 			return map[string]*huma.MediaType{
-				typeJSON: {Schema: &huma.Schema{
-					Type:       huma.TypeObject,
-					Properties: map[string]*huma.Schema{"items": items},
-					Required:   []string{"items"},
-				}},
-				typeNDJSON: {Schema: &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."}},
+				typeJSON: {
+					Schema: &huma.Schema{
+						Type:       huma.TypeObject,
+						Properties: map[string]*huma.Schema{"items": items},
+						Required:   []string{"items"},
+					},
+					Example: map[string]any{"items": []json.RawMessage{json.RawMessage(resultExample)}},
+				},
+				typeNDJSON: {
+					Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."},
+					Example: resultExample + "\n",
+				},
 				typeCSV: {
 					Schema: &huma.Schema{Type: huma.TypeString},
 					Example: "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at\n" +

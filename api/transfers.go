@@ -100,9 +100,9 @@ type listTransfersInput struct {
 	RequestPath
 	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the page before."`
 	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many entries at most."`
-	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
-	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error"`
-	Method transfer.Method `query:"method" enum:"self_service,support_assisted"`
+	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired" doc:"Only SIMs in this state."`
+	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for this reason."`
+	Method transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only SIMs that go, or went, by this method."`
 }
 
 func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {

@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -88,11 +90,28 @@ func documentUpload(document *huma.OpenAPI, r Route) {
 		Description: doc.text,
 		Required:    true,
 		Content: map[string]*huma.MediaType{
-			"text/csv":             {Schema: &huma.Schema{Type: huma.TypeString}, Example: doc.example},
-			"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."}},
-			"application/json":     {Schema: &huma.Schema{Type: huma.TypeArray, Items: row}},
+			"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}, Example: doc.example},
+			"application/x-ndjson": {
+				Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."},
+				Example: doc.exampleRow() + "\n",
+			},
+			"application/json": {
+				Schema:  &huma.Schema{Type: huma.TypeArray, Items: row},
+				Example: []json.RawMessage{json.RawMessage(doc.exampleRow())},
+			},
 		},
 	}
+}
+
+// exampleRow is the row of the example as a JSON object.
+func (d *uploadDoc) exampleRow() string {
+	head, row, _ := strings.Cut(strings.TrimSpace(d.example), "\n")
+	values := strings.Split(row, ",")
+	fields := make([]string, len(values))
+	for i, name := range strings.Split(head, ",") {
+		fields[i] = fmt.Sprintf("%q:%q", name, values[i])
+	}
+	return "{" + strings.Join(fields, ",") + "}"
 }
 
 // shapeSchema is what a JSON value of a column may be besides a string.

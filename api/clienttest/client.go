@@ -1172,7 +1172,9 @@ type AcceptInputBody struct {
 
 // Account defines model for Account.
 type Account struct {
-	// Coverage Examples: global
+	// Coverage Where its SIMs work. Some plans cannot move to another coverage.
+	//
+	// Examples: global
 	Coverage  string    `json:"coverage"`
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1853,17 +1855,23 @@ type ReasonCountState string
 // Request defines model for Request.
 type Request struct {
 	// AcceptanceSeconds How long the destination has, once it can accept.
-	AcceptanceSeconds int64               `json:"acceptance_seconds"`
-	Batch             *openapi_types.UUID `json:"batch,omitempty"`
-	Counts            Counts              `json:"counts"`
-	CreatedAt         time.Time           `json:"created_at"`
-	Destination       string              `json:"destination"`
+	AcceptanceSeconds int64 `json:"acceptance_seconds"`
+
+	// Batch The upload that it comes from, for the source and support.
+	Batch     *openapi_types.UUID `json:"batch,omitempty"`
+	Counts    Counts              `json:"counts"`
+	CreatedAt time.Time           `json:"created_at"`
+
+	// Destination The operator id of the account that receives.
+	Destination string `json:"destination"`
 
 	// ExpiresAt When the time to decide is over.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// FeeMinor What support has decided that each SIM costs which needs support, in the minor unit of the source's currency.
-	FeeMinor  *int64  `json:"fee_minor,omitempty"`
+	FeeMinor *int64 `json:"fee_minor,omitempty"`
+
+	// FeeReason Why support has decided so.
 	FeeReason *string `json:"fee_reason,omitempty"`
 
 	// Fees For the source and support. Not in lists.
@@ -1883,10 +1891,14 @@ type Request struct {
 	RetriedBy *[]string `json:"retried_by,omitempty"`
 
 	// RetryOf The request whose lines this one asks for again.
-	RetryOf         *openapi_types.UUID `json:"retry_of,omitempty"`
-	SelfServiceOnly bool                `json:"self_service_only"`
-	Source          string              `json:"source"`
-	State           RequestState        `json:"state"`
+	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
+
+	// SelfServiceOnly Whether SIMs that would need support were made ineligible.
+	SelfServiceOnly bool `json:"self_service_only"`
+
+	// Source The operator id of the account that sends.
+	Source string       `json:"source"`
+	State  RequestState `json:"state"`
 
 	// Ticket Support's reference.
 	Ticket *string `json:"ticket,omitempty"`
@@ -2127,7 +2139,9 @@ type ListAccountsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Email Only accounts with this primary email.
-	Email    *string                     `form:"email,omitempty" json:"email,omitempty"`
+	Email *string `form:"email,omitempty" json:"email,omitempty"`
+
+	// Standing Only accounts of this standing.
 	Standing *ListAccountsParamsStanding `form:"standing,omitempty" json:"standing,omitempty"`
 }
 
@@ -2248,8 +2262,10 @@ type ListKeysParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many entries at most.
-	Limit *int64              `form:"limit,omitempty" json:"limit,omitempty"`
-	Role  *ListKeysParamsRole `form:"role,omitempty" json:"role,omitempty"`
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Role Only keys of this role.
+	Role *ListKeysParamsRole `form:"role,omitempty" json:"role,omitempty"`
 
 	// Account Only the keys that act for this operator id.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
@@ -2285,8 +2301,10 @@ type ListSimsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Account Only the SIMs of this operator id. For support; an account sees its own anyway.
-	Account *string               `form:"account,omitempty" json:"account,omitempty"`
-	Status  *ListSimsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Status Only SIMs of this status.
+	Status *ListSimsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Plan Only SIMs on this plan.
 	Plan *string `form:"plan,omitempty" json:"plan,omitempty"`
@@ -2447,8 +2465,10 @@ type ListRequestsParams struct {
 	Direction *ListRequestsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
 
 	// Account Only the requests of this operator id. For support; an account sees its own anyway.
-	Account *string                  `form:"account,omitempty" json:"account,omitempty"`
-	State   *ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// State Only requests in this state.
+	State *ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
 	// Batch Only the requests of this batch, for the account that submitted it, and for support.
 	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
@@ -2568,9 +2588,15 @@ type ListTransfersParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit How many entries at most.
-	Limit  *int64                     `form:"limit,omitempty" json:"limit,omitempty"`
-	State  *ListTransfersParamsState  `form:"state,omitempty" json:"state,omitempty"`
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// State Only SIMs in this state.
+	State *ListTransfersParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for this reason.
 	Reason *ListTransfersParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that go, or went, by this method.
 	Method *ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 }
 
@@ -3147,35 +3173,35 @@ type ClientInterface interface {
 
 	// Health Is the process up?
 	//
-	// Is the process up. Needs no key.
+	// Answers as long as the process does. Needs no key.
 	//
 	// Corresponds with GET /healthz (the `Health` operationId).
 	Health(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetProblemKind Read what a problem means
 	//
-	// Read what a problem means. Needs no key.
+	// What the type of a problem points to. Needs no key.
 	//
 	// Corresponds with GET /problems/{code} (the `GetProblemKind` operationId).
 	GetProblemKind(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Ready Does the database answer?
 	//
-	// Does the database answer. Needs no key.
+	// Answers 200 when calls can be served. Needs no key.
 	//
 	// Corresponds with GET /readyz (the `Ready` operationId).
 	Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAccounts List accounts
 	//
-	// List accounts. For keys of the role support, admin.
+	// In the order of their operator ids. For keys of the role support, admin.
 	//
 	// Corresponds with GET /v1/accounts (the `ListAccounts` operationId).
 	ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccountWithBody Open an account
 	//
-	// Open an account. For keys of the role admin.
+	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3184,7 +3210,7 @@ type ClientInterface interface {
 
 	// CreateAccount Open an account
 	//
-	// Open an account. For keys of the role admin.
+	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3193,14 +3219,14 @@ type ClientInterface interface {
 
 	// GetAccount Read an account
 	//
-	// Read an account. For keys of the role account, support, admin.
+	// An account can read itself alone. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/accounts/{operator_id} (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, operatorID string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAccountWithBody Change or close an account
 	//
-	// Change or close an account. For keys of the role admin.
+	// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3209,7 +3235,7 @@ type ClientInterface interface {
 
 	// UpdateAccount Change or close an account
 	//
-	// Change or close an account. For keys of the role admin.
+	// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3218,14 +3244,14 @@ type ClientInterface interface {
 
 	// ListBatches List batches
 	//
-	// List batches. For keys of the role account, support, admin.
+	// The latest first. An account sees its own batches. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
 	ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBatchWithBody Ask for many transfers to many destinations
 	//
-	// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3234,7 +3260,7 @@ type ClientInterface interface {
 
 	// CreateBatch Ask for many transfers to many destinations
 	//
-	// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3243,14 +3269,14 @@ type ClientInterface interface {
 
 	// GetBatch Read a batch
 	//
-	// Read a batch. For keys of the role account, support, admin.
+	// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 	GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelBatchWithBody Cancel what is left of a batch
 	//
-	// Cancel what is left of a batch. For keys of the role account, support, admin.
+	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3259,7 +3285,7 @@ type ClientInterface interface {
 
 	// CancelBatch Cancel what is left of a batch
 	//
-	// Cancel what is left of a batch. For keys of the role account, support, admin.
+	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3268,35 +3294,35 @@ type ClientInterface interface {
 
 	// GetBatchResults Read the results of a batch in the order of its upload
 	//
-	// Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
+	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 	GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// StreamBatch Watch a batch
 	//
-	// Watch a batch. For keys of the role account, support, admin.
+	// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/batches/{id}/stream (the `StreamBatch` operationId).
 	StreamBatch(ctx context.Context, id openapi_types.UUID, params *StreamBatchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFeed Follow what happens to an account's requests
 	//
-	// Follow what happens to an account's requests. For keys of the role account, support, admin.
+	// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/events (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFees Read the fee schedule
 	//
-	// Read the fee schedule. For keys of the role admin.
+	// All entries, past and to come. For keys of the role admin.
 	//
 	// Corresponds with GET /v1/fees (the `ListFees` operationId).
 	ListFees(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateFeeWithBody Set a fee from an instant on
 	//
-	// Set a fee from an instant on. For keys of the role admin.
+	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3305,7 +3331,7 @@ type ClientInterface interface {
 
 	// CreateFee Set a fee from an instant on
 	//
-	// Set a fee from an instant on. For keys of the role admin.
+	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3314,21 +3340,21 @@ type ClientInterface interface {
 
 	// GetCurrentKey Read with which key one calls
 	//
-	// Read with which key one calls. For keys of the role account, support, admin.
+	// Whose key it is, what it may do, and until when if it was rotated. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
 	GetCurrentKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKeys List API keys
 	//
-	// List API keys. For keys of the role admin.
+	// In the order in which they were made. No key is shown whole. For keys of the role admin.
 	//
 	// Corresponds with GET /v1/keys (the `ListKeys` operationId).
 	ListKeys(ctx context.Context, params *ListKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateKeyWithBody Make an API key
 	//
-	// Make an API key. For keys of the role admin.
+	// The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3337,7 +3363,7 @@ type ClientInterface interface {
 
 	// CreateKey Make an API key
 	//
-	// Make an API key. For keys of the role admin.
+	// The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3346,14 +3372,14 @@ type ClientInterface interface {
 
 	// RevokeKey Revoke an API key
 	//
-	// Revoke an API key. For keys of the role admin.
+	// It is refused from then on, in every process. Revoking it again changes nothing. For keys of the role admin.
 	//
 	// Corresponds with DELETE /v1/keys/{id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateKeyWithBody Replace an API key
 	//
-	// Replace an API key. For keys of the role admin.
+	// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3362,7 +3388,7 @@ type ClientInterface interface {
 
 	// RotateKey Replace an API key
 	//
-	// Replace an API key. For keys of the role admin.
+	// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3371,14 +3397,14 @@ type ClientInterface interface {
 
 	// ListPlans List plans
 	//
-	// List plans. For keys of the role account, support, admin.
+	// By name. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/plans (the `ListPlans` operationId).
 	ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutPlanWithBody Make a plan known
 	//
-	// Make a plan known. For keys of the role admin.
+	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3387,7 +3413,7 @@ type ClientInterface interface {
 
 	// PutPlan Make a plan known
 	//
-	// Make a plan known. For keys of the role admin.
+	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3396,14 +3422,14 @@ type ClientInterface interface {
 
 	// ListSims List SIMs
 	//
-	// List SIMs. For keys of the role account, support, admin.
+	// In the order of their import. An account sees its own SIMs. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/sims (the `ListSims` operationId).
 	ListSims(ctx context.Context, params *ListSimsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportSimsWithBody Import SIMs
 	//
-	// Import SIMs. For keys of the role admin.
+	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3412,7 +3438,7 @@ type ClientInterface interface {
 
 	// ImportSims Import SIMs
 	//
-	// Import SIMs. For keys of the role admin.
+	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3421,14 +3447,14 @@ type ClientInterface interface {
 
 	// GetSim Read a SIM by any identifier
 	//
-	// Read a SIM by any identifier. For keys of the role account, support, admin.
+	// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
 	GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateSimWithBody Change a SIM
 	//
-	// Change a SIM. For keys of the role account, support, admin.
+	// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3437,7 +3463,7 @@ type ClientInterface interface {
 
 	// UpdateSim Change a SIM
 	//
-	// Change a SIM. For keys of the role account, support, admin.
+	// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3446,35 +3472,35 @@ type ClientInterface interface {
 
 	// GetSimHistory Read a SIM's whole history
 	//
-	// Read a SIM's whole history. For keys of the role support, admin.
+	// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
 	//
 	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
 	GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetBatchTemplate Download a template of a batch
 	//
-	// Download a template of a batch. Needs no key.
+	// CSV, with the columns of a batch. Needs no key.
 	//
 	// Corresponds with GET /v1/templates/batch.csv (the `GetBatchTemplate` operationId).
 	GetBatchTemplate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSimsTemplate Download a template of an import
 	//
-	// Download a template of an import. Needs no key.
+	// CSV, with the columns of an import. Needs no key.
 	//
 	// Corresponds with GET /v1/templates/sims.csv (the `GetSimsTemplate` operationId).
 	GetSimsTemplate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRequests List transfer requests
 	//
-	// List transfer requests. For keys of the role account, support, admin.
+	// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 	ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRequestWithBody Ask for a transfer
 	//
-	// Ask for a transfer. For keys of the role account, support, admin.
+	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3483,7 +3509,7 @@ type ClientInterface interface {
 
 	// CreateRequest Ask for a transfer
 	//
-	// Ask for a transfer. For keys of the role account, support, admin.
+	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3492,7 +3518,7 @@ type ClientInterface interface {
 
 	// PreviewRequestWithBody See what a request would come to
 	//
-	// See what a request would come to. For keys of the role account, support, admin.
+	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3501,7 +3527,7 @@ type ClientInterface interface {
 
 	// PreviewRequest See what a request would come to
 	//
-	// See what a request would come to. For keys of the role account, support, admin.
+	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3510,14 +3536,14 @@ type ClientInterface interface {
 
 	// GetRequest Read a transfer request
 	//
-	// Read a transfer request. For keys of the role account, support, admin.
+	// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AcceptRequestWithBody Accept (destination)
 	//
-	// Accept (destination). For keys of the role account, support, admin.
+	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3526,7 +3552,7 @@ type ClientInterface interface {
 
 	// AcceptRequest Accept (destination)
 	//
-	// Accept (destination). For keys of the role account, support, admin.
+	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3535,7 +3561,7 @@ type ClientInterface interface {
 
 	// ApproveRequestWithBody Approve (support)
 	//
-	// Approve (support). For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3544,7 +3570,7 @@ type ClientInterface interface {
 
 	// ApproveRequest Approve (support)
 	//
-	// Approve (support). For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3553,7 +3579,7 @@ type ClientInterface interface {
 
 	// CancelRequestWithBody Cancel (source or support)
 	//
-	// Cancel (source or support). For keys of the role account, support, admin.
+	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3562,7 +3588,7 @@ type ClientInterface interface {
 
 	// CancelRequest Cancel (source or support)
 	//
-	// Cancel (source or support). For keys of the role account, support, admin.
+	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3571,7 +3597,7 @@ type ClientInterface interface {
 
 	// DeclineRequestWithBody Decline (destination)
 	//
-	// Decline (destination). For keys of the role account, support, admin.
+	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3580,7 +3606,7 @@ type ClientInterface interface {
 
 	// DeclineRequest Decline (destination)
 	//
-	// Decline (destination). For keys of the role account, support, admin.
+	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3589,7 +3615,7 @@ type ClientInterface interface {
 
 	// DenyRequestWithBody Deny (support)
 	//
-	// Deny (support). For keys of the role support, admin.
+	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3598,7 +3624,7 @@ type ClientInterface interface {
 
 	// DenyRequest Deny (support)
 	//
-	// Deny (support). For keys of the role support, admin.
+	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3607,21 +3633,21 @@ type ClientInterface interface {
 
 	// ListEvents Read what happened to a request
 	//
-	// Read what happened to a request. For keys of the role account, support, admin.
+	// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRequestResults Read the results of a request in the order of submission
 	//
-	// Read the results of a request in the order of submission. For keys of the role account, support, admin.
+	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
 	GetRequestResults(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryRequestWithBody Ask again for what failed (source or support)
 	//
-	// Ask again for what failed (source or support). For keys of the role account, support, admin.
+	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3630,7 +3656,7 @@ type ClientInterface interface {
 
 	// RetryRequest Ask again for what failed (source or support)
 	//
-	// Ask again for what failed (source or support). For keys of the role account, support, admin.
+	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3639,14 +3665,14 @@ type ClientInterface interface {
 
 	// StreamRequest Watch a request
 	//
-	// Watch a request. For keys of the role account, support, admin.
+	// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/stream (the `StreamRequest` operationId).
 	StreamRequest(ctx context.Context, id openapi_types.UUID, params *StreamRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTransfers List what became of each SIM
 	//
-	// List what became of each SIM. For keys of the role account, support, admin.
+	// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
 	ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3654,7 +3680,7 @@ type ClientInterface interface {
 
 // Health Is the process up?
 //
-// Is the process up. Needs no key.
+// Answers as long as the process does. Needs no key.
 //
 // Corresponds with GET /healthz (the `Health` operationId).
 func (c *Client) Health(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3671,7 +3697,7 @@ func (c *Client) Health(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // GetProblemKind Read what a problem means
 //
-// Read what a problem means. Needs no key.
+// What the type of a problem points to. Needs no key.
 //
 // Corresponds with GET /problems/{code} (the `GetProblemKind` operationId).
 func (c *Client) GetProblemKind(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3688,7 +3714,7 @@ func (c *Client) GetProblemKind(ctx context.Context, code string, reqEditors ...
 
 // Ready Does the database answer?
 //
-// Does the database answer. Needs no key.
+// Answers 200 when calls can be served. Needs no key.
 //
 // Corresponds with GET /readyz (the `Ready` operationId).
 func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3705,7 +3731,7 @@ func (c *Client) Ready(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 
 // ListAccounts List accounts
 //
-// List accounts. For keys of the role support, admin.
+// In the order of their operator ids. For keys of the role support, admin.
 //
 // Corresponds with GET /v1/accounts (the `ListAccounts` operationId).
 func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3722,7 +3748,7 @@ func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, r
 
 // CreateAccountWithBody Open an account
 //
-// Open an account. For keys of the role admin.
+// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3741,7 +3767,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Open an account
 //
-// Open an account. For keys of the role admin.
+// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3760,7 +3786,7 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // GetAccount Read an account
 //
-// Read an account. For keys of the role account, support, admin.
+// An account can read itself alone. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/accounts/{operator_id} (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, operatorID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3777,7 +3803,7 @@ func (c *Client) GetAccount(ctx context.Context, operatorID string, reqEditors .
 
 // UpdateAccountWithBody Change or close an account
 //
-// Change or close an account. For keys of the role admin.
+// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3796,7 +3822,7 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, operatorID string, c
 
 // UpdateAccount Change or close an account
 //
-// Change or close an account. For keys of the role admin.
+// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3815,7 +3841,7 @@ func (c *Client) UpdateAccount(ctx context.Context, operatorID string, body Upda
 
 // ListBatches List batches
 //
-// List batches. For keys of the role account, support, admin.
+// The latest first. An account sees its own batches. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/batches (the `ListBatches` operationId).
 func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3832,7 +3858,7 @@ func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, req
 
 // CreateBatchWithBody Ask for many transfers to many destinations
 //
-// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3851,7 +3877,7 @@ func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchPar
 
 // CreateBatch Ask for many transfers to many destinations
 //
-// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3870,7 +3896,7 @@ func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, bod
 
 // GetBatch Read a batch
 //
-// Read a batch. For keys of the role account, support, admin.
+// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3887,7 +3913,7 @@ func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors
 
 // CancelBatchWithBody Cancel what is left of a batch
 //
-// Cancel what is left of a batch. For keys of the role account, support, admin.
+// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3906,7 +3932,7 @@ func (c *Client) CancelBatchWithBody(ctx context.Context, id openapi_types.UUID,
 
 // CancelBatch Cancel what is left of a batch
 //
-// Cancel what is left of a batch. For keys of the role account, support, admin.
+// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3925,7 +3951,7 @@ func (c *Client) CancelBatch(ctx context.Context, id openapi_types.UUID, params 
 
 // GetBatchResults Read the results of a batch in the order of its upload
 //
-// Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
+// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3942,7 +3968,7 @@ func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, par
 
 // StreamBatch Watch a batch
 //
-// Watch a batch. For keys of the role account, support, admin.
+// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/batches/{id}/stream (the `StreamBatch` operationId).
 func (c *Client) StreamBatch(ctx context.Context, id openapi_types.UUID, params *StreamBatchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3959,7 +3985,7 @@ func (c *Client) StreamBatch(ctx context.Context, id openapi_types.UUID, params 
 
 // ListFeed Follow what happens to an account's requests
 //
-// Follow what happens to an account's requests. For keys of the role account, support, admin.
+// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/events (the `ListFeed` operationId).
 func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3976,7 +4002,7 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // ListFees Read the fee schedule
 //
-// Read the fee schedule. For keys of the role admin.
+// All entries, past and to come. For keys of the role admin.
 //
 // Corresponds with GET /v1/fees (the `ListFees` operationId).
 func (c *Client) ListFees(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3993,7 +4019,7 @@ func (c *Client) ListFees(ctx context.Context, reqEditors ...RequestEditorFn) (*
 
 // CreateFeeWithBody Set a fee from an instant on
 //
-// Set a fee from an instant on. For keys of the role admin.
+// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4012,7 +4038,7 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 
 // CreateFee Set a fee from an instant on
 //
-// Set a fee from an instant on. For keys of the role admin.
+// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4031,7 +4057,7 @@ func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body Cr
 
 // GetCurrentKey Read with which key one calls
 //
-// Read with which key one calls. For keys of the role account, support, admin.
+// Whose key it is, what it may do, and until when if it was rotated. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/key (the `GetCurrentKey` operationId).
 func (c *Client) GetCurrentKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4048,7 +4074,7 @@ func (c *Client) GetCurrentKey(ctx context.Context, reqEditors ...RequestEditorF
 
 // ListKeys List API keys
 //
-// List API keys. For keys of the role admin.
+// In the order in which they were made. No key is shown whole. For keys of the role admin.
 //
 // Corresponds with GET /v1/keys (the `ListKeys` operationId).
 func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4065,7 +4091,7 @@ func (c *Client) ListKeys(ctx context.Context, params *ListKeysParams, reqEditor
 
 // CreateKeyWithBody Make an API key
 //
-// Make an API key. For keys of the role admin.
+// The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4084,7 +4110,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams,
 
 // CreateKey Make an API key
 //
-// Make an API key. For keys of the role admin.
+// The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4103,7 +4129,7 @@ func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body Cr
 
 // RevokeKey Revoke an API key
 //
-// Revoke an API key. For keys of the role admin.
+// It is refused from then on, in every process. Revoking it again changes nothing. For keys of the role admin.
 //
 // Corresponds with DELETE /v1/keys/{id} (the `RevokeKey` operationId).
 func (c *Client) RevokeKey(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4120,7 +4146,7 @@ func (c *Client) RevokeKey(ctx context.Context, id int64, reqEditors ...RequestE
 
 // RotateKeyWithBody Replace an API key
 //
-// Replace an API key. For keys of the role admin.
+// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4139,7 +4165,7 @@ func (c *Client) RotateKeyWithBody(ctx context.Context, id int64, params *Rotate
 
 // RotateKey Replace an API key
 //
-// Replace an API key. For keys of the role admin.
+// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4158,7 +4184,7 @@ func (c *Client) RotateKey(ctx context.Context, id int64, params *RotateKeyParam
 
 // ListPlans List plans
 //
-// List plans. For keys of the role account, support, admin.
+// By name. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/plans (the `ListPlans` operationId).
 func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4175,7 +4201,7 @@ func (c *Client) ListPlans(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // PutPlanWithBody Make a plan known
 //
-// Make a plan known. For keys of the role admin.
+// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4194,7 +4220,7 @@ func (c *Client) PutPlanWithBody(ctx context.Context, name string, contentType s
 
 // PutPlan Make a plan known
 //
-// Make a plan known. For keys of the role admin.
+// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4213,7 +4239,7 @@ func (c *Client) PutPlan(ctx context.Context, name string, body PutPlanJSONReque
 
 // ListSims List SIMs
 //
-// List SIMs. For keys of the role account, support, admin.
+// In the order of their import. An account sees its own SIMs. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/sims (the `ListSims` operationId).
 func (c *Client) ListSims(ctx context.Context, params *ListSimsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4230,7 +4256,7 @@ func (c *Client) ListSims(ctx context.Context, params *ListSimsParams, reqEditor
 
 // ImportSimsWithBody Import SIMs
 //
-// Import SIMs. For keys of the role admin.
+// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4249,7 +4275,7 @@ func (c *Client) ImportSimsWithBody(ctx context.Context, params *ImportSimsParam
 
 // ImportSims Import SIMs
 //
-// Import SIMs. For keys of the role admin.
+// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4268,7 +4294,7 @@ func (c *Client) ImportSims(ctx context.Context, params *ImportSimsParams, body 
 
 // GetSim Read a SIM by any identifier
 //
-// Read a SIM by any identifier. For keys of the role account, support, admin.
+// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
 func (c *Client) GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4285,7 +4311,7 @@ func (c *Client) GetSim(ctx context.Context, sim string, reqEditors ...RequestEd
 
 // UpdateSimWithBody Change a SIM
 //
-// Change a SIM. For keys of the role account, support, admin.
+// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4304,7 +4330,7 @@ func (c *Client) UpdateSimWithBody(ctx context.Context, sim string, contentType 
 
 // UpdateSim Change a SIM
 //
-// Change a SIM. For keys of the role account, support, admin.
+// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4323,7 +4349,7 @@ func (c *Client) UpdateSim(ctx context.Context, sim string, body UpdateSimJSONRe
 
 // GetSimHistory Read a SIM's whole history
 //
-// Read a SIM's whole history. For keys of the role support, admin.
+// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
 //
 // Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
 func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4340,7 +4366,7 @@ func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditor
 
 // GetBatchTemplate Download a template of a batch
 //
-// Download a template of a batch. Needs no key.
+// CSV, with the columns of a batch. Needs no key.
 //
 // Corresponds with GET /v1/templates/batch.csv (the `GetBatchTemplate` operationId).
 func (c *Client) GetBatchTemplate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4357,7 +4383,7 @@ func (c *Client) GetBatchTemplate(ctx context.Context, reqEditors ...RequestEdit
 
 // GetSimsTemplate Download a template of an import
 //
-// Download a template of an import. Needs no key.
+// CSV, with the columns of an import. Needs no key.
 //
 // Corresponds with GET /v1/templates/sims.csv (the `GetSimsTemplate` operationId).
 func (c *Client) GetSimsTemplate(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4374,7 +4400,7 @@ func (c *Client) GetSimsTemplate(ctx context.Context, reqEditors ...RequestEdito
 
 // ListRequests List transfer requests
 //
-// List transfer requests. For keys of the role account, support, admin.
+// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4391,7 +4417,7 @@ func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, r
 
 // CreateRequestWithBody Ask for a transfer
 //
-// Ask for a transfer. For keys of the role account, support, admin.
+// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4410,7 +4436,7 @@ func (c *Client) CreateRequestWithBody(ctx context.Context, params *CreateReques
 
 // CreateRequest Ask for a transfer
 //
-// Ask for a transfer. For keys of the role account, support, admin.
+// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4429,7 +4455,7 @@ func (c *Client) CreateRequest(ctx context.Context, params *CreateRequestParams,
 
 // PreviewRequestWithBody See what a request would come to
 //
-// See what a request would come to. For keys of the role account, support, admin.
+// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4448,7 +4474,7 @@ func (c *Client) PreviewRequestWithBody(ctx context.Context, contentType string,
 
 // PreviewRequest See what a request would come to
 //
-// See what a request would come to. For keys of the role account, support, admin.
+// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4467,7 +4493,7 @@ func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequ
 
 // GetRequest Read a transfer request
 //
-// Read a transfer request. For keys of the role account, support, admin.
+// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4484,7 +4510,7 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEdito
 
 // AcceptRequestWithBody Accept (destination)
 //
-// Accept (destination). For keys of the role account, support, admin.
+// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4503,7 +4529,7 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // AcceptRequest Accept (destination)
 //
-// Accept (destination). For keys of the role account, support, admin.
+// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4522,7 +4548,7 @@ func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, param
 
 // ApproveRequestWithBody Approve (support)
 //
-// Approve (support). For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4541,7 +4567,7 @@ func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // ApproveRequest Approve (support)
 //
-// Approve (support). For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4560,7 +4586,7 @@ func (c *Client) ApproveRequest(ctx context.Context, id openapi_types.UUID, para
 
 // CancelRequestWithBody Cancel (source or support)
 //
-// Cancel (source or support). For keys of the role account, support, admin.
+// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4579,7 +4605,7 @@ func (c *Client) CancelRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // CancelRequest Cancel (source or support)
 //
-// Cancel (source or support). For keys of the role account, support, admin.
+// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4598,7 +4624,7 @@ func (c *Client) CancelRequest(ctx context.Context, id openapi_types.UUID, param
 
 // DeclineRequestWithBody Decline (destination)
 //
-// Decline (destination). For keys of the role account, support, admin.
+// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4617,7 +4643,7 @@ func (c *Client) DeclineRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // DeclineRequest Decline (destination)
 //
-// Decline (destination). For keys of the role account, support, admin.
+// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4636,7 +4662,7 @@ func (c *Client) DeclineRequest(ctx context.Context, id openapi_types.UUID, para
 
 // DenyRequestWithBody Deny (support)
 //
-// Deny (support). For keys of the role support, admin.
+// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4655,7 +4681,7 @@ func (c *Client) DenyRequestWithBody(ctx context.Context, id openapi_types.UUID,
 
 // DenyRequest Deny (support)
 //
-// Deny (support). For keys of the role support, admin.
+// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4674,7 +4700,7 @@ func (c *Client) DenyRequest(ctx context.Context, id openapi_types.UUID, params 
 
 // ListEvents Read what happened to a request
 //
-// Read what happened to a request. For keys of the role account, support, admin.
+// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4691,7 +4717,7 @@ func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *
 
 // GetRequestResults Read the results of a request in the order of submission
 //
-// Read the results of a request in the order of submission. For keys of the role account, support, admin.
+// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/results (the `GetRequestResults` operationId).
 func (c *Client) GetRequestResults(ctx context.Context, id openapi_types.UUID, params *GetRequestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4708,7 +4734,7 @@ func (c *Client) GetRequestResults(ctx context.Context, id openapi_types.UUID, p
 
 // RetryRequestWithBody Ask again for what failed (source or support)
 //
-// Ask again for what failed (source or support). For keys of the role account, support, admin.
+// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4727,7 +4753,7 @@ func (c *Client) RetryRequestWithBody(ctx context.Context, id openapi_types.UUID
 
 // RetryRequest Ask again for what failed (source or support)
 //
-// Ask again for what failed (source or support). For keys of the role account, support, admin.
+// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4746,7 +4772,7 @@ func (c *Client) RetryRequest(ctx context.Context, id openapi_types.UUID, params
 
 // StreamRequest Watch a request
 //
-// Watch a request. For keys of the role account, support, admin.
+// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/stream (the `StreamRequest` operationId).
 func (c *Client) StreamRequest(ctx context.Context, id openapi_types.UUID, params *StreamRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4763,7 +4789,7 @@ func (c *Client) StreamRequest(ctx context.Context, id openapi_types.UUID, param
 
 // ListTransfers List what became of each SIM
 //
-// List what became of each SIM. For keys of the role account, support, admin.
+// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
 func (c *Client) ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7467,7 +7493,7 @@ type ClientWithResponsesInterface interface {
 
 	// HealthWithResponse Is the process up?
 	//
-	// Is the process up. Needs no key.
+	// Answers as long as the process does. Needs no key.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7476,7 +7502,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProblemKindWithResponse Read what a problem means
 	//
-	// Read what a problem means. Needs no key.
+	// What the type of a problem points to. Needs no key.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7485,7 +7511,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyWithResponse Does the database answer?
 	//
-	// Does the database answer. Needs no key.
+	// Answers 200 when calls can be served. Needs no key.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7494,7 +7520,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccountsWithResponse List accounts
 	//
-	// List accounts. For keys of the role support, admin.
+	// In the order of their operator ids. For keys of the role support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7503,7 +7529,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithBodyWithResponse Open an account
 	//
-	// Open an account. For keys of the role admin.
+	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7512,7 +7538,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Open an account
 	//
-	// Open an account. For keys of the role admin.
+	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7521,7 +7547,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountWithResponse Read an account
 	//
-	// Read an account. For keys of the role account, support, admin.
+	// An account can read itself alone. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7530,7 +7556,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAccountWithBodyWithResponse Change or close an account
 	//
-	// Change or close an account. For keys of the role admin.
+	// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7539,7 +7565,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAccountWithResponse Change or close an account
 	//
-	// Change or close an account. For keys of the role admin.
+	// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7548,7 +7574,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListBatchesWithResponse List batches
 	//
-	// List batches. For keys of the role account, support, admin.
+	// The latest first. An account sees its own batches. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7557,7 +7583,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBatchWithBodyWithResponse Ask for many transfers to many destinations
 	//
-	// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7566,7 +7592,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBatchWithResponse Ask for many transfers to many destinations
 	//
-	// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7575,7 +7601,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBatchWithResponse Read a batch
 	//
-	// Read a batch. For keys of the role account, support, admin.
+	// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7584,7 +7610,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelBatchWithBodyWithResponse Cancel what is left of a batch
 	//
-	// Cancel what is left of a batch. For keys of the role account, support, admin.
+	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7593,7 +7619,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelBatchWithResponse Cancel what is left of a batch
 	//
-	// Cancel what is left of a batch. For keys of the role account, support, admin.
+	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7602,7 +7628,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBatchResultsWithResponse Read the results of a batch in the order of its upload
 	//
-	// Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
+	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7611,7 +7637,7 @@ type ClientWithResponsesInterface interface {
 
 	// StreamBatchWithResponse Watch a batch
 	//
-	// Watch a batch. For keys of the role account, support, admin.
+	// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7620,7 +7646,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFeedWithResponse Follow what happens to an account's requests
 	//
-	// Follow what happens to an account's requests. For keys of the role account, support, admin.
+	// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7629,7 +7655,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFeesWithResponse Read the fee schedule
 	//
-	// Read the fee schedule. For keys of the role admin.
+	// All entries, past and to come. For keys of the role admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7638,7 +7664,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithBodyWithResponse Set a fee from an instant on
 	//
-	// Set a fee from an instant on. For keys of the role admin.
+	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7647,7 +7673,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithResponse Set a fee from an instant on
 	//
-	// Set a fee from an instant on. For keys of the role admin.
+	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7656,7 +7682,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetCurrentKeyWithResponse Read with which key one calls
 	//
-	// Read with which key one calls. For keys of the role account, support, admin.
+	// Whose key it is, what it may do, and until when if it was rotated. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7665,7 +7691,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListKeysWithResponse List API keys
 	//
-	// List API keys. For keys of the role admin.
+	// In the order in which they were made. No key is shown whole. For keys of the role admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7674,7 +7700,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithBodyWithResponse Make an API key
 	//
-	// Make an API key. For keys of the role admin.
+	// The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7683,7 +7709,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithResponse Make an API key
 	//
-	// Make an API key. For keys of the role admin.
+	// The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7692,7 +7718,7 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeKeyWithResponse Revoke an API key
 	//
-	// Revoke an API key. For keys of the role admin.
+	// It is refused from then on, in every process. Revoking it again changes nothing. For keys of the role admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7701,7 +7727,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateKeyWithBodyWithResponse Replace an API key
 	//
-	// Replace an API key. For keys of the role admin.
+	// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7710,7 +7736,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateKeyWithResponse Replace an API key
 	//
-	// Replace an API key. For keys of the role admin.
+	// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7719,7 +7745,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListPlansWithResponse List plans
 	//
-	// List plans. For keys of the role account, support, admin.
+	// By name. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7728,7 +7754,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPlanWithBodyWithResponse Make a plan known
 	//
-	// Make a plan known. For keys of the role admin.
+	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7737,7 +7763,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPlanWithResponse Make a plan known
 	//
-	// Make a plan known. For keys of the role admin.
+	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7746,7 +7772,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListSimsWithResponse List SIMs
 	//
-	// List SIMs. For keys of the role account, support, admin.
+	// In the order of their import. An account sees its own SIMs. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7755,7 +7781,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImportSimsWithBodyWithResponse Import SIMs
 	//
-	// Import SIMs. For keys of the role admin.
+	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7764,7 +7790,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImportSimsWithResponse Import SIMs
 	//
-	// Import SIMs. For keys of the role admin.
+	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7773,7 +7799,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetSimWithResponse Read a SIM by any identifier
 	//
-	// Read a SIM by any identifier. For keys of the role account, support, admin.
+	// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7782,7 +7808,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateSimWithBodyWithResponse Change a SIM
 	//
-	// Change a SIM. For keys of the role account, support, admin.
+	// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7791,7 +7817,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateSimWithResponse Change a SIM
 	//
-	// Change a SIM. For keys of the role account, support, admin.
+	// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7800,7 +7826,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetSimHistoryWithResponse Read a SIM's whole history
 	//
-	// Read a SIM's whole history. For keys of the role support, admin.
+	// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7809,7 +7835,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBatchTemplateWithResponse Download a template of a batch
 	//
-	// Download a template of a batch. Needs no key.
+	// CSV, with the columns of a batch. Needs no key.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7818,7 +7844,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetSimsTemplateWithResponse Download a template of an import
 	//
-	// Download a template of an import. Needs no key.
+	// CSV, with the columns of an import. Needs no key.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7827,7 +7853,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRequestsWithResponse List transfer requests
 	//
-	// List transfer requests. For keys of the role account, support, admin.
+	// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7836,7 +7862,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRequestWithBodyWithResponse Ask for a transfer
 	//
-	// Ask for a transfer. For keys of the role account, support, admin.
+	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7845,7 +7871,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRequestWithResponse Ask for a transfer
 	//
-	// Ask for a transfer. For keys of the role account, support, admin.
+	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7854,7 +7880,7 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewRequestWithBodyWithResponse See what a request would come to
 	//
-	// See what a request would come to. For keys of the role account, support, admin.
+	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7863,7 +7889,7 @@ type ClientWithResponsesInterface interface {
 
 	// PreviewRequestWithResponse See what a request would come to
 	//
-	// See what a request would come to. For keys of the role account, support, admin.
+	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7872,7 +7898,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestWithResponse Read a transfer request
 	//
-	// Read a transfer request. For keys of the role account, support, admin.
+	// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7881,7 +7907,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithBodyWithResponse Accept (destination)
 	//
-	// Accept (destination). For keys of the role account, support, admin.
+	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7890,7 +7916,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithResponse Accept (destination)
 	//
-	// Accept (destination). For keys of the role account, support, admin.
+	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7899,7 +7925,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithBodyWithResponse Approve (support)
 	//
-	// Approve (support). For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7908,7 +7934,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithResponse Approve (support)
 	//
-	// Approve (support). For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7917,7 +7943,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithBodyWithResponse Cancel (source or support)
 	//
-	// Cancel (source or support). For keys of the role account, support, admin.
+	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7926,7 +7952,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithResponse Cancel (source or support)
 	//
-	// Cancel (source or support). For keys of the role account, support, admin.
+	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7935,7 +7961,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithBodyWithResponse Decline (destination)
 	//
-	// Decline (destination). For keys of the role account, support, admin.
+	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7944,7 +7970,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithResponse Decline (destination)
 	//
-	// Decline (destination). For keys of the role account, support, admin.
+	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7953,7 +7979,7 @@ type ClientWithResponsesInterface interface {
 
 	// DenyRequestWithBodyWithResponse Deny (support)
 	//
-	// Deny (support). For keys of the role support, admin.
+	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7962,7 +7988,7 @@ type ClientWithResponsesInterface interface {
 
 	// DenyRequestWithResponse Deny (support)
 	//
-	// Deny (support). For keys of the role support, admin.
+	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7971,7 +7997,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse Read what happened to a request
 	//
-	// Read what happened to a request. For keys of the role account, support, admin.
+	// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7980,7 +8006,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestResultsWithResponse Read the results of a request in the order of submission
 	//
-	// Read the results of a request in the order of submission. For keys of the role account, support, admin.
+	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7989,7 +8015,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithBodyWithResponse Ask again for what failed (source or support)
 	//
-	// Ask again for what failed (source or support). For keys of the role account, support, admin.
+	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7998,7 +8024,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithResponse Ask again for what failed (source or support)
 	//
-	// Ask again for what failed (source or support). For keys of the role account, support, admin.
+	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8007,7 +8033,7 @@ type ClientWithResponsesInterface interface {
 
 	// StreamRequestWithResponse Watch a request
 	//
-	// Watch a request. For keys of the role account, support, admin.
+	// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8016,7 +8042,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListTransfersWithResponse List what became of each SIM
 	//
-	// List what became of each SIM. For keys of the role account, support, admin.
+	// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12449,7 +12475,7 @@ func (r ListTransfersResponse) ContentType() string {
 
 // HealthWithResponse Is the process up?
 //
-// Is the process up. Needs no key.
+// Answers as long as the process does. Needs no key.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12464,7 +12490,7 @@ func (c *ClientWithResponses) HealthWithResponse(ctx context.Context, reqEditors
 
 // GetProblemKindWithResponse Read what a problem means
 //
-// Read what a problem means. Needs no key.
+// What the type of a problem points to. Needs no key.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12479,7 +12505,7 @@ func (c *ClientWithResponses) GetProblemKindWithResponse(ctx context.Context, co
 
 // ReadyWithResponse Does the database answer?
 //
-// Does the database answer. Needs no key.
+// Answers 200 when calls can be served. Needs no key.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12494,7 +12520,7 @@ func (c *ClientWithResponses) ReadyWithResponse(ctx context.Context, reqEditors 
 
 // ListAccountsWithResponse List accounts
 //
-// List accounts. For keys of the role support, admin.
+// In the order of their operator ids. For keys of the role support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12509,7 +12535,7 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 
 // CreateAccountWithBodyWithResponse Open an account
 //
-// Open an account. For keys of the role admin.
+// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12524,7 +12550,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Open an account
 //
-// Open an account. For keys of the role admin.
+// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12539,7 +12565,7 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // GetAccountWithResponse Read an account
 //
-// Read an account. For keys of the role account, support, admin.
+// An account can read itself alone. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12554,7 +12580,7 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, operat
 
 // UpdateAccountWithBodyWithResponse Change or close an account
 //
-// Change or close an account. For keys of the role admin.
+// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12569,7 +12595,7 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 
 // UpdateAccountWithResponse Change or close an account
 //
-// Change or close an account. For keys of the role admin.
+// What is left out stays. A closed account neither sends nor receives SIMs. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12584,7 +12610,7 @@ func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, ope
 
 // ListBatchesWithResponse List batches
 //
-// List batches. For keys of the role account, support, admin.
+// The latest first. An account sees its own batches. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12599,7 +12625,7 @@ func (c *ClientWithResponses) ListBatchesWithResponse(ctx context.Context, param
 
 // CreateBatchWithBodyWithResponse Ask for many transfers to many destinations
 //
-// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12614,7 +12640,7 @@ func (c *ClientWithResponses) CreateBatchWithBodyWithResponse(ctx context.Contex
 
 // CreateBatchWithResponse Ask for many transfers to many destinations
 //
-// Ask for many transfers to many destinations. For keys of the role account, support, admin.
+// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12629,7 +12655,7 @@ func (c *ClientWithResponses) CreateBatchWithResponse(ctx context.Context, param
 
 // GetBatchWithResponse Read a batch
 //
-// Read a batch. For keys of the role account, support, admin.
+// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12644,7 +12670,7 @@ func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id opena
 
 // CancelBatchWithBodyWithResponse Cancel what is left of a batch
 //
-// Cancel what is left of a batch. For keys of the role account, support, admin.
+// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12659,7 +12685,7 @@ func (c *ClientWithResponses) CancelBatchWithBodyWithResponse(ctx context.Contex
 
 // CancelBatchWithResponse Cancel what is left of a batch
 //
-// Cancel what is left of a batch. For keys of the role account, support, admin.
+// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12674,7 +12700,7 @@ func (c *ClientWithResponses) CancelBatchWithResponse(ctx context.Context, id op
 
 // GetBatchResultsWithResponse Read the results of a batch in the order of its upload
 //
-// Read the results of a batch in the order of its upload. For keys of the role account, support, admin.
+// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12689,7 +12715,7 @@ func (c *ClientWithResponses) GetBatchResultsWithResponse(ctx context.Context, i
 
 // StreamBatchWithResponse Watch a batch
 //
-// Watch a batch. For keys of the role account, support, admin.
+// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12704,7 +12730,7 @@ func (c *ClientWithResponses) StreamBatchWithResponse(ctx context.Context, id op
 
 // ListFeedWithResponse Follow what happens to an account's requests
 //
-// Follow what happens to an account's requests. For keys of the role account, support, admin.
+// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12719,7 +12745,7 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // ListFeesWithResponse Read the fee schedule
 //
-// Read the fee schedule. For keys of the role admin.
+// All entries, past and to come. For keys of the role admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12734,7 +12760,7 @@ func (c *ClientWithResponses) ListFeesWithResponse(ctx context.Context, reqEdito
 
 // CreateFeeWithBodyWithResponse Set a fee from an instant on
 //
-// Set a fee from an instant on. For keys of the role admin.
+// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12749,7 +12775,7 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 
 // CreateFeeWithResponse Set a fee from an instant on
 //
-// Set a fee from an instant on. For keys of the role admin.
+// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12764,7 +12790,7 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 
 // GetCurrentKeyWithResponse Read with which key one calls
 //
-// Read with which key one calls. For keys of the role account, support, admin.
+// Whose key it is, what it may do, and until when if it was rotated. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12779,7 +12805,7 @@ func (c *ClientWithResponses) GetCurrentKeyWithResponse(ctx context.Context, req
 
 // ListKeysWithResponse List API keys
 //
-// List API keys. For keys of the role admin.
+// In the order in which they were made. No key is shown whole. For keys of the role admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12794,7 +12820,7 @@ func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, params *
 
 // CreateKeyWithBodyWithResponse Make an API key
 //
-// Make an API key. For keys of the role admin.
+// The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12809,7 +12835,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 
 // CreateKeyWithResponse Make an API key
 //
-// Make an API key. For keys of the role admin.
+// The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12824,7 +12850,7 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params 
 
 // RevokeKeyWithResponse Revoke an API key
 //
-// Revoke an API key. For keys of the role admin.
+// It is refused from then on, in every process. Revoking it again changes nothing. For keys of the role admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12839,7 +12865,7 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, id int6
 
 // RotateKeyWithBodyWithResponse Replace an API key
 //
-// Replace an API key. For keys of the role admin.
+// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12854,7 +12880,7 @@ func (c *ClientWithResponses) RotateKeyWithBodyWithResponse(ctx context.Context,
 
 // RotateKeyWithResponse Replace an API key
 //
-// Replace an API key. For keys of the role admin.
+// The new key has the same rights; the old one stays good for as long as is asked for. The answer has the key itself, which is shown this once. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12869,7 +12895,7 @@ func (c *ClientWithResponses) RotateKeyWithResponse(ctx context.Context, id int6
 
 // ListPlansWithResponse List plans
 //
-// List plans. For keys of the role account, support, admin.
+// By name. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12884,7 +12910,7 @@ func (c *ClientWithResponses) ListPlansWithResponse(ctx context.Context, reqEdit
 
 // PutPlanWithBodyWithResponse Make a plan known
 //
-// Make a plan known. For keys of the role admin.
+// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12899,7 +12925,7 @@ func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, n
 
 // PutPlanWithResponse Make a plan known
 //
-// Make a plan known. For keys of the role admin.
+// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12914,7 +12940,7 @@ func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, name stri
 
 // ListSimsWithResponse List SIMs
 //
-// List SIMs. For keys of the role account, support, admin.
+// In the order of their import. An account sees its own SIMs. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12929,7 +12955,7 @@ func (c *ClientWithResponses) ListSimsWithResponse(ctx context.Context, params *
 
 // ImportSimsWithBodyWithResponse Import SIMs
 //
-// Import SIMs. For keys of the role admin.
+// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12944,7 +12970,7 @@ func (c *ClientWithResponses) ImportSimsWithBodyWithResponse(ctx context.Context
 
 // ImportSimsWithResponse Import SIMs
 //
-// Import SIMs. For keys of the role admin.
+// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12959,7 +12985,7 @@ func (c *ClientWithResponses) ImportSimsWithResponse(ctx context.Context, params
 
 // GetSimWithResponse Read a SIM by any identifier
 //
-// Read a SIM by any identifier. For keys of the role account, support, admin.
+// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12974,7 +13000,7 @@ func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string
 
 // UpdateSimWithBodyWithResponse Change a SIM
 //
-// Change a SIM. For keys of the role account, support, admin.
+// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12989,7 +13015,7 @@ func (c *ClientWithResponses) UpdateSimWithBodyWithResponse(ctx context.Context,
 
 // UpdateSimWithResponse Change a SIM
 //
-// Change a SIM. For keys of the role account, support, admin.
+// What is left out stays. Locks, tags and group are the owner's to set, the status is support's. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13004,7 +13030,7 @@ func (c *ClientWithResponses) UpdateSimWithResponse(ctx context.Context, sim str
 
 // GetSimHistoryWithResponse Read a SIM's whole history
 //
-// Read a SIM's whole history. For keys of the role support, admin.
+// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13019,7 +13045,7 @@ func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, ide
 
 // GetBatchTemplateWithResponse Download a template of a batch
 //
-// Download a template of a batch. Needs no key.
+// CSV, with the columns of a batch. Needs no key.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13034,7 +13060,7 @@ func (c *ClientWithResponses) GetBatchTemplateWithResponse(ctx context.Context, 
 
 // GetSimsTemplateWithResponse Download a template of an import
 //
-// Download a template of an import. Needs no key.
+// CSV, with the columns of an import. Needs no key.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13049,7 +13075,7 @@ func (c *ClientWithResponses) GetSimsTemplateWithResponse(ctx context.Context, r
 
 // ListRequestsWithResponse List transfer requests
 //
-// List transfer requests. For keys of the role account, support, admin.
+// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13064,7 +13090,7 @@ func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, para
 
 // CreateRequestWithBodyWithResponse Ask for a transfer
 //
-// Ask for a transfer. For keys of the role account, support, admin.
+// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13079,7 +13105,7 @@ func (c *ClientWithResponses) CreateRequestWithBodyWithResponse(ctx context.Cont
 
 // CreateRequestWithResponse Ask for a transfer
 //
-// Ask for a transfer. For keys of the role account, support, admin.
+// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13094,7 +13120,7 @@ func (c *ClientWithResponses) CreateRequestWithResponse(ctx context.Context, par
 
 // PreviewRequestWithBodyWithResponse See what a request would come to
 //
-// See what a request would come to. For keys of the role account, support, admin.
+// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13109,7 +13135,7 @@ func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Con
 
 // PreviewRequestWithResponse See what a request would come to
 //
-// See what a request would come to. For keys of the role account, support, admin.
+// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13124,7 +13150,7 @@ func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, bo
 
 // GetRequestWithResponse Read a transfer request
 //
-// Read a transfer request. For keys of the role account, support, admin.
+// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13139,7 +13165,7 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 
 // AcceptRequestWithBodyWithResponse Accept (destination)
 //
-// Accept (destination). For keys of the role account, support, admin.
+// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13154,7 +13180,7 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 
 // AcceptRequestWithResponse Accept (destination)
 //
-// Accept (destination). For keys of the role account, support, admin.
+// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13169,7 +13195,7 @@ func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id 
 
 // ApproveRequestWithBodyWithResponse Approve (support)
 //
-// Approve (support). For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13184,7 +13210,7 @@ func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Con
 
 // ApproveRequestWithResponse Approve (support)
 //
-// Approve (support). For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13199,7 +13225,7 @@ func (c *ClientWithResponses) ApproveRequestWithResponse(ctx context.Context, id
 
 // CancelRequestWithBodyWithResponse Cancel (source or support)
 //
-// Cancel (source or support). For keys of the role account, support, admin.
+// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13214,7 +13240,7 @@ func (c *ClientWithResponses) CancelRequestWithBodyWithResponse(ctx context.Cont
 
 // CancelRequestWithResponse Cancel (source or support)
 //
-// Cancel (source or support). For keys of the role account, support, admin.
+// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13229,7 +13255,7 @@ func (c *ClientWithResponses) CancelRequestWithResponse(ctx context.Context, id 
 
 // DeclineRequestWithBodyWithResponse Decline (destination)
 //
-// Decline (destination). For keys of the role account, support, admin.
+// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13244,7 +13270,7 @@ func (c *ClientWithResponses) DeclineRequestWithBodyWithResponse(ctx context.Con
 
 // DeclineRequestWithResponse Decline (destination)
 //
-// Decline (destination). For keys of the role account, support, admin.
+// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13259,7 +13285,7 @@ func (c *ClientWithResponses) DeclineRequestWithResponse(ctx context.Context, id
 
 // DenyRequestWithBodyWithResponse Deny (support)
 //
-// Deny (support). For keys of the role support, admin.
+// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13274,7 +13300,7 @@ func (c *ClientWithResponses) DenyRequestWithBodyWithResponse(ctx context.Contex
 
 // DenyRequestWithResponse Deny (support)
 //
-// Deny (support). For keys of the role support, admin.
+// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13289,7 +13315,7 @@ func (c *ClientWithResponses) DenyRequestWithResponse(ctx context.Context, id op
 
 // ListEventsWithResponse Read what happened to a request
 //
-// Read what happened to a request. For keys of the role account, support, admin.
+// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13304,7 +13330,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id ope
 
 // GetRequestResultsWithResponse Read the results of a request in the order of submission
 //
-// Read the results of a request in the order of submission. For keys of the role account, support, admin.
+// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13319,7 +13345,7 @@ func (c *ClientWithResponses) GetRequestResultsWithResponse(ctx context.Context,
 
 // RetryRequestWithBodyWithResponse Ask again for what failed (source or support)
 //
-// Ask again for what failed (source or support). For keys of the role account, support, admin.
+// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13334,7 +13360,7 @@ func (c *ClientWithResponses) RetryRequestWithBodyWithResponse(ctx context.Conte
 
 // RetryRequestWithResponse Ask again for what failed (source or support)
 //
-// Ask again for what failed (source or support). For keys of the role account, support, admin.
+// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13349,7 +13375,7 @@ func (c *ClientWithResponses) RetryRequestWithResponse(ctx context.Context, id o
 
 // StreamRequestWithResponse Watch a request
 //
-// Watch a request. For keys of the role account, support, admin.
+// Server-sent events, which can be resumed by Last-Event-ID. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13364,7 +13390,7 @@ func (c *ClientWithResponses) StreamRequestWithResponse(ctx context.Context, id 
 
 // ListTransfersWithResponse List what became of each SIM
 //
-// List what became of each SIM. For keys of the role account, support, admin.
+// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //

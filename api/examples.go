@@ -1,0 +1,187 @@
+package api
+
+import (
+	"net/http"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// addExamples gives every JSON body and answer of the document an example, by
+// the name of its schema, and every problem those of its status.
+func addExamples(document *huma.OpenAPI) {
+	all := examples()
+	problems := exampleProblems()
+	document.Components.Examples = map[string]*huma.Example{}
+	for _, item := range document.Paths {
+		for _, o := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if o == nil {
+				continue
+			}
+			if o.RequestBody != nil {
+				addExample(o.RequestBody.Content[typeJSON], all)
+			}
+			for status, r := range o.Responses {
+				addExample(r.Content[typeJSON], all)
+				if p := r.Content[problemType]; p != nil {
+					p.Examples = problemsWith(status)
+					for code := range p.Examples {
+						document.Components.Examples[code] = problems[code]
+					}
+				}
+			}
+		}
+	}
+}
+
+func addExample(m *huma.MediaType, all map[string]any) {
+	if m != nil && m.Schema != nil && m.Schema.Ref != "" {
+		m.Example = all[path.Base(m.Schema.Ref)]
+	}
+}
+
+// exampleProblems is a problem of each kind, by its code.
+func exampleProblems() map[string]*huma.Example {
+	all := map[string]*huma.Example{}
+	for _, k := range kinds() {
+		p := fail(k.code, k.meaning)
+		p.Instance = "/v1/transfer-requests#7f0c1d4e"
+		switch k.code {
+		case CodeRequestState:
+			p.State = string(transfer.RequestCanceled)
+		case CodeInvalid:
+			p.add(Fault{Location: "body.acceptance_seconds", Message: "expected number >= 1", Value: "0"})
+		case CodeInvalidLines:
+			p.add(Fault{Line: 7, Column: "sim", Code: "bad_value", Message: "\"8988-no-number\" is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only"})
+		default:
+		}
+		all[string(k.code)] = &huma.Example{Summary: k.title, Value: p}
+	}
+	return all
+}
+
+// problemsWith refers to the examples of problems with a status.
+func problemsWith(status string) map[string]*huma.Example {
+	some := map[string]*huma.Example{}
+	for _, k := range kinds() {
+		if strconv.Itoa(k.status) == status {
+			some[string(k.code)] = &huma.Example{Ref: "#/components/examples/" + string(k.code)}
+		}
+	}
+	return some
+}
+
+// examples lists what the schemas of bodies and answers can look like, by their
+// names. They tell one story: two SIMs go from one account to another.
+func examples() map[string]any {
+	const (
+		source, receiver = transfer.OperatorID("OP0012345678"), transfer.OperatorID("OP0087654321")
+		first, second    = "8988211000000000011", "001010000000002"
+	)
+	var (
+		noon    = time.Date(2026, time.January, 31, 12, 0, 0, 0, time.UTC)
+		later   = noon.Add(10 * time.Minute)
+		expiry  = noon.AddDate(0, 0, 1)
+		request = uuid.MustParse("0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21")
+		batch   = uuid.MustParse("0198c5f2-1b00-7aaa-8f10-2f1f6a3c9d02")
+		fee     = Money{250, "EUR"}
+
+		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", CreatedAt: noon}
+		plan    = Plan{Name: "global-01"}
+		price   = Fee{Method: transfer.SupportAssisted, Currency: "EUR", Amount: 250, ValidFrom: noon, Current: true}
+		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Name: "warehouse", CreatedAt: noon, LastUsedAt: &later}
+		sim     = SIM{
+			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon,
+			Status: transfer.Ready, Plan: plan.Name, Tags: map[string]string{"site": "north"}, EventHandlers: []string{}, Containers: []string{},
+			Transfer: &OpenTransfer{Request: request, State: transfer.AwaitingAcceptance, ExpiresAt: &expiry},
+		}
+		asked = Request{
+			ID: request, State: transfer.AwaitingAcceptance, WaitingFor: new(transfer.PartyDestination), Source: source, Destination: receiver,
+			AcceptanceSeconds: 86400, Counts: Counts{SIMs: 2, Eligible: 2, Support: 1},
+			Fees: &Fees{Currency: "EUR", Quoted: 250}, Ticket: new("CASE-1001"), CreatedAt: noon, ExpiresAt: &expiry,
+		}
+		moved = Transfer{
+			Line: 2, Identifier: second, ICCID: new("8988211000000000029"), State: transfer.Completed, Method: new(transfer.SupportAssisted),
+			Fee: &fee, SessionDropped: true, Advice: transfer.PowerCycleAdvice, FinishedAt: &later,
+		}
+		upload = Batch{ID: batch, Source: source, CreatedAt: noon, Counts: Counts{SIMs: 2, Pending: 2}, Requests: 1}
+		event  = Event{
+			Seq: 4, At: later, Kind: "accept", Party: transfer.PartyDestination,
+			From: new(transfer.AwaitingAcceptance), To: new(transfer.Transferring), Detail: map[string]any{"accepted": 2},
+		}
+		locked = ReasonCount{State: transfer.Ineligible, Reason: transfer.SIMLocked, Remedy: transfer.SIMLocked.Remedy(), Count: 1}
+		listed = asked
+	)
+	listed.Fees = nil
+	return map[string]any{
+		"CreateAccountInputBody": map[string]any{"operator_id": source, "email": "sims@example.com", "currency": "EUR", "coverage": "global"},
+		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
+		"Account":                account,
+		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
+
+		"PutPlanInputBody":    map[string]any{"coverage_bound": false},
+		"Plan":                plan,
+		"ListPlansOutputBody": map[string]any{"items": []Plan{plan}},
+
+		"Imported":           Imported{2},
+		"UpdateSIMInputBody": map[string]any{"transfer_lock": true, "tags": map[string]string{"site": "north"}},
+		"SIM":                sim,
+		"ListSIM":            List[SIM]{Items: []SIM{sim}, NextCursor: "4711"},
+		"SIMHistory": SIMHistory{
+			SIM:    sim,
+			Owners: []OwnedSince{{Account: receiver, Since: later, Request: &request}, {Account: source, Since: noon}},
+			Transfers: []PastTransfer{{
+				Request: request, RequestState: transfer.RequestCompleted, Source: source, Destination: receiver, Ticket: new("CASE-1001"), CreatedAt: noon, Transfer: moved,
+			}},
+			Sessions: []Session{{ID: "5f2c", Gateway: "192.0.2.10", StartedAt: &noon, StoppedAt: &later, Cause: new("Admin-Reset"), InOctets: 1024, OutOctets: 2048}},
+			Charges:  []ChargedFee{{Request: request, Account: source, Fee: fee, ChargedAt: later}},
+		},
+
+		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "currency": "EUR", "amount_minor": 250},
+		"Fee":                price,
+		"ListFeesOutputBody": map[string]any{"items": []Fee{price}},
+
+		"CreateKeyInputBody": map[string]any{"role": "account", "account": source, "name": "warehouse"},
+		"RotateKeyInputBody": map[string]any{"grace_seconds": 3600},
+		"Key":                key,
+		"CurrentKey":         CurrentKey{Key: key, Email: account.Email},
+		"ListKey":            List[Key]{Items: []Key{key}},
+
+		"NewRequest":       NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, SIMs: []string{first, second}},
+		"AcceptInputBody":  map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}}},
+		"DeclineInputBody": map[string]any{"sims": []string{first}, "reason": "not ordered"},
+		"CancelInputBody":  map[string]any{"sims": []string{first}},
+		"ApproveInputBody": map[string]any{"ticket": "CASE-1001", "fee_minor": 0, "fee_reason": "goodwill"},
+		"DenyInputBody":    map[string]any{"reason": "an invoice is open"},
+		"RetryInputBody":   map[string]any{"reasons": []transfer.Reason{transfer.SessionNotDropped}},
+		"Request":          asked,
+		"ListRequest":      List[Request]{Items: []Request{listed}, NextCursor: request.String()},
+		"ListTransfer":     List[Transfer]{Items: []Transfer{moved}, NextCursor: "1"},
+		"ListEvent":        List[Event]{Items: []Event{event}, NextCursor: "4"},
+		"Preview": Preview{
+			Source: source, Destination: receiver, Eligible: 1, Ineligible: 1,
+			Totals:   []PreviewTotal{{Method: transfer.SelfService, Currency: "EUR", SIMs: 1}},
+			Reasons:  []ReasonCount{locked},
+			Settings: []MethodSettings{{Method: transfer.SelfService, Kept: []string{"containers"}, Lost: []string{"tags", "expiration", "group"}}},
+			Items: []PreviewedSIM{
+				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: &Money{0, "EUR"}},
+				{Line: 2, Identifier: second, Status: new(transfer.Active), Reason: new(transfer.SIMLocked), Remedy: transfer.SIMLocked.Remedy()},
+			},
+		},
+
+		"CancelBatchInputBody": map[string]any{},
+		"Batch":                upload,
+		"ListBatch":            List[Batch]{Items: []Batch{upload}, NextCursor: batch.String()},
+		"BatchCancel":          BatchCancel{Batch: batch, Canceled: 1, Requests: []RequestCancel{{Request: request, Canceled: true, State: transfer.RequestCanceled}}},
+
+		"Feed": Feed{Items: []FeedEvent{{Cursor: "812-4", Request: request, Source: source, Destination: receiver, Event: event}}, NextCursor: "812-4"},
+
+		"Health":      Health{"ok"},
+		"ProblemKind": ProblemKind{CodeNotFound, http.StatusNotFound, kindOf(CodeNotFound).title, kindOf(CodeNotFound).meaning},
+	}
+}
