@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"simtransfer/api"
+	"simtransfer/transfer"
 )
 
 // TestCalls sees which call of the API each command makes.
@@ -137,6 +139,25 @@ func TestHelp(t *testing.T) {
 		for _, v := range values(node) {
 			if v.Help == "" {
 				t.Errorf("%s does not explain %s", node.FullPath(), v.Summary())
+			}
+		}
+	}
+}
+
+// TestFlagsNameEveryValueOfTheRules compares what flags allow, and completion
+// offers, with the rules.
+func TestFlagsNameEveryValueOfTheRules(t *testing.T) {
+	t.Parallel()
+	rules := map[string]string{
+		"reason": fmt.Sprint(transfer.Reasons()),
+		"method": fmt.Sprint(transfer.Methods()),
+		"status": fmt.Sprint(transfer.Statuses()),
+	}
+	for _, node := range newParser(t).Model.Leaves(true) {
+		for _, f := range node.Flags {
+			want, is := rules[f.Name]
+			if got := strings.ReplaceAll(strings.TrimSuffix(f.Enum, ","), ",", " "); is && f.Enum != "" && "["+got+"]" != want {
+				t.Errorf("%s --%s: %s, not %s", node.FullPath(), f.Name, got, want)
 			}
 		}
 	}

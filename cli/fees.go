@@ -54,7 +54,7 @@ func (c *feesListCommand) Run(ctx context.Context, s *Session) error {
 type feesSetCommand struct {
 	Currency string     `arg:"" help:"ISO 4217, such as EUR: of the accounts that pay it."`
 	Amount   int64      `arg:"" name:"minor" help:"Per SIM, in the currency's minor unit: 250 is 2.50 EUR."`
-	Method   string     `enum:"support_assisted,self_service" default:"support_assisted" help:"Of which transfers: support_assisted or self_service, which is free of charge."`
+	Method   string     `enum:"self_service,support_assisted" default:"support_assisted" help:"Of which transfers: support_assisted or self_service, which is free of charge."`
 	From     *time.Time `placeholder:"TIME" help:"From when on, as in 2030-01-31T00:00:00Z; from now on if it is left out."`
 	post
 }
