@@ -103,10 +103,11 @@ func (db *DB) Batches(ctx context.Context, f BatchFilter) ([]Batch, error) {
 		WHERE ($1 = 0 OR b.account = $1)
 		  AND ($2::uuid IS NULL OR b.id < $2)
 		  AND ($4::boolean IS NULL OR $4 = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
-		  AND ($5::timestamptz IS NULL OR b.created_at >= $5)
-		  AND ($6::timestamptz IS NULL OR b.created_at < $6)
+		  AND ($5::timestamptz IS NULL OR b.created_at >= $5 AND b.id >= $7::uuid)
+		  AND ($6::timestamptz IS NULL OR b.created_at < $6 AND b.id <= $8::uuid)
 		ORDER BY b.id DESC
-		LIMIT $3`, f.Account, f.Before, f.Limit, f.Finished, f.CreatedAfter, f.CreatedBefore)
+		LIMIT $3`, f.Account, f.Before, f.Limit, f.Finished, f.CreatedAfter, f.CreatedBefore,
+		idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
 	if err != nil {
 		return nil, fmt.Errorf("listing batches: %w", err)
 	}

@@ -251,8 +251,8 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		  AND ($5::uuid IS NULL OR r.id < $5)
 		  AND ($6 = 0 OR r.source = $6 OR r.destination = $6)
 		  AND ($8 = '' OR r.ticket = $8)
-		  AND ($9::timestamptz IS NULL OR r.created_at >= $9)
-		  AND ($10::timestamptz IS NULL OR r.created_at < $10)
+		  AND ($9::timestamptz IS NULL OR r.created_at >= $9 AND r.id >= $15::uuid)
+		  AND ($10::timestamptz IS NULL OR r.created_at < $10 AND r.id <= $16::uuid)
 		  AND ($11 = '' OR r.id IN (
 			SELECT t.request
 			FROM transfers t
@@ -273,7 +273,7 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		ORDER BY r.id DESC
 		LIMIT $7`,
 		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit,
-		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM, f.Reason, f.Method, f.Viewer)
+		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM, f.Reason, f.Method, f.Viewer, idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
 	if err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
