@@ -202,7 +202,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		if err != nil {
 			return err
 		}
-		id, err := t.CreateRequest(ctx, storage.NewRequest{
+		made, err := t.CreateRequest(ctx, storage.NewRequest{
 			Source:          a.source.ID,
 			Destination:     to.ID,
 			SelfServiceOnly: in.Body.SelfServiceOnly,
@@ -215,17 +215,13 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		if err != nil {
 			return err
 		}
-		return renderRequest(ctx, t, id, out)
+		return renderRequest(ctx, t, made, out)
 	})
 }
 
 // renderRequest answers with a request that the caller has just made.
-func renderRequest(ctx context.Context, t *storage.Tx, id uuid.UUID, out *reply[Request]) error {
-	r, err := t.Request(ctx, id)
-	if err != nil {
-		return err
-	}
-	out.Status, out.Location = 202, requestPath(id)
+func renderRequest(ctx context.Context, t *storage.Tx, r storage.Request, out *reply[Request]) (err error) {
+	out.Status, out.Location = 202, requestPath(r.ID)
 	out.Body, err = viewWhole(ctx, t, r, transfer.PartySource)
 	return err
 }

@@ -51,6 +51,10 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		if err != nil {
 			return err
 		}
-		return renderRequest(ctx, t, id, out)
+		made, err := t.Request(ctx, id)
+		if err != nil {
+			return err
+		}
+		return renderRequest(ctx, t, made, out)
 	})
 }

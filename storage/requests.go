@@ -48,7 +48,10 @@ type Request struct {
 	FinishedAt          *time.Time            `db:"finished_at"`
 }
 
-const requestColumns = `
+const requestColumns = requestFields + `
+FROM requests r` + requestAccounts
+
+const requestFields = `
 	r.id,
 	r.batch,
 	r.retry_of,
@@ -79,8 +82,9 @@ const requestColumns = `
 	r.fee_override,
 	r.fee_reason,
 	r.created_at,
-	r.finished_at
-FROM requests r
+	r.finished_at`
+
+const requestAccounts = `
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination`
 
@@ -118,11 +122,11 @@ type NewRequest struct {
 }
 
 // CreateRequest writes a request, its transfers and the work of validating
-// them, and returns its id.
-func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error) {
+// them.
+func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return id, fmt.Errorf("making a request id: %w", err)
+		return made, fmt.Errorf("making a request id: %w", err)
 	}
 	queue := queueOf(r.Batch != nil, r.Size)
 	lines, identifiers := []int64{}, []string{}
@@ -131,7 +135,7 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
 		}
 	}
-	if err := t.hotExec(ctx, `
+	if err := t.hotGet(ctx, &made, `
 		WITH r AS (
 			INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
 			VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9, 1)
@@ -143,22 +147,23 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (uuid.UUID, error)
 			INSERT INTO work (kind, request, lo, hi, n, queue)
 			SELECT 'validate', id, lo, least(lo + $13, size), least($13, size - lo), queue
 			FROM r, generate_series(0, size - 1, $13::int) AS lo
+		), listed AS (
+			INSERT INTO transfers (request, n, line, identifier)
+			SELECT id, nth - 1, line, identifier
+			FROM r, unnest($14::int[], $15::text[]) WITH ORDINALITY AS u (line, identifier, nth)
 		)
-		INSERT INTO transfers (request, n, line, identifier)
-		SELECT id, nth - 1, line, identifier
-		FROM r, unnest($14::int[], $15::text[]) WITH ORDINALITY AS u (line, identifier, nth)`,
+		SELECT`+requestFields+` FROM r`+requestAccounts,
 		id, r.Batch, r.Source, r.Destination, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queue, r.Size,
 		r.By.Party, r.By.key(), r.By.Address, transfer.ChunkSize, pq.Array(lines), pq.Array(identifiers),
 	); err != nil {
-		return id, fmt.Errorf("creating request %s: %w", id, err)
+		return made, fmt.Errorf("creating request %s: %w", id, err)
 	}
-	if r.Size <= copyThreshold {
-		return id, nil
+	if r.Size > copyThreshold {
+		if err := t.copyTransfers(ctx, id, r); err != nil {
+			return made, fmt.Errorf("creating the transfers of request %s: %w", id, err)
+		}
 	}
-	if err := t.copyTransfers(ctx, id, r); err != nil {
-		return id, fmt.Errorf("creating the transfers of request %s: %w", id, err)
-	}
-	return id, nil
+	return made, nil
 }
 
 // queueOf returns the queue that a request's work goes through.

@@ -234,9 +234,9 @@ func (d *DB) Request(r Request) uuid.UUID {
 	for _, s := range r.SIMs {
 		r.Identifiers = append(r.Identifiers, s.ICCID)
 	}
-	var id uuid.UUID
+	var made storage.Request
 	err := d.InTx(d.t.Context(), func(tx *storage.Tx) (err error) {
-		id, err = tx.CreateRequest(d.t.Context(), storage.NewRequest{
+		made, err = tx.CreateRequest(d.t.Context(), storage.NewRequest{
 			Source: r.From.ID, Destination: r.To.ID,
 			SelfServiceOnly: r.SelfServiceOnly, Acceptance: r.Acceptance, Review: r.Review,
 			By:   storage.Actor{Party: transfer.PartySource},
@@ -254,7 +254,7 @@ func (d *DB) Request(r Request) uuid.UUID {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return id
+	return made.ID
 }
 
 // Decide lets the party who usually causes an event cause it, and returns the
