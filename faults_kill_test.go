@@ -10,6 +10,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
@@ -22,10 +23,15 @@ func TestKilledProcesses(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.step("a worker in the middle of its transaction", (*rig).workerKilledInTransaction)
 	r.step("a worker between commit and acknowledgement", (*rig).workerKilledUnacknowledged)
+	r.step("a worker while it talks to a gateway", (*rig).workerKilledAtGateway)
 	r.step("a scheduler between claiming work and enqueueing it", (*rig).schedulerKilledBeforeEnqueueing)
 	r.step("a scheduler after enqueueing, before it knows", (*rig).schedulerKilledAfterEnqueueing)
 	r.step("an API after commit and before its answer", (*rig).apiKilledUnanswered)
 	r.step("a worker that stands still", (*rig).workerFrozen)
+	r.step("a worker that the network has lost", (*rig).networkFrozen)
+	if _, long := simsOf(0); long {
+		r.step("a worker again and again", (*rig).workersKilled)
+	}
 	r.verify()
 }
 
@@ -74,6 +80,20 @@ func (r *rig) workerKilledUnacknowledged() {
 	if err := r.redis.Del(r.t.Context(), fmt.Sprintf("asynq:{%s}:active", queue), fmt.Sprintf("asynq:{%s}:lease", queue)).Err(); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// workerKilledAtGateway leaves a lease, which has to run out first.
+func (r *rig) workerKilledAtGateway() {
+	g := r.atGateway(4, radius.Behavior{Silent: true})
+	o := r.offer(g.sims)
+	o.accept()
+	r.eventually("the gateway is asked", func() bool { return g.Stats().Requests > 0 })
+	g.SetBehavior(radius.Behavior{})
+	killed := time.Now()
+	r.kill("worker")
+	r.start("worker")
+	r.within(promise, killed, "another worker has dropped the sessions", func() bool { return g.Count() == 0 })
+	o.completed()
 }
 
 func (r *rig) schedulerKilledBeforeEnqueueing() {
@@ -237,6 +257,67 @@ func (r *rig) workerFrozen() {
 	again.accept()
 	again.completed()
 	o.isCompleted()
+}
+
+// networkFrozen lets nothing pass between a worker and the servers, none of
+// which knows.
+func (r *rig) networkFrozen() {
+	queues := r.redisRelay()
+	cut, database := r.startBehindRelay("worker", r.via(queues))
+	for _, p := range r.stack.Programs() {
+		if p.Name == "worker" && p != cut {
+			r.killOne(p)
+		}
+	}
+	o := r.offer(r.mixed(90))
+	r.pause(tasks.Interactive)
+	o.accept()
+	o.inRedis()
+	letGo := r.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, o.id))
+	r.unpause(tasks.Interactive)
+	r.awaitBlocked(1)
+	queues.hold(true, true)
+	database.hold(true, true)
+	letGo()
+	stopped := time.Now()
+	r.start("worker")
+	r.within(8*time.Second, stopped, "the SIMs are free", func() bool {
+		_, err := r.Pool().ExecContext(r.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, o.sims[0].ID)
+		return err == nil
+	})
+	r.within(promise+5*time.Second, stopped, "another worker has done its work", o.finished)
+	o.isCompleted()
+	queues.hold(false, false)
+	database.hold(false, false)
+	for _, p := range r.stack.Programs() {
+		if p.Name == "worker" && p != cut {
+			r.killOne(p)
+		}
+	}
+	again := r.offer(r.mixed(20))
+	again.accept()
+	again.completed()
+	o.isCompleted()
+	r.killOne(cut) // its relays end with this step
+	r.start("worker")
+}
+
+// workersKilled kills every worker that begins a chunk, until the chunk is
+// halved; no SIM fails for it.
+func (r *rig) workersKilled() {
+	o := r.offer(r.mixed(40))
+	letGo := o.acceptHolding()
+	for i := range 3 {
+		r.awaitBlocked(1)
+		r.kill("worker")
+		r.eventually("its death was noticed", func() bool {
+			return scan[int](r, `SELECT max(crashes) FROM work WHERE request = $1`, o.id) == i+1
+		})
+		r.start("worker")
+	}
+	r.eventually("its work was halved", func() bool { return scan[int](r, `SELECT count(*) FROM work WHERE request = $1`, o.id) == 2 })
+	letGo()
+	o.completed()
 }
 
 func (r *rig) taskGone(queue, id string) bool {

@@ -11,6 +11,7 @@ import (
 type relay struct {
 	t        *testing.T
 	listener net.Listener
+	network  string // of the server's address
 	target   string
 
 	mu          sync.Mutex
@@ -26,11 +27,17 @@ type relay struct {
 // newRelay stands before a server at host:port.
 func newRelay(t *testing.T, target string) *relay {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return relayAt(t, "tcp", "127.0.0.1:0", target)
+}
+
+// relayAt stands at an address before a server.
+func relayAt(t *testing.T, network, address, target string) *relay {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &relay{t: t, listener: l, target: target}
+	w := &relay{t: t, listener: l, network: network, target: target}
 	w.change = sync.NewCond(&w.mu)
 	w.running.Go(w.accept)
 	t.Cleanup(func() {
@@ -75,7 +82,7 @@ func (w *relay) accept() {
 		if err != nil {
 			return
 		}
-		to, err := (&net.Dialer{}).DialContext(w.t.Context(), "tcp", w.target)
+		to, err := (&net.Dialer{}).DialContext(w.t.Context(), w.network, w.target)
 		if err != nil {
 			_ = from.Close()
 			continue

@@ -315,6 +315,27 @@ func (r *rig) via(w *relay) string {
 	return "SIMTRANSFER_REDIS_URL=" + u.String()
 }
 
+// startBehindRelay starts a process that reaches PostgreSQL through a relay.
+func (r *rig) startBehindRelay(name string, env ...string) (*dev.Program, *relay) {
+	r.t.Helper()
+	u, err := url.Parse(r.stack.DatabaseURL("simtransfer"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	// Its path has to be short for a socket.
+	dir, err := os.MkdirTemp("", "relay-")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	q := u.Query()
+	socket := "/.s.PGSQL." + q.Get("port")
+	w := relayAt(r.t, "unix", dir+socket, q.Get("host")+socket)
+	q.Set("host", dir)
+	u.RawQuery = q.Encode()
+	return r.start(name, append(env, "SIMTRANSFER_DATABASE_URL="+u.String())...), w
+}
+
 // order is a transfer request as its parties see it.
 type order struct {
 	*rig

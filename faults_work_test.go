@@ -32,6 +32,7 @@ func TestHopelessWork(t *testing.T) {
 		END $$;
 		CREATE TRIGGER curse AFTER UPDATE ON transfers FOR EACH ROW EXECUTE FUNCTION curse();`)
 	r.step("a poison row", (*rig).poisonRow)
+	r.step("a request that cannot be expired", (*rig).poisonExpiry)
 	r.step("dead work", (*rig).deadWork)
 	r.verify()
 }
@@ -63,6 +64,39 @@ func (r *rig) poisonRow() {
 			r.t.Errorf("the SIM that fails: %+v, of account %d", got, r.Owner(x.sim))
 		}
 	}
+	r.verify()
+}
+
+// poisonExpiry makes the expiry of one request fail every time. Those behind it
+// expire.
+func (r *rig) poisonExpiry() {
+	r.Exec(`
+		CREATE TABLE immortal (request uuid PRIMARY KEY);
+		CREATE FUNCTION bless() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF EXISTS (SELECT 1 FROM immortal WHERE request = NEW.request) THEN
+				RAISE EXCEPTION 'request % cannot expire', NEW.request;
+			END IF;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER bless AFTER INSERT ON events FOR EACH ROW WHEN (NEW.kind = 'expire') EXECUTE FUNCTION bless();`)
+	r.pause(tasks.Interactive)
+	first := r.askFor(r.SIMs(1, storagetest.SIM{Account: r.from.ID}), 1)
+	r.Exec(`INSERT INTO immortal VALUES ($1)`, first.id)
+	r.unpause(tasks.Interactive)
+	first.await("it can be accepted", func(s storage.Request) bool { return s.State == transfer.AwaitingAcceptance })
+	var others []order
+	for range 5 {
+		others = append(others, r.askFor(r.SIMs(1, storagetest.SIM{Account: r.from.ID}), 1))
+	}
+	for _, o := range others {
+		o.await("another request is expired", func(s storage.Request) bool { return s.FinishedAt != nil })
+	}
+	if s := first.now().State; s != transfer.AwaitingAcceptance {
+		r.t.Errorf("the request that cannot expire is %s", s)
+	}
+	r.Exec(`DELETE FROM immortal`)
+	first.await("it is expired", func(s storage.Request) bool { return s.FinishedAt != nil })
 	r.verify()
 }
 

@@ -49,6 +49,7 @@ func kindsOfFaults() []kindOfFault {
 		{6, (*chaos).drawTerminate},
 		{2, (*chaos).drawPostgresKill},
 		{2, (*chaos).drawPostgresRestart},
+		{3, (*chaos).drawPostgresFreeze},
 		{5, (*chaos).drawErrors},
 		{8, (*chaos).drawGateway},
 	}
@@ -205,7 +206,7 @@ func (c *chaos) drawRedisKill(r *rand.Rand) fault {
 func (c *chaos) drawRedisFreeze(r *rand.Rand) fault {
 	away := millis(r, 500, 5000)
 	return fault{fmt.Sprintf("Redis: SIGSTOP for %s", away), victimRedis, func(ctx context.Context) error {
-		return freeze(ctx, c.stack.Redis().PID(), away)
+		return freeze(ctx, away, c.stack.Redis().PID())
 	}}
 }
 
@@ -307,6 +308,23 @@ func (c *chaos) drawPostgresRestart(*rand.Rand) fault {
 	}}
 }
 
+// drawPostgresFreeze stops all of PostgreSQL, or one of its processes, which may
+// hold locks of every kind.
+func (c *chaos) drawPostgresFreeze(r *rand.Rand) fault {
+	away := millis(r, 300, 6000)
+	pick := r.IntN(1 << 30)
+	if pick%2 == 0 {
+		return fault{fmt.Sprintf("PostgreSQL: SIGSTOP of everything for %s", away), victimPostgres, func(ctx context.Context) error {
+			server := c.stack.Postgres().PID()
+			return freeze(ctx, away, append(children(server), server)...)
+		}}
+	}
+	return fault{fmt.Sprintf("PostgreSQL: SIGSTOP of one process for %s", away), victimPostgres, func(ctx context.Context) error {
+		all := append(children(c.stack.Postgres().PID()), c.stack.Postgres().PID())
+		return freeze(ctx, away, all[pick%len(all)])
+	}}
+}
+
 // drawErrors makes one in a few statements fail for a while, as when a disk is
 // full or transactions are in each other's way.
 func (c *chaos) drawErrors(r *rand.Rand) fault {
@@ -387,13 +405,21 @@ func (c *chaos) remember(ctx context.Context) {
 	}
 }
 
-// freeze stops a process for a while.
-func freeze(ctx context.Context, pid int, away time.Duration) error {
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return err
+// freeze stops processes for a while.
+func freeze(ctx context.Context, away time.Duration, pids ...int) error {
+	signal := func(s syscall.Signal) error {
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+		return nil
 	}
-	pause(ctx, away)
-	return syscall.Kill(pid, syscall.SIGCONT)
+	err := signal(syscall.SIGSTOP)
+	if err == nil {
+		pause(ctx, away)
+	}
+	return errors.Join(err, signal(syscall.SIGCONT))
 }
 
 // pause waits, at most until ctx ends.
