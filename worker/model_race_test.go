@@ -116,35 +116,30 @@ func exploreFrom(m *model, ops []operation, frames []frame, done []int, whole bo
 // with it. A zero focus leaves everything open.
 type focus struct {
 	request int
-	task    storage.Task
+	tasks   []storage.Task
 }
 
 // prepare chooses what a race is about and sees to it that there is something
-// to do. Half of the races are about work of one request, some about
-// decisions on one, the others about anything.
+// to do: work of one request, decisions on one, two that want the same SIMs, or
+// anything.
 func (s *machine) prepare(t *rapid.T) {
-	switch rapid.SampledFrom([]string{"anything", "work", "work", "decisions"}).Draw(t, "about") {
+	switch rapid.SampledFrom([]string{"anything", "work", "work", "work", "decisions", "rivals"}).Draw(t, "about") {
 	case "work":
-		switch rapid.SampledFrom([]string{"as it is", "advance", "advance", "create"}).Draw(t, "first") {
-		case "advance":
-			if len(s.open()) > 0 {
-				s.advanceOne(t)
-			}
-		case "create":
-			s.do(t, s.drawCreation(t))
+		if rapid.Bool().Draw(t, "advance") && len(s.open()) > 0 {
+			s.advanceOne(t)
 		}
-		if slices.ContainsFunc(s.m.work, modelWork.due) {
-			s.do(t, s.w.dispatch(false))
-		}
-		var tasks []storage.Task
+		s.focusOnTask(t)
+	case "rivals":
+		r := s.drawNew(t)
+		s.do(t, s.w.create(r))
+		s.do(t, s.w.create(s.drawRival(t, r)))
+		s.do(t, s.w.dispatch(false))
+		last := len(s.w.requests)
+		s.focus.request = last
 		for _, task := range s.w.queue {
-			if task.Request.Valid && s.w.modelled(s.m, task.Work) != 0 {
-				tasks = append(tasks, task)
+			if id := task.Request.UUID; id == s.w.requests[last-1] || id == s.w.requests[last-2] {
+				s.focus.tasks = append(s.focus.tasks, task)
 			}
-		}
-		if len(tasks) > 0 {
-			s.focus.task = rapid.SampledFrom(tasks).Draw(t, "task")
-			s.focus.request = 1 + slices.Index(s.w.requests, s.focus.task.Request.UUID)
 		}
 	case "decisions":
 		var waiting []int
@@ -162,25 +157,41 @@ func (s *machine) prepare(t *rapid.T) {
 	}
 }
 
+// focusOnTask chooses a task that still has something to do, if there is one.
+func (s *machine) focusOnTask(t *rapid.T) {
+	if slices.ContainsFunc(s.m.work, modelWork.due) {
+		s.do(t, s.w.dispatch(false))
+	}
+	var list []storage.Task
+	for _, task := range s.w.queue {
+		if task.Request.Valid && s.w.modelled(s.m, task.Work) != 0 {
+			list = append(list, task)
+		}
+	}
+	if len(list) > 0 {
+		task := rapid.SampledFrom(list).Draw(t, "task")
+		s.focus = focus{1 + slices.Index(s.w.requests, task.Request.UUID), []storage.Task{task}}
+	}
+}
+
 // contenders are operations that have something to contend for.
 func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	created := false
+	n := rapid.IntRange(2, 3).Draw(t, "contenders")
+	for _, task := range s.focus.tasks {
+		ops = append(ops, s.w.deliver(s.m, task))
+	}
 	kinds := []string{
 		"deliver", "deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
 		"standing", "create", "sweep", "dispatch", "check",
 	}
-	if s.focus.request != 0 {
-		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "edit", "status", "standing"}
-	}
-	if s.focus.task.Queue == tasks.Gateway {
-		kinds = append(kinds, "again", "again", "lease", "lease")
-	}
-	if s.focus.request != 0 && s.focus.task.Work == 0 {
+	switch {
+	case len(ops) == 1 && s.focus.tasks[0].Queue == tasks.Gateway && rapid.Bool().Draw(t, "frozen"):
+		ops = append(ops, s.w.deliver(s.m, s.focus.tasks[0]), s.w.endLease(s.m, s.focus.tasks[0].Work))
+	case len(ops) > 0:
+		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "start", "edit", "status", "standing"}
+	case s.focus.request != 0:
 		kinds = []string{"decide", "decide", "decide", "sweep", "deliver"}
-	}
-	n := rapid.IntRange(2, 3).Draw(t, "contenders")
-	if s.focus.task.Work != 0 {
-		ops = append(ops, s.w.deliver(s.m, s.focus.task))
 	}
 	for len(ops) < n {
 		kind := rapid.SampledFrom(kinds).Draw(t, "contender")
@@ -188,9 +199,7 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 		case kind == "deliver" && len(s.w.queue) > 0:
 			ops = append(ops, s.w.deliver(s.m, s.take(t)))
 		case kind == "again":
-			ops = append(ops, s.w.deliver(s.m, s.focus.task))
-		case kind == "lease":
-			ops = append(ops, s.w.endLease(s.m, s.focus.task.Work))
+			ops = append(ops, s.w.deliver(s.m, s.focus.tasks[0]))
 		case kind == "decide" && len(s.m.requests) > 0:
 			ops = append(ops, s.drawDecision(t))
 		case kind == "stop" && len(s.m.sessions) > 0:

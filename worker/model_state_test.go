@@ -176,6 +176,11 @@ func (r *modelRequest) count(state transfer.State, support bool) int {
 	return n
 }
 
+// names reports whether a request names a SIM by this identifier.
+func (r *modelRequest) names(identifier string) bool {
+	return slices.ContainsFunc(r.transfers, func(t modelTransfer) bool { return t.identifier == identifier })
+}
+
 // n is how many transfers or sessions the work is about.
 func (w *modelWork) n() int {
 	switch {

@@ -171,7 +171,10 @@ func (s *machine) drawIdentifier(t *rapid.T, sim int) string {
 	return rapid.SampledFrom(s.m.sim(sim).identifiers).Draw(t, "identifier")
 }
 
-func (s *machine) drawCreation(t *rapid.T) operation {
+func (s *machine) drawCreation(t *rapid.T) operation { return s.w.create(s.drawNew(t)) }
+
+// drawNew prefers SIMs of the source.
+func (s *machine) drawNew(t *rapid.T) modelRequest {
 	r := modelRequest{source: rapid.IntRange(1, len(s.m.accounts)).Draw(t, "source")}
 	r.destination = (r.source+rapid.IntRange(0, len(s.m.accounts)-2).Draw(t, "destination"))%len(s.m.accounts) + 1
 	r.selfOnly = rapid.IntRange(0, 9).Draw(t, "self-service only") == 9
@@ -190,11 +193,25 @@ func (s *machine) drawCreation(t *rapid.T) operation {
 			identifier = s.drawIdentifier(t, s.drawSIM(t))
 		}
 		// One identifier twice is refused before it comes here.
-		if !slices.ContainsFunc(r.transfers, func(x modelTransfer) bool { return x.identifier == identifier }) {
+		if !r.names(identifier) {
 			r.transfers = append(r.transfers, modelTransfer{identifier: identifier, state: transfer.Pending})
 		}
 	}
-	return s.w.create(r)
+	return r
+}
+
+// drawRival is a request for the same SIMs, the other way round.
+func (s *machine) drawRival(t *rapid.T, r modelRequest) modelRequest {
+	rival := modelRequest{source: r.source, destination: r.destination}
+	for _, x := range slices.Backward(r.transfers) {
+		if sim := s.m.named(x.identifier); sim != 0 {
+			x.identifier = s.drawIdentifier(t, sim)
+		}
+		if !rival.names(x.identifier) {
+			rival.transfers = append(rival.transfers, x)
+		}
+	}
+	return rival
 }
 
 // drawDecision prefers decisions that are possible.
