@@ -1,0 +1,80 @@
+package storage_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// No reader of a feed passes by an event that commits late: while a transaction
+// that began to write earlier still runs, what was written after it is not read.
+func TestFeedsWaitForLateCommits(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	sims := db.SIMs(2, storagetest.SIM{Account: from.ID})
+	one := db.Request(storagetest.Request{From: from, To: to, SIMs: sims[:1]})
+	two := db.Request(storagetest.Request{From: from, To: to, SIMs: sims[1:]})
+	var batch storage.Batch
+	db.Get(&batch, `
+		INSERT INTO batches (id, account, size) VALUES (gen_random_uuid(), $1, 2) RETURNING id, account, size`, from.ID)
+	db.Exec(`UPDATE requests SET batch = $1`, batch.ID)
+
+	feeds := []struct {
+		name string
+		read func(after storage.Cursor) ([]storage.FedEvent, error)
+		at   storage.Cursor
+		got  []string
+	}{
+		{name: "the source's", read: func(after storage.Cursor) ([]storage.FedEvent, error) {
+			return db.Feed(t.Context(), from.ID, after, 100)
+		}},
+		{name: "the destination's", read: func(after storage.Cursor) ([]storage.FedEvent, error) { return db.Feed(t.Context(), to.ID, after, 100) }},
+		{name: "everybody's", read: func(after storage.Cursor) ([]storage.FedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
+		{name: "the batch's", read: func(after storage.Cursor) ([]storage.FedEvent, error) {
+			return db.BatchFeed(t.Context(), batch, after, 100)
+		}},
+	}
+	follow := func() {
+		t.Helper()
+		for i := range feeds {
+			f := &feeds[i]
+			list, err := f.read(f.at)
+			if err != nil {
+				t.Fatalf("%s feed: %v", f.name, err)
+			}
+			for _, e := range list {
+				f.at = e.Cursor
+				f.got = append(f.got, e.Kind)
+			}
+		}
+	}
+	cancel := func(tx *storage.Tx) error {
+		_, err := tx.Decide(t.Context(), one, storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}})
+		return err
+	}
+	follow()
+	early := db.Hold(cancel)
+	validate(t, db, two)
+	follow()
+	early.Commit()
+	want := []string{"create", "create", "cancel", "validate", "offer"}
+	storagetest.Await(t, "every event in every feed", func() bool {
+		follow()
+		for _, f := range feeds {
+			if len(f.got) < len(want) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, f := range feeds {
+		if diff := cmp.Diff(want, f.got); diff != "" {
+			t.Errorf("%s feed (-want +got):\n%s", f.name, diff)
+		}
+	}
+}
