@@ -410,6 +410,41 @@ func TestLeaseKeepsOthersOut(t *testing.T) {
 	s.alone()
 }
 
+// A worker whose lease is lost before it has begun does not even halve the
+// work, nor declares it dead, however often workers have died over it.
+func TestLeaseLostAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	s.Exec(`UPDATE work SET crashes = 10 WHERE id = $1`, work)
+	g := willing()
+	task := s.TaskOf(work)
+	// The lease is taken beside this lock; the look at the work waits for it.
+	tx, err := s.Pool().BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(t.Context(), `SELECT FROM work WHERE id = $1 FOR KEY SHARE`, work); err != nil {
+		t.Fatal(err)
+	}
+	ended := storagetest.Go(func() error { return handler(s.DB.DB, g).ProcessTask(t.Context(), task) })
+	s.AwaitBlocked(1)
+	if _, err := tx.ExecContext(t.Context(), `
+		UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	s.join(ended)
+	if got := s.patience(s.onlyWork("drop_sessions")); got.N != 2 || got.Dead || !got.Leased || len(g.requests()) > 0 {
+		t.Errorf("the work: %+v, %d sessions were asked about", got, len(g.requests()))
+	}
+	r.is(transfer.Transferring, "eligible", "eligible")
+	s.Check()
+}
+
 // A lease is renewed while a gateway takes its time, and the gateway is asked
 // no longer when the lease is lost.
 func TestLeaseIsRenewed(t *testing.T) {

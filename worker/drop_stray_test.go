@@ -1,11 +1,13 @@
 package worker_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 	"simtransfer/worker"
@@ -106,4 +108,25 @@ func TestStrayRefused(t *testing.T) {
 	}
 	s.online(0)
 	s.alone()
+}
+
+// What became of a stray session is left to the worker that holds the lease.
+func TestStrayLeaseLost(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []worker.Answer{{Gone: true}, {Why: "not now"}} {
+		s := newScene(t)
+		sim := s.sims(transfer.Active)[0]
+		s.accepted(sim).run()
+		s.Session(sim, s.gateway, 0)
+		work := s.onlyWork("drop_stray")
+		var was storagetest.Dump
+		g := &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+			s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work)
+			was = s.Dump()
+			return answer, nil
+		}}
+		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropAttempts: 1}), work)
+		s.Unchanged(was)
+		s.online(1)
+	}
 }

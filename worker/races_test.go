@@ -313,6 +313,31 @@ func TestOppositeOrders(t *testing.T) {
 	}
 }
 
+// A request that names SIMs of somebody else claims none of them: their owner
+// does not wait for it.
+func TestStrangersClaimNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	sims := s.sims(transfer.Ready, transfer.Active)
+	stranger := s.Request(storagetest.Request{From: s.to, To: s.from, SIMs: sims})
+	foreign := s.onlyWork("validate")
+	held := s.Hold(func(tx *storage.Tx) error {
+		w, err := tx.LockWork(t.Context(), foreign)
+		if err != nil {
+			return err
+		}
+		return tx.Claim(t.Context(), w)
+	})
+	own := s.ask(sims...)
+	work := s.work("validate")
+	process(t, s.DB, s.handler, work[len(work)-1])
+	own.is(transfer.InReview, "eligible", "eligible")
+	held.Rollback()
+	process(t, s.DB, s.handler, foreign)
+	request{stranger, s}.is(transfer.RequestRejected, "ineligible: sim_not_found", "ineligible: sim_not_found")
+	s.alone()
+}
+
 // Claims are made by ascending SIM, whatever the order in the request: one that
 // has to wait for the lowest holds none of the others.
 func TestClaimsAreOrdered(t *testing.T) {
