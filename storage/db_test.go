@@ -28,8 +28,8 @@ func TestTimeouts(t *testing.T) {
 	for name, values := range u.Query() {
 		keywords += " " + name + "=" + values[0]
 	}
-	type timeouts struct{ Idle, Lock, Statement, Zone string }
-	standard := timeouts{"5s", "2s", "50s", "UTC"}
+	type timeouts struct{ Idle, Lock, Statement, TCP, Zone string }
+	standard := timeouts{"5s", "2s", "50s", "15000", "UTC"}
 	for _, c := range []struct {
 		name, dsn string
 		o         storage.Options
@@ -37,9 +37,9 @@ func TestTimeouts(t *testing.T) {
 	}{
 		{"by URL", byURL, storage.Options{}, standard},
 		{"by keywords", keywords, storage.Options{}, standard},
-		{"by options", byURL, storage.Options{StatementTimeout: 7e9}, timeouts{"5s", "2s", "7s", "UTC"}},
-		{"by the URL itself", byURL + "&lock_timeout=300&statement_timeout=4s", storage.Options{}, timeouts{"5s", "300ms", "4s", "UTC"}},
-		{"by the keywords themselves", keywords + " lock_timeout=300 TimeZone=Asia/Tokyo", storage.Options{}, timeouts{"5s", "300ms", "50s", "Asia/Tokyo"}},
+		{"by options", byURL, storage.Options{StatementTimeout: 7e9}, timeouts{"5s", "2s", "7s", "15000", "UTC"}},
+		{"by the URL itself", byURL + "&lock_timeout=300&statement_timeout=4s", storage.Options{}, timeouts{"5s", "300ms", "4s", "15000", "UTC"}},
+		{"by the keywords themselves", keywords + " lock_timeout=300 TimeZone=Asia/Tokyo", storage.Options{}, timeouts{"5s", "300ms", "50s", "15000", "Asia/Tokyo"}},
 	} {
 		db, err := storage.Open(t.Context(), c.dsn, c.o)
 		if err != nil {
@@ -52,6 +52,8 @@ func TestTimeouts(t *testing.T) {
 				current_setting('idle_in_transaction_session_timeout') AS idle,
 				current_setting('lock_timeout') AS lock,
 				current_setting('statement_timeout') AS statement,
+				-- what was asked for: a Unix socket has none
+				(SELECT reset_val FROM pg_settings WHERE name = 'tcp_user_timeout') AS tcp,
 				current_setting('TimeZone') AS zone`); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
