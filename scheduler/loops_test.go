@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -136,6 +137,25 @@ func (j *journal) says(what string) bool {
 	return strings.Contains(j.text.String(), what)
 }
 
+// times are when lines with these words were written.
+func (j *journal) times(what string) (list []time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range strings.Lines(j.text.String()) {
+		var at string
+		if !strings.Contains(line, what) {
+			continue
+		}
+		if _, err := fmt.Sscanf(line, "time=%s ", &at); err != nil {
+			continue
+		}
+		if when, err := time.Parse(time.RFC3339, at); err == nil {
+			list = append(list, when)
+		}
+	}
+	return list
+}
+
 // The loops do it all by themselves, begin before Redis is there, and leave
 // nothing behind when they end.
 //
@@ -182,7 +202,10 @@ func TestLoopGoesOn(t *testing.T) {
 	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
-	storagetest.Await(t, "a word about the failure", func() bool { return log.says("loop=dispatch") })
+	storagetest.Await(t, "two words about the failure", func() bool { return len(log.times("loop=dispatch")) > 1 })
+	if said := log.times("loop=dispatch"); said[1].Sub(said[0]) < 900*time.Millisecond {
+		t.Errorf("it rested %s", said[1].Sub(said[0]))
+	}
 	e.Exec(`ALTER TABLE hidden RENAME TO work`)
 	e.work(tasks.Bulk, 1)
 	storagetest.Await(t, "the task", func() bool { return len(e.pending(tasks.Bulk)) == 1 })
