@@ -330,7 +330,7 @@ func TestStrangersClaimNothing(t *testing.T) {
 	})
 	own := s.ask(sims...)
 	work := s.work("validate")
-	process(t, s.DB, s.handler, work[len(work)-1])
+	process(t, s.DB, handler(s.Connect(storage.Options{}), willing()), work[len(work)-1]) // which would not wait long
 	own.is(transfer.InReview, "eligible", "eligible")
 	held.Rollback()
 	process(t, s.DB, s.handler, foreign)
