@@ -11,7 +11,8 @@ import (
 )
 
 // No reader of a feed passes by an event that commits late: while a transaction
-// that began to write earlier still runs, what was written after it is not read.
+// that began to write earlier still runs, nothing that began later is read. Its
+// events come first then, although their ids are higher.
 func TestFeedsWaitForLateCommits(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -53,15 +54,20 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 			}
 		}
 	}
-	cancel := func(tx *storage.Tx) error {
+	follow()
+	work := workOf(db, one, "validate")[0]
+	err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		if _, err := tx.LockWork(t.Context(), work); err != nil { // its first write
+			return err
+		}
+		validate(t, db, two)
+		follow()
 		_, err := tx.Decide(t.Context(), one, storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}})
 		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	follow()
-	early := db.Hold(cancel)
-	validate(t, db, two)
-	follow()
-	early.Commit()
 	want := []string{"create", "create", "cancel", "validate", "offer"}
 	storagetest.Await(t, "every event in every feed", func() bool {
 		follow()
