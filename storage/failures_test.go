@@ -364,3 +364,30 @@ func TestRetryWork(t *testing.T) {
 		t.Errorf("work behind %d: %+v, %v", alive, list, err)
 	}
 }
+
+// Dead work that is tried once more, by hand, and fails again stays dead: it is
+// not halved, postponed or ended, whatever it fails for.
+func TestDeadWorkStaysDead(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	f := fixtureIn(t, db, transfer.Transferring)
+	work := workOf(db, f.id, "execute")[0]
+	for _, cause := range []error{errors.New("broken"), context.DeadlineExceeded} {
+		for _, tried := range []int{0, 2, 9} {
+			db.Exec(`UPDATE work SET dead_at = clock_timestamp(), errors = $2, crashes = $2 WHERE id = $1`, work, tried)
+			was := db.Dump("work")
+			what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause)
+			if what != storage.WorkDead || err != nil {
+				t.Errorf("%v after %d: %s, %v", cause, tried, what, err)
+			}
+			db.Unchanged(was, "work")
+			if n := storagetest.One[int](db, `SELECT count(*) FROM work WHERE id = $1 AND dead_at IS NOT NULL AND n = 5 AND errors = $2`, work, tried); n != 1 {
+				t.Errorf("%v after %d: the work is not as it was", cause, tried)
+			}
+		}
+	}
+	if list := workOf(db, f.id, "execute"); len(list) != 1 {
+		t.Errorf("%d rows of work, want 1", len(list))
+	}
+}

@@ -131,3 +131,37 @@ func TestPurgeTakesWhatIsOldInPages(t *testing.T) {
 		t.Errorf("%d are left", n)
 	}
 }
+
+// A call that comes while the first one with its key still runs is told so; it
+// neither waits nor runs.
+func TestOnceWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	other := db.Connect(storage.Options{})
+	idem := &storage.Idempotency{Scope: "a", Key: "k", Fingerprint: []byte("f")}
+	out := reply{}
+	replayed, err := db.Once(t.Context(), idem, &out, func(*storage.Tx) error {
+		_, err := other.Once(t.Context(), idem, &reply{}, func(*storage.Tx) error {
+			t.Error("the second call runs beside the first")
+			return nil
+		})
+		if !errors.Is(err, storage.ErrStillRunning) {
+			t.Errorf("the second call: %v", err)
+		}
+		// The keys of others do not matter.
+		for _, free := range []storage.Idempotency{{Scope: "b", Key: "k", Fingerprint: []byte("f")}, {Scope: "a", Key: "l", Fingerprint: []byte("f")}} {
+			if _, err := other.Once(t.Context(), &free, &reply{}, func(*storage.Tx) error { return nil }); err != nil {
+				t.Errorf("with scope %s and key %s: %v", free.Scope, free.Key, err)
+			}
+		}
+		out.Text = "made"
+		return nil
+	})
+	if err != nil || replayed {
+		t.Errorf("the first call: %v %v", replayed, err)
+	}
+	again := reply{}
+	if replayed, err := other.Once(t.Context(), idem, &again, nil); err != nil || !replayed || again != out {
+		t.Errorf("after it: %+v %v %v", again, replayed, err)
+	}
+}
