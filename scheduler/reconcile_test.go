@@ -423,3 +423,27 @@ func TestDeadWorkerAfterALoss(t *testing.T) {
 	close(release)
 	stop()
 }
+
+// A suspicion is over when the task turns out to wait or to have been lost: the
+// next one has to be confirmed anew.
+func TestSuspicionPasses(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		e := newEngine(t)
+		work := e.work(tasks.Bulk, 1)
+		s := e.scheduler(e.redis)
+		e.once(s.Dispatch)
+		e.Exec(`UPDATE work SET suspect = true`)
+		if lost {
+			e.forget()
+		}
+		e.age(7)
+		e.once(s.Reconcile)
+		if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
+			t.Errorf("lost %t: work (-want +got):\n%s", lost, diff)
+		}
+		if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+			t.Errorf("lost %t: pending (-want +got):\n%s", lost, diff)
+		}
+	}
+}
