@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -19,7 +20,7 @@ func TestSchemaRefusesWhatMustNeverBe(t *testing.T) {
 		name  string
 		state transfer.RequestState // of the request that $1 names
 		wrong string
-		code  pq.ErrorCode
+		code  pqerror.Code
 	}{
 		{
 			"two claims on a SIM", transfer.AwaitingAcceptance,
