@@ -134,10 +134,11 @@ func TestChunksMeetAtTheirEndAlone(t *testing.T) {
 	validating := func(id []int64) {
 		t.Helper()
 		meet(id, func(tx *storage.Tx, w storage.Work) (storage.Counts, error) {
-			if err := tx.Claim(ctx, w); err != nil {
+			claims, err := tx.Claim(ctx, w)
+			if err != nil {
 				return storage.Counts{}, err
 			}
-			return tx.Judge(ctx, w)
+			return tx.Judge(ctx, w, claims)
 		}, func(tx *storage.Tx, w storage.Work, c storage.Counts) error { return tx.CloseValidation(ctx, w, c) }, validateChunk)
 	}
 	closing := func(tx *storage.Tx, w storage.Work, c storage.Counts) error { return tx.CloseChunk(ctx, w, c) }

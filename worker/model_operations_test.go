@@ -54,7 +54,7 @@ func (w *world) create(r modelRequest) operation {
 		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
 			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
-				id, err := tx.CreateRequest(ctx, storage.NewRequest{
+				made, err := tx.CreateRequest(ctx, storage.NewRequest{
 					Source: int64(r.source), Destination: int64(r.destination),
 					SelfServiceOnly: r.selfOnly,
 					Acceptance:      transfer.AcceptancePeriod,
@@ -69,7 +69,7 @@ func (w *world) create(r modelRequest) operation {
 						}
 					},
 				})
-				w.requests[number-1] = id
+				w.requests[number-1] = made.ID
 				held()
 				return err
 			})

@@ -326,7 +326,8 @@ func TestStrangersClaimNothing(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return tx.Claim(t.Context(), w)
+		_, err = tx.Claim(t.Context(), w)
+		return err
 	})
 	own := s.ask(sims...)
 	work := s.work("validate")
