@@ -73,7 +73,7 @@ Example:
 }
 
 func (c *firstKeyCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ type workListCommand struct {
 }
 
 func (c *workListCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (c *workRetryCommand) Validate() error {
 }
 
 func (c *workRetryCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,12 @@ func (u postgresURL) check() error {
 }
 
 // open connects to a database that is at this build's schema.
-func (d database) open(ctx context.Context) (*storage.DB, error) {
+func (d database) open(ctx context.Context, o storage.Options) (*storage.DB, error) {
 	if err := d.DatabaseURL.check(); err != nil {
 		return nil, err
 	}
-	db, err := storage.Open(ctx, string(d.DatabaseURL), storage.Options{MaxConns: d.MaxConns})
+	o.MaxConns = d.MaxConns
+	db, err := storage.Open(ctx, string(d.DatabaseURL), o)
 	if err != nil {
 		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
 	}
@@ -101,12 +102,12 @@ type service struct {
 }
 
 // connect opens the database, says where Redis is, and warns of their settings.
-func (s service) connect(ctx context.Context, log *slog.Logger) (*storage.DB, asynq.RedisConnOpt, error) {
+func (s service) connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, asynq.RedisConnOpt, error) {
 	redis, err := s.options()
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := s.open(ctx)
+	db, err := s.open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +155,7 @@ func (c *apiCommand) Validate() error {
 }
 
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
-	db, redis, err := c.connect(ctx, log)
+	db, redis, err := c.connect(ctx, log, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -228,7 +229,7 @@ func (c *workerCommand) Validate() error {
 }
 
 func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	db, redis, err := c.connect(ctx, log)
+	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err
 	}
@@ -285,7 +286,7 @@ func (c *schedulerCommand) Validate() error {
 }
 
 func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	db, redis, err := c.connect(ctx, log)
+	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,10 @@ type DB struct {
 type Options struct {
 	MaxConns int // open connections at most; zero means 10
 
+	// GenericPlans has every statement planned once, whatever its arguments: right
+	// for a process that runs few statements often, wrong for lists with filters.
+	GenericPlans bool
+
 	// StatementTimeout ends a statement that runs longer; zero means 50 s,
 	// which is below the time-out of a task.
 	StatementTimeout time.Duration
@@ -57,14 +61,18 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 50 * time.Second
 	}
-	dsn, err := withParameters(dsn, [][2]string{
+	parameters := [][2]string{
 		{"idle_in_transaction_session_timeout", "5000"},
 		{"lock_timeout", "2000"},
 		{"statement_timeout", fmt.Sprint(o.StatementTimeout.Milliseconds())},
 		{"tcp_user_timeout", "15000"},
 		{"connect_timeout", "5"},
 		{"TimeZone", "UTC"},
-	})
+	}
+	if o.GenericPlans {
+		parameters = append(parameters, [2]string{"plan_cache_mode", "force_generic_plan"})
+	}
+	dsn, err := withParameters(dsn, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
@@ -149,6 +157,16 @@ func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) e
 		return notFound(db.pool.GetContext(ctx, into, query, args...))
 	}
 	return notFound(stmt.GetContext(ctx, into, args...))
+}
+
+// hotSelect reads rows by a single statement that stays prepared.
+func (db *DB) hotSelect(ctx context.Context, into any, query string, args ...any) error {
+	defer db.prepareNoted(ctx)
+	stmt, ok := db.statement(query)
+	if !ok {
+		return db.pool.SelectContext(ctx, into, query, args...)
+	}
+	return stmt.SelectContext(ctx, into, args...)
 }
 
 // hotGet is get for the statements of the hot path, which stay prepared on the

@@ -90,7 +90,7 @@ func (db *DB) SessionsOf(ctx context.Context, w Work) ([]OpenSession, error) {
 		SELECT 0 AS n,`+sessionColumns+`
 		WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1)`, []any{w.Items}
 	}
-	if err := db.pool.SelectContext(ctx, &list, query, args...); err != nil {
+	if err := db.hotSelect(ctx, &list, query, args...); err != nil {
 		return nil, fmt.Errorf("listing the sessions of work %d: %w", w.ID, err)
 	}
 	return list, nil
@@ -99,7 +99,7 @@ func (db *DB) SessionsOf(ctx context.Context, w Work) ([]OpenSession, error) {
 // CloseSessions closes the sessions that a gateway has acknowledged as gone,
 // by id, if its own Stop has not yet.
 func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
-	if _, err := t.exec(ctx, `
+	if err := t.hotExec(ctx, `
 		UPDATE radius.radacct a
 		SET acctstoptime = clock_timestamp(),
 			acctupdatetime = clock_timestamp(),

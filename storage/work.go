@@ -179,7 +179,7 @@ type Task struct {
 // them, oldest first. Only after it has committed may they be enqueued.
 func (db *DB) Dispatch(ctx context.Context, queue string, limit int) ([]Task, error) {
 	var list []Task
-	if err := db.pool.SelectContext(ctx, &list, `
+	if err := db.hotSelect(ctx, &list, `
 		WITH due AS (
 			SELECT id
 			FROM work
@@ -220,7 +220,7 @@ func (db *DB) Undispatch(ctx context.Context, list []Task) error {
 // out is suspicion enough: its worker did not renew it.
 func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 	var list []Task
-	if err := db.pool.SelectContext(ctx, &list, `
+	if err := db.hotSelect(ctx, &list, `
 		WITH stale AS (
 			SELECT id
 			FROM work
