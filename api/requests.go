@@ -25,7 +25,7 @@ type Request struct {
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
 	Counts            Counts                `json:"counts"`
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
-	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support. Not in lists."`
+	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support."`
 	Landing           *Landing              `json:"landing,omitempty" doc:"What the destination wants of the SIMs as they arrive. For the destination and support alone."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
 	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
@@ -99,6 +99,10 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		CreatedAt:   r.CreatedAt.UTC(),
 		ExpiresAt:   utc(r.ExpiresAt),
 		FinishedAt:  utc(r.FinishedAt),
+	}
+	if party != transfer.PartyDestination {
+		fees := r.Fees()
+		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
 	}
 	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
 	switch party {
@@ -380,15 +384,14 @@ func (s *server) getRequest(ctx context.Context, in *RequestPath) (*requestOutpu
 	return &requestOutput{v}, err
 }
 
-// sums is where the sums over the SIMs of a request are read: in a transaction
+// reasons is where the reasons of a request's SIMs are counted: in a transaction
 // or beside any.
-type sums interface {
+type reasons interface {
 	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
-	RequestFees(ctx context.Context, r storage.Request) (storage.RequestFees, error)
 }
 
 // viewWhole is viewRequest with what is told of a single request alone.
-func viewWhole(ctx context.Context, from sums, r storage.Request, party transfer.Party) (Request, error) {
+func viewWhole(ctx context.Context, from reasons, r storage.Request, party transfer.Party) (Request, error) {
 	v := viewRequest(r, party)
 	if r.Ineligible+r.Failed > 0 {
 		counts, err := from.ReasonCounts(ctx, r.ID)
@@ -396,13 +399,6 @@ func viewWhole(ctx context.Context, from sums, r storage.Request, party transfer
 			return v, err
 		}
 		v.Reasons = viewReasons(counts, party)
-	}
-	if party != transfer.PartyDestination {
-		fees, err := from.RequestFees(ctx, r)
-		if err != nil {
-			return v, err
-		}
-		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
 	}
 	return v, nil
 }

@@ -151,11 +151,11 @@ func (b *bed) seedGrowth(ctx context.Context, name string, db *storage.DB) error
 		}
 	}
 	if _, err := db.Pool().ExecContext(ctx, `
-		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, finished_at)
-		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, clock_timestamp()
+		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, charged, finished_at)
+		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, t.charged, clock_timestamp()
 		FROM (
-			SELECT request, min(`+earlier+`) AS earlier, min(`+owner+`) AS owner, count(*) AS size
-			FROM (SELECT request, sim - 1 AS i FROM transfers) t
+			SELECT request, min(`+earlier+`) AS earlier, min(`+owner+`) AS owner, count(*) AS size, sum(fee) AS charged
+			FROM (SELECT request, sim - 1 AS i, fee FROM transfers) t
 			GROUP BY request
 		) t
 		ORDER BY t.request`); err != nil {

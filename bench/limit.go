@@ -117,6 +117,8 @@ func limitStatements() []string {
 			n_completed = n_eligible,
 			n_eligible = 0,
 			n_support = 0,
+			charged = quoted,
+			quoted = 0,
 			last_event = last_event + 1,
 			expires_at = NULL,
 			finished_at = clock_timestamp()

@@ -83,7 +83,7 @@ func invariants() []invariant {
 			FULL JOIN open_transfers o ON o.request = t.request AND o.n = t.n AND o.sim = t.sim
 			LEFT JOIN requests r ON r.id = coalesce(t.request, o.request)
 			WHERE t.request IS NULL OR o.sim IS NULL OR r.id IS NULL OR r.finished_at IS NOT NULL`},
-		{5, "a request's counters are the counts of its transfers", `
+		{5, "a request's counters are the counts of its transfers, its fees their sums", `
 			SELECT format('request %s (%s): counters and transfers differ', r.id, r.state)
 			FROM requests r
 			LEFT JOIN (
@@ -98,12 +98,17 @@ func invariants() []invariant {
 					count(*) FILTER (WHERE state = 'canceled') AS canceled,
 					count(*) FILTER (WHERE state = 'declined') AS declined,
 					count(*) FILTER (WHERE state = 'denied') AS denied,
-					count(*) FILTER (WHERE state = 'expired') AS expired
+					count(*) FILTER (WHERE state = 'expired') AS expired,
+					count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
+					coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted
 				FROM transfers
 				GROUP BY request
 			) t ON t.request = r.id
-			WHERE (r.size, r.n_eligible, r.n_support, r.n_completed, r.n_ineligible, r.n_failed, r.n_canceled, r.n_declined, r.n_denied, r.n_expired)
-			  IS DISTINCT FROM (t.size, t.eligible, t.support, t.completed, t.ineligible, t.failed, t.canceled, t.declined, t.denied, t.expired)`},
+			LEFT JOIN (SELECT request, sum(amount) AS charged FROM charges GROUP BY request) c ON c.request = r.id
+			WHERE (r.size, r.n_eligible, r.n_support, r.n_completed, r.n_ineligible, r.n_failed, r.n_canceled, r.n_declined, r.n_denied, r.n_expired,
+				r.n_unquoted, r.quoted, r.charged)
+			  IS DISTINCT FROM (t.size, t.eligible, t.support, t.completed, t.ineligible, t.failed, t.canceled, t.declined, t.denied, t.expired,
+				t.unquoted, t.quoted, coalesce(c.charged, 0))`},
 		{5, "what is left of a request is the sum of its work", `
 			SELECT format('request %s (%s): %s left, work for %s', r.id, r.state, r.n_left, coalesce(w.n, 0))
 			FROM requests r

@@ -128,15 +128,8 @@ func (t *Tx) accept(ctx context.Context, r Request, d Decision) error {
 }
 
 func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
-	if d.FeeOverride == nil {
-		var unquoted bool
-		if err := t.get(ctx, &unquoted, `
-			SELECT EXISTS (SELECT 1 FROM transfers WHERE request = $1 AND state = 'eligible' AND fee IS NULL)`, r.ID); err != nil {
-			return fmt.Errorf("looking for unquoted fees of request %s: %w", r.ID, err)
-		}
-		if unquoted {
-			return &NoFeeError{r.Currency}
-		}
+	if d.FeeOverride == nil && r.Unquoted > 0 {
+		return &NoFeeError{r.Currency}
 	}
 	var reason *string
 	detail := map[string]any{"ticket": d.Ticket}
@@ -233,13 +226,20 @@ func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, outcome transfer.State
 			UPDATE transfers
 			SET state = $3, finished_at = clock_timestamp()
 			WHERE request = $1 AND n = ANY($2) AND state = 'eligible'
-			RETURNING method
+			RETURNING method, fee
 		), counted AS (
-			SELECT count(*) AS n, count(*) FILTER (WHERE method = 'support_assisted') AS support FROM closed
+			SELECT
+				count(*) AS n,
+				count(*) FILTER (WHERE method = 'support_assisted') AS support,
+				count(*) FILTER (WHERE fee IS NULL) AS unquoted,
+				coalesce(sum(fee), 0) AS quoted
+			FROM closed
 		)
 		UPDATE requests r
 		SET n_eligible = n_eligible - c.n,
 			n_support = n_support - c.support,
+			n_unquoted = n_unquoted - c.unquoted,
+			quoted = r.quoted - c.quoted,
 			n_canceled = n_canceled + CASE WHEN $3 = 'canceled' THEN c.n ELSE 0 END,
 			n_declined = n_declined + CASE WHEN $3 = 'declined' THEN c.n ELSE 0 END,
 			-- a request that waits has an eligible SIM; the caller finishes this one

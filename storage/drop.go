@@ -209,7 +209,7 @@ func (t *Tx) failOpen(ctx context.Context, w Work, reason transfer.Reason) (Coun
 	var c Counts
 	err := t.get(ctx, &c, `
 		WITH open AS MATERIALIZED (
-			SELECT t.n, t.sim, t.state, t.method
+			SELECT t.n, t.sim, t.state, t.method, t.fee
 			FROM transfers t
 			WHERE t.request = $1 AND `+which+` AND t.state IN ('pending', 'eligible')
 		), marked AS (
@@ -226,7 +226,9 @@ func (t *Tx) failOpen(ctx context.Context, w Work, reason transfer.Reason) (Coun
 			count(*) FILTER (WHERE state = 'pending') AS ineligible,
 			count(*) FILTER (WHERE state = 'eligible') AS failed,
 			-count(*) FILTER (WHERE state = 'eligible') AS eligible,
-			-count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support
+			-count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support,
+			-count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
+			-coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted
 		FROM open`, args...)
 	if err != nil {
 		return c, fmt.Errorf("failing the SIMs of work %d: %w", w.ID, err)

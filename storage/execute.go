@@ -56,6 +56,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		t.n,
 		t.sim,
 		t.method,
+		t.fee AS quoted,
 		CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 		r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
 		` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
@@ -118,6 +119,9 @@ SELECT
 	count(*) FILTER (WHERE outcome = 'online') AS handed_off,
 	-count(*) FILTER (WHERE outcome <> 'online') AS eligible,
 	-count(*) FILTER (WHERE outcome <> 'online' AND method = 'support_assisted') AS support,
+	-count(*) FILTER (WHERE outcome <> 'online' AND quoted IS NULL) AS unquoted,
+	-coalesce(sum(quoted) FILTER (WHERE outcome <> 'online'), 0) AS quoted,
+	coalesce(sum(fee) FILTER (WHERE outcome = 'completed'), 0) AS charged,
 	(SELECT count(*) FROM moved) AS moved,
 	(SELECT count(*) FROM unclaimed) AS unclaimed
 FROM verdict`

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
-
 	"simtransfer/transfer"
 )
 
@@ -91,48 +88,16 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 // RequestFees are the fees of a request, in the minor unit of its source's
 // currency.
 type RequestFees struct {
-	Quoted   int64 `db:"quoted"`   // of the SIMs that are still open
-	Charged  int64 `db:"charged"`  // posted so far
-	Unquoted int   `db:"unquoted"` // open SIMs without a fee, because the schedule had none
+	Quoted   int64 // of the SIMs that are still open
+	Charged  int64 // posted so far
+	Unquoted int   // open SIMs without a fee, because the schedule had none
 }
 
-// RequestFees adds up the fees of a request. It reads the transfers only of a
-// request that has open SIMs which cost something.
-func (db *DB) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
-	return requestFees(ctx, db.pool, r)
-}
-
-// RequestFees is DB.RequestFees within the transaction.
-func (t *Tx) RequestFees(ctx context.Context, r Request) (RequestFees, error) {
-	return requestFees(ctx, t.tx, r)
-}
-
-func requestFees(ctx context.Context, q sqlx.QueryerContext, r Request) (RequestFees, error) {
-	var fees RequestFees
-	if r.Support > 0 {
-		if err := sumQuoted(ctx, q, r.ID, &fees); err != nil {
-			return fees, err
-		}
+// Fees are what the request has cost and may still cost.
+func (r Request) Fees() RequestFees {
+	f := RequestFees{Quoted: r.Quoted, Charged: r.Charged, Unquoted: r.Unquoted}
+	if r.FeeOverride != nil {
+		f.Quoted, f.Unquoted = *r.FeeOverride*int64(r.Support), 0
 	}
-	if r.Completed > 0 || r.State == transfer.Transferring {
-		if err := sqlx.GetContext(ctx, q, &fees.Charged, `
-			SELECT coalesce(sum(amount), 0) FROM charges WHERE request = $1`, r.ID); err != nil {
-			return fees, fmt.Errorf("adding up the charges of request %s: %w", r.ID, err)
-		}
-	}
-	return fees, nil
-}
-
-func sumQuoted(ctx context.Context, q sqlx.QueryerContext, id uuid.UUID, fees *RequestFees) error {
-	if err := sqlx.GetContext(ctx, q, fees, `
-		SELECT
-			coalesce(sum(coalesce(r.fee_override, t.fee)), 0) AS quoted,
-			0 AS charged,
-			count(*) FILTER (WHERE coalesce(r.fee_override, t.fee) IS NULL) AS unquoted
-		FROM transfers t
-		JOIN requests r ON r.id = t.request
-		WHERE t.request = $1 AND t.state = 'eligible' AND t.method = 'support_assisted'`, id); err != nil {
-		return fmt.Errorf("adding up the fees of request %s: %w", id, err)
-	}
-	return nil
+	return f
 }

@@ -47,13 +47,7 @@ func TestFeesOfARequestAddUp(t *testing.T) {
 	a, b := db.AccountIn("EUR", "global"), db.Account()
 	sims := append(db.SIMs(2, storagetest.SIM{Account: a.ID, Status: transfer.Active}), db.SIM(storagetest.SIM{Account: a.ID}))
 	id := db.Request(storagetest.Request{From: a, To: b, SIMs: sims})
-	fees := func() storage.RequestFees {
-		f, err := db.RequestFees(t.Context(), db.Find(id))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
+	fees := func() storage.RequestFees { return db.Find(id).Fees() }
 	if f := fees(); f != (storage.RequestFees{}) {
 		t.Errorf("before validation %+v", f)
 	}

@@ -13,14 +13,16 @@ func (t *Tx) Release(ctx context.Context, w Work) (Counts, error) {
 		return Counts{}, fmt.Errorf("releasing work %d: a request that is %s releases nothing", w.ID, w.State)
 	}
 	var closed struct {
-		N         int `db:"n"`
-		Eligible  int `db:"eligible"`
-		Support   int `db:"support"`
-		Unclaimed int `db:"unclaimed"`
+		N         int   `db:"n"`
+		Eligible  int   `db:"eligible"`
+		Support   int   `db:"support"`
+		Unquoted  int   `db:"unquoted"`
+		Quoted    int64 `db:"quoted"`
+		Unclaimed int   `db:"unclaimed"`
 	}
 	err := t.get(ctx, &closed, `
 		WITH open AS MATERIALIZED (
-			SELECT n, sim, state, method
+			SELECT n, sim, state, method, fee
 			FROM transfers
 			WHERE request = $1 AND n >= $2 AND n < $3 AND state IN ('pending', 'eligible')
 		), marked AS (
@@ -38,6 +40,8 @@ func (t *Tx) Release(ctx context.Context, w Work) (Counts, error) {
 			count(*) AS n,
 			count(*) FILTER (WHERE state = 'eligible') AS eligible,
 			count(*) FILTER (WHERE method = 'support_assisted') AS support,
+			count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
+			coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted,
 			(SELECT count(*) FROM unclaimed) AS unclaimed
 		FROM open`, w.Request, w.Lo, w.Hi, outcome)
 	if err != nil {
@@ -46,7 +50,7 @@ func (t *Tx) Release(ctx context.Context, w Work) (Counts, error) {
 	if closed.Unclaimed != closed.Eligible {
 		return Counts{}, fmt.Errorf("releasing the SIMs of work %d: %d were open, %d had their claim", w.ID, closed.Eligible, closed.Unclaimed)
 	}
-	c := Counts{Eligible: -closed.Eligible, Support: -closed.Support}
+	c := Counts{Eligible: -closed.Eligible, Support: -closed.Support, Unquoted: -closed.Unquoted, Quoted: -closed.Quoted}
 	c.add(outcome, closed.N)
 	return c, nil
 }

@@ -37,7 +37,10 @@ type Request struct {
 	Declined            int                   `db:"n_declined"`
 	Denied              int                   `db:"n_denied"`
 	Expired             int                   `db:"n_expired"`
-	Partial             bool                  `db:"partial"` // only some of the SIMs were accepted
+	Unquoted            int                   `db:"n_unquoted"` // of Support, those for which the fee schedule had no amount
+	Quoted              int64                 `db:"quoted"`     // the schedule's fees of those that are open, in minor units
+	Charged             int64                 `db:"charged"`    // the fees posted so far, in minor units
+	Partial             bool                  `db:"partial"`    // only some of the SIMs were accepted
 	Acceptance          int64                 `db:"acceptance"`
 	ExpiresAt           *time.Time            `db:"expires_at"`
 	Landing             *Landing              `db:"landing"`
@@ -74,6 +77,9 @@ const requestFields = `
 	r.n_declined,
 	r.n_denied,
 	r.n_expired,
+	r.n_unquoted,
+	r.quoted,
+	r.charged,
 	r.partial,
 	extract(epoch FROM r.acceptance)::bigint AS acceptance,
 	r.expires_at,

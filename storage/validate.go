@@ -98,6 +98,8 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 SELECT
 	count(*) FILTER (WHERE reason IS NULL) AS eligible,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') AS support,
+	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted' AND NOT EXISTS (SELECT 1 FROM fee)) AS unquoted,
+	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible
 FROM judged`
 }

@@ -91,6 +91,10 @@ type Counts struct {
 	Denied     int `db:"denied"`
 	Expired    int `db:"expired"`
 	HandedOff  int `db:"handed_off"` // moved to other work rows, so not dealt with
+
+	Unquoted int   `db:"unquoted"` // of Support, those without an amount in the fee schedule
+	Quoted   int64 `db:"quoted"`   // fees of Support, in minor units; negative like it
+	Charged  int64 `db:"charged"`  // fees posted, in minor units
 }
 
 // told returns the detail of the event that tells of these counts, and how many
@@ -141,6 +145,9 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress,
 				n_declined = n_declined + $9,
 				n_denied = n_denied + $10,
 				n_expired = n_expired + $11,
+				n_unquoted = n_unquoted + $17,
+				quoted = quoted + $18,
+				charged = charged + $19,
 				state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
 				finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END,
 				last_event = last_event + $13
@@ -152,7 +159,8 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress,
 		)
 		SELECT state, n_left, n_eligible, n_support FROM r`,
 		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
-		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, w.Kind, System().Party, detail); err != nil {
+		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, w.Kind, System().Party, detail,
+		c.Unquoted, c.Quoted, c.Charged); err != nil {
 		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}
 	if p.Left > 0 || validating {

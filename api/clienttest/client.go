@@ -1874,7 +1874,7 @@ type Request struct {
 	// FeeReason Why support has decided so.
 	FeeReason *string `json:"fee_reason,omitempty"`
 
-	// Fees For the source and support. Not in lists.
+	// Fees For the source and support.
 	Fees *Fees `json:"fees,omitempty"`
 
 	// FinishedAt When every SIM had its outcome and was free again.

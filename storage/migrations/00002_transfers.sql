@@ -35,6 +35,9 @@ CREATE TABLE requests (
     n_declined        integer NOT NULL DEFAULT 0 CHECK (n_declined >= 0),
     n_denied          integer NOT NULL DEFAULT 0 CHECK (n_denied >= 0),
     n_expired         integer NOT NULL DEFAULT 0 CHECK (n_expired >= 0),
+    n_unquoted        integer NOT NULL DEFAULT 0 CHECK (n_unquoted BETWEEN 0 AND n_support), -- without an amount in the fee schedule
+    quoted            bigint NOT NULL DEFAULT 0 CHECK (quoted >= 0), -- the schedule's fees of the eligible transfers, in minor units
+    charged           bigint NOT NULL DEFAULT 0 CHECK (charged >= 0), -- the fees posted, in minor units
     partial           boolean NOT NULL DEFAULT false, -- only the transfers listed in chosen were accepted
     expires_at        timestamptz,
     landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings of the SIMs as they arrive
