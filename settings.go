@@ -18,12 +18,17 @@ import (
 
 // memoryLimit is what a process that serves tries to stay below, where GOMEMLIMIT
 // does not say else: a million rows fit, and collecting garbage more often is
-// cheaper than keeping it.
-const memoryLimit = 112 << 20
+// cheaper than keeping it. Far below it garbage may lie: most of these processes
+// have a heap of a few MiB, and would collect all the time.
+const (
+	memoryLimit    = 112 << 20
+	garbagePercent = 400
+)
 
 func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+		debug.SetGCPercent(garbagePercent)
 	}
 }
 
