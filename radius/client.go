@@ -160,7 +160,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 // open makes a socket. An address that has nothing to resolve is spared the
 // machinery of names, which costs as much as the rest of an exchange.
 func open(ctx context.Context, address string, deadline time.Time) (net.Conn, error) {
-	if literal, err := netip.ParseAddrPort(address); err == nil {
+	if literal, err := netip.ParseAddrPort(address); err == nil && ctx.Err() == nil {
 		return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(literal))
 	}
 	return (&net.Dialer{Deadline: deadline}).DialContext(ctx, "udp", address)

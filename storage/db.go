@@ -41,8 +41,9 @@ type DB struct {
 type Options struct {
 	MaxConns int // open connections at most; zero means 10
 
-	// GenericPlans has every statement planned once, whatever its arguments: right
-	// for a process that runs few statements often, wrong for lists with filters.
+	// GenericPlans has every statement planned once per connection, whatever its
+	// arguments, and by index whatever the size of the tables then: right for a
+	// process that runs few statements often, wrong for lists with filters.
 	GenericPlans bool
 
 	// StatementTimeout ends a statement that runs longer; zero means 50 s,
@@ -70,7 +71,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		{"TimeZone", "UTC"},
 	}
 	if o.GenericPlans {
-		parameters = append(parameters, [2]string{"plan_cache_mode", "force_generic_plan"})
+		parameters = append(parameters, [2]string{"plan_cache_mode", "force_generic_plan"}, [2]string{"enable_seqscan", "off"})
 	}
 	dsn, err := withParameters(dsn, parameters)
 	if err != nil {
@@ -152,7 +153,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 // is ErrNotFound.
 func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) error {
 	defer db.prepareNoted(ctx)
-	stmt, ok := db.statement(query)
+	stmt, ok := db.statement(query) //nolint:sqlclosecheck // kept for the life of the pool
 	if !ok {
 		return notFound(db.pool.GetContext(ctx, into, query, args...))
 	}
@@ -162,7 +163,7 @@ func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) e
 // hotSelect reads rows by a single statement that stays prepared.
 func (db *DB) hotSelect(ctx context.Context, into any, query string, args ...any) error {
 	defer db.prepareNoted(ctx)
-	stmt, ok := db.statement(query)
+	stmt, ok := db.statement(query) //nolint:sqlclosecheck // kept for the life of the pool
 	if !ok {
 		return db.pool.SelectContext(ctx, into, query, args...)
 	}
