@@ -35,7 +35,7 @@ type Gateways interface {
 // Config is what a worker may be told. Zero fields take the defaults named.
 type Config struct {
 	Interactive  int           // handlers at once for small requests; 4
-	Bulk         int           // for chunks of large ones; 2, about the database's cores
+	Bulk         int           // for chunks of large ones; 3: one more than the database has cores keeps them busy
 	Gateway      int           // for pieces of drop work; 16
 	DropAttempts int           // tries before a SIM fails with session_not_dropped; 5
 	DropBackoff  time.Duration // after the first try, doubled after each; 2 s
@@ -46,7 +46,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	def(&c.Interactive, 4)
-	def(&c.Bulk, 2)
+	def(&c.Bulk, 3)
 	def(&c.Gateway, 16)
 	def(&c.DropAttempts, 5)
 	def(&c.DropBackoff, 2*time.Second)

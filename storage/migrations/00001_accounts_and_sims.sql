@@ -74,7 +74,7 @@ CREATE TABLE sims (
     status                 text NOT NULL CHECK (status IN ('ready', 'active', 'inactive', 'standby', 'suspended', 'terminated')),
     transfer_lock          boolean NOT NULL DEFAULT false,
     termination_protection boolean NOT NULL DEFAULT false,
-    iccid                  text NOT NULL CHECK (iccid ~ '^[0-9]{18,22}$'),
+    iccid                  text NOT NULL CHECK (length(iccid) BETWEEN 18 AND 22),
     plan                   text NOT NULL,
     expiration             timestamptz,
     sim_group              text,
