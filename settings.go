@@ -21,7 +21,7 @@ import (
 // cheaper than keeping it. Far below it garbage may lie: most of these processes
 // have a heap of a few MiB, and would collect all the time.
 const (
-	memoryLimit    = 112 << 20
+	memoryLimit    = 100 << 20
 	garbagePercent = 400
 )
 
