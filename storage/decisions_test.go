@@ -261,6 +261,14 @@ func TestPartialAcceptance(t *testing.T) {
 	}
 	db.Unchanged(was)
 
+	// A SIM that is open in another request is not open in this one.
+	elsewhere := db.SIM(storagetest.SIM{Account: f.from.ID})
+	validate(t, db, db.Request(storagetest.Request{From: f.from, To: f.to, SIMs: []storagetest.SIM{elsewhere}}))
+	_, err = db.TryDecide(f.id, storage.Decision{Event: transfer.Accept, SIMs: []transfer.Identifier{elsewhere.Identifier()}})
+	if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{elsewhere.ICCID}) {
+		t.Errorf("accepting a SIM of another request: %v", err)
+	}
+
 	r := db.Decide(f.id, transfer.Accept, identifier(t, f.sims[0].IMSI), f.sims[3].Identifier())
 	if r.State != transfer.Transferring || !r.Partial || r.Left != r.Size {
 		t.Errorf("after a partial acceptance: %+v", r)
@@ -489,6 +497,7 @@ func TestPeriods(t *testing.T) {
 	id = db.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{active}, Acceptance: 2 * time.Hour, Review: 3 * time.Hour})
 	validate(t, db, id)
 	near("review", left(id), 3*time.Hour)
+	db.Exec(`UPDATE requests SET created_at = created_at - interval '1 hour' WHERE id = $1`, id) // an hour of review
 	db.Decide(id, transfer.Approve)
 	near("acceptance after review", left(id), 2*time.Hour)
 }
