@@ -341,7 +341,7 @@ func TestRetryWork(t *testing.T) {
 	_, leased := chunkOf(t, db, "validate", 1)
 	db.Exec(`
 		UPDATE work
-		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), errors = 2,
+		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), errors = 2, attempts = 4, crashes = 9,
 			not_before = clock_timestamp() + interval '1 hour',
 			dead_at = CASE WHEN id <> $1 THEN clock_timestamp() END,
 			lease = CASE WHEN id = $2 THEN gen_random_uuid() END,
@@ -361,7 +361,10 @@ func TestRetryWork(t *testing.T) {
 	}
 	list, err := db.WorkList(t.Context(), false, alive, 1)
 	if err != nil || len(list) != 1 || list[0].ID != dead {
-		t.Errorf("work behind %d: %+v, %v", alive, list, err)
+		t.Fatalf("work behind %d: %+v, %v", alive, list, err)
+	}
+	if w := list[0]; w.Attempts != 0 || w.Errors != 0 || w.Crashes != 0 || w.DeadAt != nil {
+		t.Errorf("it does not begin anew: %+v", w)
 	}
 }
 
