@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"simtransfer/storage/storagetest"
 )
 
 type limiterFunc func(ctx context.Context, key string) (Allowance, error)
@@ -43,28 +44,10 @@ func TestCallsOfAKeyAreLimited(t *testing.T) {
 	s.get("", "/healthz").is(200) // has no key
 }
 
-// logBuffer is a log that the server writes and the test reads.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 func TestCallsAreLetThroughWithoutALimiter(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
-	log := &logBuffer{}
+	log := &storagetest.Log{}
 	s := newService(t, func(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(log, nil))
 		c.Limiter = limiterFunc(func(ctx context.Context, _ string) (Allowance, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -119,29 +118,9 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// journal is a log that a test reads.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) says(what string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Contains(j.text.String(), what)
-}
-
 // times are when lines with these words were written.
-func (j *journal) times(what string) (list []time.Time) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for line := range strings.Lines(j.text.String()) {
+func times(log *storagetest.Log, what string) (list []time.Time) {
+	for line := range strings.Lines(log.String()) {
 		var at string
 		if !strings.Contains(line, what) {
 			continue
@@ -170,7 +149,7 @@ func TestRun(t *testing.T) {
 	open := w.block()
 	defer open()
 
-	var log journal
+	var log storagetest.Log
 	s := scheduler.New(e.DB.DB, redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{Reconcile: 20 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
@@ -182,7 +161,7 @@ func TestRun(t *testing.T) {
 	e.forget()
 	e.age(60)
 	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(tasks.Bulk)) == len(work) })
-	storagetest.Await(t, "a word about them in the log", func() bool { return log.says("tasks that Redis had lost are back") })
+	storagetest.Await(t, "a word about them in the log", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost are back") })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -198,12 +177,12 @@ func TestLoopGoesOn(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
 	e.Exec(`ALTER TABLE work RENAME TO hidden`)
-	var log journal
+	var log storagetest.Log
 	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
-	storagetest.Await(t, "two words about the failure", func() bool { return len(log.times("loop=dispatch")) > 1 })
-	if said := log.times("loop=dispatch"); said[1].Sub(said[0]) < 900*time.Millisecond {
+	storagetest.Await(t, "two words about the failure", func() bool { return len(times(&log, "loop=dispatch")) > 1 })
+	if said := times(&log, "loop=dispatch"); said[1].Sub(said[0]) < 900*time.Millisecond {
 		t.Errorf("it rested %s", said[1].Sub(said[0]))
 	}
 	e.Exec(`ALTER TABLE hidden RENAME TO work`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,28 +70,10 @@ func TestRunWithoutRedis(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	ctx, stop := context.WithCancel(t.Context())
-	var started journal
+	var started storagetest.Log
 	w := worker.New(s.DB.DB, willing(), slog.New(slog.NewTextHandler(&started, nil)), worker.Config{})
 	ended := storagetest.Go(func() error { return w.Run(ctx, asynq.RedisClientOpt{Addr: "127.0.0.1:1"}) })
-	storagetest.Await(t, "it to serve", func() bool { return started.says("worker is serving") })
+	storagetest.Await(t, "it to serve", func() bool { return strings.Contains(started.String(), "worker is serving") })
 	stop()
 	s.join(ended)
-}
-
-// journal is a log that a test reads.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) says(what string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Contains(j.text.String(), what)
 }
