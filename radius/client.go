@@ -157,8 +157,8 @@ func (x *exchange) run(ctx context.Context, address string) error {
 	}
 }
 
-// open makes a socket. An address that has nothing to resolve is spared the
-// machinery of names, which costs as much as the rest of an exchange.
+// open makes a socket, for an address that has nothing to resolve without the
+// resolver's machinery.
 func open(ctx context.Context, address string, deadline time.Time) (net.Conn, error) {
 	if literal, err := netip.ParseAddrPort(address); err == nil && ctx.Err() == nil {
 		return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(literal))
