@@ -116,24 +116,23 @@ func (t *Tx) CloseSessions(ctx context.Context, ids []int64) error {
 // gone; the work row is locked by its lease and the SIMs are locked. SIMs that
 // are online again stay in the work. Dropped lists those of which we ended a
 // session, rather than found it ended; some may have others left. It returns how
-// many SIMs stay.
-func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) (left int, err error) {
+// many SIMs the work is over for.
+func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int64) (over int, err error) {
 	query := handOverSQL(inItems, "", "t.session_dropped OR t.n = ANY(coalesce($3::int[], '{}'))")
 	c, err := t.handOver(ctx, w, query, pq.Array(numbers), pq.Array(dropped))
 	if err != nil {
 		return 0, err
 	}
 	c.HandedOff = 0 // those still online stay where they are
-	dealt := -c.Eligible
-	if left = len(w.Items) - dealt; left == 0 {
+	if over = -c.Eligible; over == len(w.Items) {
 		err = t.deleteWork(ctx, w.ID)
 	} else {
 		err = t.keepWhatIsLeft(ctx, w, dropped)
 	}
-	if err == nil && dealt > 0 {
-		_, err = t.settle(ctx, w, dealt, c)
+	if err == nil && over > 0 {
+		_, err = t.settle(ctx, w, over, c)
 	}
-	return left, err
+	return over, err
 }
 
 // keepWhatIsLeft takes the transfers that are over out of drop work, and notes

@@ -39,9 +39,11 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 		if said != "" {
 			why = said
 		}
-		if left, err = w.handOverDropped(ctx, work, left, part, gone, bySIM); err != nil {
+		over, err := w.handOverDropped(ctx, work, part, gone, bySIM)
+		if err != nil {
 			return err
 		}
+		left -= over
 	}
 	if left == 0 {
 		return nil
@@ -94,10 +96,10 @@ func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error)
 }
 
 // handOverDropped hands over the SIMs of a part that have no session left, and
-// returns how many of the work's SIMs stay; they were left before.
+// returns how many SIMs the work is over for.
 func (w *Worker) handOverDropped(
-	ctx context.Context, work storage.Work, left int, part []int64, gone map[int64]bool, bySIM map[int64][]storage.OpenSession,
-) (int, error) {
+	ctx context.Context, work storage.Work, part []int64, gone map[int64]bool, bySIM map[int64][]storage.OpenSession,
+) (over int, err error) {
 	var offline, dropped, ended []int64
 	for _, n := range part {
 		up := len(bySIM[n])
@@ -115,9 +117,9 @@ func (w *Worker) handOverDropped(
 		}
 	}
 	if len(offline) == 0 && len(ended) == 0 {
-		return left, nil
+		return 0, nil
 	}
-	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
+	err = w.db.InTx(ctx, func(tx *storage.Tx) error {
 		now, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err
@@ -128,10 +130,10 @@ func (w *Worker) handOverDropped(
 		if err := tx.CloseSessions(ctx, ended); err != nil {
 			return err
 		}
-		left, err = tx.HandOverDropped(ctx, now, offline, dropped)
+		over, err = tx.HandOverDropped(ctx, now, offline, dropped)
 		return err
 	})
-	return left, err
+	return over, err
 }
 
 // giveBack ends the lease on what could not be dropped, if anything.
