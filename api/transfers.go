@@ -121,6 +121,8 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 		Offered: party == transfer.PartyDestination,
 		After:   int(after),
 		Limit:   in.Limit + 1,
+
+		Snapshots: party == transfer.PartySupport,
 	})
 	if err != nil {
 		return nil, err

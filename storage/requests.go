@@ -150,9 +150,7 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (made Request, err
 			INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
 			SELECT id, source, destination, last_event, 'create', $10, $11, nullif($12, ''), state, jsonb_build_object('size', size) FROM r
 		), due AS (
-			INSERT INTO work (kind, request, lo, hi, n, queue)
-			SELECT 'validate', id, lo, least(lo + $13, size), least($13, size - lo), queue
-			FROM r, generate_series(0, size - 1, $13::int) AS lo
+			`+chunksSQL("'validate'", "$13")+`
 		), listed AS (
 			INSERT INTO transfers (request, n, line, identifier)
 			SELECT id, nth - 1, line, identifier
@@ -200,14 +198,19 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) erro
 	return err
 }
 
-// addChunks adds one work row of a kind per chunk of the request. The caller
-// has set n_left to the request's size.
+// chunksSQL adds one work row of a kind per chunk of the request r. The caller
+// sees to it that n_left is the request's size.
+func chunksSQL(kind, chunk string) string {
+	return `INSERT INTO work (kind, request, lo, hi, n, queue)
+			SELECT ` + kind + `, id, lo, least(lo + ` + chunk + `, size), least(` + chunk + `, size - lo), queue
+			FROM r, generate_series(0, size - 1, ` + chunk + `::int) AS lo`
+}
+
+// addChunks adds the work rows of a phase of a request that is there already.
 func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind string) error {
 	if err := t.hotExec(ctx, `
-		INSERT INTO work (kind, request, lo, hi, n, queue)
-		SELECT $2, id, lo, least(lo + $3, size), least($3, size - lo), queue
-		FROM requests, generate_series(0, size - 1, $3::int) AS lo
-		WHERE id = $1`,
+		WITH r AS (SELECT id, size, queue FROM requests WHERE id = $1)
+		`+chunksSQL("$2", "$3"),
 		id, kind, transfer.ChunkSize,
 	); err != nil {
 		return fmt.Errorf("adding %s work for request %s: %w", kind, id, err)
@@ -324,6 +327,8 @@ type TransferFilter struct {
 	Offered bool // only transfers that are or were open, as the destination sees them
 	After   int  // only transfers behind this n: the cursor; -1 from the start
 	Limit   int
+
+	Snapshots bool // the settings before and after are read, too
 }
 
 // Transfers lists the transfers of a request in the order of submission.
@@ -334,7 +339,7 @@ func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter
 		FROM transfers t
 		JOIN requests r ON r.id = t.request
 		LEFT JOIN sims s ON s.id = t.sim
-		LEFT JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
+		LEFT JOIN registrations g ON $8 AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
 		WHERE t.request = $1
 		  AND ($2 = '' OR t.state = $2)
 		  AND ($3 = '' OR t.reason = $3)
@@ -343,7 +348,7 @@ func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter
 		  AND (NOT $5 OR t.state NOT IN ('pending', 'ineligible'))
 		ORDER BY t.n
 		LIMIT $6`,
-		request, f.State, f.Reason, f.After, f.Offered, f.Limit, f.Method)
+		request, f.State, f.Reason, f.After, f.Offered, f.Limit, f.Method, f.Snapshots)
 	if err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
 	}

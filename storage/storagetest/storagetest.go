@@ -309,7 +309,7 @@ func (d *DB) Find(id uuid.UUID) storage.Request {
 // TransfersOf returns the transfers of a request in their order.
 func (d *DB) TransfersOf(id uuid.UUID) []storage.Transfer {
 	d.t.Helper()
-	list, err := d.Transfers(d.t.Context(), id, storage.TransferFilter{After: -1, Limit: transfer.MaxBatchRows})
+	list, err := d.Transfers(d.t.Context(), id, storage.TransferFilter{After: -1, Limit: transfer.MaxBatchRows, Snapshots: true})
 	if err != nil {
 		d.t.Fatal(err)
 	}
