@@ -10,6 +10,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"simtransfer/dev"
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -230,14 +231,7 @@ func (r *rig) workerFrozen() {
 	r.awaitBlocked(1)
 	r.signal(frozen, syscall.SIGSTOP)
 	letGo()
-	stopped := time.Now()
-	r.start("worker")
-	r.within(8*time.Second, stopped, "the SIMs are free", func() bool {
-		_, err := r.Pool().ExecContext(r.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, o.sims[0].ID)
-		return err == nil
-	})
-	r.within(promise+5*time.Second, stopped, "another worker has done its work", o.finished)
-	o.isCompleted()
+	o.doneByAnother()
 	if _, long := simsOf(0); long {
 		r.within(patience, time.Now(), "asynq's lease is over", func() bool {
 			until, err := r.redis.ZScore(r.t.Context(), fmt.Sprintf("asynq:{%s}:lease", queue), id).Result()
@@ -246,11 +240,7 @@ func (r *rig) workerFrozen() {
 	}
 	was := r.Dump()
 	r.signal(frozen, syscall.SIGCONT)
-	for _, p := range r.stack.Programs() {
-		if p.Name == "worker" && p != frozen {
-			r.killOne(p) // the one that stood still has to serve now
-		}
-	}
+	r.killWorkersBut(frozen) // the one that stood still has to serve now
 	r.eventually("it has noticed", func() bool { return strings.Contains(r.read(frozen.Log()), "work failed") || r.taskGone(queue, id) })
 	r.Unchanged(was)
 	again := r.offer(r.mixed(20))
@@ -259,16 +249,35 @@ func (r *rig) workerFrozen() {
 	o.isCompleted()
 }
 
+// doneByAnother starts another worker than the one that has just stopped with
+// the order's SIMs locked, and sees that it takes over.
+func (o order) doneByAnother() {
+	o.t.Helper()
+	stopped := time.Now()
+	o.start("worker")
+	o.within(8*time.Second, stopped, "the SIMs are free", func() bool {
+		_, err := o.Pool().ExecContext(o.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, o.sims[0].ID)
+		return err == nil
+	})
+	o.within(promise+5*time.Second, stopped, "another worker has done its work", o.finished)
+	o.isCompleted()
+}
+
+func (r *rig) killWorkersBut(one *dev.Program) {
+	r.t.Helper()
+	for _, p := range r.stack.Programs() {
+		if p.Name == "worker" && p != one {
+			r.killOne(p)
+		}
+	}
+}
+
 // networkFrozen lets nothing pass between a worker and the servers, none of
 // which knows.
 func (r *rig) networkFrozen() {
 	queues := r.redisRelay()
 	cut, database := r.startBehindRelay("worker", r.via(queues))
-	for _, p := range r.stack.Programs() {
-		if p.Name == "worker" && p != cut {
-			r.killOne(p)
-		}
-	}
+	r.killWorkersBut(cut)
 	o := r.offer(r.mixed(90))
 	r.pause(tasks.Interactive)
 	o.accept()
@@ -279,21 +288,10 @@ func (r *rig) networkFrozen() {
 	queues.hold(true, true)
 	database.hold(true, true)
 	letGo()
-	stopped := time.Now()
-	r.start("worker")
-	r.within(8*time.Second, stopped, "the SIMs are free", func() bool {
-		_, err := r.Pool().ExecContext(r.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, o.sims[0].ID)
-		return err == nil
-	})
-	r.within(promise+5*time.Second, stopped, "another worker has done its work", o.finished)
-	o.isCompleted()
+	o.doneByAnother()
 	queues.hold(false, false)
 	database.hold(false, false)
-	for _, p := range r.stack.Programs() {
-		if p.Name == "worker" && p != cut {
-			r.killOne(p)
-		}
-	}
+	r.killWorkersBut(cut)
 	again := r.offer(r.mixed(20))
 	again.accept()
 	again.completed()
