@@ -27,7 +27,7 @@ type engine struct {
 	url      string // of Redis
 	stop     context.CancelFunc
 	ended    []<-chan error
-	from, to storagetest.Account
+	from, to storage.Account
 }
 
 // startEngine starts two schedulers and two workers, each with connections of

@@ -59,7 +59,7 @@ type rig struct {
 	redis           *redis.Client
 	inspector       *asynq.Inspector
 	enqueuer        *asynq.Client
-	from, to        storagetest.Account
+	from, to        storage.Account
 	source, dest    *cli.Client
 	support         *cli.Client
 }

@@ -98,7 +98,7 @@ type accountOutput struct{ Body Account }
 
 func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutput, error) {
 	id, err := transfer.ParseOperatorID(in.OperatorID)
-	if c := callerOf(ctx); err != nil || c.Role == storage.RoleAccount && c.OperatorID != id {
+	if c := callerOf(ctx); err != nil || c.Role == storage.RoleAccount && c.Account.OperatorID != id {
 		return nil, storage.ErrNotFound
 	}
 	a, err := s.db.Account(ctx, id)

@@ -108,10 +108,10 @@ func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
 	switch {
 	case c.Role == storage.RoleSupport || c.Role == storage.RoleAdmin:
 		return transfer.PartySupport, true
-	case c.Account == 0:
-	case c.Account == r.Source:
+	case c.Account.ID == 0:
+	case c.Account.ID == r.Source:
 		return transfer.PartySource, true
-	case c.Account == r.Destination:
+	case c.Account.ID == r.Destination:
 		return transfer.PartyDestination, true
 	}
 	return "", false
@@ -126,7 +126,7 @@ func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string)
 			return storage.Account{}, fail(CodeForbidden, "only support acts on behalf of an account",
 				Fault{Location: location, Message: "leave it out"})
 		}
-		return s.db.Account(ctx, c.OperatorID)
+		return c.Account, nil
 	}
 	if onBehalfOf == "" {
 		return storage.Account{}, fail(CodeInvalid, "support has to say for which account",
@@ -153,10 +153,10 @@ func (s *server) namedAccount(ctx context.Context, location, name string) (stora
 func (s *server) listedAccount(ctx context.Context, name string) (int64, error) {
 	c := callerOf(ctx)
 	if c.Role == storage.RoleAccount {
-		if name != "" && name != string(c.OperatorID) {
+		if name != "" && name != string(c.Account.OperatorID) {
 			return 0, fail(CodeForbidden, "an account's key lists what is the account's own", Fault{Location: "query.account", Message: "leave it out"})
 		}
-		return c.Account, nil
+		return c.Account.ID, nil
 	}
 	if name == "" {
 		return 0, nil

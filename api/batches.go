@@ -163,8 +163,8 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 	}
 	for i := range to {
 		if _, err := t.CreateRequest(ctx, storage.NewRequest{
-			Source:          source.ID,
-			Destination:     to[i].ID,
+			Source:          source,
+			Destination:     to[i],
 			Batch:           &id,
 			SelfServiceOnly: in.SelfServiceOnly,
 			Acceptance:      s.acceptance(in.AcceptanceSeconds),
@@ -260,5 +260,5 @@ func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, err
 
 // ownBatch reports whether somebody may see a batch: its source, and support.
 func ownBatch(c storage.Caller, b storage.Batch) bool {
-	return c.Role != storage.RoleAccount || c.Account == b.Account
+	return c.Role != storage.RoleAccount || c.Account.ID == b.Account
 }

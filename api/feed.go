@@ -66,7 +66,7 @@ func viewFedEvent(e storage.FedEvent, caller storage.Caller) (FeedEvent, error) 
 	party := transfer.PartySupport
 	if caller.Role == storage.RoleAccount {
 		party = transfer.PartySource
-		if caller.OperatorID == e.Destination {
+		if caller.Account.OperatorID == e.Destination {
 			party = transfer.PartyDestination
 		}
 	}

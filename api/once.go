@@ -35,7 +35,7 @@ func idempotency(ctx context.Context) (*storage.Idempotency, error) {
 // scope says whose an Idempotency-Key is: the keys of one account share theirs.
 func scope(c storage.Caller) string {
 	if c.Role == storage.RoleAccount {
-		return "account " + string(c.OperatorID)
+		return "account " + string(c.Account.OperatorID)
 	}
 	return "key " + itoa(c.Key)
 }

@@ -60,11 +60,8 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	if err != nil {
 		return nil, err
 	}
-	var to storage.Account
-	if err := s.db.InTx(ctx, func(t *storage.Tx) error {
-		to, err = a.destination(ctx, t)
-		return err
-	}); err != nil {
+	to, err := a.destination(ctx, s.db)
+	if err != nil {
 		return nil, err
 	}
 	names := make([]string, len(a.sims))

@@ -184,7 +184,7 @@ func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	row, err := s.db.SIM(ctx, callerOf(ctx).Account, id)
+	row, err := s.db.SIM(ctx, callerOf(ctx).Account.ID, id)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	case c.Role != storage.RoleAccount && settings:
 		return nil, fail(CodeForbidden, "the settings of a SIM are its owner's", Fault{Location: "body", Message: "support may send status alone"})
 	}
-	row, err := s.db.UpdateSIM(ctx, c.Account, id, storage.SIMChange{
+	row, err := s.db.UpdateSIM(ctx, c.Account.ID, id, storage.SIMChange{
 		TransferLock: in.Body.TransferLock,
 		Tags:         in.Body.Tags,
 		Group:        in.Body.Group,

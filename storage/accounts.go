@@ -139,7 +139,16 @@ type Pair struct {
 
 // Destinations returns the accounts that pairs name, in their order, with a
 // zero Account for a pair of which not both halves are right.
+func (db *DB) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
+	return destinations(ctx, db, pairs)
+}
+
+// Destinations is DB.Destinations within the transaction.
 func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
+	return destinations(ctx, t, pairs)
+}
+
+func destinations(ctx context.Context, q hot, pairs []Pair) ([]Account, error) {
 	emails, ids := make([]string, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
 		emails[i], ids[i] = p.Email, string(p.OperatorID)
@@ -148,7 +157,7 @@ func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) 
 		Nth int `db:"nth"`
 		Account
 	}
-	if err := t.hotSelect(ctx, &found, `
+	if err := q.hotSelect(ctx, &found, `
 		SELECT p.nth, a.*
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
 		JOIN (SELECT`+accountColumns+` FROM accounts) AS a USING (operator_id, email)`,

@@ -149,6 +149,12 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
+// hot is where statements of the hot path run: in a transaction, or each by itself.
+type hot interface {
+	hotGet(ctx context.Context, into any, query string, args ...any) error
+	hotSelect(ctx context.Context, into any, query string, args ...any) error
+}
+
 // hotGet reads one row by a single statement that stays prepared; a missing row
 // is ErrNotFound.
 func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) error {

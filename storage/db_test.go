@@ -3,11 +3,14 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"simtransfer/dev/devtest"
 	"simtransfer/storage"
@@ -120,7 +123,7 @@ func TestInTx(t *testing.T) {
 	broken := errors.New("broken")
 	create := func(ctx context.Context, tx *storage.Tx) error {
 		_, err := tx.CreateRequest(ctx, storage.NewRequest{
-			Source: from.ID, Destination: to.ID, Acceptance: transfer.AcceptancePeriod, Review: transfer.ReviewPeriod,
+			Source: from, Destination: to, Acceptance: transfer.AcceptancePeriod, Review: transfer.ReviewPeriod,
 			By: storage.Actor{Party: transfer.PartySource}, Size: 1,
 			SIMs: func(yield func(int, string) bool) { yield(1, "8988000000000000001") },
 		})
@@ -205,4 +208,63 @@ func TestMigrate(t *testing.T) {
 	if err := storage.Migrate(t.Context(), dsn); err != nil {
 		t.Errorf("once more: %v", err)
 	}
+}
+
+// A new request is answered with what is stored, however large it is, in a
+// transaction and by itself.
+func TestCreatedRequestIsAsStored(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	type create func(context.Context, storage.NewRequest) (storage.Request, error)
+	inTx := func(ctx context.Context, r storage.NewRequest) (made storage.Request, err error) {
+		err = db.InTx(ctx, func(tx *storage.Tx) error {
+			made, err = tx.CreateRequest(ctx, r)
+			return err
+		})
+		return made, err
+	}
+	var batch uuid.UUID
+	if err := db.InTx(t.Context(), func(tx *storage.Tx) (err error) {
+		batch, err = tx.CreateBatch(t.Context(), from.ID, 1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, create := range []create{db.CreateRequest, inTx} {
+		for _, size := range []int{1, 1000, 1001, 2500} {
+			r := storage.NewRequest{
+				Source: from, Destination: to, SelfServiceOnly: size == 1, Acceptance: time.Hour, Review: time.Minute,
+				By: storage.Actor{Party: transfer.PartySource, Address: "192.0.2.1"}, Size: size,
+				SIMs: func(yield func(int, string) bool) {
+					for n := range size {
+						if !yield(n+1, fmt.Sprintf("89880000000%08d", n)) {
+							return
+						}
+					}
+				},
+			}
+			if size == 2500 {
+				r.Batch = &batch
+			}
+			made, err := create(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(db.Find(made.ID), made); diff != "" {
+				t.Errorf("%d: size %d (-stored +answered):\n%s", i, size, diff)
+			}
+			for table, want := range map[string]int{
+				"transfers WHERE request = $1 AND state = 'pending'":                        size,
+				"work WHERE request = $1 AND kind = 'validate'":                             (size + 999) / 1000,
+				"events WHERE request = $1 AND seq = 1 AND kind = 'create'":                 1,
+				"transfers WHERE request = $1 AND line = n + 1 AND n < " + fmt.Sprint(size): size,
+			} {
+				if n := storagetest.One[int](db, `SELECT count(*) FROM `+table, made.ID); n != want {
+					t.Errorf("%d: size %d: %d %s, want %d", i, size, n, table, want)
+				}
+			}
+		}
+	}
+	db.Check()
 }

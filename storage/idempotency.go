@@ -196,8 +196,12 @@ const contendedTries = 4
 // InRetriedTx is InTx for somebody who waits for the answer: a transaction that
 // met another one is tried again a few times, after a pause that grows.
 func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
+	return retried(ctx, func() error { return db.InTx(ctx, fn) })
+}
+
+func retried(ctx context.Context, once func() error) error {
 	for try := 1; ; try++ {
-		err := db.InTx(ctx, fn)
+		err := once()
 		if !isContended(err) || try == contendedTries {
 			return err
 		}

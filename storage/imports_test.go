@@ -12,7 +12,7 @@ import (
 )
 
 // stock is SIMs to import for an account, with numbers from first on.
-func stock(a storagetest.Account, first, n int) []storage.NewSIM {
+func stock(a storage.Account, first, n int) []storage.NewSIM {
 	list := make([]storage.NewSIM, n)
 	for i := range list {
 		list[i] = storage.NewSIM{

@@ -191,18 +191,22 @@ func (db *DB) RevokeKey(ctx context.Context, id int64) error {
 
 // Caller is who calls: a key that is not revoked.
 type Caller struct {
-	Key        int64               `db:"id"`
-	Role       Role                `db:"role"`
-	Account    int64               `db:"account"`     // zero unless the role is RoleAccount
-	OperatorID transfer.OperatorID `db:"operator_id"` // of the account; empty like it
-	Stale      bool                `db:"stale"`       // last_used_at is more than a minute old
+	Key     int64   `db:"id"`
+	Role    Role    `db:"role"`
+	Account Account `db:"account"` // that it acts for; zero unless the role is RoleAccount
+	Stale   bool    `db:"stale"`   // last_used_at is more than a minute old
 }
 
 const callerColumns = `
 	k.id,
 	k.role,
-	coalesce(k.account, 0) AS account,
-	coalesce(a.operator_id, '') AS operator_id,
+	coalesce(a.id, 0) AS "account.id",
+	coalesce(a.operator_id, '') AS "account.operator_id",
+	coalesce(a.email, '') AS "account.email",
+	coalesce(a.currency, '') AS "account.currency",
+	coalesce(a.coverage, '') AS "account.coverage",
+	coalesce(a.standing, '') AS "account.standing",
+	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
 	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`

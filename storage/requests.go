@@ -51,10 +51,7 @@ type Request struct {
 	FinishedAt          *time.Time            `db:"finished_at"`
 }
 
-const requestColumns = requestFields + `
-FROM requests r` + requestAccounts
-
-const requestFields = `
+const requestColumns = `
 	r.id,
 	r.batch,
 	r.retry_of,
@@ -88,9 +85,8 @@ const requestFields = `
 	r.fee_override,
 	r.fee_reason,
 	r.created_at,
-	r.finished_at`
-
-const requestAccounts = `
+	r.finished_at
+FROM requests r
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination`
 
@@ -114,7 +110,7 @@ func (a Actor) key() *int64 {
 
 // NewRequest is what a request is made from.
 type NewRequest struct {
-	Source, Destination int64
+	Source, Destination Account
 	Batch               *uuid.UUID
 	SelfServiceOnly     bool
 	Acceptance          time.Duration // how long the destination has; 1 s to 30 days
@@ -128,27 +124,71 @@ type NewRequest struct {
 }
 
 // CreateRequest writes a request, its transfers and the work of validating
-// them.
-func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
+// them. All but a large one are a single statement, which needs no transaction
+// around it.
+func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
+	if r.Size > copyThreshold {
+		err = db.InRetriedTx(ctx, func(t *Tx) error {
+			made, err = t.CreateRequest(ctx, r)
+			return err
+		})
+		return made, err
+	}
+	err = retried(ctx, func() error {
+		made, err = createRequest(ctx, db, r)
+		return err
+	})
+	return made, err
+}
+
+// CreateRequest is DB.CreateRequest within the transaction.
+func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
+	made, err := createRequest(ctx, t, r)
+	if err == nil && r.Size > copyThreshold {
+		err = t.copyTransfers(ctx, made.ID, r)
+	}
+	return made, err
+}
+
+// createRequest does it by one statement, but for the transfers of a large one.
+// What it returns it knows beforehand, all but the time: to read it back would
+// cost a third more.
+func createRequest(ctx context.Context, q hot, r NewRequest) (Request, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		return made, fmt.Errorf("making a request id: %w", err)
+		return Request{}, fmt.Errorf("making a request id: %w", err)
 	}
-	queue := queueOf(r.Batch != nil, r.Size)
+	made := Request{
+		ID:                  id,
+		Batch:               r.Batch,
+		RetriedBy:           pq.StringArray{},
+		Source:              r.Source.ID,
+		SourceOperator:      r.Source.OperatorID,
+		Destination:         r.Destination.ID,
+		DestinationOperator: r.Destination.OperatorID,
+		Currency:            r.Source.Currency,
+		SelfServiceOnly:     r.SelfServiceOnly,
+		State:               transfer.Validating,
+		Size:                r.Size,
+		Left:                r.Size,
+		Acceptance:          int64(r.Acceptance.Seconds()),
+	}
 	lines, identifiers := []int64{}, []string{}
 	if r.Size <= copyThreshold {
 		for line, identifier := range r.SIMs {
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
 		}
 	}
-	if err := t.hotGet(ctx, &made, `
+	if err := q.hotGet(ctx, &made.CreatedAt, `
 		WITH r AS (
+			SELECT $1::uuid AS id, $9::int AS size, $8::text AS queue
+		), made AS (
 			INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
-			VALUES ($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), $8, 'validating', $9, $9, 1)
-			RETURNING *
+			SELECT id, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), queue, 'validating', size, size, 1 FROM r
+			RETURNING created_at
 		), told AS (
 			INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
-			SELECT id, source, destination, last_event, 'create', $10, $11, nullif($12, ''), state, jsonb_build_object('size', size) FROM r
+			SELECT id, $3, $4, 1, 'create', $10, $11, nullif($12, ''), 'validating', jsonb_build_object('size', size) FROM r
 		), due AS (
 			`+chunksSQL("'validate'", "$13")+`
 		), listed AS (
@@ -156,16 +196,12 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (made Request, err
 			SELECT id, nth - 1, line, identifier
 			FROM r, unnest($14::int[], $15::text[]) WITH ORDINALITY AS u (line, identifier, nth)
 		)
-		SELECT`+requestFields+` FROM r`+requestAccounts,
-		id, r.Batch, r.Source, r.Destination, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queue, r.Size,
+		SELECT created_at FROM made`,
+		id, r.Batch, r.Source.ID, r.Destination.ID, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(),
+		queueOf(r.Batch != nil, r.Size), r.Size,
 		r.By.Party, r.By.key(), r.By.Address, transfer.ChunkSize, pq.Array(lines), pq.Array(identifiers),
 	); err != nil {
 		return made, fmt.Errorf("creating request %s: %w", id, err)
-	}
-	if r.Size > copyThreshold {
-		if err := t.copyTransfers(ctx, id, r); err != nil {
-			return made, fmt.Errorf("creating the transfers of request %s: %w", id, err)
-		}
 	}
 	return made, nil
 }
@@ -181,7 +217,12 @@ func queueOf(batch bool, size int) string {
 // copyThreshold is the size from which COPY beats one INSERT of arrays.
 const copyThreshold = 1000
 
-func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) error {
+func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("creating the transfers of request %s: %w", id, err)
+		}
+	}()
 	stmt, err := t.tx.PrepareContext(ctx, `COPY transfers (request, n, line, identifier) FROM STDIN`)
 	if err != nil {
 		return err

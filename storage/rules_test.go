@@ -117,7 +117,7 @@ type kind struct {
 
 // kinds makes SIMs of every combination of status, lock and plan, owned and
 // foreign, n of each.
-func kinds(db *storagetest.DB, n int, source, stranger storagetest.Account) (list []kind) {
+func kinds(db *storagetest.DB, n int, source, stranger storage.Account) (list []kind) {
 	for _, status := range transfer.Statuses() {
 		for _, locked := range bools() {
 			for _, bound := range bools() {
@@ -151,7 +151,7 @@ func (c circumstances) complete(k kind) transfer.Facts {
 }
 
 // everyCircumstance yields each combination; standings are set in the database.
-func everyCircumstance(db *storagetest.DB, from, near, far storagetest.Account, do func(circumstances, storagetest.Account)) {
+func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do func(circumstances, storage.Account)) {
 	standing := map[bool]string{true: "open", false: "closed"}
 	for _, source := range bools() {
 		for _, destination := range bools() {
@@ -194,7 +194,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 	list = append(list, kind{})
 
 	seen := map[transfer.Reason]int{}
-	everyCircumstance(db, from, near, far, func(c circumstances, to storagetest.Account) {
+	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
 		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
 		work := workOf(db, id, "validate")[0]
@@ -283,7 +283,7 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	const requests = 16
 	all := kinds(db, requests*2, from, db.AccountIn("EUR", "here"))
 	seen, nth := map[transfer.Reason]int{}, 0
-	everyCircumstance(db, from, near, far, func(c circumstances, to storagetest.Account) {
+	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
 		// Of the SIMs of each kind, this request has two, one per method.
 		var list []kind
 		var identifiers []string

@@ -89,7 +89,7 @@ func release(t *testing.T, db *storagetest.DB, id uuid.UUID) {
 // fixture is two accounts and a request that is brought to a state.
 type fixture struct {
 	db       *storagetest.DB
-	from, to storagetest.Account
+	from, to storage.Account
 	sims     []storagetest.SIM // three that are ready, two that are active
 	id       uuid.UUID
 }

@@ -55,7 +55,7 @@ func (w *world) create(r modelRequest) operation {
 		do: func(ctx context.Context, held func()) (string, error) {
 			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
 				made, err := tx.CreateRequest(ctx, storage.NewRequest{
-					Source: int64(r.source), Destination: int64(r.destination),
+					Source: storage.Account{ID: int64(r.source)}, Destination: storage.Account{ID: int64(r.destination)},
 					SelfServiceOnly: r.selfOnly,
 					Acceptance:      transfer.AcceptancePeriod,
 					Review:          transfer.ReviewPeriod,

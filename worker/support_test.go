@@ -71,7 +71,7 @@ func process(t *testing.T, db *storagetest.DB, h asynq.Handler, work int64) {
 type scene struct {
 	*storagetest.DB
 	t        *testing.T
-	from, to storagetest.Account
+	from, to storage.Account
 	gateway  string
 	handler  asynq.Handler // with willing gateways
 }

@@ -73,32 +73,29 @@ func (d *DB) For(t testing.TB) *DB {
 	return sub
 }
 
-// Account is an account that was seeded.
-type Account struct {
-	ID         int64
-	OperatorID transfer.OperatorID
-	Email      string
-	Currency   transfer.Currency
-}
-
 // Account makes an open account that pays in euros and has the coverage
 // "global".
-func (d *DB) Account() Account {
+func (d *DB) Account() storage.Account {
 	d.t.Helper()
 	return d.AccountIn("EUR", "global")
 }
 
 // AccountIn makes an open account with a currency and a coverage.
-func (d *DB) AccountIn(currency transfer.Currency, coverage string) Account {
+func (d *DB) AccountIn(currency transfer.Currency, coverage string) storage.Account {
 	d.t.Helper()
 	n := d.serial.Add(1)
-	a := Account{
-		OperatorID: transfer.OperatorID(fmt.Sprintf("OP%010d", n)),
-		Email:      fmt.Sprintf("transfers-%d@operator.example", n),
-		Currency:   currency,
+	var a storage.Account
+	if err := d.InTx(d.t.Context(), func(tx *storage.Tx) (err error) {
+		a, err = tx.CreateAccount(d.t.Context(), storage.Account{
+			OperatorID: transfer.OperatorID(fmt.Sprintf("OP%010d", n)),
+			Email:      fmt.Sprintf("transfers-%d@operator.example", n),
+			Currency:   currency,
+			Coverage:   coverage,
+		})
+		return err
+	}); err != nil {
+		d.t.Fatal(err)
 	}
-	d.Get(&a.ID, `INSERT INTO accounts (operator_id, email, currency, coverage) VALUES ($1, $2, $3, $4) RETURNING id`,
-		a.OperatorID, a.Email, currency, coverage)
 	return a
 }
 
@@ -214,7 +211,7 @@ const SessionStart = `
 // Request is what a request is made from. Zero fields get defaults: 24 hours
 // for acceptance, seven days for review, caused by the source.
 type Request struct {
-	From, To        Account
+	From, To        storage.Account
 	SIMs            []SIM    // named by their ICCIDs
 	Identifiers     []string // instead of SIMs
 	SelfServiceOnly bool
@@ -237,7 +234,7 @@ func (d *DB) Request(r Request) uuid.UUID {
 	var made storage.Request
 	err := d.InTx(d.t.Context(), func(tx *storage.Tx) (err error) {
 		made, err = tx.CreateRequest(d.t.Context(), storage.NewRequest{
-			Source: r.From.ID, Destination: r.To.ID,
+			Source: r.From, Destination: r.To,
 			SelfServiceOnly: r.SelfServiceOnly, Acceptance: r.Acceptance, Review: r.Review,
 			By:   storage.Actor{Party: transfer.PartySource},
 			Size: len(r.Identifiers),
