@@ -160,7 +160,7 @@ func invariants() []invariant {
 
 // expectedSettingsSQL is what is to become of a transfer's snapshot before.
 func expectedSettingsSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "(g.before)."+s.Name) })
+	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "t.method", "(g.before)."+s.Name) })
 }
 
 // examples is how many violations of an invariant are named.

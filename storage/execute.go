@@ -49,48 +49,46 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 func handOverSQL(which, handOff, dropped string) string {
 	return `
 WITH r AS MATERIALIZED (` + requestFacts + `
-), judged AS (
-	SELECT
-		t.ctid AS transfer_at,
-		s.ctid AS sim_at,
-		t.n,
-		t.sim,
-		t.method,
-		t.fee AS quoted,
-		CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
-		r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
-		` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
-		(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
-		greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
-		` + beforeSQL() + ` AS before,
-		` + afterSQL() + ` AS after
-	FROM r
-	JOIN transfers t ON t.request = r.id
-	JOIN sims s ON s.id = t.sim
-	LEFT JOIN plans p ON p.name = s.plan
-	WHERE ` + which + `
-	  AND t.state = 'eligible'
 ), verdict AS MATERIALIZED (
 	SELECT
-		*,
 		CASE
 			WHEN declined THEN 'declined'
 			WHEN reason IS NOT NULL THEN 'failed'
 			WHEN gateway IS NOT NULL THEN 'online'
 			ELSE 'completed'
-		END AS outcome
-	FROM judged
+		END AS outcome,
+		*
+	FROM (
+		SELECT
+			t.ctid AS transfer_at,
+			s.ctid AS sim_at,
+			t.n,
+			t.sim,
+			t.method,
+			t.fee AS quoted,
+			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+			r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
+			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
+			(SELECT host(a.nasipaddress) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL LIMIT 1) AS gateway,
+			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
+			` + settingNames() + `
+		FROM r
+		JOIN transfers t ON t.request = r.id
+		JOIN sims s ON s.id = t.sim
+		WHERE ` + which + `
+		  AND t.state = 'eligible'
+	) judged
 ), moved AS (
 	UPDATE sims s
 	SET account = r.destination,
 		since = v.since,
-		` + setSettings("v.after") + `
+		` + setSettings() + `
 	FROM verdict v, r
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
 ), registered AS (
 	INSERT INTO registrations (sim, since, account, request, n, before, after)
-	SELECT v.sim, v.since, r.destination, r.id, v.n, v.before, v.after
+	SELECT v.sim, v.since, r.destination, r.id, v.n, ` + beforeSQL() + `, ` + afterSQL() + `
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 ), charged AS (

@@ -58,7 +58,6 @@ WITH r AS MATERIALIZED (
 	FROM r
 	CROSS JOIN named
 	LEFT JOIN sims s ON s.id = named.sim
-	LEFT JOIN plans p ON p.name = s.plan
 	-- o stands for the claim that the SIM would get
 	LEFT JOIN LATERAL (
 		SELECT s.id AS sim

@@ -8,7 +8,7 @@ import (
 )
 
 // The tables of package transfer, written as SQL. In these expressions s is
-// the SIM, t the transfer, r the request as requestFacts has it, p the plan.
+// the SIM, t the transfer, r the request as requestFacts has it.
 
 // reasonSQL is an expression for the reason of the first rule that applies,
 // null when none does.
@@ -37,7 +37,7 @@ func factSQL(f transfer.Fact) string {
 	case transfer.IsLocked:
 		return "s.transfer_lock"
 	case transfer.IsPlanBound:
-		return "r.crosses_coverage AND p.coverage_bound"
+		return "r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan)"
 	case transfer.SupportRefused:
 		return "r.self_service_only AND " + methodSQL + " = 'support_assisted'"
 	case transfer.MethodChanged:
@@ -83,21 +83,32 @@ func settingDefault(name string) string {
 	return "NULL::text"
 }
 
-// beforeSQL is a SIM's settings as they are.
+// settingNames lists the columns of a SIM's settings.
+func settingNames() string {
+	return eachSetting(func(s transfer.Setting) string { return "s." + s.Name })
+}
+
+// beforeSQL is the settings of the verdict v, as they are.
 func beforeSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return "s." + s.Name })
+	return settingsRow(func(s transfer.Setting) string { return "v." + s.Name })
 }
 
-// afterSQL is a SIM's settings as a transfer by the method t.method leaves them.
+// afterSQL is the settings of the verdict v, as a transfer by its method leaves them.
 func afterSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "s."+s.Name) })
+	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "v.method", "v."+s.Name) })
 }
 
-// arrivingSQL is what becomes of a setting whose value was old: what the policy
-// carries over, and then what the destination's landing profile says. Landing
-// tags are added to those that are kept.
-func arrivingSQL(s transfer.Setting, old string) string {
-	switch carried := carriedSQL(s, old); {
+// setSettings assigns to a SIM's columns what a transfer by the verdict's
+// method leaves of them.
+func setSettings() string {
+	return eachSetting(func(s transfer.Setting) string { return s.Name + " = " + arrivingSQL(s, "v.method", "s."+s.Name) })
+}
+
+// arrivingSQL is what a transfer by a method makes of a setting whose value was
+// old: what the policy carries over, and then what the destination's landing
+// profile says. Landing tags are added to those that are kept.
+func arrivingSQL(s transfer.Setting, method, old string) string {
+	switch carried := carriedSQL(s, method, old); {
 	case !s.Landing:
 		return carried
 	case s.Name == "tags":
@@ -108,15 +119,19 @@ func arrivingSQL(s transfer.Setting, old string) string {
 }
 
 func settingsRow(value func(transfer.Setting) string) string {
-	var values []string
-	for _, s := range transfer.Policy() {
-		values = append(values, value(s))
-	}
-	return "ROW(" + strings.Join(values, ", ") + ")::sim_settings"
+	return "ROW(" + eachSetting(value) + ")::sim_settings"
 }
 
-// carriedSQL is what the policy makes of a setting whose value was old.
-func carriedSQL(s transfer.Setting, old string) string {
+func eachSetting(write func(transfer.Setting) string) string {
+	var parts []string
+	for _, s := range transfer.Policy() {
+		parts = append(parts, write(s))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// carriedSQL is what the policy makes of it.
+func carriedSQL(s transfer.Setting, method, old string) string {
 	self, assisted := s.Under(transfer.SelfService), s.Under(transfer.SupportAssisted)
 	switch {
 	case self == transfer.Keep && assisted == transfer.Keep:
@@ -124,16 +139,7 @@ func carriedSQL(s transfer.Setting, old string) string {
 	case self == transfer.Reset && assisted == transfer.Reset:
 		return settingDefault(s.Name)
 	case self == transfer.Reset:
-		return "CASE t.method WHEN 'self_service' THEN " + settingDefault(s.Name) + " ELSE " + old + " END"
+		return "CASE " + method + " WHEN 'self_service' THEN " + settingDefault(s.Name) + " ELSE " + old + " END"
 	}
-	return "CASE t.method WHEN 'self_service' THEN " + old + " ELSE " + settingDefault(s.Name) + " END"
-}
-
-// setSettings assigns the fields of the settings value v to a SIM's columns.
-func setSettings(v string) string {
-	var sets []string
-	for _, s := range transfer.Policy() {
-		sets = append(sets, fmt.Sprintf("%s = (%s).%s", s.Name, v, s.Name))
-	}
-	return strings.Join(sets, ", ")
+	return "CASE " + method + " WHEN 'self_service' THEN " + old + " ELSE " + settingDefault(s.Name) + " END"
 }

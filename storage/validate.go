@@ -73,7 +73,6 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	CROSS JOIN LATERAL (SELECT nullif(($4::bigint[])[t.n - $2 + 1], 0) AS sim) o
 	LEFT JOIN identifiers i ON i.identifier = CASE WHEN o.sim IS NULL THEN t.identifier END
 	LEFT JOIN sims s ON s.id = coalesce(o.sim, i.sim)
-	LEFT JOIN plans p ON p.name = s.plan
 	WHERE t.n >= $2 AND t.n < $3
 	  AND t.state = 'pending'
 ), marked AS (
