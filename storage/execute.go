@@ -69,7 +69,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 			r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
 			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
-			(SELECT host(a.nasipaddress) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL LIMIT 1) AS gateway,
+			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
 			` + settingNames() + `
 		FROM r
