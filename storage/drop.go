@@ -124,13 +124,13 @@ func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int
 		return 0, err
 	}
 	c.HandedOff = 0 // those still online stay where they are
-	if over = -c.Eligible; over == len(w.Items) {
-		err = t.deleteWork(ctx, w.ID)
-	} else {
+	over = -c.Eligible
+	all := over == len(w.Items)
+	if !all {
 		err = t.keepWhatIsLeft(ctx, w, dropped)
 	}
 	if err == nil && over > 0 {
-		_, err = t.settle(ctx, w, over, c)
+		_, err = t.settle(ctx, w, over, c, all)
 	}
 	return over, err
 }
@@ -182,8 +182,14 @@ func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, 
 	return last, nil
 }
 
-// EndStray ends the work of a stray session that is gone.
-func (t *Tx) EndStray(ctx context.Context, w Work) error { return t.deleteWork(ctx, w.ID) }
+// EndStray ends the work of a stray session that is gone; the transaction has
+// it locked.
+func (t *Tx) EndStray(ctx context.Context, w Work) error {
+	if err := t.hotExec(ctx, `DELETE FROM work WHERE id = $1`, w.ID); err != nil {
+		return fmt.Errorf("deleting work %d: %w", w.ID, err)
+	}
+	return nil
+}
 
 // failItems gives up the transfers that are left in drop work.
 func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason) error {
@@ -191,10 +197,7 @@ func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason) erro
 	if err != nil {
 		return err
 	}
-	if err := t.deleteWork(ctx, w.ID); err != nil {
-		return err
-	}
-	_, err = t.settle(ctx, w, w.N, c)
+	_, err = t.settle(ctx, w, w.N, c, true)
 	return err
 }
 

@@ -129,10 +129,7 @@ func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
 // CloseValidation ends the work of a chunk. The chunk that ends last opens the
 // gate, still under the request's lock.
 func (t *Tx) CloseValidation(ctx context.Context, w Work, c Counts) error {
-	if err := t.deleteWork(ctx, w.ID); err != nil {
-		return err
-	}
-	p, err := t.settle(ctx, w, w.N, c)
+	p, err := t.settle(ctx, w, w.N, c, true)
 	if err != nil || p.Left > 0 {
 		return err
 	}

@@ -69,15 +69,6 @@ func (t *Tx) lockWorkNow(ctx context.Context, id int64) (Work, error) {
 	return w, err
 }
 
-// deleteWork ends work that the transaction has locked and carried out.
-func (t *Tx) deleteWork(ctx context.Context, id int64) error {
-	var deleted int64
-	if err := t.hotGet(ctx, &deleted, `DELETE FROM work WHERE id = $1 RETURNING id`, id); err != nil {
-		return fmt.Errorf("deleting work %d: %w", id, err)
-	}
-	return nil
-}
-
 // Counts are how many transfers a piece of work brought to each state; the
 // request's counters change by as much.
 type Counts struct {
@@ -122,15 +113,19 @@ type progress struct {
 }
 
 // settle subtracts what a piece of work has dealt with from its request, in
-// one UPDATE whose new values come from the row itself, and writes the event.
-// It is the last lock that the transaction takes. The work that brings n_left
-// to 0 finishes the request, except in validation, which has the gate for it.
-func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress, error) {
-	var p progress
+// one UPDATE whose new values come from the row itself, writes the event, and
+// deletes the work if that was all of it. It is the last lock that the
+// transaction takes. The work that brings n_left to 0 finishes the request,
+// except in validation, which has the gate for it.
+func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) (progress, error) {
+	var p struct {
+		progress
+		Ended bool `db:"ended"`
+	}
 	validating := w.Kind == "validate"
 	events, detail, err := c.told()
 	if err != nil {
-		return p, fmt.Errorf("writing the detail of event %s: %w", w.Kind, err)
+		return p.progress, fmt.Errorf("writing the detail of event %s: %w", w.Kind, err)
 	}
 	if err := t.hotGet(ctx, &p, `
 		WITH r AS (
@@ -156,21 +151,26 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts) (progress,
 		), told AS (
 			INSERT INTO events (request, source, destination, seq, kind, party, detail)
 			SELECT id, source, destination, last_event, $14, $15, $16::jsonb FROM r WHERE $13 > 0
+		), ended AS (
+			DELETE FROM work WHERE id = $20 AND $21 RETURNING id
 		)
-		SELECT state, n_left, n_eligible, n_support FROM r`,
+		SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended FROM r`,
 		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
 		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, w.Kind, System().Party, detail,
-		c.Unquoted, c.Quoted, c.Charged); err != nil {
-		return p, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
+		c.Unquoted, c.Quoted, c.Charged, w.ID, all); err != nil {
+		return p.progress, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
+	}
+	if p.Ended != all {
+		return p.progress, fmt.Errorf("settling work %d of request %s: the work is gone", w.ID, w.Request.UUID)
 	}
 	if p.Left > 0 || validating {
-		return p, nil
+		return p.progress, nil
 	}
 	finish := event{kind: string(transfer.Finish), by: System(), from: p.State, to: p.State}
 	if p.State == transfer.RequestCompleted {
 		finish.from = transfer.Transferring
 	}
-	return p, t.addEvent(ctx, w.Request.UUID, finish)
+	return p.progress, t.addEvent(ctx, w.Request.UUID, finish)
 }
 
 // Task names a work row for the queue.
