@@ -33,7 +33,7 @@ test: ## run all tests, on servers of their own
 bench: ## measure it against plain SQL and job queues: SIMS=100000 ONLY=growth,million WRITE=1
 	@sh deployments/setup.sh go postgres redis >&2
 	@$(MAKE) build >&2
-	@cd bench && go run . -sims $(or $(SIMS),100000) -only "$(ONLY)" $(if $(WRITE),-docs ../docs)
+	@cd bench && go run . -sims $(or $(SIMS),100000) -only "$(ONLY)" $(if $(WRITE),-docs ../docs) $(ARGS)
 
 .PHONY: lint
 lint: ## look for mistakes, misplaced imports and wrong formatting

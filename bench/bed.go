@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -38,7 +39,7 @@ func newBed(ctx context.Context, o options) (_ *bed, err error) {
 		}
 	}()
 	b.say("starting PostgreSQL and Redis")
-	settings := map[string]string{}
+	settings := maps.Clone(o.Settings)
 	if o.Explain {
 		settings["shared_preload_libraries"] = "pg_stat_statements"
 	}

@@ -24,6 +24,8 @@ type options struct {
 	Program string   // the simtransfer binary
 	Docs    string   // folder to write the page to; empty writes none
 	Explain bool     // say which statements took the database's time
+
+	Settings map[string]string // of PostgreSQL, beside the usual ones: to see what they do
 }
 
 func main() {
@@ -63,7 +65,7 @@ func run(ctx context.Context, args []string) (err error) {
 }
 
 func parse(args []string) (options, error) {
-	o := options{}
+	o := options{Settings: map[string]string{}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&o.SIMs, "sims", 100000, "SIMs in a batch")
 	only := flags.String("only", "", "measurements, by name and separated by commas: "+strings.Join(names(), ", "))
@@ -71,6 +73,14 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.Program, "program", "../bin/simtransfer", "the simtransfer binary")
 	flags.StringVar(&o.Docs, "docs", "", "folder to write benchmarks.md, .svg and .json to")
 	flags.BoolVar(&o.Explain, "explain", false, "print the statements that took the most time")
+	flags.Func("set", "a setting of PostgreSQL, such as full_page_writes=off; may be repeated, and goes with no -docs", func(text string) error {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("it has to be name=value")
+		}
+		o.Settings[name] = value
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -81,6 +91,9 @@ func parse(args []string) (options, error) {
 		if !slices.Contains(names(), name) {
 			return o, fmt.Errorf("there is no measurement %q: choose from %s", name, strings.Join(names(), ", "))
 		}
+	}
+	if o.Docs != "" && len(o.Settings) > 0 {
+		return o, errors.New("-docs is for figures taken with the usual settings: leave out -set")
 	}
 	if o.SIMs < 1000 || o.SIMs > 1000000 {
 		return o, errors.New("-sims has to be from 1000 to 1000000")
