@@ -28,10 +28,14 @@ const (
 
 // measureAPI counts how many requests of one SIM a single API process accepts
 // in a second, and how often pgbench, with as many clients, writes the same
-// rows in a transaction.
+// rows in a transaction. An Idempotency-Key has the answer stored as well.
 func measureAPI(ctx context.Context, b *bed) error {
-	if err := b.onFreshInventory(ctx, b.callAPI); err != nil {
-		return err
+	for _, keyed := range []bool{false, true} {
+		if err := b.onFreshInventory(ctx, func(ctx context.Context, db *storage.DB) error {
+			return b.callAPI(ctx, db, keyed)
+		}); err != nil {
+			return err
+		}
 	}
 	return b.onFreshInventory(ctx, b.callPgbench)
 }
@@ -50,7 +54,7 @@ func (b *bed) onFreshInventory(ctx context.Context, do func(context.Context, *st
 }
 
 // callAPI runs clients that send one request after the other.
-func (b *bed) callAPI(ctx context.Context, db *storage.DB) (err error) {
+func (b *bed) callAPI(ctx context.Context, db *storage.DB, keyed bool) (err error) {
 	s, err := b.serve(ctx, database, db, "api")
 	if err != nil {
 		return err
@@ -64,7 +68,7 @@ func (b *bed) callAPI(ctx context.Context, db *storage.DB) (err error) {
 	g, calling := errgroup.WithContext(ctx)
 	for i := range apiClients {
 		g.Go(func() (err error) {
-			counts[i], err = callUntil(calling, s, start.Add(apiTime), i)
+			counts[i], err = callUntil(calling, s, start.Add(apiTime), i, keyed)
 			return err
 		})
 	}
@@ -75,7 +79,11 @@ func (b *bed) callAPI(ctx context.Context, db *storage.DB) (err error) {
 	for _, n := range counts {
 		total += n
 	}
-	b.rate("api", float64(total)/took.Seconds(), float64(total), b.usage(s).since(before))
+	figure := "api"
+	if keyed {
+		figure = "api_keyed"
+	}
+	b.rate(figure, float64(total)/took.Seconds(), float64(total), b.usage(s).since(before))
 	if b.Explain {
 		b.explain(ctx, db)
 	}
@@ -95,7 +103,7 @@ func (b *bed) rate(figure string, perSecond, total float64, used usage) {
 
 // callUntil keeps one connection busy and returns how many requests were
 // accepted. It speaks HTTP by hand, to leave the processor to the API.
-func callUntil(ctx context.Context, s *service, end time.Time, client int) (int, error) {
+func callUntil(ctx context.Context, s *service, end time.Time, client int, keyed bool) (int, error) {
 	u, err := url.Parse(s.support.URL)
 	if err != nil {
 		return 0, err
@@ -112,8 +120,12 @@ func callUntil(ctx context.Context, s *service, end time.Time, client int) (int,
 		}
 		body := fmt.Sprintf(`{"destination":{"email":%q,"operator_id":%q},"sims":[%q]}`,
 			email(destination), operatorID(destination), identifier((n*apiClients+client)%s.bed.SIMs))
+		key := ""
+		if keyed {
+			key = fmt.Sprintf("Idempotency-Key: %d-%d\r\n", client, n)
+		}
 		if _, err := fmt.Fprintf(conn, "POST /v1/transfer-requests HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
-			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", u.Host, s.accounts[source].Key, len(body), body); err != nil {
+			"%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", u.Host, s.accounts[source].Key, key, len(body), body); err != nil {
 			return n, err
 		}
 		answer, err := http.ReadResponse(answers, nil)

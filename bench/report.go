@@ -119,6 +119,7 @@ func plains() []plain {
 		{"large inventory, SIMs in its order", "growth_together_s", "s"},
 		{"large inventory, SIMs from all over it", "growth_scattered_s", "s"},
 		{"small requests, API", "api_per_s", "/s"},
+		{"small requests with an Idempotency-Key, API", "api_keyed_per_s", "/s"},
 		{"the same rows, pgbench", "pgbench_per_s", "/s"},
 		{"latency beside a large batch, p50", "busy_latency_p50_ms", "ms"},
 		{"large batch, whole life", "million_s", "s"},

@@ -1,8 +1,8 @@
 // Package storage keeps accounts, SIMs, requests, transfers and the work that
 // remains to be done in PostgreSQL, the truth of the service.
 //
-// A method of DB is a transaction, or a single reading statement; a method of
-// Tx is a part of one. Isolation is READ COMMITTED with explicit row locks,
+// A method of DB is a transaction, or a single statement; a method of Tx is a
+// part of one. Isolation is READ COMMITTED with explicit row locks,
 // taken by one statement before facts are read by a later one, in this order:
 //
 //	advisory key lock → work row → sims by id → radacct → claims by sim

@@ -50,7 +50,7 @@ func (db *DB) Once(ctx context.Context, idem *Idempotency, answer any, fn func(*
 			return fn(t)
 		}
 		var free bool
-		if err := t.get(ctx, &free, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, idem.Scope+"\n"+idem.Key); err != nil {
+		if err := t.hotGet(ctx, &free, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, idem.Scope+"\n"+idem.Key); err != nil {
 			return fmt.Errorf("locking an idempotency key: %w", err)
 		}
 		if !free {
@@ -86,7 +86,7 @@ func (t *Tx) recall(ctx context.Context, idem *Idempotency, answer any) (bool, e
 		Fingerprint []byte `db:"fingerprint"`
 		Answer      []byte `db:"answer"`
 	}
-	err := t.get(ctx, &stored, `
+	err := t.hotGet(ctx, &stored, `
 		SELECT fingerprint, answer
 		FROM idempotency
 		WHERE scope = $1 AND key = $2 AND created_at > clock_timestamp() - interval '24 hours'`, idem.Scope, idem.Key)
@@ -110,7 +110,7 @@ func (t *Tx) remember(ctx context.Context, idem *Idempotency, answer any) error 
 		return fmt.Errorf("writing an answer: %w", err)
 	}
 	// What is there has outlived its 24 hours, and the lock is ours.
-	if _, err := t.exec(ctx, `
+	if err := t.hotExec(ctx, `
 		INSERT INTO idempotency (scope, key, fingerprint, answer)
 		VALUES ($1, $2, $3, $4)
 		ON CONFLICT (scope, key) DO UPDATE
