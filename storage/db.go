@@ -271,7 +271,8 @@ func IsTransient(err error) bool {
 		case "08", "40", "53":
 			return true
 		}
-		return strings.HasPrefix(string(e.Code), "57P") || e.Code == "55P03" || e.Code == "25P03" || e.Code == "58030"
+		return strings.HasPrefix(string(e.Code), "57P") || e.Code == "55P03" || e.Code == "25P03" || e.Code == "58030" ||
+			e.Code == "25006" // a standby: the primary has moved
 	}
 	return isConnectionError(err)
 }

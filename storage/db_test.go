@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -267,4 +272,102 @@ func TestCreatedRequestIsAsStored(t *testing.T) {
 		}
 	}
 	db.Check()
+}
+
+// A connection that is lost after the commit and before the answer does not
+// make a request twice, nor lose it: the pool sends the statement again, and
+// the first one's request is the answer.
+func TestCreatedRequestWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	through, lose := lossy(t, db.URL)
+	pool, err := storage.Open(t.Context(), through, storage.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Close() }()
+	create := func(identifier string) (storage.Request, error) {
+		return pool.CreateRequest(t.Context(), storage.NewRequest{
+			Source: from, Destination: to, Acceptance: time.Hour, Review: time.Hour, By: storage.Actor{Party: transfer.PartySource}, Size: 1,
+			SIMs: func(yield func(int, string) bool) { yield(1, identifier) },
+		})
+	}
+	if _, err := create("8988000000000000001"); err != nil { // from now on the statement is prepared
+		t.Fatal(err)
+	}
+	lose.Store(true)
+	made, err := create("8988000000000000002")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lose.Load() {
+		t.Fatal("no answer was lost")
+	}
+	if diff := cmp.Diff(db.Find(made.ID), made); diff != "" {
+		t.Errorf("(-stored +answered):\n%s", diff)
+	}
+	if n := storagetest.One[int](db, `SELECT count(*) FROM requests`); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
+// lossy stands before the server of a database, and breaks the connection
+// instead of handing on the next answer whenever lose is set.
+func lossy(t *testing.T, dsn string) (through string, lose *atomic.Bool) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	name := "/.s.PGSQL." + q.Get("port")
+	server := q.Get("host") + name
+	dir, err := os.MkdirTemp("", "lossy") // a socket's path has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", dir+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lose = &atomic.Bool{}
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		running.Wait()
+	})
+	running.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			behind, err := (&net.Dialer{}).Dial("unix", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			running.Go(func() {
+				_, _ = io.Copy(behind, client)
+				_ = behind.Close()
+			})
+			running.Go(func() {
+				defer func() { _ = client.Close() }()
+				for buffer := make([]byte, 1<<16); ; {
+					n, err := behind.Read(buffer)
+					if err != nil || lose.CompareAndSwap(true, false) {
+						return
+					}
+					if _, err := client.Write(buffer[:n]); err != nil {
+						return
+					}
+				}
+			})
+		}
+	})
+	q.Set("host", dir)
+	u.RawQuery = q.Encode()
+	return u.String(), lose
 }

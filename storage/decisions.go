@@ -264,13 +264,15 @@ func (t *Tx) openIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifie
 }
 
 // namedIn returns the numbers of the transfers of a request that name the
-// SIMs, by whichever identifier.
+// SIMs, by whichever identifier. Only of the source's own SIMs is it told which
+// identifiers are one SIM's.
 func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
 	return t.numbers(ctx, sims, `
 		SELECT i.identifier, t.n
 		FROM unnest($2::text[]) AS i (identifier)
 		LEFT JOIN identifiers x USING (identifier)
-		LEFT JOIN identifiers y ON y.sim = x.sim
+		LEFT JOIN sims s ON s.id = x.sim AND s.account = (SELECT source FROM requests WHERE id = $1)
+		LEFT JOIN identifiers y ON y.sim = s.id
 		JOIN transfers t ON t.request = $1 AND t.identifier = coalesce(y.identifier, i.identifier)`, id)
 }
 

@@ -385,6 +385,27 @@ func TestWithdrawnAndIneligible(t *testing.T) {
 	db.Check()
 }
 
+// Which identifiers are one SIM's is told of the source's own SIMs alone: of
+// another's, only the name that the request has can be withdrawn.
+func TestWithdrawingDoesNotTellOtherNames(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to, stranger := db.Account(), db.Account(), db.Account()
+	own, other := db.SIM(storagetest.SIM{Account: from.ID}), db.SIM(storagetest.SIM{Account: stranger.ID})
+	id := db.Request(storagetest.Request{From: from, To: to, Identifiers: []string{own.ICCID, other.ICCID}})
+	_, err := db.TryDecide(id, storage.Decision{Event: transfer.Cancel, SIMs: []transfer.Identifier{identifier(t, other.IMSI)}})
+	var unknown *storage.UnknownSIMsError
+	if !errors.As(err, &unknown) {
+		t.Errorf("withdrawing another's SIM by another name: %v", err)
+	}
+	db.Decide(id, transfer.Cancel, identifier(t, other.ICCID), identifier(t, own.IMSI))
+	validate(t, db, id)
+	if r := db.Find(id); r.State != transfer.RequestCanceled || r.Canceled != 1 || r.Ineligible != 1 {
+		t.Errorf("in the end: %+v", r)
+	}
+	db.Check()
+}
+
 // An identifier that names no SIM can be withdrawn too, as it was written.
 func TestWithdrawUnknownSIM(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,7 @@ func TestIsTransient(t *testing.T) {
 		{code("55P03"), true},               // lock not available
 		{code("25P03"), true},               // idle-in-transaction time-out
 		{code("58030"), true},               // I/O error
+		{code("25006"), true},               // read-only: a standby
 		{driver.ErrBadConn, true},           // the driver's word for a lost connection
 		{sql.ErrConnDone, true},             //
 		{fmt.Errorf("x: %w", io.EOF), true}, // the server closed it

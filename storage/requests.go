@@ -134,16 +134,29 @@ func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, er
 		})
 		return made, err
 	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return made, fmt.Errorf("making a request id: %w", err)
+	}
 	err = retried(ctx, func() error {
-		made, err = createRequest(ctx, db, r)
+		made, err = createRequest(ctx, db, id, r)
 		return err
 	})
+	if isUnique(err, "requests_pkey") {
+		// The connection was lost after the commit, and the pool has sent the
+		// statement again. The id is ours: what is there is what we made.
+		return db.Request(ctx, id)
+	}
 	return made, err
 }
 
 // CreateRequest is DB.CreateRequest within the transaction.
 func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
-	made, err := createRequest(ctx, t, r)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Request{}, fmt.Errorf("making a request id: %w", err)
+	}
+	made, err := createRequest(ctx, t, id, r)
 	if err == nil && r.Size > copyThreshold {
 		err = t.copyTransfers(ctx, made.ID, r)
 	}
@@ -153,11 +166,7 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 // createRequest does it by one statement, but for the transfers of a large one.
 // What it returns it knows beforehand, all but the time: to read it back would
 // cost a third more.
-func createRequest(ctx context.Context, q hot, r NewRequest) (Request, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Request{}, fmt.Errorf("making a request id: %w", err)
-	}
+func createRequest(ctx context.Context, q hot, id uuid.UUID, r NewRequest) (Request, error) {
 	made := Request{
 		ID:                  id,
 		Batch:               r.Batch,
@@ -308,13 +317,15 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		  AND ($8 = '' OR r.ticket = $8)
 		  AND ($9::timestamptz IS NULL OR r.created_at >= $9 AND r.id >= $15::uuid)
 		  AND ($10::timestamptz IS NULL OR r.created_at < $10 AND r.id <= $16::uuid)
-		  AND ($11 = '' OR r.id IN (
+		  -- an array, so that the few requests of a SIM are found first, by key
+		  AND ($11 = '' OR r.id = ANY (ARRAY(
 			SELECT t.request
 			FROM transfers t
+			JOIN requests q ON q.id = t.request
 			WHERE t.identifier IN (SELECT `+otherNamesSQL("$11")+`)
 			  AND (t.sim IS NOT NULL OR t.identifier = $11 OR $14 = 0)
-			  AND ($14 = 0 OR r.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
-		  ))
+			  AND ($14 = 0 OR q.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
+		  )))
 		  AND ($12 = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 			SELECT 1
 			FROM transfers t
