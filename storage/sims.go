@@ -121,7 +121,11 @@ func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 	list := []SIM{}
 	tag, text, valued := strings.Cut(f.Tag, "=")
 	value := sql.NullString{String: text, Valid: valued}
-	err := db.pool.SelectContext(ctx, &list, `
+	few, err := db.fewWithPrefix(ctx, f.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	err = db.pool.SelectContext(ctx, &list, `
 		SELECT`+simColumns+`
 		WHERE ($1 = 0 OR s.account = $1)
 		  AND ($2 = '' OR s.status = $2)
@@ -129,13 +133,38 @@ func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 		  AND ($5 = '' OR s.plan = $5)
 		  AND ($6 = '' OR s.sim_group = $6)
 		  AND ($7 = '' OR CASE WHEN $8::text IS NULL THEN s.tags ? $7 ELSE s.tags ->> $7 = $8 END)
-		  AND ($9 = '' OR s.id IN (SELECT sim FROM identifiers WHERE identifier BETWEEN $9 AND rpad($9, 22, '9')))
+		  AND ($10::bigint[] IS NULL OR s.id = ANY ($10))
+		  AND ($9 = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND `+hasPrefixSQL("$9")+`))
 		ORDER BY s.id
-		LIMIT $4`, f.Account, f.Status, f.After, f.Limit, f.Plan, f.Group, tag, value, f.Prefix)
+		LIMIT $4`, f.Account, f.Status, f.After, f.Limit, f.Plan, f.Group, tag, value, f.Prefix, few)
 	if err != nil {
 		return nil, fmt.Errorf("listing SIMs: %w", err)
 	}
 	return list, nil
+}
+
+// fewWithPrefix returns the SIMs that have an identifier with a prefix, if they
+// are so few that a list begins best with them; otherwise, and without a
+// prefix, nil: then a list soon meets enough of them.
+func (db *DB) fewWithPrefix(ctx context.Context, prefix string) (few pq.Int64Array, err error) {
+	const most = 50000
+	if prefix == "" {
+		return nil, nil
+	}
+	if err := db.pool.GetContext(ctx, &few, `
+		SELECT coalesce(array_agg(sim), '{}')
+		FROM (SELECT sim FROM identifiers WHERE `+hasPrefixSQL("$1")+` LIMIT $2) found`, prefix, most+1); err != nil {
+		return nil, fmt.Errorf("looking for identifiers that begin with %s: %w", prefix, err)
+	}
+	if len(few) > most {
+		return nil, nil
+	}
+	return few, nil
+}
+
+// hasPrefixSQL says that an identifier, at most 22 digits, begins with others.
+func hasPrefixSQL(prefix string) string {
+	return "identifier BETWEEN " + prefix + "::text AND rpad(" + prefix + ", 22, '9')"
 }
 
 // SIMChange is what to change of a SIM; a nil field stays.
