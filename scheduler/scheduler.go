@@ -46,6 +46,8 @@ type Scheduler struct {
 	queue  queue
 	log    *slog.Logger
 	config Config
+
+	linked int64 // the session up to which Link has looked; of that loop alone
 }
 
 // New returns a scheduler that enqueues to the given Redis.

@@ -92,7 +92,7 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	} else if err != nil {
 		return 0, fmt.Errorf("importing identifiers: %w", err)
 	}
-	if _, err := t.linkSessions(ctx); err != nil {
+	if _, _, err := t.linkSessions(ctx, 0, 0); err != nil {
 		return 0, err
 	}
 	return n, nil
@@ -277,44 +277,57 @@ func orNull(s string) *string {
 }
 
 // LinkSessions links open data sessions whose SIM was not known when they
-// started to SIMs that are known by now, and returns how many. An import links
-// what it finds; a session that started while the import ran is found by the
-// next call.
-func (db *DB) LinkSessions(ctx context.Context) (n int64, err error) {
+// started to SIMs that are known by now. An import links what it finds; a
+// session that started while the import ran is found by the next call. Of the
+// sessions behind the id after it looks at no more than some thousand, since
+// those of SIMs that are not ours stay unlinked for ever. It returns how many it
+// has linked, and the last id that it looked at; zero when that was the end.
+func (db *DB) LinkSessions(ctx context.Context, after int64) (linked, last int64, err error) {
+	const most = 5000
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
-		n, err = t.linkSessions(ctx)
+		linked, last, err = t.linkSessions(ctx, after, most)
 		return err
 	})
-	return n, err
+	return linked, last, err
 }
 
 // linkSessions does late what the trigger does when a session starts: lock the
-// SIMs, then look.
-func (t *Tx) linkSessions(ctx context.Context) (int64, error) {
-	var sims []int64
-	if err := t.tx.SelectContext(ctx, &sims, `
-		SELECT id
-		FROM sims
-		WHERE id IN (
-			SELECT radius.session_sim(username, callingstationid)
-			FROM radius.radacct
-			WHERE sim IS NULL AND acctstoptime IS NULL
-		)
-		ORDER BY id
-		FOR NO KEY UPDATE`); err != nil {
-		return 0, fmt.Errorf("locking the SIMs of unlinked sessions: %w", err)
+// SIMs, then look. It looks at most at as many sessions; at all for zero.
+func (t *Tx) linkSessions(ctx context.Context, after int64, most int) (linked, last int64, err error) {
+	var page []struct {
+		Session int64  `db:"radacctid"`
+		SIM     *int64 `db:"known"`
 	}
-	if len(sims) == 0 {
-		return 0, nil
+	if err := t.tx.SelectContext(ctx, &page, `
+		SELECT radacctid, radius.session_sim(username, callingstationid) AS known
+		FROM radius.radacct
+		WHERE sim IS NULL AND acctstoptime IS NULL AND radacctid > $1
+		ORDER BY sim, radacctid -- as the index has them
+		LIMIT nullif($2, 0)`, after, most); err != nil {
+		return 0, 0, fmt.Errorf("looking for unlinked sessions: %w", err)
 	}
-	var linked int64
+	if len(page) == most && most > 0 {
+		last = page[most-1].Session
+	}
+	var sessions, sims []int64
+	for _, p := range page {
+		if p.SIM != nil {
+			sessions, sims = append(sessions, p.Session), append(sims, *p.SIM)
+		}
+	}
+	if len(sessions) == 0 {
+		return 0, last, nil
+	}
+	if _, err := t.exec(ctx, `SELECT id FROM sims WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, pq.Array(sims)); err != nil {
+		return 0, 0, fmt.Errorf("locking the SIMs of %d unlinked sessions: %w", len(sessions), err)
+	}
 	if err := t.get(ctx, &linked, `
 		WITH linked AS (
 			UPDATE radius.radacct
-			SET sim = radius.session_sim(username, callingstationid)
-			WHERE sim IS NULL AND acctstoptime IS NULL
-			  AND radius.session_sim(username, callingstationid) = ANY($1)
-			RETURNING radacctid, sim, nasipaddress, radius.outlived(sim, acctstarttime) AS outlived
+			SET sim = u.sim
+			FROM unnest($1::bigint[], $2::bigint[]) AS u (session, sim)
+			WHERE radacctid = u.session AND radacct.sim IS NULL AND acctstoptime IS NULL
+			RETURNING radacctid, radacct.sim, nasipaddress, radius.outlived(radacct.sim, acctstarttime) AS outlived
 		), woken AS (
 			UPDATE sims
 			SET status = 'active'
@@ -325,8 +338,8 @@ func (t *Tx) linkSessions(ctx context.Context) (int64, error) {
 			FROM linked
 			WHERE outlived
 		)
-		SELECT count(*) FROM linked`, pq.Array(sims)); err != nil {
-		return 0, fmt.Errorf("linking sessions: %w", err)
+		SELECT count(*) FROM linked`, pq.Array(sessions), pq.Array(sims)); err != nil {
+		return 0, 0, fmt.Errorf("linking %d sessions: %w", len(sessions), err)
 	}
-	return linked, nil
+	return linked, last, nil
 }

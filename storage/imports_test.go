@@ -105,8 +105,8 @@ func TestSessionsAreLinkedLater(t *testing.T) {
 		)
 		UPDATE sims SET account = $2, since = r.since FROM r WHERE id = $1`, sims[1].ID, b.ID)
 	for _, want := range []int64{2, 0} {
-		if n, err := db.LinkSessions(t.Context()); err != nil || n != want {
-			t.Errorf("linked %d, not %d: %v", n, want, err)
+		if n, last, err := db.LinkSessions(t.Context(), 0); err != nil || n != want || last != 0 {
+			t.Errorf("linked %d, not %d, up to %d: %v", n, want, last, err)
 		}
 	}
 	if got := storagetest.All[string](db, `SELECT status FROM sims ORDER BY id`); !slices.Equal(got, []string{"active", "ready"}) {
@@ -115,5 +115,32 @@ func TestSessionsAreLinkedLater(t *testing.T) {
 	strays := storagetest.All[int64](db, `SELECT a.sim FROM work w JOIN radius.radacct a ON a.radacctid = w.items[1] WHERE w.kind = 'drop_stray' AND w.gateway = $1`, gateway)
 	if !slices.Equal(strays, []int64{sims[1].ID}) {
 		t.Errorf("strays of the SIMs %v", strays)
+	}
+}
+
+// Sessions of SIMs that are not ours stay unlinked, and keep no other for ever:
+// each call goes on where the last one ended, and begins anew at the end.
+func TestSessionsOfUnknownSIMsKeepNoOther(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	s := db.SIM(storagetest.SIM{Account: db.Account().ID})
+	db.Exec(`
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
+		SELECT 'x' || i, 'x' || i, '99999' || lpad(i::text, 10, '0'), '192.0.2.1', clock_timestamp()
+		FROM generate_series(1, 12000) i`)
+	db.Session(s, db.Gateway(), 0)
+	db.Exec(`UPDATE radius.radacct SET sim = NULL`)
+	after, calls := int64(0), 0
+	for linked := int64(0); linked == 0; calls++ {
+		var err error
+		if linked, after, err = db.LinkSessions(t.Context(), after); err != nil {
+			t.Fatal(err)
+		}
+		if linked == 0 && after == 0 {
+			t.Fatal("at the end without having met the session")
+		}
+	}
+	if calls != 3 || after != 0 {
+		t.Errorf("linked by call %d, up to %d", calls, after)
 	}
 }

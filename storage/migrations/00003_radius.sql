@@ -56,7 +56,7 @@ CREATE INDEX radacct_sim ON radius.radacct (sim, radacctid); -- the history of a
 CREATE INDEX radacct_bulk_close ON radius.radacct (nasipaddress, acctstarttime) WHERE acctstoptime IS NULL;
 -- Last, because among equals the planner takes the last: while the table is
 -- known as empty, the index before would do as well.
-CREATE INDEX radacct_open ON radius.radacct (sim) WHERE acctstoptime IS NULL;
+CREATE INDEX radacct_open ON radius.radacct (sim, radacctid) WHERE acctstoptime IS NULL;
 
 -- The SIM that a session belongs to, by User-Name or Calling-Station-Id.
 -- +goose StatementBegin
