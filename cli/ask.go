@@ -123,7 +123,7 @@ func (c *requestsRetryCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.decide(ctx, s, "retry", struct {
+	return c.decideWithin(ctx, bulkTimeout, s, "retry", struct {
 		Reasons           []string `json:"reasons,omitempty"`
 		SelfServiceOnly   bool     `json:"self_service_only,omitempty"`
 		AcceptanceSeconds int64    `json:"acceptance_seconds,omitempty"`

@@ -190,7 +190,7 @@ func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
 		} `json:"requests"`
 	}
 	answer, err := l.do(ctx, Request{
-		Method: "POST", Path: batchPath(c.ID, "cancel"), IdempotencyKey: c.key(), Timeout: uploadTimeout,
+		Method: "POST", Path: batchPath(c.ID, "cancel"), IdempotencyKey: c.key(), Timeout: bulkTimeout,
 	}, &done)
 	if err != nil {
 		return err

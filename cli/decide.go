@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -49,12 +50,16 @@ type decision struct {
 
 // decide sends a decision and prints what the request is after it.
 func (d decision) decide(ctx context.Context, s *Session, verb string, body any) error {
+	return d.decideWithin(ctx, callTimeout, s, verb, body)
+}
+
+func (d decision) decideWithin(ctx context.Context, timeout time.Duration, s *Session, verb string, body any) error {
 	l, err := d.open(s)
 	if err != nil {
 		return err
 	}
 	var r request
-	answer, err := l.post(ctx, d.post, requestPath(d.ID, verb), body, &r)
+	answer, err := l.postWithin(ctx, timeout, d.post, requestPath(d.ID, verb), body, &r)
 	if err != nil {
 		return err
 	}

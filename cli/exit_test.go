@@ -27,18 +27,22 @@ func TestExitCodes(t *testing.T) {
 		code   string
 		exit   int
 		tries  int
+		unsure bool // whether it was carried out
 	}{
-		{400, "malformed", cli.ExitRefused, 1},
-		{401, "unauthenticated", cli.ExitUnauthorized, 1},
-		{403, "wrong_party", cli.ExitUnauthorized, 1},
-		{404, "not_found", cli.ExitNotFound, 1},
-		{409, "request_state", cli.ExitConflict, 1},
-		{409, "still_running", cli.ExitConflict, 6},
-		{413, "too_large", cli.ExitRefused, 1},
-		{422, "invalid", cli.ExitRefused, 1},
-		{429, "too_many", cli.ExitUnavailable, 6},
-		{500, "internal", cli.ExitRefused, 1},
-		{503, "busy", cli.ExitUnavailable, 6},
+		{400, "malformed", cli.ExitRefused, 1, false},
+		{401, "unauthenticated", cli.ExitUnauthorized, 1, false},
+		{403, "wrong_party", cli.ExitUnauthorized, 1, false},
+		{404, "not_found", cli.ExitNotFound, 1, false},
+		{408, "slow", cli.ExitRefused, 1, true},
+		{409, "request_state", cli.ExitConflict, 1, false},
+		{409, "still_running", cli.ExitConflict, 6, true},
+		{413, "too_large", cli.ExitRefused, 1, false},
+		{422, "invalid", cli.ExitRefused, 1, false},
+		{429, "too_many", cli.ExitUnavailable, 6, true},
+		{500, "internal", cli.ExitRefused, 1, true},
+		{502, "proxy", cli.ExitUnavailable, 6, true},
+		{503, "busy", cli.ExitUnavailable, 6, true},
+		{504, "timeout", cli.ExitUnavailable, 6, true},
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +57,15 @@ func TestExitCodes(t *testing.T) {
 				if len(made.list) != c.tries || len(made.keys) != 1 || made.keys[""] != 0 {
 					t.Errorf("%d calls, not %d, with the keys %v", len(made.list), c.tries, made.keys)
 				}
-				term.is(term.run("requests", "cancel", someRequest, "--json"), c.exit, `"code":"`+c.code+`"`)
+				for key := range made.keys {
+					if tells := strings.Contains(term.err.String(), "repeat the command with --idempotency-key="+key); tells != c.unsure {
+						t.Errorf("it tells the key: %v\n%s", tells, term.err.String())
+					}
+				}
+				term.is(term.run("requests", "cancel", someRequest, "--json", "--idempotency-key=mine"), c.exit, `"code":"`+c.code+`"`)
+				if tells := strings.HasSuffix(term.err.String(), "\n"+`{"idempotency_key":"mine"}`+"\n"); tells != c.unsure {
+					t.Errorf("it tells programs the key: %v\n%s", tells, term.err.String())
+				}
 				if term.out.Len() > 0 || strings.Contains(term.err.String(), "trying again") {
 					t.Errorf("for programs: %s%s", term.out.String(), term.err.String())
 				}
@@ -112,6 +124,37 @@ func TestNoAnswer(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 	})
+}
+
+// An answer that nobody understands may have been given to a call that was
+// carried out.
+func TestUnreadableAnswer(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	c.is(c.run("fees", "set", "EUR", "250", "--idempotency-key=mine"), cli.ExitRefused, "is not simtransfer", "--idempotency-key=mine")
+	c.is(c.run("fees", "list"), cli.ExitRefused, "is not simtransfer")
+	if strings.Contains(c.err.String(), "repeat the command") {
+		t.Errorf("a call that changes nothing: %s", c.err.String())
+	}
+}
+
+// What is done to a million SIMs at once is waited for as long as the service
+// may take.
+func TestCallsAboutManySIMsMayTakeLong(t *testing.T) {
+	t.Parallel()
+	for args, least := range map[string]time.Duration{
+		"requests retry " + someRequest:  10 * time.Minute,
+		"batches cancel " + someBatch:    10 * time.Minute,
+		"requests cancel " + someRequest: 30 * time.Second,
+	} {
+		c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			if end, limited := r.Context().Deadline(); !limited || time.Until(end) < least {
+				t.Errorf("%s: it is waited for until %v", args, end)
+			}
+			_, _ = io.WriteString(w, "{}")
+		})
+		c.is(c.run(strings.Fields(args)...), cli.ExitOK)
+	}
 }
 
 // Ctrl-C in the middle of a call says how to find out what became of it.

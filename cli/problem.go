@@ -125,6 +125,12 @@ func (p *Problem) exitCode() int {
 	return ExitRefused
 }
 
+// unsure reports whether the call may have been carried out all the same, or may
+// be once it is repeated.
+func (p *Problem) unsure() bool {
+	return p.busy() || p.Code == "still_running" || p.Status >= http.StatusInternalServerError || p.Status == http.StatusRequestTimeout
+}
+
 // busy reports whether the same call may succeed a little later.
 func (p *Problem) busy() bool {
 	switch p.Status {

@@ -35,9 +35,13 @@ type Session struct {
 // quarter of a minute, which is long enough for a service to be restarted.
 const tries = 6
 
-// callTimeout is for every call that is not an upload. The service itself gives
-// up earlier.
+// callTimeout is for a call about a few things. The service itself gives up
+// earlier.
 const callTimeout = time.Minute
+
+// bulkTimeout is for a call about up to a million SIMs: an upload, or what is
+// done to a whole batch or request at once. The service itself gives up earlier.
+const bulkTimeout = 30 * time.Minute
 
 // said marks an error that the command has printed itself.
 type said struct{ error }
@@ -140,7 +144,12 @@ func (l *link) send(ctx context.Context, method, path string, body, into any) ([
 
 // post makes a POST that is carried out once, however often it is sent.
 func (l *link) post(ctx context.Context, p post, path string, body, into any) ([]byte, error) {
-	r := Request{Method: http.MethodPost, Path: path, IdempotencyKey: p.key()}
+	return l.postWithin(ctx, callTimeout, p, path, body, into)
+}
+
+// postWithin is post for a call that may take longer.
+func (l *link) postWithin(ctx context.Context, timeout time.Duration, p post, path string, body, into any) ([]byte, error) {
+	r := Request{Method: http.MethodPost, Path: path, IdempotencyKey: p.key(), Timeout: timeout}
 	if err := r.encode(body); err != nil {
 		return nil, err
 	}
@@ -169,7 +178,7 @@ func (l *link) do(ctx context.Context, r Request, into any) ([]byte, error) {
 	}
 	if into != nil {
 		if err := json.Unmarshal(answer, into); err != nil {
-			return nil, fmt.Errorf("%s is not simtransfer, or another version of it: reading its answer: %w", l.client.URL, err)
+			return nil, r.unsure(fmt.Errorf("%s is not simtransfer, or another version of it: reading its answer: %w", l.client.URL, err))
 		}
 	}
 	return answer, nil
@@ -178,21 +187,31 @@ func (l *link) do(ctx context.Context, r Request, into any) ([]byte, error) {
 // failed says what the error of a call means to the person who made it.
 func (l *link) failed(r Request, err error) error {
 	var p *Problem
-	if errors.As(err, &p) && p.raw != nil && l.json {
-		fmt.Fprintf(l.Err, "%s\n", bytes.TrimSpace(p.raw))
-		return said{err}
-	}
 	var unreachable *UnreachableError
-	if !errors.As(err, &unreachable) {
+	switch {
+	case errors.As(err, &p) && p.raw != nil && l.json:
+		fmt.Fprintf(l.Err, "%s\n", bytes.TrimSpace(p.raw))
+		if p.unsure() && r.IdempotencyKey != "" {
+			_ = json.NewEncoder(l.Err).Encode(map[string]string{"idempotency_key": r.IdempotencyKey}) // as above, best effort
+		}
+		return said{err}
+	case p != nil && p.unsure():
+		return r.unsure(err)
+	case !errors.As(err, &unreachable):
+		return err
+	case errors.Is(err, context.Canceled):
+		return r.unsure(errInterrupted)
+	}
+	return r.unsure(err)
+}
+
+// unsure adds to an error, after which a call may have been carried out, how to
+// make sure of it.
+func (r Request) unsure(err error) error {
+	if r.IdempotencyKey == "" {
 		return err
 	}
-	if errors.Is(err, context.Canceled) {
-		err = errInterrupted
-	}
-	if r.IdempotencyKey != "" {
-		return fmt.Errorf("%w\nIt may or may not have taken effect. To make sure that it does, once, repeat the command with --idempotency-key=%s", err, r.IdempotencyKey)
-	}
-	return err
+	return fmt.Errorf("%w\nIt may or may not have taken effect. To make sure that it does, once, repeat the command with --idempotency-key=%s", err, r.IdempotencyKey)
 }
 
 // show prints what the API has answered: as it is, or for people.

@@ -12,9 +12,6 @@ import (
 	"time"
 )
 
-// uploadTimeout is longer than the service takes for the largest upload.
-const uploadTimeout = 30 * time.Minute
-
 // uploaded is embedded in commands that upload a file.
 type uploaded struct {
 	File   string `arg:"" predictor:"file" help:"The file, or - for standard input."`
@@ -67,7 +64,7 @@ func (u uploaded) send(ctx context.Context, l *link, p post, path string, into a
 		ContentType:    contentType,
 		Body:           file,
 		IdempotencyKey: p.key(),
-		Timeout:        uploadTimeout,
+		Timeout:        bulkTimeout,
 	}
 	if l.Terminal && !l.json {
 		counted := &counter{Reader: file}
