@@ -16,7 +16,9 @@ type eventsCommand struct {
 	Account  operatorID    `placeholder:"OP…" help:"Without a request: only the events of this account's requests (support)."`
 	Follow   bool          `help:"Without a request: go on with what happens from now on, until Ctrl-C."`
 	Interval time.Duration `default:"2s" help:"With --follow: how often to look."`
-	paging
+	Limit    *int          `placeholder:"50" help:"Show so many at most. Of a request all are shown if it is left out, of all requests 50."`
+	All      bool          `help:"Show all, however many there are."`
+	Cursor   string        `placeholder:"CURSOR" help:"Go on behind the page that had this next_cursor."`
 	remote
 }
 
@@ -40,8 +42,35 @@ func (c *eventsCommand) Validate() error {
 		return usageError("--account and --follow are for the events of all requests; to follow one, see requests watch")
 	case c.Interval <= 0:
 		return usageError("--interval has to be above 0, such as 2s")
+	case c.Limit == nil:
+		return nil
+	case c.Follow:
+		return usageError("--limit and --follow do not go together: one ends, and the other does not")
 	}
-	return c.paging.Validate()
+	return c.paging().Validate()
+}
+
+// paging says how many events to show.
+func (c *eventsCommand) paging() paging {
+	p := paging{Limit: 50, All: c.All || c.Follow || c.Request != nil && c.Limit == nil, Cursor: c.Cursor}
+	if c.Limit != nil {
+		p.Limit = *c.Limit
+	}
+	return p
+}
+
+// again is the command that goes on behind a cursor.
+func (c *eventsCommand) again(cursor string) string {
+	line := "simtransfer events --follow"
+	for _, flag := range []struct{ name, value string }{{"account", string(c.Account)}, {"cursor", cursor}} {
+		if flag.value != "" {
+			line += " --" + flag.name + "=" + flag.value
+		}
+	}
+	if c.JSON {
+		line += " --json"
+	}
+	return line
 }
 
 // event is an entry of a request's history, as the API shows it.
@@ -87,7 +116,7 @@ func (c *eventsCommand) Run(ctx context.Context, s *Session) error {
 	if c.Request == nil {
 		return c.feed(ctx, l)
 	}
-	list := listing{paging: paging{All: true, Cursor: c.Cursor}, path: requestPath(*c.Request, "events")}
+	list := listing{paging: c.paging(), path: requestPath(*c.Request, "events")}
 	return printList(ctx, l, list, []string{"TIME", "WHO", "WHAT", "STATE", "DETAIL"}, func(e event) []string {
 		return []string{instant(e.At), e.who(), e.Kind, e.To, e.detail()}
 	})
@@ -106,12 +135,13 @@ type feedPage struct {
 // feed shows the events of all requests.
 func (c *eventsCommand) feed(ctx context.Context, l *link) error {
 	t := newTable(l.Out, "TIME", "REQUEST", "WHO", "WHAT", "STATE", "DETAIL")
-	cursor, left := c.Cursor, c.Limit
-	again := func() string { return "simtransfer events --follow --cursor=" + cursor }
+	paging := c.paging()
+	cursor, left := c.Cursor, paging.Limit
+	again := func() string { return c.again(cursor) }
 	err := watching{Interval: c.Interval}.follow(ctx, l, again, func(ctx context.Context) (bool, error) {
-		for more := true; more && (left > 0 || c.All || c.Follow); {
+		for more := true; more && (left > 0 || paging.All); {
 			limit := 200
-			if !c.All && !c.Follow {
+			if !paging.All {
 				limit = min(limit, left)
 			}
 			var p feedPage

@@ -90,6 +90,9 @@ func TestWrongUsage(t *testing.T) {
 		{"requests", "accept", someRequest, "--file=-"}, // which is empty, and must not mean all
 		{"requests", "approve", someRequest, "--ticket=1", "--fee=0"},
 		{"requests", "watch", someRequest, "--interval=0s"},
+		{"events", "--limit=0"},
+		{"events", "--follow", "--limit=1"},
+		{"events", someRequest, "--follow"},
 		{"accounts", "update", "OP0000000001"},
 		{"keys", "create", "--role=account", "--name=x"},
 		{"keys", "create", "--role=admin", "--name=x", "--account=OP0000000001"},

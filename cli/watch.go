@@ -54,8 +54,15 @@ func (w watching) follow(ctx context.Context, l *link, again func() string, look
 }
 
 // resume is the command that goes on watching.
-func resume(kind, id string) func() string {
-	return func() string { return fmt.Sprintf("simtransfer %s watch %s", kind, id) }
+func (w watching) resume(l *link, kind, id string) func() string {
+	line := fmt.Sprintf("simtransfer %s watch %s", kind, id)
+	if w.Until == "decision" {
+		line += " --until=decision"
+	}
+	if l.json {
+		line += " --json"
+	}
+	return func() string { return line }
 }
 
 // incomplete is the outcome of what is finished when SIMs were not transferred.
@@ -135,7 +142,7 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	}
 	w := &requestWatcher{watcher: watcher{link: l}, id: c.ID}
 	defer w.progress.clear()
-	if err := c.follow(ctx, l, resume("requests", c.ID.String()), func(ctx context.Context) (bool, error) {
+	if err := c.follow(ctx, l, c.resume(l, "requests", c.ID.String()), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
@@ -240,7 +247,7 @@ func (c *batchesWatchCommand) Run(ctx context.Context, s *Session) error {
 func (c watching) followBatch(ctx context.Context, l *link, id string) error {
 	w := &batchWatcher{watcher: watcher{link: l}, id: id}
 	defer w.progress.clear()
-	if err := c.follow(ctx, l, resume("batches", id), func(ctx context.Context) (bool, error) {
+	if err := c.follow(ctx, l, c.resume(l, "batches", id), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil || w.now.Finished || c.Until != "decision" {
 			return w.now.Finished, err
 		}

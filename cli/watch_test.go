@@ -157,6 +157,7 @@ func TestWatchIsInterrupted(t *testing.T) {
 		{"requests", "watch", someRequest},
 		{"batches", "watch", someBatch},
 		{"requests", "watch", someRequest, "--json"},
+		{"requests", "watch", someRequest, "--until=decision"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var made calls
@@ -167,7 +168,7 @@ func TestWatchIsInterrupted(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			time.AfterFunc(10500*time.Millisecond, interrupt)
 			code := c.runIn(ctx, args...)
-			c.is(code, cli.ExitInterrupted, "the work goes on", "To go on: simtransfer "+strings.Join(args[:3], " "))
+			c.is(code, cli.ExitInterrupted, "the work goes on", "To go on: simtransfer "+strings.Join(args, " ")+"\n")
 			for _, call := range made.list {
 				if !strings.HasPrefix(call, "GET ") {
 					t.Errorf("it called %s", call)
@@ -228,6 +229,43 @@ working: 30 %
 	})
 }
 
+func TestEventsOfARequest(t *testing.T) {
+	t.Parallel()
+	const events = 203
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		var after, limit int
+		_, _ = fmt.Sscan(r.URL.Query().Get("cursor"), &after)
+		_, _ = fmt.Sscan(r.URL.Query().Get("limit"), &limit)
+		var page struct {
+			Items []map[string]any `json:"items"`
+			Next  string           `json:"next_cursor,omitempty"`
+		}
+		for i := after + 1; i <= min(after+limit, events); i++ {
+			page.Items = append(page.Items, map[string]any{"seq": i, "kind": "execute", "party": "system"})
+		}
+		if after+limit < events {
+			page.Next = fmt.Sprint(after + limit)
+		}
+		_ = json.NewEncoder(w).Encode(page)
+	})
+	for args, want := range map[string]struct {
+		lines int
+		says  string
+	}{
+		"":                     {events, ""},
+		"--all --limit=2":      {events, ""},
+		"--limit=2":            {2, "--cursor=2\n"},
+		"--limit=201":          {201, "--cursor=201\n"},
+		"--limit=5 --cursor=9": {5, "--cursor=14\n"},
+		"--cursor=200":         {3, ""},
+	} {
+		c.is(c.run(append([]string{"events", someRequest}, strings.Fields(args)...)...), 0, want.says)
+		if lines := strings.Count(c.out.String(), "\n") - 1; lines != want.lines || want.says == "" && c.err.Len() > 0 {
+			t.Errorf("%q: %d events, not %d; it says %q", args, lines, want.lines, c.err.String())
+		}
+	}
+}
+
 func TestEventsAreFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -248,11 +286,11 @@ func TestEventsAreFollowed(t *testing.T) {
 		c.prints(table)
 		ctx, interrupt := context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, interrupt)
-		c.is(c.runIn(ctx, "events", "--follow", "--limit=1"), cli.ExitInterrupted, "simtransfer events --follow --cursor=1-2")
+		c.is(c.runIn(ctx, "events", "--follow", "--account=OP0000000001"), cli.ExitInterrupted, "simtransfer events --follow --account=OP0000000001 --cursor=1-2\n")
 		c.prints(table)
 		ctx, interrupt = context.WithCancel(t.Context())
 		time.AfterFunc(time.Minute, interrupt)
-		c.is(c.runIn(ctx, "events", "--follow", "--json"), cli.ExitInterrupted)
+		c.is(c.runIn(ctx, "events", "--follow", "--json"), cli.ExitInterrupted, "simtransfer events --follow --cursor=1-2 --json\n")
 		c.prints(pages[""] + "\n" + pages["1-1"] + "\n")
 	})
 }
