@@ -28,12 +28,31 @@ func session(stderr io.Writer) *cli.Session {
 		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd())) // zero if it does not tell
 	}
 	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
-		s.ReadKey = func() (string, error) {
-			key, err := term.ReadPassword(in)
-			return string(key), err
-		}
+		s.ReadKey = func(ctx context.Context) (string, error) { return readPassword(ctx, in) }
 	}
 	return s
+}
+
+// readPassword reads a line from a terminal that does not show it. When ctx
+// ends first, the terminal shows again what is typed: reading itself cannot be
+// ended, and goes on until the program does.
+func readPassword(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	var text []byte
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		text, err = term.ReadPassword(terminal)
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
+	case <-read:
+		return string(text), err
+	}
 }
 
 type openapiCommand struct{}
@@ -59,7 +78,7 @@ func (openapiCommand) Run() error {
 // firstKeyCommand makes the key that all others are made with, over HTTP.
 type firstKeyCommand struct {
 	database
-	Name  string `default:"first" help:"What people know the key by."`
+	Name  string `default:"first administrator" help:"What people know the key by."`
 	Force bool   `help:"Make one although there is an administrator's key already: for when it is lost."`
 }
 

@@ -32,11 +32,11 @@ Examples:
 // Run carries the command out.
 func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	in := bufio.NewReader(s.In)
-	address, err := c.address(s, in)
+	address, err := c.address(ctx, s, in)
 	if err != nil {
 		return err
 	}
-	key, err := askKey(s, in)
+	key, err := askKey(ctx, s, in)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func inClear(address string) bool {
 	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-func (c *loginCommand) address(s *Session, in *bufio.Reader) (string, error) {
+func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
 	text := c.URL
 	if text == "" {
 		if s.ReadKey == nil {
@@ -82,7 +82,12 @@ func (c *loginCommand) address(s *Session, in *bufio.Reader) (string, error) {
 		}
 		fmt.Fprint(s.Err, "URL of the service: ")
 		var err error
-		if text, err = line(in); err != nil {
+		text, err = line(ctx, in)
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintln(s.Err)
+			return "", errInterrupted
+		}
+		if err != nil {
 			return "", fmt.Errorf("reading the URL: %w", err)
 		}
 	}
@@ -93,15 +98,18 @@ func (c *loginCommand) address(s *Session, in *bufio.Reader) (string, error) {
 	return u.String(), nil
 }
 
-func askKey(s *Session, in *bufio.Reader) (string, error) {
-	read := func() (string, error) { return line(in) }
+func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
+	read := func(ctx context.Context) (string, error) { return line(ctx, in) }
 	if s.ReadKey != nil {
 		fmt.Fprint(s.Err, "API key: ")
 		read = s.ReadKey
 	}
-	key, err := read()
+	key, err := read(ctx)
 	if s.ReadKey != nil {
 		fmt.Fprintln(s.Err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "", errInterrupted
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the API key: %w", err)
@@ -112,13 +120,25 @@ func askKey(s *Session, in *bufio.Reader) (string, error) {
 	return key, nil
 }
 
-// line reads a line, of which the last needs no end.
-func line(in *bufio.Reader) (string, error) {
-	text, err := in.ReadString('\n')
-	if errors.Is(err, io.EOF) && text != "" {
-		err = nil
+// line reads a line, of which the last needs no end. When ctx ends first, it
+// returns its error, and in must not be read any more: reading itself cannot be
+// ended, and goes on until the program does.
+func line(ctx context.Context, in *bufio.Reader) (string, error) {
+	var text string
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		if text, err = in.ReadString('\n'); errors.Is(err, io.EOF) && text != "" {
+			err = nil
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-read:
+		return text, err
 	}
-	return text, err
 }
 
 type logoutCommand struct{}

@@ -1,13 +1,19 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"simtransfer/cli"
 )
 
 // welcoming knows one key.
@@ -76,11 +82,64 @@ func TestWhoami(t *testing.T) {
 func TestLoginAsksOnATerminal(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, welcoming("st_one"))
-	c.ReadKey = func() (string, error) { return "st_one", nil }
+	c.ReadKey = func(context.Context) (string, error) { return "st_one", nil }
 	c.is(c.run("login"), 0, "API key: ")
 	if strings.Contains(c.err.String(), "st_one") {
 		t.Error("the key was shown")
 	}
+}
+
+// Ctrl-C ends a login that waits for somebody to type.
+func TestLoginIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, asksURL := range []bool{false, true} {
+		c := newTerminal(t, welcoming("st_one"))
+		ctx, interrupt := context.WithCancel(t.Context())
+		typed, never := io.Pipe()
+		t.Cleanup(func() { _ = never.Close() })
+		if asksURL {
+			c.In = reading{typed, interrupt}
+		}
+		c.ReadKey = func(ctx context.Context) (string, error) {
+			interrupt()
+			<-ctx.Done()
+			return "", ctx.Err()
+		}
+		parser, err := kong.New(&cli.Commands{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"login"}
+		if !asksURL {
+			args = append(args, "--url="+service)
+		}
+		call, err := parser.Parse(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call.BindTo(ctx, (*context.Context)(nil))
+		err = call.Run(&c.Session)
+		if code := cli.ExitCode(err); code != cli.ExitInterrupted || !strings.HasSuffix(c.err.String(), ": \n") {
+			t.Errorf("asks for the URL: %v; exit code %d: %v; it says %q", asksURL, code, err, c.err.String())
+		}
+	}
+	c := newTerminal(t, welcoming("st_one"))
+	ctx, interrupt := context.WithCancel(t.Context())
+	typed, never := io.Pipe()
+	t.Cleanup(func() { _ = never.Close() })
+	c.In = reading{typed, interrupt}
+	c.is(c.runIn(ctx, "login"), cli.ExitInterrupted, "interrupted")
+}
+
+// reading is a reader that tells when it is read for the first time.
+type reading struct {
+	io.Reader
+	begins func()
+}
+
+func (r reading) Read(p []byte) (int, error) {
+	r.begins()
+	return r.Reader.Read(p)
 }
 
 func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {

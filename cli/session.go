@@ -21,9 +21,12 @@ type Session struct {
 	Out io.Writer // what was asked for
 	Err io.Writer // everything else
 
-	Terminal bool                   // Err is a terminal, where a line can be written again
-	Width    int                    // of that terminal in characters; zero means 80
-	ReadKey  func() (string, error) // reads a line from the terminal that does not show it; nil if In is no terminal
+	Terminal bool // Err is a terminal, where a line can be written again
+	Width    int  // of that terminal in characters; zero means 80
+
+	// ReadKey reads a line from the terminal that does not show it, and leaves
+	// the terminal as it was when ctx ends; nil if In is no terminal.
+	ReadKey func(ctx context.Context) (string, error)
 
 	ConfigFile string // where login keeps what it was told
 	Key        string // wins over the file's; empty means the file's
