@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 
@@ -240,18 +241,27 @@ func writeBatch(w io.Writer, n int) error {
 	return nil
 }
 
-// writeInventory writes every SIM as NDJSON, as the import takes it.
-func writeInventory(w io.Writer, n int) error {
-	e := json.NewEncoder(w)
-	accounts := sampleAccounts()
-	for i := range n {
-		if r := batchRow(i); !r.unknown {
-			if err := e.Encode(r.imported(accounts)); err != nil {
-				return err
+// inventory are all SIMs for a batch of n rows.
+func inventory(n int) iter.Seq[sampleRow] {
+	return func(yield func(sampleRow) bool) {
+		for i := range n {
+			if r := batchRow(i); !r.unknown && !yield(r) {
+				return
+			}
+		}
+		for _, r := range others(n) {
+			if !yield(r) {
+				return
 			}
 		}
 	}
-	for _, r := range others(n) {
+}
+
+// writeInventory writes SIMs as NDJSON, as the import takes it.
+func writeInventory(w io.Writer, rows []sampleRow) error {
+	e := json.NewEncoder(w)
+	accounts := sampleAccounts()
+	for _, r := range rows {
 		if err := e.Encode(r.imported(accounts)); err != nil {
 			return err
 		}

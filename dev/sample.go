@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"time"
@@ -38,7 +39,7 @@ func newSample(ctx context.Context, s *Stack, n int) (_ *sample, err error) {
 	if err := m.openAccounts(ctx); err != nil {
 		return nil, fmt.Errorf("opening the sample accounts: %w", err)
 	}
-	if err := m.importSIMs(ctx, n); err != nil {
+	if err := m.importSIMs(ctx, inventory(n), importPart); err != nil {
 		return nil, fmt.Errorf("importing the sample inventory: %w", err)
 	}
 	if err := m.startGateways(ctx, n); err != nil {
@@ -95,9 +96,37 @@ func (m *sample) key(ctx context.Context, body any) (*cli.Client, error) {
 	return &cli.Client{URL: m.stack.Admin.URL, Key: made.Token}, err
 }
 
-func (m *sample) importSIMs(ctx context.Context, n int) error {
+// importPart is how many SIMs one import has: an inventory may have more than one
+// can take, of which the service says how many rows and bytes that are.
+const importPart = 200_000
+
+// importSIMs imports SIMs, part by part.
+func (m *sample) importSIMs(ctx context.Context, rows iter.Seq[sampleRow], part int) error {
+	next, stop := iter.Pull(rows)
+	defer stop()
+	for more := true; more; {
+		var some []sampleRow
+		var r sampleRow
+		for len(some) < part {
+			if r, more = next(); !more {
+				break
+			}
+			some = append(some, r)
+		}
+		if len(some) == 0 {
+			break
+		}
+		if err := m.importPart(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *sample) importPart(ctx context.Context, rows []sampleRow) error {
 	body, w := io.Pipe()
-	go func() { _ = w.CloseWithError(writeInventory(w, n)) }()
+	defer func() { _ = body.Close() }() // which ends the writing of what was refused
+	go func() { _ = w.CloseWithError(writeInventory(w, rows)) }()
 	return m.stack.Admin.Send(ctx, http.MethodPost, "/v1/sims", "application/x-ndjson", body, nil)
 }
 
