@@ -7,6 +7,8 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"simtransfer/transfer"
 )
@@ -164,7 +166,16 @@ func (r sampleRow) named() string {
 	return []string{r.iccid(), r.imsi(), "+" + r.msisdn()}[r.number%3]
 }
 
-func (r sampleRow) sessionID() string { return fmt.Sprintf("session-%d", r.number) }
+const sessionPrefix = "session-"
+
+func (r sampleRow) sessionID() string { return sessionPrefix + strconv.Itoa(r.number) }
+
+// sessionNumber is the number of the row whose session that is, if it is one's.
+func sessionNumber(id string) (int, bool) {
+	digits, is := strings.CutPrefix(id, sessionPrefix)
+	number, err := strconv.Atoi(digits)
+	return number, is && err == nil && number >= 0
+}
 
 // outcome is what is to become of a row of the batch.
 type outcome struct {

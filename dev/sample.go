@@ -42,7 +42,7 @@ func newSample(ctx context.Context, s *Stack, n int) (_ *sample, err error) {
 	if err := m.importSIMs(ctx, inventory(n), importPart); err != nil {
 		return nil, fmt.Errorf("importing the sample inventory: %w", err)
 	}
-	if err := m.startGateways(ctx, n); err != nil {
+	if err := m.startGateways(ctx); err != nil {
 		return nil, fmt.Errorf("starting the sample gateways: %w", err)
 	}
 	var online []sampleRow
@@ -52,6 +52,46 @@ func newSample(ctx context.Context, s *Stack, n int) (_ *sample, err error) {
 		}
 	}
 	return m, m.connect(ctx, online)
+}
+
+// errHalfSample is what resumeSample returns for a folder in which newSample was
+// ended too early.
+var errHalfSample = errors.New("its sample inventory is not complete, because the first start was ended too early")
+
+// resumeSample is newSample for a stack that has found the sample inventory of
+// an earlier one. It makes new keys in place of those that are only known to
+// whom they were shown, and starts the gateways again, with the sessions that
+// are open in accounting.
+func resumeSample(ctx context.Context, s *Stack) (_ *sample, err error) {
+	m := &sample{stack: s, gateways: map[int]*radius.SimulatedGateway{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	var gateways int
+	if err := s.DB.Pool().GetContext(ctx, &gateways, `SELECT count(*) FROM radius.nas WHERE secret = $1`, gatewaySecret); err != nil {
+		return nil, fmt.Errorf("counting the sample gateways: %w", err)
+	}
+	if gateways < len(sampleBehaviors()) {
+		return nil, errHalfSample
+	}
+	for _, a := range sampleAccounts() {
+		token, err := s.onlyKey(ctx, storage.NewKey{Role: storage.RoleAccount, OperatorID: a.OperatorID, Name: a.Email})
+		if err != nil {
+			return nil, err
+		}
+		m.accounts = append(m.accounts, &cli.Client{URL: s.Admin.URL, Key: token})
+	}
+	token, err := s.onlyKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: supportName})
+	if err != nil {
+		return nil, err
+	}
+	m.support = &cli.Client{URL: s.Admin.URL, Key: token}
+	if err := m.startGateways(ctx); err != nil {
+		return nil, fmt.Errorf("starting the sample gateways: %w", err)
+	}
+	return m, nil
 }
 
 func (m *sample) close() error {
@@ -84,7 +124,7 @@ func (m *sample) openAccounts(ctx context.Context) error {
 		}
 	}
 	var err error
-	m.support, err = m.key(ctx, map[string]any{"role": "support", "name": "support desk"})
+	m.support, err = m.key(ctx, map[string]any{"role": "support", "name": supportName})
 	return err
 }
 
@@ -116,51 +156,74 @@ func (m *sample) importSIMs(ctx context.Context, rows iter.Seq[sampleRow], part 
 		if len(some) == 0 {
 			break
 		}
-		if err := m.importPart(ctx, some); err != nil {
+		if err := m.importSome(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *sample) importPart(ctx context.Context, rows []sampleRow) error {
+func (m *sample) importSome(ctx context.Context, rows []sampleRow) error {
 	body, w := io.Pipe()
 	defer func() { _ = body.Close() }() // which ends the writing of what was refused
 	go func() { _ = w.CloseWithError(writeInventory(w, rows)) }()
 	return m.stack.Admin.Send(ctx, http.MethodPost, "/v1/sims", "application/x-ndjson", body, nil)
 }
 
-// startGateways starts a quick gateway, and a slow one that refuses a few.
-func (m *sample) startGateways(ctx context.Context, n int) error {
-	refused := map[string]bool{}
-	for i := range n {
-		if r := batchRow(i); r.refused {
-			refused[r.sessionID()] = true
-		}
-	}
-	behaviors := map[int]radius.Behavior{
+// sampleBehaviors are those of a quick gateway, and of a slow one that refuses a
+// few.
+func sampleBehaviors() map[int]radius.Behavior {
+	return map[int]radius.Behavior{
 		1: {},
 		2: {
 			Delay: 150 * time.Millisecond,
 			Refuse: func(id string) (radius.Cause, bool) {
-				return radius.AdministrativelyProhibited, refused[id]
+				number, ok := sessionNumber(id)
+				return radius.AdministrativelyProhibited, ok && batchRow(number).refused
 			},
 		},
 	}
-	for number, behavior := range behaviors {
+}
+
+// startGateways starts the gateways, and opens at them the sessions that are
+// open in accounting.
+func (m *sample) startGateways(ctx context.Context) error {
+	for number, behavior := range sampleBehaviors() {
 		g, err := radius.SimulateGateway("127.0.0.1:0", []byte(gatewaySecret), behavior)
 		if err != nil {
 			return err
 		}
 		m.gateways[number] = g
+		var open []struct {
+			ID               string `db:"acctsessionid"`
+			Username         string `db:"username"`
+			CallingStationID string `db:"callingstationid"`
+		}
+		if err := m.stack.DB.Pool().SelectContext(ctx, &open, `
+			SELECT
+				acctsessionid,
+				coalesce(username, '') AS username,
+				coalesce(callingstationid, '') AS callingstationid
+			FROM radius.radacct
+			WHERE nasipaddress = $1::inet AND acctstoptime IS NULL`, gatewayAddress(number)); err != nil {
+			return fmt.Errorf("reading the open sessions of gateway %d: %w", number, err)
+		}
+		for _, s := range open {
+			g.Start(radius.Session{ID: s.ID, Username: s.Username, CallingStationID: s.CallingStationID, NASIPAddress: gatewayAddress(number)})
+		}
 		if _, err := m.stack.DB.Pool().ExecContext(ctx, `
-			INSERT INTO radius.nas (nasname, shortname, secret, server) VALUES ($1, $2, $3, $4)`,
+			INSERT INTO radius.nas (nasname, shortname, secret, server)
+			VALUES ($1, $2, $3, $4)
+			ON CONFLICT (nasname) DO UPDATE SET server = EXCLUDED.server`,
 			gatewayAddress(number), fmt.Sprintf("gateway-%d", number), gatewaySecret, g.Gateway().Address); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// supportName is what people know the key of support by.
+const supportName = "support desk"
 
 // gatewayAddress is how a sample gateway calls itself in accounting.
 func gatewayAddress(number int) string { return net.IPv4(192, 0, 2, byte(number)).String() }
@@ -205,16 +268,22 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 		return err
 	}
 	fmt.Fprintf(o.Out, "API docs  %s/docs\nQueues    %s/ops/queues\nAdmin     %s\n", stack.Admin.URL, stack.Admin.URL, stack.Admin.Key)
+	var m *sample
 	if len(known) == 0 {
-		m, err := newSample(ctx, stack, o.SIMs)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, m.close()) }()
-		fmt.Fprintf(o.Out, "Support   %s\n", m.support.Key)
-		for i, a := range sampleAccounts() {
-			fmt.Fprintf(o.Out, "%s  %s  %s\n", a.OperatorID, a.Email, m.accounts[i].Key)
-		}
+		m, err = newSample(ctx, stack, o.SIMs)
+	} else if m, err = resumeSample(ctx, stack); errors.Is(err, errHalfSample) {
+		err = fmt.Errorf("folder %s is of no use: %w; remove it, and start again", o.Dir, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	fmt.Fprintf(o.Out, "Support   %s\n", m.support.Key)
+	for i, a := range sampleAccounts() {
+		fmt.Fprintf(o.Out, "%s  %s  %s\n", a.OperatorID, a.Email, m.accounts[i].Key)
+	}
+	if len(known) > 0 {
+		fmt.Fprintln(o.Out, "The keys of the last start are good no longer.")
 	}
 	fmt.Fprintln(o.Out, "Ctrl-C ends it.")
 	<-ctx.Done()

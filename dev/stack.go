@@ -95,7 +95,7 @@ func (s *Stack) openDatabase(ctx context.Context) error {
 }
 
 func (s *Stack) signIn(ctx context.Context, url string) error {
-	_, token, err := s.DB.CreateKey(ctx, storage.NewKey{Role: storage.RoleAdmin, Name: "first administrator"})
+	token, err := s.onlyKey(ctx, storage.NewKey{Role: storage.RoleAdmin, Name: "first administrator"})
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,40 @@ func (s *Stack) signIn(ctx context.Context, url string) error {
 		return fmt.Errorf("starting the API: %w", err)
 	}
 	return nil
+}
+
+// onlyKey makes a key, unless an earlier stack in the same folder has made it: then
+// it gets a new token, because nobody can tell the old one, which ends.
+func (s *Stack) onlyKey(ctx context.Context, wanted storage.NewKey) (token string, err error) {
+	revoked := false
+	filter := storage.KeyFilter{Role: wanted.Role, Revoked: &revoked, Limit: 200}
+	if wanted.OperatorID != "" {
+		account, err := s.DB.Account(ctx, wanted.OperatorID)
+		if err != nil {
+			return "", err
+		}
+		filter.Account = account.ID
+	}
+	for {
+		list, err := s.DB.Keys(ctx, filter)
+		if err != nil {
+			return "", err
+		}
+		for _, k := range list {
+			if k.Name == wanted.Name {
+				err := s.DB.InTx(ctx, func(t *storage.Tx) error {
+					_, token, err = t.RotateKey(ctx, k.ID, 0)
+					return err
+				})
+				return token, err
+			}
+		}
+		if len(list) < filter.Limit {
+			_, token, err = s.DB.CreateKey(ctx, wanted)
+			return token, err
+		}
+		filter.After = list[len(list)-1].ID
+	}
 }
 
 // ownEnv is this process's environment without the settings of the service: a
