@@ -44,6 +44,7 @@ func TestCalls(t *testing.T) {
 		{"requests accept " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/accept {}"},
 		{"requests accept --sim=1,2 --sim=3 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/accept {"sims":["1","2","3"]}`},
 		{"requests decline --file=- --reason=no " + someRequest, "1\n", "POST /v1/transfer-requests/" + someRequest + `/decline {"sims":["1"],"reason":"no"}`},
+		{"requests cancel --file=- " + someRequest, "\ufeff1\r\n2\r\n", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1","2"]}`},
 		{"requests cancel --sim=1 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1"]}`},
 		{"requests approve --ticket=T " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T"}`},
 		{"requests approve --ticket=T --fee=0 --fee-reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T","fee_minor":0,"fee_reason":"no"}`},

@@ -28,8 +28,12 @@ func (n someSIMs) read(s *Session) ([]string, error) {
 	}
 	defer func() { _ = closeFile() }()
 	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if name := strings.TrimSpace(lines.Text()); name != "" {
+	for first := true; lines.Scan(); first = false {
+		line := lines.Text()
+		if first {
+			line = strings.TrimPrefix(line, "\ufeff") // which some programs begin a file with
+		}
+		if name := strings.TrimSpace(line); name != "" {
 			sims = append(sims, name)
 		}
 	}
@@ -106,7 +110,7 @@ type requestsAcceptCommand struct {
 
 // Help is the detailed help.
 func (requestsAcceptCommand) Help() string {
-	return `From now on the SIMs change hands. Of a request that is accepted in part, the other SIMs are declined. See what is in it before, with requests show ID --sims.
+	return `From now on the SIMs change hands. Of a request that is accepted in part, the other SIMs are declined; up to 100,000 can be named. See what is in it before, with requests show ID --sims.
 
 Examples:
 
@@ -137,7 +141,7 @@ type requestsDeclineCommand struct {
 
 // Help is the detailed help.
 func (requestsDeclineCommand) Help() string {
-	return `Of a request that is declined in part, the other SIMs stay open.
+	return `Of a request that is declined in part, the other SIMs stay open; up to 10,000 can be named at once.
 
 Examples:
 
@@ -161,7 +165,7 @@ type requestsCancelCommand struct {
 
 // Help is the detailed help.
 func (requestsCancelCommand) Help() string {
-	return `A request can be canceled until it is accepted. Of one that is canceled in part, the other SIMs stay open.
+	return `A request can be canceled until it is accepted. Of one that is canceled in part, the other SIMs stay open; up to 10,000 can be named at once.
 
 Examples:
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -101,7 +102,14 @@ func (e event) who() string {
 func (e event) detail() string {
 	var list []string
 	for name, value := range e.Detail {
-		list = append(list, fmt.Sprintf("%s=%v", name, value))
+		text, ok := value.(string)
+		if !ok {
+			text = fmt.Sprint(value)
+			if encoded, err := json.Marshal(value); err == nil { // which has a million as 1000000
+				text = string(encoded)
+			}
+		}
+		list = append(list, name+"="+text)
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")

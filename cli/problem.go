@@ -30,7 +30,8 @@ const ExitCodes = `Exit codes of the commands over HTTP:
     2    called wrongly
     3    no such thing
     4    no API key, or not allowed with this one
-    5    conflict: the request is in another state, or it exists already
+    5    conflict: the request is in another state, it exists already, or the
+         first call with this Idempotency-Key still runs
     6    the service does not answer, or is busy
     7    watch: all is finished, but some SIMs were not transferred
     130  interrupted`

@@ -67,7 +67,7 @@ func moving(ineligible int) *story {
 			look("completed", "", counts(0, 0, 1000-ineligible), true),
 		},
 		events: []map[string]any{
-			{"seq": 1, "at": "2026-01-02T00:00:00Z", "kind": "create", "party": "source", "key": "warehouse", "to": "validating", "detail": map[string]any{"size": 1000}},
+			{"seq": 1, "at": "2026-01-02T00:00:00Z", "kind": "create", "party": "source", "key": "warehouse", "to": "validating", "detail": map[string]any{"size": 1234567, "sims": []string{"1", "2"}, "reason": "not ordered"}},
 			{"seq": 2, "at": "2026-01-02T00:00:01Z", "kind": "validate", "party": "system"},
 			{"seq": 3, "at": "2026-01-02T00:00:02Z", "kind": "offer", "party": "system", "to": "awaiting_acceptance"},
 		},
@@ -84,7 +84,7 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		want := `Title of busy; trying again
 Title of busy; trying again
 Title of busy; trying again
-2026-01-02 00:00:00Z  create by source (warehouse): validating (size=1000)
+2026-01-02 00:00:00Z  create by source (warehouse): validating (reason=not ordered sims=["1","2"] size=1234567)
 2026-01-02 00:00:01Z  validate by system
 validating: 30 %
 2026-01-02 00:00:02Z  offer by system: awaiting_acceptance
