@@ -3,12 +3,14 @@ package dev
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 
 	"simtransfer/cli"
+	"simtransfer/storage"
 )
 
 // An inventory that one import cannot take comes in several, with every SIM in
@@ -51,6 +53,42 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 	sizes = nil
 	if err := m.importSIMs(t.Context(), slices.Values([]sampleRow{batchRow(1), batchRow(2)}), 2); err != nil || !slices.Equal(sizes, []int{2}) {
 		t.Errorf("one full part: imports of %v SIMs: %v", sizes, err)
+	}
+}
+
+// A folder in which the first start was ended too early is not taken for one that
+// has the inventory; and however often something starts, it has one key.
+func TestWhatAnEarlierStartHasLeft(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := &Stack{Servers: start(t, Options{}), Admin: &cli.Client{}}
+	if err := s.openDatabase(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.DB.Close() })
+	if _, err := resumeSample(ctx, s); !errors.Is(err, errHalfSample) {
+		t.Errorf("without gateways: %v", err)
+	}
+	wanted := storage.NewKey{Role: storage.RoleSupport, Name: supportName}
+	if _, _, err := s.DB.CreateKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: "another"}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.onlyKey(ctx, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := s.onlyKey(ctx, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DB.Authenticate(ctx, first); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the first key: %v", err)
+	}
+	if _, err := s.DB.Authenticate(ctx, second); err != nil {
+		t.Errorf("the second key: %v", err)
+	}
+	if list, err := s.DB.Keys(ctx, storage.KeyFilter{Limit: 10}); err != nil || len(list) != 2 {
+		t.Errorf("keys %v: %v", list, err)
 	}
 }
 
