@@ -77,21 +77,22 @@ func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]st
 	return gone, why, g.Wait()
 }
 
-// ask sends one Disconnect-Request, unless the gateway has just been silent:
-// then its silence stands for this session too, so that a gateway that is down
-// does not keep others waiting.
+// ask sends one Disconnect-Request, unless the gateway has just been silent and
+// nothing else was heard of it: then its silence stands for this session too, so
+// that a gateway that is down does not keep others waiting.
 func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error) {
 	if s.Server == nil || s.Secret == nil || *s.Secret == "" {
 		return Answer{Why: fmt.Sprintf("gateway %s is not in radius.nas", s.NASIPAddress)}, nil
 	}
-	if w.silent.lately(*s.Server) {
+	if w.silent.lately(s.NASIPAddress) {
 		return Answer{Silent: true, Why: fmt.Sprintf("gateway %s was silent a moment ago", s.NASIPAddress)}, nil
 	}
+	asked := time.Now()
 	answer, err := w.gateways.Drop(ctx, s)
 	if err != nil {
 		return answer, fmt.Errorf("dropping session %q at gateway %s: %w", s.AcctSessionID, s.NASIPAddress, err)
 	}
-	w.silent.heard(*s.Server, answer.Silent)
+	w.silent.heard(s.NASIPAddress, asked, answer.Silent)
 	return answer, nil
 }
 

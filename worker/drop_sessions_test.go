@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -179,6 +180,70 @@ func TestGatewayIsSilent(t *testing.T) {
 	if now.Completed != 1 || now.Failed != 200 || now.State != transfer.RequestCompleted {
 		t.Errorf("the request: %+v", now)
 	}
+	s.alone()
+}
+
+// One unanswered session, the last word of its part, does not silence a gateway
+// that answers about others: every SIM is asked about, and that one fails alone.
+func TestGatewayLeavesOneUnanswered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		unanswered int64
+		config     worker.Config
+	}{
+		{"sent first and given up last", 0, worker.Config{DropSessions: 128, DropAttempts: 1}},
+		{"sent last", 255, worker.Config{DropSessions: 1, DropAttempts: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			sims := s.SIMs(300, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
+			r, work := s.dropping(sims...)
+			var answered sync.WaitGroup
+			answered.Add(255) // the rest of its part
+			g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+				switch {
+				case session.N == c.unanswered:
+					answered.Wait()
+					return worker.Answer{Silent: true, Why: "no answer"}, nil
+				case session.N < 256:
+					answered.Done()
+				}
+				return worker.Answer{Gone: true}, nil
+			}}
+			process(t, s.DB, configured(s.DB.DB, g, c.config), work)
+			if n := len(g.requests()); n != len(sims) {
+				t.Errorf("the gateway was asked about %d sessions, want all %d", n, len(sims))
+			}
+			if now := r.now(); now.Completed != 299 || now.Failed != 1 || now.State != transfer.RequestCompleted {
+				t.Errorf("the request: %+v", now)
+			}
+			s.alone()
+		})
+	}
+}
+
+// Gateways behind one proxy share its address, and not their silence.
+func TestSilenceBehindAProxy(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	other := s.Gateway()
+	s.Server(s.gateway, "192.0.2.1:3799", "of the proxy")
+	s.Server(other, "192.0.2.1:3799", "of the proxy")
+	sims := s.sims(transfer.Active, transfer.Active)
+	s.Online(sims[0], s.gateway)
+	s.Online(sims[1], other)
+	r := s.accepted(sims...)
+	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	h := configured(s.DB.DB, &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		silent := session.NASIPAddress == s.gateway
+		return worker.Answer{Gone: !silent, Silent: silent, Why: "no answer"}, nil
+	}}, worker.Config{DropAttempts: 1})
+	for _, work := range s.work("drop_sessions") { // that of the silent one is first
+		process(t, s.DB, h, work)
+	}
+	r.is(transfer.RequestCompleted, "failed: session_not_dropped", "completed")
 	s.alone()
 }
 

@@ -74,7 +74,8 @@ type Worker struct {
 
 // New returns a worker.
 func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker {
-	return &Worker{db: db, gateways: gateways, silent: newSilence(), log: log, config: c.withDefaults()}
+	c = c.withDefaults()
+	return &Worker{db: db, gateways: gateways, silent: newSilence(c.DropBackoff), log: log, config: c}
 }
 
 // Handler routes each type of task to its handler.
