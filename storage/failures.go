@@ -34,6 +34,7 @@ const (
 // three times; then the work is halved, until the one transfer that makes it
 // fail stands alone and fails with internal_error. A time-out or a crash never
 // fails a SIM. Work that cannot be ended so is dead: an operator looks at it.
+// The lease is the handler's; to one that has none, leased work is another's.
 func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	var what Failure
 	err := db.InTx(ctx, func(t *Tx) (err error) {
@@ -45,18 +46,24 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 	}
 	// Not even the failure could be written: the work is taken out of circulation.
 	cause = errors.Join(cause, err)
-	return WorkDead, db.InTx(ctx, func(t *Tx) error {
+	what = WorkDead
+	err = db.InTx(ctx, func(t *Tx) error {
 		w, err := t.LockWork(ctx, id)
 		if err != nil {
 			return err
 		}
+		if w.anothers(lease) {
+			what = WorkGone
+			return nil
+		}
 		return t.kill(ctx, w, cause)
 	})
+	return what, err
 }
 
 func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	w, err := t.lockWorkNow(ctx, id)
-	if errors.Is(err, ErrNotFound) || (err == nil && lease.Valid && w.Lease != lease) {
+	if errors.Is(err, ErrNotFound) || (err == nil && w.anothers(lease)) {
 		return WorkGone, nil // an unknown commit had gone through, or somebody else holds it now
 	}
 	if err != nil {

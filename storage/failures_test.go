@@ -320,7 +320,16 @@ func TestFailureOfWorkThatIsGone(t *testing.T) {
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{UUID: uuid.New(), Valid: true}, cause); what != storage.WorkGone || err != nil {
 			t.Errorf("%v, of work that somebody else has leased: %s, %v", cause, what, err)
 		}
+		// Nor by one who could not even take the lease.
+		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
+			t.Errorf("%v, without a lease on work that somebody has leased: %s, %v", cause, what, err)
+		}
 		db.Unchanged(was)
+	}
+	// A lease that has run out keeps nobody's failure out.
+	db.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 ms'`)
+	if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, code("08006")); what != storage.WorkLater || err != nil {
+		t.Errorf("without a lease on work whose lease has run out: %s, %v", what, err)
 	}
 	execute(t, db, id)
 	was := db.Dump()

@@ -32,6 +32,13 @@ type Work struct {
 	Dead     bool                  `db:"dead"`
 	Due      bool                  `db:"due"`
 	Lease    uuid.NullUUID         `db:"lease"`
+	Leased   bool                  `db:"leased"` // and the lease has not run out
+}
+
+// anothers reports whether work is not, or no longer, that of the holder of a
+// lease, who may have none.
+func (w Work) anothers(lease uuid.NullUUID) bool {
+	return w.Lease != lease && (lease.Valid || w.Leased)
 }
 
 const workColumns = `
@@ -51,7 +58,8 @@ const workColumns = `
 	w.crashes,
 	w.dead_at IS NOT NULL AS dead,
 	w.not_before <= clock_timestamp() AS due,
-	w.lease`
+	w.lease,
+	coalesce(w.lease_until >= clock_timestamp(), false) AS leased`
 
 // LockWork locks a work row, waiting for whoever holds it. ErrNotFound means
 // that the work is done.
