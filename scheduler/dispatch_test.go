@@ -56,6 +56,30 @@ func TestTask(t *testing.T) {
 	}
 }
 
+// Drop work has longer, in whichever queue: a slow gateway is asked about a
+// thousand sessions.
+func TestTimeouts(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	client := asynq.NewClient(e.redis)
+	defer func() { _ = client.Close() }()
+	for i, kind := range []string{"validate", "execute", "release", "drop_sessions", "drop_stray"} {
+		for j, queue := range tasks.Queues() {
+			task, err := tasks.New(kind, queue, tasks.Payload{Work: int64(i), Gen: j})
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := client.EnqueueContext(t.Context(), task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if long := info.Timeout > tasks.Timeout; info.Queue != queue || long != (i > 2) {
+				t.Errorf("%s in queue %s: a time-out of %s in queue %s", kind, queue, info.Timeout, info.Queue)
+			}
+		}
+	}
+}
+
 // More than a page is dispatched page by page.
 func TestDispatchInPages(t *testing.T) {
 	t.Parallel()
@@ -154,11 +178,19 @@ func untilDone(t *testing.T, s *scheduler.Scheduler) error {
 	}
 }
 
-// Interactive work reaches Redis before bulk work does.
+// Interactive work reaches Redis before bulk work does, and drop work of
+// interactive requests before that of batches.
 func TestInteractiveFirst(t *testing.T) {
 	t.Parallel()
+	interactiveFirst(t, tasks.Interactive, tasks.Bulk)
+	interactiveFirst(t, tasks.GatewayInteractive, tasks.Bulk)
+	interactiveFirst(t, tasks.GatewayInteractive, tasks.Gateway)
+}
+
+func interactiveFirst(t *testing.T, first, then string) {
+	t.Helper()
 	e := newEngine(t)
-	bulk, interactive := e.work(tasks.Bulk, 2), e.work(tasks.Interactive, 1)
+	bulk, interactive := e.work(then, 2), e.work(first, 1)
 	w, redis := e.wired()
 	open := w.block()
 	defer open()
@@ -170,7 +202,7 @@ func TestInteractiveFirst(t *testing.T) {
 	<-w.said
 	got := storagetest.All[int64](e.DB, `SELECT id FROM work WHERE dispatched_at IS NOT NULL`)
 	if !slices.Equal(got, interactive) {
-		t.Errorf("claimed %v, want the interactive work %v and not yet %v", got, interactive, bulk)
+		t.Errorf("claimed %v, want the work %v of queue %s and not yet %v of queue %s", got, interactive, first, bulk, then)
 	}
 	open()
 	if err := <-ended; err != nil {

@@ -125,13 +125,20 @@ SELECT
 FROM verdict`
 }
 
-// One drop row per gateway, with the SIMs that it holds.
+// One drop row per gateway, with the SIMs that it holds. Those of an interactive
+// request do not wait behind a batch's.
 const handOffSQL = `, handed_off AS (
 	INSERT INTO work (kind, request, items, n, gateway, queue)
-	SELECT 'drop_sessions', r.id, array_agg(v.n ORDER BY v.n), count(*), v.gateway, 'gateway'
+	SELECT
+		'drop_sessions',
+		r.id,
+		array_agg(v.n ORDER BY v.n),
+		count(*),
+		v.gateway,
+		CASE r.queue WHEN 'interactive' THEN 'gateway_interactive' ELSE 'gateway' END
 	FROM verdict v, r
 	WHERE v.outcome = 'online'
-	GROUP BY r.id, v.gateway
+	GROUP BY r.id, r.queue, v.gateway
 )`
 
 // HandOver moves the SIMs of a chunk, whose work and SIMs are locked.

@@ -23,15 +23,17 @@ const (
 )
 
 // The queues. Interactive work never waits behind bulk work, and neither waits
-// for a gateway.
+// for a gateway. Drop work of interactive requests has a queue of its own, so
+// that a batch's sessions, and gateways that keep it waiting, are not before it.
 const (
-	Interactive = "interactive"
-	Bulk        = "bulk"
-	Gateway     = "gateway"
+	Interactive        = "interactive"
+	GatewayInteractive = "gateway_interactive"
+	Bulk               = "bulk"
+	Gateway            = "gateway"
 )
 
 // Queues lists the queues in the order in which they are served.
-func Queues() []string { return []string{Interactive, Bulk, Gateway} }
+func Queues() []string { return []string{Interactive, GatewayInteractive, Bulk, Gateway} }
 
 // Payload names a work row and the dispatch that the task belongs to.
 type Payload struct {
@@ -59,7 +61,7 @@ func New(kind, queue string, p Payload) (*asynq.Task, error) {
 		return nil, fmt.Errorf("encoding the task of work %d: %w", p.Work, err)
 	}
 	timeout := Timeout
-	if queue == Gateway {
+	if kind == "drop_sessions" || kind == "drop_stray" {
 		timeout = gatewayTimeout
 	}
 	return asynq.NewTask("transfer:"+kind, payload,

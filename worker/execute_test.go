@@ -406,7 +406,7 @@ func TestHandOff(t *testing.T) {
 		Gateway, Items, Queue string
 		N                     int
 	}
-	want := []row{{s.gateway, "{0,2}", "gateway", 2}, {other, "{1}", "gateway", 1}}
+	want := []row{{s.gateway, "{0,2}", "gateway_interactive", 2}, {other, "{1}", "gateway_interactive", 1}}
 	got := storagetest.All[row](s.DB, `SELECT gateway, items, queue, n FROM work ORDER BY gateway`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("work (-want +got):\n%s", diff)

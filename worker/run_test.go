@@ -57,12 +57,81 @@ func TestStop(t *testing.T) {
 	r.is(transfer.Transferring, "eligible")
 	inspector := asynq.NewInspector(redis)
 	defer func() { _ = inspector.Close() }()
-	if info, err := inspector.GetTaskInfo(tasks.Gateway, tasks.ID(slow, 1)); err != nil || info.State != asynq.TaskStatePending || info.Retried != 0 {
+	if info, err := inspector.GetTaskInfo(tasks.GatewayInteractive, tasks.ID(slow, 1)); err != nil || info.State != asynq.TaskStatePending || info.Retried != 0 {
 		t.Errorf("the task: %+v, %v", info, err)
 	}
 	s.Check()
 	s.RunDue(s.handler)
 	r.is(transfer.RequestCompleted, "completed")
+}
+
+// A batch whose gateways keep every slot for drop work waiting delays no
+// interactive request whose SIM is online elsewhere.
+func TestBatchDelaysNoInteractiveDrop(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	redis, err := asynq.ParseRedisURI(devtest.RedisURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := asynq.NewClient(redis)
+	defer func() { _ = client.Close() }()
+
+	const slots = 2
+	batch := s.SIMs(transfer.MaxInteractive+1, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
+	for _, sim := range batch[:slots+1] { // one more waits in the queue
+		s.Online(sim, s.Gateway())
+	}
+	large := s.accepted(batch...)
+	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	asked, answer := make(chan struct{}, slots+1), make(chan struct{})
+	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		if session.NASIPAddress == s.gateway {
+			return worker.Answer{Gone: true}, nil
+		}
+		asked <- struct{}{}
+		<-answer
+		return worker.Answer{Gone: true}, nil
+	}}
+	w := worker.New(s.DB.DB, g, slog.New(slog.DiscardHandler), worker.Config{Gateway: slots})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := storagetest.Go(func() error { return w.Run(ctx, redis) })
+	enqueue := func() {
+		t.Helper()
+		for _, task := range s.Tasks() {
+			if _, err := client.EnqueueContext(t.Context(), task); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	enqueue()
+	for range slots {
+		<-asked
+	}
+
+	one := s.sims(transfer.Active)
+	s.Online(one[0], s.gateway)
+	small := s.ask(one...)
+	step := func(state transfer.RequestState) {
+		t.Helper()
+		storagetest.Await(t, "the small request to be "+string(state), func() bool {
+			enqueue()
+			return small.now().State == state
+		})
+	}
+	step(transfer.InReview)
+	s.Decide(small.id, transfer.Approve)
+	s.Decide(small.id, transfer.Accept)
+	step(transfer.RequestCompleted)
+	small.is(transfer.RequestCompleted, "completed")
+	if now := large.now(); now.Left != slots+1 {
+		t.Errorf("%d of the batch are left, want the %d that are online", now.Left, slots+1)
+	}
+	close(answer)
+	storagetest.Await(t, "the batch", func() bool { return large.now().State == transfer.RequestCompleted })
+	stop()
+	s.join(ended)
+	s.alone()
 }
 
 // A worker whose Redis is not there waits for it, and ends when it is told to.

@@ -34,18 +34,20 @@ type Gateways interface {
 
 // Config is what a worker may be told. Zero fields take the defaults named.
 type Config struct {
-	Interactive  int           // handlers at once for small requests; 4
-	Bulk         int           // for chunks of large ones; 3: one more than the database has cores keeps them busy
-	Gateway      int           // for pieces of drop work; 16
-	DropAttempts int           // tries before a SIM fails with session_not_dropped; 5
-	DropBackoff  time.Duration // after the first try, doubled after each; 2 s
-	DropSessions int           // sessions asked about at once, per piece of work; 128
-	Poll         time.Duration // how often an empty queue is looked at; 50 ms
-	Shutdown     time.Duration // how long running handlers have at a stop; 20 s
+	Interactive        int           // handlers at once for small requests; 4
+	GatewayInteractive int           // for pieces of drop work of small requests; 4
+	Bulk               int           // for chunks of large ones; 3: one more than the database has cores keeps them busy
+	Gateway            int           // for pieces of other drop work; 16
+	DropAttempts       int           // tries before a SIM fails with session_not_dropped; 5
+	DropBackoff        time.Duration // after the first try, doubled after each; 2 s
+	DropSessions       int           // sessions asked about at once, per piece of work; 128
+	Poll               time.Duration // how often an empty queue is looked at; 50 ms
+	Shutdown           time.Duration // how long running handlers have at a stop; 20 s
 }
 
 func (c Config) withDefaults() Config {
 	def(&c.Interactive, 4)
+	def(&c.GatewayInteractive, 4)
 	def(&c.Bulk, 3)
 	def(&c.Gateway, 16)
 	def(&c.DropAttempts, 5)
@@ -93,9 +95,10 @@ func (w *Worker) Handler() asynq.Handler {
 // it lets running handlers finish.
 func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 	concurrency := map[string]int{
-		tasks.Interactive: w.config.Interactive,
-		tasks.Bulk:        w.config.Bulk,
-		tasks.Gateway:     w.config.Gateway,
+		tasks.Interactive:        w.config.Interactive,
+		tasks.GatewayInteractive: w.config.GatewayInteractive,
+		tasks.Bulk:               w.config.Bulk,
+		tasks.Gateway:            w.config.Gateway,
 	}
 	var servers []*asynq.Server
 	for _, queue := range tasks.Queues() {

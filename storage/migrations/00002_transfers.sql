@@ -134,7 +134,7 @@ CREATE TABLE work (
     items         bigint[],
     n             integer NOT NULL CHECK (n > 0),
     gateway       text,
-    queue         text NOT NULL CHECK (queue IN ('interactive', 'bulk', 'gateway')),
+    queue         text NOT NULL CHECK (queue IN ('interactive', 'gateway_interactive', 'bulk', 'gateway')),
     not_before    timestamptz NOT NULL DEFAULT clock_timestamp(),
     dispatched_at timestamptz,
     checked_at    timestamptz,
