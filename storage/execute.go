@@ -46,6 +46,8 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 // settings, timeline and fee; closes those that no longer fit or were not
 // chosen; and leaves those that are online to drop work. Rows are found again by
 // their place (ctid): nobody else changes a locked SIM, or a transfer of this phase.
+// What was chosen is looked up one by one: NOT EXISTS would let the planner read
+// all of it into a hash table, for every chunk anew.
 func handOverSQL(which, handOff, dropped string) string {
 	return `
 WITH r AS MATERIALIZED (` + requestFacts + `
@@ -67,7 +69,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			t.method,
 			t.fee AS quoted,
 			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
-			r.partial AND NOT EXISTS (SELECT 1 FROM chosen c WHERE c.request = t.request AND c.n = t.n) AS declined,
+			r.partial AND (SELECT c.n FROM chosen c WHERE c.request = t.request AND c.n = t.n) IS NULL AS declined,
 			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,

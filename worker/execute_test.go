@@ -417,3 +417,34 @@ func TestHandOff(t *testing.T) {
 	s.online(0)
 	s.alone()
 }
+
+// A chunk of a partly accepted request looks up its own transfers among those
+// that were chosen; it does not read all of them.
+func TestChunkReadsNoMoreOfTheChosen(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	const chosen = 5000
+	sims := s.SIMs(20*transfer.ChunkSize, storagetest.SIM{Account: s.from.ID})
+	r := s.ask(sims...)
+	r.run()
+	var names []transfer.Identifier
+	for _, sim := range sims[:chosen] {
+		names = append(names, sim.Identifier())
+	}
+	s.Decide(r.id, transfer.Accept, names...)
+	s.Exec(`
+		CREATE TABLE seen (read bigint);
+		CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO seen SELECT pg_stat_get_xact_tuples_returned('chosen_pkey'::regclass) + pg_stat_get_xact_tuples_returned('chosen'::regclass);
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER look AFTER DELETE ON work FOR EACH STATEMENT EXECUTE FUNCTION look()`)
+	s.Exec(`ANALYZE`)
+	process(t, s.DB, handler(s.Connect(storage.Options{GenericPlans: true}), willing()), s.work("execute")[0])
+	if read := storagetest.One[int](s.DB, `SELECT max(read) FROM seen`); read != transfer.ChunkSize {
+		t.Errorf("a chunk of %d read %d of the %d that were chosen", transfer.ChunkSize, read, chosen)
+	}
+	if now := r.now(); now.Completed != transfer.ChunkSize {
+		t.Errorf("the request: %+v", now)
+	}
+}
