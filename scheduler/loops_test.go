@@ -70,6 +70,30 @@ func TestExpire(t *testing.T) {
 	e.Check()
 }
 
+// The log says that requests expired only if all of them did.
+func TestExpireSaysWhatExpired(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.waiting(2)
+	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	var log storagetest.Log
+	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
+	e.Exec(`
+		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'this one does not expire'; END $$;
+		CREATE TRIGGER refuse BEFORE UPDATE ON requests FOR EACH ROW WHEN (NEW.state = 'expired') EXECUTE FUNCTION refuse()`)
+	if _, err := s.Expire(t.Context()); err == nil {
+		t.Error("no error")
+	}
+	if said := log.String(); strings.Contains(said, "requests expired") || !strings.Contains(said, "due=2") {
+		t.Errorf("none expired, and the log says:\n%s", said)
+	}
+	e.Exec(`DROP FUNCTION refuse() CASCADE`)
+	e.once(s.Expire)
+	if said := log.String(); !strings.Contains(said, "requests expired") || !strings.Contains(said, "requests=2") {
+		t.Errorf("two expired, and the log says:\n%s", said)
+	}
+}
+
 // Two sweeps at once expire every request once.
 func TestTwoSweeps(t *testing.T) {
 	t.Parallel()
@@ -115,6 +139,26 @@ func TestPurge(t *testing.T) {
 	e.Get(&left, `SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM withdrawn) AS withdrawn, (SELECT count(*) FROM idempotency) AS answers`)
 	if left.Chosen != 1 || left.Withdrawn != 1 || left.Answers != 1 {
 		t.Errorf("left: %+v, want one of each", left)
+	}
+}
+
+// A round that has deleted all that it may goes on, although the notes are of
+// two tables.
+func TestPurgeGoesOn(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t)
+	e.waiting(1)
+	e.Exec(`INSERT INTO chosen SELECT id, i FROM requests, generate_series(0, 10000) AS i; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
+	e.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()`)
+	s := e.scheduler(e.redis)
+	if more := e.once(s.Purge); !more {
+		t.Error("one note is left, and there is no more to do")
+	}
+	if more := e.once(s.Purge); more {
+		t.Error("nothing is left, and there is more to do")
+	}
+	if n := storagetest.One[int](e.DB, `SELECT (SELECT count(*) FROM chosen) + (SELECT count(*) FROM withdrawn)`); n != 0 {
+		t.Errorf("%d notes are left", n)
 	}
 }
 
