@@ -72,7 +72,7 @@ const sessionColumns = `
 	coalesce(a.username, '') AS username,
 	coalesce(a.callingstationid, '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
-	coalesce(nullif(g.server, ''), g.nasname || ':3799') AS server,
+	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
 	g.secret
 FROM radius.radacct a
 LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)`

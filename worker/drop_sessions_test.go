@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -147,6 +148,31 @@ func TestWhatTheGatewayHears(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what the gateway hears (-want +got):\n%s", diff)
+	}
+}
+
+// A gateway without a server of its own is asked at its address, which can be
+// one of IPv6.
+func TestWhereTheGatewayIs(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.7":        "192.0.2.7:3799",
+		"2001:db8::1":      "[2001:db8::1]:3799",
+		"::ffff:192.0.2.7": "[::ffff:192.0.2.7]:3799",
+	} {
+		s := newScene(t)
+		s.gateway = address
+		s.Exec(`INSERT INTO radius.nas (nasname, secret) VALUES ($1, 'shared secret')`, address)
+		r, work := s.dropping(s.sims(transfer.Active)...)
+		g := willing()
+		process(t, s.DB, handler(s.DB.DB, g), work)
+		if asked := g.requests(); len(asked) != 1 || *asked[0].Server != want {
+			t.Errorf("gateway %s was asked: %+v, want one question to %s", address, asked, want)
+		} else if _, err := netip.ParseAddrPort(*asked[0].Server); err != nil {
+			t.Error(err)
+		}
+		r.is(transfer.RequestCompleted, "completed")
+		s.alone()
 	}
 }
 
