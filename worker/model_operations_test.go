@@ -495,7 +495,7 @@ func (w *world) passTime() operation {
 // time that the work is due, and perhaps not due at last.
 func (w *world) failing(m *model, row int64, cause error, times int, later bool) operation {
 	id := w.modelled(m, row)
-	leased := m.workWith(id).queue() == tasks.Gateway
+	leased := m.workWith(id).drops()
 	return operation{
 		name: fmt.Sprintf("%q %d times in %s, later %t", cause, times, w.work[row], later),
 		do: func(ctx context.Context, _ func()) (string, error) {

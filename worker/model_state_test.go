@@ -216,11 +216,17 @@ func (w *modelWork) key() string {
 }
 
 func (w *modelWork) queue() string {
-	if w.items != nil || w.stray != "" {
+	switch {
+	case w.stray != "":
 		return "gateway"
+	case w.items != nil:
+		return "gateway_interactive"
 	}
 	return "interactive"
 }
+
+// drops reports whether the work is to drop sessions, under a lease.
+func (w *modelWork) drops() bool { return w.items != nil || w.stray != "" }
 
 // dump describes the whole state, a sorted line per thing, in the words of
 // the database's own dump.

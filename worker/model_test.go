@@ -15,7 +15,6 @@ import (
 	"pgregory.net/rapid"
 
 	"simtransfer/storage"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -502,7 +501,7 @@ func (s *machine) failure(t *rapid.T) {
 	for id := range s.w.work {
 		if w := s.m.workWith(s.w.modelled(s.m, id)); !w.later && !w.leased {
 			rows = append(rows, id)
-			if w.queue() == tasks.Gateway {
+			if w.drops() {
 				drops = append(drops, id)
 			}
 		}
