@@ -265,7 +265,7 @@ func (c *chaos) drawAgain(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawPause(r *rand.Rand) fault {
-	queue, away := tasks.Queues()[r.IntN(3)], millis(r, 500, 3000)
+	queue, away := tasks.Queues()[r.IntN(len(tasks.Queues()))], millis(r, 500, 3000)
 	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, away), victimRedis, func(ctx context.Context) error {
 		inspector := asynq.NewInspectorFromRedisClient(c.redis)
 		// Paused already, or not any more, is as well.
