@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/hibiken/asynq"
 
 	"simtransfer/dev"
 )
@@ -83,6 +87,8 @@ func TestBadConfiguration(t *testing.T) {
 		{"a period out of bounds", []string{"api", db, redis, "--acceptance=1000h"}, 2, "SIMTRANSFER_ACCEPTANCE_PERIOD"},
 		{"no attempts", []string{"worker", db, redis, "--drop-attempts=0"}, 2, "--drop-attempts"},
 		{"too small a demo", []string{"demo", "--sims=5"}, 2, "200"},
+		{"one connection", []string{"check", db, "--max-conns=1"}, 2, "SIMTRANSFER_MAX_CONNS"},
+		{"an empty list", []string{"work", "list", db, "--limit=0"}, 2, "--limit"},
 		{"nothing to retry", []string{"work", "retry", db}, 2, "--all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,5 +99,95 @@ func TestBadConfiguration(t *testing.T) {
 				t.Errorf("exit code %d and %q, want %d and something with %q", code, said.String(), c.code, c.says)
 			}
 		})
+	}
+}
+
+// TestPasswordsStaySecret sees that an error about a URL repeats no part of a
+// password, whatever a parser takes the part for, and says what to do.
+func TestPasswordsStaySecret(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"12#geheim", "12/geheim", "12?geheim", "%geheim", "12%zzgeheim", "geheim#12", "geheim/12", "geheim?12", "ge heim", "ge[heim", "ge^heim"} {
+		for name, args := range map[string][]string{
+			"migrate":              {"migrate", "--database-url=postgres://user:" + password + "@127.0.0.1:1/none"},
+			"migrate, with TLS":    {"migrate", "--database-url=postgres://user:" + password + "@127.0.0.1:1/none?sslmode=require"},
+			"migrate, by keywords": {"migrate", "--database-url=Postgres://user:" + password + "@127.0.0.1:1/none"},
+			"check":                {"check", "--database-url=postgresql://user:" + password + "@127.0.0.1:1/none"},
+			"Redis":                {"worker", "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis://user:" + password + "@127.0.0.1:1/0"},
+			"sentinels":            {"worker", "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis-sentinel://user:" + password + "@127.0.0.1:1/0?master=m"},
+		} {
+			t.Run(name+" "+password, func(t *testing.T) {
+				t.Parallel()
+				var said bytes.Buffer
+				if code := run(args, &said); code != 1 || !strings.Contains(said.String(), "SIMTRANSFER_") {
+					t.Errorf("exit code %d and %q", code, said.String())
+				}
+				if !strings.Contains(said.String(), "percent-encode special characters of the password") && name != "migrate, by keywords" {
+					t.Errorf("%q does not say what to do", said.String())
+				}
+				for _, secret := range []string{"ge", "heim", "12"} {
+					if strings.Contains(strings.ReplaceAll(said.String(), "127.0.0.1", ""), secret) {
+						t.Errorf("%q repeats %q", said.String(), secret)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestServerWithoutTLS sees that a URL that says nothing of TLS fails with what
+// to do when the server has none, and that other failures do not mention it.
+func TestServerWithoutTLS(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := io.CopyN(io.Discard, c, 8); err == nil { // SSLRequest
+				_, _ = c.Write([]byte("N"))
+			}
+			_ = c.Close()
+		}
+	}()
+	for _, command := range []string{"migrate", "check"} {
+		for ending, hint := range map[string]bool{"": true, "?sslmode=require": true, "?sslmode=disable": false} {
+			var said bytes.Buffer
+			code := run([]string{command, "--database-url=postgres://" + l.Addr().String() + "/none" + ending}, &said)
+			if code != 1 || strings.Contains(said.String(), "sslmode=disable") != hint {
+				t.Errorf("%s %s: exit code %d and %q", command, ending, code, said.String())
+			}
+		}
+	}
+}
+
+// TestRedisUser sees that the user of a Redis URL is used, with TLS and without.
+func TestRedisUser(t *testing.T) {
+	t.Parallel()
+	for url, tls := range map[string]bool{
+		"redis://user:p%2Fw@host:6379/3":  false,
+		"rediss://user:p%2Fw@host:6379/3": true,
+	} {
+		o, err := redisServer{url}.options()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := o.(asynq.RedisClientOpt)
+		if !ok || got.Username != "user" || got.Password != "p/w" || got.Addr != "host:6379" || got.DB != 3 {
+			t.Errorf("%s: %+v", url, o)
+		}
+		if (got.TLSConfig != nil) != tls || tls && got.TLSConfig.ServerName != "host" {
+			t.Errorf("%s: TLS is %+v", url, got.TLSConfig)
+		}
+	}
+	o, err := redisServer{"redis-sentinel://user:pw@a:26379,b:26379/2?master=m&sentinel_password=s@w"}.options()
+	if got, ok := o.(asynq.RedisFailoverClientOpt); !ok || err != nil || got.Username != "user" || got.Password != "pw" ||
+		got.SentinelPassword != "s@w" || len(got.SentinelAddrs) != 2 || got.DB != 2 {
+		t.Errorf("%+v, %v", o, err)
 	}
 }

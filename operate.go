@@ -60,6 +60,13 @@ type workListCommand struct {
 	JSON  bool  `help:"Print a JSON array instead of a table."`
 }
 
+func (c *workListCommand) Validate() error {
+	if c.Limit < 1 {
+		return errors.New("--limit has to be at least 1")
+	}
+	return nil
+}
+
 func (c *workListCommand) Run(ctx context.Context) error {
 	db, err := c.open(ctx, storage.Options{})
 	if err != nil {

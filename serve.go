@@ -14,6 +14,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/hibiken/asynqmon"
+	"github.com/lib/pq"
 
 	"simtransfer/api"
 	"simtransfer/radius"
@@ -25,18 +26,42 @@ import (
 // database is the flag that names PostgreSQL.
 type database struct {
 	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
-	MaxConns    int         `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+	MaxConns    maxConns    `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+}
+
+// maxConns is the size of a pool. A transaction holds one connection, and the
+// lease on its work is renewed by another.
+type maxConns int
+
+// Validate is called by kong.
+func (n maxConns) Validate() error {
+	if n < 2 {
+		return errors.New("(SIMTRANSFER_MAX_CONNS) has to be at least 2")
+	}
+	return nil
 }
 
 // postgresURL says which database.
 type postgresURL string
 
-// check refuses a variable that is set to nothing.
+// check refuses a variable that is set to nothing, or to no URL.
 func (u postgresURL) check() error {
 	if u == "" {
 		return errors.New("set --database-url (SIMTRANSFER_DATABASE_URL) to a URL such as postgres://user:password@host:5432/simtransfer")
 	}
+	if err := storage.CheckURL(string(u)); err != nil {
+		return fmt.Errorf("SIMTRANSFER_DATABASE_URL cannot be used: %w", err)
+	}
 	return nil
+}
+
+// explainTLS says what to do when the server has no TLS, which lib/pq asks for
+// where the URL does not say.
+func explainTLS(err error) error {
+	if errors.Is(err, pq.ErrSSLNotSupported) {
+		return fmt.Errorf("%w; give it TLS, or end SIMTRANSFER_DATABASE_URL with ?sslmode=disable where the network can be trusted", err)
+	}
+	return err
 }
 
 // open connects to a database that is at this build's schema.
@@ -44,8 +69,11 @@ func (d database) open(ctx context.Context, o storage.Options) (*storage.DB, err
 	if err := d.DatabaseURL.check(); err != nil {
 		return nil, err
 	}
-	o.MaxConns = d.MaxConns
+	o.MaxConns = int(d.MaxConns)
 	db, err := storage.Open(ctx, string(d.DatabaseURL), o)
+	if errors.Is(err, pq.ErrSSLNotSupported) {
+		return nil, explainTLS(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
 	}
@@ -57,32 +85,48 @@ func (d database) open(ctx context.Context, o storage.Options) (*storage.DB, err
 
 // redisServer is the flag that names Redis.
 type redisServer struct {
-	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis, such as redis://:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
+	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
 }
 
+// errRedisURL repeats nothing of the URL: a password with characters that mean
+// something else in a URL can be misread as any other part.
+var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")
+
 func (r redisServer) options() (asynq.RedisConnOpt, error) {
-	if rest, ok := strings.CutPrefix(r.RedisURL, "redis-sentinel://"); ok {
-		return sentinel(rest)
+	u, err := url.Parse(r.RedisURL)
+	if err != nil {
+		return nil, errRedisURL
+	}
+	// redis://:12/34@host is the host "" with the port 12 to a parser.
+	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
+		return nil, errRedisURL
+	}
+	if u.Scheme == "redis-sentinel" {
+		return sentinel(u)
 	}
 	o, err := asynq.ParseRedisURI(r.RedisURL)
 	if err != nil {
-		return nil, fmt.Errorf("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://host:6379/0: %w", err)
+		return nil, errRedisURL
+	}
+	if server, ok := o.(asynq.RedisClientOpt); ok { // the library ignores the user
+		server.Username = u.User.Username()
+		return server, nil
 	}
 	return o, nil
 }
 
-// sentinel reads what follows redis-sentinel://. The library's own reading
-// gives the password to the sentinels alone and ignores the database.
-func sentinel(rest string) (asynq.RedisConnOpt, error) {
-	u, err := url.Parse("redis-sentinel://" + rest)
-	if err != nil || u.Query().Get("master") == "" {
+// sentinel reads a redis-sentinel:// URL. The library's own reading gives the
+// password to the sentinels alone and ignores the database.
+func sentinel(u *url.URL) (asynq.RedisConnOpt, error) {
+	if u.Query().Get("master") == "" {
 		return nil, errors.New("SIMTRANSFER_REDIS_URL has to name the master: redis-sentinel://:password@host:26379,host:26379/0?master=name")
 	}
 	password, _ := u.User.Password()
 	db := 0
 	if path := strings.Trim(u.Path, "/"); path != "" {
+		var err error
 		if db, err = strconv.Atoi(path); err != nil {
-			return nil, fmt.Errorf("SIMTRANSFER_REDIS_URL: the database %q is not a number", path)
+			return nil, errors.New("SIMTRANSFER_REDIS_URL: the database, behind the hosts, is not a number")
 		}
 	}
 	return asynq.RedisFailoverClientOpt{
@@ -125,7 +169,7 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	if err := storage.Migrate(ctx, string(c.DatabaseURL)); err != nil {
-		return err
+		return explainTLS(err)
 	}
 	log.InfoContext(ctx, "the database is at this build's schema")
 	return nil

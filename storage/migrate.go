@@ -3,10 +3,14 @@ package storage
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -18,6 +22,9 @@ var migrations embed.FS
 // several processes at once: one works, the others wait for it. Migrations are
 // forward only and safe while the build before this one still runs.
 func Migrate(ctx context.Context, dsn string) error {
+	if err := CheckURL(dsn); err != nil {
+		return fmt.Errorf("reading the database URL: %w", err)
+	}
 	pool, err := sqlx.Open("postgres", dsn)
 	if err != nil {
 		return fmt.Errorf("opening the database: %w", err)
@@ -33,9 +40,50 @@ func Migrate(ctx context.Context, dsn string) error {
 	return nil
 }
 
+// CheckURL returns an error that says what is wrong with a postgres:// URL, or a
+// lib/pq connection string. A password with characters that mean something else
+// in a URL can be misread as any other part, so the error repeats nothing of it.
+func CheckURL(dsn string) error {
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		if _, err := pq.NewConfig(dsn); err != nil {
+			return errors.New("it is neither a URL such as postgres://user:password@host:5432/simtransfer nor a connection string such as 'host=host dbname=simtransfer'")
+		}
+		return nil
+	}
+	u, err := url.Parse(dsn)
+	if err != nil || misread(u) {
+		return errors.New("it is not a URL such as postgres://user:password@host:5432/simtransfer; percent-encode special characters of the password")
+	}
+	_, err = pq.NewConfig(dsn)
+	return err
+}
+
+// misread reports whether the end of a password may stand where a URL has no
+// such thing: postgres://user:12/34@host is the host "user" to a parser.
+func misread(u *url.URL) bool {
+	odd := u.Fragment != "" || strings.Contains(u.Path, "@")
+	for name := range u.Query() {
+		odd = odd || strings.ContainsAny(name, "@/: ")
+	}
+	return odd
+}
+
 // CheckSchema returns an error that says what to do when the database is not
-// at the schema of this build.
+// at the schema of this build. It only reads.
 func (db *DB) CheckSchema(ctx context.Context) error {
+	var migrated bool // if not, goose would make a table to read the version from
+	if err := db.pool.GetContext(ctx, &migrated, `
+		SELECT EXISTS (
+			SELECT 1
+			FROM pg_tables
+			WHERE tablename = $1
+			  AND (current_schema() IS NULL OR schemaname = current_schema())
+		)`, goose.DefaultTablename); err != nil {
+		return fmt.Errorf("looking for the schema's version: %w", err)
+	}
+	if !migrated {
+		return errNotMigrated
+	}
 	p, err := provider(db.pool)
 	if err != nil {
 		return err
@@ -45,10 +93,12 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 		return fmt.Errorf("reading the schema's version: %w", err)
 	}
 	if pending {
-		return fmt.Errorf("the database is not at this build's schema: run simtransfer migrate")
+		return errNotMigrated
 	}
 	return nil
 }
+
+var errNotMigrated = errors.New("the database is not at this build's schema: run simtransfer migrate")
 
 func provider(pool *sqlx.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
