@@ -29,11 +29,27 @@ func newLimiter(server asynq.RedisConnOpt, perSecond int) (*limiter, error) {
 	if perSecond == 0 {
 		return nil, nil
 	}
+	client, err := impatientRedis(server, limiterPatience)
+	if err != nil {
+		return nil, fmt.Errorf("limiting calls: %w", err)
+	}
+	return &limiter{
+		client: client,
+		count:  redis_rate.NewLimiter(client),
+		limit:  redis_rate.Limit{Rate: perSecond, Burst: 2 * perSecond, Period: time.Second},
+	}, nil
+}
+
+// impatientRedis returns a client that tries everything once and gives each step
+// so long. The library's own way is to dial five times for each of four attempts,
+// which takes minutes where nothing answers, whatever the context says.
+func impatientRedis(server asynq.RedisConnOpt, patience time.Duration) (redis.UniversalClient, error) {
 	o := redis.UniversalOptions{
-		DialTimeout:           limiterPatience,
-		ReadTimeout:           limiterPatience,
-		WriteTimeout:          limiterPatience,
-		PoolTimeout:           limiterPatience,
+		DialTimeout:           patience,
+		DialerRetries:         1,
+		ReadTimeout:           patience,
+		WriteTimeout:          patience,
+		PoolTimeout:           patience,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1,
 	}
@@ -44,14 +60,9 @@ func newLimiter(server asynq.RedisConnOpt, perSecond int) (*limiter, error) {
 		o.MasterName, o.Addrs, o.SentinelPassword = s.MasterName, s.SentinelAddrs, s.SentinelPassword
 		o.Username, o.Password, o.DB, o.TLSConfig = s.Username, s.Password, s.DB, s.TLSConfig
 	default:
-		return nil, fmt.Errorf("limiting calls: a Redis of the kind %T is not known", server)
+		return nil, fmt.Errorf("a Redis of the kind %T is not known", server)
 	}
-	client := redis.NewUniversalClient(&o)
-	return &limiter{
-		client: client,
-		count:  redis_rate.NewLimiter(client),
-		limit:  redis_rate.Limit{Rate: perSecond, Burst: 2 * perSecond, Period: time.Second},
-	}, nil
+	return redis.NewUniversalClient(&o), nil
 }
 
 // orNone returns nothing for nil, which an interface would hide.

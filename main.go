@@ -86,6 +86,7 @@ func run(args []string, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(c.logger(), session(stderr))
 	return report(stderr, call.Run())

@@ -9,9 +9,9 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 
 	"simtransfer/storage"
 )
@@ -43,18 +43,32 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, db *storage.DB, serve
 	if err != nil {
 		log.WarnContext(ctx, "the settings of PostgreSQL could not be read", "error", err.Error())
 	}
-	client, ok := server.MakeRedisClient().(redis.UniversalClient)
-	if ok {
-		defer func() { _ = client.Close() }()
-		info, err := client.Info(ctx, "everything").Result()
-		if err != nil {
-			log.WarnContext(ctx, "Redis does not answer; work waits in PostgreSQL until it does", "error", err.Error())
-		}
-		warnings = append(warnings, redisWarnings(parseInfo(info))...)
+	info, err := redisInfo(ctx, server)
+	if err != nil {
+		log.WarnContext(ctx, "Redis does not answer; work waits in PostgreSQL until it does", "error", err.Error())
 	}
+	warnings = append(warnings, redisWarnings(info)...)
 	for _, w := range warnings {
 		log.WarnContext(ctx, "a setting needs attention", "setting", w)
 	}
+}
+
+// infoPatience is how long Redis has at the start to say what it is.
+const infoPatience = 2 * time.Second
+
+func redisInfo(ctx context.Context, server asynq.RedisConnOpt) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, infoPatience)
+	defer cancel()
+	client, err := impatientRedis(server, infoPatience)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = client.Close() }()
+	text, err := client.Info(ctx, "everything").Result()
+	if err != nil {
+		return nil, fmt.Errorf("asking Redis for its settings: %w", err)
+	}
+	return parseInfo(text), nil
 }
 
 // redisWarnings looks at what INFO says; a field that is not there is not

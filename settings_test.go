@@ -1,9 +1,58 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"simtransfer/dev/devtest"
 )
+
+func TestRedisInfo(t *testing.T) {
+	t.Parallel()
+	if info, err := redisInfo(t.Context(), mustRedis(t, devtest.RedisURL(t))); err != nil || info["redis_version"] == "" {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// A Redis that takes connections and never answers, and sentinels that do so,
+// keep no process from starting.
+func TestSilentRedisIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() }) // when the parallel ones are over
+	for name, o := range map[string]asynq.RedisConnOpt{
+		"Redis":     asynq.RedisClientOpt{Addr: l.Addr().String()},
+		"a URL":     mustRedis(t, "redis://user:pw@"+l.Addr().String()),
+		"sentinels": asynq.RedisFailoverClientOpt{MasterName: "m", SentinelAddrs: []string{l.Addr().String()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			if _, err := redisInfo(t.Context(), o); err == nil {
+				t.Error("it has answered")
+			}
+			if took := time.Since(began); took > 2*infoPatience {
+				t.Errorf("it was waited for %v", took)
+			}
+		})
+	}
+}
+
+func mustRedis(t *testing.T, url string) asynq.RedisConnOpt {
+	t.Helper()
+	o, err := redisServer{url}.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
 
 func TestRedisWarnings(t *testing.T) {
 	t.Parallel()
