@@ -1,17 +1,25 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hibiken/asynq"
 
 	"simtransfer/dev"
+	"simtransfer/dev/devtest"
 )
 
 // TestMain lets the test binary stand for the program: the processes of a
@@ -189,5 +197,90 @@ func TestRedisUser(t *testing.T) {
 	if got, ok := o.(asynq.RedisFailoverClientOpt); !ok || err != nil || got.Username != "user" || got.Password != "pw" ||
 		got.SentinelPassword != "s@w" || len(got.SentinelAddrs) != 2 || got.DB != 2 {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// TestCallsAreCutOff sees that a call that does not end keeps the process from
+// ending for a while only, and that the log says so.
+func TestCallsAreCutOff(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	cutOff := make(chan struct{})
+	endless := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+		close(cutOff)
+	})
+	go func() {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String())
+		if err != nil {
+			return
+		}
+		_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"))
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}()
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	if err := (httpServer{endless, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said.String(), "cut off") {
+		t.Errorf("the log does not tell: %s", said.String())
+	}
+	<-cutOff
+}
+
+// TestSecondSignal sees that a process that takes its time to stop ends at once
+// when it is told again. An API waits some seconds for a connection that has
+// asked nothing yet.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := exec.CommandContext(t.Context(), program, "api", "--listen=127.0.0.1:0",
+		"--database-url="+devtest.DatabaseURL(t), "--redis-url="+devtest.RedisURL(t), "--log-format=json")
+	api.Env = append(os.Environ(), asProgram+"=1")
+	log, err := api.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var line struct{ Address string }
+	for lines := bufio.NewScanner(log); line.Address == "" && lines.Scan(); {
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("%v in %s", err, lines.Text())
+		}
+	}
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", line.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = api.Wait() // how it ended is looked at below
+		close(ended)
+	}()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for running := true; running; {
+		_ = api.Process.Signal(os.Interrupt) // it may have ended
+		select {
+		case <-ended:
+			running = false
+		case <-tick.C:
+		}
+	}
+	if status, ok := api.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+		t.Errorf("it ended by itself: %v", api.ProcessState)
 	}
 }
