@@ -3,16 +3,24 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"simtransfer/dev"
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
 )
 
 // TestCommandLinePage runs every command of the page, in its order, in one
@@ -223,5 +231,130 @@ func (s *shell) run(command string) string {
 			return printed.String() + text
 		}
 		printed.WriteString(line)
+	}
+}
+
+// TestPoolerPage sees that the page has PgBouncer ignore exactly what our
+// processes send on connecting and it does not know: it refuses the rest, and
+// then no process connects.
+func TestPoolerPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile("`ignore_startup_parameters = ([^`]*)`").FindSubmatch(page)
+	if line == nil {
+		t.Fatal("the page does not name ignore_startup_parameters")
+	}
+	ignored := strings.Split(string(line[1]), ", ")
+	// What PgBouncer takes itself: the connection, and the parameters it tracks.
+	known := []string{"user", "database", "application_name", "client_encoding", "datestyle", "standard_conforming_strings", "timezone"}
+	var sent []string
+	for _, name := range startupParameters(t, storage.Options{GenericPlans: true}) {
+		if !slices.Contains(known, strings.ToLower(name)) {
+			sent = append(sent, name)
+		}
+	}
+	slices.Sort(ignored)
+	slices.Sort(sent)
+	if diff := cmp.Diff(sent, ignored); diff != "" {
+		t.Errorf("what is sent and what the page ignores (-sent +page):\n%s", diff)
+	}
+}
+
+// startupParameters are the names of what a process sends on connecting.
+func startupParameters(t *testing.T, o storage.Options) []string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	got := make(chan []byte, 1)
+	go func() {
+		defer close(got)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.Close() }()
+		var length uint32
+		if binary.Read(c, binary.BigEndian, &length) == nil && length > 8 && length < 10000 {
+			packet := make([]byte, length-4)
+			if _, err := io.ReadFull(c, packet); err == nil {
+				got <- packet[4:] // behind the protocol's version
+			}
+		}
+	}()
+	db, err := storage.Open(t.Context(), "postgres://user@"+l.Addr().String()+"/none?sslmode=disable", o)
+	if err == nil {
+		_ = db.Close()
+		t.Fatal("it has connected to nothing")
+	}
+	fields := strings.Split(string(<-got), "\x00")
+	var names []string
+	for i := 0; i+1 < len(fields) && fields[i] != ""; i += 2 {
+		names = append(names, fields[i])
+	}
+	if !slices.Contains(names, "user") || !slices.Contains(names, "statement_timeout") {
+		t.Fatalf("this was not read rightly: %q", names)
+	}
+	return names
+}
+
+// TestFreeRADIUSPage sees that a user with the rights of the page, and no
+// other, can write sessions: for a new one, an update, and one that has
+// outlived its SIM's owner.
+func TestFreeRADIUSPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := regexp.MustCompile("(?s)```sql\n(GRANT .*?)```").FindSubmatch(page)
+	if grants == nil {
+		t.Fatal("the page grants nothing")
+	}
+	s := storagetest.Open(t)
+	tx, err := s.Pool().BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }() // with the user, who is the whole server's
+	account := s.Account()
+	sims := s.SIMs(2, storagetest.SIM{Account: account.ID, Status: transfer.Ready})
+	run := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := tx.ExecContext(t.Context(), statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	const start = `
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
+		SELECT $1, $1, identifier, '192.0.2.1', clock_timestamp() - $3 * interval '1 hour'
+		FROM public.identifiers
+		WHERE sim = $2
+		LIMIT 1
+		ON CONFLICT (acctuniqueid) DO UPDATE SET acctstarttime = EXCLUDED.acctstarttime`
+	run(`CREATE ROLE freeradius`)
+	run(string(grants[1]))
+	run(`UPDATE registrations SET request = gen_random_uuid(), n = 0 WHERE sim = $1`, sims[1].ID)
+	run(`SET LOCAL ROLE freeradius`)
+	run(start, "new", sims[0].ID, 0)
+	run(start, "new", sims[0].ID, 0)
+	run(start, "outlived", sims[1].ID, 1)
+	run(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE acctuniqueid = 'new'`)
+	run(`SELECT * FROM radius.nas`)
+	run(`RESET ROLE`)
+	var strays, active int
+	if err := tx.QueryRowxContext(t.Context(), `
+		SELECT
+			(SELECT count(*) FROM work WHERE kind = 'drop_stray'),
+			(SELECT count(*) FROM sims WHERE status = 'active')`).Scan(&strays, &active); err != nil {
+		t.Fatal(err)
+	}
+	if strays != 1 || active != 1 {
+		t.Errorf("%d stray sessions and %d active SIMs, want one each", strays, active)
 	}
 }
