@@ -36,7 +36,7 @@ type maxConns int
 // Validate is called by kong.
 func (n maxConns) Validate() error {
 	if n < 2 {
-		return errors.New("(SIMTRANSFER_MAX_CONNS) has to be at least 2")
+		return errors.New("SIMTRANSFER_MAX_CONNS has to be at least 2")
 	}
 	return nil
 }
