@@ -272,7 +272,7 @@ type workerCommand struct {
 	service
 	Interactive  int           `default:"4" env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests worked on at once."`
 	Bulk         int           `default:"3" env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests worked on at once, by all workers about one more than the database has cores."`
-	Gateway      int           `default:"16" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of drop work at once, each about the sessions of one gateway."`
+	Gateway      int           `default:"16" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of a batch's drop work at once, each about the sessions of one gateway. Small requests have four of their own."`
 	DropAttempts int           `default:"5" env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Tries to drop a session before its SIM fails with session_not_dropped."`
 	DropBackoff  time.Duration `default:"2s" env:"SIMTRANSFER_DROP_BACKOFF" help:"Wait after the first such try; it doubles after each."`
 	DropTimeout  time.Duration `default:"3s" env:"SIMTRANSFER_DROP_TIMEOUT" help:"How long a gateway has to answer, retransmissions included."`
