@@ -93,10 +93,9 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 		return nil, err
 	}
 	file, err := upload.Read(reader, format, uploadLimits())
-	if err != nil {
+	if err := in.File.end(err); err != nil {
 		return nil, uploadError(ctx, err)
 	}
-	in.File.done()
 	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
 		to, err := batchDestinations(ctx, t, source, file)
 		if err != nil {

@@ -47,7 +47,10 @@ func (s *server) prepare(next http.Handler) http.Handler {
 		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path, address: s.clientAddress(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		out := &response{ResponseWriter: w}
+		out := &response{ResponseWriter: w, hasBody: r.ContentLength != 0}
+		// Before an answer leaves, net/http reads what is left of a body: of one
+		// that nobody asked for, too. Who reads a body sets a time of its own.
+		_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
 			c.idem = newFingerprint(key, r)
@@ -94,7 +97,18 @@ func requestID(asked string) string {
 // response remembers which status was written.
 type response struct {
 	http.ResponseWriter
-	status int
+	status  int
+	hasBody bool // of the request
+}
+
+// SetReadDeadline bounds the time for the body. Without a body there is nothing
+// to bound: net/http then waits for the client to go, and would cancel the call
+// when the time is over.
+func (w *response) SetReadDeadline(at time.Time) error {
+	if !w.hasBody {
+		return nil
+	}
+	return http.NewResponseController(w.ResponseWriter).SetReadDeadline(at)
 }
 
 func (w *response) WriteHeader(status int) {

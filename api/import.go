@@ -46,10 +46,9 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 			sims, places = append(sims, sim), append(places, record.Place)
 		}
 	}
-	if err := records.Err(); err != nil {
+	if err := in.File.end(records.Err()); err != nil {
 		return nil, uploadError(ctx, err)
 	}
-	in.File.done()
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
 		n, err := t.ImportSIMs(ctx, slices.Values(sims))
 		out.Status, out.Body = 201, Imported{n}

@@ -136,10 +136,7 @@ const (
 	maxBody     = 64 << 10
 	maxBulkBody = 4 << 20
 	callTimeout = 30 * time.Second
-
-	// bodyTimeout is longer than callTimeout, because net/http cancels what
-	// runs when it is over.
-	bodyTimeout = 35 * time.Second
+	bodyTimeout = 35 * time.Second // for a body to arrive, unless it is an upload
 
 	batchCancelTimeout = 10 * time.Minute // one transaction per request of a batch
 )
@@ -157,7 +154,7 @@ func (r Route) operation() huma.Operation {
 		Description:     about()[r.OperationID] + " Needs no key.",
 		DefaultStatus:   cmp.Or(r.bounds.status, http.StatusOK),
 		MaxBodyBytes:    cmp.Or(r.bounds.body, maxBody),
-		BodyReadTimeout: max(bodyTimeout, r.timeout()),
+		BodyReadTimeout: bodyTimeout,
 	}
 	if len(r.Roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}

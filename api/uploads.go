@@ -26,23 +26,22 @@ type body struct {
 	reader      io.Reader
 	contentType string
 	length      int64
-	done        func() // lifts the time limit on reading
+	connection  *http.ResponseController
 }
 
 // Resolve keeps the reader for the handler.
 func (b *body) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
-	connection := http.NewResponseController(w)
-	// Where there is no connection below, there is no time limit to set or lift.
-	_ = connection.SetReadDeadline(time.Now().Add(uploadTimeout))
 	b.reader = http.MaxBytesReader(w, r.Body, maxUpload)
 	b.contentType = r.Header.Get("Content-Type")
 	b.length = r.ContentLength
-	b.done = func() { _ = connection.SetReadDeadline(time.Time{}) }
+	b.connection = http.NewResponseController(w)
 	return nil
 }
 
 // open returns the reader and the format of the file, or the problem with them.
+// From then on the file has its time to arrive. The caller calls end when it
+// has read it, or has given up.
 func (b *body) open() (io.Reader, upload.Format, error) {
 	format, ok := upload.FormatOf(b.contentType)
 	switch {
@@ -52,7 +51,20 @@ func (b *body) open() (io.Reader, upload.Format, error) {
 	case b.length > maxUpload:
 		return nil, 0, fail(CodeTooLarge, fmt.Sprintf("the upload has more than %d bytes: split it into several", int64(maxUpload)))
 	}
+	// Where there is no connection below, there is no time limit to set.
+	_ = b.connection.SetReadDeadline(time.Now().Add(uploadTimeout))
 	return b.reader, format, nil
+}
+
+// end lifts the limit on a file that has been read, or leaves the rest of one
+// that was given up as long as any other body has. It returns err as it is.
+func (b *body) end(err error) error {
+	var rest time.Time
+	if err != nil {
+		rest = time.Now().Add(bodyTimeout)
+	}
+	_ = b.connection.SetReadDeadline(rest)
+	return err
 }
 
 func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUpload} }
