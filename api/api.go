@@ -36,7 +36,7 @@ type Config struct {
 	// otherwise keep the process from stopping. Nil never does.
 	Stopping <-chan struct{}
 
-	MaxStreams     int           // streams of events at once; zero means 256
+	MaxStreams     int           // streams of events at once, of which a caller has 16 at most; zero means 256
 	StreamInterval time.Duration // between looks for the events of a stream; zero means 500 ms
 
 	Log *slog.Logger // nil means slog.Default()
@@ -47,8 +47,10 @@ type Config struct {
 type server struct {
 	Config
 	db      *storage.DB
-	streams chan struct{} // one for each that is open
-	uploads chan struct{} // a place for each that is being read or stored
+	streams *places // of events
+	uploads *places // of batches, while they are read and stored
+	imports *places // likewise
+	results *places // of batches, while they are sent
 	limits  limits
 }
 
@@ -92,7 +94,14 @@ func newServer(c Config) *server {
 	if c.StreamInterval == 0 {
 		c.StreamInterval = streamInterval
 	}
-	return &server{Config: c, db: c.DB, streams: make(chan struct{}, c.MaxStreams), uploads: make(chan struct{}, maxUploads)}
+	return &server{
+		Config:  c,
+		db:      c.DB,
+		streams: newPlaces("streams", c.MaxStreams, maxOwnStreams, 0),
+		uploads: newPlaces("uploads", maxUploads, maxOwnUploads, uploadPatience),
+		imports: newPlaces("imports", maxImports, maxOwnImports, uploadPatience),
+		results: newPlaces("results of batches", maxResults, maxOwnResults, uploadPatience),
+	}
 }
 
 // register adds every route of the table to the mux and returns the document.

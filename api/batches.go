@@ -83,11 +83,11 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.beginUpload(ctx)
+	leave, err := s.uploads.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer leave()
 	reader, format, err := in.File.open()
 	if err != nil {
 		return nil, err

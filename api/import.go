@@ -27,11 +27,11 @@ type Imported struct {
 // importSIMs reads the whole file first, because no transaction waits for a
 // client, and then imports all of it or nothing.
 func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Imported], error) {
-	done, err := s.beginUpload(ctx)
+	leave, err := s.imports.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer leave()
 	reader, format, err := in.File.open()
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 
 const (
 	maxStreams     = 256                    // at once, in this process
+	maxOwnStreams  = 16                     // of one caller
 	streamInterval = 500 * time.Millisecond // between looks at the database
 	streamPage     = 200                    // events at most that one look reads
 	heartbeat      = 15 * time.Second       // a comment at least this often
@@ -138,18 +139,17 @@ func badEventID(id string) error {
 // stream sends events until there will be no more. It takes the first look
 // before it answers, so that what is wrong is still a problem of its own.
 func (s *server) stream(ctx context.Context, from LastEvent, next look) (*huma.StreamResponse, error) {
-	select {
-	case s.streams <- struct{}{}:
-	default:
-		return nil, fail(CodeBusy, "too many streams are open: ask again a little later, or read the events instead")
+	leave, err := s.streams.take(ctx)
+	if err != nil {
+		return nil, err
 	}
 	events, over, err := next(ctx)
 	if err != nil {
-		<-s.streams
+		leave()
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // the context is in hc
-		defer func() { <-s.streams }()
+		defer leave()
 		if from.LastEventID != "" && over && len(events) == 0 {
 			hc.SetStatus(http.StatusNoContent) // which tells a client of server-sent events not to come again
 			return

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -140,24 +139,13 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 	return nil
 }
 
-// maxUploads is how many uploads a process reads and stores at once: each may
-// take some 25 MB of memory.
-const maxUploads = 8
-
-// uploadPatience is how long an upload waits for its turn.
-const uploadPatience = 5 * time.Second
-
-// beginUpload waits for a place among the uploads; the caller calls done when
-// the upload is over.
-func (s *server) beginUpload(ctx context.Context) (done func(), err error) {
-	timer := time.NewTimer(uploadPatience)
-	defer timer.Stop()
-	select {
-	case s.uploads <- struct{}{}:
-		return func() { <-s.uploads }, nil
-	case <-timer.C:
-		return nil, fail(CodeBusy, "too many uploads are being read: try again a little later")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
+// What a process reads and stores at once. A batch of a million rows takes some
+// 25 MB of memory meanwhile; an import keeps every value, and takes 400 to
+// 800 MB for as many, so it has places of its own.
+const (
+	maxUploads     = 8
+	maxOwnUploads  = 2
+	maxImports     = 2
+	maxOwnImports  = 1
+	uploadPatience = 5 * time.Second // for its turn
+)

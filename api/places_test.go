@@ -1,0 +1,149 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// calledBy returns the context of a call.
+func calledBy(ctx context.Context, c storage.Caller) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{caller: c})
+}
+
+func accountKey(key int64, id transfer.OperatorID) storage.Caller {
+	return storage.Caller{Key: key, Role: storage.RoleAccount, Account: storage.Account{OperatorID: id}}
+}
+
+func codeOf(err error) Code {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p.Code
+	}
+	return ""
+}
+
+// The keys of an account share its places; every other key has its own.
+func TestPlacesAreBoundedForEachCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const patience = time.Second
+		p := newPlaces("things", 3, 2, patience)
+		take := func(c storage.Caller) (func(), error) { return p.take(calledBy(t.Context(), c)) }
+		var leave func()
+		for i, want := range []struct {
+			c    storage.Caller
+			code Code
+		}{
+			{accountKey(1, sourceID), ""},
+			{accountKey(2, sourceID), ""},
+			{accountKey(3, sourceID), CodeRateLimited},
+			{storage.Caller{Key: 4, Role: storage.RoleSupport}, ""},
+			{storage.Caller{Key: 5, Role: storage.RoleSupport}, CodeBusy},
+		} {
+			start := time.Now()
+			left, err := take(want.c)
+			if codeOf(err) != want.code || (err == nil) != (want.code == "") {
+				t.Errorf("caller %d: %v", i, err)
+			}
+			if waited := time.Since(start); err != nil && waited != patience {
+				t.Errorf("caller %d: waited %s", i, waited)
+			}
+			if i == 0 {
+				leave = left
+			}
+		}
+		gone, cancel := context.WithCancel(calledBy(t.Context(), storage.Caller{Key: 6}))
+		cancel()
+		if _, err := p.take(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("a client that has gone: %v", err)
+		}
+		time.AfterFunc(patience/2, leave)
+		if _, err := take(accountKey(3, sourceID)); err != nil {
+			t.Errorf("in place of one that ends in time: %v", err)
+		}
+	})
+}
+
+// One account's uploads leave room for those of the others.
+func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(2, transfer.Ready)
+	address := strings.TrimPrefix(s.url, "http://")
+	for range maxOwnUploads {
+		w := dial(t, address, s.source)
+		w.ask("POST /v1/batches", "Content-Length: 1000", "Content-Type: text/csv", "Expect: 100-continue")
+		w.answer(http.StatusContinue) // it is being read
+	}
+	if a := s.upload(s.source, "", "text/csv", batchCSV(iccid(1))); a.problem(429, CodeRateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
+		t.Errorf("%v", a.header)
+	}
+	s.upload(s.bystand, "", "text/csv", batchCSV(iccid(2))).is(202)
+}
+
+func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
+	t.Parallel()
+	stopping := make(chan struct{})
+	t.Cleanup(func() { close(stopping) })
+	s := newService(t, quickly, func(c *Config) { c.MaxStreams, c.Stopping = maxOwnStreams+1, stopping })
+	s.sims(1, transfer.Ready)
+	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	for range maxOwnStreams {
+		s.stream(s.source, path, "")
+	}
+	if a := s.get(s.source, path+"/stream"); a.problem(429, CodeRateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
+		t.Errorf("%v", a.header)
+	}
+	s.stream(s.other, path, "")
+	s.get(s.support, path+"/stream").problem(503, CodeBusy)
+}
+
+// The results of a batch have a place until they are sent.
+func TestResultsOfBatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.sims(1, transfer.Ready)
+	batch := read[Batch](s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).is(202))
+	caller, err := s.db.Authenticate(t.Context(), s.source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := calledBy(t.Context(), caller)
+	api := newServer(Config{DB: s.db})
+	api.results.patience = 0
+	ask := func(accept string) (*huma.StreamResponse, error) {
+		return api.batchResults(ctx, &batchResultsInput{BatchPath: BatchPath{batch.ID}, Accepting: Accepting{accept}})
+	}
+	var last *huma.StreamResponse
+	for range maxOwnResults {
+		if _, err := ask("text/html"); codeOf(err) != CodeNotAcceptable {
+			t.Fatal(err)
+		}
+		if last, err = ask(typeCSV); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ask(typeCSV); codeOf(err) != CodeRateLimited {
+		t.Errorf("one more: %v", err)
+	}
+	w := httptest.NewRecorder()
+	last.Body(humago.NewContext(&huma.Operation{}, httptest.NewRequestWithContext(ctx, "GET", "/", nil), w))
+	if n := strings.Count(w.Body.String(), "\n"); n != 2 {
+		t.Errorf("%d lines: %s", n, w.Body)
+	}
+	if _, err := ask(typeCSV); err != nil {
+		t.Errorf("in place of one that was sent: %v", err)
+	}
+}
