@@ -81,7 +81,7 @@ type rotateKeyInput struct {
 	Idempotent
 	KeyPath
 	Body *struct {
-		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key stays good, up to a day. It ends at once if it is left out."`
+		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key stays good, up to a day. It ends at once if it is left out; but a key that replaces itself stays good for at least a minute, so that the call can be repeated with its Idempotency-Key if the answer was lost."`
 	}
 }
 
@@ -91,7 +91,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 		grace = time.Duration(in.Body.GraceSeconds) * time.Second
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
-		k, token, err := t.RotateKey(ctx, in.ID, grace)
+		k, token, err := t.RotateKey(ctx, in.ID, grace, callOf(ctx).token)
 		out.Status, out.Body = 200, viewKey(k)
 		out.Body.Token = token
 		return err

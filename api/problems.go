@@ -85,7 +85,7 @@ func kinds() []kind {
 		{CodeNoFee, http.StatusUnprocessableEntity, "No fee was quoted", "The fee schedule had no amount in the source's currency. Approve with fee_minor and fee_reason."},
 		{CodeNothingToRetry, http.StatusUnprocessableEntity, "Nothing is left to retry", "No line of the request ended in a way that was asked for, or they have all been retried."},
 		{CodeKeyReused, http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another call", "A key stands for one call with one body. Use a new one."},
-		{CodeRateLimited, http.StatusTooManyRequests, "Too many calls", "The key has made more calls than it may in this time. The header Retry-After says when to ask again."},
+		{CodeRateLimited, http.StatusTooManyRequests, "Too many calls", "The key has made more calls than it may in this time, or has as much under way as may be at once. The header Retry-After says when to ask again."},
 		{CodeInternal, http.StatusInternalServerError, "Something went wrong on our side", "The call may or may not have taken effect; with an Idempotency-Key it is safe to repeat it."},
 		{CodeBusy, http.StatusServiceUnavailable, "Busy", "The database does not answer or is too busy. The header Retry-After says when to ask again; with an Idempotency-Key it is safe."},
 	}
@@ -191,6 +191,7 @@ func mappings() []mapping {
 		{CodeExists, is(storage.ErrExists, "")},
 		{CodeStillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running")},
 		{CodeKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for another call, or for the same with another body")},
+		{CodeKeyReused, is(storage.ErrSealed, "the answer can be read only with the token that made the call: use a new Idempotency-Key")},
 		{CodeNothingToRetry, is(storage.ErrNothingToRetry, "no line of this request is left to retry: its retries are listed in retried_by")},
 		{CodeInvalid, is(storage.ErrPast, "a fee cannot be valid from the past: it would change what was quoted")},
 		{CodeRequestState, as(func(e *transfer.StateError, p *Problem) { p.State, p.Detail = string(e.State), e.Error() })},

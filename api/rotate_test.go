@@ -2,7 +2,11 @@ package api
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"simtransfer/storage"
 )
 
 func TestRotatedKey(t *testing.T) {
@@ -45,4 +49,40 @@ func TestRotatedKey(t *testing.T) {
 			t.Errorf("%s: %d keys, not %d", query, len(got.Items), want)
 		}
 	}
+}
+
+// Whoever loses the answer to the rotation of its own key can ask again.
+func TestKeyThatRotatesItself(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	path := fmt.Sprintf("/v1/keys/%d/rotate", read[CurrentKey](s.get(s.admin, "/v1/key").is(200)).ID)
+	call := apiCall{method: "POST", path: path, key: s.admin, header: withKey("lost")}
+	first := s.do(call).is(200)
+	if again := s.do(call).is(200); again.text != first.text {
+		t.Errorf("again %s", again.text)
+	}
+	second := read[Key](first)
+	if second.OldUntil == nil || time.Until(*second.OldUntil) > storage.OwnGrace {
+		t.Errorf("%+v", second)
+	}
+
+	// What is stored for one token is not shown to the other, for all that they
+	// are of the same key.
+	call.key = second.Token
+	if p := s.do(call).problem(422, CodeKeyReused); !strings.Contains(p.Detail, "new Idempotency-Key") {
+		t.Errorf("%+v", p)
+	}
+
+	// Even with the older token, and without an Idempotency-Key.
+	third := read[Key](s.post(s.admin, path, nil).is(200))
+	fourth := read[Key](s.post(s.admin, path, nil).is(200))
+	s.get(third.Token, "/v1/key").problem(401, CodeUnauthenticated)
+	// What is asked to stay good stays good, for as long.
+	fifth := read[Key](s.post(s.admin, path, map[string]any{"grace_seconds": 3600}).is(200))
+	s.get(s.admin, "/v1/key").problem(401, CodeUnauthenticated)
+	s.get(fourth.Token, "/v1/key").is(200)
+	if fifth.OldUntil == nil || time.Until(*fifth.OldUntil) < 50*time.Minute {
+		t.Errorf("%+v", fifth)
+	}
+	s.get(fifth.Token, "/v1/key").is(200)
 }

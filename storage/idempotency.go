@@ -23,7 +23,8 @@ type Idempotency struct {
 	Fingerprint []byte // of everything the call asks for
 
 	// Seal, if it is set, encrypts the stored answer with this AES-256 key:
-	// for an answer that must not be readable in the database. 32 bytes.
+	// for an answer that must not be readable in the database. 32 bytes. With
+	// another key the call gets ErrSealed.
 	Seal []byte
 }
 
@@ -32,6 +33,10 @@ var ErrStillRunning = errors.New("the first call with this Idempotency-Key is st
 
 // ErrKeyReused is returned for a call that carries the key of another one.
 var ErrKeyReused = errors.New("this Idempotency-Key belongs to another call")
+
+// ErrSealed is returned for a call whose stored answer was sealed with another
+// key than the one it brings.
+var ErrSealed = errors.New("the stored answer is sealed with another key")
 
 // Once runs fn in a transaction and stores the answer that it has filled in,
 // in the same transaction. If the answer of an earlier call with the same
@@ -157,7 +162,7 @@ func (idem *Idempotency) open(text []byte, answer any) error {
 	}
 	text, err = sealer.Open(nil, sealed[:sealer.NonceSize()], sealed[sealer.NonceSize():], idem.Fingerprint)
 	if err != nil {
-		return err
+		return ErrSealed // it says no more than that the key does not fit
 	}
 	return json.Unmarshal(text, answer)
 }

@@ -78,8 +78,8 @@ func TestSealedAnswerNeedsItsKey(t *testing.T) {
 	}
 	wrong := *idem
 	wrong.Seal = bytes.Repeat([]byte{2}, 32)
-	if _, err := db.Recall(t.Context(), &wrong, &out); err == nil {
-		t.Error("another key opens the answer")
+	if _, err := db.Recall(t.Context(), &wrong, &out); !errors.Is(err, storage.ErrSealed) {
+		t.Errorf("with another key: %v", err)
 	}
 }
 

@@ -144,27 +144,48 @@ func (db *DB) KeyOf(ctx context.Context, token string) (k Key, old bool, err err
 	return row.Key, row.Old, nil
 }
 
+// OwnGrace is how long the token of a key that rotates itself stays good at
+// least, so that the call can be repeated when its answer is lost.
+const OwnGrace = time.Minute
+
 // RotateKey gives a key a new token, which cannot be had again. The one before
 // stays good for a while, and one from before that no longer; zero ends it at
-// once. Sign-ins made with the key end. It returns ErrNotFound for an unknown
-// key and for one that is revoked.
-func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration) (Key, string, error) {
-	var role Role
-	if err := t.get(ctx, &role, `SELECT role FROM api_keys WHERE id = $1 AND revoked_at IS NULL FOR NO KEY UPDATE`, id); err != nil {
+// once. If it is the key's own token that asks for this, that one stays good
+// for at least OwnGrace: by is the token of the caller. Sign-ins made with the
+// key end. It returns ErrNotFound for an unknown key and for one that is
+// revoked.
+func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by string) (Key, string, error) {
+	var is struct {
+		Role  Role `db:"role"`
+		Own   bool `db:"own"`   // the caller has shown the token that is to be replaced
+		Older bool `db:"older"` // or the one before, which is still good
+	}
+	if err := t.get(ctx, &is, `
+		SELECT role, hash = $2 AS own, coalesce(old_hash = $2, false) AS older
+		FROM api_keys
+		WHERE id = $1 AND revoked_at IS NULL
+		FOR NO KEY UPDATE`, id, hashSecret(by),
+	); err != nil {
 		return Key{}, "", err
 	}
-	token, err := newToken(role)
+	// There is room for one token besides the new one. Whoever still calls with
+	// the older has perhaps never got the one after it.
+	keepOlder := is.Older && grace == 0
+	if is.Own || is.Older {
+		grace = max(grace, OwnGrace)
+	}
+	token, err := newToken(is.Role)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
 	if _, err := t.exec(ctx, `
 		WITH ended AS (DELETE FROM sign_ins WHERE api_key = $1)
 		UPDATE api_keys
-		SET old_hash = CASE WHEN $4 > 0 THEN hash END,
+		SET old_hash = CASE WHEN $5 THEN old_hash WHEN $4 > 0 THEN hash END,
 			old_until = CASE WHEN $4 > 0 THEN clock_timestamp() + make_interval(secs => $4) END,
 			hash = $2,
 			hint = $3
-		WHERE id = $1`, id, hashSecret(token), hint(token), grace.Seconds(),
+		WHERE id = $1`, id, hashSecret(token), hint(token), grace.Seconds(), keepOlder,
 	); err != nil {
 		return Key{}, "", fmt.Errorf("rotating key %d: %w", id, err)
 	}
