@@ -14,8 +14,6 @@ type Batch struct {
 	// they first appear. An index into it stands for the destination in the
 	// methods.
 	Destinations []Destination
-	// Sum is the SHA-256 of the upload, byte for byte.
-	Sum [32]byte
 
 	format Format
 	rows   rows
@@ -33,9 +31,6 @@ func (b *Batch) Len() int { return b.rows.n }
 
 // Size returns the number of rows that go to a destination: at least one.
 func (b *Batch) Size(destination int) int { return int(b.chains[destination].n) }
-
-// First returns the place where a destination first appears.
-func (b *Batch) First(destination int) Place { return b.place(b.chains[destination].first) }
 
 // Rows returns the rows that go to a destination, in the order of the upload:
 // their places and the canonical identifiers of their SIMs. No identifier

@@ -44,8 +44,8 @@ func rowsOf(t *testing.T, batch *upload.Batch) []row {
 			all = append(all, placed{place, row{sim, destination.Email, string(destination.OperatorID)}})
 			n++
 		}
-		if first := all[len(all)-n].Place; n != batch.Size(i) || first != batch.First(i) {
-			t.Fatalf("destination %d has %d rows from %v, want %d from %v", i, n, first, batch.Size(i), batch.First(i))
+		if n != batch.Size(i) {
+			t.Fatalf("destination %d has %d rows, want %d", i, n, batch.Size(i))
 		}
 	}
 	if len(all) != batch.Len() || len(all) == 0 {
@@ -112,7 +112,7 @@ func fuzz(f *testing.F, format upload.Format, other func([]byte) ([]row, error))
 			return
 		}
 		rows := rowsOf(t, batch)
-		if batch.Sum != again.Sum || !slices.Equal(rows, rowsOf(t, again)) {
+		if !slices.Equal(rows, rowsOf(t, again)) {
 			t.Fatal("another batch byte by byte")
 		}
 		if lines := bytes.Count(body, []byte("\n")) + 1; format != upload.JSON && len(rows) > lines {

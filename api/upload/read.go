@@ -43,7 +43,6 @@ func Read(r io.Reader, format Format, limits Limits) (*Batch, error) {
 	if err := records.Err(); err != nil {
 		return nil, err
 	}
-	b.Sum = records.Sum()
 	return b.Batch, nil
 }
 

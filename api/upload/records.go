@@ -244,10 +244,6 @@ func (r *Records) Err() error {
 	}
 }
 
-// Sum returns the SHA-256 of the bytes read: of the whole upload, once All has
-// ended and Err is nil.
-func (r *Records) Sum() [32]byte { return [32]byte(r.source.sum.Sum(nil)) }
-
 // begin lets the reader of the format read the record that begins at an
 // offset, as the reader counts.
 func (r *Records) begin(offset int64) { r.source.allow(r.start + offset) }

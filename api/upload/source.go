@@ -2,9 +2,7 @@ package upload
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"io"
 )
 
@@ -12,11 +10,10 @@ import (
 // record than it may have.
 var errLongRecord = errors.New("record too long")
 
-// source is an upload as it comes in. It counts, sums and bounds the bytes,
-// and remembers the error that ended them, which parsers like to hide.
+// source is an upload as it comes in. It counts and bounds the bytes, and
+// remembers the error that ended them, which parsers like to hide.
 type source struct {
 	r        io.Reader
-	sum      hash.Hash
 	n        int64
 	maxBytes int64
 	maxLine  int64
@@ -25,7 +22,7 @@ type source struct {
 }
 
 func newSource(r io.Reader, limits Limits) *source {
-	return &source{r: r, sum: sha256.New(), maxBytes: limits.MaxBytes, maxLine: int64(limits.MaxLine)}
+	return &source{r: r, maxBytes: limits.MaxBytes, maxLine: int64(limits.MaxLine)}
 }
 
 // allow lets the parser read the record that begins at an offset. The byte
@@ -46,7 +43,6 @@ func (s *source) Read(p []byte) (int, error) {
 	if s.n > s.maxBytes {
 		err = &TooLarge{Measure: Bytes, Limit: s.maxBytes}
 	}
-	s.sum.Write(p[:n])
 	s.err = err
 	return n, err
 }
