@@ -3,6 +3,7 @@ package api
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"simtransfer/transfer"
 )
@@ -91,6 +92,20 @@ func TestRetryAfterDenialAndExpiry(t *testing.T) {
 		s.work()
 		if r = read[Request](s.get(s.source, requestPath(r.ID)).is(200)); r.State != transfer.AwaitingAcceptance || r.Counts.Eligible != want {
 			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// No route gives up before a statement does that it allows more time.
+func TestLongStatementsHaveRoutesThatWait(t *testing.T) {
+	t.Parallel()
+	waits := map[string]time.Duration{}
+	for _, r := range Routes() {
+		waits[r.OperationID] = r.timeout()
+	}
+	for _, id := range []string{"retry-request", "create-batch", "import-sims"} {
+		if waits[id] <= batchStatement {
+			t.Errorf("%s gives up after %s", id, waits[id])
 		}
 	}
 }

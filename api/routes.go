@@ -51,6 +51,7 @@ func (s *server) routes() []Route {
 		made    = bounds{status: http.StatusCreated}
 		gone    = bounds{status: http.StatusNoContent}
 		queued  = bounds{status: http.StatusAccepted}
+		copied  = bounds{status: http.StatusAccepted, timeout: storeTimeout}
 		many    = bounds{status: http.StatusAccepted, body: maxBulkBody}
 		ask     = bounds{body: maxBulkBody}
 		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
@@ -96,7 +97,7 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/transfer-requests/{id}/accept", "accept-request", all, "Accept (destination)", op(s, s.acceptRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/decline", "decline-request", all, "Decline (destination)", op(s, s.declineRequest), many},
 		{"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", all, "Cancel (source or support)", op(s, s.cancelRequest), many},
-		{"POST", "/v1/transfer-requests/{id}/retry", "retry-request", all, "Ask again for what failed (source or support)", op(s, s.retryRequest), queued},
+		{"POST", "/v1/transfer-requests/{id}/retry", "retry-request", all, "Ask again for what failed (source or support)", op(s, s.retryRequest), copied},
 		{"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, "Approve (support)", op(s, s.approveRequest), queued},
 		{"POST", "/v1/transfer-requests/{id}/deny", "deny-request", staff, "Deny (support)", op(s, s.denyRequest), queued},
 
