@@ -54,7 +54,7 @@ func viewBatch(b storage.Batch) Batch {
 type createBatchInput struct {
 	Idempotent
 	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
-	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
+	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that."`
 	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs that would need support ineligible."`
 	File              body
 }

@@ -17,7 +17,7 @@ type SIMHistory struct {
 	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"What was asked for, the latest first, whatever became of it."`
 	Sessions  []Session      `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
 	Charges   []ChargedFee   `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
-	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off after 500 entries."`
+	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off: each has some 500 entries at most."`
 }
 
 // OwnedSince is an account that a SIM was registered to from an instant on.
@@ -61,6 +61,10 @@ type simHistoryInput struct {
 	Identifier string `path:"identifier" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
 }
 
+// maxHistory is how many entries of a list are shown: one that is read beyond
+// them tells that there are more.
+const maxHistory = storage.MaxHistory - 1
+
 type simHistoryOutput struct{ Body SIMHistory }
 
 func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHistoryOutput, error) {
@@ -82,11 +86,11 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	if v.SIM, err = viewSIM(h.SIM); err != nil {
 		return v, err
 	}
-	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) >= storage.MaxHistory
-	for _, r := range h.Registrations {
+	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) > maxHistory
+	for _, r := range shownHistory(h.Registrations) {
 		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request})
 	}
-	for _, t := range h.Transfers {
+	for _, t := range shownHistory(h.Transfers) {
 		row, err := viewTransfer(t.Transfer, t.Currency, transfer.PartySupport)
 		if err != nil {
 			return v, err
@@ -96,16 +100,18 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 			Ticket: t.Ticket, CreatedAt: t.CreatedAt.UTC(), Transfer: row,
 		})
 	}
-	for _, s := range h.Sessions {
+	for _, s := range shownHistory(h.Sessions) {
 		v.Sessions = append(v.Sessions, Session{
 			ID: s.ID, Gateway: s.Gateway, StartedAt: utc(s.Started), StoppedAt: utc(s.Stopped), Cause: s.Cause,
 			InOctets: s.Received, OutOctets: s.Sent,
 		})
 	}
-	for _, c := range h.Charges {
+	for _, c := range shownHistory(h.Charges) {
 		v.Charges = append(v.Charges, ChargedFee{
 			Request: c.Request, Account: c.OperatorID, Fee: Money{c.Amount, c.Currency}, ChargedAt: c.ChargedAt.UTC(),
 		})
 	}
 	return v, nil
 }
+
+func shownHistory[T any](list []T) []T { return list[:min(len(list), maxHistory)] }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -84,6 +85,21 @@ func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 	for method, n := range map[string]int{"self_service": 0, "support_assisted": 1} {
 		if got := read[List[Transfer]](s.get(s.source, assisted+"/transfers?method="+method).is(200)); len(got.Items) != n {
 			t.Errorf("%s: %+v", method, got)
+		}
+	}
+}
+
+// A list is cut off when there is more than it shows, not when it is full.
+func TestHistoryIsTruncatedWhenThereIsMore(t *testing.T) {
+	t.Parallel()
+	sim := storage.SIM{Tags: []byte("{}"), EventHandlers: []byte("[]"), Containers: []byte("[]")}
+	for n, truncated := range map[int]bool{1: false, maxHistory: false, maxHistory + 1: true} {
+		v, err := viewHistory(storage.History{SIM: sim, Sessions: make([]storage.PastSession, n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Truncated != truncated || len(v.Sessions) != min(n, maxHistory) {
+			t.Errorf("of %d sessions %d are shown, truncated %v", n, len(v.Sessions), v.Truncated)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"simtransfer/storage"
@@ -15,10 +17,26 @@ type Landing struct {
 	SpeedClass string            `json:"speed_class,omitempty" maxLength:"128"`
 }
 
+// The limits of tags: of those that the destination gives, and of those that the
+// owner sets. Of how many there may be, and how long a group may be, the
+// document says the same for both.
 const (
 	maxTagName  = 128
 	maxTagValue = 256
 )
+
+// checkTags adds what is wrong with tags to a problem.
+func checkTags(p *Problem, location string, tags map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		at := location + "." + clip(name)
+		if n := utf8.RuneCountInString(name); n == 0 || n > maxTagName {
+			p.add(Fault{Location: at, Message: fmt.Sprintf("the name of a tag has from 1 to %d characters", maxTagName)})
+		}
+		if value := tags[name]; utf8.RuneCountInString(value) > maxTagValue {
+			p.add(Fault{Location: at, Message: fmt.Sprintf("the value of a tag has up to %d characters", maxTagValue), Value: clip(value)})
+		}
+	}
+}
 
 // read returns a landing profile as it is stored, nil for an empty one, and
 // adds what is wrong with it to a problem.
@@ -26,15 +44,7 @@ func (l *Landing) read(p *Problem, location string) *storage.Landing {
 	if l == nil || l.Group == "" && l.SpeedClass == "" && len(l.Tags) == 0 {
 		return nil
 	}
-	for name, value := range l.Tags {
-		at := location + ".tags." + clip(name)
-		if n := utf8.RuneCountInString(name); n == 0 || n > maxTagName {
-			p.add(Fault{Location: at, Message: fmt.Sprintf("the name of a tag has from 1 to %d characters", maxTagName)})
-		}
-		if utf8.RuneCountInString(value) > maxTagValue {
-			p.add(Fault{Location: at, Message: fmt.Sprintf("the value of a tag has up to %d characters", maxTagValue), Value: clip(value)})
-		}
-	}
+	checkTags(p, location+".tags", l.Tags)
 	return &storage.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}
 }
 

@@ -99,3 +99,40 @@ func TestClientAddress(t *testing.T) {
 		}
 	}
 }
+
+// A SIM that has landed with something can be given the same by its owner, and
+// nothing that it could not have landed with.
+func TestOwnerSetsWhatASIMCanLandWith(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	sims := s.sims(1, transfer.Ready)
+	type m = map[string]any
+	tags := map[string]string{strings.Repeat("ü", maxTagName): strings.Repeat("ü", maxTagValue)}
+	for i := range 63 {
+		tags[iccid(i)] = "x"
+	}
+	longest := m{"group": strings.Repeat("g", 128), "tags": tags}
+	path := s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202).header.Get("Location")
+	s.work()
+	s.post(s.other, path+"/accept", m{"landing": longest}).is(202)
+	s.work()
+	patch := func(body m) answer {
+		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + sims[0], key: s.other, body: body})
+	}
+	patch(m{"group": "", "tags": m{}}).is(200)
+	if sim := read[SIM](patch(longest).is(200)); !cmp.Equal(sim.Tags, tags) || *sim.Group != longest["group"] {
+		t.Errorf("%+v", sim)
+	}
+	tags["one more"] = "x"
+	for name, body := range map[string]m{
+		"too many tags": {"tags": tags},
+		"a long name":   {"tags": m{strings.Repeat("x", 129): ""}},
+		"no name":       {"tags": m{"": "x"}},
+		"a long value":  {"tags": m{"site": strings.Repeat("x", 257)}},
+		"a long group":  {"group": strings.Repeat("x", 129)},
+	} {
+		if p := patch(body).problem(422, CodeInvalid); len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 	"simtransfer/storage"
 )
 
-// Idempotent is embedded in the input of every POST. Its field is for the
-// document; the key is taken from the call.
+// Idempotent is embedded in the input of every POST that changes something. Its
+// field is for the document; the key is taken from the call.
 type Idempotent struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again."`
 }

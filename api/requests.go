@@ -149,7 +149,7 @@ type NewRequest struct {
 	Destination       destination `json:"destination"`
 	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs, each by its ICCID, IMSI or MSISDN."`
 	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
-	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. A day if it is left out."`
+	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that."`
 	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
 }
 

@@ -196,8 +196,8 @@ type updateSIMInput struct {
 	SIMPath
 	Body struct {
 		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"For the owner: keeps the SIM from being transferred."`
-		Tags         map[string]string `json:"tags,omitempty" maxProperties:"50" doc:"For the owner: all tags; an empty object takes them away."`
-		Group        *string           `json:"group,omitempty" maxLength:"100" doc:"For the owner: an empty text takes the SIM out of its group."`
+		Tags         map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"For the owner: all tags; an empty object takes them away. A name has up to 128 characters, a value up to 256."`
+		Group        *string           `json:"group,omitempty" maxLength:"128" doc:"For the owner: an empty text takes the SIM out of its group."`
 		Status       *transfer.Status  `json:"status,omitempty" enum:"ready,active,inactive,standby,suspended,terminated" doc:"For support."`
 	}
 }
@@ -214,6 +214,10 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 		return nil, fail(CodeForbidden, "support sets the status of a SIM", Fault{Location: "body.status", Message: "leave it out"})
 	case c.Role != storage.RoleAccount && settings:
 		return nil, fail(CodeForbidden, "the settings of a SIM are its owner's", Fault{Location: "body", Message: "support may send status alone"})
+	}
+	p := fail(CodeInvalid, "")
+	if checkTags(p, "body.tags", in.Body.Tags); len(p.Errors) > 0 {
+		return nil, p
 	}
 	row, err := s.db.UpdateSIM(ctx, c.Account.ID, id, storage.SIMChange{
 		TransferLock: in.Body.TransferLock,

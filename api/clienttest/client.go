@@ -1659,7 +1659,7 @@ type Money struct {
 
 // NewRequest defines model for NewRequest.
 type NewRequest struct {
-	// AcceptanceSeconds How long the destination has, once it can accept: 1 second to 30 days. A day if it is left out.
+	// AcceptanceSeconds How long the destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that.
 	AcceptanceSeconds *int64      `json:"acceptance_seconds,omitempty"`
 	Destination       Destination `json:"destination"`
 
@@ -1975,7 +1975,7 @@ type RetryInputBodyReasons string
 
 // RotateKeyInputBody defines model for RotateKeyInputBody.
 type RotateKeyInputBody struct {
-	// GraceSeconds How long the old key stays good, up to a day. It ends at once if it is left out.
+	// GraceSeconds How long the old key stays good, up to a day. It ends at once if it is left out; but a key that replaces itself stays good for at least a minute, so that the call can be repeated with its Idempotency-Key if the answer was lost.
 	GraceSeconds *int64 `json:"grace_seconds,omitempty"`
 }
 
@@ -2030,7 +2030,7 @@ type SIMHistory struct {
 	// Transfers What was asked for, the latest first, whatever became of it.
 	Transfers []PastTransfer `json:"transfers"`
 
-	// Truncated Whether one of the lists is cut off after 500 entries.
+	// Truncated Whether one of the lists is cut off: each has some 500 entries at most.
 	Truncated bool `json:"truncated"`
 }
 
@@ -2120,7 +2120,7 @@ type UpdateSIMInputBody struct {
 	// Status For support.
 	Status *UpdateSIMInputBodyStatus `json:"status,omitempty"`
 
-	// Tags For the owner: all tags; an empty object takes them away.
+	// Tags For the owner: all tags; an empty object takes them away. A name has up to 128 characters, a value up to 256.
 	Tags *map[string]string `json:"tags,omitempty"`
 
 	// TransferLock For the owner: keeps the SIM from being transferred.
@@ -2195,7 +2195,7 @@ type CreateBatchParams struct {
 	// OnBehalfOf The operator id of the source, for support alone, which has to say it.
 	OnBehalfOf *string `form:"on_behalf_of,omitempty" json:"on_behalf_of,omitempty"`
 
-	// AcceptanceSeconds How long each destination has, once it can accept: 1 second to 30 days. A day if it is left out.
+	// AcceptanceSeconds How long each destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that.
 	AcceptanceSeconds *int64 `form:"acceptance_seconds,omitempty" json:"acceptance_seconds,omitempty"`
 
 	// SelfServiceOnly Makes SIMs that would need support ineligible.
