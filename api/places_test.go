@@ -22,8 +22,9 @@ func calledBy(ctx context.Context, c storage.Caller) context.Context {
 	return context.WithValue(ctx, callKey{}, &call{caller: c})
 }
 
-func accountKey(key int64, id transfer.OperatorID) storage.Caller {
-	return storage.Caller{Key: key, Role: storage.RoleAccount, Account: storage.Account{OperatorID: id}}
+// sourceKey is a key of the source account.
+func sourceKey(id int64) storage.Caller {
+	return storage.Caller{Key: id, Role: storage.RoleAccount, Account: storage.Account{OperatorID: sourceID}}
 }
 
 func codeOf(err error) Code {
@@ -46,9 +47,9 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 			c    storage.Caller
 			code Code
 		}{
-			{accountKey(1, sourceID), ""},
-			{accountKey(2, sourceID), ""},
-			{accountKey(3, sourceID), CodeRateLimited},
+			{sourceKey(1), ""},
+			{sourceKey(2), ""},
+			{sourceKey(3), CodeRateLimited},
 			{storage.Caller{Key: 4, Role: storage.RoleSupport}, ""},
 			{storage.Caller{Key: 5, Role: storage.RoleSupport}, CodeBusy},
 		} {
@@ -70,7 +71,7 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 			t.Errorf("a client that has gone: %v", err)
 		}
 		time.AfterFunc(patience/2, leave)
-		if _, err := take(accountKey(3, sourceID)); err != nil {
+		if _, err := take(sourceKey(3)); err != nil {
 			t.Errorf("in place of one that ends in time: %v", err)
 		}
 	})
@@ -105,8 +106,8 @@ func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
 	}
 	w := dial(t, strings.TrimPrefix(s.url, "http://"), s.source) // a stream that is let in does not end
 	w.ask("GET " + path + "/stream")
-	if a := w.answer(http.StatusTooManyRequests); a.Header.Get("Retry-After") == "" {
-		t.Errorf("%v", a.Header)
+	if header, _ := w.answer(http.StatusTooManyRequests); header.Get("Retry-After") == "" {
+		t.Errorf("%v", header)
 	}
 	s.stream(s.other, path, "")
 	s.get(s.support, path+"/stream").problem(503, CodeBusy)

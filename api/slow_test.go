@@ -81,8 +81,8 @@ func (w *wire) ask(line string, header ...string) {
 	w.write(line + " HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer " + w.key + "\r\n" + strings.Join(append(header, "", ""), "\r\n"))
 }
 
-// answer reads an answer up to its body.
-func (w *wire) answer(status int) *http.Response {
+// answer reads an answer up to its body, which the test's end closes.
+func (w *wire) answer(status int) (header http.Header, body io.Reader) {
 	w.t.Helper()
 	r, err := http.ReadResponse(w.in, nil)
 	if err != nil {
@@ -93,7 +93,7 @@ func (w *wire) answer(status int) *http.Response {
 		text, _ := io.ReadAll(r.Body)
 		w.t.Fatalf("answered %d, not %d: %s", r.StatusCode, status, text)
 	}
-	return r
+	return r.Header, r.Body
 }
 
 // A body that does not come holds no answer up, whoever asked for it.
@@ -173,7 +173,8 @@ func TestTimeForABodyBoundsNothingElse(t *testing.T) {
 		for range 2 {
 			w.ask("GET /v1/key", "Content-Length: 4")
 			w.write("body")
-			if _, err := io.Copy(io.Discard, w.answer(200).Body); err != nil {
+			_, body := w.answer(200)
+			if _, err := io.Copy(io.Discard, body); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(pause)
@@ -186,7 +187,8 @@ func TestTimeForABodyBoundsNothingElse(t *testing.T) {
 		w := dial(t, address, s.source)
 		w.ask("GET "+path+"/stream", "Content-Length: 4")
 		w.write("body")
-		lines := bufio.NewScanner(w.answer(200).Body)
+		_, body := w.answer(200)
+		lines := bufio.NewScanner(body)
 		time.Sleep(pause)
 		s.post(s.other, path+"/accept", nil).is(202)
 		s.work()
