@@ -61,10 +61,6 @@ type simHistoryInput struct {
 	Identifier string `path:"identifier" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
 }
 
-// maxHistory is how many entries of a list are shown: one that is read beyond
-// them tells that there are more.
-const maxHistory = storage.MaxHistory - 1
-
 type simHistoryOutput struct{ Body SIMHistory }
 
 func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHistoryOutput, error) {
@@ -86,7 +82,7 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	if v.SIM, err = viewSIM(h.SIM); err != nil {
 		return v, err
 	}
-	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) > maxHistory
+	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) > storage.MaxHistory
 	for _, r := range shownHistory(h.Registrations) {
 		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request})
 	}
@@ -114,4 +110,4 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	return v, nil
 }
 
-func shownHistory[T any](list []T) []T { return list[:min(len(list), maxHistory)] }
+func shownHistory[T any](list []T) []T { return list[:min(len(list), storage.MaxHistory)] }

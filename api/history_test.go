@@ -93,12 +93,12 @@ func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 func TestHistoryIsTruncatedWhenThereIsMore(t *testing.T) {
 	t.Parallel()
 	sim := storage.SIM{Tags: []byte("{}"), EventHandlers: []byte("[]"), Containers: []byte("[]")}
-	for n, truncated := range map[int]bool{1: false, maxHistory: false, maxHistory + 1: true} {
+	for n, truncated := range map[int]bool{1: false, storage.MaxHistory: false, storage.MaxHistory + 1: true} {
 		v, err := viewHistory(storage.History{SIM: sim, Sessions: make([]storage.PastSession, n)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Truncated != truncated || len(v.Sessions) != min(n, maxHistory) {
+		if v.Truncated != truncated || len(v.Sessions) != min(n, storage.MaxHistory) {
 			t.Errorf("of %d sessions %d are shown, truncated %v", n, len(v.Sessions), v.Truncated)
 		}
 	}

@@ -115,7 +115,9 @@ type keysRotateCommand struct {
 
 // Help is the detailed help.
 func (keysRotateCommand) Help() string {
-	return `Prints the new key alone on standard output. Whoever is logged in with the old one has to log in again.
+	return `Prints the new key alone on standard output. Whoever is logged in with the old one has to log in again. A key that
+replaces itself stays good for a minute all the same, so that the call can be repeated: to end one that
+has leaked at once, revoke it.
 
 Examples:
 

@@ -130,7 +130,7 @@ func (s *Stack) onlyKey(ctx context.Context, wanted storage.NewKey) (token strin
 		for _, k := range list {
 			if k.Name == wanted.Name {
 				err := s.DB.InTx(ctx, func(t *storage.Tx) error {
-					_, token, err = t.RotateKey(ctx, k.ID, 0)
+					_, token, err = t.RotateKey(ctx, k.ID, 0, "")
 					return err
 				})
 				return token, err

@@ -10,8 +10,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// History is everything that is known of a SIM, newest first. At most
-// MaxHistory rows of each kind are read.
+// History is everything that is known of a SIM, newest first. Of each kind one
+// row more than MaxHistory is read, which tells that there are more.
 type History struct {
 	SIM           SIM
 	Registrations []Registration
@@ -20,7 +20,7 @@ type History struct {
 	Charges       []Charge
 }
 
-// MaxHistory is how many rows of each kind a history has at most.
+// MaxHistory is how many rows of each kind of a history are shown.
 const MaxHistory = 500
 
 // Registration is an account that a SIM was registered to from an instant on.
@@ -122,7 +122,7 @@ func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier) (History, 
 			ORDER BY c.charged_at DESC
 			LIMIT $2`},
 	} {
-		if err := db.pool.SelectContext(ctx, part.into, part.query, h.SIM.ID, MaxHistory); err != nil {
+		if err := db.pool.SelectContext(ctx, part.into, part.query, h.SIM.ID, MaxHistory+1); err != nil {
 			return h, fmt.Errorf("reading the %s of SIM %s: %w", part.what, h.SIM.ICCID, err)
 		}
 	}
