@@ -323,7 +323,7 @@ func lossy(t *testing.T, dsn string) (through string, lose *atomic.Bool) {
 	q := u.Query()
 	name := "/.s.PGSQL." + q.Get("port")
 	server := q.Get("host") + name
-	dir, err := os.MkdirTemp("", "lossy") // a socket's path has to be short
+	dir, err := os.MkdirTemp("", "lossy") //nolint:usetesting // a socket's path has to be short, and the test's name is in its folder's
 	if err != nil {
 		t.Fatal(err)
 	}
