@@ -13,9 +13,9 @@ CREATE INDEX batches_account ON batches (account, id);
 -- n_left is the number of transfers that the current phase has not dealt with:
 -- always the sum of n over the request's work rows.
 CREATE TABLE requests (
-    id                uuid PRIMARY KEY,
+    id                uuid NOT NULL,
     batch             uuid REFERENCES batches,
-    retry_of          uuid REFERENCES requests, -- whose failed lines this one asks for again
+    retry_of          uuid, -- whose failed lines this one asks for again
     source            bigint NOT NULL REFERENCES accounts,
     destination       bigint NOT NULL REFERENCES accounts,
     self_service_only boolean NOT NULL DEFAULT false,
@@ -61,6 +61,10 @@ CREATE INDEX requests_batch ON requests (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX requests_retry ON requests (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
+-- Last, because among equals the planner takes the last: while the table is
+-- known as nearly empty, any index with the id in it would do for a look-up by id.
+ALTER TABLE requests ADD PRIMARY KEY (id);
+ALTER TABLE requests ADD FOREIGN KEY (retry_of) REFERENCES requests;
 
 -- One SIM of a request, in the order of submission. No index on state, nor on
 -- anything else that changes, and room in the page: a transfer is updated twice
