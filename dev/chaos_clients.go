@@ -119,8 +119,9 @@ func (c *client) ask(ctx context.Context, n int) {
 			c.ledger.note(&c.ledger.refused, "an accepted request has no id: "+string(a.body))
 			return
 		}
-		b.id = made.ID
-		c.ledger.book(again, b)
+		booked := *b // anew for the second answer: others may be at the first by then
+		booked.id = made.ID
+		c.ledger.book(again, &booked)
 	})
 }
 
@@ -160,8 +161,9 @@ func (c *client) upload(ctx context.Context) {
 		for _, r := range made.Requests {
 			for to, b := range byDestination {
 				if c.accounts[to].OperatorID == r.Destination {
-					b.id, b.batch = r.ID, made.ID
-					c.ledger.book(again, b)
+					booked := *b
+					booked.id, booked.batch = r.ID, made.ID
+					c.ledger.book(again, &booked)
 				}
 			}
 		}
