@@ -17,7 +17,7 @@ type SIMHistory struct {
 	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"What was asked for, the latest first, whatever became of it."`
 	Sessions  []Session      `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
 	Charges   []ChargedFee   `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
-	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off: each has some 500 entries at most."`
+	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off after 500 entries."`
 }
 
 // OwnedSince is an account that a SIM was registered to from an instant on.

@@ -62,6 +62,9 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 50 * time.Second
 	}
+	if err := CheckURL(dsn); err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
 	parameters := [][2]string{
 		{"idle_in_transaction_session_timeout", "5000"},
 		{"lock_timeout", "2000"},
@@ -103,7 +106,7 @@ func withParameters(dsn string, parameters [][2]string) (string, error) {
 	}
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return "", errors.New("it is not a URL such as postgres://user:password@host:5432/simtransfer")
+		return "", err // not after CheckURL
 	}
 	q := u.Query()
 	for _, p := range parameters {

@@ -74,11 +74,16 @@ func TestTimeouts(t *testing.T) {
 
 func TestOpenNothing(t *testing.T) {
 	t.Parallel()
-	for _, dsn := range []string{"postgres://%zz", "postgres://127.0.0.1:1/nothing?sslmode=disable", "host=127.0.0.1 port=1"} {
+	for _, dsn := range []string{
+		"postgres://%zz", "postgres://127.0.0.1:1/nothing?sslmode=disable", "host=127.0.0.1 port=1",
+		"postgres://u:hush#hush@127.0.0.1:1/nothing", "host=127.0.0.1 port=1 password=secret hush",
+	} {
 		db, err := storage.Open(t.Context(), dsn, storage.Options{})
 		if err == nil {
 			_ = db.Close()
 			t.Errorf("%s was opened", dsn)
+		} else if strings.Contains(err.Error(), "hush") {
+			t.Errorf("the error tells a password: %v", err)
 		}
 	}
 }

@@ -292,7 +292,8 @@ func (db *DB) LinkSessions(ctx context.Context, after int64) (linked, last int64
 }
 
 // linkSessions does late what the trigger does when a session starts: lock the
-// SIMs, then look. It looks at most at as many sessions; at all for zero.
+// SIMs, then look. It looks at no more than most sessions, and at all of
+// them for zero.
 func (t *Tx) linkSessions(ctx context.Context, after int64, most int) (linked, last int64, err error) {
 	var page []struct {
 		Session int64  `db:"radacctid"`

@@ -2030,7 +2030,7 @@ type SIMHistory struct {
 	// Transfers What was asked for, the latest first, whatever became of it.
 	Transfers []PastTransfer `json:"transfers"`
 
-	// Truncated Whether one of the lists is cut off: each has some 500 entries at most.
+	// Truncated Whether one of the lists is cut off after 500 entries.
 	Truncated bool `json:"truncated"`
 }
 
