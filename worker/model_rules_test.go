@@ -699,18 +699,20 @@ func (m *model) endSome(id int, to transfer.RequestState, d storage.Decision) st
 }
 
 // numbersOf returns the transfers of a request that hold the SIMs named, or,
-// unless they have to be open, that name them by any identifier.
+// unless they have to be open, that name them: by any identifier, if they are
+// the source's.
 func (m *model) numbersOf(id int, names []transfer.Identifier, open bool) (ns []int, refusal string) {
 	r := m.request(id)
 	var unknown []string
 	for _, name := range names {
 		var found []int
 		sim := m.named(name.String())
+		own := sim != 0 && m.sim(sim).account == r.source
 		for n, t := range r.transfers {
 			switch {
 			case open && sim != 0 && m.sim(sim).claim == [2]int{id, n}:
 				found = append(found, n)
-			case !open && (t.identifier == name.String() || sim != 0 && slices.Contains(m.sim(sim).identifiers, t.identifier)):
+			case !open && (t.identifier == name.String() || own && slices.Contains(m.sim(sim).identifiers, t.identifier)):
 				found = append(found, n)
 			}
 		}
