@@ -11,9 +11,6 @@ import (
 	"simtransfer/transfer"
 )
 
-// ErrExists is returned when what was to be made is there already.
-var ErrExists = errors.New("it exists already")
-
 // Standing says whether an account takes part in transfers. A closed account
 // neither sends nor receives.
 type Standing string

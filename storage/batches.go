@@ -136,12 +136,3 @@ func (db *DB) BatchRequestIDs(ctx context.Context, batch uuid.UUID) ([]uuid.UUID
 	}
 	return list, nil
 }
-
-// AllowLong lets the following statements of the transaction run for longer
-// than others, because they deal with many rows.
-func (t *Tx) AllowLong(ctx context.Context, limit time.Duration) error {
-	if _, err := t.exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(limit.Milliseconds())); err != nil {
-		return fmt.Errorf("raising the statement time-out: %w", err)
-	}
-	return nil
-}

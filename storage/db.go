@@ -13,7 +13,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -21,12 +20,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 )
-
-// ErrNotFound is returned when what was asked for does not exist, or is not
-// visible to who asks.
-var ErrNotFound = errors.New("not found")
 
 // DB is a pool of connections to one database. It is safe for concurrent use.
 type DB struct {
@@ -259,34 +253,4 @@ func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 		return 0, err
 	}
 	return r.RowsAffected()
-}
-
-// IsTransient reports whether an error comes from circumstances that pass: a
-// lost connection, a deadlock, a lock that was not to be had, a disk that is
-// full. What failed so is tried again, without limit and without blame.
-func IsTransient(err error) bool {
-	if errors.Is(err, context.Canceled) { // the process is stopping, whatever the database called it
-		return true
-	}
-	var e *pq.Error
-	if errors.As(err, &e) {
-		switch e.Code.Class() {
-		case "08", "40", "53":
-			return true
-		}
-		return strings.HasPrefix(string(e.Code), "57P") || e.Code == "55P03" || e.Code == "25P03" || e.Code == "58030" ||
-			e.Code == "25006" // a standby: the primary has moved
-	}
-	return isConnectionError(err)
-}
-
-// isTimeout reports whether a statement was canceled for taking too long.
-func isTimeout(err error) bool {
-	var e *pq.Error
-	return errors.As(err, &e) && e.Code == "57014" || errors.Is(err, context.DeadlineExceeded)
-}
-
-func isUnique(err error, constraint string) bool {
-	var e *pq.Error
-	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == constraint
 }

@@ -9,10 +9,6 @@ import (
 	"simtransfer/transfer"
 )
 
-// ErrPast is returned for a fee that would be valid from an instant that is
-// over: it would change what was quoted then.
-var ErrPast = errors.New("the instant is in the past")
-
 // Fee is an entry of the fee schedule: what the transfer of one SIM costs,
 // from an instant on until the next entry of the same method and currency.
 type Fee struct {

@@ -8,11 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	mrand "math/rand/v2"
 	"reflect"
-	"time"
 
-	"github.com/lib/pq"
 )
 
 // Idempotency identifies one call, so that its repetition within 24 hours gets
@@ -27,16 +24,6 @@ type Idempotency struct {
 	// another key the call gets ErrSealed.
 	Seal []byte
 }
-
-// ErrStillRunning is returned for a call whose first one has not ended yet.
-var ErrStillRunning = errors.New("the first call with this Idempotency-Key is still running")
-
-// ErrKeyReused is returned for a call that carries the key of another one.
-var ErrKeyReused = errors.New("this Idempotency-Key belongs to another call")
-
-// ErrSealed is returned for a call whose stored answer was sealed with another
-// key than the one it brings.
-var ErrSealed = errors.New("the stored answer is sealed with another key")
 
 // Once runs fn in a transaction and stores the answer that it has filled in,
 // in the same transaction. If the answer of an earlier call with the same
@@ -194,45 +181,3 @@ func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
 	n, err := r.RowsAffected()
 	return int(n), err
 }
-
-// contendedTries is how often a transaction that keeps meeting others is tried.
-const contendedTries = 4
-
-// InRetriedTx is InTx for somebody who waits for the answer: a transaction that
-// met another one is tried again a few times, after a pause that grows.
-func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
-	return retried(ctx, func() error { return db.InTx(ctx, fn) })
-}
-
-func retried(ctx context.Context, once func() error) error {
-	for try := 1; ; try++ {
-		err := once()
-		if !isContended(err) || try == contendedTries {
-			return err
-		}
-		pause := time.Duration(10<<try)*time.Millisecond + mrand.N(20*time.Millisecond)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
-}
-
-// isContended reports whether a transaction was certainly rolled back because
-// of another one, so that trying it again is safe and may well succeed.
-func isContended(err error) bool {
-	var e *pq.Error
-	if !errors.As(err, &e) {
-		return errors.Is(err, errLostRace)
-	}
-	return e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
-}
-
-// IsBusy reports whether an error comes from a database that is away, too busy
-// or too slow, rather than from what it was asked.
-func IsBusy(err error) bool { return IsTransient(err) || isTimeout(err) || isContended(err) }
-
-// errLostRace is returned by a transaction that checked something which
-// another transaction then changed, before it could write.
-var errLostRace = errors.New("another transaction came first")

@@ -98,8 +98,6 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-var errNotMigrated = errors.New("the database is not at this build's schema: run simtransfer migrate")
-
 func provider(pool *sqlx.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
