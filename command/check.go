@@ -1,0 +1,45 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"simtransfer/storage"
+)
+
+type checkCommand struct {
+	database
+	JSON bool `help:"Print a JSON array instead of a line per invariant."`
+}
+
+func (c *checkCommand) Run(ctx context.Context) error {
+	db, err := c.open(ctx, storage.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	findings, err := db.Check(ctx)
+	if err != nil {
+		return err
+	}
+	violations := 0
+	for _, f := range findings {
+		violations += f.Violations
+		if c.JSON {
+			continue
+		}
+		fmt.Printf("%d  %6d violations  %s\n", f.Number, f.Violations, f.Invariant)
+		for _, example := range f.Examples {
+			fmt.Printf("                        %s\n", example)
+		}
+	}
+	if c.JSON {
+		if err := printJSON(findings); err != nil {
+			return err
+		}
+	}
+	if violations > 0 {
+		return fmt.Errorf("%d violations", violations)
+	}
+	return nil
+}

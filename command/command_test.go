@@ -1,0 +1,147 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"simtransfer/cli"
+	"simtransfer/command/commandtest"
+	"simtransfer/dev/devtest"
+)
+
+func TestMain(m *testing.M) { commandtest.Main(m, Run) }
+
+// TestBadConfiguration sees that a wrong setting fails at the start, with a
+// sentence that says what to set.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	const db, redis = "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1/0"
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"no command", nil, 2, "expected one of"},
+		{"an unknown flag", []string{"api", db, redis, "--prot=1"}, 2, "unknown flag --prot"},
+		{"no database", []string{"migrate", "--database-url="}, 1, "--database-url"},
+		{"an unreachable database", []string{"check", db}, 1, "SIMTRANSFER_DATABASE_URL"},
+		{"a Redis URL that is none", []string{"worker", db, "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
+		{"sentinels without a master", []string{"worker", db, "--redis-url=redis-sentinel://host:26379"}, 1, "master"},
+		{"a period out of bounds", []string{"api", db, redis, "--acceptance=1000h"}, 2, "SIMTRANSFER_ACCEPTANCE_PERIOD"},
+		{"no attempts", []string{"worker", db, redis, "--drop-attempts=0"}, 2, "--drop-attempts"},
+		{"too small a demo", []string{"demo", "--sims=5"}, 2, "200"},
+		{"one connection", []string{"check", db, "--max-conns=1"}, 2, "SIMTRANSFER_MAX_CONNS"},
+		{"an empty list", []string{"work", "list", db, "--limit=0"}, 2, "--limit"},
+		{"nothing to retry", []string{"work", "retry", db}, 2, "--all"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var said bytes.Buffer
+			code := Run(c.args, &said)
+			if code != c.code || !strings.Contains(said.String(), c.says) {
+				t.Errorf("exit code %d and %q, want %d and something with %q", code, said.String(), c.code, c.says)
+			}
+		})
+	}
+}
+
+func TestExitCodesOfTheProgram(t *testing.T) {
+	t.Parallel()
+	out, _, code := commandtest.Program(t, nil, "--help")
+	if code != 0 || !strings.Contains(out, "the service does not answer, or is busy") {
+		t.Errorf("exit code %d, and the help does not explain exit codes:\n%s", code, out)
+	}
+	for _, c := range []struct {
+		args string
+		code int
+	}{
+		{"sims list", cli.ExitUnauthorized},
+		{"sims list --limit=0", cli.ExitUsage},
+		{"requests create", cli.ExitUsage},
+		{"login --url=http://127.0.0.1:1", cli.ExitUsage}, // without a key
+	} {
+		if _, said, code := commandtest.Program(t, nil, strings.Fields(c.args)...); code != c.code || said == "" {
+			t.Errorf("%s: exit code %d, not %d: %s", c.args, code, c.code, said)
+		}
+	}
+}
+
+// TestSecondSignal sees that a process that takes its time to stop ends at once
+// when it is told again. An API waits some seconds for a connection that has
+// asked nothing yet.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := exec.CommandContext(t.Context(), program, "api", "--listen=127.0.0.1:0",
+		"--database-url="+devtest.DatabaseURL(t), "--redis-url="+devtest.RedisURL(t), "--log-format=json")
+	api.Env = append(os.Environ(), commandtest.Env)
+	log, err := api.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var line struct{ Address string }
+	for lines := bufio.NewScanner(log); line.Address == "" && lines.Scan(); {
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("%v in %s", err, lines.Text())
+		}
+	}
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", line.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = api.Wait() // how it ended is looked at below
+		close(ended)
+	}()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for running := true; running; {
+		_ = api.Process.Signal(os.Interrupt) // it may have ended
+		select {
+		case <-ended:
+			running = false
+		case <-tick.C:
+		}
+	}
+	if status, ok := api.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+		t.Errorf("it ended by itself: %v", api.ProcessState)
+	}
+}
+
+func TestShellCompletion(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string][]string{
+		"simtransfer requests a":           {"accept", "approve"},
+		"simtransfer requests list --dir":  {"--direction"},
+		"simtransfer batches results --fo": {"--format"},
+	} {
+		out, _, code := commandtest.Program(t, []string{"COMP_LINE=" + line})
+		got := strings.Fields(out)
+		slices.Sort(got)
+		if code != 0 || !slices.Equal(got, want) {
+			t.Errorf("%q becomes %q, not %q", line, got, want)
+		}
+	}
+	out, said, code := commandtest.Program(t, nil, "completion", "-c", "bash")
+	if code != 0 || !strings.Contains(out, "complete ") {
+		t.Errorf("exit code %d, printed %q and %q", code, out, said)
+	}
+}

@@ -1,0 +1,40 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"simtransfer/dev"
+)
+
+type demoCommand struct {
+	SIMs int  `name:"sims" default:"10000" help:"Rows of the batch that is uploaded (200 to 1000000)."`
+	Exit bool `help:"End when the report is printed, also on a terminal."`
+	JSON bool `help:"Print one JSON object as the last line of standard output."`
+}
+
+func (c *demoCommand) Validate() error {
+	if c.SIMs < 200 || c.SIMs > 1000000 {
+		return errors.New("--sims has to be from 200 to 1000000")
+	}
+	return nil
+}
+
+func (c *demoCommand) Run(ctx context.Context) error {
+	ok, err := dev.Demo(ctx, dev.DemoOptions{
+		SIMs:     c.SIMs,
+		Stay:     !c.Exit && isTerminal(os.Stdout),
+		JSON:     c.JSON,
+		Out:      os.Stdout,
+		Progress: os.Stderr,
+		Terminal: isTerminal(os.Stderr),
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errSaid
+	}
+	return nil
+}

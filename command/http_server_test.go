@@ -1,0 +1,48 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCallsAreCutOff sees that a call that does not end keeps the process from
+// ending for a while only, and that the log says so.
+func TestCallsAreCutOff(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	cutOff := make(chan struct{})
+	endless := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+		close(cutOff)
+	})
+	go func() {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String())
+		if err != nil {
+			return
+		}
+		_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"))
+		_, _ = io.Copy(io.Discard, c)
+		_ = c.Close()
+	}()
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	if err := (httpServer{endless, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(said.String(), "cut off") {
+		t.Errorf("the log does not tell: %s", said.String())
+	}
+	<-cutOff
+}

@@ -1,0 +1,69 @@
+package command
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"simtransfer/dev/devtest"
+)
+
+func TestRedisInfo(t *testing.T) {
+	t.Parallel()
+	if info, err := redisInfo(t.Context(), mustRedis(t, devtest.RedisURL(t))); err != nil || info["redis_version"] == "" {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// A Redis that takes connections and never answers, and sentinels that do so,
+// keep no process from starting.
+func TestSilentRedisIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() }) // when the parallel ones are over
+	for name, o := range map[string]asynq.RedisConnOpt{
+		"Redis":     asynq.RedisClientOpt{Addr: l.Addr().String()},
+		"a URL":     mustRedis(t, "redis://user:pw@"+l.Addr().String()),
+		"sentinels": asynq.RedisFailoverClientOpt{MasterName: "m", SentinelAddrs: []string{l.Addr().String()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			if _, err := redisInfo(t.Context(), o); err == nil {
+				t.Error("it has answered")
+			}
+			if took := time.Since(began); took > 2*infoPatience {
+				t.Errorf("it was waited for %v", took)
+			}
+		})
+	}
+}
+
+func TestRedisWarnings(t *testing.T) {
+	t.Parallel()
+	const good = "# Server\r\nredis_version:7.0.15\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n"
+	for _, c := range []struct{ name, info, says string }{
+		{"as it should be", good, ""},
+		{"no answer", "", ""},
+		{"too old", strings.Replace(good, "7.0.15", "6.0.9", 1), "6.2"},
+		{"much too old", strings.Replace(good, "7.0.15", "5.9", 1), "6.2"},
+		{"just new enough", strings.Replace(good, "7.0.15", "6.2.0", 1), ""},
+		{"evicting", strings.Replace(good, "noeviction", "allkeys-lru", 1), "maxmemory-policy allkeys-lru"},
+		{"without a log", strings.Replace(good, "aof_enabled:1", "aof_enabled:0", 1), "appendonly"},
+		{"a replica", strings.Replace(good, "role:master", "role:slave", 1), "replica"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			said := strings.Join(redisWarnings(parseInfo(c.info)), "\n")
+			if (c.says == "") != (said == "") || !strings.Contains(said, c.says) {
+				t.Errorf("the warnings are %q, want something with %q", said, c.says)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package command
+
+import (
+	"testing"
+
+	"github.com/hibiken/asynq"
+
+	"simtransfer/dev/devtest"
+)
+
+func TestLimiterCountsEachKey(t *testing.T) {
+	t.Parallel()
+	o, err := redisServer{devtest.RedisURL(t)}.options()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLimiter(o, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	refused := 0
+	for range 5 {
+		a, err := l.Allow(t.Context(), "7")
+		if err != nil {
+			t.Skip("Redis is too slow here to say anything:", err)
+		}
+		if a.Limit != 2 {
+			t.Errorf("%+v", a)
+		}
+		if !a.Allowed {
+			refused++
+			if a.RetryAfter <= 0 || a.Remaining != 0 {
+				t.Errorf("%+v", a)
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused")
+	}
+	if a, err := l.Allow(t.Context(), "8"); err == nil && !a.Allowed {
+		t.Error("another key was refused")
+	}
+}
+
+func TestLimiterWithoutRedis(t *testing.T) {
+	t.Parallel()
+	l, err := newLimiter(asynq.RedisClientOpt{Addr: "127.0.0.1:1"}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if _, err := l.Allow(t.Context(), "7"); err == nil {
+		t.Error("counted without Redis")
+	}
+	if none, err := newLimiter(nil, 0); err != nil || none.orNone() != nil || none.Close() != nil {
+		t.Error("a limit of 0 limits")
+	}
+}

@@ -1,0 +1,58 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"simtransfer/cli"
+)
+
+// session is what the commands over HTTP work with.
+func session(stderr io.Writer) *cli.Session {
+	s := &cli.Session{
+		In:         os.Stdin,
+		Out:        os.Stdout,
+		Err:        stderr,
+		Terminal:   stderr == io.Writer(os.Stderr) && isTerminal(os.Stderr),
+		ConfigFile: cli.DefaultConfigFile(),
+		Key:        os.Getenv("SIMTRANSFER_API_KEY"),
+	}
+	if s.Terminal {
+		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd())) // zero if it does not tell
+	}
+	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
+		s.ReadKey = func(ctx context.Context) (string, error) { return readPassword(ctx, in) }
+	}
+	return s
+}
+
+// readPassword reads a line from a terminal that does not show it. When ctx
+// ends first, the terminal shows again what is typed: reading itself cannot be
+// ended, and goes on until the program does.
+func readPassword(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	var text []byte
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		text, err = term.ReadPassword(terminal)
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(terminal, before))
+	case <-read:
+		return string(text), err
+	}
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,166 @@
+package engine_test
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"simtransfer/dev/devtest"
+	"simtransfer/scheduler"
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// engine is schedulers and workers that run on a database and a Redis of a
+// test's own.
+type engine struct {
+	*storagetest.DB
+	t        *testing.T
+	url      string // of Redis
+	stop     context.CancelFunc
+	ended    []<-chan error
+	from, to storage.Account
+}
+
+// startEngine starts two schedulers and two workers, each with connections of
+// its own, as processes have them.
+func startEngine(t *testing.T, gateways worker.Gateways) *engine {
+	t.Helper()
+	e := &engine{DB: storagetest.Open(t), t: t, url: devtest.RedisURL(t)}
+	e.Fee("EUR", 500)
+	e.from, e.to = e.Account(), e.Account()
+	redis, err := asynq.ParseRedisURI(e.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	e.stop = stop
+	log := slog.New(slog.DiscardHandler)
+	for range 2 {
+		w := worker.New(e.Connect(storage.Options{}), gateways, log, worker.Config{DropBackoff: 50 * time.Millisecond})
+		s := scheduler.New(e.Connect(storage.Options{}), redis, log, scheduler.Config{Reconcile: 50 * time.Millisecond})
+		e.ended = append(e.ended,
+			storagetest.Go(func() error { return w.Run(ctx, redis) }),
+			storagetest.Go(func() error { return s.Run(ctx) }))
+	}
+	return e
+}
+
+// shutdown ends what runs, as a process ends at SIGTERM.
+func (e *engine) shutdown() {
+	e.t.Helper()
+	e.stop()
+	for _, ended := range e.ended {
+		if err := <-ended; err != nil {
+			e.t.Error(err)
+		}
+	}
+}
+
+// await waits until a request is in a state.
+func (e *engine) await(r storage.Request, state transfer.RequestState) storage.Request {
+	e.t.Helper()
+	storagetest.Await(e.t, "the request to be "+string(state), func() bool {
+		r = e.Find(r.ID)
+		return r.State == state
+	})
+	return r
+}
+
+// moody gateways refuse every third session among the first that they are asked
+// about, and drop the others.
+type moody struct {
+	first int64
+	asked atomic.Int64
+}
+
+func (m *moody) Drop(_ context.Context, s storage.OpenSession) (worker.Answer, error) {
+	if m.asked.Add(1) <= m.first && s.ID%3 == 0 {
+		return worker.Answer{Why: "not now"}, nil
+	}
+	return worker.Answer{Gone: true}, nil
+}
+
+// A request of 2,500 SIMs, some of them online, runs through by itself, and
+// what ran leaves nothing behind.
+//
+//nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
+func TestEngine(t *testing.T) {
+	leaks := []goleak.Option{goleak.IgnoreCurrent(), devtest.IgnoreServers()}
+	t.Cleanup(func() { goleak.VerifyNone(t, leaks...) }) // after the connections are closed
+	e := startEngine(t, &moody{first: 100})
+	ready := e.SIMs(1500, storagetest.SIM{Account: e.from.ID})
+	active := e.SIMs(1000, storagetest.SIM{Account: e.from.ID, Status: transfer.Active})
+	gateways := []string{e.Gateway(), e.Gateway()}
+	for i, sim := range active[:100] {
+		e.Online(sim, gateways[i%2])
+	}
+	id := e.Request(storagetest.Request{From: e.from, To: e.to, SIMs: append(ready, active...)})
+	r := e.await(e.Find(id), transfer.InReview)
+	e.Decide(id, transfer.Approve)
+	e.Decide(id, transfer.Accept)
+	r = e.await(r, transfer.RequestCompleted)
+	if r.Completed != 2500 || r.FinishedAt == nil {
+		t.Errorf("the request: %+v", r)
+	}
+	var sums struct{ Moved, Charged, Amount, Open, Dropped int }
+	e.Get(&sums, `
+		SELECT
+			(SELECT count(*) FROM sims WHERE account = $1) AS moved,
+			(SELECT count(*) FROM charges) AS charged,
+			(SELECT sum(amount) FROM charges) AS amount,
+			(SELECT count(*) FROM radius.radacct WHERE acctstoptime IS NULL) AS open,
+			(SELECT count(*) FROM transfers WHERE session_dropped) AS dropped`, e.to.ID)
+	if want := (struct{ Moved, Charged, Amount, Open, Dropped int }{2500, 1000, 500_000, 0, 100}); sums != want {
+		t.Errorf("%+v, want %+v", sums, want)
+	}
+	e.shutdown()
+	e.Check()
+}
+
+// Redis forgets everything again and again while a request runs, and the
+// request runs through all the same, once.
+func TestEngineWithoutMemory(t *testing.T) {
+	t.Parallel()
+	e := startEngine(t, &moody{first: 20})
+	sims := e.SIMs(3000, storagetest.SIM{Account: e.from.ID, Status: transfer.Suspended})
+	gateway := e.Gateway()
+	for _, sim := range sims[:20] {
+		e.Online(sim, gateway)
+	}
+	o, err := redis.ParseURL(e.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(o)
+	defer func() { _ = client.Close() }()
+	forget := func(state transfer.RequestState, id storage.Request) {
+		t.Helper()
+		storagetest.Await(t, "the request to be "+string(state), func() bool {
+			if err := client.FlushDB(t.Context()).Err(); err != nil {
+				t.Error(err)
+			}
+			// What the reconciler leaves alone for six seconds, it looks at now.
+			e.Exec(`UPDATE work SET checked_at = checked_at - interval '6 s' WHERE id IN (SELECT id FROM work WHERE lease IS NULL FOR UPDATE SKIP LOCKED)`)
+			return e.Find(id.ID).State == state
+		})
+	}
+	r := e.Find(e.Request(storagetest.Request{From: e.from, To: e.to, SIMs: sims}))
+	forget(transfer.InReview, r)
+	e.Decide(r.ID, transfer.Approve)
+	e.Decide(r.ID, transfer.Accept)
+	forget(transfer.RequestCompleted, r)
+	if r := e.Find(r.ID); r.Completed != 3000 {
+		t.Errorf("the request: %+v", r)
+	}
+	e.shutdown()
+	e.Check()
+}

@@ -1,0 +1,93 @@
+package faults_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/command/commandtest"
+	"simtransfer/dev"
+)
+
+// TestChaos lets everything fail at random for some seconds.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	duration := 10 * time.Second
+	if _, long := simsOf(0); long {
+		duration = 5 * time.Minute
+	}
+	result, err := dev.Chaos(t.Context(), dev.ChaosOptions{
+		Duration: duration,
+		Seed:     uint64(rand.Uint32()), // which is printed
+		SIMs:     1500,
+		Env:      []string{commandtest.Env},
+		Out:      t.Output(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !result.OK() || result.Transfers == 0 || result.Faults == 0 {
+		t.Error(result)
+	}
+}
+
+// TestChaosCounts changes things behind everybody's back, one of each kind, and
+// sees that the count at the end of a run tells of each. No change may make up
+// for another: the transfer that is undone is one without a charge.
+func TestChaosCounts(t *testing.T) {
+	t.Parallel()
+	tampering := []struct{ statement, told string }{
+		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is not there"},
+		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at)
+			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day'
+			FROM requests LIMIT 1`, "was answered to nobody"},
+		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it left an event"},
+		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "there ought to be"},
+		{`UPDATE charges SET amount = 987654321 WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "charged 987654321"},
+		{`UPDATE requests SET charged = charged + 1 WHERE id = (SELECT request FROM charges LIMIT 1)`, "its completed SIMs cost"},
+		{`UPDATE sims SET account = account % 8 + 1 WHERE id = (SELECT max(id) FROM sims)`, "its transfers lead to"},
+		{`UPDATE sims SET iccid = '8999901999999999999' WHERE id = (SELECT min(id) FROM sims)`, "is nobody's"},
+		{`UPDATE transfers SET state = 'declined' WHERE (request, n) = (SELECT request, n FROM transfers WHERE state = 'completed' AND method = 'self_service' LIMIT 1)`, "it is declined, and nobody declined it"},
+		{`DELETE FROM transfers WHERE (request, n) = (SELECT request, max(n) FROM transfers WHERE request IN (SELECT id FROM requests WHERE state IN ('expired', 'canceled', 'declined')) GROUP BY request HAVING count(*) > 1 LIMIT 1)`, "asked for were"},
+		{`INSERT INTO work (kind, items, n, gateway, queue, dead_at) VALUES ('drop_stray', '{0}', 1, '192.0.2.1', 'gateway', now())`, "no work is dead"},
+	}
+	var out bytes.Buffer
+	result, err := dev.Chaos(t.Context(), dev.ChaosOptions{
+		Duration: 5 * time.Second,
+		Seed:     1,
+		SIMs:     600,
+		Env:      []string{commandtest.Env},
+		Out:      io.MultiWriter(&out, t.Output()),
+		Tamper: func(ctx context.Context, s *dev.Stack) error {
+			for _, x := range tampering {
+				r, err := s.DB.Pool().ExecContext(ctx, x.statement)
+				if err != nil {
+					return err
+				}
+				if n, err := r.RowsAffected(); n != 1 || err != nil {
+					return errors.Join(err, errors.New("nothing to tamper with: "+x.statement))
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Lost == 0 || result.Doubled == 0 || result.Violations == 0 || result.OK() {
+		t.Error(result)
+	}
+	for _, x := range tampering {
+		if !strings.Contains(out.String(), x.told) {
+			t.Errorf("the count does not say %q", x.told)
+		}
+	}
+	if !strings.HasSuffix(out.String(), "\n"+result.String()+"\n") {
+		t.Errorf("the last line is not %q", result)
+	}
+}
