@@ -180,8 +180,8 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 
 // lines yields rows with their lines, or with their numbers in a JSON
 // document, whose rows may all be on one line.
-func lines(rows iter.Seq2[upload.Place, string]) func(func(int, string) bool) {
-	return func(yield func(int, string) bool) {
+func lines(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq2[int, transfer.Identifier] {
+	return func(yield func(int, transfer.Identifier) bool) {
 		for place, sim := range rows {
 			if !yield(cmp.Or(place.Row, place.Line), sim) {
 				return

@@ -15,6 +15,7 @@ import (
 
 	"simtransfer/dev/devtest"
 	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
@@ -287,7 +288,7 @@ func (s *service) sims(n int, status transfer.Status) []string {
 	var ids []string
 	for i := 1; i <= n; i++ {
 		list = append(list, storage.NewSIM{
-			ICCID: iccid(i), IMSIs: []string{imsi(i)}, OperatorID: sourceID, Status: status, Plan: "global-01",
+			ICCID: storagetest.Identifier(iccid(i)), IMSIs: []transfer.Identifier{storagetest.Identifier(imsi(i))}, OperatorID: sourceID, Status: status, Plan: "global-01",
 			Tags: map[string]string{"site": "north"},
 		})
 		ids = append(ids, iccid(i))

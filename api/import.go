@@ -193,21 +193,21 @@ func parsedColumn[T any](p simParser, column int, parse func(string) (T, error))
 	return v
 }
 
-func (p simParser) iccid() string {
+func (p simParser) iccid() transfer.Identifier {
 	id := parsedColumn(p, colICCID, transfer.ParseIdentifier)
 	if id.String() != "" && !id.IsICCID() {
 		p.refuse(colICCID, upload.CodeBadValue, fmt.Sprintf("%s is too short for an ICCID, which has 18 to 22 digits", id))
 	}
-	return id.String()
+	return id
 }
 
 // subscribers reads IMSIs or MSISDNs.
-func (p simParser) subscribers(column int) []string {
+func (p simParser) subscribers(column int) []transfer.Identifier {
 	if column == colIMSIs && p.required(column) == "" {
 		return nil
 	}
-	list := p.list(column)
-	for i, text := range list {
+	var list []transfer.Identifier
+	for _, text := range p.list(column) {
 		id, err := transfer.ParseIdentifier(text)
 		switch {
 		case err != nil:
@@ -215,7 +215,7 @@ func (p simParser) subscribers(column int) []string {
 		case id.IsICCID():
 			p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%s is too long: an IMSI or MSISDN has 6 to 15 digits", id))
 		}
-		list[i] = id.String()
+		list = append(list, id)
 	}
 	return list
 }

@@ -64,11 +64,7 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(a.sims))
-	for i, id := range a.sims {
-		names[i] = id.String()
-	}
-	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, names)
+	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, a.sims)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
@@ -299,10 +300,10 @@ func parseSIMs(p *Problem, location string, list []string) []transfer.Identifier
 }
 
 // numbered yields SIMs with their places in the list, from 1.
-func numbered(sims []transfer.Identifier) func(func(int, string) bool) {
-	return func(yield func(int, string) bool) {
+func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
+	return func(yield func(int, transfer.Identifier) bool) {
 		for i, id := range sims {
-			if !yield(i+1, id.String()) {
+			if !yield(i+1, id) {
 				return
 			}
 		}
@@ -331,7 +332,7 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 		if err != nil {
 			return fail(CodeInvalid, "", Fault{Location: "query.sim", Message: err.Error(), Value: clip(in.SIM)})
 		}
-		f.SIM = id.String()
+		f.SIM = id
 	}
 	f.Ticket, f.Reason, f.Method = in.Ticket, in.Reason, in.Method
 	f.CreatedAfter, f.CreatedBefore = given(in.CreatedAfter), given(in.CreatedBefore)

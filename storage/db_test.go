@@ -135,7 +135,7 @@ func TestInTx(t *testing.T) {
 		_, err := tx.CreateRequest(ctx, storage.NewRequest{
 			Source: from, Destination: to, Acceptance: transfer.AcceptancePeriod, Review: transfer.ReviewPeriod,
 			By: storage.Actor{Party: transfer.PartySource}, Size: 1,
-			SIMs: func(yield func(int, string) bool) { yield(1, "8988000000000000001") },
+			SIMs: storagetest.Lines("8988000000000000001"),
 		})
 		return err
 	}
@@ -246,9 +246,9 @@ func TestCreatedRequestIsAsStored(t *testing.T) {
 			r := storage.NewRequest{
 				Source: from, Destination: to, SelfServiceOnly: size == 1, Acceptance: time.Hour, Review: time.Minute,
 				By: storage.Actor{Party: transfer.PartySource, Address: "192.0.2.1"}, Size: size,
-				SIMs: func(yield func(int, string) bool) {
+				SIMs: func(yield func(int, transfer.Identifier) bool) {
 					for n := range size {
-						if !yield(n+1, fmt.Sprintf("89880000000%08d", n)) {
+						if !yield(n+1, storagetest.Identifier(fmt.Sprintf("89880000000%08d", n))) {
 							return
 						}
 					}
@@ -295,7 +295,7 @@ func TestCreatedRequestWhoseAnswerIsLost(t *testing.T) {
 	create := func(identifier string) (storage.Request, error) {
 		return pool.CreateRequest(t.Context(), storage.NewRequest{
 			Source: from, Destination: to, Acceptance: time.Hour, Review: time.Hour, By: storage.Actor{Party: transfer.PartySource}, Size: 1,
-			SIMs: func(yield func(int, string) bool) { yield(1, identifier) },
+			SIMs: storagetest.Lines(identifier),
 		})
 	}
 	if _, err := create("8988000000000000001"); err != nil { // from now on the statement is prepared

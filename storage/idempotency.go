@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-
 )
 
 // Idempotency identifies one call, so that its repetition within 24 hours gets

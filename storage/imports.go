@@ -15,8 +15,8 @@ import (
 
 // NewSIM is what a SIM is made from.
 type NewSIM struct {
-	ICCID                 string
-	IMSIs, MSISDNs        []string
+	ICCID                 transfer.Identifier
+	IMSIs, MSISDNs        []transfer.Identifier
 	OperatorID            transfer.OperatorID // the owner
 	Status                transfer.Status
 	Plan                  string
@@ -206,7 +206,7 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 				return err
 			}
 			if err := add(append([]any{
-				n, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID, s.Plan,
+				n, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID.String(), s.Plan,
 				s.Expiration, orNull(s.Group), orNull(s.SpeedClass), orNull(s.IMEILock),
 			}, settings...)...); err != nil {
 				return err
@@ -221,12 +221,12 @@ func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error 
 		n := -1
 		for s := range sims {
 			n++
-			err := add(n, s.ICCID, "iccid")
+			err := add(n, s.ICCID.String(), "iccid")
 			for _, imsi := range s.IMSIs {
-				err = errors.Join(err, add(n, imsi, "imsi"))
+				err = errors.Join(err, add(n, imsi.String(), "imsi"))
 			}
 			for _, msisdn := range s.MSISDNs {
-				err = errors.Join(err, add(n, msisdn, "msisdn"))
+				err = errors.Join(err, add(n, msisdn.String(), "msisdn"))
 			}
 			if err != nil {
 				return err

@@ -16,8 +16,8 @@ func stock(a storage.Account, first, n int) []storage.NewSIM {
 	list := make([]storage.NewSIM, n)
 	for i := range list {
 		list[i] = storage.NewSIM{
-			ICCID:      fmt.Sprintf("8988333%012d", first+i),
-			IMSIs:      []string{fmt.Sprintf("90199%010d", first+i)},
+			ICCID:      storagetest.Identifier(fmt.Sprintf("8988333%012d", first+i)),
+			IMSIs:      []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("90199%010d", first+i))},
 			OperatorID: a.OperatorID,
 			Status:     transfer.Ready,
 			Plan:       storagetest.FreePlan,

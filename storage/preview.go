@@ -82,9 +82,13 @@ ORDER BY nth`
 
 // PreviewRequest says what would become of SIMs if a request for them were
 // validated now. It writes and locks nothing, so it promises nothing either.
-func (db *DB) PreviewRequest(ctx context.Context, source, destination int64, selfServiceOnly bool, sims []string) ([]Preview, error) {
+func (db *DB) PreviewRequest(ctx context.Context, source, destination int64, selfServiceOnly bool, sims []transfer.Identifier) ([]Preview, error) {
+	identifiers := make([]string, len(sims))
+	for i, id := range sims {
+		identifiers[i] = id.String()
+	}
 	list := []Preview{}
-	if err := db.pool.SelectContext(ctx, &list, previewSQL(), source, destination, selfServiceOnly, pq.Array(sims)); err != nil {
+	if err := db.pool.SelectContext(ctx, &list, previewSQL(), source, destination, selfServiceOnly, pq.Array(identifiers)); err != nil {
 		return nil, fmt.Errorf("previewing %d SIMs: %w", len(sims), err)
 	}
 	return list, nil

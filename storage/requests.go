@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/google/uuid"
@@ -118,9 +119,9 @@ type NewRequest struct {
 	By                  Actor
 	Size                int // the number of SIMs that SIMs yields
 
-	// SIMs yields every SIM's canonical identifier with its line in the upload,
-	// in the order of submission.
-	SIMs func(yield func(line int, identifier string) bool)
+	// SIMs yields the line of every SIM in the upload and an identifier of the
+	// SIM, in the order of submission.
+	SIMs iter.Seq2[int, transfer.Identifier]
 }
 
 // CreateRequest writes a request, its transfers and the work of validating
@@ -185,7 +186,7 @@ func createRequest(ctx context.Context, q hot, id uuid.UUID, r NewRequest) (Requ
 	lines, identifiers := []int64{}, []string{}
 	if r.Size <= copyThreshold {
 		for line, identifier := range r.SIMs {
-			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier)
+			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier.String())
 		}
 	}
 	if err := q.hotGet(ctx, &made.CreatedAt, `
@@ -239,7 +240,7 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err
 	defer func() { _ = stmt.Close() }()
 	request, n := id.String(), 0
 	for line, identifier := range r.SIMs {
-		if _, err := stmt.ExecContext(ctx, request, n, line, identifier); err != nil {
+		if _, err := stmt.ExecContext(ctx, request, n, line, identifier.String()); err != nil {
 			return err
 		}
 		n++
@@ -298,7 +299,7 @@ type RequestFilter struct {
 	// account that asks: what was never open to it as the destination does not
 	// count, nor what another name of a SIM that is not the source's would tell,
 	// nor the batch of somebody else. Zero sees all.
-	SIM    string // any identifier
+	SIM    transfer.Identifier // any identifier of the SIM
 	Reason transfer.Reason
 	Method transfer.Method
 	Viewer int64
@@ -339,7 +340,7 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		ORDER BY r.id DESC
 		LIMIT $7`,
 		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit,
-		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM, f.Reason, f.Method, f.Viewer, idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
+		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM.String(), f.Reason, f.Method, f.Viewer, idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
 	if err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
@@ -61,13 +62,7 @@ func (w *world) create(r modelRequest) operation {
 					Review:          transfer.ReviewPeriod,
 					By:              storage.Actor{Party: transfer.PartySource},
 					Size:            len(r.transfers),
-					SIMs: func(yield func(int, string) bool) {
-						for i, name := range names {
-							if !yield(i+1, name) {
-								return
-							}
-						}
-					},
+					SIMs:            storagetest.Lines(names...),
 				})
 				w.requests[number-1] = made.ID
 				held()

@@ -33,13 +33,14 @@ func (b *Batch) Len() int { return b.rows.n }
 func (b *Batch) Size(destination int) int { return int(b.chains[destination].n) }
 
 // Rows returns the rows that go to a destination, in the order of the upload:
-// their places and the canonical identifiers of their SIMs. No identifier
+// their places and the identifiers of their SIMs. No identifier
 // comes twice in a batch, but two may name the same SIM.
-func (b *Batch) Rows(destination int) iter.Seq2[Place, string] {
-	return func(yield func(Place, string) bool) {
+func (b *Batch) Rows(destination int) iter.Seq2[Place, transfer.Identifier] {
+	return func(yield func(Place, transfer.Identifier) bool) {
 		for i := b.chains[destination].first; ; {
 			row := b.rows.at(i)
-			if !yield(b.place(i), row.digits.String()) || row.next == 0 {
+			id, _ := transfer.ParseIdentifier(row.digits.String()) // it was parsed before it was packed
+			if !yield(b.place(i), id) || row.next == 0 {
 				return
 			}
 			i = row.next

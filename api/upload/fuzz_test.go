@@ -41,7 +41,7 @@ func rowsOf(t *testing.T, batch *upload.Batch) []row {
 	for i, destination := range batch.Destinations {
 		n := 0
 		for place, sim := range batch.Rows(i) {
-			all = append(all, placed{place, row{sim, destination.Email, string(destination.OperatorID)}})
+			all = append(all, placed{place, row{sim.String(), destination.Email, string(destination.OperatorID)}})
 			n++
 		}
 		if n != batch.Size(i) {

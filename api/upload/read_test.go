@@ -445,7 +445,7 @@ func TestReadManySpellings(t *testing.T) {
 	}
 	i := 0
 	for place, sim := range batch.Rows(0) {
-		if place.Line != i+2 || sim != fmt.Sprint(100_000_000+i) {
+		if place.Line != i+2 || sim.String() != fmt.Sprint(100_000_000+i) {
 			t.Fatalf("row %d is %v %s", i, place, sim)
 		}
 		i++

@@ -4,6 +4,7 @@ package storagetest
 
 import (
 	"fmt"
+	"iter"
 	"net/url"
 	"sync/atomic"
 	"testing"
@@ -125,10 +126,29 @@ type SIM struct {
 	MSISDN  string
 }
 
-// Identifier is the ICCID, as decisions name SIMs.
-func (s SIM) Identifier() transfer.Identifier {
-	id, _ := transfer.ParseIdentifier(s.ICCID)
+// Identifier returns the ICCID.
+func (s SIM) Identifier() transfer.Identifier { return Identifier(s.ICCID) }
+
+// Identifier parses an identifier that a test has written; it panics if the
+// text is not valid.
+func Identifier(text string) transfer.Identifier {
+	id, err := transfer.ParseIdentifier(text)
+	if err != nil {
+		panic(err)
+	}
 	return id
+}
+
+// Lines yields identifiers with their lines, from 1, as
+// [storage.NewRequest.SIMs] does.
+func Lines(identifiers ...string) iter.Seq2[int, transfer.Identifier] {
+	return func(yield func(int, transfer.Identifier) bool) {
+		for i, text := range identifiers {
+			if !yield(i+1, Identifier(text)) {
+				return
+			}
+		}
+	}
 }
 
 // SIM makes one SIM. Each of its settings has a value that a reset changes.
@@ -238,13 +258,7 @@ func (d *DB) Request(r Request) uuid.UUID {
 			SelfServiceOnly: r.SelfServiceOnly, Acceptance: r.Acceptance, Review: r.Review,
 			By:   storage.Actor{Party: transfer.PartySource},
 			Size: len(r.Identifiers),
-			SIMs: func(yield func(line int, identifier string) bool) {
-				for i, identifier := range r.Identifiers {
-					if !yield(i+1, identifier) {
-						return
-					}
-				}
-			},
+			SIMs: Lines(r.Identifiers...),
 		})
 		return err
 	})
