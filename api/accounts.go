@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -41,7 +42,7 @@ type createAccountInput struct {
 }
 
 func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*reply[Account], error) {
-	p := fail(CodeInvalid, "")
+	p := problem.New(problem.Invalid, "")
 	a := storage.Account{
 		OperatorID: parsed(p, "body.operator_id", in.Body.OperatorID, transfer.ParseOperatorID),
 		Email:      parsed(p, "body.email", in.Body.Email, transfer.ParseEmail),
@@ -60,10 +61,10 @@ func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*re
 }
 
 // parsed reads a field and adds what is wrong with it to a problem.
-func parsed[T any](p *Problem, location, text string, parse func(string) (T, error)) T {
+func parsed[T any](p *problem.Problem, location, text string, parse func(string) (T, error)) T {
 	v, err := parse(text)
 	if err != nil {
-		p.add(Fault{Location: location, Message: err.Error(), Value: clip(text)})
+		p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: text})
 	}
 	return v
 }
@@ -77,7 +78,7 @@ type listAccountsInput struct {
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
 	f := storage.AccountFilter{Standing: in.Standing, After: transfer.OperatorID(in.Cursor), Limit: in.Limit + 1}
 	if in.Email != "" {
-		p := fail(CodeInvalid, "")
+		p := problem.New(problem.Invalid, "")
 		if f.Email = parsed(p, "query.email", in.Email, transfer.ParseEmail); len(p.Errors) > 0 {
 			return nil, p
 		}
@@ -124,7 +125,7 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	}
 	c := storage.AccountChange{Coverage: in.Body.Coverage, Standing: in.Body.Standing}
 	if in.Body.Email != nil {
-		p := fail(CodeInvalid, "")
+		p := problem.New(problem.Invalid, "")
 		email := parsed(p, "body.email", *in.Body.Email, transfer.ParseEmail)
 		if len(p.Errors) > 0 {
 			return nil, p

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -31,7 +32,7 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 			err = unreadable(r)
 		}
 		if err != nil {
-			writeProblem(w, s.problem(r.Context(), err))
+			s.problem(r.Context(), err).Write(w)
 			return
 		}
 		limit := route.timeout()
@@ -49,11 +50,11 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 // anything: those that are no text.
 func unreadable(r *http.Request) error {
 	query := r.URL.Query()
-	p := fail(CodeInvalid, "nothing was done: correct what the errors list")
+	p := problem.New(problem.Invalid, "nothing was done: correct what the errors list")
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range append(query[name], name) {
 			if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
-				p.add(Fault{Location: "query." + strings.ToValidUTF8(clip(name), "�"), Message: "not text in UTF-8, or with a NUL character in it"})
+				p.Add(problem.FieldError{Location: "query." + strings.ToValidUTF8(problem.Clip(name), "�"), Message: "not text in UTF-8, or with a NUL character in it"})
 				break
 			}
 		}
@@ -75,7 +76,7 @@ func (s *server) authorize(r *http.Request, roles []storage.Role) error {
 	}
 	token, ok := bearer(r)
 	if !ok {
-		return fail(CodeUnauthenticated, "send an API key: Authorization: Bearer st_…")
+		return problem.New(problem.Unauthenticated, "send an API key: Authorization: Bearer st_…")
 	}
 	caller, err := s.db.Authenticate(r.Context(), token)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -87,13 +88,13 @@ func (s *server) authorize(r *http.Request, roles []storage.Role) error {
 	c := callOf(r.Context())
 	c.caller, c.token = caller, token
 	if !slices.Contains(roles, caller.Role) {
-		return fail(CodeForbidden, fmt.Sprintf("a key of the role %s may not do this", caller.Role))
+		return problem.New(problem.Forbidden, fmt.Sprintf("a key of the role %s may not do this", caller.Role))
 	}
 	return nil
 }
 
-func unknownKey() *Problem {
-	return fail(CodeUnauthenticated, "this API key is unknown or revoked")
+func unknownKey() *problem.Problem {
+	return problem.New(problem.Unauthenticated, "this API key is unknown or revoked")
 }
 
 // bearer returns the token of the Authorization header.
@@ -123,14 +124,14 @@ func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string)
 	c := callerOf(ctx)
 	if c.Role == storage.RoleAccount {
 		if onBehalfOf != "" {
-			return storage.Account{}, fail(CodeForbidden, "only support acts on behalf of an account",
-				Fault{Location: location, Message: "leave it out"})
+			return storage.Account{}, problem.New(problem.Forbidden, "only support acts on behalf of an account",
+				problem.FieldError{Location: location, Message: "leave it out"})
 		}
 		return c.Account, nil
 	}
 	if onBehalfOf == "" {
-		return storage.Account{}, fail(CodeInvalid, "support has to say for which account",
-			Fault{Location: location, Message: "name the operator id of the source account"})
+		return storage.Account{}, problem.New(problem.Invalid, "support has to say for which account",
+			problem.FieldError{Location: location, Message: "name the operator id of the source account"})
 	}
 	return s.namedAccount(ctx, location, onBehalfOf)
 }
@@ -139,11 +140,11 @@ func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string)
 func (s *server) namedAccount(ctx context.Context, location, name string) (storage.Account, error) {
 	id, err := transfer.ParseOperatorID(name)
 	if err != nil {
-		return storage.Account{}, fail(CodeInvalid, "", Fault{Location: location, Message: err.Error(), Value: clip(name)})
+		return storage.Account{}, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: err.Error(), Value: name})
 	}
 	a, err := s.db.Account(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return a, fail(CodeInvalid, "", Fault{Location: location, Message: "there is no such account", Value: string(id)})
+		return a, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: "there is no such account", Value: string(id)})
 	}
 	return a, err
 }
@@ -154,7 +155,7 @@ func (s *server) listedAccount(ctx context.Context, name string) (int64, error) 
 	c := callerOf(ctx)
 	if c.Role == storage.RoleAccount {
 		if name != "" && name != string(c.Account.OperatorID) {
-			return 0, fail(CodeForbidden, "an account's key lists what is the account's own", Fault{Location: "query.account", Message: "leave it out"})
+			return 0, problem.New(problem.Forbidden, "an account's key lists what is the account's own", problem.FieldError{Location: "query.account", Message: "leave it out"})
 		}
 		return c.Account.ID, nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -28,7 +29,7 @@ type RequestCancel struct {
 	Request  uuid.UUID             `json:"request" format:"uuid"`
 	Canceled bool                  `json:"canceled" doc:"Whether this call has canceled it."`
 	State    transfer.RequestState `json:"state" doc:"Its state now."`
-	Code     Code                  `json:"code,omitempty" doc:"Why it was not canceled."`
+	Code     problem.Code                  `json:"code,omitempty" doc:"Why it was not canceled."`
 	Detail   string                `json:"detail,omitempty"`
 }
 
@@ -82,7 +83,7 @@ func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, er
 	})
 	var state *transfer.StateError
 	if errors.As(err, &state) {
-		return RequestCancel{Request: id, State: state.State, Code: CodeRequestState, Detail: state.Error()}, nil
+		return RequestCancel{Request: id, State: state.State, Code: problem.RequestState, Detail: state.Error()}, nil
 	}
 	return RequestCancel{Request: id, Canceled: true, State: after.State}, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/api/upload"
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -123,13 +124,13 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 		return nil, err
 	}
 	if source.Standing != storage.StandingOpen {
-		return nil, fail(CodeAccountClosed, "the source account is closed")
+		return nil, problem.New(problem.AccountClosed, "the source account is closed")
 	}
 	var wrong []upload.LineError
 	for i, account := range to {
-		if problem := wrongDestination(source, account); problem != nil {
+		if reason := wrongDestination(source, account); reason != nil {
 			for place := range file.Rows(i) {
-				wrong = append(wrong, upload.LineError{Place: place, Code: upload.Code(problem.code), Problem: problem.message})
+				wrong = append(wrong, upload.LineError{Place: place, Code: upload.Code(reason.code), Problem: reason.message})
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -143,7 +144,7 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 			[]string{"account_closed", "unknown_destination", "account_closed"},
 		},
 	} {
-		p := s.upload(s.source, "", "text/csv", test.text).problem(422, CodeInvalidLines)
+		p := s.upload(s.source, "", "text/csv", test.text).problem(422, problem.InvalidLines)
 		var lines []int
 		var codes []string
 		for _, f := range p.Errors {
@@ -158,15 +159,15 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 	for i := range 150 {
 		many.WriteString(row(iccid(i+1), "nobody@example.com", otherID))
 	}
-	if p := s.upload(s.source, "", "text/csv", many.String()).problem(422, CodeInvalidLines); len(p.Errors) != 100 || p.More != 50 || p.Errors[99].Line != 101 {
+	if p := s.upload(s.source, "", "text/csv", many.String()).problem(422, problem.InvalidLines); len(p.Errors) != 100 || p.More != 50 || p.Errors[99].Line != 101 {
 		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
 	}
-	s.upload(s.source, "", "application/xml", "<a/>").problem(415, CodeMediaType)
-	s.upload(s.source, "", "", good).problem(415, CodeMediaType)
-	s.upload(s.source, "?acceptance_seconds=0", "text/csv", head+good).problem(422, CodeInvalid)
-	s.upload(s.source, "?acceptance_seconds=2592001", "text/csv", head+good).problem(422, CodeInvalid)
-	s.upload(s.source, "?on_behalf_of="+otherID, "text/csv", head+good).problem(403, CodeForbidden)
-	s.upload(s.support, "", "text/csv", head+good).problem(422, CodeInvalid)
+	s.upload(s.source, "", "application/xml", "<a/>").problem(415, problem.UnsupportedMediaType)
+	s.upload(s.source, "", "", good).problem(415, problem.UnsupportedMediaType)
+	s.upload(s.source, "?acceptance_seconds=0", "text/csv", head+good).problem(422, problem.Invalid)
+	s.upload(s.source, "?acceptance_seconds=2592001", "text/csv", head+good).problem(422, problem.Invalid)
+	s.upload(s.source, "?on_behalf_of="+otherID, "text/csv", head+good).problem(403, problem.Forbidden)
+	s.upload(s.support, "", "text/csv", head+good).problem(422, problem.Invalid)
 	if n := s.number(`SELECT (SELECT count(*) FROM batches) + (SELECT count(*) FROM requests) + (SELECT count(*) FROM transfers)`); n != 0 {
 		t.Errorf("%d rows were left behind", n)
 	}
@@ -196,14 +197,14 @@ func TestBatchCancel(t *testing.T) {
 	s.work()
 	s.post(s.other, "/v1/transfer-requests/"+b.Items[0].ID.String()+"/accept", nil).is(202)
 	path := "/v1/batches/" + b.ID.String() + "/cancel"
-	s.post(s.source, path, map[string]any{"sims": []string{iccid(1)}}).problem(422, CodeInvalid)
+	s.post(s.source, path, map[string]any{"sims": []string{iccid(1)}}).problem(422, problem.Invalid)
 	call := apiCall{method: "POST", path: path, key: s.source, header: map[string]string{"Idempotency-Key": "c1"}}
 	first := s.do(call).is(202)
 	c := read[BatchCancel](first)
 	if c.Canceled != 1 || len(c.Requests) != 2 {
 		t.Fatalf("%+v", c)
 	}
-	if r := c.Requests[0]; r.Canceled || r.Code != CodeRequestState || r.State != transfer.Transferring {
+	if r := c.Requests[0]; r.Canceled || r.Code != problem.RequestState || r.State != transfer.Transferring {
 		t.Errorf("the accepted one: %+v", r)
 	}
 	if r := c.Requests[1]; !r.Canceled || r.State != transfer.RequestCanceled || r.Code != "" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"simtransfer/api/problem"
 )
 
 // places bounds what goes on at once in this process: in all, and for each
@@ -47,16 +49,16 @@ func (p *places) take(ctx context.Context) (leave func(), err error) {
 
 // try takes a place, or says why there is none and returns what is closed when
 // one becomes free.
-func (p *places) try(who string) (full *Problem, freed <-chan struct{}) {
+func (p *places) try(who string) (full *problem.Problem, freed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.by[who] >= p.each:
-		full = fail(CodeRateLimited, fmt.Sprintf("as many %s of yours are under way as may be at once (%d): wait until one of them has ended, or end one", p.what, p.each))
-		full.retryAfter = placeRetry
+		full = problem.New(problem.RateLimited, fmt.Sprintf("as many %s of yours are under way as may be at once (%d): wait until one of them has ended, or end one", p.what, p.each))
+		full.RetryAfter = placeRetry
 		return full, p.freed
 	case p.taken >= p.all:
-		return fail(CodeBusy, fmt.Sprintf("too many %s are under way: ask again a little later", p.what)), p.freed
+		return problem.New(problem.Busy, fmt.Sprintf("too many %s are under way: ask again a little later", p.what)), p.freed
 	}
 	p.taken++
 	p.by[who]++
@@ -76,4 +78,4 @@ func (p *places) leave(who string) {
 
 // placeRetry is after how many seconds a caller whose places are taken may ask
 // again.
-const placeRetry = 5
+const placeRetry = 5 * time.Second

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -27,8 +28,8 @@ func sourceKey(id int64) storage.Caller {
 	return storage.Caller{Key: id, Role: storage.RoleAccount, Account: storage.Account{OperatorID: sourceID}}
 }
 
-func codeOf(err error) Code {
-	var p *Problem
+func codeOf(err error) problem.Code {
+	var p *problem.Problem
 	if errors.As(err, &p) {
 		return p.Code
 	}
@@ -45,13 +46,13 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 		var leave func()
 		for i, want := range []struct {
 			c    storage.Caller
-			code Code
+			code problem.Code
 		}{
 			{sourceKey(1), ""},
 			{sourceKey(2), ""},
-			{sourceKey(3), CodeRateLimited},
+			{sourceKey(3), problem.RateLimited},
 			{storage.Caller{Key: 4, Role: storage.RoleSupport}, ""},
-			{storage.Caller{Key: 5, Role: storage.RoleSupport}, CodeBusy},
+			{storage.Caller{Key: 5, Role: storage.RoleSupport}, problem.Busy},
 		} {
 			start := time.Now()
 			left, err := take(want.c)
@@ -88,7 +89,7 @@ func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
 		w.ask("POST /v1/batches", "Content-Length: 1000", "Content-Type: text/csv", "Expect: 100-continue")
 		w.answer(http.StatusContinue) // it is being read
 	}
-	if a := s.upload(s.source, "", "text/csv", batchCSV(iccid(1))); a.problem(429, CodeRateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
+	if a := s.upload(s.source, "", "text/csv", batchCSV(iccid(1))); a.problem(429, problem.RateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%v", a.header)
 	}
 	s.upload(s.bystand, "", "text/csv", batchCSV(iccid(2))).is(202)
@@ -110,7 +111,7 @@ func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
 		t.Errorf("%v", header)
 	}
 	s.stream(s.other, path, "")
-	s.get(s.support, path+"/stream").problem(503, CodeBusy)
+	s.get(s.support, path+"/stream").problem(503, problem.Busy)
 }
 
 // The results of a batch have a place until they are sent.
@@ -131,14 +132,14 @@ func TestResultsOfBatchesAreBounded(t *testing.T) {
 	}
 	var last *huma.StreamResponse
 	for range maxOwnResults {
-		if _, err := ask("text/html"); codeOf(err) != CodeNotAcceptable {
+		if _, err := ask("text/html"); codeOf(err) != problem.NotAcceptable {
 			t.Fatal(err)
 		}
 		if last, err = ask(typeCSV); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ask(typeCSV); codeOf(err) != CodeRateLimited {
+	if _, err := ask(typeCSV); codeOf(err) != problem.RateLimited {
 		t.Errorf("one more: %v", err)
 	}
 	w := httptest.NewRecorder()

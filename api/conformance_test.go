@@ -13,6 +13,8 @@ import (
 	"testing/iotest"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/api/problem"
 )
 
 // truth is a transport that fails the test for every answer that is not as the
@@ -69,7 +71,7 @@ func (c truth) RoundTrip(r *http.Request) (*http.Response, error) {
 	result := &huma.ValidateResult{}
 	huma.Validate(c.document.Components.Schemas, content.Schema, huma.NewPathBuffer([]byte("body"), 4), huma.ModeReadFromServer, v, result)
 	for _, err := range result.Errors {
-		c.t.Errorf("%s answered %d, not as the document says: %v in %s", pattern, answer.StatusCode, err, clip(string(text)))
+		c.t.Errorf("%s answered %d, not as the document says: %v in %s", pattern, answer.StatusCode, err, problem.Clip(string(text)))
 	}
 	return answer, nil
 }

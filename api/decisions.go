@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -36,7 +37,7 @@ func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Req
 	var sims []string
 	if in.Body != nil {
 		sims = in.Body.SIMs
-		p := fail(CodeInvalid, "nothing was decided: correct what the errors list")
+		p := problem.New(problem.Invalid, "nothing was decided: correct what the errors list")
 		if d.Landing = in.Body.Landing.read(p, "body.landing"); len(p.Errors) > 0 {
 			return nil, p
 		}
@@ -91,9 +92,9 @@ type approveInput struct {
 func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[Request], error) {
 	switch {
 	case in.Body.Fee != nil && in.Body.FeeReason == "":
-		return nil, fail(CodeInvalid, "", Fault{Location: "body.fee_reason", Message: "say why the fee is changed or waived"})
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_reason", Message: "say why the fee is changed or waived"})
 	case in.Body.Fee == nil && in.Body.FeeReason != "":
-		return nil, fail(CodeInvalid, "", Fault{Location: "body.fee_minor", Message: "a fee_reason goes with a fee_minor"})
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_minor", Message: "a fee_reason goes with a fee_minor"})
 	}
 	return s.decide(ctx, in.RequestPath, storage.Decision{
 		Event:       transfer.Approve,
@@ -118,7 +119,7 @@ func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request
 // decide carries out a decision of the caller, for the SIMs named or, if there
 // are none, for the whole request.
 func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision, sims []string) (*reply[Request], error) {
-	p := fail(CodeInvalid, "nothing was decided: correct what the errors list")
+	p := problem.New(problem.Invalid, "nothing was decided: correct what the errors list")
 	if d.SIMs = parseSIMs(p, "body.sims", sims); len(p.Errors) > 0 {
 		return nil, p
 	}

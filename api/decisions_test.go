@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -29,13 +30,13 @@ func TestDecisionsOfTheWrongParty(t *testing.T) {
 	for _, test := range []struct{ key, decision string }{
 		{s.source, "accept"}, {s.source, "decline"}, {s.other, "cancel"}, {s.support, "accept"}, {s.admin, "decline"},
 	} {
-		s.post(test.key, path+"/"+test.decision, nil).problem(403, CodeWrongParty)
+		s.post(test.key, path+"/"+test.decision, nil).problem(403, problem.WrongParty)
 	}
 	for _, decision := range []string{"accept", "decline", "cancel"} {
-		s.post(s.bystand, path+"/"+decision, nil).problem(404, CodeNotFound)
+		s.post(s.bystand, path+"/"+decision, nil).problem(404, problem.NotFound)
 	}
-	s.post(s.source, path[:len(path)-12]+"000000000000/cancel", nil).problem(404, CodeNotFound)
-	s.post(s.source, "/v1/transfer-requests/nonsense/cancel", nil).problem(422, CodeInvalid)
+	s.post(s.source, path[:len(path)-12]+"000000000000/cancel", nil).problem(404, problem.NotFound)
+	s.post(s.source, "/v1/transfer-requests/nonsense/cancel", nil).problem(422, problem.Invalid)
 }
 
 func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
@@ -43,18 +44,18 @@ func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
 	s := newService(t)
 	path, _ := s.asked(1, transfer.Ready)
 	approve := map[string]any{"ticket": "T-1"}
-	if p := s.post(s.support, path+"/approve", approve).problem(409, CodeRequestState); p.State != "awaiting_acceptance" || !strings.Contains(p.Detail, "awaiting_acceptance") {
+	if p := s.post(s.support, path+"/approve", approve).problem(409, problem.RequestState); p.State != "awaiting_acceptance" || !strings.Contains(p.Detail, "awaiting_acceptance") {
 		t.Errorf("%+v", p)
 	}
-	s.post(s.support, path+"/deny", map[string]any{"reason": "no"}).problem(409, CodeRequestState)
+	s.post(s.support, path+"/deny", map[string]any{"reason": "no"}).problem(409, problem.RequestState)
 	s.post(s.other, path+"/accept", nil).is(202)
 	for key, decision := range map[string]string{s.source: "cancel", s.other: "accept", s.support: "cancel"} {
-		if p := s.post(key, path+"/"+decision, nil).problem(409, CodeRequestState); p.State != "transferring" {
+		if p := s.post(key, path+"/"+decision, nil).problem(409, problem.RequestState); p.State != "transferring" {
 			t.Errorf("%+v", p)
 		}
 	}
 	s.work()
-	if p := s.post(s.other, path+"/decline", nil).problem(409, CodeRequestState); p.State != "completed" {
+	if p := s.post(s.other, path+"/decline", nil).problem(409, problem.RequestState); p.State != "completed" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -95,7 +96,7 @@ func TestAcceptAfterTheExpiryIsTooLate(t *testing.T) {
 	s := newService(t)
 	path, _ := s.asked(1, transfer.Ready)
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp()`)
-	s.post(s.other, path+"/accept", nil).problem(409, CodeRequestExpired)
+	s.post(s.other, path+"/accept", nil).problem(409, problem.RequestExpired)
 }
 
 func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
@@ -110,13 +111,13 @@ func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
 	if r.Counts.Declined != 1 || r.Counts.Eligible != 3 {
 		t.Errorf("declined %+v", r)
 	}
-	p := s.post(s.other, path+"/accept", named(sims[3], sims[0], "12025550123")).problem(422, CodeUnknownSIMs)
+	p := s.post(s.other, path+"/accept", named(sims[3], sims[0], "12025550123")).problem(422, problem.UnknownSIMs)
 	if values := []string{p.Errors[0].Value, p.Errors[1].Value}; !slices.Equal(values, []string{sims[0], "12025550123"}) {
 		t.Errorf("unknown %q", values)
 	}
-	s.post(s.other, path+"/accept", named()).problem(422, CodeInvalid)
-	s.post(s.other, path+"/accept", named("x")).problem(422, CodeInvalid)
-	s.post(s.other, path+"/accept", map[string]any{"sim": sims}).problem(422, CodeInvalid)
+	s.post(s.other, path+"/accept", named()).problem(422, problem.Invalid)
+	s.post(s.other, path+"/accept", named("x")).problem(422, problem.Invalid)
+	s.post(s.other, path+"/accept", map[string]any{"sim": sims}).problem(422, problem.Invalid)
 	r = read[Request](s.post(s.other, path+"/accept", named(sims[3], sims[4])).is(202))
 	if r.State != transfer.Transferring {
 		t.Errorf("accepted %+v", r)
@@ -178,10 +179,10 @@ func TestSupportApproves(t *testing.T) {
 		{"ticket": "T", "fee_minor": 1.5, "fee_reason": "x"},
 		{"ticket": strings.Repeat("T", 101)},
 	} {
-		s.post(s.support, path+"/approve", body).problem(422, CodeInvalid)
+		s.post(s.support, path+"/approve", body).problem(422, problem.Invalid)
 	}
-	s.post(s.support, path+"/approve", nil).problem(400, CodeMalformed)
-	s.post(s.source, path+"/approve", m{"ticket": "T"}).problem(403, CodeForbidden)
+	s.post(s.support, path+"/approve", nil).problem(400, problem.Malformed)
+	s.post(s.source, path+"/approve", m{"ticket": "T"}).problem(403, problem.Forbidden)
 	r = read[Request](s.post(s.support, path+"/approve", m{"ticket": "T-1", "fee_minor": 0, "fee_reason": "waived"}).is(202))
 	if r.State != transfer.AwaitingAcceptance || *r.Ticket != "T-1" || *r.FeeOverride != 0 {
 		t.Errorf("%+v", r)
@@ -199,7 +200,7 @@ func TestApprovalNeedsAFeeWhereTheScheduleHasNone(t *testing.T) {
 	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Unquoted != 1 {
 		t.Errorf("%+v", r.Fees)
 	}
-	s.post(s.support, path+"/approve", map[string]any{"ticket": "T"}).problem(422, CodeNoFee)
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T"}).problem(422, problem.NoFee)
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T", "fee_minor": 9, "fee_reason": "by hand"}).is(202)
 }
 
@@ -207,8 +208,8 @@ func TestSupportDenies(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	path, sims := s.asked(1, transfer.Active)
-	s.post(s.support, path+"/deny", map[string]any{}).problem(422, CodeInvalid)
-	s.post(s.other, path+"/deny", map[string]any{"reason": "x"}).problem(403, CodeForbidden)
+	s.post(s.support, path+"/deny", map[string]any{}).problem(422, problem.Invalid)
+	s.post(s.other, path+"/deny", map[string]any{"reason": "x"}).problem(403, problem.Forbidden)
 	if r := read[Request](s.post(s.support, path+"/deny", map[string]any{"reason": "fraud"}).is(202)); r.State != transfer.RequestDenied {
 		t.Errorf("%+v", r)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"simtransfer/api/problem"
 )
 
 const (
@@ -129,10 +131,10 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 }
 
 func badEventID(id string) error {
-	return fail(CodeInvalid, "", Fault{
+	return problem.New(problem.Invalid, "", problem.FieldError{
 		Location: "header.Last-Event-ID",
 		Message:  "not the id of an event of this stream: send it as it was received, or leave it out to start",
-		Value:    clip(id),
+		Value:    problem.Clip(id),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -92,8 +93,8 @@ func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
 		}
 		after := s.do(apiCall{method: "GET", path: path + "/stream", key: s.source, header: map[string]string{"Last-Event-ID": all[len(all)-1]}})
 		after.is(204)
-		s.do(apiCall{method: "GET", path: path + "/stream", key: s.source, header: map[string]string{"Last-Event-ID": "nonsense"}}).problem(422, CodeInvalid)
-		s.get(s.bystand, path+"/stream").problem(404, CodeNotFound)
+		s.do(apiCall{method: "GET", path: path + "/stream", key: s.source, header: map[string]string{"Last-Event-ID": "nonsense"}}).problem(422, problem.Invalid)
+		s.get(s.bystand, path+"/stream").problem(404, problem.NotFound)
 	}
 }
 
@@ -105,7 +106,7 @@ func TestStreamsAreBoundedAndStop(t *testing.T) {
 	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
 	ids, end := s.stream(s.source, path, "")
 	<-ids
-	if a := s.get(s.other, path+"/stream"); a.problem(503, CodeBusy).Status != 503 || a.header.Get("Retry-After") == "" {
+	if a := s.get(s.other, path+"/stream"); a.problem(503, problem.Busy).Status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("%v", a.header)
 	}
 	s.post(s.source, path+"/cancel", nil).is(202)

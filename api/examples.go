@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -28,7 +29,7 @@ func addExamples(document *huma.OpenAPI) {
 			}
 			for status, r := range o.Responses {
 				addExample(r.Content[typeJSON], all)
-				if p := r.Content[problemType]; p != nil {
+				if p := r.Content[problem.ContentType]; p != nil {
 					p.Examples = problemsWith(status)
 					for code := range p.Examples {
 						document.Components.Examples[code] = problems[code]
@@ -48,19 +49,19 @@ func addExample(m *huma.MediaType, all map[string]any) {
 // exampleProblems is a problem of each kind, by its code.
 func exampleProblems() map[string]*huma.Example {
 	all := map[string]*huma.Example{}
-	for _, k := range kinds() {
-		p := fail(k.code, k.meaning)
+	for _, k := range problem.Kinds() {
+		p := problem.New(k.Code, k.Meaning)
 		p.Instance = "/v1/transfer-requests#7f0c1d4e"
-		switch k.code {
-		case CodeRequestState:
+		switch k.Code {
+		case problem.RequestState:
 			p.State = string(transfer.RequestCanceled)
-		case CodeInvalid:
-			p.add(Fault{Location: "body.acceptance_seconds", Message: "expected number >= 1", Value: "0"})
-		case CodeInvalidLines:
-			p.add(Fault{Line: 7, Column: "sim", Code: "bad_value", Message: "\"8988-no-number\" is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only"})
+		case problem.Invalid:
+			p.Add(problem.FieldError{Location: "body.acceptance_seconds", Message: "expected number >= 1", Value: "0"})
+		case problem.InvalidLines:
+			p.Add(problem.FieldError{Line: 7, Column: "sim", Code: "bad_value", Message: "\"8988-no-number\" is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only"})
 		default:
 		}
-		all[string(k.code)] = &huma.Example{Summary: k.title, Value: p}
+		all[string(k.Code)] = &huma.Example{Summary: k.Title, Value: p}
 	}
 	return all
 }
@@ -68,9 +69,9 @@ func exampleProblems() map[string]*huma.Example {
 // problemsWith refers to the examples of problems with a status.
 func problemsWith(status string) map[string]*huma.Example {
 	some := map[string]*huma.Example{}
-	for _, k := range kinds() {
-		if strconv.Itoa(k.status) == status {
-			some[string(k.code)] = &huma.Example{Ref: "#/components/examples/" + string(k.code)}
+	for _, k := range problem.Kinds() {
+		if strconv.Itoa(k.Status) == status {
+			some[string(k.Code)] = &huma.Example{Ref: "#/components/examples/" + string(k.Code)}
 		}
 	}
 	return some
@@ -182,6 +183,6 @@ func examples() map[string]any {
 		"Feed": Feed{Items: []FeedEvent{{Cursor: "812-4", Request: request, Source: source, Destination: receiver, Event: event}}, NextCursor: "812-4"},
 
 		"Health":      Health{"ok"},
-		"ProblemKind": ProblemKind{CodeNotFound, http.StatusNotFound, kindOf(CodeNotFound).title, kindOf(CodeNotFound).meaning},
+		"ProblemKind": ProblemKind(problem.KindOf(problem.NotFound)),
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -32,7 +33,7 @@ func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 	s.work()
 	s.post(s.other, path+"/accept", nil).is(202)
 	s.work()
-	s.get(s.source, "/v1/sims/"+iccid(1)).problem(404, CodeNotFound)
+	s.get(s.source, "/v1/sims/"+iccid(1)).problem(404, problem.NotFound)
 	want := read[List[Event]](s.get(s.source, path+"/events").is(200)).Items
 	all, end := s.follow(s.source, "", 1, len(want))
 	var got []Event
@@ -58,13 +59,13 @@ func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 	if list := read[Feed](s.get(s.support, "/v1/events?account="+standID).is(200)); len(list.Items) != 0 || list.NextCursor == "" {
 		t.Errorf("%+v", list)
 	}
-	s.get(s.source, "/v1/events?account="+otherID).problem(403, CodeForbidden)
+	s.get(s.source, "/v1/events?account="+otherID).problem(403, problem.Forbidden)
 	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
 	if list, _ := s.follow(s.source, end, 200, 1); len(list) != 1 || list[0].Kind != "create" {
 		t.Errorf("behind the end: %+v", list)
 	}
 	for _, cursor := range []string{"x", "1", "1-", "-1", "1-x", "99999999999999999999-1", "1-2-3"} {
-		s.get(s.source, "/v1/events?cursor="+cursor).problem(422, CodeInvalid)
+		s.get(s.source, "/v1/events?cursor="+cursor).problem(422, problem.Invalid)
 	}
 }
 

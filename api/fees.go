@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -32,14 +33,14 @@ type createFeeInput struct {
 }
 
 func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee], error) {
-	p := fail(CodeInvalid, "")
+	p := problem.New(problem.Invalid, "")
 	f := storage.Fee{
 		Method:   in.Body.Method,
 		Currency: parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
 		Amount:   in.Body.Amount,
 	}
 	if f.Method == transfer.SelfService && f.Amount != 0 {
-		p.add(Fault{Location: "body.amount_minor", Message: "self-service is free of charge"})
+		p.Add(problem.FieldError{Location: "body.amount_minor", Message: "self-service is free of charge"})
 	}
 	if in.Body.ValidFrom != nil {
 		f.ValidFrom = in.Body.ValidFrom.UTC()

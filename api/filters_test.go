@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -77,7 +78,7 @@ func TestFiltersOfLists(t *testing.T) {
 	} {
 		a := s.get(s.source, path)
 		if want < 0 {
-			a.problem(422, CodeInvalid)
+			a.problem(422, problem.Invalid)
 			continue
 		}
 		if got := read[List[any]](a.is(200)); len(got.Items) != want {
@@ -96,7 +97,7 @@ func TestFiltersOfLists(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/sims?group=field", "/v1/sims?tag=site"} {
-		if p := s.get(s.support, path).problem(422, CodeInvalid); p.Errors[0].Location != "query.account" {
+		if p := s.get(s.support, path).problem(422, problem.Invalid); p.Errors[0].Location != "query.account" {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -114,7 +115,7 @@ func TestFiltersNameTheirValues(t *testing.T) {
 		"/v1/sims?status=nonsense":                 "suspended",
 		"/v1/batches?finished=nonsense":            "true",
 	} {
-		p := s.get(s.source, path).problem(422, CodeInvalid)
+		p := s.get(s.source, path).problem(422, problem.Invalid)
 		if f := p.Errors[0]; !strings.HasPrefix(f.Location, "query.") || !strings.Contains(f.Message, known) || f.Value != "nonsense" {
 			t.Errorf("%s: %+v", path, p)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -26,30 +27,23 @@ func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) 
 	defer cancel()
 	if err := s.db.Ping(ctx); err != nil {
 		s.Log.WarnContext(ctx, "the database does not answer", "error", err)
-		return nil, fail(CodeBusy, "the database does not answer")
+		return nil, problem.New(problem.Busy, "the database does not answer")
 	}
 	return &healthOutput{Health{"ok"}}, nil
 }
 
 // ProblemKind explains one kind of problem.
-type ProblemKind struct {
-	Code    Code   `json:"code"`
-	Status  int    `json:"status" doc:"The HTTP status it goes with."`
-	Title   string `json:"title"`
-	Meaning string `json:"meaning" doc:"What it means and what to do."`
-}
+type ProblemKind problem.Kind
 
 type problemKindInput struct {
-	Code Code `path:"code" maxLength:"64" doc:"The code of the problem, as in its field code."`
+	Code problem.Code `path:"code" maxLength:"64" doc:"The code of the problem, as in its field code."`
 }
 
 type problemKindOutput struct{ Body ProblemKind }
 
 func (s *server) getProblemKind(_ context.Context, in *problemKindInput) (*problemKindOutput, error) {
-	for _, k := range kinds() {
-		if k.code == in.Code {
-			return &problemKindOutput{ProblemKind{k.code, k.status, k.title, k.meaning}}, nil
-		}
+	if k := problem.KindOf(in.Code); k.Code == in.Code {
+		return &problemKindOutput{ProblemKind(k)}, nil
 	}
 	return nil, storage.ErrNotFound
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"simtransfer/api/problem"
 	"simtransfer/dev/devtest"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -260,14 +261,14 @@ func read[T any](a answer) T {
 
 // problem fails the test unless the answer is a problem of a code, and returns
 // it.
-func (a answer) problem(status int, code Code) Problem {
+func (a answer) problem(status int, code problem.Code) problem.Problem {
 	a.t.Helper()
 	a.is(status)
-	p := read[Problem](a)
+	p := read[problem.Problem](a)
 	if p.Code != code || p.Status != status {
 		a.t.Fatalf("problem %q, not %q: %s", p.Code, code, a.text)
 	}
-	if got := a.header.Get("Content-Type"); got != problemType {
+	if got := a.header.Get("Content-Type"); got != problem.ContentType {
 		a.t.Errorf("Content-Type %q", got)
 	}
 	if p.Title == "" || p.Type == "" || !strings.HasSuffix(p.Instance, "#"+a.header.Get("X-Request-Id")) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -38,9 +39,9 @@ func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
 	if len(h.Charges) != 1 || h.Charges[0].Fee != (Money{250, "EUR"}) || h.Charges[0].Account != sourceID || h.Truncated {
 		t.Errorf("charges %+v", h.Charges)
 	}
-	s.get(s.support, "/v1/support/sims/"+iccid(99)).problem(404, CodeNotFound)
-	s.get(s.support, "/v1/support/sims/nonsense").problem(404, CodeNotFound)
-	s.get(s.source, "/v1/support/sims/"+iccid(1)).problem(403, CodeForbidden)
+	s.get(s.support, "/v1/support/sims/"+iccid(99)).problem(404, problem.NotFound)
+	s.get(s.support, "/v1/support/sims/nonsense").problem(404, problem.NotFound)
+	s.get(s.source, "/v1/support/sims/"+iccid(1)).problem(403, problem.Forbidden)
 }
 
 func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
@@ -79,9 +80,9 @@ func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 	if got := read[List[Request]](s.get(s.support, byTicket).is(200)); len(got.Items) != 1 || requestPath(got.Items[0].ID) != assisted {
 		t.Errorf("%+v", got)
 	}
-	s.get(s.source, byTicket).problem(403, CodeForbidden)
-	s.get(s.source, "/v1/transfer-requests?sim=x").problem(422, CodeInvalid)
-	s.get(s.source, "/v1/transfer-requests?created_after=yesterday").problem(422, CodeInvalid)
+	s.get(s.source, byTicket).problem(403, problem.Forbidden)
+	s.get(s.source, "/v1/transfer-requests?sim=x").problem(422, problem.Invalid)
+	s.get(s.source, "/v1/transfer-requests?created_after=yesterday").problem(422, problem.Invalid)
 	for method, n := range map[string]int{"self_service": 0, "support_assisted": 1} {
 		if got := read[List[Transfer]](s.get(s.source, assisted+"/transfers?method="+method).is(200)); len(got.Items) != n {
 			t.Errorf("%s: %+v", method, got)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"strings"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -26,8 +27,8 @@ func idempotency(ctx context.Context) (*storage.Idempotency, error) {
 	}
 	key := c.idem.key
 	if len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, fail(CodeInvalid, "an Idempotency-Key has at most 255 printable ASCII characters",
-			Fault{Location: "header.Idempotency-Key", Message: "use a UUID, for example"})
+		return nil, problem.New(problem.Invalid, "an Idempotency-Key has at most 255 printable ASCII characters",
+			problem.FieldError{Location: "header.Idempotency-Key", Message: "use a UUID, for example"})
 	}
 	return &storage.Idempotency{Scope: scope(c.caller), Key: key, Fingerprint: c.idem.sum()}, nil
 }

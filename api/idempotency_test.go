@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -61,7 +62,7 @@ func TestSameCallTwiceGetsTheSameAnswer(t *testing.T) {
 			t.Errorf("%s: not marked as an earlier answer", name)
 		}
 		call.body = test.other
-		s.do(call).problem(422, CodeKeyReused)
+		s.do(call).problem(422, problem.IdempotencyKeyReused)
 	}
 	if n := s.number(`SELECT count(*) FROM requests`); n != 4 {
 		t.Errorf("%d requests, not 4", n)
@@ -76,7 +77,7 @@ func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 		return s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: key, body: ask(sim), header: withKey(idempotencyKey)})
 	}
 	call(s.source, sims[0], "k").is(202)
-	call(s.source, sims[1], "k").problem(422, CodeKeyReused)
+	call(s.source, sims[1], "k").problem(422, problem.IdempotencyKeyReused)
 	second := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Name: "second"})
 	if a := call(second, sims[0], "k").is(202); a.header.Get("Idempotent-Replayed") != "true" {
 		t.Error("two keys of one account have idempotency keys of their own")
@@ -85,8 +86,8 @@ func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 	body["on_behalf_of"] = sourceID
 	s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.support, body: body, header: withKey("k")}).is(202)
 	call(s.source, sims[3], strings.Repeat("k", 255)).is(202)
-	call(s.source, sims[3], strings.Repeat("k", 256)).problem(422, CodeInvalid)
-	call(s.source, sims[3], "k\xff").problem(422, CodeInvalid)
+	call(s.source, sims[3], strings.Repeat("k", 256)).problem(422, problem.Invalid)
+	call(s.source, sims[3], "k\xff").problem(422, problem.Invalid)
 	s.exec(`UPDATE idempotency SET created_at = created_at - interval '25 hours'`)
 	call(s.source, sims[1], "k").is(202) // what is older than a day is forgotten, purged or not
 }
@@ -97,7 +98,7 @@ func TestRefusalsAreNotStored(t *testing.T) {
 	s.sims(1, transfer.Ready)
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
 	accept := apiCall{method: "POST", path: requestPath(r.ID) + "/accept", key: s.other, header: withKey("a")}
-	s.do(accept).problem(409, CodeRequestState)
+	s.do(accept).problem(409, problem.RequestState)
 	s.work()
 	s.do(accept).is(202)
 }
@@ -108,7 +109,7 @@ func TestSecondCallWhileTheFirstRunsIsAConflict(t *testing.T) {
 	s.sims(1, transfer.Ready)
 	call := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: withKey("held")}
 	end := s.hold(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "account "+sourceID+"\nheld")
-	if a := s.do(call); a.problem(409, CodeStillRunning).Status == 0 || a.header.Get("Retry-After") == "" {
+	if a := s.do(call); a.problem(409, problem.StillRunning).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
 	end(false)
@@ -174,7 +175,7 @@ func TestBusyDatabaseIsTriedAgainAndThenAdmitted(t *testing.T) {
 	s.work()
 	end := s.hold(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
 	quick := s.impatient()
-	if a := quick.post(s.other, requestPath(r.ID)+"/accept", nil); a.problem(503, CodeBusy).Status == 0 || a.header.Get("Retry-After") == "" {
+	if a := quick.post(s.other, requestPath(r.ID)+"/accept", nil); a.problem(503, problem.Busy).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
 	end(false)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/api/upload"
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -86,9 +87,9 @@ func uploadError(ctx context.Context, err error) error {
 	case errors.As(err, &invalid), errors.As(err, &tooLarge):
 		return err
 	case ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout():
-		return fail(CodeSlow, fmt.Sprintf("the upload did not arrive within %s", uploadTimeout))
+		return problem.New(problem.BodyTooSlow, fmt.Sprintf("the upload did not arrive within %s", uploadTimeout))
 	case ctx.Err() == nil:
-		return fail(CodeMalformed, "the upload was cut off")
+		return problem.New(problem.Malformed, "the upload was cut off")
 	}
 	return err
 }
@@ -237,7 +238,7 @@ func (p simParser) status() transfer.Status {
 	case status == "":
 		return transfer.Ready
 	case !slices.Contains(transfer.Statuses(), status):
-		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: write one of %q", clip(string(status)), transfer.Statuses()))
+		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: write one of %q", problem.Clip(string(status)), transfer.Statuses()))
 	}
 	return status
 }
@@ -247,7 +248,7 @@ func (p simParser) tags() map[string]string {
 	for _, text := range p.list(colTags) {
 		name, value, ok := strings.Cut(text, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: write name=value", clip(text)))
+			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: write name=value", problem.Clip(text)))
 		}
 		tags[name] = strings.TrimSpace(value)
 	}
@@ -261,7 +262,7 @@ func (p simParser) instant(column int) *time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not an instant such as 2030-01-31T00:00:00Z", clip(text)))
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not an instant such as 2030-01-31T00:00:00Z", problem.Clip(text)))
 	}
 	return utc(&t)
 }
@@ -273,7 +274,7 @@ func (p simParser) flag(column int) bool {
 	}
 	on, err := strconv.ParseBool(text)
 	if err != nil {
-		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is neither true nor false", clip(text)))
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is neither true nor false", problem.Clip(text)))
 	}
 	return on
 }
@@ -281,14 +282,14 @@ func (p simParser) flag(column int) bool {
 func (p simParser) imei() string {
 	imei := p.record.Values[colIMEILock]
 	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
-		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI, which has 14 to 16 digits", clip(imei)))
+		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI, which has 14 to 16 digits", problem.Clip(imei)))
 	}
 	return imei
 }
 
 // faultMessage says what only the database could see.
 func faultMessage(f storage.ImportFault) string {
-	value := clip(f.Value)
+	value := problem.Clip(f.Value)
 	switch f.Fault {
 	case storage.UnknownAccount:
 		return "there is no account " + value + ": create it first"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -56,12 +57,12 @@ type createKeyInput struct {
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
 	k := storage.NewKey{Role: in.Body.Role, Name: in.Body.Name}
-	p := fail(CodeInvalid, "")
+	p := problem.New(problem.Invalid, "")
 	switch {
 	case k.Role == storage.RoleAccount:
 		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
 	case in.Body.Account != "":
-		p.add(Fault{Location: "body.account", Message: "only a key of the role account acts for an account"})
+		p.Add(problem.FieldError{Location: "body.account", Message: "only a key of the role account acts for an account"})
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
@@ -69,7 +70,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
 		made, token, err := t.CreateKey(ctx, k)
 		if errors.Is(err, storage.ErrNotFound) {
-			return fail(CodeInvalid, "", Fault{Location: "body.account", Message: "there is no such account", Value: string(k.OperatorID)})
+			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: "there is no such account", Value: string(k.OperatorID)})
 		}
 		out.Status, out.Body = 201, viewKey(made)
 		out.Body.Token = token

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -42,5 +43,5 @@ func TestCurrentKeyThatWasRotated(t *testing.T) {
 		t.Errorf("%+v", is)
 	}
 	s.exec(`UPDATE api_keys SET revoked_at = clock_timestamp() WHERE id = $1`, k.ID)
-	s.get(now.Token, "/v1/key").problem(401, CodeUnauthenticated)
+	s.get(now.Token, "/v1/key").problem(401, problem.Unauthenticated)
 }

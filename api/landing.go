@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -26,21 +27,21 @@ const (
 )
 
 // checkTags adds what is wrong with tags to a problem.
-func checkTags(p *Problem, location string, tags map[string]string) {
+func checkTags(p *problem.Problem, location string, tags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
-		at := location + "." + clip(name)
+		at := location + "." + problem.Clip(name)
 		if n := utf8.RuneCountInString(name); n == 0 || n > maxTagName {
-			p.add(Fault{Location: at, Message: fmt.Sprintf("the name of a tag has from 1 to %d characters", maxTagName)})
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the name of a tag has from 1 to %d characters", maxTagName)})
 		}
 		if value := tags[name]; utf8.RuneCountInString(value) > maxTagValue {
-			p.add(Fault{Location: at, Message: fmt.Sprintf("the value of a tag has up to %d characters", maxTagValue), Value: clip(value)})
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the value of a tag has up to %d characters", maxTagValue), Value: value})
 		}
 	}
 }
 
 // read returns a landing profile as it is stored, nil for an empty one, and
 // adds what is wrong with it to a problem.
-func (l *Landing) read(p *Problem, location string) *storage.Landing {
+func (l *Landing) read(p *problem.Problem, location string) *storage.Landing {
 	if l == nil || l.Group == "" && l.SpeedClass == "" && len(l.Tags) == 0 {
 		return nil
 	}

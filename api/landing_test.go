@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -29,7 +30,7 @@ func TestDestinationSaysHowSIMsLand(t *testing.T) {
 		"a long group":     {"group": strings.Repeat("x", 129)},
 		"an unknown field": {"imei_lock": "1"},
 	} {
-		p := s.post(s.other, path+"/accept", m{"landing": landing}).problem(422, CodeInvalid)
+		p := s.post(s.other, path+"/accept", m{"landing": landing}).problem(422, problem.Invalid)
 		if len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.landing") {
 			t.Errorf("%s: %+v", name, p)
 		}
@@ -131,7 +132,7 @@ func TestOwnerSetsWhatASIMCanLandWith(t *testing.T) {
 		"a long value":  {"tags": m{"site": strings.Repeat("x", 257)}},
 		"a long group":  {"group": strings.Repeat("x", 129)},
 	} {
-		if p := patch(body).problem(422, CodeInvalid); len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.") {
+		if p := patch(body).problem(422, problem.Invalid); len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.") {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

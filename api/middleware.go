@@ -72,7 +72,7 @@ func (s *server) end(w *response, r *http.Request, start time.Time) {
 	case ctx.Err() == nil: // else the client has gone, and there was nobody to write to
 		err := s.problem(ctx, fmt.Errorf("handling %s %s: panic: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
 		if w.status == 0 {
-			writeProblem(w, err)
+			err.Write(w)
 		}
 	}
 	c := callOf(ctx)

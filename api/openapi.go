@@ -14,7 +14,7 @@ import (
 // left out, because it loads its script from elsewhere.
 func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.problem.Problem]())
 	format := huma.Format{Marshal: marshalJSON, Unmarshal: unmarshalJSON}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -50,7 +50,7 @@ func humaConfig(version string) huma.Config {
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{ownProblems},
+		Transformers:                 []huma.Transformer{humaProblems},
 	}
 }
 

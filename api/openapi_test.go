@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/api/problem"
 )
 
 // Every operation says what it does, every parameter what it means, and every
@@ -32,7 +34,7 @@ func TestDocumentExplainsEverything(t *testing.T) {
 		problems := 0
 		for status, response := range o.Responses {
 			exemplary(t, document, r.OperationID+" "+status, response.Content)
-			if response.Content[problemType] != nil {
+			if response.Content[problem.ContentType] != nil {
 				problems++
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"simtransfer/api/problem"
 )
 
 // List is a page of a list.
@@ -91,10 +93,10 @@ func given(t time.Time) *time.Time {
 }
 
 func badCursor(cursor string) error {
-	return fail(CodeInvalid, "", Fault{
+	return problem.New(problem.Invalid, "", problem.FieldError{
 		Location: "query.cursor",
 		Message:  "not a cursor: take it from next_cursor as it is, or leave it out to start",
-		Value:    clip(cursor),
+		Value:    problem.Clip(cursor),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -86,6 +87,6 @@ func TestPreviewAddsUp(t *testing.T) {
 	if got := p.Totals[1]; got.Unquoted != 2 || got.Fees != 0 || p.Items[1].Fee != nil {
 		t.Errorf("%+v", p)
 	}
-	s.post(s.support, "/v1/transfer-requests/preview", ask(sims...)).problem(422, CodeInvalid)
-	s.post(s.source, "/v1/transfer-requests/preview", ask("x")).problem(422, CodeInvalid)
+	s.post(s.support, "/v1/transfer-requests/preview", ask(sims...)).problem(422, problem.Invalid)
+	s.post(s.source, "/v1/transfer-requests/preview", ask("x")).problem(422, problem.Invalid)
 }

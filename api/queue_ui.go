@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -35,7 +36,7 @@ func (s *server) addOps(mux *http.ServeMux) {
 	}
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, s.problem(r.Context(), fail(CodeForbidden, "the call comes from a page of another site")))
+		s.problem(r.Context(), problem.New(problem.Forbidden, "the call comes from a page of another site")).Write(w)
 	}))
 	mux.Handle("GET /ops", http.RedirectHandler(opsPath, http.StatusSeeOther))
 	mux.HandleFunc("GET "+opsLogin, func(w http.ResponseWriter, _ *http.Request) { showLogin(w, http.StatusOK, "") })
@@ -55,9 +56,9 @@ func (s *server) serveOps(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, storage.ErrNotFound) && strings.Contains(r.Header.Get("Accept"), "text/html"):
 		http.Redirect(w, r, opsLogin, http.StatusSeeOther)
 	case errors.Is(err, storage.ErrNotFound):
-		writeProblem(w, s.problem(r.Context(), fail(CodeUnauthenticated, "sign in at "+opsLogin+" with an administrator's key")))
+		s.problem(r.Context(), problem.New(problem.Unauthenticated, "sign in at "+opsLogin+" with an administrator's key")).Write(w)
 	default:
-		writeProblem(w, s.problem(r.Context(), err))
+		s.problem(r.Context(), err).Write(w)
 	}
 }
 
@@ -84,7 +85,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 		showLogin(w, http.StatusUnauthorized, "This is not the key of an administrator, or it was revoked.")
 		return
 	case err != nil:
-		writeProblem(w, s.problem(r.Context(), err))
+		s.problem(r.Context(), err).Write(w)
 		return
 	}
 	http.SetCookie(w, s.sessionCookie(r, secret, storage.SignInPeriod))
@@ -94,7 +95,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(opsCookie); err == nil {
 		if err := s.db.SignOut(r.Context(), cookie.Value); err != nil {
-			writeProblem(w, s.problem(r.Context(), err))
+			s.problem(r.Context(), err).Write(w)
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -49,9 +50,9 @@ func TestQueuesAreForAdministrators(t *testing.T) {
 		case who.role == storage.RoleAdmin:
 			a.is(200)
 		case who.role != "":
-			a.problem(403, CodeForbidden)
+			a.problem(403, problem.Forbidden)
 		default:
-			a.problem(401, CodeUnauthenticated)
+			a.problem(401, problem.Unauthenticated)
 		}
 	}
 	browser := s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Accept": "text/html,*/*"}}).is(303)
@@ -95,22 +96,22 @@ func TestBrowserSignsIn(t *testing.T) {
 	}
 	visit(nil, "GET").is(200)
 	visit(map[string]string{"Sec-Fetch-Site": "same-origin"}, "POST").is(200)
-	visit(map[string]string{"Sec-Fetch-Site": "cross-site"}, "POST").problem(403, CodeForbidden)
-	visit(map[string]string{"Origin": "https://evil.example.com"}, "DELETE").problem(403, CodeForbidden)
-	s.login(key, map[string]string{"Sec-Fetch-Site": "cross-site"}).problem(403, CodeForbidden)
+	visit(map[string]string{"Sec-Fetch-Site": "cross-site"}, "POST").problem(403, problem.Forbidden)
+	visit(map[string]string{"Origin": "https://evil.example.com"}, "DELETE").problem(403, problem.Forbidden)
+	s.login(key, map[string]string{"Sec-Fetch-Site": "cross-site"}).problem(403, problem.Forbidden)
 
 	other := s.login(key, nil).is(303).cookie()
 	out := s.do(apiCall{method: "POST", path: "/ops/logout", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).is(303)
 	if out.cookie().MaxAge >= 0 {
 		t.Error("the cookie stays")
 	}
-	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).problem(401, CodeUnauthenticated)
+	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).problem(401, problem.Unauthenticated)
 
 	visit(nil, "GET").is(200)
 	if err := s.db.RevokeKey(t.Context(), made.ID); err != nil {
 		t.Fatal(err)
 	}
-	visit(nil, "GET").problem(401, CodeUnauthenticated)
+	visit(nil, "GET").problem(401, problem.Unauthenticated)
 }
 
 func TestSessionsEnd(t *testing.T) {
@@ -118,7 +119,7 @@ func TestSessionsEnd(t *testing.T) {
 	s := newService(t, withOps)
 	c := s.login(s.admin, nil).is(303).cookie()
 	s.exec(`UPDATE sign_ins SET expires_at = clock_timestamp()`)
-	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": c.Name + "=" + c.Value}}).problem(401, CodeUnauthenticated)
+	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": c.Name + "=" + c.Value}}).problem(401, problem.Unauthenticated)
 	s.login(s.admin, nil).is(303)
 	if n := s.number(`SELECT count(*) FROM sign_ins`); n != 1 {
 		t.Errorf("%d sessions are kept, of which one is not over", n)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"simtransfer/api/problem"
 )
 
 // Limiter counts the calls of each key, in all processes together.
@@ -80,8 +82,8 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
 	if a.Allowed {
 		return nil
 	}
-	p := fail(CodeRateLimited, "this key makes too many calls: ask again after the time that Retry-After says")
-	p.retryAfter = max(1, seconds(a.RetryAfter))
+	p := problem.New(problem.RateLimited, "this key makes too many calls: ask again after the time that Retry-After says")
+	p.RetryAfter = max(time.Second, a.RetryAfter)
 	return p
 }
 

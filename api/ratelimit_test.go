@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage/storagetest"
 )
 
@@ -37,7 +38,7 @@ func TestCallsOfAKeyAreLimited(t *testing.T) {
 		}
 	}
 	a := s.get(s.source, "/v1/sims")
-	if a.problem(429, CodeRateLimited); a.header.Get("Retry-After") != "1" || a.header.Get("RateLimit-Remaining") != "0" {
+	if a.problem(429, problem.RateLimited); a.header.Get("Retry-After") != "1" || a.header.Get("RateLimit-Remaining") != "0" {
 		t.Errorf("%v", a.header)
 	}
 	s.get(s.other, "/v1/sims").is(200)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -169,7 +170,7 @@ type asked struct {
 
 // readRequest reads what a request is to be made from.
 func (s *server) readRequest(ctx context.Context, r NewRequest) (asked, error) {
-	p := fail(CodeInvalid, "nothing was accepted: correct what the errors list")
+	p := problem.New(problem.Invalid, "nothing was accepted: correct what the errors list")
 	a := asked{
 		pair: storage.Pair{
 			Email:      parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
@@ -197,8 +198,8 @@ func (a asked) destination(ctx context.Context, by maker) (storage.Account, erro
 	if err != nil {
 		return storage.Account{}, err
 	}
-	if problem := wrongDestination(a.source, to[0]); problem != nil {
-		return storage.Account{}, fail(problem.code, problem.message, Fault{Location: "body.destination", Message: problem.message})
+	if wrong := wrongDestination(a.source, to[0]); wrong != nil {
+		return storage.Account{}, problem.New(wrong.code, wrong.message, problem.FieldError{Location: "body.destination", Message: wrong.message})
 	}
 	return to[0], nil
 }
@@ -259,7 +260,7 @@ func actor(ctx context.Context, party transfer.Party) storage.Actor {
 }
 
 type destinationProblem struct {
-	code    Code
+	code    problem.Code
 	message string
 }
 
@@ -268,30 +269,30 @@ type destinationProblem struct {
 func wrongDestination(source, to storage.Account) *destinationProblem {
 	switch {
 	case source.Standing != storage.StandingOpen:
-		return &destinationProblem{CodeAccountClosed, "the source account is closed"}
+		return &destinationProblem{problem.AccountClosed, "the source account is closed"}
 	case to.ID == 0:
-		return &destinationProblem{CodeDestination, "no account has this email and this operator id together"}
+		return &destinationProblem{problem.UnknownDestination, "no account has this email and this operator id together"}
 	case to.ID == source.ID:
-		return &destinationProblem{CodeOwnAccount, "the destination is the source account itself"}
+		return &destinationProblem{problem.OwnAccount, "the destination is the source account itself"}
 	case to.Standing != storage.StandingOpen:
-		return &destinationProblem{CodeAccountClosed, "the destination account is closed"}
+		return &destinationProblem{problem.AccountClosed, "the destination account is closed"}
 	}
 	return nil
 }
 
 // parseSIMs reads a list of SIMs and adds what is wrong with it to a problem.
-func parseSIMs(p *Problem, location string, list []string) []transfer.Identifier {
+func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Identifier {
 	sims := make([]transfer.Identifier, len(list))
 	first := make(map[transfer.Identifier]int, len(list))
 	for i, text := range list {
 		at := fmt.Sprintf("%s[%d]", location, i)
 		id, err := transfer.ParseIdentifier(text)
 		if err != nil {
-			p.add(Fault{Location: at, Message: err.Error(), Value: clip(text)})
+			p.Add(problem.FieldError{Location: at, Message: err.Error(), Value: text})
 			continue
 		}
 		if earlier, twice := first[id]; twice {
-			p.add(Fault{Location: at, Message: fmt.Sprintf("the same as %s[%d]: remove one of the two", location, earlier), Value: id.String()})
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the same as %s[%d]: remove one of the two", location, earlier), Value: id.String()})
 			continue
 		}
 		first[id], sims[i] = i, id
@@ -330,7 +331,7 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 	if in.SIM != "" {
 		id, err := transfer.ParseIdentifier(in.SIM)
 		if err != nil {
-			return fail(CodeInvalid, "", Fault{Location: "query.sim", Message: err.Error(), Value: clip(in.SIM)})
+			return problem.New(problem.Invalid, "", problem.FieldError{Location: "query.sim", Message: err.Error(), Value: in.SIM})
 		}
 		f.SIM = id
 	}
@@ -349,7 +350,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 		return nil, err
 	}
 	if f.Viewer != 0 && f.Ticket != "" {
-		return nil, fail(CodeForbidden, "support looks for tickets", Fault{Location: "query.ticket", Message: "leave it out"})
+		return nil, problem.New(problem.Forbidden, "support looks for tickets", problem.FieldError{Location: "query.ticket", Message: "leave it out"})
 	}
 	switch in.Direction {
 	case "outgoing":
@@ -365,7 +366,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if in.Batch != "" {
 		batch, err := uuid.Parse(in.Batch)
 		if err != nil {
-			return nil, fail(CodeInvalid, "", Fault{Location: "query.batch", Message: "not a batch id", Value: clip(in.Batch)})
+			return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "query.batch", Message: "not a batch id", Value: in.Batch})
 		}
 		f.Batch = &batch
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -39,7 +40,7 @@ func TestTransferFromAskingToCompletion(t *testing.T) {
 	if r.State != transfer.RequestCompleted || r.Counts.Completed != 3 || r.FinishedAt == nil {
 		t.Errorf("completed %+v", r)
 	}
-	s.get(s.source, "/v1/sims/"+imsi(1)).problem(404, CodeNotFound)
+	s.get(s.source, "/v1/sims/"+imsi(1)).problem(404, problem.NotFound)
 	sim = read[SIM](s.get(s.other, "/v1/sims/"+imsi(1)).is(200))
 	if sim.Account != otherID || sim.Transfer != nil {
 		t.Errorf("SIM %+v", sim)
@@ -72,31 +73,31 @@ func TestBadInputIsRefused(t *testing.T) {
 		code   Code
 		at     []string // where the faults are
 	}{
-		"nothing":                {"", 400, CodeMalformed, nil},
-		"an empty object":        {"{}", 422, CodeInvalid, []string{"body", "body"}},
-		"no JSON":                {"{", 400, CodeMalformed, []string{"body"}},
-		"two documents":          {"{} {}", 400, CodeMalformed, []string{"body"}},
-		"a list":                 {"[]", 422, CodeInvalid, []string{"body"}},
-		"a NUL":                  {`{"sims":["\u0000"]}`, 400, CodeMalformed, []string{"body"}},
-		"an unknown field":       {with("note", "x"), 422, CodeInvalid, []string{"body.note"}},
-		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": otherID, "name": "x"}), 422, CodeInvalid, []string{"body.destination.name"}},
-		"no SIMs":                {ask(), 422, CodeInvalid, []string{"body.sims"}},
-		"null SIMs":              {with("sims", nil), 422, CodeInvalid, []string{"body.sims"}},
-		"numbers":                {with("sims", []any{iccid(1), 8988211}), 422, CodeInvalid, []string{"body.sims[1]"}},
-		"no numbers":             {ask(iccid(1), "x", iccid(2), ""), 422, CodeInvalid, []string{"body.sims[1]", "body.sims[3]"}},
-		"twice":                  {ask(iccid(1), iccid(2), " "+iccid(1)), 422, CodeInvalid, []string{"body.sims[2]"}},
-		"no operator id":         {to("a@example.com", "12"), 422, CodeInvalid, []string{"body.destination.operator_id"}},
-		"no email":               {to("a", otherID), 422, CodeInvalid, []string{"body.destination.email"}},
-		"a wrong email":          {to("nobody@example.com", otherID), 422, CodeDestination, []string{"body.destination"}},
-		"a wrong id":             {to(emailOf(otherID), "OP0000000099"), 422, CodeDestination, []string{"body.destination"}},
-		"another's email":        {to(emailOf(standID), otherID), 422, CodeDestination, []string{"body.destination"}},
-		"the own account":        {to(emailOf(sourceID), sourceID), 422, CodeOwnAccount, []string{"body.destination"}},
-		"a closed account":       {to(emailOf(closedID), closedID), 422, CodeAccountClosed, []string{"body.destination"}},
-		"on another's behalf":    {with("on_behalf_of", otherID), 403, CodeForbidden, []string{"body.on_behalf_of"}},
-		"no time at all":         {with("acceptance_seconds", 0), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
-		"too much time":          {with("acceptance_seconds", 30*24*3600+1), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
-		"half seconds":           {with("acceptance_seconds", 1.5), 422, CodeInvalid, []string{"body.acceptance_seconds"}},
-		"a body that is too big": {strings.Repeat(" ", maxBulkBody+1), 413, CodeTooLarge, nil},
+		"nothing":                {"", 400, problem.Malformed, nil},
+		"an empty object":        {"{}", 422, problem.Invalid, []string{"body", "body"}},
+		"no JSON":                {"{", 400, problem.Malformed, []string{"body"}},
+		"two documents":          {"{} {}", 400, problem.Malformed, []string{"body"}},
+		"a list":                 {"[]", 422, problem.Invalid, []string{"body"}},
+		"a NUL":                  {`{"sims":["\u0000"]}`, 400, problem.Malformed, []string{"body"}},
+		"an unknown field":       {with("note", "x"), 422, problem.Invalid, []string{"body.note"}},
+		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": otherID, "name": "x"}), 422, problem.Invalid, []string{"body.destination.name"}},
+		"no SIMs":                {ask(), 422, problem.Invalid, []string{"body.sims"}},
+		"null SIMs":              {with("sims", nil), 422, problem.Invalid, []string{"body.sims"}},
+		"numbers":                {with("sims", []any{iccid(1), 8988211}), 422, problem.Invalid, []string{"body.sims[1]"}},
+		"no numbers":             {ask(iccid(1), "x", iccid(2), ""), 422, problem.Invalid, []string{"body.sims[1]", "body.sims[3]"}},
+		"twice":                  {ask(iccid(1), iccid(2), " "+iccid(1)), 422, problem.Invalid, []string{"body.sims[2]"}},
+		"no operator id":         {to("a@example.com", "12"), 422, problem.Invalid, []string{"body.destination.operator_id"}},
+		"no email":               {to("a", otherID), 422, problem.Invalid, []string{"body.destination.email"}},
+		"a wrong email":          {to("nobody@example.com", otherID), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"a wrong id":             {to(emailOf(otherID), "OP0000000099"), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"another's email":        {to(emailOf(standID), otherID), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"the own account":        {to(emailOf(sourceID), sourceID), 422, problem.OwnAccount, []string{"body.destination"}},
+		"a closed account":       {to(emailOf(closedID), closedID), 422, problem.AccountClosed, []string{"body.destination"}},
+		"on another's behalf":    {with("on_behalf_of", otherID), 403, problem.Forbidden, []string{"body.on_behalf_of"}},
+		"no time at all":         {with("acceptance_seconds", 0), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
+		"too much time":          {with("acceptance_seconds", 30*24*3600+1), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
+		"half seconds":           {with("acceptance_seconds", 1.5), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
+		"a body that is too big": {strings.Repeat(" ", maxBulkBody+1), 413, problem.TooLarge, nil},
 	} {
 		p := s.post(s.source, "/v1/transfer-requests", test.body).problem(test.status, test.code)
 		var at []string
@@ -111,11 +112,11 @@ func TestBadInputIsRefused(t *testing.T) {
 	for i := range wrong {
 		wrong[i] = "x"
 	}
-	if p := s.post(s.source, "/v1/transfer-requests", ask(wrong...)).problem(422, CodeInvalid); len(p.Errors) != 100 || p.More != 50 {
+	if p := s.post(s.source, "/v1/transfer-requests", ask(wrong...)).problem(422, problem.Invalid); len(p.Errors) != 100 || p.More != 50 {
 		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
 	}
 	form := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: "sims=1", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
-	s.do(form).problem(415, CodeMediaType)
+	s.do(form).problem(415, problem.UnsupportedMediaType)
 	if n := s.number(`SELECT count(*) FROM requests`); n != 0 {
 		t.Errorf("%d requests were made", n)
 	}
@@ -138,7 +139,7 @@ func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
 		body := ask(iccid(1))
 		body["destination"] = map[string]string{"email": pair[0], "operator_id": pair[1]}
 		a := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: body, header: map[string]string{"X-Request-Id": "same"}})
-		a.problem(422, CodeDestination)
+		a.problem(422, problem.UnknownDestination)
 		texts = append(texts, a.text)
 	}
 	if len(slices.Compact(texts)) != 1 {
@@ -151,15 +152,15 @@ func TestClosedSourceCannotAsk(t *testing.T) {
 	s := newService(t)
 	s.sims(1, transfer.Ready)
 	s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + sourceID, key: s.admin, body: map[string]any{"standing": "closed"}}).is(200)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).problem(422, CodeAccountClosed)
-	s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).problem(422, CodeAccountClosed)
+	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).problem(422, problem.AccountClosed)
+	s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).problem(422, problem.AccountClosed)
 }
 
 func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	s.sims(1, transfer.Ready)
-	s.post(s.support, "/v1/transfer-requests", ask(iccid(1))).problem(422, CodeInvalid)
+	s.post(s.support, "/v1/transfer-requests", ask(iccid(1))).problem(422, problem.Invalid)
 	body := ask(iccid(1))
 	body["on_behalf_of"] = sourceID
 	r := read[Request](s.post(s.support, "/v1/transfer-requests", body).is(202))
@@ -173,7 +174,7 @@ func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
 		}
 	}
 	body["on_behalf_of"] = "OP0000000099"
-	s.post(s.support, "/v1/transfer-requests", body).problem(422, CodeInvalid)
+	s.post(s.support, "/v1/transfer-requests", body).problem(422, problem.Invalid)
 }
 
 func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -245,8 +246,8 @@ func (a Accepting) choose(types ...string) (string, error) {
 		}
 	}
 	if best == "" {
-		return "", fail(CodeNotAcceptable, "the answer can be had as "+strings.Join(types, ", "),
-			Fault{Location: "header.Accept", Message: "name one of these", Value: clip(a.Accept)})
+		return "", problem.New(problem.NotAcceptable, "the answer can be had as "+strings.Join(types, ", "),
+			problem.FieldError{Location: "header.Accept", Message: "name one of these", Value: a.Accept})
 	}
 	return best, nil
 }

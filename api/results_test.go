@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -113,13 +114,13 @@ func TestResultsInOrderInEveryFormat(t *testing.T) {
 			t.Errorf("%q: %s", accept, diff)
 		}
 	}
-	s.results(s.source, path, "text/html").problem(406, CodeNotAcceptable)
-	s.results(s.source, path, "application/json;q=0").problem(406, CodeNotAcceptable)
+	s.results(s.source, path, "text/html").problem(406, problem.NotAcceptable)
+	s.results(s.source, path, "application/json;q=0").problem(406, problem.NotAcceptable)
 	// the destination is not told of what was never open to it
 	if got := rowsOf(s.results(s.other, path, "text/csv").is(200)); len(got) != 3 {
 		t.Errorf("the destination reads %d rows", len(got))
 	}
-	s.results(s.bystand, path, "").problem(404, CodeNotFound)
+	s.results(s.bystand, path, "").problem(404, problem.NotFound)
 }
 
 func TestBatchResultsAreInTheOrderOfTheUpload(t *testing.T) {
@@ -151,5 +152,5 @@ func TestBatchResultsAreInTheOrderOfTheUpload(t *testing.T) {
 	if got := rowsOf(s.results(s.support, requestPath(batch.Items[0].ID), typeCSV).is(200)); len(got) != batch.Items[0].Counts.SIMs {
 		t.Errorf("%d rows of %d", len(got), batch.Items[0].Counts.SIMs)
 	}
-	s.results(s.other, path, "").problem(404, CodeNotFound)
+	s.results(s.other, path, "").problem(404, problem.NotFound)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -24,7 +25,7 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		return nil, err
 	}
 	if party == transfer.PartyDestination {
-		return nil, fail(CodeWrongParty, "the destination of a request may not retry it")
+		return nil, problem.New(problem.WrongParty, "the destination of a request may not retry it")
 	}
 	r := storage.Retry{Review: s.ReviewPeriod, By: requester(ctx)}
 	if in.Body != nil {
@@ -41,8 +42,8 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		if err != nil {
 			return err
 		}
-		if problem := wrongDestination(source, to); problem != nil {
-			return fail(problem.code, problem.message)
+		if wrong := wrongDestination(source, to); wrong != nil {
+			return problem.New(wrong.code, wrong.message)
 		}
 		if err := t.AllowLong(ctx, batchStatement); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -18,7 +19,7 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 	body["self_service_only"] = true
 	body["acceptance_seconds"] = 77
 	path := s.post(s.source, "/v1/transfer-requests", body).is(202).header.Get("Location")
-	if p := s.post(s.source, path+"/retry", nil).problem(409, CodeRequestState); p.State != "validating" {
+	if p := s.post(s.source, path+"/retry", nil).problem(409, problem.RequestState); p.State != "validating" {
 		t.Errorf("%+v", p)
 	}
 	s.work()
@@ -28,10 +29,10 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 	if old.State != transfer.RequestCompleted {
 		t.Fatalf("%+v", old)
 	}
-	s.post(s.other, path+"/retry", nil).problem(403, CodeWrongParty)
-	s.post(s.bystand, path+"/retry", nil).problem(404, CodeNotFound)
-	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"session_not_dropped"}}).problem(422, CodeNothingToRetry)
-	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"nonsense"}}).problem(422, CodeInvalid)
+	s.post(s.other, path+"/retry", nil).problem(403, problem.WrongParty)
+	s.post(s.bystand, path+"/retry", nil).problem(404, problem.NotFound)
+	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"session_not_dropped"}}).problem(422, problem.NothingToRetry)
+	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"nonsense"}}).problem(422, problem.Invalid)
 
 	// first the one that needs support, then the others
 	call := apiCall{method: "POST", path: path + "/retry", key: s.source, body: map[string]any{"reasons": []string{"needs_support"}}, header: withKey("again")}
@@ -40,7 +41,7 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 		t.Errorf("again %s", again.text)
 	}
 	one, two := read[Request](first), read[Request](s.post(s.support, path+"/retry", nil).is(202))
-	s.post(s.source, path+"/retry", nil).problem(422, CodeNothingToRetry)
+	s.post(s.source, path+"/retry", nil).problem(422, problem.NothingToRetry)
 	for _, r := range []Request{one, two} {
 		if r.RetryOf == nil || *r.RetryOf != old.ID || r.Destination != otherID || r.AcceptanceSeconds != 77 || r.SelfServiceOnly {
 			t.Errorf("%+v", r)

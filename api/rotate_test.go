@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
@@ -28,13 +29,13 @@ func TestRotatedKey(t *testing.T) {
 		s.get(token, "/v1/sims").is(200)
 	}
 	s.exec(`UPDATE api_keys SET old_until = clock_timestamp() WHERE id = $1`, made.ID)
-	s.get(made.Token, "/v1/sims").problem(401, CodeUnauthenticated)
-	s.post(s.admin, path, m{"grace_seconds": 86401}).problem(422, CodeInvalid)
+	s.get(made.Token, "/v1/sims").problem(401, problem.Unauthenticated)
+	s.post(s.admin, path, m{"grace_seconds": 86401}).problem(422, problem.Invalid)
 	third := read[Key](s.post(s.admin, path, nil).is(200))
-	s.get(second.Token, "/v1/sims").problem(401, CodeUnauthenticated)
+	s.get(second.Token, "/v1/sims").problem(401, problem.Unauthenticated)
 	s.get(third.Token, "/v1/sims").is(200)
 	s.do(apiCall{method: "DELETE", path: fmt.Sprintf("/v1/keys/%d", made.ID), key: s.admin}).is(204)
-	s.post(s.admin, path, nil).problem(404, CodeNotFound)
+	s.post(s.admin, path, nil).problem(404, problem.NotFound)
 	for query, want := range map[string]int{
 		"":                                 6,
 		"role=admin":                       1,
@@ -69,17 +70,17 @@ func TestKeyThatRotatesItself(t *testing.T) {
 	// What is stored for one token is not shown to the other, for all that they
 	// are of the same key.
 	call.key = second.Token
-	if p := s.do(call).problem(422, CodeKeyReused); !strings.Contains(p.Detail, "new Idempotency-Key") {
+	if p := s.do(call).problem(422, problem.IdempotencyKeyReused); !strings.Contains(p.Detail, "new Idempotency-Key") {
 		t.Errorf("%+v", p)
 	}
 
 	// Even with the older token, and without an Idempotency-Key.
 	third := read[Key](s.post(s.admin, path, nil).is(200))
 	fourth := read[Key](s.post(s.admin, path, nil).is(200))
-	s.get(third.Token, "/v1/key").problem(401, CodeUnauthenticated)
+	s.get(third.Token, "/v1/key").problem(401, problem.Unauthenticated)
 	// What is asked to stay good stays good, for as long.
 	fifth := read[Key](s.post(s.admin, path, map[string]any{"grace_seconds": 3600}).is(200))
-	s.get(s.admin, "/v1/key").problem(401, CodeUnauthenticated)
+	s.get(s.admin, "/v1/key").problem(401, problem.Unauthenticated)
 	s.get(fourth.Token, "/v1/key").is(200)
 	if fifth.OldUntil == nil || time.Until(*fifth.OldUntil) < 50*time.Minute {
 		t.Errorf("%+v", fifth)

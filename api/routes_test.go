@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -109,7 +110,7 @@ func bodyFor(route Route, role storage.Role) any {
 // admission says in what way an answer is not what a role should get, or
 // nothing.
 func admission(route Route, who tester, a answer) string {
-	var p Problem
+	var p problem.Problem
 	_ = json.Unmarshal([]byte(a.text), &p) // an answer that is no problem has no code
 	switch {
 	case len(route.Roles) == 0:
@@ -117,18 +118,18 @@ func admission(route Route, who tester, a answer) string {
 			return "not public"
 		}
 	case who.role == "":
-		if a.status != 401 || p.Code != CodeUnauthenticated || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+		if a.status != 401 || p.Code != problem.Unauthenticated || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
 			return "not asked for a key"
 		}
 	case !slices.Contains(route.Roles, who.role):
-		if a.status != 403 || p.Code != CodeForbidden {
+		if a.status != 403 || p.Code != problem.Forbidden {
 			return "not kept out"
 		}
 	case !who.own && strings.Contains(route.Path, "{"):
-		if a.status != 404 || p.Code != CodeNotFound {
+		if a.status != 404 || p.Code != problem.NotFound {
 			return "sees what is somebody else's"
 		}
-	case a.status == 401, p.Code == CodeForbidden, a.status >= 500:
+	case a.status == 401, p.Code == problem.Forbidden, a.status >= 500:
 		return "not let in"
 	}
 	return ""
@@ -174,11 +175,11 @@ func TestListsShowNobodyElsesThings(t *testing.T) {
 			t.Errorf("%s: %d items, not %d", path, len(got.Items), n)
 		}
 		if !strings.Contains(path, sourceID) {
-			s.get(s.source, path).problem(403, CodeForbidden)
+			s.get(s.source, path).problem(403, problem.Forbidden)
 		}
 	}
-	s.get(s.support, "/v1/sims?account=OP0000000099").problem(422, CodeInvalid)
-	s.get(s.support, "/v1/sims?account=nonsense").problem(422, CodeInvalid)
+	s.get(s.support, "/v1/sims?account=OP0000000099").problem(422, problem.Invalid)
+	s.get(s.support, "/v1/sims?account=nonsense").problem(422, problem.Invalid)
 }
 
 func TestPagesAreCompleteWhileRowsAreAdded(t *testing.T) {
@@ -208,14 +209,14 @@ func TestPagesAreCompleteWhileRowsAreAdded(t *testing.T) {
 		t.Errorf("a full last page has %d SIMs and the cursor %q", len(page.Items), page.NextCursor)
 	}
 	for _, path := range []string{"/v1/transfer-requests", "/v1/batches", "/v1/sims"} {
-		p := s.get(s.source, path+"?cursor=nonsense").problem(422, CodeInvalid)
+		p := s.get(s.source, path+"?cursor=nonsense").problem(422, problem.Invalid)
 		if len(p.Errors) != 1 || p.Errors[0].Location != "query.cursor" {
 			t.Errorf("%s: %+v", path, p)
 		}
 	}
-	s.get(s.source, "/v1/sims?limit=0").problem(422, CodeInvalid)
-	s.get(s.source, "/v1/sims?limit=201").problem(422, CodeInvalid)
-	s.get(s.source, "/v1/sims?page=2").problem(422, CodeInvalid)
+	s.get(s.source, "/v1/sims?limit=0").problem(422, problem.Invalid)
+	s.get(s.source, "/v1/sims?limit=201").problem(422, problem.Invalid)
+	s.get(s.source, "/v1/sims?page=2").problem(422, problem.Invalid)
 }
 
 // The values that the document allows are written in tags; the rules know

@@ -9,24 +9,25 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 )
 
 func TestUnknownAddressesAndMethods(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.get("", "/nowhere").problem(404, CodeNotFound)
-	s.get(s.admin, "/v1/accounts/").problem(404, CodeNotFound)
-	s.get("", "/ops/queues").problem(404, CodeNotFound) // where there is no queue page
+	s.get("", "/nowhere").problem(404, problem.NotFound)
+	s.get(s.admin, "/v1/accounts/").problem(404, problem.NotFound)
+	s.get("", "/ops/queues").problem(404, problem.NotFound) // where there is no queue page
 	a := s.do(apiCall{method: "PUT", path: "/v1/sims", key: s.admin})
-	if a.problem(405, CodeMethod); a.header.Get("Allow") != "GET, POST" {
+	if a.problem(405, problem.MethodNotAllowed); a.header.Get("Allow") != "GET, POST" {
 		t.Errorf("Allow %q", a.header.Get("Allow"))
 	}
 	k := read[ProblemKind](s.get("", "/problems/request_state").is(200))
 	if k.Status != 409 || k.Meaning == "" {
 		t.Errorf("%+v", k)
 	}
-	s.get("", "/problems/nonsense").problem(404, CodeNotFound)
+	s.get("", "/problems/nonsense").problem(404, problem.NotFound)
 }
 
 func TestRequestIDs(t *testing.T) {
@@ -48,7 +49,7 @@ func TestReadiness(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.get("", "/readyz").problem(503, CodeBusy)
+	s.get("", "/readyz").problem(503, problem.Busy)
 	s.get("", "/healthz").is(200)
 }
 
@@ -60,7 +61,7 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 	s := newServer(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for name, handler := range map[string]http.HandlerFunc{
 		"error": func(w http.ResponseWriter, r *http.Request) {
-			writeProblem(w, s.problem(r.Context(), errors.New("the secret inside")))
+			s.problem(r.Context(), errors.New("the secret inside")).Write(w)
 		},
 		"panic": func(http.ResponseWriter, *http.Request) { panic("the secret inside") },
 	} {
@@ -69,11 +70,11 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/x", nil)
 		r.Header.Set("X-Request-Id", "the-id")
 		s.prepare(handler).ServeHTTP(w, r)
-		var p Problem
+		var p problem.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 			t.Fatal(err)
 		}
-		if w.Code != 500 || p.Code != CodeInternal || strings.Contains(w.Body.String(), "secret") {
+		if w.Code != 500 || p.Code != problem.Internal || strings.Contains(w.Body.String(), "secret") {
 			t.Errorf("%s: answered %d %s", name, w.Code, w.Body)
 		}
 		if strings.Count(log.String(), "secret inside") != 1 || !strings.Contains(log.String(), "request_id=the-id") {
@@ -85,7 +86,7 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 func TestEveryProblemHasItsKind(t *testing.T) {
 	t.Parallel()
 	seen := map[Code]bool{}
-	for _, k := range kinds() {
+	for _, k := range problem.Kinds() {
 		if seen[k.code] || k.status < 400 || k.title == "" || k.meaning == "" {
 			t.Errorf("%+v", k)
 		}
@@ -96,7 +97,7 @@ func TestEveryProblemHasItsKind(t *testing.T) {
 			t.Errorf("%q is no kind of problem", m.code)
 		}
 	}
-	if p := toProblem(t.Context(), errors.Join(errors.New("x"), storage.ErrNotFound)); p.Code != CodeNotFound {
+	if p := toProblem(t.Context(), errors.Join(errors.New("x"), storage.ErrNotFound)); p.Code != problem.NotFound {
 		t.Errorf("%+v", p)
 	}
 }

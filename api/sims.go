@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -130,12 +131,12 @@ type listSIMsInput struct {
 
 // tooBroad refuses what would look through everybody's SIMs.
 func (in *listSIMsInput) tooBroad(account int64) error {
-	p := fail(CodeInvalid, "groups and tags are an account's own")
+	p := problem.New(problem.Invalid, "groups and tags are an account's own")
 	if account == 0 && (in.Group != "" || in.Tag != "") {
-		p.add(Fault{Location: "query.account", Message: "name the account, too"})
+		p.Add(problem.FieldError{Location: "query.account", Message: "name the account, too"})
 	}
 	if name, _, _ := strings.Cut(in.Tag, "="); in.Tag != "" && name == "" {
-		p.add(Fault{Location: "query.tag", Message: "a tag has a name: write name=value, or name", Value: clip(in.Tag)})
+		p.Add(problem.FieldError{Location: "query.tag", Message: "a tag has a name: write name=value, or name", Value: in.Tag})
 	}
 	if len(p.Errors) > 0 {
 		return p
@@ -211,11 +212,11 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	settings := in.Body.TransferLock != nil || in.Body.Tags != nil || in.Body.Group != nil
 	switch {
 	case c.Role == storage.RoleAccount && in.Body.Status != nil:
-		return nil, fail(CodeForbidden, "support sets the status of a SIM", Fault{Location: "body.status", Message: "leave it out"})
+		return nil, problem.New(problem.Forbidden, "support sets the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
 	case c.Role != storage.RoleAccount && settings:
-		return nil, fail(CodeForbidden, "the settings of a SIM are its owner's", Fault{Location: "body", Message: "support may send status alone"})
+		return nil, problem.New(problem.Forbidden, "the settings of a SIM are its owner's", problem.FieldError{Location: "body", Message: "support may send status alone"})
 	}
-	p := fail(CodeInvalid, "")
+	p := problem.New(problem.Invalid, "")
 	if checkTags(p, "body.tags", in.Body.Tags); len(p.Errors) > 0 {
 		return nil, p
 	}

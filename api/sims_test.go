@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -106,7 +107,7 @@ func TestImportIsRefusedWhole(t *testing.T) {
 		},
 		"a missing column": {"iccid,imsis,account\n", []string{"1 plan missing_column"}},
 	} {
-		p := s.importSIMs("text/csv", test.text).problem(422, CodeInvalidLines)
+		p := s.importSIMs("text/csv", test.text).problem(422, problem.InvalidLines)
 		var faults []string
 		for _, f := range p.Errors {
 			faults = append(faults, fmt.Sprintf("%d %s %s", f.Line, f.Column, f.Code))
@@ -121,11 +122,11 @@ func TestImportIsRefusedWhole(t *testing.T) {
 	object := func(n int, plan string) string {
 		return fmt.Sprintf(`{"iccid":%q,"imsis":[%q],"account":%q,"plan":%q}`, iccid(n), imsi(n), sourceID, plan)
 	}
-	p := s.importSIMs("application/json", "["+object(20, "global-01")+","+object(21, "nowhere")+"]").problem(422, CodeInvalidLines)
+	p := s.importSIMs("application/json", "["+object(20, "global-01")+","+object(21, "nowhere")+"]").problem(422, problem.InvalidLines)
 	if len(p.Errors) != 1 || p.Errors[0].Row != 2 || p.Errors[0].Line != 1 {
 		t.Errorf("%+v", p)
 	}
-	s.importSIMs("image/png", "x").problem(415, CodeMediaType)
+	s.importSIMs("image/png", "x").problem(415, problem.UnsupportedMediaType)
 	if n := s.number(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {
 		t.Errorf("%d rows, not the 4 of before", n)
 	}
@@ -170,13 +171,13 @@ func TestOwnerChangesSettings(t *testing.T) {
 	if sim = read[SIM](patch(s.support, m{"status": "suspended"}).is(200)); sim.Status != transfer.Suspended || !sim.TransferLock {
 		t.Errorf("%+v", sim)
 	}
-	patch(s.source, m{"status": "active"}).problem(403, CodeForbidden)
-	patch(s.support, m{"transfer_lock": false}).problem(403, CodeForbidden)
-	patch(s.other, m{"transfer_lock": false}).problem(404, CodeNotFound)
-	patch(s.support, m{"status": "lost"}).problem(422, CodeInvalid)
-	patch(s.source, m{"plan": "x"}).problem(422, CodeInvalid)
-	patch(s.source, m{"tags": m{"a": 1}}).problem(422, CodeInvalid)
-	s.get(s.source, "/v1/sims/nonsense").problem(404, CodeNotFound)
+	patch(s.source, m{"status": "active"}).problem(403, problem.Forbidden)
+	patch(s.support, m{"transfer_lock": false}).problem(403, problem.Forbidden)
+	patch(s.other, m{"transfer_lock": false}).problem(404, problem.NotFound)
+	patch(s.support, m{"status": "lost"}).problem(422, problem.Invalid)
+	patch(s.source, m{"plan": "x"}).problem(422, problem.Invalid)
+	patch(s.source, m{"tags": m{"a": 1}}).problem(422, problem.Invalid)
+	s.get(s.source, "/v1/sims/nonsense").problem(404, problem.NotFound)
 }
 
 // An owner's edit that waits for a hand-over must not change what the new
@@ -196,7 +197,7 @@ func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
 		}
 	}
 	end(true)
-	(<-done).problem(404, CodeNotFound)
+	(<-done).problem(404, problem.NotFound)
 }
 
 func TestPlans(t *testing.T) {
@@ -207,8 +208,8 @@ func TestPlans(t *testing.T) {
 	}
 	put("global-02", map[string]any{"coverage_bound": false}).is(200)
 	put("global-02", map[string]any{"coverage_bound": true}).is(200)
-	put("global-02", map[string]any{}).problem(422, CodeInvalid)
-	put("a%20b", map[string]any{"coverage_bound": true}).problem(422, CodeInvalid)
+	put("global-02", map[string]any{}).problem(422, problem.Invalid)
+	put("a%20b", map[string]any{"coverage_bound": true}).problem(422, problem.Invalid)
 	list := read[List[Plan]](s.get(s.source, "/v1/plans").is(200))
 	if want := []Plan{{"global-01", false}, {"global-02", true}, {"local-01", true}}; !slices.Equal(list.Items, want) {
 		t.Errorf("%+v", list)
@@ -224,8 +225,8 @@ func TestAccounts(t *testing.T) {
 	if made.OperatorID != "OP0000000009" || made.Email != "nine@example.com" || made.Currency != "JPY" || made.Standing != storage.StandingOpen {
 		t.Errorf("%+v", made)
 	}
-	s.post(s.admin, "/v1/accounts", a).problem(409, CodeExists)
-	p := s.post(s.admin, "/v1/accounts", m{"operator_id": "9", "email": "x", "currency": "?", "coverage": "global"}).problem(422, CodeInvalid)
+	s.post(s.admin, "/v1/accounts", a).problem(409, problem.Exists)
+	p := s.post(s.admin, "/v1/accounts", m{"operator_id": "9", "email": "x", "currency": "?", "coverage": "global"}).problem(422, problem.Invalid)
 	if len(p.Errors) != 3 {
 		t.Errorf("%+v", p)
 	}
@@ -236,10 +237,10 @@ func TestAccounts(t *testing.T) {
 	if changed.Email != "other@example.com" || changed.Standing != storage.StandingClosed || changed.Coverage != "global" {
 		t.Errorf("%+v", changed)
 	}
-	patch("OP0000000009", m{"email": "x"}).problem(422, CodeInvalid)
-	patch("OP0000000009", m{"currency": "EUR"}).problem(422, CodeInvalid)
-	patch("OP0000000099", m{"coverage": "x"}).problem(404, CodeNotFound)
-	patch("x", m{"coverage": "x"}).problem(404, CodeNotFound)
+	patch("OP0000000009", m{"email": "x"}).problem(422, problem.Invalid)
+	patch("OP0000000009", m{"currency": "EUR"}).problem(422, problem.Invalid)
+	patch("OP0000000099", m{"coverage": "x"}).problem(404, problem.NotFound)
+	patch("x", m{"coverage": "x"}).problem(404, problem.NotFound)
 	var ids []string
 	for cursor := ""; ; {
 		page := read[List[Account]](s.get(s.support, "/v1/accounts?limit=2&cursor="+cursor).is(200))
@@ -267,7 +268,7 @@ func TestFees(t *testing.T) {
 	if f := read[Fee](s.post(s.admin, "/v1/fees", later).is(201)); f.Current {
 		t.Errorf("%+v", f)
 	}
-	s.post(s.admin, "/v1/fees", later).problem(409, CodeExists)
+	s.post(s.admin, "/v1/fees", later).problem(409, problem.Exists)
 	for _, bad := range []m{
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": time.Now().Add(-time.Minute).Format(time.RFC3339)},
 		{"method": "self_service", "currency": "EUR", "amount_minor": 1},
@@ -277,7 +278,7 @@ func TestFees(t *testing.T) {
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1.5},
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": "tomorrow"},
 	} {
-		s.post(s.admin, "/v1/fees", bad).problem(422, CodeInvalid)
+		s.post(s.admin, "/v1/fees", bad).problem(422, problem.Invalid)
 	}
 	var current []int64
 	for _, f := range read[List[Fee]](s.get(s.admin, "/v1/fees").is(200)).Items {
@@ -303,7 +304,7 @@ func TestKeys(t *testing.T) {
 		{"role": "admin"},
 		{"role": "admin", "name": ""},
 	} {
-		s.post(s.admin, "/v1/keys", bad).problem(422, CodeInvalid)
+		s.post(s.admin, "/v1/keys", bad).problem(422, problem.Invalid)
 	}
 	k := read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": "meter reader"}).is(201))
 	if !strings.HasPrefix(k.Token, "st_account_") || k.Account == nil || *k.Account != sourceID || k.LastUsedAt != nil {
@@ -329,9 +330,9 @@ func TestKeys(t *testing.T) {
 	for range 2 {
 		s.do(apiCall{method: "DELETE", path: path, key: s.admin}).is(204)
 	}
-	s.get(k.Token, "/v1/sims").problem(401, CodeUnauthenticated)
+	s.get(k.Token, "/v1/sims").problem(401, problem.Unauthenticated)
 	if find().RevokedAt == nil {
 		t.Error("not shown as revoked")
 	}
-	s.do(apiCall{method: "DELETE", path: "/v1/keys/999999", key: s.admin}).problem(404, CodeNotFound)
+	s.do(apiCall{method: "DELETE", path: "/v1/keys/999999", key: s.admin}).problem(404, problem.NotFound)
 }

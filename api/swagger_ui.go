@@ -8,6 +8,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/swaggest/swgui/v5emb"
+
+	"simtransfer/api/problem"
 )
 
 // docsPage shows the document in Swagger UI. Everything it loads comes from
@@ -74,14 +76,14 @@ func (s *server) addDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 // would do.
 func notFound(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p := fail(CodeNotFound, "there is nothing at this address: the API is described at /docs")
+		p := problem.New(problem.NotFound, "there is nothing at this address: the API is described at /docs")
 		if allowed := allowedMethods(mux, r); len(allowed) > 0 {
-			p = fail(CodeMethod, "this address has no "+clip(r.Method))
+			p = problem.New(problem.MethodNotAllowed, "this address has no "+problem.Clip(r.Method))
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 		}
 		c := callOf(r.Context())
 		p.Instance = c.path + "#" + c.id
-		writeProblem(w, p)
+		p.Write(w)
 	}
 }
 

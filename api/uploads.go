@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"simtransfer/api/problem"
 	"simtransfer/api/upload"
 )
 
@@ -45,10 +46,10 @@ func (b *body) open() (io.Reader, upload.Format, error) {
 	format, ok := upload.FormatOf(b.contentType)
 	switch {
 	case !ok:
-		return nil, 0, fail(CodeMediaType, fmt.Sprintf(
-			"%q is not a format of uploads: send text/csv, application/x-ndjson or application/json, in UTF-8", clip(b.contentType)))
+		return nil, 0, problem.New(problem.UnsupportedMediaType, fmt.Sprintf(
+			"%q is not a format of uploads: send text/csv, application/x-ndjson or application/json, in UTF-8", problem.Clip(b.contentType)))
 	case b.length > maxUpload:
-		return nil, 0, fail(CodeTooLarge, fmt.Sprintf("the upload has more than %d bytes: split it into several", int64(maxUpload)))
+		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload has more than %d bytes: split it into several", int64(maxUpload)))
 	}
 	// Where there is no connection below, there is no time limit to set.
 	_ = b.connection.SetReadDeadline(time.Now().Add(uploadTimeout))

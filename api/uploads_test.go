@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -43,10 +44,10 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 		status int
 		code   Code
 	}{
-		"announced too big": {ends(io.EOF), maxUpload + 1, 413, CodeTooLarge},
-		"an endless line":   {func(csv string) io.Reader { return strings.NewReader(csv + strings.Repeat("1", 1<<20)) }, -1, 413, CodeTooLarge},
-		"cut off":           {ends(io.ErrUnexpectedEOF), -1, 400, CodeMalformed},
-		"too slow":          {ends(os.ErrDeadlineExceeded), -1, 408, CodeSlow},
+		"announced too big": {ends(io.EOF), maxUpload + 1, 413, problem.TooLarge},
+		"an endless line":   {func(csv string) io.Reader { return strings.NewReader(csv + strings.Repeat("1", 1<<20)) }, -1, 413, problem.TooLarge},
+		"cut off":           {ends(io.ErrUnexpectedEOF), -1, 400, problem.Malformed},
+		"too slow":          {ends(os.ErrDeadlineExceeded), -1, 408, problem.BodyTooSlow},
 	} {
 		for path, csv := range files {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", path, test.body(csv))
@@ -55,7 +56,7 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 			r.Header.Set("Authorization", "Bearer "+s.admin)
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, r)
-			var p Problem
+			var p problem.Problem
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 				t.Fatalf("%v in %s", err, w.Body)
 			}

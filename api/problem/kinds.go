@@ -1,0 +1,103 @@
+package problem
+
+import "net/http"
+
+// Code identifies a kind of problem for programs.
+type Code string
+
+// The codes of problems; [Kinds] explains them.
+const (
+	Malformed            Code = "malformed"
+	Unauthenticated      Code = "unauthenticated"
+	Forbidden            Code = "forbidden"
+	WrongParty           Code = "wrong_party"
+	NotFound             Code = "not_found"
+	MethodNotAllowed     Code = "method_not_allowed"
+	NotAcceptable        Code = "not_acceptable"
+	BodyTooSlow          Code = "body_too_slow"
+	Exists               Code = "exists"
+	RequestState         Code = "request_state"
+	RequestExpired       Code = "request_expired"
+	StillRunning         Code = "still_running"
+	TooLarge             Code = "too_large"
+	UnsupportedMediaType Code = "unsupported_media_type"
+	Invalid              Code = "invalid"
+	InvalidLines         Code = "invalid_lines"
+	UnknownDestination   Code = "unknown_destination"
+	OwnAccount           Code = "own_account"
+	AccountClosed        Code = "account_closed"
+	UnknownSIMs          Code = "unknown_sims"
+	NoFee                Code = "no_fee"
+	NothingToRetry       Code = "nothing_to_retry"
+	IdempotencyKeyReused Code = "idempotency_key_reused"
+	RateLimited          Code = "rate_limited"
+	Internal             Code = "internal"
+	Busy                 Code = "busy"
+)
+
+// Kind explains one kind of problem.
+type Kind struct {
+	Code    Code   `json:"code"`
+	Status  int    `json:"status" doc:"The HTTP status of its responses."`
+	Title   string `json:"title"`
+	Meaning string `json:"meaning" doc:"What it means and what to do."`
+}
+
+// Kinds returns every kind of problem, in the order of their statuses. Where
+// several have the same status, the first is the most general.
+func Kinds() []Kind {
+	return []Kind{
+		{Malformed, http.StatusBadRequest, "Malformed body", "The body is missing, truncated or not valid JSON."},
+		{Unauthenticated, http.StatusUnauthorized, "No valid API key", "Send the header Authorization: Bearer, followed by an API key that has not been revoked."},
+		{Forbidden, http.StatusForbidden, "Not allowed for this role", "The role of the API key does not allow this call, or one of its parameters."},
+		{WrongParty, http.StatusForbidden, "Not allowed for this party", "The source, the destination and support each make their own decisions about a transfer request."},
+		{NotFound, http.StatusNotFound, "Not found", "The resource does not exist, or it belongs to another account."},
+		{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", "The URL does not support this method. The header Allow lists the methods that it supports."},
+		{NotAcceptable, http.StatusNotAcceptable, "Format not available", "Responses are available as JSON, results also as NDJSON and CSV. The header Accept asks for none of these."},
+		{BodyTooSlow, http.StatusRequestTimeout, "The body arrived too slowly", "The body did not arrive in time. Nothing was changed."},
+		{Exists, http.StatusConflict, "Already exists", "The resource already exists. Nothing was changed."},
+		{RequestState, http.StatusConflict, "Not possible in this state", "The transfer request was in a state that does not allow this call. The field state names that state."},
+		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
+		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
+		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
+		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON with Content-Type: application/json. Uploads can also be text/csv or application/x-ndjson."},
+		{Invalid, http.StatusUnprocessableEntity, "Invalid input", "Nothing was changed. The field errors lists what to fix, and where."},
+		{InvalidLines, http.StatusUnprocessableEntity, "Invalid upload", "Nothing was accepted. The field errors lists up to 100 errors, each with its line."},
+		{UnknownDestination, http.StatusUnprocessableEntity, "Unknown destination", "No account has both this email and this operator id. The service does not tell which of the two is wrong, to protect other accounts."},
+		{OwnAccount, http.StatusUnprocessableEntity, "Same source and destination", "A transfer needs a destination other than its source account."},
+		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs."},
+		{UnknownSIMs, http.StatusUnprocessableEntity, "SIMs not open in this request", "Nothing was decided. Remove the SIMs that the field errors lists."},
+		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee_minor and fee_reason."},
+		{NothingToRetry, http.StatusUnprocessableEntity, "Nothing to retry", "No SIM of the request can be retried for the given reasons, or all of them have been retried already."},
+		{IdempotencyKeyReused, http.StatusUnprocessableEntity, "Idempotency-Key already used", "An Idempotency-Key identifies one call with one body. Use a new key for a different call."},
+		{RateLimited, http.StatusTooManyRequests, "Too many calls", "The API key has made too many calls, or its account has too many operations in progress. The header Retry-After says how long to wait."},
+		{Internal, http.StatusInternalServerError, "Internal error", "The service failed. The call may or may not have taken effect; with an Idempotency-Key it is safe to repeat it."},
+		{Busy, http.StatusServiceUnavailable, "Service busy", "The service or its database is overloaded or unavailable. The header Retry-After says how long to wait; with an Idempotency-Key it is safe to repeat the call."},
+	}
+}
+
+// KindOf returns the kind with a code, or that of Internal for an unknown code.
+func KindOf(code Code) Kind {
+	internal := Kind{}
+	for _, k := range Kinds() {
+		switch k.Code {
+		case code:
+			return k
+		case Internal:
+			internal = k
+		default:
+		}
+	}
+	return internal
+}
+
+// CodeOfStatus returns the most general code with an HTTP status, or Invalid
+// if there is none.
+func CodeOfStatus(status int) Code {
+	for _, k := range Kinds() {
+		if k.Status == status {
+			return k.Code
+		}
+	}
+	return Invalid
+}

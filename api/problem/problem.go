@@ -1,0 +1,116 @@
+// Package problem is the error responses of the API, as RFC 9457 defines them:
+// their codes, their bodies, and how they are written. It knows no server and
+// no database; package api decides which error becomes which problem.
+package problem
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ContentType is the media type of problems.
+const ContentType = "application/problem+json"
+
+// Problem is the body of every response that is not a success. It is an error,
+// so handlers return it.
+type Problem struct {
+	Type     string       `json:"type" format:"uri-reference" example:"/problems/request_state" doc:"Where this kind of problem is explained."`
+	Title    string       `json:"title" doc:"The kind of problem, for people."`
+	Status   int          `json:"status" example:"409" doc:"The HTTP status."`
+	Detail   string       `json:"detail,omitempty" doc:"What is wrong with this call, and what to do."`
+	Instance string       `json:"instance,omitempty" format:"uri-reference" doc:"The path and the request id of the call."`
+	Code     Code         `json:"code" example:"request_state" doc:"The kind of problem, for programs."`
+	State    string       `json:"state,omitempty" doc:"The state that the transfer request was in."`
+	Errors   []FieldError `json:"errors,omitempty" nullable:"false" doc:"What to fix, up to 100 entries."`
+	More     int          `json:"more_errors,omitempty" doc:"How many errors there are in addition to those listed."`
+
+	// RetryAfter is sent as the header of this name, in seconds, rounded up.
+	// Zero sends no header.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// FieldError is one thing to fix: in a field or parameter, or in a row of an
+// upload.
+type FieldError struct {
+	Location string `json:"location,omitempty" example:"body.sims[3]" doc:"The field or parameter."`
+	Line     int    `json:"line,omitempty" doc:"The line of the upload, counted from 1, including the header."`
+	Row      int    `json:"row,omitempty" doc:"The row of a JSON upload, counted from 1."`
+	Column   string `json:"column,omitempty" doc:"The column of the upload."`
+	Code     string `json:"code,omitempty" doc:"What is wrong, for programs."`
+	Message  string `json:"message" doc:"What is wrong, for people."`
+	Value    string `json:"value,omitempty" doc:"The invalid value. A long value is truncated."`
+}
+
+// maxErrors is how many errors a problem lists; the rest are counted.
+const maxErrors = 100
+
+// New returns a problem. An empty detail is left out of the body.
+func New(code Code, detail string, errors ...FieldError) *Problem {
+	k := KindOf(code)
+	p := &Problem{Type: "/problems/" + string(k.Code), Title: k.Title, Status: k.Status, Detail: detail, Code: k.Code}
+	for _, e := range errors {
+		p.Add(e)
+	}
+	return p
+}
+
+// Add lists an error, with its value truncated, or only counts it if the
+// problem lists 100 already.
+func (p *Problem) Add(e FieldError) {
+	if len(p.Errors) >= maxErrors {
+		p.More++
+		return
+	}
+	e.Value = Clip(e.Value)
+	p.Errors = append(p.Errors, e)
+}
+
+// Error returns the detail, or the title if there is no detail.
+func (p *Problem) Error() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
+}
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="simtransfer"`)
+	}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	return h
+}
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return ContentType }
+
+// Write sends the problem as the whole response. Handlers that are registered
+// with Huma return the problem instead.
+func (p *Problem) Write(w http.ResponseWriter) {
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+}
+
+// Clip truncates a text from outside to 64 bytes, for messages that quote it.
+func Clip(s string) string {
+	const maxBytes = 64
+	if len(s) <= maxBytes {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxBytes], "") + "…"
+}
