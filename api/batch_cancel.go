@@ -29,7 +29,7 @@ type RequestCancel struct {
 	Request  uuid.UUID             `json:"request" format:"uuid"`
 	Canceled bool                  `json:"canceled" doc:"Whether this call has canceled it."`
 	State    transfer.RequestState `json:"state" doc:"Its state now."`
-	Code     problem.Code                  `json:"code,omitempty" doc:"Why it was not canceled."`
+	Code     problem.Code          `json:"code,omitempty" doc:"Why it was not canceled."`
 	Detail   string                `json:"detail,omitempty"`
 }
 

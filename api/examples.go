@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"path"
 	"strconv"
 	"time"

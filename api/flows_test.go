@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"simtransfer/api/problem"
 	"simtransfer/api/clienttest"
 	"simtransfer/dev/devtest"
 	"simtransfer/storage"

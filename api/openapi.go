@@ -8,13 +8,15 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/api/problem"
 )
 
 // humaConfig is what Huma is told about the API. Its own documentation page is
 // left out, because it loads its script from elsewhere.
 func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.problem.Problem]())
+	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
 	format := huma.Format{Marshal: marshalJSON, Unmarshal: unmarshalJSON}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{

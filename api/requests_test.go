@@ -70,7 +70,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		body   any
 		status int
-		code   Code
+		code   problem.Code
 		at     []string // where the faults are
 	}{
 		"nothing":                {"", 400, problem.Malformed, nil},

@@ -85,12 +85,12 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 
 func TestEveryProblemHasItsKind(t *testing.T) {
 	t.Parallel()
-	seen := map[Code]bool{}
+	seen := map[problem.Code]bool{}
 	for _, k := range problem.Kinds() {
-		if seen[k.code] || k.status < 400 || k.title == "" || k.meaning == "" {
+		if seen[k.Code] || k.Status < 400 || k.Title == "" || k.Meaning == "" {
 			t.Errorf("%+v", k)
 		}
-		seen[k.code] = true
+		seen[k.Code] = true
 	}
 	for _, m := range mappings() {
 		if !seen[m.code] {

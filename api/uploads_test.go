@@ -42,7 +42,7 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 		body   func(csv string) io.Reader
 		length int64
 		status int
-		code   Code
+		code   problem.Code
 	}{
 		"announced too big": {ends(io.EOF), maxUpload + 1, 413, problem.TooLarge},
 		"an endless line":   {func(csv string) io.Reader { return strings.NewReader(csv + strings.Repeat("1", 1<<20)) }, -1, 413, problem.TooLarge},

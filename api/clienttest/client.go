@@ -1417,32 +1417,6 @@ type Event struct {
 // EventParty Who caused it.
 type EventParty string
 
-// Fault defines model for Fault.
-type Fault struct {
-	// Code What is wrong, for programs.
-	Code *string `json:"code,omitempty"`
-
-	// Column The column of the upload.
-	Column *string `json:"column,omitempty"`
-
-	// Line The line of the upload, from 1, the header included.
-	Line *int64 `json:"line,omitempty"`
-
-	// Location The field or parameter.
-	//
-	// Examples: body.sims[3]
-	Location *string `json:"location,omitempty"`
-
-	// Message What is wrong, for people.
-	Message string `json:"message"`
-
-	// Row The row of a JSON upload, from 1.
-	Row *int64 `json:"row,omitempty"`
-
-	// Value What was there, possibly cut off.
-	Value *string `json:"value,omitempty"`
-}
-
 // Fee defines model for Fee.
 type Fee struct {
 	// AmountMinor Per SIM, in the currency's minor unit.
@@ -1522,6 +1496,32 @@ type Fees struct {
 
 	// Unquoted Open SIMs for which the fee schedule had no amount: support has to set one.
 	Unquoted *int64 `json:"unquoted,omitempty"`
+}
+
+// FieldError defines model for FieldError.
+type FieldError struct {
+	// Code What is wrong, for programs.
+	Code *string `json:"code,omitempty"`
+
+	// Column The column of the upload.
+	Column *string `json:"column,omitempty"`
+
+	// Line The line of the upload, counted from 1, including the header.
+	Line *int64 `json:"line,omitempty"`
+
+	// Location The field or parameter.
+	//
+	// Examples: body.sims[3]
+	Location *string `json:"location,omitempty"`
+
+	// Message What is wrong, for people.
+	Message string `json:"message"`
+
+	// Row The row of a JSON upload, counted from 1.
+	Row *int64 `json:"row,omitempty"`
+
+	// Value The invalid value. A long value is truncated.
+	Value *string `json:"value,omitempty"`
 }
 
 // Health defines model for Health.
@@ -1790,21 +1790,21 @@ type PreviewedSIMStatus string
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Code What kind of problem it is, for programs.
+	// Code The kind of problem, for programs.
 	//
 	// Examples: request_state
 	Code string `json:"code"`
 
-	// Detail What is wrong this time, and what to do.
+	// Detail What is wrong with this call, and what to do.
 	Detail *string `json:"detail,omitempty"`
 
-	// Errors What to correct, up to 100 entries.
-	Errors *[]Fault `json:"errors,omitempty"`
+	// Errors What to fix, up to 100 entries.
+	Errors *[]FieldError `json:"errors,omitempty"`
 
-	// Instance The path and the request id of this answer.
+	// Instance The path and the request id of the call.
 	Instance *string `json:"instance,omitempty"`
 
-	// MoreErrors How many errors there are beyond those listed.
+	// MoreErrors How many errors there are in addition to those listed.
 	MoreErrors *int64 `json:"more_errors,omitempty"`
 
 	// State The state that the transfer request was in.
@@ -1815,10 +1815,10 @@ type Problem struct {
 	// Examples: 409
 	Status int64 `json:"status"`
 
-	// Title What kind of problem it is, for people.
+	// Title The kind of problem, for people.
 	Title string `json:"title"`
 
-	// Type Where to read about this kind of problem.
+	// Type Where this kind of problem is explained.
 	//
 	// Examples: /problems/request_state
 	Type string `json:"type"`
@@ -1831,7 +1831,7 @@ type ProblemKind struct {
 	// Meaning What it means and what to do.
 	Meaning string `json:"meaning"`
 
-	// Status The HTTP status it goes with.
+	// Status The HTTP status of its responses.
 	Status int64  `json:"status"`
 	Title  string `json:"title"`
 }
