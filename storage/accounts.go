@@ -48,7 +48,7 @@ func (t *Tx) CreateAccount(ctx context.Context, a Account) (Account, error) {
 		a.Standing = StandingOpen
 	}
 	var made Account
-	err := t.get(ctx, &made, `
+	err := t.rawGet(ctx, &made, `
 		INSERT INTO accounts (operator_id, email, currency, coverage, standing)
 		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (operator_id) DO NOTHING
@@ -73,7 +73,7 @@ func (db *DB) Account(ctx context.Context, id transfer.OperatorID) (Account, err
 // Account returns an account, or ErrNotFound.
 func (t *Tx) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
 	var a Account
-	err := t.get(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
+	err := t.rawGet(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
 	return a, err
 }
 

@@ -65,7 +65,7 @@ func (t *Tx) CreateBatch(ctx context.Context, account int64, size int) (uuid.UUI
 	if err != nil {
 		return id, fmt.Errorf("making a batch id: %w", err)
 	}
-	if _, err := t.exec(ctx, `INSERT INTO batches (id, account, size) VALUES ($1, $2, $3)`, id, account, size); err != nil {
+	if _, err := t.rawExec(ctx, `INSERT INTO batches (id, account, size) VALUES ($1, $2, $3)`, id, account, size); err != nil {
 		return id, fmt.Errorf("creating batch %s: %w", id, err)
 	}
 	return id, nil
@@ -74,7 +74,7 @@ func (t *Tx) CreateBatch(ctx context.Context, account int64, size int) (uuid.UUI
 // Batch returns a batch, or ErrNotFound.
 func (t *Tx) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
 	var b Batch
-	err := t.get(ctx, &b, `SELECT`+batchColumns+` WHERE b.id = $1`, id)
+	err := t.rawGet(ctx, &b, `SELECT`+batchColumns+` WHERE b.id = $1`, id)
 	return b, err
 }
 

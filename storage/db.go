@@ -27,8 +27,10 @@ type DB struct {
 	pool *sqlx.DB
 
 	mu         sync.Mutex
-	statements map[string]*sqlx.Stmt // of the hot path; nil until prepared
-	noted      []string              // to be prepared
+	prepared   map[*statement]*sqlx.Stmt // nil until it is prepared
+	pending    []*statement              // to be prepared
+	statements map[string]*sqlx.Stmt     // of the hot path; nil until prepared
+	noted      []string                  // to be prepared
 }
 
 // Options configure a pool. The zero value suits a small process.
@@ -85,7 +87,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		_ = pool.Close()
 		return nil, fmt.Errorf("connecting to the database: %w", err)
 	}
-	return &DB{pool: pool, statements: map[string]*sqlx.Stmt{}}, nil
+	return &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, statements: map[string]*sqlx.Stmt{}}, nil
 }
 
 // withParameters adds parameters that the connection string does not set itself.
@@ -143,6 +145,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return fmt.Errorf("committing: %w", err)
 	}
 	db.prepareNoted(ctx)
+	db.preparePending(ctx)
 	return nil
 }
 
@@ -178,7 +181,7 @@ func (db *DB) hotSelect(ctx context.Context, into any, query string, args ...any
 func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) error {
 	stmt, ok := t.db.statement(query)
 	if !ok {
-		return t.get(ctx, into, query, args...)
+		return t.rawGet(ctx, into, query, args...)
 	}
 	own := t.tx.StmtxContext(ctx, stmt)
 	defer func() { _ = own.Close() }()
@@ -189,7 +192,7 @@ func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) er
 func (t *Tx) hotExec(ctx context.Context, query string, args ...any) error {
 	stmt, ok := t.db.statement(query)
 	if !ok {
-		_, err := t.exec(ctx, query, args...)
+		_, err := t.rawExec(ctx, query, args...)
 		return err
 	}
 	own := t.tx.StmtxContext(ctx, stmt)
@@ -241,13 +244,13 @@ func (db *DB) prepareNoted(ctx context.Context) {
 	}
 }
 
-// get reads one row; a missing row is ErrNotFound.
-func (t *Tx) get(ctx context.Context, into any, query string, args ...any) error {
+// rawGet reads one row; a missing row is ErrNotFound.
+func (t *Tx) rawGet(ctx context.Context, into any, query string, args ...any) error {
 	return notFound(t.tx.GetContext(ctx, into, query, args...))
 }
 
-// exec runs a statement that returns nothing.
-func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+// rawExec runs a statement that returns nothing.
+func (t *Tx) rawExec(ctx context.Context, query string, args ...any) (int64, error) {
 	r, err := t.tx.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err

@@ -110,12 +110,12 @@ func (t *Tx) accept(ctx context.Context, r Request, d Decision) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `INSERT INTO chosen (request, n) SELECT $1, unnest($2::int[])`, r.ID, pq.Array(ns)); err != nil {
+		if _, err := t.rawExec(ctx, `INSERT INTO chosen (request, n) SELECT $1, unnest($2::int[])`, r.ID, pq.Array(ns)); err != nil {
 			return fmt.Errorf("noting the SIMs accepted of request %s: %w", r.ID, err)
 		}
 		detail["accepted"] = len(ns)
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE requests SET state = 'transferring', n_left = size, partial = $2, landing = $3, expires_at = NULL WHERE id = $1`,
 		r.ID, len(d.SIMs) > 0, d.Landing,
 	); err != nil {
@@ -137,7 +137,7 @@ func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
 		reason = &d.Reason
 		detail["fee_minor"], detail["currency"], detail["reason"] = *d.FeeOverride, r.Currency, d.Reason
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE requests
 		SET state = 'awaiting_acceptance', expires_at = clock_timestamp() + acceptance, ticket = $2, fee_override = $3, fee_reason = $4
 		WHERE id = $1`,
@@ -152,7 +152,7 @@ func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
 // all: the running chunks end first, and the gate adds the release.
 func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	if r.State == transfer.Validating {
-		if _, err := t.exec(ctx, `UPDATE requests SET state = $2 WHERE id = $1`, r.ID, to); err != nil {
+		if _, err := t.rawExec(ctx, `UPDATE requests SET state = $2 WHERE id = $1`, r.ID, to); err != nil {
 			return fmt.Errorf("ending request %s: %w", r.ID, err)
 		}
 	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
@@ -162,7 +162,7 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 }
 
 func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
-	if _, err := t.exec(ctx, `UPDATE requests SET state = $2, n_left = size, expires_at = NULL WHERE id = $1`, id, to); err != nil {
+	if _, err := t.rawExec(ctx, `UPDATE requests SET state = $2, n_left = size, expires_at = NULL WHERE id = $1`, id, to); err != nil {
 		return fmt.Errorf("releasing request %s: %w", id, err)
 	}
 	return t.addChunks(ctx, id, "release")
@@ -174,7 +174,7 @@ func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		INSERT INTO withdrawn (request, n) SELECT $1, unnest($2::int[]) ON CONFLICT DO NOTHING`, r.ID, pq.Array(ns)); err != nil {
 		return fmt.Errorf("withdrawing SIMs of request %s: %w", r.ID, err)
 	}
@@ -205,7 +205,7 @@ func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d
 
 // finish ends a request that has no open transfer left.
 func (t *Tx) finish(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE requests SET state = $2, expires_at = NULL, finished_at = clock_timestamp() WHERE id = $1`, id, to); err != nil {
 		return fmt.Errorf("finishing request %s: %w", id, err)
 	}
@@ -216,7 +216,7 @@ func (t *Tx) finish(ctx context.Context, id uuid.UUID, to transfer.RequestState)
 // returns how many are left eligible. The caller holds the request's lock, and
 // its n_left is 0.
 func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, outcome transfer.State, ns []int64) (left int, err error) {
-	err = t.get(ctx, &left, `
+	err = t.rawGet(ctx, &left, `
 		WITH freed AS (
 			DELETE FROM open_transfers o
 			USING transfers x

@@ -138,13 +138,13 @@ func (t *Tx) HandOverDropped(ctx context.Context, w Work, numbers, dropped []int
 // keepWhatIsLeft takes the transfers that are over out of drop work, and notes
 // on the others that a session of theirs was dropped.
 func (t *Tx) keepWhatIsLeft(ctx context.Context, w Work, dropped []int64) error {
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE transfers
 		SET session_dropped = true
 		WHERE request = $1 AND n = ANY($2::int[]) AND state = 'eligible' AND NOT session_dropped`, w.Request, pq.Array(dropped)); err != nil {
 		return fmt.Errorf("noting the sessions that work %d dropped: %w", w.ID, err)
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE work w
 		SET items = l.items, n = cardinality(l.items)
 		FROM (
@@ -167,7 +167,7 @@ func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, 
 	if last && w.Kind == "drop_sessions" {
 		return false, t.failItems(ctx, w, transfer.SessionNotDropped)
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE work
 		SET attempts = attempts + 1,
 			not_before = clock_timestamp() + make_interval(secs => $3),
@@ -209,7 +209,7 @@ func (t *Tx) failOpen(ctx context.Context, w Work, reason transfer.Reason) (Coun
 		which, args = inItems+` AND $3::int IS NULL`, []any{w.Request, w.Items, nil, reason}
 	}
 	var c Counts
-	err := t.get(ctx, &c, `
+	err := t.rawGet(ctx, &c, `
 		WITH open AS MATERIALIZED (
 			SELECT t.n, t.sim, t.state, t.method, t.fee
 			FROM transfers t

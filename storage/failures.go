@@ -62,7 +62,7 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 }
 
 func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
-	w, err := t.lockWorkNow(ctx, id)
+	w, err := t.lockFreeWork(ctx, id)
 	if errors.Is(err, ErrNotFound) || (err == nil && w.anothers(lease)) {
 		return WorkGone, nil // an unknown commit had gone through, or somebody else holds it now
 	}
@@ -114,7 +114,7 @@ func (t *Tx) punish(ctx context.Context, w Work, cause error) (Failure, error) {
 }
 
 func (t *Tx) postpone(ctx context.Context, w Work, cause error, tried, crashes int, after time.Duration) error {
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE work
 		SET errors = greatest(errors, $2),
 			crashes = greatest(crashes, $3),
@@ -133,7 +133,7 @@ func (t *Tx) postpone(ctx context.Context, w Work, cause error, tried, crashes i
 // than one transfer is halved again at its first error: that the trouble stays
 // has been seen.
 func (t *Tx) halve(ctx context.Context, w Work, cause error) error {
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		WITH whole AS (
 			DELETE FROM work WHERE id = $1
 			RETURNING kind, request, lo, hi, items, n, gateway, queue, attempts
@@ -173,7 +173,7 @@ func (t *Tx) isolate(ctx context.Context, w Work) error {
 }
 
 func (t *Tx) kill(ctx context.Context, w Work, cause error) error {
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE work
 		SET dead_at = coalesce(dead_at, clock_timestamp()), lease = NULL, lease_until = NULL, error = $2
 		WHERE id = $1`, w.ID, cause.Error()); err != nil {

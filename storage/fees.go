@@ -52,7 +52,7 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 	if !f.ValidFrom.IsZero() {
 		from = &f.ValidFrom
 		var past bool
-		if err := t.get(ctx, &past, `SELECT $1::timestamptz < clock_timestamp()`, from); err != nil {
+		if err := t.rawGet(ctx, &past, `SELECT $1::timestamptz < clock_timestamp()`, from); err != nil {
 			return f, fmt.Errorf("reading the clock: %w", err)
 		}
 		if past {
@@ -60,7 +60,7 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 		}
 	}
 	var validFrom time.Time
-	err := t.get(ctx, &validFrom, `
+	err := t.rawGet(ctx, &validFrom, `
 		INSERT INTO fees (method, currency, valid_from, amount)
 		VALUES ($1, $2, coalesce($3, clock_timestamp()), $4)
 		ON CONFLICT DO NOTHING
@@ -72,7 +72,7 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 		return f, fmt.Errorf("adding a fee: %w", err)
 	}
 	var made Fee
-	if err := t.get(ctx, &made, `
+	if err := t.rawGet(ctx, &made, `
 		SELECT`+feeColumns+`
 		FROM fees f
 		WHERE f.method = $1 AND f.currency = $2 AND f.valid_from = $3`, f.Method, f.Currency, validFrom); err != nil {

@@ -83,11 +83,11 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	if len(faults) > 0 {
 		return 0, &ImportError{faults}
 	}
-	n, err := t.exec(ctx, importSIMs)
+	n, err := t.rawExec(ctx, importSIMs)
 	if err != nil {
 		return 0, fmt.Errorf("importing SIMs: %w", err)
 	}
-	if _, err := t.exec(ctx, importIdentifiers); isUnique(err, "identifiers_pkey") {
+	if _, err := t.rawExec(ctx, importIdentifiers); isUnique(err, "identifiers_pkey") {
 		return 0, errLostRace // tried again, the check will name the SIM
 	} else if err != nil {
 		return 0, fmt.Errorf("importing identifiers: %w", err)
@@ -183,7 +183,7 @@ const (
 )
 
 func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	if _, err := t.exec(ctx, stageTables); err != nil {
+	if _, err := t.rawExec(ctx, stageTables); err != nil {
 		return err
 	}
 	if err := t.stageSIMs(ctx, sims); err != nil {
@@ -192,7 +192,7 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 	if err := t.stageIdentifiers(ctx, sims); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, `ANALYZE staged_sims, staged_identifiers`)
+	_, err := t.rawExec(ctx, `ANALYZE staged_sims, staged_identifiers`)
 	return err
 }
 
@@ -319,10 +319,10 @@ func (t *Tx) linkSessions(ctx context.Context, after int64, most int) (linked, l
 	if len(sessions) == 0 {
 		return 0, last, nil
 	}
-	if _, err := t.exec(ctx, `SELECT id FROM sims WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, pq.Array(sims)); err != nil {
+	if _, err := t.rawExec(ctx, `SELECT id FROM sims WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, pq.Array(sims)); err != nil {
 		return 0, 0, fmt.Errorf("locking the SIMs of %d unlinked sessions: %w", len(sessions), err)
 	}
-	if err := t.get(ctx, &linked, `
+	if err := t.rawGet(ctx, &linked, `
 		WITH linked AS (
 			UPDATE radius.radacct
 			SET sim = u.sim

@@ -79,7 +79,7 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
 	var id int64
-	if err := t.get(ctx, &id, `
+	if err := t.rawGet(ctx, &id, `
 		INSERT INTO api_keys (hash, hint, role, account, name)
 		VALUES ($1, $2, $3, $4, $5)
 		RETURNING id`,
@@ -88,7 +88,7 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 		return Key{}, "", fmt.Errorf("creating key %q: %w", k.Name, err)
 	}
 	var made Key
-	if err := t.get(ctx, &made, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
+	if err := t.rawGet(ctx, &made, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
 		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
 	}
 	return made, token, nil
@@ -160,7 +160,7 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by st
 		Own   bool `db:"own"`   // the caller has shown the token that is to be replaced
 		Older bool `db:"older"` // or the one before, which is still good
 	}
-	if err := t.get(ctx, &is, `
+	if err := t.rawGet(ctx, &is, `
 		SELECT role, hash = $2 AS own, coalesce(old_hash = $2, false) AS older
 		FROM api_keys
 		WHERE id = $1 AND revoked_at IS NULL
@@ -178,7 +178,7 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by st
 	if err != nil {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		WITH ended AS (DELETE FROM sign_ins WHERE api_key = $1)
 		UPDATE api_keys
 		SET old_hash = CASE WHEN $5 THEN old_hash WHEN $4 > 0 THEN hash END,
@@ -190,7 +190,7 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by st
 		return Key{}, "", fmt.Errorf("rotating key %d: %w", id, err)
 	}
 	var k Key
-	if err := t.get(ctx, &k, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
+	if err := t.rawGet(ctx, &k, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
 		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
 	}
 	return k, token, nil

@@ -20,7 +20,7 @@ func (t *Tx) Release(ctx context.Context, w Work) (Counts, error) {
 		Quoted    int64 `db:"quoted"`
 		Unclaimed int   `db:"unclaimed"`
 	}
-	err := t.get(ctx, &closed, `
+	err := t.rawGet(ctx, &closed, `
 		WITH open AS MATERIALIZED (
 			SELECT n, sim, state, method, fee
 			FROM transfers

@@ -50,7 +50,7 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 		Finished bool                  `db:"finished"`
 	}
 	// The lock keeps two retries from taking the same lines.
-	if err := t.get(ctx, &state, `
+	if err := t.rawGet(ctx, &state, `
 		SELECT state, finished_at IS NOT NULL AS finished FROM requests WHERE id = $1 FOR NO KEY UPDATE`, old); err != nil {
 		return id, err
 	}
@@ -61,14 +61,14 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	for i, reason := range r.Reasons {
 		reasons[i] = string(reason)
 	}
-	size, err := t.exec(ctx, retrySQL, old, id, pq.Array(reasons))
+	size, err := t.rawExec(ctx, retrySQL, old, id, pq.Array(reasons))
 	if err != nil {
 		return id, fmt.Errorf("copying the lines of request %s: %w", old, err)
 	}
 	if size == 0 {
 		return id, ErrNothingToRetry
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
 		SELECT $2, id, source, destination, $3, CASE WHEN $4 = 0 THEN acceptance ELSE make_interval(secs => $4) END,
 			make_interval(secs => $5), $6, 'validating', $7, $7

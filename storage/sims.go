@@ -190,7 +190,7 @@ func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifi
 	}
 	var s SIM
 	err := db.InRetriedTx(ctx, func(t *Tx) error {
-		n, err := t.exec(ctx, `
+		n, err := t.rawExec(ctx, `
 			UPDATE sims
 			SET transfer_lock = coalesce($3, transfer_lock),
 				tags = coalesce($4::jsonb, tags),
@@ -204,7 +204,7 @@ func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifi
 		if n == 0 {
 			return ErrNotFound
 		}
-		if err := t.get(ctx, &s, `
+		if err := t.rawGet(ctx, &s, `
 			SELECT`+simColumns+`
 			WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1)`, id.String()); err != nil {
 			return fmt.Errorf("reading SIM %s: %w", id, err)

@@ -116,7 +116,7 @@ func (t *Tx) Judge(ctx context.Context, w Work, claims Claims) (Counts, error) {
 // CancelPending closes what is still pending in a chunk of a request that was
 // canceled before its validation came this far.
 func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
-	n, err := t.exec(ctx, `
+	n, err := t.rawExec(ctx, `
 		UPDATE transfers
 		SET state = 'canceled', finished_at = clock_timestamp()
 		WHERE request = $1 AND n >= $2 AND n < $3 AND state = 'pending'`, w.Request, w.Lo, w.Hi)
@@ -153,14 +153,14 @@ func (t *Tx) gateCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 // gate applies what the source withdrew and sends the request on its way.
 func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
 	var withdrawn pq.Int64Array
-	if err := t.get(ctx, &withdrawn, `SELECT array_agg(n ORDER BY n) FROM withdrawn WHERE request = $1`, id); err != nil {
+	if err := t.rawGet(ctx, &withdrawn, `SELECT array_agg(n ORDER BY n) FROM withdrawn WHERE request = $1`, id); err != nil {
 		return fmt.Errorf("reading what was withdrawn from request %s: %w", id, err)
 	}
 	if len(withdrawn) > 0 {
 		if _, err := t.closeSome(ctx, id, transfer.Canceled, withdrawn); err != nil {
 			return err
 		}
-		if err := t.get(ctx, &p, `SELECT state, n_left, n_eligible, n_support FROM requests WHERE id = $1`, id); err != nil {
+		if err := t.rawGet(ctx, &p, `SELECT state, n_left, n_eligible, n_support FROM requests WHERE id = $1`, id); err != nil {
 			return fmt.Errorf("reading request %s again: %w", id, err)
 		}
 	}
@@ -186,7 +186,7 @@ func (t *Tx) pass(ctx context.Context, id uuid.UUID, what transfer.Event) (to tr
 	default:
 		to = transfer.AwaitingAcceptance
 	}
-	if _, err := t.exec(ctx, `
+	if _, err := t.rawExec(ctx, `
 		UPDATE requests
 		SET state = $2, expires_at = clock_timestamp() + CASE WHEN $2 = 'in_review' THEN review ELSE acceptance END
 		WHERE id = $1`, id, to); err != nil {

@@ -61,19 +61,44 @@ const workColumns = `
 	w.lease,
 	coalesce(w.lease_until >= clock_timestamp(), false) AS leased`
 
-// LockWork locks a work row, waiting for whoever holds it. ErrNotFound means
-// that the work is done.
+var lockWork = newStatement(statement{
+	name:     "lock_work",
+	does:     "Locks a work row, waiting for the transaction that holds it.",
+	given:    "@id of the work.",
+	returns:  "The row; none if the work is done.",
+	locks:    "Takes the work row: the first lock of a transaction that works on it.",
+	prepared: true,
+	text: `SELECT` + workColumns + `
+FROM work w
+WHERE w.id = @id
+FOR UPDATE`,
+})
+
+// LockWork locks a work row, waiting for the transaction that holds it. It
+// returns ErrNotFound if the work is done.
 func (t *Tx) LockWork(ctx context.Context, id int64) (Work, error) {
 	var w Work
-	err := t.hotGet(ctx, &w, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 FOR UPDATE`, id)
+	err := t.get(ctx, &w, lockWork, args{"id": id})
 	return w, err
 }
 
-// lockWorkNow locks a work row that nobody else holds. ErrNotFound means that
-// the work is done or somebody else is at it.
-func (t *Tx) lockWorkNow(ctx context.Context, id int64) (Work, error) {
+var lockFreeWork = newStatement(statement{
+	name:    "lock_free_work",
+	does:    "Locks a work row unless another transaction holds it.",
+	given:   "@id of the work.",
+	returns: "The row; none if the work is done or another transaction holds it.",
+	locks:   "Takes the work row, without waiting.",
+	text: `SELECT` + workColumns + `
+FROM work w
+WHERE w.id = @id
+FOR UPDATE SKIP LOCKED`,
+})
+
+// lockFreeWork locks a work row unless another transaction holds it. It returns
+// ErrNotFound if one does, or if the work is done.
+func (t *Tx) lockFreeWork(ctx context.Context, id int64) (Work, error) {
 	var w Work
-	err := t.get(ctx, &w, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 FOR UPDATE SKIP LOCKED`, id)
+	err := t.get(ctx, &w, lockFreeWork, args{"id": id})
 	return w, err
 }
 

@@ -1,0 +1,259 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+//go:generate env UPDATE_SQL=1 go test -count=1 -run ^TestRenderedStatements$ .
+
+// A statement is one SQL statement with named parameters: "@id" in its text.
+// newStatement numbers them once, so that running the statement costs no
+// parsing. What the statement does is documented in its fields, and rendered
+// together with the numbered text to testdata/sql/<name>.sql, which is what a
+// reviewer reads and pastes into psql.
+type statement struct {
+	name    string
+	does    string
+	given   string // what each @parameter means
+	returns string // empty: nothing
+	locks   string // which locks it takes, and which the caller must hold; empty: none
+
+	// prepared statements stay prepared on the connections that have run them:
+	// those of the hot path.
+	prepared bool
+
+	text   string   // with named parameters
+	query  string   // the same with $1, $2, …: what the server gets
+	params []string // the name of each $n, in order
+}
+
+// newStatement numbers the parameters of a statement in the order in which
+// they first occur.
+func newStatement(s statement) *statement {
+	s.text = dedent(s.text)
+	numbers := map[string]int{}
+	s.query = parameters.ReplaceAllStringFunc(s.text, func(found string) string {
+		if found[0] != '@' {
+			return found // a literal, a quoted name or a comment
+		}
+		name := found[1:]
+		if numbers[name] == 0 {
+			s.params = append(s.params, name)
+			numbers[name] = len(s.params)
+		}
+		return fmt.Sprintf("$%d", numbers[name])
+	})
+	return &s
+}
+
+// parameters matches @name, and what may contain an @ that is not a parameter:
+// string literals, quoted names and comments.
+var parameters = regexp.MustCompile(`'[^']*'|"[^"]*"|--[^\n]*|@[a-z][a-z0-9_]*`)
+
+// dedent removes the indentation that all lines of a text share if it begins
+// with an empty line, and white space around it.
+func dedent(text string) string {
+	if !strings.HasPrefix(text, "\n") {
+		return strings.TrimSpace(text)
+	}
+	lines := strings.Split(text, "\n")
+	indent := len(text)
+	for _, line := range lines {
+		if trimmed := strings.TrimLeft(line, "\t"); trimmed != "" {
+			indent = min(indent, len(line)-len(trimmed))
+		}
+	}
+	for i, line := range lines {
+		lines[i] = line[min(indent, len(line)):]
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// args are the arguments of a statement, by the names of its parameters.
+type args map[string]any
+
+// bind returns the arguments in the order of the parameters. It is an error if
+// one is missing or superfluous.
+func (s *statement) bind(a args) ([]any, error) {
+	values := make([]any, len(s.params))
+	for i, name := range s.params {
+		value, given := a[name]
+		if !given {
+			return nil, fmt.Errorf("statement %s: argument @%s is missing", s.name, name)
+		}
+		values[i] = value
+	}
+	if len(a) != len(values) {
+		return nil, fmt.Errorf("statement %s has %d parameters and was given %d arguments", s.name, len(values), len(a))
+	}
+	return values, nil
+}
+
+// querier runs statements: a Tx in its transaction, a DB each by itself.
+type querier interface {
+	// get reads one row. It returns ErrNotFound if there is none.
+	get(ctx context.Context, into any, s *statement, a args) error
+	// list reads all rows into a slice.
+	list(ctx context.Context, into any, s *statement, a args) error
+	// exec returns the number of rows that the statement has changed.
+	exec(ctx context.Context, s *statement, a args) (int64, error)
+}
+
+var (
+	_ querier = (*DB)(nil)
+	_ querier = (*Tx)(nil)
+)
+
+// call is one execution of a statement with its arguments bound.
+type call struct {
+	conn interface {
+		GetContext(ctx context.Context, into any, query string, args ...any) error
+		SelectContext(ctx context.Context, into any, query string, args ...any) error
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	}
+	query    string
+	values   []any
+	prepared *sqlx.Stmt // nil: conn runs the query
+}
+
+func (c call) get(ctx context.Context, into any) error {
+	if c.prepared != nil {
+		return notFound(c.prepared.GetContext(ctx, into, c.values...))
+	}
+	return notFound(c.conn.GetContext(ctx, into, c.query, c.values...))
+}
+
+func (c call) list(ctx context.Context, into any) error {
+	if c.prepared != nil {
+		return c.prepared.SelectContext(ctx, into, c.values...)
+	}
+	return c.conn.SelectContext(ctx, into, c.query, c.values...)
+}
+
+func (c call) exec(ctx context.Context) (int64, error) {
+	var r sql.Result
+	var err error
+	if c.prepared != nil {
+		r, err = c.prepared.ExecContext(ctx, c.values...)
+	} else {
+		r, err = c.conn.ExecContext(ctx, c.query, c.values...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+func (db *DB) call(s *statement, a args) (call, error) {
+	values, err := s.bind(a)
+	return call{db.pool, s.query, values, db.preparedFor(s)}, err
+}
+
+func (db *DB) get(ctx context.Context, into any, s *statement, a args) error {
+	defer db.preparePending(ctx)
+	c, err := db.call(s, a)
+	if err != nil {
+		return err
+	}
+	return c.get(ctx, into)
+}
+
+func (db *DB) list(ctx context.Context, into any, s *statement, a args) error {
+	defer db.preparePending(ctx)
+	c, err := db.call(s, a)
+	if err != nil {
+		return err
+	}
+	return c.list(ctx, into)
+}
+
+func (db *DB) exec(ctx context.Context, s *statement, a args) (int64, error) {
+	defer db.preparePending(ctx)
+	c, err := db.call(s, a)
+	if err != nil {
+		return 0, err
+	}
+	return c.exec(ctx)
+}
+
+// call returns the execution of a statement in the transaction, and done,
+// which is to be called after it.
+func (t *Tx) call(ctx context.Context, s *statement, a args) (c call, done func(), err error) {
+	values, err := s.bind(a)
+	c = call{t.tx, s.query, values, nil}
+	prepared := t.db.preparedFor(s)
+	if err != nil || prepared == nil {
+		return c, func() {}, err
+	}
+	c.prepared = t.tx.StmtxContext(ctx, prepared)
+	return c, func() { _ = c.prepared.Close() }, nil
+}
+
+func (t *Tx) get(ctx context.Context, into any, s *statement, a args) error {
+	c, done, err := t.call(ctx, s, a)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return c.get(ctx, into)
+}
+
+func (t *Tx) list(ctx context.Context, into any, s *statement, a args) error {
+	c, done, err := t.call(ctx, s, a)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return c.list(ctx, into)
+}
+
+func (t *Tx) exec(ctx context.Context, s *statement, a args) (int64, error) {
+	c, done, err := t.call(ctx, s, a)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	return c.exec(ctx)
+}
+
+// preparedFor returns a statement's prepared statement, nil if there is none.
+// The first time there is none, and it is left to preparePending: preparing it
+// here would take a second connection while the transaction holds one.
+func (db *DB) preparedFor(s *statement) *sqlx.Stmt {
+	if !s.prepared {
+		return nil
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	stmt, known := db.prepared[s]
+	if !known {
+		db.prepared[s] = nil
+		db.pending = append(db.pending, s)
+	}
+	return stmt
+}
+
+// preparePending prepares the statements that were first run since the last
+// call. No transaction of the caller may be open.
+func (db *DB) preparePending(ctx context.Context) {
+	db.mu.Lock()
+	pending := db.pending
+	db.pending = nil
+	db.mu.Unlock()
+	for _, s := range pending {
+		stmt, err := db.pool.PreparexContext(ctx, s.query) //nolint:sqlclosecheck // kept for the life of the pool
+		db.mu.Lock()
+		if err == nil {
+			db.prepared[s] = stmt
+		} else {
+			delete(db.prepared, s) // it is prepared after its next use
+		}
+		db.mu.Unlock()
+	}
+}
