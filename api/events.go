@@ -25,7 +25,7 @@ type Event struct {
 }
 
 func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Event, error) {
-	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
+	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: string(e.Kind), Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
 	if party == transfer.PartySupport || e.Operator != nil && *e.Operator == caller.Account.OperatorID {
 		v.Key = e.Key
 	}

@@ -16,6 +16,7 @@ import (
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // fault is one thing that goes wrong for a while.
@@ -265,13 +266,13 @@ func (c *chaos) drawAgain(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawPause(r *rand.Rand) fault {
-	queue, away := tasks.Queues()[r.IntN(len(tasks.Queues()))], millis(r, 500, 3000)
+	queue, away := transfer.Queues()[r.IntN(len(transfer.Queues()))], millis(r, 500, 3000)
 	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, away), victimRedis, func(ctx context.Context) error {
 		inspector := asynq.NewInspectorFromRedisClient(c.redis)
 		// Paused already, or not any more, is as well.
-		_ = inspector.PauseQueue(queue)
+		_ = inspector.PauseQueue(string(queue))
 		pause(ctx, away)
-		_ = inspector.UnpauseQueue(queue)
+		_ = inspector.UnpauseQueue(string(queue))
 		return nil
 	}}
 }

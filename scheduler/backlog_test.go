@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // A task that is lost among many that wait is found in the same round, however
@@ -12,12 +13,12 @@ import (
 func TestLossInALongBacklog(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 1100)
+	work := e.work(transfer.QueueBulk, 1100)
 	s := e.scheduler(e.redis)
 	for e.once(s.Dispatch) {
 	}
 	lost := tasks.ID(work[0], 1)
-	if err := e.inspector.DeleteTask(tasks.Bulk, lost); err != nil {
+	if err := e.inspector.DeleteTask(string(transfer.QueueBulk), lost); err != nil {
 		t.Fatal(err)
 	}
 	e.age(7)
@@ -27,7 +28,7 @@ func TestLossInALongBacklog(t *testing.T) {
 	for e.once(s.Reconcile) {
 		rounds++
 	}
-	if got := e.pending(tasks.Bulk); len(got) != len(work) || !slices.Contains(got, lost) {
+	if got := e.pending(transfer.QueueBulk); len(got) != len(work) || !slices.Contains(got, lost) {
 		t.Errorf("%d tasks are waiting, want %d", len(got), len(work))
 	}
 	if rounds != 3 {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"simtransfer/storage"
-	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // page is how many work rows are taken in one go.
@@ -21,7 +21,7 @@ const enqueuers = 8
 // it talks to Redis; when Redis is away the work is due again, and when the
 // process dies in between, reconciliation finds it.
 func (s *Scheduler) Dispatch(ctx context.Context) (more bool, err error) {
-	for _, queue := range tasks.Queues() {
+	for _, queue := range transfer.Queues() {
 		list, err := s.db.Dispatch(ctx, queue, page)
 		if err != nil {
 			return false, err

@@ -10,24 +10,25 @@ import (
 	"simtransfer/scheduler"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 func TestDispatch(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := map[string][]int64{}
-	for _, queue := range tasks.Queues() {
+	work := map[transfer.Queue][]int64{}
+	for _, queue := range transfer.Queues() {
 		work[queue] = e.work(queue, 3)
 	}
-	e.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[tasks.Bulk][0])
-	e.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[tasks.Bulk][1])
+	e.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[transfer.QueueBulk][0])
+	e.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[transfer.QueueBulk][1])
 	s := e.scheduler(e.redis)
 	for range 3 {
 		if more := e.once(s.Dispatch); more {
 			t.Error("there is more to do")
 		}
 	}
-	work[tasks.Bulk] = work[tasks.Bulk][2:]
+	work[transfer.QueueBulk] = work[transfer.QueueBulk][2:]
 	for queue, ids := range work {
 		if diff := cmp.Diff(tasksOf(1, ids...), e.pending(queue)); diff != "" {
 			t.Errorf("pending in %s (-want +got):\n%s", queue, diff)
@@ -42,16 +43,16 @@ func TestTask(t *testing.T) {
 	from, to := e.Account(), e.Account()
 	request := e.Request(storagetest.Request{From: from, To: to, SIMs: e.SIMs(1, storagetest.SIM{Account: from.ID})})
 	e.once(e.scheduler(e.redis).Dispatch)
-	ids := e.pending(tasks.Interactive)
+	ids := e.pending(transfer.QueueInteractive)
 	if len(ids) != 1 {
 		t.Fatalf("%d tasks, want 1", len(ids))
 	}
-	info, err := e.inspector.GetTaskInfo(tasks.Interactive, ids[0])
+	info, err := e.inspector.GetTaskInfo(string(transfer.QueueInteractive), ids[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := tasks.Parse(asynq.NewTask(info.Type, info.Payload))
-	if err != nil || info.Type != tasks.TypeValidate || p.Gen != 1 || p.Request != request.String() || tasks.ID(p.Work, p.Gen) != ids[0] {
+	if err != nil || info.Type != tasks.Type(transfer.WorkValidate) || p.Gen != 1 || p.Request != request.String() || tasks.ID(p.Work, p.Gen) != ids[0] {
 		t.Errorf("%s with %+v, %v", info.Type, p, err)
 	}
 }
@@ -63,8 +64,8 @@ func TestTimeouts(t *testing.T) {
 	e := newEngine(t)
 	client := asynq.NewClient(e.redis)
 	defer func() { _ = client.Close() }()
-	for i, kind := range []string{"validate", "execute", "release", "drop_sessions", "drop_stray"} {
-		for j, queue := range tasks.Queues() {
+	for i, kind := range []transfer.WorkKind{"validate", "execute", "release", "drop_sessions", "drop_stray"} {
+		for j, queue := range transfer.Queues() {
 			task, err := tasks.New(kind, queue, tasks.Payload{Work: int64(i), Gen: j})
 			if err != nil {
 				t.Fatal(err)
@@ -73,7 +74,7 @@ func TestTimeouts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if long := info.Timeout > tasks.Timeout; info.Queue != queue || long != (i > 2) {
+			if long := info.Timeout > tasks.Timeout; info.Queue != string(queue) || long != (i > 2) {
 				t.Errorf("%s in queue %s: a time-out of %s in queue %s", kind, queue, info.Timeout, info.Queue)
 			}
 		}
@@ -84,13 +85,13 @@ func TestTimeouts(t *testing.T) {
 func TestDispatchInPages(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 1001)
+	work := e.work(transfer.QueueBulk, 1001)
 	s := e.scheduler(e.redis)
 	rounds := 1
 	for e.once(s.Dispatch) {
 		rounds++
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 	if rounds != 3 {
@@ -103,7 +104,7 @@ func TestDispatchInPages(t *testing.T) {
 func TestDispatchCommitsFirst(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	e.work(tasks.Bulk, 5)
+	e.work(transfer.QueueBulk, 5)
 	w, redis := e.wired()
 	open := w.block()
 	defer open()
@@ -113,7 +114,7 @@ func TestDispatchCommitsFirst(t *testing.T) {
 		return err
 	})
 	<-w.said
-	if got := e.pending(tasks.Bulk); len(got) > 0 {
+	if got := e.pending(transfer.QueueBulk); len(got) > 0 {
 		t.Errorf("pending already: %v", got)
 	}
 	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
@@ -126,7 +127,7 @@ func TestDispatchCommitsFirst(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if got := e.pending(tasks.Bulk); len(got) != 5 {
+	if got := e.pending(transfer.QueueBulk); len(got) != 5 {
 		t.Errorf("pending: %v", got)
 	}
 }
@@ -135,7 +136,7 @@ func TestDispatchCommitsFirst(t *testing.T) {
 func TestDispatchWithoutRedis(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Interactive, 3)
+	work := e.work(transfer.QueueInteractive, 3)
 	w, away := e.wired()
 	w.cut()
 	if _, err := e.scheduler(away).Dispatch(t.Context()); err == nil {
@@ -145,7 +146,7 @@ func TestDispatchWithoutRedis(t *testing.T) {
 		t.Errorf("work (-want +got):\n%s", diff)
 	}
 	e.once(e.scheduler(e.redis).Dispatch)
-	if diff := cmp.Diff(tasksOf(2, work...), e.pending(tasks.Interactive)); diff != "" {
+	if diff := cmp.Diff(tasksOf(2, work...), e.pending(transfer.QueueInteractive)); diff != "" {
 		t.Errorf("pending when it is back (-want +got):\n%s", diff)
 	}
 }
@@ -154,7 +155,7 @@ func TestDispatchWithoutRedis(t *testing.T) {
 func TestTwoDispatchers(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 1200)
+	work := e.work(transfer.QueueBulk, 1200)
 	var ended []<-chan error
 	for range 2 {
 		s := e.scheduler(e.redis)
@@ -165,7 +166,7 @@ func TestTwoDispatchers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -182,12 +183,12 @@ func untilDone(t *testing.T, s *scheduler.Scheduler) error {
 // interactive requests before that of batches.
 func TestInteractiveFirst(t *testing.T) {
 	t.Parallel()
-	interactiveFirst(t, tasks.Interactive, tasks.Bulk)
-	interactiveFirst(t, tasks.GatewayInteractive, tasks.Bulk)
-	interactiveFirst(t, tasks.GatewayInteractive, tasks.Gateway)
+	interactiveFirst(t, transfer.QueueInteractive, transfer.QueueBulk)
+	interactiveFirst(t, transfer.QueueGatewayInteractive, transfer.QueueBulk)
+	interactiveFirst(t, transfer.QueueGatewayInteractive, transfer.QueueGateway)
 }
 
-func interactiveFirst(t *testing.T, first, then string) {
+func interactiveFirst(t *testing.T, first, then transfer.Queue) {
 	t.Helper()
 	e := newEngine(t)
 	bulk, interactive := e.work(then, 2), e.work(first, 1)

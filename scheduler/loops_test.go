@@ -13,7 +13,6 @@ import (
 	"simtransfer/dev/devtest"
 	"simtransfer/scheduler"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -188,7 +187,7 @@ func TestRun(t *testing.T) {
 	e := newEngine(t)
 	e.waiting(1)
 	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
-	work := e.work(tasks.Bulk, 10)
+	work := e.work(transfer.QueueBulk, 10)
 	w, redis := e.wired()
 	open := w.block()
 	defer open()
@@ -201,10 +200,10 @@ func TestRun(t *testing.T) {
 		return storagetest.One[transfer.RequestState](e.DB, `SELECT state FROM requests`) == transfer.RequestExpired
 	})
 	open()
-	storagetest.Await(t, "the tasks", func() bool { return len(e.pending(tasks.Bulk)) == len(work) })
+	storagetest.Await(t, "the tasks", func() bool { return len(e.pending(transfer.QueueBulk)) == len(work) })
 	e.forget()
 	e.age(60)
-	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(tasks.Bulk)) == len(work) })
+	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(transfer.QueueBulk)) == len(work) })
 	storagetest.Await(t, "a word about them in the log", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost are back") })
 	cancel()
 	if err := <-ended; err != nil {
@@ -230,8 +229,8 @@ func TestLoopGoesOn(t *testing.T) {
 		t.Errorf("it rested %s", said[1].Sub(said[0]))
 	}
 	e.Exec(`ALTER TABLE hidden RENAME TO work`)
-	e.work(tasks.Bulk, 1)
-	storagetest.Await(t, "the task", func() bool { return len(e.pending(tasks.Bulk)) == 1 })
+	e.work(transfer.QueueBulk, 1)
+	storagetest.Await(t, "the task", func() bool { return len(e.pending(transfer.QueueBulk)) == 1 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

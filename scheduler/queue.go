@@ -54,7 +54,7 @@ func (q queue) enqueue(ctx context.Context, t storage.Task) (bool, error) {
 // waiting reports whether a task is one of a backlog, in a queue that may be
 // paused: it is not lost, however long it waits.
 func (q queue) waiting(t storage.Task) (bool, error) {
-	info, err := q.inspector.GetTaskInfo(t.Queue, tasks.ID(t.Work, t.Gen))
+	info, err := q.inspector.GetTaskInfo(string(t.Queue), tasks.ID(t.Work, t.Gen))
 	switch {
 	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
 		return true, nil // it was handled a moment ago; the next round knows

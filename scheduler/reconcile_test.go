@@ -11,36 +11,36 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // What Redis has lost comes back under the same id.
 func TestLostTasks(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 3)
+	work := e.work(transfer.QueueBulk, 3)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	want := tasksOf(1, work...)
 
 	e.forget()
 	e.once(s.Reconcile)
-	if got := e.pending(tasks.Bulk); len(got) > 0 {
+	if got := e.pending(transfer.QueueBulk); len(got) > 0 {
 		t.Errorf("back too early, while it may be on its way: %v", got)
 	}
 	e.age(7)
 	if more := e.once(s.Reconcile); more {
 		t.Error("there is more to do")
 	}
-	if diff := cmp.Diff(want, e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(want, e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("after Redis has lost everything (-want +got):\n%s", diff)
 	}
-	if err := e.inspector.DeleteTask(tasks.Bulk, want[1]); err != nil {
+	if err := e.inspector.DeleteTask(string(transfer.QueueBulk), want[1]); err != nil {
 		t.Fatal(err)
 	}
 	e.age(7)
 	e.once(s.Reconcile)
-	if diff := cmp.Diff(want, e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(want, e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("after one task was deleted (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
@@ -52,13 +52,13 @@ func TestLostTasks(t *testing.T) {
 func TestDispatcherDies(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Interactive, 2)
-	if _, err := e.Dispatch(t.Context(), tasks.Interactive, 10); err != nil { // and no word to Redis
+	work := e.work(transfer.QueueInteractive, 2)
+	if _, err := e.Dispatch(t.Context(), transfer.QueueInteractive, 10); err != nil { // and no word to Redis
 		t.Fatal(err)
 	}
 	e.age(7)
 	e.once(e.scheduler(e.redis).Reconcile)
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Interactive)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueInteractive)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -67,7 +67,7 @@ func TestDispatcherDies(t *testing.T) {
 func TestBacklog(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Gateway, 20)
+	work := e.work(transfer.QueueGateway, 20)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	want := tasksOf(1, work...)
@@ -78,7 +78,7 @@ func TestBacklog(t *testing.T) {
 			e.once(s.Reconcile)
 			e.once(s.Dispatch)
 		}
-		if diff := cmp.Diff(want, e.pending(tasks.Gateway)); diff != "" {
+		if diff := cmp.Diff(want, e.pending(transfer.QueueGateway)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 		if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
@@ -86,7 +86,7 @@ func TestBacklog(t *testing.T) {
 		}
 	}
 	look("pending")
-	if err := e.inspector.PauseQueue(tasks.Gateway); err != nil {
+	if err := e.inspector.PauseQueue(string(transfer.QueueGateway)); err != nil {
 		t.Fatal(err)
 	}
 	look("in a paused queue")
@@ -97,8 +97,8 @@ func TestBacklog(t *testing.T) {
 func TestScheduledTasks(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	e.work(tasks.Bulk, 1)
-	list, err := e.Dispatch(t.Context(), tasks.Bulk, 10)
+	e.work(transfer.QueueBulk, 1)
+	list, err := e.Dispatch(t.Context(), transfer.QueueBulk, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +112,8 @@ func TestScheduledTasks(t *testing.T) {
 		e.age(3600)
 		e.once(s.Reconcile)
 	}
-	if got := e.ids(e.inspector.ListScheduledTasks, tasks.Bulk); len(got) != 1 || len(e.pending(tasks.Bulk)) != 0 {
-		t.Errorf("scheduled: %v, pending: %v", got, e.pending(tasks.Bulk))
+	if got := e.ids(e.inspector.ListScheduledTasks, transfer.QueueBulk); len(got) != 1 || len(e.pending(transfer.QueueBulk)) != 0 {
+		t.Errorf("scheduled: %v, pending: %v", got, e.pending(transfer.QueueBulk))
 	}
 }
 
@@ -154,16 +154,16 @@ func TestDeadWorker(t *testing.T) {
 		t.Run(c.state, func(t *testing.T) {
 			t.Parallel()
 			e := newEngine(t)
-			work := e.work(tasks.Bulk, 1)
+			work := e.work(transfer.QueueBulk, 1)
 			s := e.scheduler(e.redis)
 			e.once(s.Dispatch)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			stop := e.serve(tasks.Bulk, func(_ context.Context, task *asynq.Task) error { return c.handler(ctx, task) })
+			stop := e.serve(transfer.QueueBulk, func(_ context.Context, task *asynq.Task) error { return c.handler(ctx, task) })
 			storagetest.Await(t, "the task to be "+c.state, func() bool {
-				return len(e.ids(c.list(e.inspector), tasks.Bulk)) == 1
+				return len(e.ids(c.list(e.inspector), transfer.QueueBulk)) == 1
 			})
-			if err := e.inspector.PauseQueue(tasks.Bulk); err != nil { // so that what comes stays pending
+			if err := e.inspector.PauseQueue(string(transfer.QueueBulk)); err != nil { // so that what comes stays pending
 				t.Fatal(err)
 			}
 			look := func(want note, pending ...string) {
@@ -172,7 +172,7 @@ func TestDeadWorker(t *testing.T) {
 				if diff := cmp.Diff([]note{want}, e.notes()); diff != "" {
 					t.Errorf("work (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(append([]string{}, pending...), e.pending(tasks.Bulk)); diff != "" {
+				if diff := cmp.Diff(append([]string{}, pending...), e.pending(transfer.QueueBulk)); diff != "" {
 					t.Errorf("pending (-want +got):\n%s", diff)
 				}
 			}
@@ -199,7 +199,7 @@ func TestDeadWorker(t *testing.T) {
 func TestBusyWorkers(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 2)
+	work := e.work(transfer.QueueBulk, 2)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	e.forget() // even then: it says so itself when it is done, or dies
@@ -212,13 +212,13 @@ func TestBusyWorkers(t *testing.T) {
 	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
 		t.Errorf("work (-want +got):\n%s", diff)
 	}
-	if got := e.pending(tasks.Bulk); len(got) != 0 {
+	if got := e.pending(transfer.QueueBulk); len(got) != 0 {
 		t.Errorf("pending: %v", got)
 	}
 	letGo()
 	e.age(7)
 	e.once(s.Reconcile)
-	if diff := cmp.Diff(tasksOf(1, work[0]), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work[0]), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -227,11 +227,11 @@ func TestBusyWorkers(t *testing.T) {
 func TestLeaseRunsOut(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Gateway, 1)
+	work := e.work(transfer.QueueGateway, 1)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	release := make(chan struct{})
-	stop := e.serve(tasks.Gateway, func(ctx context.Context, _ *asynq.Task) error { // takes its lease and is heard of no more
+	stop := e.serve(transfer.QueueGateway, func(ctx context.Context, _ *asynq.Task) error { // takes its lease and is heard of no more
 		_, err := e.TakeLease(ctx, work[0])
 		<-release
 		return err
@@ -239,7 +239,7 @@ func TestLeaseRunsOut(t *testing.T) {
 	storagetest.Await(t, "the lease", func() bool {
 		return storagetest.One[bool](e.DB, `SELECT lease IS NOT NULL FROM work`)
 	})
-	if err := e.inspector.PauseQueue(tasks.Gateway); err != nil {
+	if err := e.inspector.PauseQueue(string(transfer.QueueGateway)); err != nil {
 		t.Fatal(err)
 	}
 	e.age(3600)
@@ -252,7 +252,7 @@ func TestLeaseRunsOut(t *testing.T) {
 	if diff := cmp.Diff([]note{{Gen: 2, Dispatched: true, Crashes: 1}}, e.notes()); diff != "" {
 		t.Errorf("when it has run out (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(tasksOf(2, work...), e.pending(tasks.Gateway)); diff != "" {
+	if diff := cmp.Diff(tasksOf(2, work...), e.pending(transfer.QueueGateway)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 	close(release)
@@ -263,7 +263,7 @@ func TestLeaseRunsOut(t *testing.T) {
 func TestTwoReconcilers(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 600)
+	work := e.work(transfer.QueueBulk, 600)
 	first, second := e.scheduler(e.redis), e.scheduler(e.redis)
 	for e.once(first.Dispatch) {
 	}
@@ -278,7 +278,7 @@ func TestTwoReconcilers(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
@@ -290,7 +290,7 @@ func TestTwoReconcilers(t *testing.T) {
 func TestManyLostTasks(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 501)
+	work := e.work(transfer.QueueBulk, 501)
 	s := e.scheduler(e.redis)
 	for e.once(s.Dispatch) {
 	}
@@ -302,7 +302,7 @@ func TestManyLostTasks(t *testing.T) {
 	if more := e.once(s.Reconcile); more {
 		t.Error("the rest is back, and there is more to do")
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -311,7 +311,7 @@ func TestManyLostTasks(t *testing.T) {
 func TestReconcileHoldsNoLock(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	e.work(tasks.Bulk, 3)
+	e.work(transfer.QueueBulk, 3)
 	e.once(e.scheduler(e.redis).Dispatch)
 	e.age(7)
 	w, redis := e.wired()
@@ -337,7 +337,7 @@ func TestReconcileHoldsNoLock(t *testing.T) {
 func TestReconcileWithoutRedis(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 2)
+	work := e.work(transfer.QueueBulk, 2)
 	e.once(e.scheduler(e.redis).Dispatch)
 	e.forget()
 	e.age(7)
@@ -351,7 +351,7 @@ func TestReconcileWithoutRedis(t *testing.T) {
 	}
 	e.age(7)
 	e.once(e.scheduler(e.redis).Reconcile)
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -360,28 +360,28 @@ func TestReconcileWithoutRedis(t *testing.T) {
 func TestDoneInTheMeantime(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	work := e.work(tasks.Bulk, 1)
+	work := e.work(transfer.QueueBulk, 1)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	done := make(chan struct{})
-	stop := e.serve(tasks.Bulk, func(context.Context, *asynq.Task) error {
+	stop := e.serve(transfer.QueueBulk, func(context.Context, *asynq.Task) error {
 		<-done
 		return nil
 	})
 	storagetest.Await(t, "the task to be active", func() bool {
-		return len(e.ids(e.inspector.ListActiveTasks, tasks.Bulk)) == 1
+		return len(e.ids(e.inspector.ListActiveTasks, transfer.QueueBulk)) == 1
 	})
 	e.age(7)
 	e.once(s.Reconcile) // a suspect now
 	e.Exec(`DELETE FROM work WHERE id = $1`, work[0])
 	close(done)
 	stop()
-	task := storage.Task{Work: work[0], Gen: 1, Kind: "drop_stray", Queue: tasks.Bulk, Suspect: true}
+	task := storage.Task{Work: work[0], Gen: 1, Kind: "drop_stray", Queue: transfer.QueueBulk, Suspect: true}
 	if _, ok, err := e.Redispatch(t.Context(), task); ok || err != nil {
 		t.Errorf("dispatched anew: %t, %v", ok, err)
 	}
 	e.once(s.Reconcile)
-	if got := e.pending(tasks.Bulk); len(got) != 0 {
+	if got := e.pending(transfer.QueueBulk); len(got) != 0 {
 		t.Errorf("pending: %v", got)
 	}
 }
@@ -390,28 +390,28 @@ func TestDoneInTheMeantime(t *testing.T) {
 func TestDeadWorkerAfterALoss(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
-	e.work(tasks.Bulk, 1)
+	e.work(transfer.QueueBulk, 1)
 	s := e.scheduler(e.redis)
 	e.once(s.Dispatch)
 	e.forget()
 	e.age(7)
 	e.once(s.Reconcile)
 	release := make(chan struct{})
-	stop := e.serve(tasks.Bulk, func(context.Context, *asynq.Task) error {
+	stop := e.serve(transfer.QueueBulk, func(context.Context, *asynq.Task) error {
 		<-release
 		return nil
 	})
 	storagetest.Await(t, "the task to be active", func() bool {
-		return len(e.ids(e.inspector.ListActiveTasks, tasks.Bulk)) == 1
+		return len(e.ids(e.inspector.ListActiveTasks, transfer.QueueBulk)) == 1
 	})
-	if err := e.inspector.PauseQueue(tasks.Bulk); err != nil {
+	if err := e.inspector.PauseQueue(string(transfer.QueueBulk)); err != nil {
 		t.Fatal(err)
 	}
 	e.forget() // once more, and now the task is lost while its worker has it; no queue is paused any more
 	e.age(7)
 	e.once(s.Reconcile)
 	storagetest.Await(t, "the task to be active again", func() bool {
-		return len(e.ids(e.inspector.ListActiveTasks, tasks.Bulk)) == 1
+		return len(e.ids(e.inspector.ListActiveTasks, transfer.QueueBulk)) == 1
 	})
 	for range 2 {
 		e.age(7)
@@ -430,7 +430,7 @@ func TestSuspicionPasses(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {
 		e := newEngine(t)
-		work := e.work(tasks.Bulk, 1)
+		work := e.work(transfer.QueueBulk, 1)
 		s := e.scheduler(e.redis)
 		e.once(s.Dispatch)
 		e.Exec(`UPDATE work SET suspect = true`)
@@ -442,7 +442,7 @@ func TestSuspicionPasses(t *testing.T) {
 		if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
 			t.Errorf("lost %t: work (-want +got):\n%s", lost, diff)
 		}
-		if diff := cmp.Diff(tasksOf(1, work...), e.pending(tasks.Bulk)); diff != "" {
+		if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
 			t.Errorf("lost %t: pending (-want +got):\n%s", lost, diff)
 		}
 	}

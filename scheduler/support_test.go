@@ -18,6 +18,7 @@ import (
 	"simtransfer/scheduler"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // engine is a database and a Redis of a test's own, with a look into the queues.
@@ -54,16 +55,16 @@ func (e *engine) scheduler(r asynq.RedisConnOpt) *scheduler.Scheduler {
 }
 
 // work makes n rows of work of a queue and returns their ids.
-func (e *engine) work(queue string, n int) []int64 {
+func (e *engine) work(queue transfer.Queue, n int) []int64 {
 	e.t.Helper()
 	return storagetest.All[int64](e.DB, `
 		INSERT INTO work (kind, items, n, queue) SELECT 'drop_stray', ARRAY[i], 1, $1 FROM generate_series(1, $2) AS i RETURNING id`, queue, n)
 }
 
 // ids are the tasks that a queue has in a state, sorted.
-func (e *engine) ids(list func(queue string, o ...asynq.ListOption) ([]*asynq.TaskInfo, error), queue string) []string {
+func (e *engine) ids(list func(queue string, o ...asynq.ListOption) ([]*asynq.TaskInfo, error), queue transfer.Queue) []string {
 	e.t.Helper()
-	infos, err := list(queue, asynq.PageSize(5000))
+	infos, err := list(string(queue), asynq.PageSize(5000))
 	if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) {
 		e.t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func (e *engine) ids(list func(queue string, o ...asynq.ListOption) ([]*asynq.Ta
 	return ids
 }
 
-func (e *engine) pending(queue string) []string {
+func (e *engine) pending(queue transfer.Queue) []string {
 	e.t.Helper()
 	return e.ids(e.inspector.ListPendingTasks, queue)
 }
@@ -136,10 +137,10 @@ func (e *engine) once(do func(context.Context) (bool, error)) (more bool) {
 }
 
 // serve runs tasks of a queue until stop is called.
-func (e *engine) serve(queue string, h func(context.Context, *asynq.Task) error) (stop func()) {
+func (e *engine) serve(queue transfer.Queue, h func(context.Context, *asynq.Task) error) (stop func()) {
 	e.t.Helper()
 	server := asynq.NewServer(e.redis, asynq.Config{
-		Queues:         map[string]int{queue: 1},
+		Queues:         map[string]int{string(queue): 1},
 		Concurrency:    2,
 		LogLevel:       asynq.FatalLevel,
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour },

@@ -171,7 +171,7 @@ func TestOneConnection(t *testing.T) {
 	for range 3 {
 		id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(2, storagetest.SIM{Account: from.ID})})
 		for _, s := range []struct {
-			kind string
+			kind transfer.WorkKind
 			do   step
 		}{{"validate", validateChunk}, {"execute", executeChunk}} {
 			for _, work := range workOf(db, id, s.kind) {

@@ -121,10 +121,10 @@ func (t *Tx) accept(ctx context.Context, r Request, d Decision) error {
 	); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
 	}
-	if err := t.addChunks(ctx, r.ID, "execute"); err != nil {
+	if err := t.addChunks(ctx, r.ID, transfer.WorkExecute); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, r.ID, event{kind: string(d.Event), by: d.By, from: r.State, to: transfer.Transferring, detail: detail})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: transfer.Transferring, detail: detail})
 }
 
 func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
@@ -145,7 +145,7 @@ func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
 	); err != nil {
 		return fmt.Errorf("approving request %s: %w", r.ID, err)
 	}
-	return t.addEvent(ctx, r.ID, event{kind: string(d.Event), by: d.By, from: r.State, to: transfer.AwaitingAcceptance, detail: detail})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: transfer.AwaitingAcceptance, detail: detail})
 }
 
 // end brings a whole request to a final state. While validation runs that is
@@ -158,14 +158,14 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, r.ID, event{kind: string(d.Event), by: d.By, from: r.State, to: to, detail: reasonOf(d)})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: reasonOf(d)})
 }
 
 func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
 	if _, err := t.rawExec(ctx, `UPDATE requests SET state = $2, n_left = size, expires_at = NULL WHERE id = $1`, id, to); err != nil {
 		return fmt.Errorf("releasing request %s: %w", id, err)
 	}
-	return t.addChunks(ctx, id, "release")
+	return t.addChunks(ctx, id, transfer.WorkRelease)
 }
 
 // withdraw notes SIMs that the source takes back while validation runs.
@@ -178,7 +178,7 @@ func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
 		INSERT INTO withdrawn (request, n) SELECT $1, unnest($2::int[]) ON CONFLICT DO NOTHING`, r.ID, pq.Array(ns)); err != nil {
 		return fmt.Errorf("withdrawing SIMs of request %s: %w", r.ID, err)
 	}
-	return t.addEvent(ctx, r.ID, event{kind: string(d.Event), by: d.By, detail: withSIMs(reasonOf(d), len(ns))})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, detail: withSIMs(reasonOf(d), len(ns))})
 }
 
 // endSome closes some transfers of a request that waits for a person. When
@@ -193,7 +193,7 @@ func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d
 	if err != nil {
 		return err
 	}
-	e := event{kind: string(d.Event), by: d.By, detail: withSIMs(reasonOf(d), len(ns))}
+	e := event{kind: d.Event.Kind(), by: d.By, detail: withSIMs(reasonOf(d), len(ns))}
 	if left == 0 {
 		if err := t.finish(ctx, r.ID, to); err != nil {
 			return err

@@ -67,7 +67,7 @@ func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfe
 		t.Fatal(err)
 	}
 	last := events[len(events)-1]
-	if last.Kind != string(d.Event) || last.Party != d.By.Party || *last.From != state || *last.To != to {
+	if last.Kind != d.Event.Kind() || last.Party != d.By.Party || *last.From != state || *last.To != to {
 		t.Errorf("%s: the last event is %+v", name, last)
 	}
 	validate(t, db, f.id)

@@ -85,7 +85,7 @@ func (db *DB) SessionsOf(ctx context.Context, w Work) ([]OpenSession, error) {
 		JOIN transfers t ON t.request = $1 AND t.n = ANY($2::int[]) AND t.sim = a.sim
 		WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
 		ORDER BY t.n, a.radacctid`, []any{w.Request, w.Items}
-	if w.Kind == "drop_stray" {
+	if w.Kind == transfer.WorkDropStray {
 		query, args = `
 		SELECT 0 AS n,`+sessionColumns+`
 		WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1)`, []any{w.Items}
@@ -164,7 +164,7 @@ func (t *Tx) keepWhatIsLeft(ctx context.Context, w Work, dropped []int64) error 
 // session becomes dead work instead, which it reports.
 func (t *Tx) GiveBack(ctx context.Context, w Work, why string, maxAttempts int, after time.Duration) (dead bool, err error) {
 	last := w.Attempts+1 >= maxAttempts
-	if last && w.Kind == "drop_sessions" {
+	if last && w.Kind == transfer.WorkDropSessions {
 		return false, t.failItems(ctx, w, transfer.SessionNotDropped)
 	}
 	if _, err := t.rawExec(ctx, `

@@ -15,7 +15,7 @@ import (
 type Event struct {
 	Seq      int                    `db:"seq"` // from 1, without gaps, per request
 	At       time.Time              `db:"at"`
-	Kind     string                 `db:"kind"`
+	Kind     transfer.EventKind     `db:"kind"`
 	Party    transfer.Party         `db:"party"`
 	Operator *transfer.OperatorID   `db:"operator_id"` // of the account whose key was used
 	Key      *string                `db:"key_name"`
@@ -55,7 +55,7 @@ func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) (
 }
 
 type event struct {
-	kind     string
+	kind     transfer.EventKind
 	by       Actor
 	from, to transfer.RequestState // empty: no change of state
 	detail   map[string]any

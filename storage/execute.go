@@ -31,7 +31,7 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 			) locked`
 	}
 	q, args := query(inChunk), []any{w.Request, w.Lo, w.Hi}
-	if w.Kind == "drop_sessions" {
+	if w.Kind == transfer.WorkDropSessions {
 		q, args = query(inItems), []any{w.Request, pq.Array(numbers)}
 	}
 	var locked int

@@ -103,7 +103,7 @@ func (t *Tx) punish(ctx context.Context, w Work, cause error) (Failure, error) {
 		return WorkDead, t.kill(ctx, w, cause)
 	case tired && w.N > 1:
 		return WorkSplit, t.halve(ctx, w, cause)
-	case w.Errors >= triesBeforeHalving && (w.Kind == "release" || w.Kind == "drop_stray"):
+	case w.Errors >= triesBeforeHalving && (w.Kind == transfer.WorkRelease || w.Kind == transfer.WorkDropStray):
 		return WorkDead, t.kill(ctx, w, cause)
 	case w.Errors >= triesBeforeHalving:
 		return WorkEnded, t.isolate(ctx, w)
@@ -166,7 +166,7 @@ func (t *Tx) isolate(ctx context.Context, w Work) error {
 	if err != nil {
 		return err
 	}
-	if w.Kind == "validate" {
+	if w.Kind == transfer.WorkValidate {
 		return t.CloseValidation(ctx, w, c)
 	}
 	return t.CloseChunk(ctx, w, c)

@@ -84,13 +84,13 @@ func rows(db *storagetest.DB) []row {
 }
 
 // chunkOf makes a request of n SIMs and returns its one chunk of a kind.
-func chunkOf(t *testing.T, db *storagetest.DB, kind string, n int) (id uuid.UUID, work int64) {
+func chunkOf(t *testing.T, db *storagetest.DB, kind transfer.WorkKind, n int) (id uuid.UUID, work int64) {
 	t.Helper()
 	from, to := db.Account(), db.Account()
 	id = db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(n, storagetest.SIM{Account: from.ID})})
 	if kind != "validate" {
 		validate(t, db, id)
-		db.Decide(id, map[string]transfer.Event{"execute": transfer.Accept, "release": transfer.Cancel}[kind])
+		db.Decide(id, map[transfer.WorkKind]transfer.Event{"execute": transfer.Accept, "release": transfer.Cancel}[kind])
 	}
 	return id, workOf(db, id, kind)[0]
 }
@@ -192,7 +192,7 @@ func TestOtherErrorsHalve(t *testing.T) {
 func TestTimeoutsNeverFailASIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	for _, kind := range []string{"validate", "execute", "release"} {
+	for _, kind := range []transfer.WorkKind{"validate", "execute", "release"} {
 		id, work := chunkOf(t, db, kind, 2)
 		slow := []error{code("57014"), fmt.Errorf("waiting: %w", context.DeadlineExceeded)}
 		for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkSplit} {
@@ -225,7 +225,7 @@ func TestTimeoutsNeverFailASIM(t *testing.T) {
 				t.Errorf("%s, after the retry: %+v", kind, r)
 			}
 		}
-		carryOutAll(t, db, id, kind, map[string]step{"validate": validateChunk, "execute": executeChunk, "release": releaseChunk}[kind])
+		carryOutAll(t, db, id, kind, map[transfer.WorkKind]step{"validate": validateChunk, "execute": executeChunk, "release": releaseChunk}[kind])
 		db.Check()
 	}
 }

@@ -50,7 +50,7 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 			}
 			for _, e := range list {
 				f.at = e.Cursor
-				f.got = append(f.got, e.Kind)
+				f.got = append(f.got, string(e.Kind))
 			}
 		}
 	}

@@ -208,20 +208,12 @@ func createRequest(ctx context.Context, q hot, id uuid.UUID, r NewRequest) (Requ
 		)
 		SELECT created_at FROM made`,
 		id, r.Batch, r.Source.ID, r.Destination.ID, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(),
-		queueOf(r.Batch != nil, r.Size), r.Size,
+		transfer.QueueOf(r.Batch != nil, r.Size), r.Size,
 		r.By.Party, r.By.key(), r.By.Address, transfer.ChunkSize, pq.Array(lines), pq.Array(identifiers),
 	); err != nil {
 		return made, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	return made, nil
-}
-
-// queueOf returns the queue that a request's work goes through.
-func queueOf(batch bool, size int) string {
-	if batch || size > transfer.MaxInteractive {
-		return "bulk"
-	}
-	return "interactive"
 }
 
 // copyThreshold is the size from which COPY beats one INSERT of arrays.
@@ -258,7 +250,7 @@ func chunksSQL(kind, chunk string) string {
 }
 
 // addChunks adds the work rows of a phase of a request that is there already.
-func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind string) error {
+func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind transfer.WorkKind) error {
 	if err := t.hotExec(ctx, `
 		WITH r AS (SELECT id, size, queue FROM requests WHERE id = $1)
 		`+chunksSQL("$2", "$3"),

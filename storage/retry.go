@@ -74,19 +74,19 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 			make_interval(secs => $5), $6, 'validating', $7, $7
 		FROM requests
 		WHERE id = $1`,
-		old, id, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), queueOf(false, int(size)), size,
+		old, id, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), transfer.QueueOf(false, int(size)), size,
 	); err != nil {
 		return id, fmt.Errorf("creating request %s: %w", id, err)
 	}
-	if err := t.addChunks(ctx, id, "validate"); err != nil {
+	if err := t.addChunks(ctx, id, transfer.WorkValidate); err != nil {
 		return id, err
 	}
 	if err := t.addEvent(ctx, id, event{
-		kind: "create", by: r.By, to: transfer.Validating, detail: map[string]any{"size": size, "retry_of": old},
+		kind: transfer.EventCreate, by: r.By, to: transfer.Validating, detail: map[string]any{"size": size, "retry_of": old},
 	}); err != nil {
 		return id, err
 	}
-	return id, t.addEvent(ctx, old, event{kind: "retry", by: r.By, detail: map[string]any{"size": size, "request": id}})
+	return id, t.addEvent(ctx, old, event{kind: transfer.EventRetry, by: r.By, detail: map[string]any{"size": size, "request": id}})
 }
 
 // NotFinishedError says that a request is not finished yet.

@@ -46,7 +46,7 @@ func releaseChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
 }
 
 // workOf lists the work of a request, of a kind.
-func workOf(db *storagetest.DB, id uuid.UUID, kind string) []int64 {
+func workOf(db *storagetest.DB, id uuid.UUID, kind transfer.WorkKind) []int64 {
 	return storagetest.All[int64](db, `SELECT id FROM work WHERE request = $1 AND kind = $2 ORDER BY id`, id, kind)
 }
 
@@ -62,7 +62,7 @@ func carryOut(ctx context.Context, db *storage.DB, work int64, do step) error {
 }
 
 // carryOutAll runs a step for all work of a request, of a kind.
-func carryOutAll(t *testing.T, db *storagetest.DB, id uuid.UUID, kind string, do step) {
+func carryOutAll(t *testing.T, db *storagetest.DB, id uuid.UUID, kind transfer.WorkKind, do step) {
 	t.Helper()
 	for _, work := range workOf(db, id, kind) {
 		if err := carryOut(t.Context(), db.DB, work, do); err != nil {

@@ -147,7 +147,7 @@ func (t *Tx) gateCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	if err := t.finish(ctx, id, transfer.RequestCanceled); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, id, event{kind: string(transfer.Finish), by: System(), from: p.State, to: p.State})
+	return t.addEvent(ctx, id, event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State})
 }
 
 // gate applies what the source withdrew and sends the request on its way.
@@ -170,7 +170,7 @@ func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
 		return err
 	}
 	return t.addEvent(ctx, id, event{
-		kind: string(what), by: System(), from: transfer.Validating, to: to,
+		kind: what.Kind(), by: System(), from: transfer.Validating, to: to,
 		detail: map[string]any{"eligible": p.Eligible, "support": p.Support},
 	})
 }

@@ -16,7 +16,7 @@ import (
 // Work is a durable row that says what remains to be done.
 type Work struct {
 	ID       int64                 `db:"id"`
-	Kind     string                `db:"kind"` // validate, execute, drop_sessions, drop_stray or release
+	Kind     transfer.WorkKind     `db:"kind"`
 	Request  uuid.NullUUID         `db:"request"`
 	State    transfer.RequestState `db:"state"` // of the request, as a hint: it is not locked
 	Lo       int                   `db:"lo"`    // of a chunk: the transfers with lo <= n < hi
@@ -24,7 +24,7 @@ type Work struct {
 	Items    pq.Int64Array         `db:"items"` // otherwise: numbers of transfers, or one radacctid
 	N        int                   `db:"n"`
 	Gateway  *string               `db:"gateway"`
-	Queue    string                `db:"queue"`
+	Queue    transfer.Queue        `db:"queue"`
 	Gen      int                   `db:"gen"`
 	Attempts int                   `db:"attempts"`
 	Errors   int                   `db:"errors"`
@@ -155,7 +155,8 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) 
 		progress
 		Ended bool `db:"ended"`
 	}
-	validating := w.Kind == "validate"
+	validating := w.Kind == transfer.WorkValidate
+	kind, _ := w.Kind.Event()
 	events, detail, err := c.told()
 	if err != nil {
 		return p.progress, fmt.Errorf("writing the detail of event %s: %w", w.Kind, err)
@@ -189,7 +190,7 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) 
 		)
 		SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended FROM r`,
 		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
-		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, w.Kind, System().Party, detail,
+		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, kind, System().Party, detail,
 		c.Unquoted, c.Quoted, c.Charged, w.ID, all); err != nil {
 		return p.progress, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}
@@ -199,7 +200,7 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) 
 	if p.Left > 0 || validating {
 		return p.progress, nil
 	}
-	finish := event{kind: string(transfer.Finish), by: System(), from: p.State, to: p.State}
+	finish := event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State}
 	if p.State == transfer.RequestCompleted {
 		finish.from = transfer.Transferring
 	}
@@ -208,17 +209,17 @@ func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) 
 
 // Task names a work row for the queue.
 type Task struct {
-	Work    int64         `db:"id"`
-	Gen     int           `db:"gen"` // of its dispatch: every new one raises it
-	Kind    string        `db:"kind"`
-	Queue   string        `db:"queue"`
-	Request uuid.NullUUID `db:"request"`
-	Suspect bool          `db:"suspect"` // the last reconciliation found its worker missing
+	Work    int64             `db:"id"`
+	Gen     int               `db:"gen"` // of its dispatch: every new one raises it
+	Kind    transfer.WorkKind `db:"kind"`
+	Queue   transfer.Queue    `db:"queue"`
+	Request uuid.NullUUID     `db:"request"`
+	Suspect bool              `db:"suspect"` // the last reconciliation found its worker missing
 }
 
 // Dispatch marks up to limit due work rows of a queue as dispatched and returns
 // them, oldest first. Only after it has committed may they be enqueued.
-func (db *DB) Dispatch(ctx context.Context, queue string, limit int) ([]Task, error) {
+func (db *DB) Dispatch(ctx context.Context, queue transfer.Queue, limit int) ([]Task, error) {
 	var list []Task
 	if err := db.hotSelect(ctx, &list, `
 		WITH due AS (
@@ -313,22 +314,22 @@ func (db *DB) Redispatch(ctx context.Context, t Task) (Task, bool, error) {
 
 // WorkInfo describes pending or dead work for the people who operate the service.
 type WorkInfo struct {
-	ID           int64         `db:"id" json:"id"`
-	Kind         string        `db:"kind" json:"kind"`
-	Request      uuid.NullUUID `db:"request" json:"request"`
-	Lo           *int          `db:"lo" json:"lo,omitempty"`
-	Hi           *int          `db:"hi" json:"hi,omitempty"`
-	N            int           `db:"n" json:"n"`
-	Gateway      *string       `db:"gateway" json:"gateway,omitempty"`
-	Queue        string        `db:"queue" json:"queue"`
-	NotBefore    time.Time     `db:"not_before" json:"not_before"`
-	DispatchedAt *time.Time    `db:"dispatched_at" json:"dispatched_at"`
-	Gen          int           `db:"gen" json:"gen"`
-	Attempts     int           `db:"attempts" json:"attempts"`
-	Errors       int           `db:"errors" json:"errors"`
-	Crashes      int           `db:"crashes" json:"crashes"`
-	DeadAt       *time.Time    `db:"dead_at" json:"dead_at"`
-	Error        *string       `db:"error" json:"error"`
+	ID           int64             `db:"id" json:"id"`
+	Kind         transfer.WorkKind `db:"kind" json:"kind"`
+	Request      uuid.NullUUID     `db:"request" json:"request"`
+	Lo           *int              `db:"lo" json:"lo,omitempty"`
+	Hi           *int              `db:"hi" json:"hi,omitempty"`
+	N            int               `db:"n" json:"n"`
+	Gateway      *string           `db:"gateway" json:"gateway,omitempty"`
+	Queue        transfer.Queue    `db:"queue" json:"queue"`
+	NotBefore    time.Time         `db:"not_before" json:"not_before"`
+	DispatchedAt *time.Time        `db:"dispatched_at" json:"dispatched_at"`
+	Gen          int               `db:"gen" json:"gen"`
+	Attempts     int               `db:"attempts" json:"attempts"`
+	Errors       int               `db:"errors" json:"errors"`
+	Crashes      int               `db:"crashes" json:"crashes"`
+	DeadAt       *time.Time        `db:"dead_at" json:"dead_at"`
+	Error        *string           `db:"error" json:"error"`
 }
 
 // WorkList lists work behind an id in the order of ids, all of it or only what

@@ -29,7 +29,7 @@ func ids(list []storage.Task) []int64 {
 	return got
 }
 
-func dispatch(t *testing.T, db *storagetest.DB, queue string, limit int) []storage.Task {
+func dispatch(t *testing.T, db *storagetest.DB, queue transfer.Queue, limit int) []storage.Task {
 	t.Helper()
 	list, err := db.Dispatch(t.Context(), queue, limit)
 	if err != nil {

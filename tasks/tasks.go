@@ -11,29 +11,13 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+
+	"simtransfer/transfer"
 )
 
-// The types of tasks, one per kind of work.
-const (
-	TypeValidate     = "transfer:validate"
-	TypeExecute      = "transfer:execute"
-	TypeDropSessions = "transfer:drop_sessions"
-	TypeDropStray    = "transfer:drop_stray"
-	TypeRelease      = "transfer:release"
-)
-
-// The queues. Interactive work never waits behind bulk work, and neither waits
-// for a gateway. Drop work of interactive requests has a queue of its own, so
-// that a batch's sessions, and gateways that keep it waiting, are not before it.
-const (
-	Interactive        = "interactive"
-	GatewayInteractive = "gateway_interactive"
-	Bulk               = "bulk"
-	Gateway            = "gateway"
-)
-
-// Queues lists the queues in the order in which they are served.
-func Queues() []string { return []string{Interactive, GatewayInteractive, Bulk, Gateway} }
+// Type returns the type of the tasks for a kind of work, such as
+// transfer:execute.
+func Type(kind transfer.WorkKind) string { return "transfer:" + string(kind) }
 
 // Payload names a work row and the dispatch that the task belongs to.
 type Payload struct {
@@ -52,24 +36,29 @@ const gatewayTimeout = 10 * time.Minute
 // row, which knows better when to try again.
 const maxRetry = 3
 
-// New returns the task for a piece of work of a kind, such as "execute", and
-// the options to enqueue it with. Its id is work:gen, so that enqueueing it
-// again fails with asynq.ErrTaskIDConflict exactly while Redis still has it.
-func New(kind, queue string, p Payload) (*asynq.Task, error) {
+// New returns the task for a piece of work, with the options to enqueue it.
+// Its id is work:gen, so that enqueueing it again fails with
+// asynq.ErrTaskIDConflict exactly while Redis still has it.
+func New(kind transfer.WorkKind, queue transfer.Queue, p Payload) (*asynq.Task, error) {
 	payload, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the task of work %d: %w", p.Work, err)
 	}
-	timeout := Timeout
-	if kind == "drop_sessions" || kind == "drop_stray" {
-		timeout = gatewayTimeout
-	}
-	return asynq.NewTask("transfer:"+kind, payload,
-		asynq.Queue(queue),
+	return asynq.NewTask(Type(kind), payload,
+		asynq.Queue(string(queue)),
 		asynq.TaskID(ID(p.Work, p.Gen)),
-		asynq.Timeout(timeout),
+		asynq.Timeout(timeoutOf(kind)),
 		asynq.MaxRetry(maxRetry),
 	), nil
+}
+
+func timeoutOf(kind transfer.WorkKind) time.Duration {
+	switch kind {
+	case transfer.WorkDropSessions, transfer.WorkDropStray:
+		return gatewayTimeout
+	case transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease:
+	}
+	return Timeout
 }
 
 // ID is the id of the task for a dispatch of a piece of work.

@@ -8,20 +8,15 @@ import (
 	"github.com/hibiken/asynq"
 
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 func TestNewAndParse(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[string]string{
-		"validate":      tasks.TypeValidate,
-		"execute":       tasks.TypeExecute,
-		"drop_sessions": tasks.TypeDropSessions,
-		"drop_stray":    tasks.TypeDropStray,
-		"release":       tasks.TypeRelease,
-	} {
+	for _, kind := range transfer.WorkKinds() {
 		p := tasks.Payload{Work: 1<<53 + 1, Gen: 7, Request: "01980000-0000-7000-8000-000000000001"}
-		task, err := tasks.New(kind, tasks.Bulk, p)
-		if err != nil || task.Type() != want {
+		task, err := tasks.New(kind, transfer.QueueBulk, p)
+		if err != nil || task.Type() != "transfer:"+string(kind) {
 			t.Errorf("%s: %v, %v", kind, task, err)
 		}
 		got, err := tasks.Parse(task)
@@ -33,7 +28,7 @@ func TestNewAndParse(t *testing.T) {
 		}
 	}
 	for _, payload := range []string{"", "{", "null and void", `{"work": "one"}`, `[]`} {
-		if p, err := tasks.Parse(asynq.NewTask(tasks.TypeExecute, []byte(payload))); err == nil {
+		if p, err := tasks.Parse(asynq.NewTask(tasks.Type(transfer.WorkExecute), []byte(payload))); err == nil {
 			t.Errorf("payload %q was read as %+v", payload, p)
 		}
 	}

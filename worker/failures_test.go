@@ -261,14 +261,14 @@ func TestSlowStatements(t *testing.T) {
 // and then waits for an operator. No SIM fails.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"validate", "execute", "release"} {
+	for _, kind := range []transfer.WorkKind{"validate", "execute", "release"} {
 		s := newScene(t)
 		sims := s.sims(transfer.Ready, transfer.Active)
 		r := s.ask(sims...)
 		if kind != "validate" {
 			r.run()
 			s.Decide(r.id, transfer.Approve)
-			s.Decide(r.id, map[string]transfer.Event{"execute": transfer.Accept, "release": transfer.Decline}[kind])
+			s.Decide(r.id, map[transfer.WorkKind]transfer.Event{"execute": transfer.Accept, "release": transfer.Decline}[kind])
 		}
 		s.Exec(`UPDATE work SET crashes = 3`)
 		process(t, s.DB, s.handler, s.onlyWork(kind))
@@ -287,7 +287,7 @@ func TestCrashes(t *testing.T) {
 		process(t, s.DB, s.handler, work[1]) // it gets another try, and goes through
 		process(t, s.DB, s.handler, work[0]) // and so does the dead one, for the operator
 		for _, outcome := range r.outcomes() {
-			want := map[string]string{"validate": "eligible", "execute": "completed", "release": "declined"}[kind]
+			want := map[transfer.WorkKind]string{"validate": "eligible", "execute": "completed", "release": "declined"}[kind]
 			if outcome != want {
 				t.Errorf("after %s: %s, want %s", kind, outcome, want)
 			}

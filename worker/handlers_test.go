@@ -9,12 +9,13 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
+	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
 // situation is a piece of work that a handler is to carry out.
 type situation struct {
-	kind    string
+	kind    transfer.WorkKind
 	prepare func(s *scene) (work int64)
 	done    func(s *scene) // checks what the handler did
 }
@@ -105,7 +106,7 @@ func (s *scene) online(want int) {
 func eachHandler(t *testing.T, try func(s *scene, work int64, done func())) {
 	t.Helper()
 	for _, situation := range situations() {
-		t.Run(situation.kind, func(t *testing.T) {
+		t.Run(string(situation.kind), func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
 			try(s, situation.prepare(s), func() {
@@ -247,7 +248,7 @@ func TestStrangeTasks(t *testing.T) {
 		if err := s.handler.ProcessTask(t.Context(), task); err != nil {
 			t.Errorf("%s of work that never was: %v", kind.kind, err)
 		}
-		task = asynq.NewTask("transfer:"+kind.kind, []byte("{"))
+		task = asynq.NewTask(tasks.Type(kind.kind), []byte("{"))
 		if err := s.handler.ProcessTask(t.Context(), task); !errors.Is(err, asynq.SkipRetry) {
 			t.Errorf("%s with a payload that nobody can read: %v", kind.kind, err)
 		}

@@ -307,7 +307,7 @@ func (w *world) dispatch(away bool) operation {
 	return operation{
 		name: fmt.Sprintf("dispatch, Redis away %t", away),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			for _, queue := range tasks.Queues() {
+			for _, queue := range transfer.Queues() {
 				due, err := w.db.Dispatch(ctx, queue, 100)
 				if err != nil {
 					return "", err
@@ -340,7 +340,7 @@ func (w *world) deliver(m *model, t storage.Task) operation {
 	id := w.modelled(m, t.Work)
 	return operation{
 		name:  fmt.Sprintf("deliver %s (%s)", tasks.ID(t.Work, t.Gen), w.about(t)),
-		holds: t.Queue == tasks.Gateway, // which has to ask
+		holds: t.Queue == transfer.QueueGateway, // which has to ask
 		do: func(ctx context.Context, _ func()) (string, error) {
 			answer, err := w.process(ctx, t)
 			if err == nil && m.troubled {
@@ -357,7 +357,7 @@ func (w *world) about(t storage.Task) string {
 	if key, ok := w.work[t.Work]; ok {
 		return key
 	}
-	return t.Kind + " that is over"
+	return string(t.Kind) + " that is over"
 }
 
 // modelled returns the model's id of a work row, 0 when the row is gone.

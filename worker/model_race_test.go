@@ -186,7 +186,7 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 		"standing", "create", "sweep", "dispatch", "check",
 	}
 	switch {
-	case len(ops) == 1 && strings.HasPrefix(s.focus.tasks[0].Kind, "drop_") && rapid.Bool().Draw(t, "frozen"):
+	case len(ops) == 1 && strings.HasPrefix(string(s.focus.tasks[0].Kind), "drop_") && rapid.Bool().Draw(t, "frozen"):
 		ops = append(ops, s.w.deliver(s.m, s.focus.tasks[0]), s.w.endLease(s.m, s.focus.tasks[0].Work))
 	case len(ops) > 0:
 		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "start", "edit", "status", "standing"}

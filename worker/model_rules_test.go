@@ -71,7 +71,7 @@ func (m *model) perform(steps []step) string {
 // --- deliveries
 
 // delivery is what a handler does with the work of an id.
-func delivery(kind string, id int) []step {
+func delivery(kind transfer.WorkKind, id int) []step {
 	steps := []step{lockChunk(id)}
 	on := func(do func(*model, *modelWork, *frame)) step {
 		return func(m *model, f *frame) bool {
@@ -387,7 +387,7 @@ func (m *model) settle(w *modelWork, dealt int, c counts) {
 		r.state = transfer.RequestCompleted
 	}
 	if c.String() != "" {
-		r.note(w.kind, "system", "", "", c.String())
+		r.note(string(w.kind), "system", "", "", c.String())
 	}
 	if r.left == 0 && w.kind != "validate" {
 		r.finished = true
@@ -627,7 +627,7 @@ func reasonText(reason string) string {
 	return "reason=" + reason
 }
 
-func (m *model) startPhase(id int, kind string) {
+func (m *model) startPhase(id int, kind transfer.WorkKind) {
 	r := m.request(id)
 	r.left, r.expires = len(r.transfers), "never"
 	m.addWork(modelWork{kind: kind, request: id, hi: len(r.transfers)})

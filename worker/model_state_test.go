@@ -72,7 +72,7 @@ type modelTransfer struct {
 // modelWork is a work row. Its id is the model's own; the database's differ.
 type modelWork struct {
 	id       int
-	kind     string
+	kind     transfer.WorkKind
 	request  int // 0 for a stray session
 	lo, hi   int
 	items    []int  // numbers of transfers; replaced, never written to
@@ -208,21 +208,21 @@ func (w *modelWork) numbers() []int {
 func (w *modelWork) key() string {
 	switch {
 	case w.stray != "":
-		return w.kind + " " + w.stray
+		return string(w.kind) + " " + w.stray
 	case w.items != nil:
 		return fmt.Sprintf("%s %d {%s}", w.kind, w.request, strings.Trim(strings.ReplaceAll(fmt.Sprint(w.items), " ", ","), "[]"))
 	}
 	return fmt.Sprintf("%s %d [%d,%d)", w.kind, w.request, w.lo, w.hi)
 }
 
-func (w *modelWork) queue() string {
+func (w *modelWork) queue() transfer.Queue {
 	switch {
 	case w.stray != "":
-		return "gateway"
+		return transfer.QueueGateway
 	case w.items != nil:
-		return "gateway_interactive"
+		return transfer.QueueGatewayInteractive
 	}
-	return "interactive"
+	return transfer.QueueInteractive
 }
 
 // drops reports whether the work is to drop sessions, under a lease.

@@ -342,7 +342,7 @@ func newEngine(t *testing.T, w *worker.Worker) *engine {
 
 // process enqueues a task, under an id that no other has, and waits for its
 // end. Redis keeps those that ended as dead.
-func (e *engine) process(ctx context.Context, task *asynq.Task, queue string) (string, error) {
+func (e *engine) process(ctx context.Context, task *asynq.Task, queue transfer.Queue) (string, error) {
 	id := fmt.Sprintf("delivery %d", e.enqueued.Add(1))
 	if _, err := e.client.EnqueueContext(ctx, task, asynq.TaskID(id)); err != nil {
 		return "", err
@@ -350,7 +350,7 @@ func (e *engine) process(ctx context.Context, task *asynq.Task, queue string) (s
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for {
-		switch info, err := e.inspector.GetTaskInfo(queue, id); {
+		switch info, err := e.inspector.GetTaskInfo(string(queue), id); {
 		case errors.Is(err, asynq.ErrTaskNotFound):
 			return "", nil
 		case err != nil:

@@ -72,7 +72,7 @@ func (r request) events() []string {
 	}
 	var text []string
 	for _, e := range list {
-		line := e.Kind
+		line := string(e.Kind)
 		if e.To != nil {
 			line += " → " + string(*e.To)
 		}
@@ -86,7 +86,7 @@ func TestTwoLastChunks(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	sims := s.SIMs(transfer.ChunkSize+1, storagetest.SIM{Account: s.from.ID})
-	race := func(kind string) {
+	race := func(kind transfer.WorkKind) {
 		t.Helper()
 		work := s.work(kind)
 		if len(work) != 2 {

@@ -57,7 +57,7 @@ func TestStop(t *testing.T) {
 	r.is(transfer.Transferring, "eligible")
 	inspector := asynq.NewInspector(redis)
 	defer func() { _ = inspector.Close() }()
-	if info, err := inspector.GetTaskInfo(tasks.GatewayInteractive, tasks.ID(slow, 1)); err != nil || info.State != asynq.TaskStatePending || info.Retried != 0 {
+	if info, err := inspector.GetTaskInfo(string(transfer.QueueGatewayInteractive), tasks.ID(slow, 1)); err != nil || info.State != asynq.TaskStatePending || info.Retried != 0 {
 		t.Errorf("the task: %+v, %v", info, err)
 	}
 	s.Check()

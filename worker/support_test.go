@@ -112,13 +112,13 @@ func (s *scene) accepted(sims ...storagetest.SIM) request {
 }
 
 // work lists the work rows of a kind.
-func (s *scene) work(kind string) []int64 {
+func (s *scene) work(kind transfer.WorkKind) []int64 {
 	s.t.Helper()
 	return storagetest.All[int64](s.DB, `SELECT id FROM work WHERE kind = $1 ORDER BY id`, kind)
 }
 
 // onlyWork returns the one work row of a kind.
-func (s *scene) onlyWork(kind string) int64 {
+func (s *scene) onlyWork(kind transfer.WorkKind) int64 {
 	s.t.Helper()
 	list := s.work(kind)
 	if len(list) != 1 {

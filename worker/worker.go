@@ -16,6 +16,7 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // Answer is what a gateway made of a request to drop a session.
@@ -58,6 +59,21 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// concurrency is how many handlers of a queue run at once.
+func (c Config) concurrency(queue transfer.Queue) int {
+	switch queue {
+	case transfer.QueueInteractive:
+		return c.Interactive
+	case transfer.QueueGatewayInteractive:
+		return c.GatewayInteractive
+	case transfer.QueueBulk:
+		return c.Bulk
+	case transfer.QueueGateway:
+		return c.Gateway
+	}
+	panic(fmt.Sprintf("queue %q has no workers", queue)) // a new queue without workers: every test fails
+}
+
 func def[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -83,28 +99,36 @@ func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker 
 // Handler routes each type of task to its handler.
 func (w *Worker) Handler() asynq.Handler {
 	mux := asynq.NewServeMux()
-	mux.Handle(tasks.TypeValidate, w.chunk(w.validate))
-	mux.Handle(tasks.TypeExecute, w.chunk(w.execute))
-	mux.Handle(tasks.TypeRelease, w.chunk(w.release))
-	mux.Handle(tasks.TypeDropSessions, w.leased(w.dropSessions))
-	mux.Handle(tasks.TypeDropStray, w.leased(w.dropStray))
+	for _, kind := range transfer.WorkKinds() {
+		mux.Handle(tasks.Type(kind), w.handlerOf(kind))
+	}
 	return mux
+}
+
+func (w *Worker) handlerOf(kind transfer.WorkKind) asynq.Handler {
+	switch kind {
+	case transfer.WorkValidate:
+		return w.chunk(w.validate)
+	case transfer.WorkExecute:
+		return w.chunk(w.execute)
+	case transfer.WorkRelease:
+		return w.chunk(w.release)
+	case transfer.WorkDropSessions:
+		return w.leased(w.dropSessions)
+	case transfer.WorkDropStray:
+		return w.leased(w.dropStray)
+	}
+	panic(fmt.Sprintf("work of kind %q has no handler", kind)) // a new kind without a handler: every test fails
 }
 
 // Run serves every queue, each with a server of its own, until ctx ends; then
 // it lets running handlers finish.
 func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
-	concurrency := map[string]int{
-		tasks.Interactive:        w.config.Interactive,
-		tasks.GatewayInteractive: w.config.GatewayInteractive,
-		tasks.Bulk:               w.config.Bulk,
-		tasks.Gateway:            w.config.Gateway,
-	}
 	var servers []*asynq.Server
-	for _, queue := range tasks.Queues() {
+	for _, queue := range transfer.Queues() {
 		s := asynq.NewServer(redis, asynq.Config{
-			Queues:                   map[string]int{queue: 1},
-			Concurrency:              concurrency[queue],
+			Queues:                   map[string]int{string(queue): 1},
+			Concurrency:              w.config.concurrency(queue),
 			TaskCheckInterval:        w.config.Poll,
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          w.config.Shutdown,
@@ -119,7 +143,7 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 		}
 		servers = append(servers, s)
 	}
-	w.log.InfoContext(ctx, "worker is serving", "queues", tasks.Queues())
+	w.log.InfoContext(ctx, "worker is serving", "queues", transfer.Queues())
 	<-ctx.Done()
 	for _, s := range servers {
 		s.Stop()

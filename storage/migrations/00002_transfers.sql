@@ -171,7 +171,8 @@ CREATE TABLE events (
     destination bigint,
     seq        integer NOT NULL,
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-    kind       text NOT NULL,
+    kind       text NOT NULL CHECK (kind IN ('create', 'validate', 'reject', 'review', 'offer', 'approve', 'deny', 'accept',
+                   'decline', 'cancel', 'expire', 'execute', 'drop_sessions', 'release', 'finish', 'retry')),
     party      text NOT NULL CHECK (party IN ('source', 'destination', 'support', 'system')),
     api_key    bigint,
     address    text, -- where the call came from

@@ -5,6 +5,7 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/tasks"
+	"simtransfer/transfer"
 )
 
 // Tasks dispatches what is due, queue by queue, and returns the tasks, as a
@@ -12,7 +13,7 @@ import (
 func (d *DB) Tasks() []*asynq.Task {
 	d.t.Helper()
 	var list []*asynq.Task
-	for _, queue := range tasks.Queues() {
+	for _, queue := range transfer.Queues() {
 		due, err := d.Dispatch(d.t.Context(), queue, 1_000_000)
 		if err != nil {
 			d.t.Fatal(err)

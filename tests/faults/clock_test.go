@@ -16,7 +16,6 @@ import (
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -54,7 +53,7 @@ func TestWrongClocks(t *testing.T) {
 	r.start("scheduler") // which are ahead
 	r.step("lost work comes back", func(r *rig) {
 		o := r.offer(r.mixed(30))
-		r.pause(tasks.Interactive)
+		r.pause(transfer.QueueInteractive)
 		o.accept()
 		o.inRedis()
 		flushed := time.Now()

@@ -72,7 +72,7 @@ func TestRollingRestart(t *testing.T) {
 		t.Error(err)
 	}
 	for _, queue := range queues {
-		if info, err := r.inspector.GetQueueInfo(queue); err != nil || info.FailedTotal > 0 || info.Archived > 0 {
+		if info, err := r.inspector.GetQueueInfo(string(queue)); err != nil || info.FailedTotal > 0 || info.Archived > 0 {
 			t.Errorf("tasks failed in queue %s: %+v, %v", queue, info, err)
 		}
 	}

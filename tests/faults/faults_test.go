@@ -196,8 +196,8 @@ func (r *rig) pending() string {
 		LIMIT 40`); err != nil {
 		return err.Error()
 	}
-	for _, queue := range tasks.Queues() {
-		if info, err := r.inspector.GetQueueInfo(queue); err == nil {
+	for _, queue := range transfer.Queues() {
+		if info, err := r.inspector.GetQueueInfo(string(queue)); err == nil {
 			lines = append(lines, fmt.Sprintf("queue %s: %d pending, %d active, %d retry, %d archived, paused %t", queue, info.Pending, info.Active, info.Retry, info.Archived, info.Paused))
 		}
 	}
@@ -510,45 +510,45 @@ func (r *rig) awaitBlocked(n int) {
 }
 
 // taskOf is the task of the only work of a request, as it was dispatched last.
-func (o order) taskOf() (queue, id string) {
+func (o order) taskOf() (queue transfer.Queue, id string) {
 	o.t.Helper()
 	w := scan[storage.WorkInfo](o.rig, `SELECT id, gen, queue FROM work WHERE request = $1`, o.id)
 	return w.Queue, tasks.ID(w.ID, w.Gen)
 }
 
 // inRedis waits until Redis has the task of the only work of a request.
-func (o order) inRedis() (queue, id string) {
+func (o order) inRedis() (queue transfer.Queue, id string) {
 	o.t.Helper()
 	o.eventually("Redis has the task", func() bool {
 		if scan[int](o.rig, `SELECT count(*) FROM work WHERE request = $1 AND dispatched_at IS NOT NULL`, o.id) == 0 {
 			return false
 		}
 		queue, id = o.taskOf()
-		_, err := o.inspector.GetTaskInfo(queue, id)
+		_, err := o.inspector.GetTaskInfo(string(queue), id)
 		return err == nil
 	})
 	return queue, id
 }
 
-func (r *rig) pause(queue string) {
+func (r *rig) pause(queue transfer.Queue) {
 	r.t.Helper()
-	if err := r.inspector.PauseQueue(queue); err != nil {
+	if err := r.inspector.PauseQueue(string(queue)); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *rig) unpause(queue string) {
+func (r *rig) unpause(queue transfer.Queue) {
 	r.t.Helper()
-	if err := r.inspector.UnpauseQueue(queue); err != nil {
+	if err := r.inspector.UnpauseQueue(string(queue)); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // waiting is how many tasks wait in a queue. (The inspector would not know a
 // queue of which Redis has just forgotten everything.)
-func (r *rig) waiting(queue string) int64 { return r.length(queue, "pending") }
+func (r *rig) waiting(queue transfer.Queue) int64 { return r.length(queue, "pending") }
 
-func (r *rig) length(queue, list string) int64 {
+func (r *rig) length(queue transfer.Queue, list string) int64 {
 	r.t.Helper()
 	n, err := r.redis.LLen(r.t.Context(), fmt.Sprintf("asynq:{%s}:%s", queue, list)).Result()
 	if err != nil {
@@ -558,7 +558,7 @@ func (r *rig) length(queue, list string) int64 {
 }
 
 // idle waits until no task waits or runs in a queue.
-func (r *rig) idle(queue string) {
+func (r *rig) idle(queue transfer.Queue) {
 	r.t.Helper()
 	r.eventually("the queue is empty", func() bool { return r.waiting(queue) == 0 && r.length(queue, "active") == 0 })
 }
@@ -573,7 +573,7 @@ func (r *rig) replay(t storage.Task) {
 		r.t.Fatal(err)
 	}
 	r.eventually("the same task has run again", func() bool {
-		info, err := r.inspector.GetTaskInfo(t.Queue, id)
+		info, err := r.inspector.GetTaskInfo(string(t.Queue), id)
 		return err == nil && info.State == asynq.TaskStateCompleted
 	})
 }

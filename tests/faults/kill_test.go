@@ -14,7 +14,6 @@ import (
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -62,7 +61,7 @@ func (r *rig) workerKilledUnacknowledged() {
 	r.eventually("the acknowledgement is on its way", w.holds)
 	r.killOne(doomed)
 	w.lose()
-	info, err := r.inspector.GetTaskInfo(queue, id)
+	info, err := r.inspector.GetTaskInfo(string(queue), id)
 	if err != nil || info.State != asynq.TaskStateActive {
 		r.t.Fatalf("to Redis the task is not being worked on: %+v, %v", info, err)
 	}
@@ -72,7 +71,7 @@ func (r *rig) workerKilledUnacknowledged() {
 	r.Unchanged(was)
 	if _, long := simsOf(0); long {
 		r.within(3*time.Minute, time.Now(), "the task was recovered", func() bool {
-			info, err := r.inspector.GetTaskInfo(queue, id)
+			info, err := r.inspector.GetTaskInfo(string(queue), id)
 			return err != nil || info.State != asynq.TaskStateActive
 		})
 		r.Unchanged(was)
@@ -112,7 +111,7 @@ func (r *rig) schedulerKilledBeforeEnqueueing() {
 	r.killOne(doomed)
 	w.lose()
 	if queue, id := o.taskOf(); true {
-		if _, err := r.inspector.GetTaskInfo(queue, id); err == nil {
+		if _, err := r.inspector.GetTaskInfo(string(queue), id); err == nil {
 			r.t.Fatal("Redis has the task: the scheduler was not killed before")
 		}
 	}
@@ -125,7 +124,7 @@ func (r *rig) schedulerKilledBeforeEnqueueing() {
 
 func (r *rig) schedulerKilledAfterEnqueueing() {
 	r.kill("scheduler")
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	w := r.redisRelay()
 	doomed := r.start("scheduler", r.via(w))
 	// Until it has answered once it only greets the server.
@@ -152,7 +151,7 @@ func (r *rig) schedulerKilledAfterEnqueueing() {
 	if _, again := o.taskOf(); again != id {
 		r.t.Errorf("dispatched again, as %s after %s", again, id)
 	}
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	for _, o := range []order{first, o} {
 		o.offered()
 		o.accept()
@@ -223,11 +222,11 @@ func (r *rig) apiKilledUnanswered() {
 func (r *rig) workerFrozen() {
 	frozen := r.only("worker")
 	o := r.offer(r.mixed(90))
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	o.accept()
 	queue, id := o.inRedis()
 	letGo := r.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, o.id))
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	r.awaitBlocked(1)
 	r.signal(frozen, syscall.SIGSTOP)
 	letGo()
@@ -279,11 +278,11 @@ func (r *rig) networkFrozen() {
 	cut, database := r.startBehindRelay("worker", r.via(queues))
 	r.killWorkersBut(cut)
 	o := r.offer(r.mixed(90))
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	o.accept()
 	o.inRedis()
 	letGo := r.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, o.id))
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	r.awaitBlocked(1)
 	queues.hold(true, true)
 	database.hold(true, true)
@@ -318,7 +317,7 @@ func (r *rig) workersKilled() {
 	o.completed()
 }
 
-func (r *rig) taskGone(queue, id string) bool {
-	_, err := r.inspector.GetTaskInfo(queue, id)
+func (r *rig) taskGone(queue transfer.Queue, id string) bool {
+	_, err := r.inspector.GetTaskInfo(string(queue), id)
 	return err != nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -99,7 +98,7 @@ func (r *rig) writesFail() {
 		condition string
 		state     transfer.State
 	}{{"disk_full", transfer.Completed}, {"serialization_failure", transfer.Canceled}, {"deadlock_detected", transfer.Completed}}
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	var orders []order
 	for _, end := range ends {
 		for _, state := range []transfer.State{transfer.Eligible, end.state} {
@@ -109,7 +108,7 @@ func (r *rig) writesFail() {
 		r.Exec(`INSERT INTO hiccups VALUES ($1, $2)`, o.id, end.condition)
 		orders = append(orders, o)
 	}
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	for i, o := range orders {
 		o.offered()
 		if ends[i].state == transfer.Completed {

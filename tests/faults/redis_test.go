@@ -10,7 +10,6 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/tasks"
 	"simtransfer/transfer"
 )
 
@@ -59,7 +58,7 @@ func (r *rig) redisFlushed() {
 	sims, _ := simsOf(3200) // four chunks, one at a time
 	o := r.offer(r.mixed(sims))
 	letGo := o.acceptHolding()
-	if r.waiting(tasks.Bulk) == 0 {
+	if r.waiting(transfer.QueueBulk) == 0 {
 		r.t.Fatal("nothing is waiting")
 	}
 	flushed := time.Now()
@@ -82,18 +81,20 @@ func (r *rig) redisFlushedWorkerKilled() {
 	o.isCompleted()
 }
 
-func taskKey(queue, id string) string { return fmt.Sprintf("asynq:{%s}:t:%s", queue, id) }
+func taskKey(queue transfer.Queue, id string) string {
+	return fmt.Sprintf("asynq:{%s}:t:%s", queue, id)
+}
 
 func (r *rig) taskDeletedWaiting() {
 	o := r.offer(r.mixed(30))
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	o.accept()
 	queue, id := o.inRedis()
 	if n, err := r.redis.Del(r.t.Context(), taskKey(queue, id)).Result(); err != nil || n != 1 {
 		r.t.Fatalf("%d tasks deleted, %v", n, err)
 	}
 	deleted := time.Now()
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	r.within(promise, deleted, "the work is done", o.finished)
 	o.isCompleted()
 }
@@ -111,7 +112,7 @@ func (r *rig) taskDeletedRunning() {
 
 func (r *rig) redisKilled() {
 	o := r.offer(r.mixed(30))
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	o.accept()
 	queue, id := o.inRedis()
 	killed := time.Now()
@@ -121,37 +122,37 @@ func (r *rig) redisKilled() {
 	if err := r.stack.Redis().Restart(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	if info, err := r.inspector.GetTaskInfo(queue, id); err != nil || info.State != asynq.TaskStatePending {
+	if info, err := r.inspector.GetTaskInfo(string(queue), id); err != nil || info.State != asynq.TaskStatePending {
 		r.t.Errorf("the task after the restart: %+v, %v", info, err)
 	}
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	r.within(promise, killed, "the work is done", o.finished)
 	o.isCompleted()
 }
 
 func (r *rig) redisRestored() {
 	accepted, canceled := r.offer(r.mixed(1200)), r.offer(r.mixed(120))
-	r.pause(tasks.Bulk)
+	r.pause(transfer.QueueBulk)
 	accepted.accept()
 	canceled.decide(r.source, "cancel", nil)
-	r.eventually("the tasks are in Redis", func() bool { return r.waiting(tasks.Bulk) == 3 })
+	r.eventually("the tasks are in Redis", func() bool { return r.waiting(transfer.QueueBulk) == 3 })
 	dump, err := r.stack.CopyRedis()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.unpause(tasks.Bulk)
+	r.unpause(transfer.QueueBulk)
 	accepted.completed()
 	canceled.await("the request is finished", func(s storage.Request) bool { return s.FinishedAt != nil })
-	r.idle(tasks.Bulk)
+	r.idle(transfer.QueueBulk)
 	was := r.Dump()
 	if err := r.stack.RestoreRedis(r.t.Context(), dump); err != nil {
 		r.t.Fatal(err)
 	}
-	if n := r.waiting(tasks.Bulk); n != 3 {
+	if n := r.waiting(transfer.QueueBulk); n != 3 {
 		r.t.Errorf("%d tasks wait after the restore, paused as they were when it was taken", n)
 	}
-	r.unpause(tasks.Bulk)
-	r.idle(tasks.Bulk)
+	r.unpause(transfer.QueueBulk)
+	r.idle(transfer.QueueBulk)
 	r.Unchanged(was)
 	accepted.isCompleted()
 }
@@ -222,17 +223,17 @@ func (r *rig) backlog() {
 		n = 11000
 	}
 	r.offer(r.mixed(3)) // so that Redis knows the queue
-	r.idle(tasks.Interactive)
-	r.pause(tasks.Interactive)
+	r.idle(transfer.QueueInteractive)
+	r.pause(transfer.QueueInteractive)
 	sims := r.SIMs(n, storagetest.SIM{Account: r.from.ID})
 	for i := range sims {
 		r.ask(sims[i : i+1])
 	}
-	r.eventually("all tasks are waiting", func() bool { return r.waiting(tasks.Interactive) == int64(n) })
+	r.eventually("all tasks are waiting", func() bool { return r.waiting(transfer.QueueInteractive) == int64(n) })
 	r.within(5*patience, time.Now(), "every task was looked at twice", func() bool {
 		return scan[int](r, `SELECT count(*) FROM work WHERE checked_at < dispatched_at + interval '12 s'`) == 0
 	})
-	if now := r.waiting(tasks.Interactive); now != int64(n) {
+	if now := r.waiting(transfer.QueueInteractive); now != int64(n) {
 		r.t.Errorf("%d tasks are waiting, there were %d", now, n)
 	}
 	if again := scan[int](r, `SELECT count(*) FROM work WHERE gen <> 1 OR crashes <> 0 OR errors <> 0 OR suspect`); again != 0 {

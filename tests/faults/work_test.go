@@ -41,11 +41,11 @@ func TestHopelessWork(t *testing.T) {
 // validation, another in execution.
 func (r *rig) poisonRow() {
 	sims := r.mixed(1300)
-	r.pause(tasks.Bulk)
+	r.pause(transfer.QueueBulk)
 	invalid, stuck := sims[400], sims[1200]
 	r.Exec(`INSERT INTO cursed VALUES ($1, 'eligible'), ($2, 'completed')`, invalid.ICCID, stuck.ICCID)
 	o := r.ask(sims)
-	r.unpause(tasks.Bulk)
+	r.unpause(transfer.QueueBulk)
 	o.offered()
 	if now := o.now(); now.Eligible != len(sims)-1 || now.Ineligible != 1 {
 		r.t.Errorf("%d SIMs are eligible and %d ineligible", now.Eligible, now.Ineligible)
@@ -80,10 +80,10 @@ func (r *rig) poisonExpiry() {
 			RETURN NULL;
 		END $$;
 		CREATE TRIGGER bless AFTER INSERT ON events FOR EACH ROW WHEN (NEW.kind = 'expire') EXECUTE FUNCTION bless();`)
-	r.pause(tasks.Interactive)
+	r.pause(transfer.QueueInteractive)
 	first := r.askFor(r.SIMs(1, storagetest.SIM{Account: r.from.ID}), 1)
 	r.Exec(`INSERT INTO immortal VALUES ($1)`, first.id)
-	r.unpause(tasks.Interactive)
+	r.unpause(transfer.QueueInteractive)
 	first.await("it can be accepted", func(s storage.Request) bool { return s.State == transfer.AwaitingAcceptance })
 	var others []order
 	for range 5 {
@@ -122,7 +122,7 @@ func (r *rig) deadWork() {
 	}
 	taskOf := func(w storage.WorkInfo) string { return tasks.ID(w.ID, w.Gen) }
 	r.eventually("the last tasks are archived", func() bool {
-		info, err := r.inspector.GetTaskInfo(listed[n-1].Queue, taskOf(listed[n-1]))
+		info, err := r.inspector.GetTaskInfo(string(listed[n-1].Queue), taskOf(listed[n-1]))
 		return err == nil && info.State == asynq.TaskStateArchived
 	})
 
@@ -131,7 +131,7 @@ func (r *rig) deadWork() {
 	one := listed[n-1]
 	run := func(w storage.WorkInfo) {
 		r.t.Helper()
-		if err := r.inspector.RunTask(w.Queue, taskOf(w)); err != nil {
+		if err := r.inspector.RunTask(string(w.Queue), taskOf(w)); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -139,7 +139,7 @@ func (r *rig) deadWork() {
 	failed := r.failures(one.Queue)
 	run(one)
 	r.eventually("the task has failed again", func() bool { return r.failures(one.Queue) > failed })
-	if info, err := r.inspector.GetTaskInfo(one.Queue, taskOf(one)); err != nil || info.State != asynq.TaskStateArchived {
+	if info, err := r.inspector.GetTaskInfo(string(one.Queue), taskOf(one)); err != nil || info.State != asynq.TaskStateArchived {
 		r.t.Errorf("the task is not archived: %+v, %v", info, err)
 	}
 	r.Unchanged(was)
@@ -148,7 +148,7 @@ func (r *rig) deadWork() {
 	r.eventually("one is done", func() bool { return dead() == n-1 })
 
 	// Nothing is lost with asynq's archive.
-	if _, err := r.inspector.DeleteAllArchivedTasks(one.Queue); err != nil {
+	if _, err := r.inspector.DeleteAllArchivedTasks(string(one.Queue)); err != nil {
 		r.t.Fatal(err)
 	}
 	if said := r.program("work", "retry", strconv.FormatInt(listed[0].ID, 10)); !strings.HasPrefix(said, "1 rows") {
@@ -166,9 +166,9 @@ func (r *rig) deadWork() {
 }
 
 // failures counts the tasks of a queue that have failed today, as asynq does.
-func (r *rig) failures(queue string) int {
+func (r *rig) failures(queue transfer.Queue) int {
 	r.t.Helper()
-	info, err := r.inspector.GetQueueInfo(queue)
+	info, err := r.inspector.GetQueueInfo(string(queue))
 	if err != nil {
 		r.t.Fatal(err)
 	}
