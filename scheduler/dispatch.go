@@ -55,5 +55,5 @@ func (s *Scheduler) enqueueAll(ctx context.Context, list []storage.Task) error {
 			back = append(back, t)
 		}
 	}
-	return errors.Join(err, s.db.Undispatch(context.WithoutCancel(ctx), back))
+	return errors.Join(err, s.db.RevertDispatch(context.WithoutCancel(ctx), back))
 }

@@ -50,14 +50,14 @@ func (s *Scheduler) reconcile(ctx context.Context, queue queue, t storage.Task) 
 		return false, err
 	}
 	if accepted {
-		return true, s.db.Suspect(ctx, t, false)
+		return true, s.db.MarkSuspect(ctx, t, false)
 	}
 	waiting, err := queue.waiting(t)
 	if err != nil {
 		return false, err
 	}
 	if waiting || !t.Suspect {
-		return false, s.db.Suspect(ctx, t, !waiting)
+		return false, s.db.MarkSuspect(ctx, t, !waiting)
 	}
 	again, ok, err := s.db.Redispatch(ctx, t)
 	if err != nil || !ok {

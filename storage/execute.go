@@ -166,6 +166,6 @@ func (t *Tx) handOver(ctx context.Context, w Work, query string, args ...any) (C
 
 // CloseChunk ends the work of a chunk in execution or release.
 func (t *Tx) CloseChunk(ctx context.Context, w Work, c Counts) error {
-	_, err := t.settle(ctx, w, w.N-c.HandedOff, c, true)
+	_, err := t.closeWork(ctx, w, w.N-c.HandedOff, c, true)
 	return err
 }

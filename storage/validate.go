@@ -129,7 +129,7 @@ func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
 // CloseValidation ends the work of a chunk. The chunk that ends last opens the
 // gate, still under the request's lock.
 func (t *Tx) CloseValidation(ctx context.Context, w Work, c Counts) error {
-	p, err := t.settle(ctx, w, w.N, c, true)
+	p, err := t.closeWork(ctx, w, w.N, c, true)
 	if err != nil || p.Left > 0 {
 		return err
 	}
@@ -165,7 +165,7 @@ func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
 		}
 	}
 	what := transfer.Gate(p.Eligible, p.Support, len(withdrawn))
-	to, err := t.pass(ctx, id, what)
+	to, err := t.enterNextState(ctx, id, what)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
 	})
 }
 
-func (t *Tx) pass(ctx context.Context, id uuid.UUID, what transfer.Event) (to transfer.RequestState, err error) {
+func (t *Tx) enterNextState(ctx context.Context, id uuid.UUID, what transfer.Event) (to transfer.RequestState, err error) {
 	switch what {
 	case transfer.Cancel:
 		return transfer.RequestCanceled, t.finish(ctx, id, transfer.RequestCanceled)

@@ -35,9 +35,9 @@ type Work struct {
 	Leased   bool                  `db:"leased"` // and the lease has not run out
 }
 
-// anothers reports whether work is not, or no longer, that of the holder of a
+// heldByOther reports whether work is not, or no longer, that of the holder of a
 // lease, who may have none.
-func (w Work) anothers(lease uuid.NullUUID) bool {
+func (w Work) heldByOther(lease uuid.NullUUID) bool {
 	return w.Lease != lease && (lease.Valid || w.Leased)
 }
 
@@ -145,12 +145,12 @@ type progress struct {
 	Support  int                   `db:"n_support"`
 }
 
-// settle subtracts what a piece of work has dealt with from its request, in
+// closeWork subtracts what a piece of work has dealt with from its request, in
 // one UPDATE whose new values come from the row itself, writes the event, and
 // deletes the work if that was all of it. It is the last lock that the
 // transaction takes. The work that brings n_left to 0 finishes the request,
 // except in validation, which has the gate for it.
-func (t *Tx) settle(ctx context.Context, w Work, dealt int, c Counts, all bool) (progress, error) {
+func (t *Tx) closeWork(ctx context.Context, w Work, dealt int, c Counts, all bool) (progress, error) {
 	var p struct {
 		progress
 		Ended bool `db:"ended"`
@@ -240,8 +240,8 @@ func (db *DB) Dispatch(ctx context.Context, queue transfer.Queue, limit int) ([]
 	return list, nil
 }
 
-// Undispatch takes back a dispatch that could not be enqueued.
-func (db *DB) Undispatch(ctx context.Context, list []Task) error {
+// RevertDispatch takes back a dispatch that could not be enqueued.
+func (db *DB) RevertDispatch(ctx context.Context, list []Task) error {
 	ids, gens := make([]int64, len(list)), make([]int64, len(list))
 	for i, t := range list {
 		ids[i], gens[i] = t.Work, int64(t.Gen)
@@ -283,8 +283,8 @@ func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 	return list, nil
 }
 
-// Suspect notes whether a task's worker seems to be gone.
-func (db *DB) Suspect(ctx context.Context, t Task, suspect bool) error {
+// MarkSuspect notes whether a task's worker seems to be gone.
+func (db *DB) MarkSuspect(ctx context.Context, t Task, suspect bool) error {
 	if t.Suspect == suspect {
 		return nil
 	}

@@ -74,7 +74,7 @@ func TestDispatch(t *testing.T) {
 	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[4])
 	stale := list[2]
 	stale.Gen--
-	if err := db.Undispatch(t.Context(), []storage.Task{list[0], list[1], stale}); err != nil {
+	if err := db.RevertDispatch(t.Context(), []storage.Task{list[0], list[1], stale}); err != nil {
 		t.Fatal(err)
 	}
 	again := dispatch(t, db, "gateway", 10)
@@ -155,7 +155,7 @@ func TestUnconfirmed(t *testing.T) {
 	of := func(id int64) storage.Task {
 		return list[slices.IndexFunc(list, func(x storage.Task) bool { return x.Work == id })]
 	}
-	if err := db.Suspect(t.Context(), of(work[7]), true); err != nil {
+	if err := db.MarkSuspect(t.Context(), of(work[7]), true); err != nil {
 		t.Fatal(err)
 	}
 	db.Exec(`UPDATE work SET checked_at = checked_at - interval '1 hour' WHERE id = $1`, work[6])
@@ -203,7 +203,7 @@ func TestRedispatch(t *testing.T) {
 			t.Errorf("dispatched work %d anew: %t, %v", task.Work, ok, err)
 		}
 	}
-	if err := db.Suspect(t.Context(), list[0], true); err != nil { // of the old generation
+	if err := db.MarkSuspect(t.Context(), list[0], true); err != nil { // of the old generation
 		t.Error(err)
 	}
 	db.Unchanged(was)

@@ -145,7 +145,7 @@ func (w *Worker) giveBack(ctx context.Context, work storage.Work, why string) er
 		if err != nil {
 			return err // nothing is left of it
 		}
-		dead, err = tx.GiveBack(ctx, now, why, w.config.DropAttempts, w.backoff(now.Attempts))
+		dead, err = tx.Requeue(ctx, now, why, w.config.DropAttempts, w.backoff(now.Attempts))
 		return err
 	})
 	if err == nil && dead {

@@ -315,7 +315,7 @@ func (w *world) dispatch(away bool) operation {
 				list = append(list, due...)
 			}
 			if away {
-				return "", w.db.Undispatch(ctx, list)
+				return "", w.db.RevertDispatch(ctx, list)
 			}
 			w.enqueue(list...)
 			return "", nil
@@ -386,7 +386,7 @@ func (w *world) reconcile() operation {
 			for _, t := range list {
 				w.enqueue(t)
 				about = append(about, w.about(t))
-				if err := w.db.Suspect(ctx, t, false); err != nil {
+				if err := w.db.MarkSuspect(ctx, t, false); err != nil {
 					return "", err
 				}
 			}

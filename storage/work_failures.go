@@ -13,8 +13,8 @@ import (
 
 // Limits of patience with work that fails for other than passing reasons.
 const (
-	triesBeforeHalving = 3
-	crashesBeforeDeath = 10
+	failuresBeforeSplit = 3
+	crashesBeforeDead = 10
 )
 
 // Failure says what became of work whose handler failed.
@@ -52,18 +52,18 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 		if err != nil {
 			return err
 		}
-		if w.anothers(lease) {
+		if w.heldByOther(lease) {
 			what = WorkGone
 			return nil
 		}
-		return t.kill(ctx, w, cause)
+		return t.markDead(ctx, w, cause)
 	})
 	return what, err
 }
 
 func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	w, err := t.lockFreeWork(ctx, id)
-	if errors.Is(err, ErrNotFound) || (err == nil && w.anothers(lease)) {
+	if errors.Is(err, ErrNotFound) || (err == nil && w.heldByOther(lease)) {
 		return WorkGone, nil // an unknown commit had gone through, or somebody else holds it now
 	}
 	if err != nil {
@@ -77,13 +77,13 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	default:
 		w.Errors++
 	}
-	return t.punish(ctx, w, cause)
+	return t.applyFailure(ctx, w, cause)
 }
 
 // KeepsCrashing reports whether work has lost so many workers that it is not to
 // be tried again as it is.
 func (w Work) KeepsCrashing() bool {
-	return !w.Dead && w.Crashes >= triesBeforeHalving && (w.N > 1 || w.Crashes >= crashesBeforeDeath)
+	return !w.Dead && w.Crashes >= failuresBeforeSplit && (w.N > 1 || w.Crashes >= crashesBeforeDead)
 }
 
 // FailCrashed looks at work whose workers keep dying before it is tried again.
@@ -93,22 +93,22 @@ func (t *Tx) FailCrashed(ctx context.Context, w Work) (Failure, error) {
 	if !w.KeepsCrashing() {
 		return WorkLater, nil
 	}
-	return t.punish(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))
+	return t.applyFailure(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))
 }
 
-func (t *Tx) punish(ctx context.Context, w Work, cause error) (Failure, error) {
-	tired := w.Errors >= triesBeforeHalving || w.Crashes >= triesBeforeHalving
+func (t *Tx) applyFailure(ctx context.Context, w Work, cause error) (Failure, error) {
+	exhausted := w.Errors >= failuresBeforeSplit || w.Crashes >= failuresBeforeSplit
 	switch {
 	case w.Dead:
-		return WorkDead, t.kill(ctx, w, cause)
-	case tired && w.N > 1:
-		return WorkSplit, t.halve(ctx, w, cause)
-	case w.Errors >= triesBeforeHalving && (w.Kind == transfer.WorkRelease || w.Kind == transfer.WorkDropStray):
-		return WorkDead, t.kill(ctx, w, cause)
-	case w.Errors >= triesBeforeHalving:
-		return WorkEnded, t.isolate(ctx, w)
-	case w.Crashes >= crashesBeforeDeath:
-		return WorkDead, t.kill(ctx, w, cause)
+		return WorkDead, t.markDead(ctx, w, cause)
+	case exhausted && w.N > 1:
+		return WorkSplit, t.split(ctx, w, cause)
+	case w.Errors >= failuresBeforeSplit && (w.Kind == transfer.WorkRelease || w.Kind == transfer.WorkDropStray):
+		return WorkDead, t.markDead(ctx, w, cause)
+	case w.Errors >= failuresBeforeSplit:
+		return WorkEnded, t.failAlone(ctx, w)
+	case w.Crashes >= crashesBeforeDead:
+		return WorkDead, t.markDead(ctx, w, cause)
 	}
 	return WorkLater, t.postpone(ctx, w, cause, w.Errors, w.Crashes, 100*time.Millisecond)
 }
@@ -129,10 +129,10 @@ func (t *Tx) postpone(ctx context.Context, w Work, cause error, tried, crashes i
 	return nil
 }
 
-// halve replaces work by its two halves; n_left is unchanged. A half of more
+// split replaces work by its two halves; n_left is unchanged. A half of more
 // than one transfer is halved again at its first error: that the trouble stays
 // has been seen.
-func (t *Tx) halve(ctx context.Context, w Work, cause error) error {
+func (t *Tx) split(ctx context.Context, w Work, cause error) error {
 	if _, err := t.rawExec(ctx, `
 		WITH whole AS (
 			DELETE FROM work WHERE id = $1
@@ -153,15 +153,15 @@ func (t *Tx) halve(ctx context.Context, w Work, cause error) error {
 			$2
 		FROM whole
 		CROSS JOIN LATERAL (VALUES (0, whole.n / 2), (whole.n / 2, whole.n - whole.n / 2)) AS half (skip, n)`,
-		w.ID, cause.Error(), w.Errors >= triesBeforeHalving, triesBeforeHalving); err != nil {
+		w.ID, cause.Error(), w.Errors >= failuresBeforeSplit, failuresBeforeSplit); err != nil {
 		return fmt.Errorf("halving work %d: %w", w.ID, err)
 	}
 	return nil
 }
 
-// isolate fails the one transfer that makes its work fail, by the smallest
+// failAlone fails the one transfer that makes its work fail, by the smallest
 // transaction there is.
-func (t *Tx) isolate(ctx context.Context, w Work) error {
+func (t *Tx) failAlone(ctx context.Context, w Work) error {
 	c, err := t.failOpen(ctx, w, transfer.InternalError)
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func (t *Tx) isolate(ctx context.Context, w Work) error {
 	return t.CloseChunk(ctx, w, c)
 }
 
-func (t *Tx) kill(ctx context.Context, w Work, cause error) error {
+func (t *Tx) markDead(ctx context.Context, w Work, cause error) error {
 	if _, err := t.rawExec(ctx, `
 		UPDATE work
 		SET dead_at = coalesce(dead_at, clock_timestamp()), lease = NULL, lease_until = NULL, error = $2
