@@ -97,7 +97,7 @@ func examples() map[string]any {
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Name: "warehouse", CreatedAt: noon, LastUsedAt: &later}
 		sim     = SIM{
 			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon,
-			Status: transfer.Ready, Plan: plan.Name, Tags: map[string]string{"site": "north"}, EventHandlers: []string{}, Containers: []string{},
+			Status: transfer.Ready, Plan: plan.Name, Settings: Settings{Tags: map[string]string{"site": "north"}, EventHandlers: []string{}, Containers: []string{}},
 			Transfer: &OpenTransfer{Request: request, State: transfer.AwaitingAcceptance, ExpiresAt: &expiry},
 		}
 		asked = Request{

@@ -290,7 +290,7 @@ func (s *service) sims(n int, status transfer.Status) []string {
 	for i := 1; i <= n; i++ {
 		list = append(list, storage.NewSIM{
 			ICCID: storagetest.Identifier(iccid(i)), IMSIs: []transfer.Identifier{storagetest.Identifier(imsi(i))}, OperatorID: sourceID, Status: status, Plan: "global-01",
-			Tags: map[string]string{"site": "north"},
+			SIMSettings: storage.SIMSettings{Tags: storage.Tags{"site": "north"}},
 		})
 		ids = append(ids, iccid(i))
 	}

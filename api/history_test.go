@@ -93,7 +93,7 @@ func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 // A list is cut off when there is more than it shows, not when it is full.
 func TestHistoryIsTruncatedWhenThereIsMore(t *testing.T) {
 	t.Parallel()
-	sim := storage.SIM{Tags: []byte("{}"), EventHandlers: []byte("[]"), Containers: []byte("[]")}
+	sim := storage.SIM{SIMSettings: storage.SIMSettings{Tags: storage.Tags{}, EventHandlers: storage.Strings{}, Containers: storage.Strings{}}}
 	for n, truncated := range map[int]bool{1: false, storage.MaxHistory: false, storage.MaxHistory + 1: true} {
 		v, err := viewHistory(storage.History{SIM: sim, Sessions: make([]storage.PastSession, n)})
 		if err != nil {

@@ -155,21 +155,23 @@ type simParser struct {
 
 func (p simParser) sim() storage.NewSIM {
 	return storage.NewSIM{
-		ICCID:                 p.iccid(),
-		IMSIs:                 p.subscribers(colIMSIs),
-		MSISDNs:               p.subscribers(colMSISDNs),
-		OperatorID:            parsedColumn(p, colAccount, transfer.ParseOperatorID),
-		Status:                p.status(),
-		Plan:                  p.required(colPlan),
-		Tags:                  p.tags(),
-		Expiration:            p.instant(colExpiration),
-		TerminationProtection: p.flag(colProtection),
-		Group:                 p.record.Values[colGroup],
-		EventHandlers:         p.list(colEventHandlers),
-		SpeedClass:            p.record.Values[colSpeedClass],
-		Containers:            p.list(colContainers),
-		IMEILock:              p.imei(),
-		TransferLock:          p.flag(colTransferLock),
+		ICCID:      p.iccid(),
+		IMSIs:      p.subscribers(colIMSIs),
+		MSISDNs:    p.subscribers(colMSISDNs),
+		OperatorID: parsedColumn(p, colAccount, transfer.ParseOperatorID),
+		Status:     p.status(),
+		Plan:       p.required(colPlan),
+		SIMSettings: storage.SIMSettings{
+			Tags:                  p.tags(),
+			Expiration:            p.instant(colExpiration),
+			TerminationProtection: p.flag(colProtection),
+			Group:                 p.optional(colGroup),
+			EventHandlers:         p.list(colEventHandlers),
+			SpeedClass:            p.optional(colSpeedClass),
+			Containers:            p.list(colContainers),
+			IMEILock:              p.imei(),
+		},
+		TransferLock: p.flag(colTransferLock),
 	}
 }
 
@@ -184,6 +186,14 @@ func (p simParser) required(column int) string {
 		p.refuse(column, upload.CodeMissing, "the value is missing")
 	}
 	return v
+}
+
+// optional returns a value, nil if it is empty.
+func (p simParser) optional(column int) *string {
+	if v := p.record.Values[column]; v != "" {
+		return &v
+	}
+	return nil
 }
 
 func parsedColumn[T any](p simParser, column int, parse func(string) (T, error)) T {
@@ -279,12 +289,12 @@ func (p simParser) flag(column int) bool {
 	return on
 }
 
-func (p simParser) imei() string {
+func (p simParser) imei() *string {
 	imei := p.record.Values[colIMEILock]
 	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
 		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI, which has 14 to 16 digits", problem.Clip(imei)))
 	}
-	return imei
+	return p.optional(colIMEILock)
 }
 
 // faultMessage says what only the database could see.

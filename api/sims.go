@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -58,24 +56,17 @@ func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, er
 
 // SIM is a SIM as its owner and support see it.
 type SIM struct {
-	ICCID                 string              `json:"iccid"`
-	IMSIs                 []string            `json:"imsis" nullable:"false"`
-	MSISDNs               []string            `json:"msisdns" nullable:"false"`
-	Account               transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
-	Since                 time.Time           `json:"since" doc:"When it was registered to this account."`
-	Status                transfer.Status     `json:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
-	Plan                  string              `json:"plan"`
-	Online                bool                `json:"online" doc:"Whether it has an open data session."`
-	TransferLock          bool                `json:"transfer_lock" doc:"Whether its owner keeps it from being transferred."`
-	TerminationProtection bool                `json:"termination_protection"`
-	Expiration            *time.Time          `json:"expiration,omitempty"`
-	Group                 *string             `json:"group,omitempty"`
-	SpeedClass            *string             `json:"speed_class,omitempty"`
-	IMEILock              *string             `json:"imei_lock,omitempty"`
-	Tags                  map[string]string   `json:"tags"`
-	EventHandlers         []string            `json:"event_handlers" nullable:"false"`
-	Containers            []string            `json:"containers" nullable:"false" doc:"Subscription containers on the card."`
-	Transfer              *OpenTransfer       `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. Its status is untouched by it."`
+	ICCID        string              `json:"iccid"`
+	IMSIs        []string            `json:"imsis" nullable:"false"`
+	MSISDNs      []string            `json:"msisdns" nullable:"false"`
+	Account      transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
+	Since        time.Time           `json:"since" doc:"When it was registered to this account."`
+	Status       transfer.Status     `json:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+	Plan         string              `json:"plan"`
+	Online       bool                `json:"online" doc:"Whether it has an open data session."`
+	TransferLock bool                `json:"transfer_lock" doc:"Whether its owner keeps it from being transferred."`
+	Settings
+	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. Its status is untouched by it."`
 }
 
 // OpenTransfer is the transfer that holds a SIM.
@@ -87,31 +78,16 @@ type OpenTransfer struct {
 
 func viewSIM(s storage.SIM) (SIM, error) {
 	v := SIM{
-		ICCID:                 s.ICCID,
-		IMSIs:                 append([]string{}, s.IMSIs...),
-		MSISDNs:               append([]string{}, s.MSISDNs...),
-		Account:               s.OperatorID,
-		Since:                 s.Since.UTC(),
-		Status:                s.Status,
-		Plan:                  s.Plan,
-		Online:                s.Online,
-		TransferLock:          s.TransferLock,
-		TerminationProtection: s.TerminationProtection,
-		Expiration:            utc(s.Expiration),
-		Group:                 s.Group,
-		SpeedClass:            s.SpeedClass,
-		IMEILock:              s.IMEILock,
-		Tags:                  map[string]string{},
-		EventHandlers:         []string{},
-		Containers:            []string{},
-	}
-	for _, field := range []struct {
-		text json.RawMessage
-		into any
-	}{{s.Tags, &v.Tags}, {s.EventHandlers, &v.EventHandlers}, {s.Containers, &v.Containers}} {
-		if err := json.Unmarshal(field.text, field.into); err != nil {
-			return v, fmt.Errorf("reading the settings of SIM %s: %w", s.ICCID, err)
-		}
+		ICCID:        s.ICCID,
+		IMSIs:        append([]string{}, s.IMSIs...),
+		MSISDNs:      append([]string{}, s.MSISDNs...),
+		Account:      s.OperatorID,
+		Since:        s.Since.UTC(),
+		Status:       s.Status,
+		Plan:         s.Plan,
+		Online:       s.Online,
+		TransferLock: s.TransferLock,
+		Settings:     viewSettings(s.SIMSettings),
 	}
 	if s.Request != nil {
 		v.Transfer = &OpenTransfer{Request: *s.Request, State: *s.RequestState, ExpiresAt: utc(s.RequestExpiresAt)}

@@ -30,9 +30,11 @@ func TestImportInEveryFormat(t *testing.T) {
 	text := func(s string) *string { return &s }
 	want := SIM{
 		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since,
-		Status: transfer.Active, Plan: "local-01", TransferLock: true, TerminationProtection: true,
-		Group: text("meters"), SpeedClass: text("fast"), IMEILock: text("490154203237518"),
-		Tags: map[string]string{"site": "north", "lot": "7"}, EventHandlers: []string{"a", "b"}, Containers: []string{"profile"},
+		Status: transfer.Active, Plan: "local-01", TransferLock: true,
+		Settings: Settings{
+			TerminationProtection: true, Group: text("meters"), SpeedClass: text("fast"), IMEILock: text("490154203237518"),
+			Tags: map[string]string{"site": "north", "lot": "7"}, EventHandlers: []string{"a", "b"}, Containers: []string{"profile"},
+		},
 	}
 	if sim.Expiration == nil || !sim.Expiration.Equal(time.Date(2030, 1, 30, 23, 0, 0, 0, time.UTC)) {
 		t.Errorf("expiration %v", sim.Expiration)

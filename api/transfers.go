@@ -41,25 +41,34 @@ type Settings struct {
 	Group                 *string           `json:"group,omitempty"`
 	EventHandlers         []string          `json:"event_handlers" nullable:"false"`
 	SpeedClass            *string           `json:"speed_class,omitempty"`
-	Containers            []string          `json:"containers" nullable:"false"`
+	Containers            []string          `json:"containers" nullable:"false" doc:"Subscription containers on the card."`
 	IMEILock              *string           `json:"imei_lock,omitempty"`
 }
 
-// viewSettings reads settings as they are stored, if there are any.
-func viewSettings(stored *json.RawMessage) (*Settings, error) {
+func viewSettings(s storage.SIMSettings) Settings {
+	return Settings{
+		Tags:                  s.Tags,
+		Expiration:            utc(s.Expiration),
+		TerminationProtection: s.TerminationProtection,
+		Group:                 s.Group,
+		EventHandlers:         s.EventHandlers,
+		SpeedClass:            s.SpeedClass,
+		Containers:            s.Containers,
+		IMEILock:              s.IMEILock,
+	}
+}
+
+// viewSnapshot reads the settings that a transfer has recorded, if any.
+func viewSnapshot(stored *json.RawMessage) (*Settings, error) {
 	if stored == nil {
 		return nil, nil
 	}
-	var v struct {
-		Settings
-		Group *string `json:"sim_group"`
-	}
-	if err := json.Unmarshal(*stored, &v); err != nil {
+	var s storage.SIMSettings
+	if err := json.Unmarshal(*stored, &s); err != nil {
 		return nil, fmt.Errorf("reading stored settings: %w", err)
 	}
-	settings := v.Settings
-	settings.Group, settings.Expiration = v.Group, utc(v.Expiration)
-	return &settings, nil
+	v := viewSettings(s)
+	return &v, nil
 }
 
 func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer.Party) (Transfer, error) {
@@ -89,10 +98,10 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 		return v, nil
 	}
 	var err error
-	if v.Before, err = viewSettings(t.Before); err != nil {
+	if v.Before, err = viewSnapshot(t.Before); err != nil {
 		return v, err
 	}
-	v.After, err = viewSettings(t.After)
+	v.After, err = viewSnapshot(t.After)
 	return v, err
 }
 

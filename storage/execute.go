@@ -73,7 +73,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
-			` + settingNames() + `
+			` + settingNames("s.") + `
 		FROM r
 		JOIN transfers t ON t.request = r.id
 		JOIN sims s ON s.id = t.sim

@@ -2,10 +2,10 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -13,22 +13,15 @@ import (
 	"simtransfer/transfer"
 )
 
-// NewSIM is what a SIM is made from.
+// NewSIM is a SIM to import.
 type NewSIM struct {
-	ICCID                 transfer.Identifier
-	IMSIs, MSISDNs        []transfer.Identifier
-	OperatorID            transfer.OperatorID // the owner
-	Status                transfer.Status
-	Plan                  string
-	TransferLock          bool
-	TerminationProtection bool
-	Expiration            *time.Time // nil: none
-	Group                 string     // empty: none, and so for the next two
-	SpeedClass            string
-	IMEILock              string
-	Tags                  map[string]string
-	EventHandlers         []string
-	Containers            []string
+	ICCID          transfer.Identifier
+	IMSIs, MSISDNs []transfer.Identifier
+	OperatorID     transfer.OperatorID // of the owner
+	Status         transfer.Status
+	Plan           string
+	TransferLock   bool
+	SIMSettings
 }
 
 // ImportFault is what is wrong with a SIM of an import.
@@ -83,7 +76,7 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	if len(faults) > 0 {
 		return 0, &ImportError{faults}
 	}
-	n, err := t.rawExec(ctx, importSIMs)
+	n, err := t.rawExec(ctx, importSIMs())
 	if err != nil {
 		return 0, fmt.Errorf("importing SIMs: %w", err)
 	}
@@ -98,35 +91,54 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	return n, nil
 }
 
+// importedColumns lists the columns of sims that have values in an import, in
+// the order in which stageSIMs copies them, with a prefix such as "s.".
+func importedColumns(prefix string) string {
+	var list strings.Builder
+	for _, name := range []string{"status", "transfer_lock", "iccid", "plan"} {
+		list.WriteString(prefix + name + ", ")
+	}
+	return list.String() + settingNames(prefix)
+}
+
+func stageSIM() string {
+	return `COPY staged_sims (n, operator_id, ` + importedColumns("") + `) FROM STDIN`
+}
+
+// importSIMs gives a SIM and its registration the same instant.
+func importSIMs() string {
+	return `
+		WITH made AS (
+			INSERT INTO sims (id, account, since, ` + importedColumns("") + `)
+			OVERRIDING SYSTEM VALUE
+			SELECT s.id, a.id, clock_timestamp(), ` + importedColumns("s.") + `
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			ORDER BY s.id
+			RETURNING id, since, account
+		)
+		INSERT INTO registrations (sim, since, account)
+		SELECT id, since, account
+		FROM made`
+}
+
 const (
-	// The ids are given as the rows come in, so that they follow the upload.
+	// The ids are assigned as the rows come in, so that they follow the upload.
 	stageTables = `
 		CREATE TEMPORARY TABLE staged_sims (
-			id                     bigint NOT NULL DEFAULT nextval('sims_id_seq'),
-			n                      integer NOT NULL,
-			operator_id            text NOT NULL,
-			status                 text NOT NULL,
-			transfer_lock          boolean NOT NULL,
-			termination_protection boolean NOT NULL,
-			iccid                  text NOT NULL,
-			plan                   text NOT NULL,
-			expiration             timestamptz,
-			sim_group              text,
-			speed_class            text,
-			imei_lock              text,
-			tags                   jsonb NOT NULL,
-			event_handlers         jsonb NOT NULL,
-			containers             jsonb NOT NULL
+			LIKE sims,
+			n           integer NOT NULL,
+			operator_id text NOT NULL
 		) ON COMMIT DROP;
+		ALTER TABLE staged_sims
+			ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
+			DROP COLUMN account,
+			DROP COLUMN since;
 		CREATE TEMPORARY TABLE staged_identifiers (
 			n          integer NOT NULL,
 			identifier text NOT NULL,
 			kind       text NOT NULL
 		) ON COMMIT DROP`
-
-	stageSIM = `
-		COPY staged_sims (n, operator_id, status, transfer_lock, termination_protection, iccid, plan,
-			expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers) FROM STDIN`
 
 	stageIdentifier = `COPY staged_identifiers (n, identifier, kind) FROM STDIN`
 
@@ -156,23 +168,6 @@ const (
 		ORDER BY n, field, value
 		LIMIT $1`
 
-	// The two tables get the same instant.
-	importSIMs = `
-		WITH made AS (
-			INSERT INTO sims (id, account, since, status, transfer_lock, termination_protection, iccid, plan,
-				expiration, sim_group, speed_class, imei_lock, tags, event_handlers, containers)
-			OVERRIDING SYSTEM VALUE
-			SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.termination_protection, s.iccid, s.plan,
-				s.expiration, s.sim_group, s.speed_class, s.imei_lock, s.tags, s.event_handlers, s.containers
-			FROM staged_sims s
-			JOIN accounts a USING (operator_id)
-			ORDER BY s.id
-			RETURNING id, since, account
-		)
-		INSERT INTO registrations (sim, since, account)
-		SELECT id, since, account
-		FROM made`
-
 	// In one order, so that two imports cannot block each other.
 	importIdentifiers = `
 		INSERT INTO identifiers (identifier, sim, kind)
@@ -197,18 +192,12 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 }
 
 func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	return t.copyIn(ctx, stageSIM, func(add func(...any) error) error {
+	return t.copyIn(ctx, stageSIM(), func(add func(...any) error) error {
 		n := -1
 		for s := range sims {
 			n++
-			settings, err := s.settings()
-			if err != nil {
-				return err
-			}
-			if err := add(append([]any{
-				n, string(s.OperatorID), string(s.Status), s.TransferLock, s.TerminationProtection, s.ICCID.String(), s.Plan,
-				s.Expiration, orNull(s.Group), orNull(s.SpeedClass), orNull(s.IMEILock),
-			}, settings...)...); err != nil {
+			row := []any{n, string(s.OperatorID), string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
+			if err := add(append(row, s.SIMSettings.values()...)...); err != nil {
 				return err
 			}
 		}
@@ -236,22 +225,6 @@ func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error 
 	})
 }
 
-// settings are the values of the three columns that are JSON.
-func (s NewSIM) settings() ([]any, error) {
-	if s.Tags == nil {
-		s.Tags = map[string]string{}
-	}
-	values := make([]any, 0, 3)
-	for _, v := range []any{s.Tags, append([]string{}, s.EventHandlers...), append([]string{}, s.Containers...)} {
-		text, err := json.Marshal(v)
-		if err != nil {
-			return nil, fmt.Errorf("writing the settings of SIM %s: %w", s.ICCID, err)
-		}
-		values = append(values, string(text))
-	}
-	return values, nil
-}
-
 // copyIn runs a COPY statement; fill calls add once per row.
 func (t *Tx) copyIn(ctx context.Context, statement string, fill func(add func(...any) error) error) error {
 	stmt, err := t.tx.PrepareContext(ctx, statement)
@@ -267,13 +240,6 @@ func (t *Tx) copyIn(ctx context.Context, statement string, fill func(add func(..
 	}
 	_, err = stmt.ExecContext(ctx)
 	return err
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // LinkSessions links open data sessions whose SIM was not known when they

@@ -83,11 +83,6 @@ func settingDefault(name string) string {
 	return "NULL::text"
 }
 
-// settingNames lists the columns of a SIM's settings.
-func settingNames() string {
-	return eachSetting(func(s transfer.Setting) string { return "s." + s.Name })
-}
-
 // beforeSQL is the settings of the verdict v, as they are.
 func beforeSQL() string {
 	return settingsRow(func(s transfer.Setting) string { return "v." + s.Name })

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"testing"
@@ -82,6 +83,16 @@ func TestPolicyNamesColumns(t *testing.T) {
 			FROM pg_attribute a
 			WHERE a.attrelid = (SELECT oid FROM pg_class WHERE relname = $1) AND a.attnum > 0
 			ORDER BY a.attnum`, table)
+	}
+	var fields []string
+	for field := range reflect.TypeFor[storage.SIMSettings]().Fields() {
+		if field.Tag.Get("db") != field.Tag.Get("json") {
+			t.Errorf("the tags of SIMSettings.%s differ", field.Name)
+		}
+		fields = append(fields, field.Tag.Get("db"))
+	}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("SIMSettings (-policy +struct):\n%s", diff)
 	}
 	if diff := cmp.Diff(want, columns("sim_settings")); diff != "" {
 		t.Errorf("the type sim_settings (-policy +schema):\n%s", diff)

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -43,30 +42,24 @@ func (db *DB) PutPlan(ctx context.Context, p Plan) error {
 
 // SIM is a SIM as its owner sees it.
 type SIM struct {
-	ID                    int64                  `db:"id"`
-	OperatorID            transfer.OperatorID    `db:"operator_id"` // the owner
-	Since                 time.Time              `db:"since"`       // when the owner was registered
-	ICCID                 string                 `db:"iccid"`
-	IMSIs                 pq.StringArray         `db:"imsis"`
-	MSISDNs               pq.StringArray         `db:"msisdns"`
-	Status                transfer.Status        `db:"status"`
-	Plan                  string                 `db:"plan"`
-	TransferLock          bool                   `db:"transfer_lock"`
-	TerminationProtection bool                   `db:"termination_protection"`
-	Expiration            *time.Time             `db:"expiration"`
-	Group                 *string                `db:"sim_group"`
-	SpeedClass            *string                `db:"speed_class"`
-	IMEILock              *string                `db:"imei_lock"`
-	Tags                  json.RawMessage        `db:"tags"`           // an object of strings
-	EventHandlers         json.RawMessage        `db:"event_handlers"` // an array of strings
-	Containers            json.RawMessage        `db:"containers"`     // an array of strings
-	Online                bool                   `db:"online"`         // has an open data session
-	Request               *uuid.UUID             `db:"request"`        // that holds the claim on the SIM
-	RequestState          *transfer.RequestState `db:"request_state"`
-	RequestExpiresAt      *time.Time             `db:"request_expires_at"`
+	ID           int64               `db:"id"`
+	OperatorID   transfer.OperatorID `db:"operator_id"` // of the owner
+	Since        time.Time           `db:"since"`       // when the SIM was registered to the owner
+	ICCID        string              `db:"iccid"`
+	IMSIs        pq.StringArray      `db:"imsis"`
+	MSISDNs      pq.StringArray      `db:"msisdns"`
+	Status       transfer.Status     `db:"status"`
+	Plan         string              `db:"plan"`
+	TransferLock bool                `db:"transfer_lock"`
+	SIMSettings
+	Online           bool                   `db:"online"`  // has an open data session
+	Request          *uuid.UUID             `db:"request"` // the request that holds the claim on the SIM; nil: none
+	RequestState     *transfer.RequestState `db:"request_state"`
+	RequestExpiresAt *time.Time             `db:"request_expires_at"`
 }
 
-const simColumns = `
+func simColumns() string {
+	return `
 	s.id,
 	a.operator_id,
 	s.since,
@@ -76,14 +69,7 @@ const simColumns = `
 	s.status,
 	s.plan,
 	s.transfer_lock,
-	s.termination_protection,
-	s.expiration,
-	s.sim_group,
-	s.speed_class,
-	s.imei_lock,
-	s.tags,
-	s.event_handlers,
-	s.containers,
+	` + settingNames("s.") + `,
 	EXISTS (SELECT 1 FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL) AS online,
 	o.request,
 	r.state AS request_state,
@@ -92,13 +78,14 @@ FROM sims s
 JOIN accounts a ON a.id = s.account
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request`
+}
 
 // SIM returns the SIM that an identifier names, if it is registered to an
 // account, or else ErrNotFound. Account zero sees every SIM.
 func (db *DB) SIM(ctx context.Context, account int64, id transfer.Identifier) (SIM, error) {
 	var s SIM
 	err := db.pool.GetContext(ctx, &s, `
-		SELECT`+simColumns+`
+		SELECT`+simColumns()+`
 		WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1) AND ($2 = 0 OR s.account = $2)`,
 		id.String(), account)
 	return s, notFound(err)
@@ -126,7 +113,7 @@ func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 		return nil, err
 	}
 	err = db.pool.SelectContext(ctx, &list, `
-		SELECT`+simColumns+`
+		SELECT`+simColumns()+`
 		WHERE ($1 = 0 OR s.account = $1)
 		  AND ($2 = '' OR s.status = $2)
 		  AND s.id > $3
@@ -170,8 +157,8 @@ func hasPrefixSQL(prefix string) string {
 // SIMChange is what to change of a SIM; a nil field stays.
 type SIMChange struct {
 	TransferLock *bool
-	Tags         map[string]string // all of them; nil stays, empty takes them all away
-	Group        *string           // empty takes the SIM out of its group
+	Tags         Tags    // all of them; nil stays, empty takes them all away
+	Group        *string // empty takes the SIM out of its group
 	Status       *transfer.Status
 }
 
@@ -179,14 +166,9 @@ type SIMChange struct {
 // an account at that instant, or else returns ErrNotFound. Account zero
 // changes any SIM.
 func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
-	var tags *string
+	var tags any // null stays
 	if c.Tags != nil {
-		text, err := json.Marshal(c.Tags)
-		if err != nil {
-			return SIM{}, fmt.Errorf("writing tags: %w", err)
-		}
-		s := string(text)
-		tags = &s
+		tags = c.Tags
 	}
 	var s SIM
 	err := db.InRetriedTx(ctx, func(t *Tx) error {
@@ -205,7 +187,7 @@ func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifi
 			return ErrNotFound
 		}
 		if err := t.rawGet(ctx, &s, `
-			SELECT`+simColumns+`
+			SELECT`+simColumns()+`
 			WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1)`, id.String()); err != nil {
 			return fmt.Errorf("reading SIM %s: %w", id, err)
 		}

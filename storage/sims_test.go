@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"simtransfer/storage"
@@ -21,7 +22,7 @@ func TestEditIsTheOwnersAlone(t *testing.T) {
 		t.Error(err)
 	}
 	got, err := db.UpdateSIM(t.Context(), a.ID, s.Identifier(), storage.SIMChange{TransferLock: &lock})
-	if err != nil || !got.TransferLock || got.ICCID != s.ICCID || string(got.Tags) != `{"site": "north"}` {
+	if err != nil || !got.TransferLock || got.ICCID != s.ICCID || !maps.Equal(got.Tags, storage.Tags{"site": "north"}) {
 		t.Errorf("%+v %v", got, err)
 	}
 	if got, err := db.DB.SIM(t.Context(), 0, s.Identifier()); err != nil || !got.TransferLock || got.OperatorID != a.OperatorID {

@@ -1,13 +1,18 @@
 package storagetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/lib/pq"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // Exec runs a statement and returns how many rows it changed.
@@ -50,6 +55,20 @@ func All[T any](d *DB, query string, args ...any) []T {
 	return list
 }
 
+// sampleSettings gives each setting of a SIM a value that a reset changes.
+func sampleSettings() storage.SIMSettings {
+	return storage.SIMSettings{
+		Tags:                  storage.Tags{"site": "north"},
+		Expiration:            new(time.Date(2040, 1, 2, 3, 4, 5, 678901000, time.UTC)),
+		TerminationProtection: true,
+		Group:                 new("meters"),
+		EventHandlers:         storage.Strings{"https://hooks.example/1"},
+		SpeedClass:            new("standard"),
+		Containers:            storage.Strings{"profile"},
+		IMEILock:              new("490154203237518"),
+	}
+}
+
 func (d *DB) insertSIMs(list []SIM) {
 	d.t.Helper()
 	d.Exec(`INSERT INTO plans (name, coverage_bound) VALUES ($1, false), ($2, true) ON CONFLICT DO NOTHING`, FreePlan, BoundPlan)
@@ -57,14 +76,22 @@ func (d *DB) insertSIMs(list []SIM) {
 	for i, s := range list {
 		iccids[i], imsis[i], msisdns[i] = s.ICCID, s.IMSI, s.MSISDN
 	}
+	var names []string
+	for _, s := range transfer.Policy() {
+		names = append(names, s.Name)
+	}
+	settings := strings.Join(names, ", ")
+	values, err := json.Marshal(sampleSettings())
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	like := list[0]
 	ids := All[int64](d, `
 		WITH made AS (
-			INSERT INTO sims (account, since, status, plan, transfer_lock, iccid,
-				tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)
-			SELECT $1, clock_timestamp() - interval '1 hour', $2, $3, $4, u.iccid,
-				'{"site": "north"}', '2040-01-02 03:04:05.678901Z', true, 'meters', '["https://hooks.example/1"]', 'standard', '["profile"]', '490154203237518'
+			INSERT INTO sims (account, since, status, plan, transfer_lock, iccid, `+settings+`)
+			SELECT $1, clock_timestamp() - interval '1 hour', $2, $3, $4, u.iccid, `+settings+`
 			FROM unnest($5::text[]) WITH ORDINALITY AS u (iccid, nth)
+			CROSS JOIN jsonb_populate_record(NULL::sim_settings, $8)
 			ORDER BY u.nth
 			RETURNING id, since, account, iccid
 		), registered AS (
@@ -81,7 +108,7 @@ func (d *DB) insertSIMs(list []SIM) {
 		FROM made m
 		JOIN unnest($5::text[]) WITH ORDINALITY AS u (iccid, nth) USING (iccid)
 		ORDER BY u.nth`,
-		like.Account, like.Status, like.Plan, like.Locked, pq.Array(iccids), pq.Array(imsis), pq.Array(msisdns))
+		like.Account, like.Status, like.Plan, like.Locked, pq.Array(iccids), pq.Array(imsis), pq.Array(msisdns), string(values))
 	for i := range list {
 		list[i].ID = ids[i]
 	}
