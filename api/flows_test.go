@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/clienttest"
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -72,7 +72,7 @@ type parties struct {
 // ready and the last two active.
 func newParties(t *testing.T, sims int) parties {
 	t.Helper()
-	p := parties{service: start(t, devtest.DatabaseURL(t))}
+	p := parties{service: start(t, serverstest.DatabaseURL(t))}
 	ctx := t.Context()
 	p.adminClient = p.by(p.key(storage.NewKey{Role: storage.RoleAdmin, Name: "first"}))
 	for _, id := range []string{sourceID, otherID} {

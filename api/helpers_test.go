@@ -14,14 +14,14 @@ import (
 	"go.uber.org/goleak"
 
 	"simtransfer/api/problem"
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, devtest.IgnoreServers())
+	goleak.VerifyTestMain(m, serverstest.IgnoreServers())
 }
 
 // service is an API with a database of its own, and a key for every role.
@@ -48,7 +48,7 @@ func emailOf(id string) string { return strings.ToLower(id) + "@example.com" }
 
 func newService(t testing.TB, change ...func(*Config)) *service {
 	t.Helper()
-	s := start(t, devtest.DatabaseURL(t), change...)
+	s := start(t, serverstest.DatabaseURL(t), change...)
 	s.exec(`INSERT INTO plans VALUES ('global-01', false), ('local-01', true)`)
 	s.exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES ('support_assisted', 'EUR', 250, '2020-01-01'), ('self_service', 'EUR', 0, '2020-01-01')`)
 	for id, standing := range map[string]storage.Standing{sourceID: "open", otherID: "open", standID: "open", closedID: "closed"} {

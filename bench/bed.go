@@ -10,7 +10,8 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"simtransfer/dev"
+	"simtransfer/dev/servers"
+	"simtransfer/dev/stack"
 	"simtransfer/radius"
 	"simtransfer/storage"
 )
@@ -19,7 +20,7 @@ import (
 // and databases that are copied for each run, so that all begin alike.
 type bed struct {
 	options
-	stack     *dev.Stack
+	stack     *stack.Stack
 	gateways  []*radius.SimulatedGateway
 	tokens    map[string]keyring // by template: copies have the same keys
 	templates map[string]bool    // that are made
@@ -43,15 +44,15 @@ func newBed(ctx context.Context, o options) (_ *bed, err error) {
 	if o.Explain {
 		settings["shared_preload_libraries"] = "pg_stat_statements"
 	}
-	b.stack, err = dev.StartStack(ctx, dev.StackOptions{
-		Options: dev.Options{Durable: true, PostgresSettings: settings},
+	b.stack, err = stack.Start(ctx, stack.Options{
+		Servers: servers.Options{Durable: true, PostgresSettings: settings},
 		Program: o.Program,
 	})
 	if err != nil {
 		return nil, err
 	}
 	// They are started anew for each run, on its database.
-	for _, p := range b.stack.Programs() {
+	for _, p := range b.stack.Processes() {
 		if err := p.Shutdown(); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/cli"
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -20,7 +20,7 @@ import (
 type service struct {
 	bed      *bed
 	db       *storage.DB // for looking
-	programs []*dev.Program
+	programs []*stack.Process
 
 	accounts map[int]*cli.Client // with keys of source and destination
 	support  *cli.Client
@@ -55,7 +55,7 @@ func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs .
 	// One key makes more calls than a client is meant to make.
 	env := []string{"SIMTRANSFER_RATE_LIMIT=1000000", "SIMTRANSFER_DATABASE_URL=" + b.stack.DatabaseURL(name), "SIMTRANSFER_REDIS_URL=" + b.redisURL()}
 	for _, program := range programs {
-		p, err := b.stack.StartProgram(program, env...)
+		p, err := b.stack.StartProcess(program, env...)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (s *service) await(ctx context.Context, pause time.Duration, done func(cont
 		if ok, err := done(ctx); ok || err != nil {
 			return err
 		}
-		if len(s.bed.stack.Programs()) < len(s.programs) {
+		if len(s.bed.stack.Processes()) < len(s.programs) {
 			return errors.New("a process of the service has ended")
 		}
 		select {

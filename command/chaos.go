@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"simtransfer/dev"
+	"simtransfer/dev/chaos"
 )
 
 type chaosCommand struct {
@@ -35,7 +35,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 		_, _ = rand.Read(b[:]) // never fails
 		c.Seed = uint64(binary.NativeEndian.Uint32(b[:]))
 	}
-	result, err := dev.Chaos(ctx, dev.ChaosOptions{
+	result, err := chaos.Run(ctx, chaos.Options{
 		Duration: time.Duration(c.Seconds) * time.Second,
 		Seed:     c.Seed,
 		SIMs:     c.SIMs,

@@ -15,7 +15,7 @@ import (
 
 	"simtransfer/cli"
 	"simtransfer/command/commandtest"
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 )
 
 func TestMain(m *testing.M) { commandtest.Main(m, Run) }
@@ -86,7 +86,7 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	api := exec.CommandContext(t.Context(), program, "api", "--listen=127.0.0.1:0",
-		"--database-url="+devtest.DatabaseURL(t), "--redis-url="+devtest.RedisURL(t), "--log-format=json")
+		"--database-url="+serverstest.DatabaseURL(t), "--redis-url="+serverstest.RedisURL(t), "--log-format=json")
 	api.Env = append(os.Environ(), commandtest.Env)
 	log, err := api.StderrPipe()
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 
-	"simtransfer/dev"
+	"simtransfer/dev/demo"
 )
 
 type demoCommand struct {
@@ -22,7 +22,7 @@ func (c *demoCommand) Validate() error {
 }
 
 func (c *demoCommand) Run(ctx context.Context) error {
-	ok, err := dev.Demo(ctx, dev.DemoOptions{
+	ok, err := demo.Run(ctx, demo.Options{
 		SIMs:     c.SIMs,
 		Stay:     !c.Exit && isTerminal(os.Stdout),
 		JSON:     c.JSON,

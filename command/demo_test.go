@@ -7,14 +7,14 @@ import (
 	"testing"
 
 	"simtransfer/command/commandtest"
-	"simtransfer/dev"
+	"simtransfer/dev/demo"
 )
 
 // TestDemo runs the whole demonstration with few SIMs, on real processes.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	ok, err := dev.Demo(t.Context(), dev.DemoOptions{
+	ok, err := demo.Run(t.Context(), demo.Options{
 		SIMs:     400,
 		Env:      []string{commandtest.Env},
 		JSON:     true,

@@ -22,5 +22,5 @@ func (c *devCommand) Validate() error {
 }
 
 func (c *devCommand) Run(ctx context.Context) error {
-	return dev.Serve(ctx, dev.ServeOptions{Dir: c.Dir, Listen: c.Listen, SIMs: c.SIMs, Out: os.Stdout})
+	return dev.Serve(ctx, dev.Options{Dir: c.Dir, Listen: c.Listen, SIMs: c.SIMs, Out: os.Stdout})
 }

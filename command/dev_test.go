@@ -105,7 +105,7 @@ func startDev(t *testing.T, dir string) (url string, keys map[string]string, end
 	var shown strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		fmt.Fprintln(&shown, lines.Text())
-		if lines.Text() == "Ctrl-C ends it." {
+		if lines.Text() == "Press Ctrl-C to stop." {
 			return "http://" + address, keys, end
 		}
 		if words := strings.Fields(lines.Text()); strings.HasPrefix(words[len(words)-1], "st_") {

@@ -5,13 +5,13 @@ import (
 	"testing"
 
 	"simtransfer/command/commandtest"
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 )
 
 // There is one first administrator, unless somebody insists.
 func TestFirstKey(t *testing.T) {
 	t.Parallel()
-	database := []string{"SIMTRANSFER_DATABASE_URL=" + devtest.DatabaseURL(t)}
+	database := []string{"SIMTRANSFER_DATABASE_URL=" + serverstest.DatabaseURL(t)}
 	key, said, code := commandtest.Program(t, database, "first-key") // by the name that the documentation shows
 	if code != 0 || !strings.HasPrefix(key, "st_admin_") || strings.Count(key, "\n") != 1 || said != "" {
 		t.Fatalf("exit code %d, printed %q and %q", code, key, said)

@@ -8,12 +8,12 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 )
 
 func TestRedisInfo(t *testing.T) {
 	t.Parallel()
-	if info, err := redisInfo(t.Context(), mustRedis(t, devtest.RedisURL(t))); err != nil || info["redis_version"] == "" {
+	if info, err := redisInfo(t.Context(), mustRedis(t, serverstest.RedisURL(t))); err != nil || info["redis_version"] == "" {
 		t.Errorf("%v, %v", info, err)
 	}
 }

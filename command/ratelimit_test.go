@@ -5,12 +5,12 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 )
 
 func TestLimiterCountsEachKey(t *testing.T) {
 	t.Parallel()
-	o, err := redisServer{devtest.RedisURL(t)}.options()
+	o, err := redisServer{serverstest.RedisURL(t)}.options()
 	if err != nil {
 		t.Fatal(err)
 	}

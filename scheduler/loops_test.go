@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/scheduler"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
@@ -183,7 +183,7 @@ func times(log *storagetest.Log, what string) (list []time.Time) {
 //
 //nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
 func TestRun(t *testing.T) {
-	leaks := []goleak.Option{goleak.IgnoreCurrent(), devtest.IgnoreServers()}
+	leaks := []goleak.Option{goleak.IgnoreCurrent(), serverstest.IgnoreServers()}
 	e := newEngine(t)
 	e.waiting(1)
 	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)

@@ -14,7 +14,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/scheduler"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
@@ -32,7 +32,7 @@ type engine struct {
 
 func newEngine(t *testing.T) *engine {
 	t.Helper()
-	e := &engine{DB: storagetest.Open(t), t: t, url: devtest.RedisURL(t)}
+	e := &engine{DB: storagetest.Open(t), t: t, url: serverstest.RedisURL(t)}
 	var err error
 	if e.redis, err = asynq.ParseRedisURI(e.url); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
@@ -27,7 +27,7 @@ import (
 // way the database is named; what the name says itself stands.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	byURL := devtest.DatabaseURL(t)
+	byURL := serverstest.DatabaseURL(t)
 	u, err := url.Parse(byURL)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +194,7 @@ func TestOneConnection(t *testing.T) {
 // is refused with what to do.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	dsn := devtest.EmptyDatabaseURL(t)
+	dsn := serverstest.EmptyDatabaseURL(t)
 	db, err := storage.Open(t.Context(), dsn, storage.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 )
 
@@ -12,7 +12,7 @@ import (
 // it, and needs no right to.
 func TestCheckSchemaReads(t *testing.T) {
 	t.Parallel()
-	dsn := devtest.EmptyDatabaseURL(t)
+	dsn := serverstest.EmptyDatabaseURL(t)
 	for _, with := range []string{"", "&default_transaction_read_only=on"} {
 		db, err := storage.Open(t.Context(), dsn+with, storage.Options{})
 		if err != nil {

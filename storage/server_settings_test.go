@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 )
 
@@ -13,7 +13,7 @@ import (
 // time-outs are set on every connection, unless a connection string says else.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	url := devtest.DatabaseURL(t)
+	url := serverstest.DatabaseURL(t)
 	for _, c := range []struct {
 		name, url string
 		want      []string

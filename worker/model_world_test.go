@@ -17,7 +17,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/tasks"
 	"simtransfer/transfer"
@@ -42,7 +42,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	url := devtest.DatabaseURL(t)
+	url := serverstest.DatabaseURL(t)
 	// A wait for a lock may be long on a busy machine; a deadlock is found
 	// after a second all the same, and never forgiven.
 	db, err := storage.Open(t.Context(), url+separator(url)+"lock_timeout=20000", storage.Options{MaxConns: 12})
@@ -323,7 +323,7 @@ type engine struct {
 
 func newEngine(t *testing.T, w *worker.Worker) *engine {
 	t.Helper()
-	redis, err := asynq.ParseRedisURI(devtest.RedisURL(t))
+	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
@@ -24,7 +24,7 @@ func TestStop(t *testing.T) {
 	s := newScene(t)
 	r, slow := s.dropping(s.sims(transfer.Active)...)
 	other := s.ask(s.sims(transfer.Ready)...)
-	redis, err := asynq.ParseRedisURI(devtest.RedisURL(t))
+	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestStop(t *testing.T) {
 func TestBatchDelaysNoInteractiveDrop(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	redis, err := asynq.ParseRedisURI(devtest.RedisURL(t))
+	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -31,7 +31,7 @@ type DB struct {
 // transaction, than those of a process, so that a busy machine fails no test.
 func Open(t testing.TB) *DB {
 	t.Helper()
-	dsn := devtest.DatabaseURL(t)
+	dsn := serverstest.DatabaseURL(t)
 	patient, err := patientURL(dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 
 	"simtransfer/command"
 	"simtransfer/command/commandtest"
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 )
 
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 // anything.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	stack, err := dev.StartStack(t.Context(), dev.StackOptions{Env: []string{commandtest.Env}})
+	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
 	if err != nil {
 		t.Fatal(err)
 	}

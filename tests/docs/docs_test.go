@@ -19,7 +19,7 @@ import (
 
 	"simtransfer/command"
 	"simtransfer/command/commandtest"
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
@@ -37,7 +37,7 @@ func TestCommandLinePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack, err := dev.StartStack(t.Context(), dev.StackOptions{Env: []string{commandtest.Env}})
+	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
-	"simtransfer/dev/devtest"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/scheduler"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -34,7 +34,7 @@ type engine struct {
 // its own, as processes have them.
 func startEngine(t *testing.T, gateways worker.Gateways) *engine {
 	t.Helper()
-	e := &engine{DB: storagetest.Open(t), t: t, url: devtest.RedisURL(t)}
+	e := &engine{DB: storagetest.Open(t), t: t, url: serverstest.RedisURL(t)}
 	e.Fee("EUR", 500)
 	e.from, e.to = e.Account(), e.Account()
 	redis, err := asynq.ParseRedisURI(e.url)
@@ -94,7 +94,7 @@ func (m *moody) Drop(_ context.Context, s storage.OpenSession) (worker.Answer, e
 //
 //nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
 func TestEngine(t *testing.T) {
-	leaks := []goleak.Option{goleak.IgnoreCurrent(), devtest.IgnoreServers()}
+	leaks := []goleak.Option{goleak.IgnoreCurrent(), serverstest.IgnoreServers()}
 	t.Cleanup(func() { goleak.VerifyNone(t, leaks...) }) // after the connections are closed
 	e := startEngine(t, &moody{first: 100})
 	ready := e.SIMs(1500, storagetest.SIM{Account: e.from.ID})

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"simtransfer/command/commandtest"
-	"simtransfer/dev"
+	"simtransfer/dev/chaos"
+	"simtransfer/dev/stack"
 )
 
 // TestChaos lets everything fail at random for some seconds.
@@ -21,7 +22,7 @@ func TestChaos(t *testing.T) {
 	if _, long := simsOf(0); long {
 		duration = 5 * time.Minute
 	}
-	result, err := dev.Chaos(t.Context(), dev.ChaosOptions{
+	result, err := chaos.Run(t.Context(), chaos.Options{
 		Duration: duration,
 		Seed:     uint64(rand.Uint32()), // which is printed
 		SIMs:     1500,
@@ -57,13 +58,13 @@ func TestChaosCounts(t *testing.T) {
 		{`INSERT INTO work (kind, items, n, gateway, queue, dead_at) VALUES ('drop_stray', '{0}', 1, '192.0.2.1', 'gateway', now())`, "no work is dead"},
 	}
 	var out bytes.Buffer
-	result, err := dev.Chaos(t.Context(), dev.ChaosOptions{
+	result, err := chaos.Run(t.Context(), chaos.Options{
 		Duration: 5 * time.Second,
 		Seed:     1,
 		SIMs:     600,
 		Env:      []string{commandtest.Env},
 		Out:      io.MultiWriter(&out, t.Output()),
-		Tamper: func(ctx context.Context, s *dev.Stack) error {
+		Tamper: func(ctx context.Context, s *stack.Stack) error {
 			for _, x := range tampering {
 				r, err := s.DB.Pool().ExecContext(ctx, x.statement)
 				if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -119,7 +119,7 @@ func (r *rig) askFor(sims []storagetest.SIM, seconds int) order {
 }
 
 // clockIs sees by its log that a process's clock is wrong indeed.
-func (r *rig) clockIs(p *dev.Program, off time.Duration) {
+func (r *rig) clockIs(p *stack.Process, off time.Duration) {
 	r.t.Helper()
 	stamp := regexp.MustCompile(`time=(\S+) .*(serving|running)`)
 	var found []string

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -27,7 +27,7 @@ func TestRollingRestart(t *testing.T) {
 	r := newRig(t, rigOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
 	r.recordBlame()
 	r.slowBatches()
-	urls := map[*dev.Program]string{r.only("api"): r.stack.Admin.URL}
+	urls := map[*stack.Process]string{r.only("api"): r.stack.Admin.URL}
 	another, client, err := r.stack.StartAPI(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +45,8 @@ func TestRollingRestart(t *testing.T) {
 
 	enough := make(chan struct{})
 	caller := storagetest.Go(func() error { return stream.run(enough) })
-	processes := r.stack.Programs()
-	slices.SortStableFunc(processes, func(a, b *dev.Program) int { return -cmp.Compare(a.Name, b.Name) }) // workers first
+	processes := r.stack.Processes()
+	slices.SortStableFunc(processes, func(a, b *stack.Process) int { return -cmp.Compare(a.Name, b.Name) }) // workers first
 	for _, p := range processes {
 		t.Logf("%d SIMs of %d are moved; replacing a %s", batch.now().Completed, n, p.Name)
 		before := scan[int](r, `SELECT count(*) FROM requests WHERE finished_at IS NOT NULL`)
@@ -97,7 +97,7 @@ func (r *rig) slowBatches() {
 
 // replace ends a process in good order. Another one has taken over before; an
 // API takes over its predecessor's address.
-func (r *rig) replace(p *dev.Program, url string) {
+func (r *rig) replace(p *stack.Process, url string) {
 	r.t.Helper()
 	if url == "" {
 		r.start(p.Name)

@@ -23,7 +23,8 @@ import (
 	"simtransfer/cli"
 	"simtransfer/command"
 	"simtransfer/command/commandtest"
-	"simtransfer/dev"
+	"simtransfer/dev/servers"
+	"simtransfer/dev/stack"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/tasks"
@@ -59,7 +60,7 @@ func simsOf(few int) (sims int, long bool) {
 type rig struct {
 	*storagetest.DB // whose connections wait longer than those of a process
 	t               *testing.T
-	stack           *dev.Stack
+	stack           *stack.Stack
 	redis           *redis.Client
 	inspector       *asynq.Inspector
 	enqueuer        *asynq.Client
@@ -76,8 +77,8 @@ type rigOptions struct {
 
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
-	stack, err := dev.StartStack(t.Context(), dev.StackOptions{
-		Options: dev.Options{
+	stack, err := stack.Start(t.Context(), stack.Options{
+		Servers: servers.Options{
 			Durable:          true,
 			PostgresSettings: map[string]string{"shared_buffers": "64MB"},
 			RedisSettings:    o.redis,
@@ -90,7 +91,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	}
 	r := &rig{t: t, stack: stack}
 	t.Cleanup(func() {
-		for _, p := range stack.Programs() {
+		for _, p := range stack.Processes() {
 			_ = p.Signal(syscall.SIGCONT)
 		}
 		if t.Failed() {
@@ -142,7 +143,7 @@ func (r *rig) step(name string, do func(r *rig)) {
 // showLogs writes what the processes had to say for themselves.
 func (r *rig) showLogs() {
 	seen := map[string]bool{}
-	for _, p := range r.stack.Programs() {
+	for _, p := range r.stack.Processes() {
 		seen[p.Log()] = true
 		text, err := os.ReadFile(p.Log())
 		if err != nil {
@@ -220,9 +221,9 @@ func scan[T any](r *rig, query string, args ...any) (v T) {
 }
 
 // start starts another process.
-func (r *rig) start(name string, env ...string) *dev.Program {
+func (r *rig) start(name string, env ...string) *stack.Process {
 	r.t.Helper()
-	p, err := r.stack.StartProgram(name, env...)
+	p, err := r.stack.StartProcess(name, env...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -232,21 +233,21 @@ func (r *rig) start(name string, env ...string) *dev.Program {
 // kill ends every process of a kind by SIGKILL.
 func (r *rig) kill(name string) {
 	r.t.Helper()
-	for _, p := range r.stack.Programs() {
+	for _, p := range r.stack.Processes() {
 		if p.Name == name {
 			r.killOne(p)
 		}
 	}
 }
 
-func (r *rig) killOne(p *dev.Program) {
+func (r *rig) killOne(p *stack.Process) {
 	r.t.Helper()
 	if err := p.Kill(); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
-func (r *rig) signal(p *dev.Program, s syscall.Signal) {
+func (r *rig) signal(p *stack.Process, s syscall.Signal) {
 	r.t.Helper()
 	if err := p.Signal(s); err != nil {
 		r.t.Fatal(err)
@@ -254,9 +255,9 @@ func (r *rig) signal(p *dev.Program, s syscall.Signal) {
 }
 
 // only is the process of a kind of which there is one.
-func (r *rig) only(name string) (found *dev.Program) {
+func (r *rig) only(name string) (found *stack.Process) {
 	r.t.Helper()
-	for _, p := range r.stack.Programs() {
+	for _, p := range r.stack.Processes() {
 		if p.Name == name {
 			if found != nil {
 				r.t.Fatalf("there is more than one %s", name)
@@ -320,7 +321,7 @@ func (r *rig) via(w *relay) string {
 }
 
 // startBehindRelay starts a process that reaches PostgreSQL through a relay.
-func (r *rig) startBehindRelay(name string, env ...string) (*dev.Program, *relay) {
+func (r *rig) startBehindRelay(name string, env ...string) (*stack.Process, *relay) {
 	r.t.Helper()
 	u, err := url.Parse(r.stack.DatabaseURL("simtransfer"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"simtransfer/dev"
+	"simtransfer/dev/stack"
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
@@ -262,9 +262,9 @@ func (o order) doneByAnother() {
 	o.isCompleted()
 }
 
-func (r *rig) killWorkersBut(one *dev.Program) {
+func (r *rig) killWorkersBut(one *stack.Process) {
 	r.t.Helper()
-	for _, p := range r.stack.Programs() {
+	for _, p := range r.stack.Processes() {
 		if p.Name == "worker" && p != one {
 			r.killOne(p)
 		}

@@ -140,7 +140,7 @@ func (r *rig) writesFail() {
 // postgresGone restarts PostgreSQL, after something worse if need be, while a
 // batch is in the middle of its execution. No process dies of it.
 func (r *rig) postgresGone(before func() error) {
-	was := len(r.stack.Programs())
+	was := len(r.stack.Processes())
 	sims, _ := simsOf(2500)
 	o := r.offer(r.mixed(sims))
 	o.acceptHolding()
@@ -152,7 +152,7 @@ func (r *rig) postgresGone(before func() error) {
 	}
 	r.within(promise, time.Now(), "the batch goes on", func() bool { return o.now().Completed > 0 })
 	o.completed()
-	if now := len(r.stack.Programs()); now != was {
+	if now := len(r.stack.Processes()); now != was {
 		r.t.Errorf("%d processes are left of %d", now, was)
 	}
 }

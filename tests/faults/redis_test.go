@@ -136,7 +136,7 @@ func (r *rig) redisRestored() {
 	accepted.accept()
 	canceled.decide(r.source, "cancel", nil)
 	r.eventually("the tasks are in Redis", func() bool { return r.waiting(transfer.QueueBulk) == 3 })
-	dump, err := r.stack.CopyRedis()
+	dump, err := r.stack.SnapshotRedis()
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,0 +1,446 @@
+// Package demo shows the service at work: it moves a batch of SIMs through it and
+// compares the outcome with what is expected.
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"simtransfer/cli"
+	"simtransfer/dev/sample"
+	"simtransfer/dev/servers"
+	"simtransfer/dev/stack"
+	"simtransfer/transfer"
+)
+
+// Options say how to show the service.
+type Options struct {
+	SIMs     int       // rows of the batch that is uploaded
+	Program  string    // the simtransfer binary; empty means this program
+	Env      []string  // for its processes
+	Stay     bool      // stay up after the report until ctx ends
+	JSON     bool      // end the report with one JSON object on a line of its own
+	Out      io.Writer // for the report
+	Progress io.Writer // for what happens meanwhile
+	Terminal bool      // Progress is a terminal, where a line can be written again
+}
+
+// Run starts the whole service on private servers and moves a batch of SIMs
+// through it: over HTTP, by the processes that run in production. It reports
+// whether everything came out as the sample inventory foretells.
+func Run(ctx context.Context, o Options) (ok bool, err error) {
+	d := &demo{Options: o, progress: &progress{out: o.Progress, terminal: o.Terminal}, requests: map[int]request{}}
+	d.say("starting PostgreSQL, Redis, the API, a worker and a scheduler")
+	service, err := stack.Start(ctx, stack.Options{
+		Servers: servers.Options{Durable: true},
+		Program: o.Program,
+		Env:     append([]string{"SIMTRANSFER_DROP_ATTEMPTS=3", "SIMTRANSFER_DROP_BACKOFF=300ms"}, o.Env...),
+	})
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, service.Stop()) }()
+	d.say("importing %d SIMs of %d accounts", 12*o.SIMs/10, len(sample.Accounts()))
+	if d.Installation, err = sample.Install(ctx, service, sample.ForBatch(o.SIMs)); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, d.Installation.Close()) }()
+	for _, step := range []func(context.Context) error{
+		d.refuseBadUpload, d.reserve, d.submit, d.awake, d.review, d.cancelSome, d.decide, d.finish,
+	} {
+		if err := step(ctx); err != nil {
+			return false, err
+		}
+	}
+	report, err := d.report(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := report.print(o.Out, o.JSON); err != nil {
+		return false, err
+	}
+	if o.Stay {
+		fmt.Fprintf(o.Progress, "\nAPI docs  %s/docs\nQueues    %s/ops/queues  (sign in with %s)\nPress Ctrl-C to stop.\n",
+			d.Stack.Admin.URL, d.Stack.Admin.URL, d.Stack.Admin.Key)
+		<-ctx.Done()
+	}
+	return report.ok(), nil
+}
+
+// demo is a demonstration in progress.
+type demo struct {
+	Options
+	*sample.Installation
+	*progress
+	earlier  string          // the request that holds some SIMs already
+	batch    string          // the batch
+	requests map[int]request // of the batch, by destination
+	little   request         // the small request
+	moved    time.Duration   // from the first acceptance to the last SIM in its place
+	one      time.Duration   // the same for the small request
+}
+
+// request is what the demonstration reads of a transfer request.
+type request struct {
+	ID          string                `json:"id"`
+	State       transfer.RequestState `json:"state"`
+	Destination transfer.OperatorID   `json:"destination"`
+	Counts      counts                `json:"counts"`
+	Reasons     []struct {
+		State  transfer.State  `json:"state"`
+		Reason transfer.Reason `json:"reason"`
+		Remedy string          `json:"remedy"`
+		Count  int             `json:"count"`
+	} `json:"reasons"`
+	FinishedAt *time.Time `json:"finished_at"`
+}
+
+type counts struct {
+	SIMs       int `json:"sims"`
+	Pending    int `json:"pending"`
+	Eligible   int `json:"eligible"`
+	Completed  int `json:"completed"`
+	Ineligible int `json:"ineligible"`
+	Failed     int `json:"failed"`
+	Canceled   int `json:"canceled"`
+	Declined   int `json:"declined"`
+	Expired    int `json:"expired"`
+}
+
+type batch struct {
+	ID       string    `json:"id"`
+	Counts   counts    `json:"counts"`
+	Requests []request `json:"requests"`
+}
+
+// refuseBadUpload shows that an upload with mistakes is refused whole.
+func (d *demo) refuseBadUpload(ctx context.Context) error {
+	var upload bytes.Buffer
+	if err := sample.WriteBatch(&upload, 5); err != nil {
+		return err
+	}
+	to, again := sample.Accounts()[sample.AcceptsAll], sample.BatchSIM(2)
+	fmt.Fprintf(&upload, "8988-no-number,%s,%s\n", to.Email, to.OperatorID)
+	fmt.Fprintf(&upload, "%s,%s,%s\n", again.Identifier(), to.Email, to.OperatorID)
+	d.say("uploading a batch with a bad line and a duplicate")
+	err := d.Accounts[sample.BatchSource].Send(ctx, http.MethodPost, "/v1/batches", "text/csv", &upload, nil)
+	var refusal *cli.Problem
+	if !errors.As(err, &refusal) || len(refusal.Errors) != 2 {
+		return fmt.Errorf("a batch with a bad line and a duplicate was not refused as it should: %w", err)
+	}
+	d.say("  refused whole, %d: %s", refusal.Status, refusal.Title)
+	for _, fault := range refusal.Errors {
+		d.say("    %s", fault)
+	}
+	return nil
+}
+
+// reserve makes an earlier request that holds some of the batch's SIMs.
+func (d *demo) reserve(ctx context.Context) error {
+	var names []string
+	for i := range d.SIMs {
+		if r := sample.BatchSIM(i); r.InOpenRequest {
+			names = append(names, r.ICCID())
+		}
+	}
+	var made request
+	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, "/v1/transfer-requests", asked(names, sample.AcceptsAll), &made); err != nil {
+		return err
+	}
+	d.earlier = made.ID
+	return d.await(ctx, "", made.ID, func(r request) bool { return r.State == transfer.AwaitingAcceptance })
+}
+
+// asked is the body of a request for SIMs.
+func asked(names []string, to int) map[string]any {
+	a := sample.Accounts()[to]
+	return map[string]any{
+		"destination": map[string]any{"email": a.Email, "operator_id": a.OperatorID},
+		"sims":        names,
+	}
+}
+
+// submit uploads the batch and waits until every row was validated.
+func (d *demo) submit(ctx context.Context) error {
+	d.say("uploading a batch of %d rows to six destinations", d.SIMs)
+	body, w := io.Pipe()
+	go func() { _ = w.CloseWithError(sample.WriteBatch(w, d.SIMs)) }()
+	path := fmt.Sprintf("/v1/batches?acceptance_seconds=%d", 15+d.SIMs/5000)
+	var made batch
+	if err := d.Accounts[sample.BatchSource].Send(ctx, http.MethodPost, path, "text/csv", body, &made); err != nil {
+		return err
+	}
+	d.batch = made.ID
+	for {
+		b, err := d.readBatch(ctx)
+		if err != nil {
+			return err
+		}
+		d.bar("validating", d.SIMs-b.Counts.Pending, d.SIMs)
+		if b.Counts.Pending == 0 && !slices.ContainsFunc(b.Requests, func(r request) bool { return r.State == transfer.Validating }) {
+			return nil
+		}
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// readBatch reads the batch, and keeps its requests by destination.
+func (d *demo) readBatch(ctx context.Context) (b batch, err error) {
+	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodGet, "/v1/batches/"+d.batch, nil, &b); err != nil {
+		return b, err
+	}
+	for i, a := range sample.Accounts() {
+		for _, r := range b.Requests {
+			if r.Destination == a.OperatorID {
+				d.requests[i] = r
+			}
+		}
+	}
+	return b, nil
+}
+
+// awake brings some SIMs online for the first time.
+func (d *demo) awake(ctx context.Context) error {
+	var rows []sample.SIM
+	for i := range d.SIMs {
+		if r := sample.BatchSIM(i); r.ActivatedMeanwhile {
+			r.Gateway = 1
+			rows = append(rows, r)
+		}
+	}
+	d.say("%d ready SIMs go online for the first time, so they no longer go by self-service", len(rows))
+	return d.Connect(ctx, rows)
+}
+
+// review has support approve every request, once without and once with less of
+// a fee.
+func (d *demo) review(ctx context.Context) error {
+	for _, to := range slices.Sorted(maps.Keys(d.requests)) {
+		body := map[string]any{"ticket": fmt.Sprintf("CASE-%d", 1000+to)}
+		switch to {
+		case sample.FeeWaived:
+			body["fee_minor"], body["fee_reason"] = 0, "goodwill after an outage"
+		case sample.OtherCoverage:
+			body["fee_minor"], body["fee_reason"] = sample.LoweredFee, "volume agreement"
+		}
+		if err := d.Support.Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[to].ID+"/approve", body, nil); err != nil {
+			return err
+		}
+	}
+	d.say("support approves %d requests, one with the fee waived and one with it lowered", len(d.requests))
+	return nil
+}
+
+// cancelSome has the source take back some SIMs of one request.
+func (d *demo) cancelSome(ctx context.Context) error {
+	var names []string
+	for i := range d.SIMs {
+		if r := sample.BatchSIM(i); r.CanceledBySource && r.ExpectedOutcome().State == transfer.Canceled {
+			names = append(names, r.Identifier())
+		}
+	}
+	d.say("the source cancels %d SIMs of one request", len(names))
+	for part := range slices.Chunk(names, transfer.MaxPartial) {
+		path := "/v1/transfer-requests/" + d.requests[sample.PartlyCanceled].ID + "/cancel"
+		if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, path, map[string]any{"sims": part}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide has four destinations accept and one decline, while another account
+// moves a few SIMs of its own. One destination does nothing.
+func (d *demo) decide(ctx context.Context) error {
+	moving := []int{sample.AcceptsAll, sample.PartlyCanceled, sample.FeeWaived, sample.OtherCoverage}
+	d.say("four destinations accept, one declines, one does not answer")
+	start := time.Now()
+	for _, to := range moving {
+		if err := d.Accounts[to].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[to].ID+"/accept", nil, nil); err != nil {
+			return err
+		}
+	}
+	if err := d.Accounts[sample.DeclinesAll].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[sample.DeclinesAll].ID+"/decline", nil, nil); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.moveLittle(ctx) })
+	g.Go(func() error {
+		for {
+			if _, err := d.readBatch(ctx); err != nil {
+				return err
+			}
+			total, left := 0, 0
+			for _, to := range moving {
+				c := d.requests[to].Counts
+				total, left = total+c.SIMs, left+c.Eligible
+			}
+			d.bar("transferring", total-left, total)
+			if left == 0 && !slices.ContainsFunc(moving, func(to int) bool { return d.requests[to].FinishedAt == nil }) {
+				d.moved = time.Since(start)
+				return nil
+			}
+			if err := rest(ctx); err != nil {
+				return err
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// moveLittle moves a few SIMs while the batch keeps the service busy.
+func (d *demo) moveLittle(ctx context.Context) error {
+	var names []string
+	for _, r := range sample.OtherSIMs(d.SIMs)[:sample.SmallRequest] {
+		names = append(names, r.IMSI())
+	}
+	var made request
+	if err := d.Accounts[sample.SmallerCustomer].Call(ctx, http.MethodPost, "/v1/transfer-requests", asked(names, sample.AcceptsAll), &made); err != nil {
+		return err
+	}
+	path := "/v1/transfer-requests/" + made.ID
+	if err := d.await(ctx, "", made.ID, func(r request) bool { return r.State == transfer.InReview }); err != nil {
+		return err
+	}
+	if err := d.Support.Call(ctx, http.MethodPost, path+"/approve", map[string]any{"ticket": "CASE-2000"}, nil); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := d.Accounts[sample.AcceptsAll].Call(ctx, http.MethodPost, path+"/accept", nil, nil); err != nil {
+		return err
+	}
+	err := d.await(ctx, "", made.ID, func(r request) bool { d.little = r; return r.FinishedAt != nil })
+	d.one = time.Since(start)
+	return err
+}
+
+// finish waits for the request that nobody answers to expire, and has the
+// source cancel the earlier one.
+func (d *demo) finish(ctx context.Context) error {
+	if err := d.await(ctx, "waiting for the request to expire that nobody answers", d.requests[sample.NeverAnswers].ID,
+		func(r request) bool { return r.FinishedAt != nil }); err != nil {
+		return err
+	}
+	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.earlier+"/cancel", nil, nil); err != nil {
+		return err
+	}
+	for _, id := range []string{d.earlier, d.requests[sample.DeclinesAll].ID} {
+		if err := d.await(ctx, "", id, func(r request) bool { return r.FinishedAt != nil }); err != nil {
+			return err
+		}
+	}
+	_, err := d.readBatch(ctx)
+	return err
+}
+
+// read reads a request with its reasons.
+func (d *demo) read(ctx context.Context, id string) (r request, err error) {
+	return r, d.Support.Call(ctx, http.MethodGet, "/v1/transfer-requests/"+id, nil, &r)
+}
+
+// await waits until a request is as wanted.
+func (d *demo) await(ctx context.Context, what, id string, wanted func(request) bool) error {
+	if what != "" {
+		d.say("%s", what)
+	}
+	for {
+		r, err := d.read(ctx, id)
+		if err != nil || wanted(r) {
+			return err
+		}
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits a moment before something is looked at again.
+func rest(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(20 * time.Millisecond):
+		return nil
+	}
+}
+
+// report reads what became of everything.
+func (d *demo) report(ctx context.Context) (*report, error) {
+	r := &report{
+		SIMs: d.SIMs + sample.SmallRequest, Seconds: d.moved.Seconds(), SmallSeconds: d.one.Seconds(),
+		got: map[int]map[sample.Outcome]int{}, expected: sample.ExpectedOutcomes(d.SIMs), fees: map[transfer.Currency]int64{}, expectedFees: sample.ExpectedFees(d.SIMs),
+	}
+	var err error
+	for to, listed := range d.requests {
+		// Once more, for the reasons are told of a single request alone.
+		if d.requests[to], err = d.read(ctx, listed.ID); err != nil {
+			return nil, err
+		}
+		r.got[to] = outcomes(d.requests[to])
+		r.add(d.requests[to].Counts)
+	}
+	r.expected[sample.SmallerCustomer], r.got[sample.SmallerCustomer] = map[sample.Outcome]int{{State: transfer.Completed}: sample.SmallRequest}, outcomes(d.little)
+	r.add(d.little.Counts)
+	r.SIMsPerSecond = float64(r.Completed-sample.SmallRequest) / r.Seconds
+	if err := d.readLedger(ctx, r); err != nil {
+		return nil, err
+	}
+	r.findings, err = d.Stack.DB.Check(ctx)
+	for _, f := range r.findings {
+		r.Violations += f.Violations
+	}
+	return r, err
+}
+
+// readLedger reads charges and sessions where they are kept.
+func (d *demo) readLedger(ctx context.Context, r *report) error {
+	var fees []struct {
+		Currency transfer.Currency `db:"currency"`
+		Amount   int64             `db:"amount"`
+		Count    int               `db:"count"`
+	}
+	if err := d.Stack.DB.Pool().SelectContext(ctx, &fees, `
+		SELECT currency, sum(amount)::bigint AS amount, count(*) AS count FROM charges GROUP BY currency`); err != nil {
+		return fmt.Errorf("reading the charges: %w", err)
+	}
+	for _, f := range fees {
+		r.fees[f.Currency] = f.Amount
+		r.Charges += f.Count
+	}
+	if err := d.Stack.DB.Pool().GetContext(ctx, &r.SessionsDropped, `
+		SELECT count(*) FROM radius.radacct WHERE acctterminatecause = 'Admin-Reset'`); err != nil {
+		return fmt.Errorf("reading the sessions: %w", err)
+	}
+	return nil
+}
+
+// outcomes counts what became of a request's SIMs.
+func outcomes(r request) map[sample.Outcome]int {
+	all := map[sample.Outcome]int{}
+	for state, n := range map[transfer.State]int{
+		transfer.Completed: r.Counts.Completed,
+		transfer.Canceled:  r.Counts.Canceled,
+		transfer.Declined:  r.Counts.Declined,
+		transfer.Expired:   r.Counts.Expired,
+		transfer.Eligible:  r.Counts.Eligible,
+		transfer.Pending:   r.Counts.Pending,
+	} {
+		all[sample.Outcome{State: state}] = n
+	}
+	for _, reason := range r.Reasons {
+		all[sample.Outcome{State: reason.State, Reason: reason.Reason}] = reason.Count
+	}
+	maps.DeleteFunc(all, func(_ sample.Outcome, n int) bool { return n == 0 })
+	return all
+}

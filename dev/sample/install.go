@@ -1,0 +1,265 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/lib/pq"
+
+	"simtransfer/cli"
+	"simtransfer/dev/stack"
+	"simtransfer/radius"
+	"simtransfer/storage"
+)
+
+// Data says what to install in a stack, besides the sample accounts, their fees
+// and plans.
+type Data struct {
+	SIMs iter.Seq[SIM]
+	// Gateways are the simulated gateways by their number, which starts at 1.
+	Gateways map[int]radius.Behavior
+}
+
+// ForBatch returns the data for a batch of n rows: the inventory, a fast gateway
+// and a slow one that refuses to drop some sessions.
+func ForBatch(n int) Data {
+	return Data{SIMs: Inventory(n), Gateways: batchGateways()}
+}
+
+// Installation is the sample data in a running stack.
+type Installation struct {
+	Stack    *stack.Stack
+	Accounts []*cli.Client // the API, with a key of each sample account
+	Support  *cli.Client   // the API, with a key of the support staff
+	Gateways map[int]*radius.SimulatedGateway
+}
+
+// GatewaySecret is the RADIUS secret of the simulated gateways.
+const GatewaySecret = "only-on-loopback" //nolint:gosec // of gateways that exist only in this process
+
+// Install creates the accounts, imports the SIMs, starts the gateways and opens a
+// data session for each SIM that has a gateway. Close stops the gateways.
+func Install(ctx context.Context, s *stack.Stack, d Data) (_ *Installation, err error) {
+	in := &Installation{Stack: s, Gateways: map[int]*radius.SimulatedGateway{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, in.Close())
+		}
+	}()
+	if err := in.createAccounts(ctx); err != nil {
+		return nil, fmt.Errorf("creating the sample accounts: %w", err)
+	}
+	if err := in.importSIMs(ctx, d.SIMs, simsPerImport); err != nil {
+		return nil, fmt.Errorf("importing the sample inventory: %w", err)
+	}
+	if err := in.startGateways(ctx, d.Gateways); err != nil {
+		return nil, fmt.Errorf("starting the sample gateways: %w", err)
+	}
+	var online []SIM
+	for sim := range d.SIMs {
+		if sim.Gateway > 0 {
+			online = append(online, sim)
+		}
+	}
+	return in, in.Connect(ctx, online)
+}
+
+// ErrIncomplete is returned by Resume if an earlier Install did not finish.
+var ErrIncomplete = errors.New("its sample inventory is incomplete because the first start was interrupted")
+
+// Resume takes over the data that Install(…, ForBatch(n)) created in an earlier
+// stack in the same folder. It replaces the keys, because their tokens are not
+// stored, and starts the gateways with the sessions that are open in accounting.
+// Returns ErrIncomplete if there is not all of the data.
+func Resume(ctx context.Context, s *stack.Stack) (_ *Installation, err error) {
+	in := &Installation{Stack: s, Gateways: map[int]*radius.SimulatedGateway{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, in.Close())
+		}
+	}()
+	var gateways int
+	if err := s.DB.Pool().GetContext(ctx, &gateways, `SELECT count(*) FROM radius.nas WHERE secret = $1`, GatewaySecret); err != nil {
+		return nil, fmt.Errorf("counting the sample gateways: %w", err)
+	}
+	if gateways < len(batchGateways()) {
+		return nil, ErrIncomplete
+	}
+	for _, a := range Accounts() {
+		token, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleAccount, OperatorID: a.OperatorID, Name: a.Email})
+		if err != nil {
+			return nil, err
+		}
+		in.Accounts = append(in.Accounts, &cli.Client{URL: s.Admin.URL, Key: token})
+	}
+	token, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: supportKeyName})
+	if err != nil {
+		return nil, err
+	}
+	in.Support = &cli.Client{URL: s.Admin.URL, Key: token}
+	if err := in.startGateways(ctx, batchGateways()); err != nil {
+		return nil, fmt.Errorf("starting the sample gateways: %w", err)
+	}
+	return in, nil
+}
+
+// Close stops the gateways.
+func (in *Installation) Close() error {
+	var errs []error
+	for _, g := range in.Gateways {
+		errs = append(errs, g.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// supportKeyName is the name of the key of the support staff.
+const supportKeyName = "support desk"
+
+func (in *Installation) createAccounts(ctx context.Context) error {
+	admin := in.Stack.Admin
+	for _, a := range Accounts() {
+		if err := admin.Call(ctx, http.MethodPost, "/v1/accounts", a, nil); err != nil {
+			return err
+		}
+		fee := map[string]any{"method": "support_assisted", "currency": a.Currency, "amount_minor": Fees()[a.Currency]}
+		if err := admin.Call(ctx, http.MethodPost, "/v1/fees", fee, nil); err != nil {
+			return err
+		}
+		key, err := in.createKey(ctx, map[string]any{"role": "account", "account": a.OperatorID, "name": a.Email})
+		if err != nil {
+			return err
+		}
+		in.Accounts = append(in.Accounts, key)
+	}
+	for plan, bound := range map[string]bool{"worldwide": false, "regional": true} {
+		if err := admin.Call(ctx, http.MethodPut, "/v1/plans/"+plan, map[string]bool{"coverage_bound": bound}, nil); err != nil {
+			return err
+		}
+	}
+	var err error
+	in.Support, err = in.createKey(ctx, map[string]any{"role": "support", "name": supportKeyName})
+	return err
+}
+
+func (in *Installation) createKey(ctx context.Context, body any) (*cli.Client, error) {
+	var created struct {
+		Token string `json:"token"`
+	}
+	err := in.Stack.Admin.Call(ctx, http.MethodPost, "/v1/keys", body, &created)
+	return &cli.Client{URL: in.Stack.Admin.URL, Key: created.Token}, err
+}
+
+// simsPerImport is the number of SIMs in one import. The service limits the rows
+// and bytes of an import, and an inventory may be larger than that.
+const simsPerImport = 200_000
+
+// importSIMs imports SIMs in parts of the given size.
+func (in *Installation) importSIMs(ctx context.Context, sims iter.Seq[SIM], size int) error {
+	part := make([]SIM, 0, min(size, 10_000))
+	for sim := range sims {
+		if part = append(part, sim); len(part) == size {
+			if err := in.importPart(ctx, part); err != nil {
+				return err
+			}
+			part = part[:0]
+		}
+	}
+	if len(part) == 0 {
+		return nil
+	}
+	return in.importPart(ctx, part)
+}
+
+func (in *Installation) importPart(ctx context.Context, sims []SIM) error {
+	body, w := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_ = w.CloseWithError(writeImport(w, sims))
+	}()
+	err := in.Stack.Admin.Send(ctx, http.MethodPost, "/v1/sims", "application/x-ndjson", body, nil)
+	_ = body.Close() // ends the writing if the import was refused
+	<-written
+	return err
+}
+
+// batchGateways returns a fast gateway, and a slow one that refuses to drop the
+// sessions that are meant to be stuck.
+func batchGateways() map[int]radius.Behavior {
+	return map[int]radius.Behavior{
+		1: {},
+		2: {
+			Delay: 150 * time.Millisecond,
+			Refuse: func(id string) (radius.Cause, bool) {
+				number, ok := sessionNumber(id)
+				return radius.AdministrativelyProhibited, ok && BatchSIM(number).SessionStuck
+			},
+		},
+	}
+}
+
+// startGateways starts the gateways with the sessions that are open in
+// accounting, and saves their addresses.
+func (in *Installation) startGateways(ctx context.Context, gateways map[int]radius.Behavior) error {
+	for number, behavior := range gateways {
+		g, err := radius.SimulateGateway("127.0.0.1:0", []byte(GatewaySecret), behavior)
+		if err != nil {
+			return err
+		}
+		in.Gateways[number] = g
+		var open []struct {
+			ID               string `db:"acctsessionid"`
+			Username         string `db:"username"`
+			CallingStationID string `db:"callingstationid"`
+		}
+		if err := in.Stack.DB.Pool().SelectContext(ctx, &open, `
+			SELECT
+				acctsessionid,
+				coalesce(username, '') AS username,
+				coalesce(callingstationid, '') AS callingstationid
+			FROM radius.radacct
+			WHERE nasipaddress = $1::inet AND acctstoptime IS NULL`, GatewayAddress(number)); err != nil {
+			return fmt.Errorf("reading the open sessions of gateway %d: %w", number, err)
+		}
+		for _, s := range open {
+			g.Start(radius.Session{ID: s.ID, Username: s.Username, CallingStationID: s.CallingStationID, NASIPAddress: GatewayAddress(number)})
+		}
+		if _, err := in.Stack.DB.Pool().ExecContext(ctx, `
+			INSERT INTO radius.nas (nasname, shortname, secret, server)
+			VALUES ($1, $2, $3, $4)
+			ON CONFLICT (nasname) DO UPDATE SET server = EXCLUDED.server`,
+			GatewayAddress(number), fmt.Sprintf("gateway-%d", number), GatewaySecret, g.Gateway().Address); err != nil {
+			return fmt.Errorf("saving the address of gateway %d: %w", number, err)
+		}
+	}
+	return nil
+}
+
+// GatewayAddress returns the NAS-IP-Address of a sample gateway in accounting.
+func GatewayAddress(number int) string { return net.IPv4(192, 0, 2, byte(number)).String() }
+
+// Connect opens a data session for each SIM: at its gateway, and in accounting as
+// a RADIUS server would.
+func (in *Installation) Connect(ctx context.Context, sims []SIM) error {
+	var ids, users, gateways []string
+	for _, s := range sims {
+		in.Gateways[s.Gateway].Start(radius.Session{
+			ID: s.SessionID(), Username: s.IMSI(), CallingStationID: s.MSISDN(), NASIPAddress: GatewayAddress(s.Gateway),
+		})
+		ids, users, gateways = append(ids, s.SessionID()), append(users, s.IMSI()), append(gateways, GatewayAddress(s.Gateway))
+	}
+	if _, err := in.Stack.DB.Pool().ExecContext(ctx, `
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
+		SELECT id, md5(id), username, gateway::inet, clock_timestamp()
+		FROM unnest($1::text[], $2::text[], $3::text[]) AS s (id, username, gateway)
+		ORDER BY username`, pq.Array(ids), pq.Array(users), pq.Array(gateways)); err != nil {
+		return fmt.Errorf("opening %d sessions: %w", len(sims), err)
+	}
+	return nil
+}

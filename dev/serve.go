@@ -1,0 +1,62 @@
+// Package dev runs the whole service with sample data on one machine, for
+// developers of the service and of its clients: no server has to be installed or
+// configured besides the programs of PostgreSQL and Redis.
+//
+// Its subfolders: servers (private PostgreSQL and Redis), stack (the service on
+// them), sample (the data), demo (simtransfer demo) and chaos (simtransfer chaos).
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"simtransfer/dev/sample"
+	"simtransfer/dev/servers"
+	"simtransfer/dev/stack"
+	"simtransfer/storage"
+)
+
+// Options configure Serve.
+type Options struct {
+	Dir    string // folder for the data, which is kept; empty means a temporary one
+	Listen string // address of the API
+	SIMs   int    // rows of the sample batch; the inventory has 1.2 times as many SIMs
+	Out    io.Writer
+}
+
+// Serve runs the whole service with the sample inventory until ctx ends. It
+// prints where the service is and the keys.
+func Serve(ctx context.Context, o Options) (err error) {
+	s, err := stack.Start(ctx, stack.Options{Servers: servers.Options{Dir: o.Dir, Durable: true}, Listen: o.Listen})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	existing, err := s.DB.Accounts(ctx, storage.AccountFilter{Limit: 1})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "API docs  %s/docs\nQueues    %s/ops/queues\nAdmin     %s\n", s.Admin.URL, s.Admin.URL, s.Admin.Key)
+	var in *sample.Installation
+	if len(existing) == 0 {
+		in, err = sample.Install(ctx, s, sample.ForBatch(o.SIMs))
+	} else if in, err = sample.Resume(ctx, s); errors.Is(err, sample.ErrIncomplete) {
+		err = fmt.Errorf("folder %s cannot be used: %w; remove the folder and start again", o.Dir, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	fmt.Fprintf(o.Out, "Support   %s\n", in.Support.Key)
+	for i, a := range sample.Accounts() {
+		fmt.Fprintf(o.Out, "%s  %s  %s\n", a.OperatorID, a.Email, in.Accounts[i].Key)
+	}
+	if len(existing) > 0 {
+		fmt.Fprintln(o.Out, "The keys of earlier starts no longer work.")
+	}
+	fmt.Fprintln(o.Out, "Press Ctrl-C to stop.")
+	<-ctx.Done()
+	return nil
+}
