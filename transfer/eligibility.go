@@ -1,23 +1,23 @@
 package transfer
 
-// Facts is what a verdict on one SIM rests on. During validation Claimed says
-// whether this transfer got the claim on the SIM; at execution it holds it.
+// Facts are what is known about one SIM of a request. The rules below decide
+// on them alone.
 type Facts struct {
 	Found        bool // the identifier names a SIM
 	Owned        bool // the SIM belongs to the source account
 	AccountsOpen bool // source and destination are both open
-	Claimed      bool // the claim on the SIM is this transfer's
-	Locked       bool // the owner has put a transfer lock on the SIM
-	PlanBound    bool // the plan is bound to a coverage and the two accounts' differ
+	Claimed      bool // this transfer holds the claim on the SIM
+	Locked       bool // the owner has locked the SIM against transfers
+	PlanBound    bool // the SIM's plan is bound to a coverage, and the accounts have different ones
 	SelfOnly     bool // the request allows self-service only
 	Status       Status
-	Method       Method // at execution: the method the SIM was validated for
+	Method       Method // at execution: the method chosen in validation
 }
 
-// Fact is a circumstance that keeps a SIM from being transferred.
+// Fact is something that can keep a SIM from being transferred.
 type Fact int
 
-// The facts that the rules below look at.
+// The facts that the rules below test.
 const (
 	NotFound Fact = iota
 	NotOwned
@@ -26,11 +26,11 @@ const (
 	NotClaimed
 	IsLocked
 	IsPlanBound
-	SupportRefused // the SIM needs support and the request allows self-service only
-	MethodChanged  // the status now calls for another method than the one validated
+	SupportRefused // the SIM needs support, and the request allows self-service only
+	MethodChanged  // the SIM's present status calls for another method than the validated one
 )
 
-// Holds reports whether a fact is true of a SIM.
+// Holds reports whether a fact is true of the SIM.
 func (f Facts) Holds(fact Fact) bool {
 	method, _ := f.Status.Method()
 	switch fact {
@@ -56,14 +56,14 @@ func (f Facts) Holds(fact Fact) bool {
 	return false
 }
 
-// Rule turns a fact into a reason.
+// Rule gives the reason for a fact.
 type Rule struct {
 	Fact   Fact
 	Reason Reason
 }
 
-// ValidationRules are asked in their order when a request is validated; the
-// first that applies makes the SIM ineligible.
+// ValidationRules lists the rules of validation. The first one that applies
+// makes the SIM ineligible.
 func ValidationRules() []Rule {
 	return []Rule{
 		{NotFound, SIMNotFound},
@@ -77,8 +77,8 @@ func ValidationRules() []Rule {
 	}
 }
 
-// ExecutionRules are asked in their order when an accepted SIM is about to
-// change hands; the first that applies makes the transfer fail.
+// ExecutionRules lists the rules that are checked again right before a SIM is
+// transferred. The first one that applies makes the transfer fail.
 func ExecutionRules() []Rule {
 	return []Rule{
 		{NotOwned, OwnerChanged},
@@ -90,7 +90,7 @@ func ExecutionRules() []Rule {
 	}
 }
 
-// Judge returns the reason of the first rule that applies, or none.
+// Judge returns the reason of the first rule that applies, or "" if none does.
 func Judge(rules []Rule, f Facts) Reason {
 	for _, r := range rules {
 		if f.Holds(r.Fact) {

@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// Identifier names a SIM: an ICCID (18 to 22 digits), an IMSI (6 to 15 digits)
-// or an MSISDN (up to 15 digits, E.164, with or without a leading plus).
-// Which of the latter two a short number is, only the lookup table knows.
-// The zero value names nothing.
+// Identifier names a SIM. It is an ICCID (18 to 22 digits), an IMSI (6 to 15
+// digits) or an MSISDN (6 to 15 digits, E.164). Only the database can tell an
+// IMSI from an MSISDN. The zero value names no SIM.
 type Identifier struct{ digits string }
 
-// String returns the canonical form: the digits alone.
+// String returns the canonical form: digits only.
 func (i Identifier) String() string { return i.digits }
 
 // IsICCID reports whether the identifier is long enough to be an ICCID.
@@ -24,9 +23,9 @@ const (
 	maxICCID      = 22
 )
 
-// ParseIdentifier reads an identifier as people write it: surrounding space is
-// dropped, and so is the plus of an MSISDN. The error says what is wrong with
-// the text, for the person who typed it.
+// ParseIdentifier parses an identifier as people write it: surrounding space is
+// ignored, and so is the leading plus of an MSISDN. The error is written for
+// the person who typed the text.
 func ParseIdentifier(s string) (Identifier, error) {
 	text := strings.TrimSpace(s)
 	digits := strings.TrimPrefix(text, "+")
@@ -49,14 +48,14 @@ func ParseIdentifier(s string) (Identifier, error) {
 	return Identifier{digits}, nil
 }
 
-// LuhnHint returns words to append to an error about an ICCID whose check
-// digit is wrong, and nothing otherwise. Real ICCIDs do not all pass Luhn
-// (ITU-T E.118), so a wrong digit is never an error by itself.
+// LuhnHint returns a hint to append to an error about an ICCID whose check
+// digit is wrong (ITU-T E.118), or an empty string. Not all real ICCIDs pass
+// the Luhn check, so a wrong digit alone is not an error.
 func LuhnHint(digits string) string {
 	if len(digits) < minICCID || len(digits) > maxICCID || luhn(digits) {
 		return ""
 	}
-	return " (its check digit is wrong too: is a digit mistyped?)"
+	return " (the check digit is wrong too: check for a typing error)"
 }
 
 func luhn(digits string) bool {
@@ -77,8 +76,8 @@ func luhn(digits string) bool {
 // OperatorID is the public id of an account: OP and ten digits.
 type OperatorID string
 
-// ParseOperatorID reads an operator id; lower case and surrounding space are
-// forgiven.
+// ParseOperatorID parses an operator id. Lower case and surrounding space are
+// allowed.
 func ParseOperatorID(s string) (OperatorID, error) {
 	id := strings.ToUpper(strings.TrimSpace(s))
 	digits, ok := strings.CutPrefix(id, "OP")
@@ -88,9 +87,9 @@ func ParseOperatorID(s string) (OperatorID, error) {
 	return "", fmt.Errorf("%q is not an operator id: it is OP and ten digits, such as OP0012345678", clip(strings.TrimSpace(s)))
 }
 
-// ParseEmail reads an email address loosely (something, an @, a domain) and
-// returns it in lower case: its only use is to be compared with the primary
-// email of an account.
+// ParseEmail checks that the text has the form of an email address and returns
+// it in lower case. The check is loose: the result is only compared with the
+// primary email of an account.
 func ParseEmail(s string) (string, error) {
 	email := strings.ToLower(strings.TrimSpace(s))
 	local, domain, ok := strings.Cut(email, "@")
@@ -100,7 +99,7 @@ func ParseEmail(s string) (string, error) {
 	return email, nil
 }
 
-// clip keeps a hostile input from flooding the error that quotes it.
+// clip shortens text that an error quotes: the text may be hostile input.
 func clip(s string) string {
 	if len(s) <= 40 {
 		return s

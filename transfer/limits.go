@@ -2,15 +2,15 @@ package transfer
 
 import "time"
 
-// The bounds of a request and the periods that hold where nothing else is set.
+// Limits of a request, and default periods.
 const (
-	ChunkSize        = 1000   // transfers that one transaction works on
-	MaxRequestSIMs   = 100000 // SIMs in one request made as JSON; larger ones are batches
-	MaxBatchRows     = 1000000
-	MaxPartial       = 10000 // SIMs that one partial cancel or decline may name
-	MaxInteractive   = 100   // a request up to this size that is no part of a batch goes ahead of bulk work
-	ReviewPeriod     = 7 * 24 * time.Hour
-	AcceptancePeriod = 24 * time.Hour
-	MinAcceptance    = time.Second
-	MaxAcceptance    = 30 * 24 * time.Hour
+	ChunkSize        = 1000                // transfers per transaction
+	MaxRequestSIMs   = 100000              // SIMs per request created as JSON; batches may have more
+	MaxBatchRows     = 1000000             // rows per uploaded batch
+	MaxPartial       = 10000               // SIMs that one partial cancel or decline may name
+	MaxInteractive   = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
+	ReviewPeriod     = 7 * 24 * time.Hour  // from the start of the review
+	AcceptancePeriod = 24 * time.Hour      // from when the destination can accept; each request may set its own
+	MinAcceptance    = time.Second         // shortest acceptance period
+	MaxAcceptance    = 30 * 24 * time.Hour // longest acceptance period
 )

@@ -8,7 +8,8 @@ import (
 // Currency is an ISO 4217 code.
 type Currency string
 
-// ParseCurrency reads a three-letter code.
+// ParseCurrency parses a three-letter code. Lower case and surrounding space
+// are allowed.
 func ParseCurrency(s string) (Currency, error) {
 	c := strings.ToUpper(strings.TrimSpace(s))
 	if len(c) != 3 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
@@ -17,7 +18,7 @@ func ParseCurrency(s string) (Currency, error) {
 	return Currency(c), nil
 }
 
-// minorDigits are the currencies whose minor unit is not a hundredth (ISO 4217).
+// minorDigits returns how many decimal digits the minor unit has (ISO 4217).
 func (c Currency) minorDigits() int {
 	switch c {
 	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
@@ -48,7 +49,7 @@ func (m Money) String() string {
 	}
 	sign, minor := "", uint64(m.Minor)
 	if m.Minor < 0 {
-		sign, minor = "-", -minor // unsigned, so that the least amount has its opposite too
+		sign, minor = "-", -minor // unsigned: the opposite of the smallest int64 is no int64
 	}
 	return fmt.Sprintf("%s%d.%0*d %s", sign, minor/unit, digits, minor%unit, m.Currency)
 }

@@ -1,10 +1,10 @@
 package transfer
 
-// Reason says why a SIM was not transferred.
+// Reason is why a SIM was not transferred.
 type Reason string
 
-// The reasons. SIMNotFound also stands for a SIM of somebody else: which of
-// the two is never told.
+// The reasons. SIMNotFound also stands for a SIM of another account, so that
+// nobody can find out which SIMs others have.
 const (
 	SIMNotFound         Reason = "sim_not_found"
 	SIMTerminated       Reason = "sim_terminated"
@@ -27,34 +27,34 @@ func Reasons() []Reason {
 	}
 }
 
-// Remedy says in words what to do about a reason; it is empty for no reason.
+// Remedy returns what people can do about the reason, or "" for no reason.
 func (r Reason) Remedy() string {
 	switch r {
 	case SIMNotFound:
-		return "Check the identifier against the list of the source account's SIMs; a SIM of another account has to be transferred by that account."
+		return "Check the identifier against the source account's list of SIMs. A SIM of another account can only be transferred by that account."
 	case SIMTerminated:
-		return "A terminated SIM can never be transferred; leave it out."
+		return "Leave this SIM out: a terminated SIM cannot be transferred."
 	case AlreadyTransferring:
-		return "Another open request, or another line of this one, holds this SIM; wait until that one ends, or cancel the SIM there."
+		return "Another open request, or another line of this one, already includes this SIM. Wait until that transfer ends, or cancel the SIM there."
 	case NeedsSupport:
-		return "The SIM is no longer ready, so support has to approve its transfer; ask again without allowing self-service alone."
+		return "The SIM is no longer ready, so support has to approve its transfer. Create a request that is not limited to self-service."
 	case PlanNotTransferable:
-		return "The SIM's plan cannot move to an account of another coverage; change its plan first, or choose a destination of the same coverage."
+		return "The SIM's plan cannot move to an account with a different coverage. Change the plan first, or choose a destination with the same coverage."
 	case SIMLocked:
-		return "The owner has put a transfer lock on the SIM; take the lock off and ask again."
+		return "The owner has locked this SIM against transfers. Remove the transfer lock, then retry."
 	case StatusChanged:
-		return "The SIM's status changed after the request was validated; ask again, and it will be validated as it is now."
+		return "The SIM's status changed after the request was validated. Retry to have the SIM validated with its current status."
 	case OwnerChanged:
-		return "The SIM no longer belongs to the source account; its present owner has to ask."
+		return "The SIM no longer belongs to the source account. Its current owner has to create the request."
 	case AccountClosed:
-		return "The source or destination account is closed; ask support to open it, then ask again."
+		return "The source or destination account is closed. Ask support to reopen it, then retry."
 	case SessionNotDropped:
-		return "The gateway did not end the SIM's data session; take the device offline, or have the gateway checked, and ask again."
+		return "The gateway did not end the SIM's data session. Take the device offline or have the gateway checked, then retry."
 	case InternalError:
-		return "The transfer of this SIM failed on our side and changed nothing; ask again, and tell support if it fails again."
+		return "An internal error stopped the transfer of this SIM; nothing was changed. Retry, and contact support if it fails again."
 	}
 	return ""
 }
 
-// PowerCycleAdvice accompanies every transfer that dropped a data session.
-const PowerCycleAdvice = "The SIM's data session was dropped; its device may need a power cycle to come online again."
+// PowerCycleAdvice is shown with every transfer that dropped a data session.
+const PowerCycleAdvice = "The SIM's data session was dropped. The device may need a power cycle to come back online."

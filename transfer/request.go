@@ -9,7 +9,7 @@ import (
 // RequestState is the state of a transfer request.
 type RequestState string
 
-// The states of a request. See the picture above requestTransitions.
+// The states of a request. See the diagram above requestTransitions.
 const (
 	Validating         RequestState = "validating"
 	InReview           RequestState = "in_review"
@@ -31,16 +31,16 @@ func RequestStates() []RequestState {
 	}
 }
 
-// Final reports whether no event leads out of the state.
+// Final reports whether the state is a final one: no event leads out of it.
 func (s RequestState) Final() bool {
 	return !slices.ContainsFunc(requestTransitions, func(t transition) bool { return t.from == s })
 }
 
-// Event is something that happens to a request.
+// Event is something that changes the state of a request.
 type Event string
 
-// The events. The first three are the system's own, reported when the last
-// chunk of validation is through; Finish is the end of the last execution.
+// The events. Reject, Review and Offer happen when the last chunk of a request
+// has been validated, Finish when its last chunk has been executed.
 const (
 	Reject  Event = "reject"
 	Review  Event = "review"
@@ -59,10 +59,10 @@ func Events() []Event {
 	return []Event{Reject, Review, Offer, Approve, Deny, Accept, Decline, Cancel, Expire, Finish}
 }
 
-// Party is who causes an event, seen from the request.
+// Party is the role in which somebody causes an event.
 type Party string
 
-// The parties. Support and administrators act as PartySupport; a worker or the
+// The parties. Support and administrators act as PartySupport, workers and the
 // scheduler as PartySystem.
 const (
 	PartySource      Party = "source"
@@ -83,7 +83,7 @@ type transition struct {
 	by    []Party
 }
 
-// The one table of what may happen to a request and who may cause it:
+// requestTransitions lists what may happen to a request, and who may cause it:
 //
 //	validating ──► in_review ──approve──► awaiting_acceptance ──accept──► transferring ──► completed
 //	    │              │ deny                │ decline │ cancel │ expire
@@ -107,9 +107,9 @@ var requestTransitions = []transition{ //nolint:gochecknoglobals // a constant t
 	{Transferring, Finish, RequestCompleted, []Party{PartySystem}},
 }
 
-// StateError says that a request is not in a state that allows an event.
+// StateError means that a request is not in a state that allows an event.
 type StateError struct {
-	State RequestState // the state under the lock, when the event was refused
+	State RequestState // read under the request's lock
 	Event Event
 }
 
@@ -120,29 +120,72 @@ func (e *StateError) Error() string {
 			from = append(from, string(t.from))
 		}
 	}
-	return fmt.Sprintf("the request is %s; %s needs it to be %s", e.State, e.Event, strings.Join(from, " or "))
+	return fmt.Sprintf("the request is %s: only %s request can be %s", e.State, oneOf(from), e.Event.participle())
 }
 
-// PartyError says that somebody may not cause an event at all.
+// oneOf joins words to "a validating, in_review or awaiting_acceptance".
+func oneOf(words []string) string {
+	list := words[0]
+	for i, w := range words[1:] {
+		if i == len(words)-2 {
+			list += " or " + w
+		} else {
+			list += ", " + w
+		}
+	}
+	if strings.ContainsRune("aeiou", rune(list[0])) {
+		return "an " + list
+	}
+	return "a " + list
+}
+
+// participle returns the word for a request to which the event happened.
+func (e Event) participle() string {
+	switch e {
+	case Reject:
+		return "rejected"
+	case Review:
+		return "reviewed"
+	case Offer:
+		return "offered"
+	case Approve:
+		return "approved"
+	case Deny:
+		return "denied"
+	case Accept:
+		return "accepted"
+	case Decline:
+		return "declined"
+	case Cancel:
+		return "canceled"
+	case Expire:
+		return "expired"
+	case Finish:
+		return "finished"
+	}
+	return string(e)
+}
+
+// PartyError means that a party may never cause an event, in whatever state.
 type PartyError struct {
 	Party Party
 	Event Event
 }
 
 func (e *PartyError) Error() string {
-	return fmt.Sprintf("the %s of a request may not %s it", e.Party, e.Event)
+	return fmt.Sprintf("the %s of a request cannot %s it", e.Party, e.Event)
 }
 
-// ExpiredError says that an accept or approval came at or after the expiry,
-// whether or not the sweep has been by.
+// ExpiredError means that an accept or approve came at or after the expiry of
+// the request, even if the scheduler has not expired it yet.
 type ExpiredError struct{ Event Event }
 
 func (e *ExpiredError) Error() string {
-	return fmt.Sprintf("the request has expired: it is too late to %s it", e.Event)
+	return fmt.Sprintf("the request has expired: it can no longer be %s", e.Event.participle())
 }
 
-// Next returns the state an event leads to. The error is a *PartyError when
-// nobody of that party may ever cause the event, else a *StateError.
+// Next returns the state to which an event leads. The error is a *PartyError if
+// the party may never cause the event, otherwise a *StateError.
 func Next(s RequestState, e Event, by Party) (RequestState, error) {
 	allowed := false
 	for _, t := range requestTransitions {
@@ -160,9 +203,9 @@ func Next(s RequestState, e Event, by Party) (RequestState, error) {
 	return s, &StateError{s, e}
 }
 
-// Gate returns the event that ends validation, from what it found: the numbers
-// of eligible SIMs, of those among them that need support, and of SIMs that the
-// source withdrew while validation ran.
+// Gate returns the event that ends validation. It depends on the numbers of
+// eligible SIMs, of eligible SIMs that need support, and of SIMs that the source
+// canceled while validation ran.
 func Gate(eligible, support, withdrawn int) Event {
 	switch {
 	case eligible == 0 && withdrawn > 0:

@@ -92,13 +92,13 @@ func TestRefusalsInWords(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&transfer.StateError{State: transfer.RequestCanceled, Event: transfer.Accept}, "the request is canceled; accept needs it to be awaiting_acceptance"},
+		{&transfer.StateError{State: transfer.RequestCanceled, Event: transfer.Accept}, "the request is canceled: only an awaiting_acceptance request can be accepted"},
 		{
 			&transfer.StateError{State: transfer.Transferring, Event: transfer.Cancel},
-			"the request is transferring; cancel needs it to be validating or in_review or awaiting_acceptance",
+			"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled",
 		},
-		{&transfer.PartyError{Party: transfer.PartySource, Event: transfer.Accept}, "the source of a request may not accept it"},
-		{&transfer.ExpiredError{Event: transfer.Approve}, "the request has expired: it is too late to approve it"},
+		{&transfer.PartyError{Party: transfer.PartySource, Event: transfer.Accept}, "the source of a request cannot accept it"},
+		{&transfer.ExpiredError{Event: transfer.Approve}, "the request has expired: it can no longer be approved"},
 	} {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

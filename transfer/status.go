@@ -3,7 +3,7 @@ package transfer
 // Status is the status of a SIM.
 type Status string
 
-// The statuses. A transfer never changes one.
+// The statuses. A transfer does not change the status.
 const (
 	Ready      Status = "ready"
 	Active     Status = "active"
@@ -18,11 +18,11 @@ func Statuses() []Status {
 	return []Status{Ready, Active, Inactive, Standby, Suspended, Terminated}
 }
 
-// Method is the way a SIM is transferred.
+// Method is how a SIM is transferred.
 type Method string
 
-// The methods. SelfService is free; SupportAssisted needs support's approval
-// and costs a fee.
+// The methods. SelfService is free. SupportAssisted requires approval by
+// support and costs a fee.
 const (
 	SelfService     Method = "self_service"
 	SupportAssisted Method = "support_assisted"
@@ -31,8 +31,8 @@ const (
 // Methods lists both methods.
 func Methods() []Method { return []Method{SelfService, SupportAssisted} }
 
-// Method returns the way a SIM of this status is transferred; false for a
-// terminated SIM, which never is.
+// Method returns the method for a SIM with this status. It returns false for a
+// terminated SIM, which cannot be transferred, and for an unknown status.
 func (s Status) Method() (Method, bool) {
 	switch s {
 	case Ready:

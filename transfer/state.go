@@ -5,8 +5,8 @@ import "slices"
 // State is the state of one SIM's transfer inside a request.
 type State string
 
-// The states of a transfer. It is open, and holds the claim on its SIM, while
-// it is eligible and only then.
+// The states of a transfer. A transfer is open, and holds the claim on its SIM,
+// exactly while it is eligible.
 const (
 	Pending    State = "pending"
 	Eligible   State = "eligible"
@@ -24,10 +24,10 @@ func States() []State {
 	return []State{Pending, Eligible, Completed, Ineligible, Failed, Canceled, Declined, Denied, Expired}
 }
 
-// Final reports whether a transfer in this state is over.
+// Final reports whether the state is a final one.
 func (s State) Final() bool { return s != Pending && s != Eligible }
 
-// CanBecome reports whether a transfer may go from one state to another.
+// CanBecome reports whether a transfer may change from s to another state.
 func (s State) CanBecome(to State) bool {
 	switch s {
 	case Pending:
@@ -39,9 +39,9 @@ func (s State) CanBecome(to State) bool {
 	return false
 }
 
-// Released returns the outcome of the transfers that a request's final state
-// releases: the SIMs of a declined request are declined, and so on. It is
-// false for a state that releases nothing.
+// Released returns the state that open transfers get when their request reaches
+// the final state s: the SIMs of a declined request become declined, and so on.
+// It returns false for states that do not close open transfers.
 func (s RequestState) Released() (State, bool) {
 	switch s {
 	case RequestCanceled:
