@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,7 +78,7 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 	}
 	call.BindTo(ctx, (*context.Context)(nil))
 	err = call.Run(&c.Session)
-	if err != nil && !cli.Said(err) {
+	if err != nil && !errors.Is(err, cli.ErrReported) {
 		fmt.Fprintln(&c.err, err)
 	}
 	return cli.ExitCode(err)

@@ -46,16 +46,12 @@ const callTimeout = time.Minute
 // done to a whole batch or request at once. The service itself gives up earlier.
 const bulkTimeout = 30 * time.Minute
 
-// said marks an error that the command has printed itself.
-type said struct{ error }
+// ErrReported marks the error of a command that has already printed what went
+// wrong.
+var ErrReported = errors.New("already reported")
 
-func (e said) Unwrap() error { return e.error }
-
-// Said reports whether a command has printed its error already.
-func Said(err error) bool {
-	var e said
-	return errors.As(err, &e)
-}
+// reported marks err with ErrReported.
+func reported(err error) error { return fmt.Errorf("%w: %w", ErrReported, err) }
 
 // remote is embedded in every command that calls the service.
 type remote struct {
@@ -197,7 +193,7 @@ func (l *link) failed(r Request, err error) error {
 		if p.unsure() && r.IdempotencyKey != "" {
 			_ = json.NewEncoder(l.Err).Encode(map[string]string{"idempotency_key": r.IdempotencyKey}) // as above, best effort
 		}
-		return said{err}
+		return reported(err)
 	case p != nil && p.unsure():
 		return r.unsure(err)
 	case !errors.As(err, &unreachable):

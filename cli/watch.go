@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -44,8 +45,8 @@ func (w watching) follow(ctx context.Context, l *link, again func() string, look
 			return nil
 		case ctx.Err() != nil:
 			l.progress.say("Stopped watching; the work goes on. To go on: %s", again())
-			return said{ctx.Err()}
-		case err != nil && ExitCode(err) == ExitUnavailable && !Said(err):
+			return reported(ctx.Err())
+		case err != nil && ExitCode(err) == ExitUnavailable && !errors.Is(err, ErrReported):
 			return fmt.Errorf("%w\nThe work goes on when the service does. To go on: %s", err, again())
 		case err != nil:
 			return err
@@ -73,7 +74,7 @@ func incomplete(l *link, c counts, more string) error {
 	}
 	err := &exitError{ExitIncomplete, fmt.Errorf("%d of %d SIMs were not transferred; see %s", left, c.SIMs, more)}
 	if l.json {
-		return said{err}
+		return reported(err)
 	}
 	return err
 }

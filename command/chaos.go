@@ -2,38 +2,36 @@ package command
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"time"
 
+	"simtransfer/cli"
 	"simtransfer/dev/chaos"
 )
 
 type chaosCommand struct {
-	Seconds int    `default:"60" help:"How long faults are injected."`
-	Seed    uint64 `help:"Of the random choices; without one, a new one, which is printed."`
-	SIMs    int    `name:"sims" default:"5000" help:"Size of the inventory (100 to 100000)."`
-	Clients int    `default:"8" help:"Callers of the API at once."`
-	Dir     string `type:"path" help:"Folder for data and logs, which stay; without one everything is temporary."`
+	Seconds int    `default:"60" help:"Number of seconds during which faults are injected."`
+	Seed    uint64 `help:"Random seed. Default: a new seed, which is printed."`
+	SIMs    int    `name:"sims" default:"5000" help:"Number of SIMs in the inventory (100 to 100000)."`
+	Clients int    `default:"8" help:"Number of concurrent API clients."`
+	Dir     string `type:"path" help:"Folder in which to keep data and logs. Default: a temporary folder."`
 }
 
 func (c *chaosCommand) Validate() error {
 	if c.Seconds < 1 || c.Clients < 1 {
-		return errors.New("--seconds and --clients have to be at least 1")
+		return errors.New("--seconds and --clients must be at least 1")
 	}
 	if c.SIMs < 100 || c.SIMs > 100000 {
-		return errors.New("--sims has to be from 100 to 100000")
+		return errors.New("--sims must be from 100 to 100000")
 	}
 	return nil
 }
 
 func (c *chaosCommand) Run(ctx context.Context) error {
 	if c.Seed == 0 {
-		var b [4]byte
-		_, _ = rand.Read(b[:]) // never fails
-		c.Seed = uint64(binary.NativeEndian.Uint32(b[:]))
+		c.Seed = uint64(rand.Uint32()) // short enough to type
 	}
 	result, err := chaos.Run(ctx, chaos.Options{
 		Duration: time.Duration(c.Seconds) * time.Second,
@@ -47,7 +45,7 @@ func (c *chaosCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if !result.OK() {
-		return errSaid
+		return cli.ErrReported
 	}
 	return nil
 }

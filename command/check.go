@@ -8,8 +8,8 @@ import (
 )
 
 type checkCommand struct {
-	database
-	JSON bool `help:"Print a JSON array instead of a line per invariant."`
+	databaseFlags
+	JSON bool `help:"Print a JSON array instead of one line per invariant."`
 }
 
 func (c *checkCommand) Run(ctx context.Context) error {
@@ -22,24 +22,28 @@ func (c *checkCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	violations := 0
-	for _, f := range findings {
-		violations += f.Violations
-		if c.JSON {
-			continue
-		}
-		fmt.Printf("%d  %6d violations  %s\n", f.Number, f.Violations, f.Invariant)
-		for _, example := range f.Examples {
-			fmt.Printf("                        %s\n", example)
-		}
-	}
 	if c.JSON {
 		if err := printJSON(findings); err != nil {
 			return err
 		}
+	} else {
+		printFindings(findings)
+	}
+	violations := 0
+	for _, f := range findings {
+		violations += f.Violations
 	}
 	if violations > 0 {
 		return fmt.Errorf("%d violations", violations)
 	}
 	return nil
+}
+
+func printFindings(findings []storage.Finding) {
+	for _, f := range findings {
+		fmt.Printf("%d  %6d violations  %s\n", f.Number, f.Violations, f.Invariant)
+		for _, example := range f.Examples {
+			fmt.Printf("                        %s\n", example)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-// Package command is the command line of simtransfer: one file per subcommand.
+// Package command is the command line of simtransfer, one file per subcommand.
 package command
 
 import (
@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -21,43 +20,48 @@ import (
 	"simtransfer/cli"
 )
 
-// commands is everything that the program can do.
+// commands are the subcommands, in the order of the help, and the flags that
+// all of them have.
 type commands struct {
-	API       apiCommand       `cmd:"" name:"api" group:"serve" help:"Serve the HTTP API and the page on the queues."`
-	Worker    workerCommand    `cmd:"" group:"serve" help:"Carry out the work of transfers."`
-	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, bring back what was lost, expire requests."`
-	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Bring the database to this build's schema."`
+	API       apiCommand       `cmd:"" name:"api" group:"serve" help:"Serve the HTTP API and the queue UI."`
+	Worker    workerCommand    `cmd:"" group:"serve" help:"Process the work of transfers."`
+	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, recover lost work and expire requests."`
+	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Migrate the database to the schema of this version."`
 
-	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Make the first administrator's key, directly in the database."`
-	Check    checkCommand    `cmd:"" group:"operate" help:"Verify on a live database that nothing is lost, doubled or half done."`
-	Work     workCommand     `cmd:"" group:"operate" help:"See what is pending or dead, and give it another try."`
+	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Create the first administrator's key, directly in the database."`
+	Check    checkCommand    `cmd:"" group:"operate" help:"Check the invariants: nothing is lost, duplicated or left half done. Safe on a live database."`
+	Work     workCommand     `cmd:"" group:"operate" help:"List and retry pending and dead work."`
 
 	cli.Commands `group:"use"`
 	OpenAPI      openapiCommand            `cmd:"" name:"openapi" group:"use" help:"Print the OpenAPI document."`
-	Completion   kongcompletion.Completion `cmd:"" group:"use" help:"Print what makes a shell complete commands."`
+	Completion   kongcompletion.Completion `cmd:"" group:"use" help:"Print a shell completion script."`
 
-	Demo demoCommand `cmd:"" group:"try" help:"See ten thousand SIMs change hands, on private servers."`
-	Dev  devCommand  `cmd:"" group:"try" help:"Run everything on private servers, with a sample inventory, until Ctrl-C."`
+	Demo  demoCommand  `cmd:"" group:"try" help:"Transfer ten thousand SIMs on private servers and report the results."`
+	Dev   devCommand   `cmd:"" group:"try" help:"Run the whole service on private servers with sample data, until Ctrl-C."`
+	Chaos chaosCommand `cmd:"" group:"try" help:"Inject random faults on private servers and verify that nothing is lost or duplicated."`
 
-	Chaos chaosCommand `cmd:"" group:"try" help:"See that nothing is lost or doubled while everything fails at random, on private servers."`
-
-	LogFormat string           `enum:"text,json" default:"text" env:"SIMTRANSFER_LOG_FORMAT" help:"How log lines are written to standard error: text or json."`
-	LogLevel  slog.Level       `default:"info" env:"SIMTRANSFER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error."`
+	LogFormat string           `enum:"text,json" default:"text" env:"SIMTRANSFER_LOG_FORMAT" help:"Format of log lines on standard error: text or json."`
+	LogLevel  slog.Level       `default:"info" env:"SIMTRANSFER_LOG_LEVEL" help:"Minimum level to log: debug, info, warn or error."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // Help is the detailed help.
 func (commands) Help() string { return cli.ExitCodes }
 
-// Run returns the exit code: 0 when all went well, 1 when the command failed
-// or found something wrong, 2 when it was called wrongly; those of the commands
-// over HTTP tell more.
+// Run runs the subcommand that args name and returns the exit code: 0 for
+// success, 1 when the command failed or found problems, and 2 for wrong usage.
+// The commands over HTTP return more specific codes, see cli.ExitCode.
 func Run(args []string, stderr io.Writer) int {
-	var c commands
+	c := commands{
+		API:       defaultAPICommand(),
+		Worker:    defaultWorkerCommand(),
+		Scheduler: defaultSchedulerCommand(),
+	}
 	parser, err := kong.New(&c,
 		kong.Name("simtransfer"),
-		kong.Description("Moves SIM registrations from one operator account to another, and never loses, doubles or half-does one."),
+		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
 		kong.Vars{"version": version()},
+		kong.PostBuild(useValuesAsDefaults),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "Run the service:"},
 			{Key: "operate", Title: "Operate it:"},
@@ -69,7 +73,7 @@ func Run(args []string, stderr io.Writer) int {
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "simtransfer:", err)
-		return 2
+		return cli.ExitUsage
 	}
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	call, err := parser.Parse(args)
@@ -78,27 +82,19 @@ func Run(args []string, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "simtransfer:", err)
-		return 2
+		return cli.ExitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	call.BindTo(ctx, (*context.Context)(nil))
-	call.Bind(c.logger(), session(stderr))
-	return report(stderr, call.Run())
-}
-
-// report prints the error of a command, and returns its exit code.
-func report(stderr io.Writer, err error) int {
-	if err != nil && !errors.Is(err, errSaid) && !cli.Said(err) {
+	call.Bind(c.logger(), newSession(stderr))
+	err = call.Run()
+	if err != nil && !errors.Is(err, cli.ErrReported) {
 		fmt.Fprintln(stderr, "simtransfer:", err)
 	}
 	return cli.ExitCode(err)
 }
-
-// errSaid makes the program end with exit code 1 when the command itself has
-// already printed why.
-var errSaid = errors.New("see above")
 
 func (c *commands) logger() *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.LogLevel}
@@ -108,13 +104,6 @@ func (c *commands) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
 }
 
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
-}
-
 func printJSON(v any) error {
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
@@ -122,12 +111,4 @@ func printJSON(v any) error {
 		return fmt.Errorf("printing JSON: %w", err)
 	}
 	return nil
-}
-
-// deref is what a pointer points at, or nothing.
-func deref[T ~string](s *T) T {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -8,30 +8,30 @@ import (
 	"simtransfer/storage"
 )
 
-// databaseClock tells the time of the database, wherever a time leaves this
-// process: gateways discard a request whose time is minutes off, and this
-// machine's clock may be.
+// databaseClock returns the time of the database server, for times that are sent
+// to other systems: a gateway discards a request whose timestamp is minutes off,
+// and the clock of the worker's machine may be wrong.
 type databaseClock struct {
 	db *storage.DB
 
-	mu      sync.Mutex
-	ahead   time.Duration // of this process's clock; behind it, if negative
-	checked time.Time
+	mu       sync.Mutex
+	offset   time.Duration // database time minus local time
+	measured time.Time
 }
 
-// clockCheck is how long a comparison of the two clocks is good for.
-const clockCheck = time.Minute
+// clockInterval is how long a measured offset is used.
+const clockInterval = time.Minute
 
 func (c *databaseClock) now(ctx context.Context) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.checked.IsZero() || time.Since(c.checked) > clockCheck {
+	if c.measured.IsZero() || time.Since(c.measured) > clockInterval {
 		var now time.Time
-		// Without an answer, what was found last is the best there is.
+		// If the database does not answer, the last offset stays in use.
 		if c.db.Pool().GetContext(ctx, &now, `SELECT clock_timestamp()`) == nil {
-			c.ahead = time.Until(now)
+			c.offset = time.Until(now)
 		}
-		c.checked = time.Now()
+		c.measured = time.Now()
 	}
-	return time.Now().Add(c.ahead)
+	return time.Now().Add(c.offset)
 }

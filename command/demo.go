@@ -5,18 +5,19 @@ import (
 	"errors"
 	"os"
 
+	"simtransfer/cli"
 	"simtransfer/dev/demo"
 )
 
 type demoCommand struct {
-	SIMs int  `name:"sims" default:"10000" help:"Rows of the batch that is uploaded (200 to 1000000)."`
-	Exit bool `help:"End when the report is printed, also on a terminal."`
+	SIMs int  `name:"sims" default:"10000" help:"Number of rows of the uploaded batch (200 to 1000000)."`
+	Exit bool `help:"Exit after the report, even on a terminal."`
 	JSON bool `help:"Print one JSON object as the last line of standard output."`
 }
 
 func (c *demoCommand) Validate() error {
 	if c.SIMs < 200 || c.SIMs > 1000000 {
-		return errors.New("--sims has to be from 200 to 1000000")
+		return errors.New("--sims must be from 200 to 1000000")
 	}
 	return nil
 }
@@ -34,7 +35,7 @@ func (c *demoCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if !ok {
-		return errSaid
+		return cli.ErrReported
 	}
 	return nil
 }

@@ -9,14 +9,14 @@ import (
 )
 
 type devCommand struct {
-	Dir    string `type:"path" help:"Folder for the data, which stays: the next start goes on with it, with new keys. Without one everything is temporary."`
-	Listen string `default:"127.0.0.1:8080" help:"Address of the API."`
-	SIMs   int    `name:"sims" default:"1000" help:"Size of the sample inventory, which has one and a fifth times as many SIMs (200 to 1000000). A folder that has one keeps it."`
+	Dir    string `type:"path" help:"Folder in which to keep the data: the next start continues with it, with new API keys. Default: a temporary folder."`
+	Listen string `default:"127.0.0.1:8080" help:"Address for the API to listen on."`
+	SIMs   int    `name:"sims" default:"1000" help:"Size of the sample batch (200 to 1000000). The sample inventory has 1.2 times as many SIMs. Ignored if --dir already has an inventory."`
 }
 
 func (c *devCommand) Validate() error {
 	if c.SIMs < 200 || c.SIMs > 1000000 {
-		return errors.New("--sims has to be from 200 to 1000000")
+		return errors.New("--sims must be from 200 to 1000000")
 	}
 	return nil
 }

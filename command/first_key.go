@@ -7,16 +7,16 @@ import (
 	"simtransfer/storage"
 )
 
-// firstKeyCommand makes the key that all others are made with, over HTTP.
+// firstKeyCommand creates the key with which all others are created over HTTP.
 type firstKeyCommand struct {
-	database
-	Name  string `default:"first administrator" help:"What people know the key by."`
-	Force bool   `help:"Make one although there is an administrator's key already: for when it is lost."`
+	databaseFlags
+	Name  string `default:"first administrator" help:"Name of the key, shown in lists and in the audit trail."`
+	Force bool   `help:"Create a key even if there is an administrator's key already. Use it if that key is lost."`
 }
 
 // Help is the detailed help.
 func (firstKeyCommand) Help() string {
-	return `The key is written to the database, so that somebody can log in to a new service. Every other key is made, listed and revoked over HTTP: see simtransfer keys.
+	return `Prints the key. A new service has no key that could be used to create one over HTTP, so this one is written to the database directly. Create, list and revoke all other keys over HTTP: see simtransfer keys.
 
 Example:
 
@@ -42,12 +42,13 @@ func (c *firstKeyCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-// noAdmin refuses a database in which somebody is an administrator.
+// noAdmin returns an error if the database has an administrator's key that is
+// not revoked.
 func noAdmin(ctx context.Context, db *storage.DB) error {
 	revoked := false
 	list, err := db.Keys(ctx, storage.KeyFilter{Role: storage.RoleAdmin, Revoked: &revoked, Limit: 1})
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	return fmt.Errorf("there is an administrator's key already, %s (%q): make others with simtransfer keys create; if it is lost, use --force and revoke it then", list[0].Hint, list[0].Name)
+	return fmt.Errorf("there is an administrator's key already, %s (%q): create others with simtransfer keys create; if it is lost, use --force, and then revoke it", list[0].Hint, list[0].Name)
 }

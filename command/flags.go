@@ -5,36 +5,72 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/hibiken/asynq"
 	"github.com/lib/pq"
 
 	"simtransfer/storage"
 )
 
-// database is the flag that names PostgreSQL.
-type database struct {
-	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
-	MaxConns    maxConns    `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Database connections that this process opens at most."`
+// useValuesAsDefaults makes the value that a field has before the arguments are
+// parsed the default of its flag, as package flag does. So the packages that
+// use a setting define its default, and the help shows it.
+func useValuesAsDefaults(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && !f.HasDefault && !f.Target.IsZero() {
+			f.Default, f.HasDefault = fmt.Sprint(f.Target), true
+			if d, ok := f.Target.Interface().(time.Duration); ok {
+				f.Default = shortDuration(d)
+			}
+		}
+		return next(nil)
+	})
 }
 
-// maxConns is the size of a pool. A transaction holds one connection, and the
-// lease on its work is renewed by another.
+// shortDuration is 168h where String would return 168h0m0s.
+func shortDuration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// databaseURLFlag is the flag that names the database.
+type databaseURLFlag struct {
+	DatabaseURL databaseURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL URL, such as postgres://user:password@host:5432/simtransfer."`
+}
+
+// databaseFlags are the flags of commands that use a migrated database.
+type databaseFlags struct {
+	databaseURLFlag
+	MaxConns maxConns `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Maximum number of database connections of this process."`
+}
+
+// maxConns is the size of a connection pool.
 type maxConns int
 
-// Validate is called by kong.
+// Validate is called by kong. Two is the minimum because a handler's transaction
+// holds one connection while the lease on its work is renewed through another.
 func (n maxConns) Validate() error {
 	if n < 2 {
-		return errors.New("SIMTRANSFER_MAX_CONNS has to be at least 2")
+		return errors.New("SIMTRANSFER_MAX_CONNS must be at least 2")
 	}
 	return nil
 }
 
-// postgresURL says which database.
-type postgresURL string
+// databaseURL is the URL of a PostgreSQL database.
+type databaseURL string
 
-// check refuses a variable that is set to nothing, or to no URL.
-func (u postgresURL) check() error {
+// check refuses an empty variable and what is not a URL. (Kong's Validate would
+// not be called for an empty one.)
+func (u databaseURL) check() error {
 	if u == "" {
 		return errors.New("set --database-url (SIMTRANSFER_DATABASE_URL) to a URL such as postgres://user:password@host:5432/simtransfer")
 	}
@@ -44,27 +80,28 @@ func (u postgresURL) check() error {
 	return nil
 }
 
-// explainTLS says what to do when the server has no TLS, which lib/pq asks for
-// where the URL does not say.
+// explainTLS adds what to do when the server does not support TLS: lib/pq
+// requires TLS unless the URL has an sslmode.
 func explainTLS(err error) error {
 	if errors.Is(err, pq.ErrSSLNotSupported) {
-		return fmt.Errorf("%w; give it TLS, or end SIMTRANSFER_DATABASE_URL with ?sslmode=disable where the network can be trusted", err)
+		return fmt.Errorf("%w; enable TLS on the server, or add ?sslmode=disable to SIMTRANSFER_DATABASE_URL if you trust the network", err)
 	}
 	return err
 }
 
-// open connects to a database that is at this build's schema.
-func (d database) open(ctx context.Context, o storage.Options) (*storage.DB, error) {
-	if err := d.DatabaseURL.check(); err != nil {
+// open connects to the database and returns an error if its schema is not the
+// one of this version.
+func (f databaseFlags) open(ctx context.Context, o storage.Options) (*storage.DB, error) {
+	if err := f.DatabaseURL.check(); err != nil {
 		return nil, err
 	}
-	o.MaxConns = int(d.MaxConns)
-	db, err := storage.Open(ctx, string(d.DatabaseURL), o)
+	o.MaxConns = int(f.MaxConns)
+	db, err := storage.Open(ctx, string(f.DatabaseURL), o)
 	if errors.Is(err, pq.ErrSSLNotSupported) {
 		return nil, explainTLS(err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; is SIMTRANSFER_DATABASE_URL right, and is PostgreSQL up?", err)
+		return nil, fmt.Errorf("%w; check that SIMTRANSFER_DATABASE_URL is right and that PostgreSQL is running", err)
 	}
 	if err := db.CheckSchema(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -72,23 +109,25 @@ func (d database) open(ctx context.Context, o storage.Options) (*storage.DB, err
 	return db, nil
 }
 
-// service is what every process of the service has.
-type service struct {
-	database
-	redisServer
+// serverFlags are the flags of the API, the worker and the scheduler.
+type serverFlags struct {
+	databaseFlags
+	redisFlags
 }
 
-// connect opens the database, says where Redis is, and warns of their settings.
-func (s service) connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, asynq.RedisConnOpt, error) {
-	redis, err := s.options()
+// connect opens the database and reads the Redis URL. It logs warnings about
+// the settings of both, and limits the memory of this process. Redis need not
+// be up.
+func (f serverFlags) connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, asynq.RedisConnOpt, error) {
+	redis, err := f.options()
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := s.open(ctx, o)
+	db, err := f.open(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	limitMemory()
-	warnOfSettings(ctx, log, db, redis)
+	preflight(ctx, log, db, redis)
 	return db, redis, nil
 }

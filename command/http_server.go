@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// stopPatience is how long calls have to end when the process is told to.
-const stopPatience = 20 * time.Second
+// shutdownTimeout is how long running requests may take to finish when the
+// process is told to stop.
+const shutdownTimeout = 20 * time.Second
 
-// httpServer is what answers HTTP.
 type httpServer struct {
-	handler  http.Handler
-	patience time.Duration // for running calls, at the end
+	handler         http.Handler
+	shutdownTimeout time.Duration
 }
 
-// serve answers HTTP until ctx ends, and then what has been asked already, as
-// far as that goes in time. Calls that are cut off then are no error of the
-// process: a client that repeats one with its Idempotency-Key gets the answer.
+// serve answers HTTP requests until ctx ends. It then stops accepting
+// connections, waits up to shutdownTimeout for running requests and closes the
+// connections of the rest, which is not an error: a client that repeats a
+// request with the same Idempotency-Key gets its result.
 func (s httpServer) serve(ctx context.Context, log *slog.Logger, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.handler,
@@ -33,18 +34,18 @@ func (s httpServer) serve(ctx context.Context, log *slog.Logger, listener net.Li
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdownTimeout)
 		defer cancel()
 		err := server.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
-			log.WarnContext(ctx, "calls that took too long to end were cut off", "after", s.patience)
+			log.WarnContext(ctx, "requests that were still running at shutdown were cut off", "timeout", s.shutdownTimeout)
 			err = server.Close()
 		}
 		stopped <- err
 	}()
 	log.InfoContext(ctx, "API is serving", "address", listener.Addr().String())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving: %w", err)
+		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return <-stopped
 }

@@ -8,7 +8,7 @@ import (
 )
 
 type migrateCommand struct {
-	DatabaseURL postgresURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL, such as postgres://user:password@host:5432/simtransfer."`
+	databaseURLFlag
 }
 
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
@@ -18,6 +18,6 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if err := storage.Migrate(ctx, string(c.DatabaseURL)); err != nil {
 		return explainTLS(err)
 	}
-	log.InfoContext(ctx, "the database is at this build's schema")
+	log.InfoContext(ctx, "the database has the schema of this version")
 	return nil
 }

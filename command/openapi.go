@@ -10,7 +10,7 @@ type openapiCommand struct{}
 
 // Help is the detailed help.
 func (openapiCommand) Help() string {
-	return `Needs no running service. A service gives out its own at /openapi.json.
+	return `Needs no running service. A running service serves its own document at /openapi.json.
 
 Example:
 

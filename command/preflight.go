@@ -14,13 +14,14 @@ import (
 	"simtransfer/storage"
 )
 
-// warnOfSettings looks at the settings of PostgreSQL and Redis that the
-// service's promises rest on, and warns in plain words. Redis may be away at
-// the start: nothing is lost meanwhile, and it is not waited for.
-func warnOfSettings(ctx context.Context, log *slog.Logger, db *storage.DB, server asynq.RedisConnOpt) {
+// preflight checks the settings of PostgreSQL and Redis that the guarantees of
+// the service depend on, and logs a warning for each that is unsafe. If Redis
+// does not answer, it logs that and does not wait: work stays in PostgreSQL
+// until Redis is up.
+func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server asynq.RedisConnOpt) {
 	warnings, err := db.Warnings(ctx)
 	if err != nil {
-		log.WarnContext(ctx, "the settings of PostgreSQL could not be read", "error", err.Error())
+		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
 	}
 	info, err := redisInfo(ctx, server)
 	if err != nil {
@@ -32,26 +33,26 @@ func warnOfSettings(ctx context.Context, log *slog.Logger, db *storage.DB, serve
 	}
 }
 
-// infoPatience is how long Redis has at the start to say what it is.
-const infoPatience = 2 * time.Second
+// infoTimeout is how long preflight waits for Redis.
+const infoTimeout = 2 * time.Second
 
 func redisInfo(ctx context.Context, server asynq.RedisConnOpt) (map[string]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, infoPatience)
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
-	client, err := impatientRedis(server, infoPatience)
+	client, err := newFailFastRedis(server, infoTimeout)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = client.Close() }()
 	text, err := client.Info(ctx, "everything").Result()
 	if err != nil {
-		return nil, fmt.Errorf("asking Redis for its settings: %w", err)
+		return nil, fmt.Errorf("reading the settings of Redis: %w", err)
 	}
 	return parseInfo(text), nil
 }
 
-// redisWarnings looks at what INFO says; a field that is not there is not
-// complained about.
+// redisWarnings returns a warning for each unsafe setting among the fields of
+// INFO. It ignores fields that are missing.
 func redisWarnings(info map[string]string) []string {
 	var list []string
 	warn := func(when bool, format string, args ...any) {
@@ -61,11 +62,11 @@ func redisWarnings(info map[string]string) []string {
 	}
 	version, policy := info["redis_version"], info["maxmemory_policy"]
 	warn(version != "" && olderThan(version, 6, 2), "Redis is version %s; asynq needs 6.2 or later", version)
-	warn(policy != "" && policy != "noeviction", "Redis runs with maxmemory-policy %s: when memory is short it throws tasks away, "+
-		"which come back but late; set it to noeviction", policy)
-	warn(info["aof_enabled"] == "0", "Redis runs without appendonly: after a restart its tasks come back from PostgreSQL, "+
-		"which takes longer; set appendonly yes")
-	warn(info["role"] == "slave", "Redis is a replica: it cannot be written to; name the master")
+	warn(policy != "" && policy != "noeviction", "Redis has maxmemory-policy %s: when memory is short it evicts tasks, "+
+		"which delays their work until the scheduler recovers them; set it to noeviction", policy)
+	warn(info["aof_enabled"] == "0", "Redis runs without appendonly: after a restart of Redis, work is delayed "+
+		"until the scheduler recovers it from PostgreSQL; set appendonly yes")
+	warn(info["role"] == "slave", "Redis is a read-only replica; set SIMTRANSFER_REDIS_URL to the master")
 	return list
 }
 

@@ -12,55 +12,39 @@ import (
 	"simtransfer/api"
 )
 
-// limiter counts the calls of API keys in Redis.
-type limiter struct {
+// rateLimiter limits the requests of each API key. It counts them in Redis.
+type rateLimiter struct {
 	client redis.UniversalClient
 	count  *redis_rate.Limiter
 	limit  redis_rate.Limit
 }
 
-// limiterPatience is how long Redis has for each step. It is not waited for:
-// without it, calls are not limited.
-const limiterPatience = 50 * time.Millisecond
+// limiterTimeout bounds each step of a call to Redis. It is short because every
+// API request waits for it; if it passes, the request is not limited.
+const limiterTimeout = 50 * time.Millisecond
 
-// newLimiter returns a limiter of calls per second, and twice as many at once;
-// nil for zero.
-func newLimiter(server asynq.RedisConnOpt, perSecond int) (*limiter, error) {
-	if perSecond == 0 {
-		return nil, nil
-	}
-	client, err := impatientRedis(server, limiterPatience)
+// newRateLimiter returns a limiter of perSecond requests per second and API key,
+// with bursts of twice as many.
+func newRateLimiter(server asynq.RedisConnOpt, perSecond int) (*rateLimiter, error) {
+	client, err := newFailFastRedis(server, limiterTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("limiting calls: %w", err)
+		return nil, fmt.Errorf("limiting requests: %w", err)
 	}
-	return &limiter{
+	return &rateLimiter{
 		client: client,
 		count:  redis_rate.NewLimiter(client),
 		limit:  redis_rate.Limit{Rate: perSecond, Burst: 2 * perSecond, Period: time.Second},
 	}, nil
 }
 
-// orNone returns nothing for nil, which an interface would hide.
-func (l *limiter) orNone() api.Limiter {
-	if l == nil {
-		return nil
-	}
-	return l
-}
+// Close closes the connections to Redis.
+func (l *rateLimiter) Close() error { return l.client.Close() }
 
-// Close lets go of Redis.
-func (l *limiter) Close() error {
-	if l == nil {
-		return nil
-	}
-	return l.client.Close()
-}
-
-// Allow counts a call of a key.
-func (l *limiter) Allow(ctx context.Context, key string) (api.Allowance, error) {
+// Allow counts a request of a key and reports whether it is within the limit.
+func (l *rateLimiter) Allow(ctx context.Context, key string) (api.Allowance, error) {
 	r, err := l.count.Allow(ctx, "simtransfer:key:"+key, l.limit)
 	if err != nil {
-		return api.Allowance{}, fmt.Errorf("counting a call: %w", err)
+		return api.Allowance{}, fmt.Errorf("counting a request: %w", err)
 	}
 	return api.Allowance{
 		Allowed:    r.Allowed > 0,

@@ -8,13 +8,13 @@ import (
 	"simtransfer/dev/servers/serverstest"
 )
 
-func TestLimiterCountsEachKey(t *testing.T) {
+func TestRateLimiterCountsEachKey(t *testing.T) {
 	t.Parallel()
-	o, err := redisServer{serverstest.RedisURL(t)}.options()
+	o, err := redisFlags{serverstest.RedisURL(t)}.options()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLimiter(o, 1)
+	l, err := newRateLimiter(o, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,17 +43,14 @@ func TestLimiterCountsEachKey(t *testing.T) {
 	}
 }
 
-func TestLimiterWithoutRedis(t *testing.T) {
+func TestRateLimiterWithoutRedis(t *testing.T) {
 	t.Parallel()
-	l, err := newLimiter(asynq.RedisClientOpt{Addr: "127.0.0.1:1"}, 100)
+	l, err := newRateLimiter(asynq.RedisClientOpt{Addr: "127.0.0.1:1"}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
 	if _, err := l.Allow(t.Context(), "7"); err == nil {
 		t.Error("counted without Redis")
-	}
-	if none, err := newLimiter(nil, 0); err != nil || none.orNone() != nil || none.Close() != nil {
-		t.Error("a limit of 0 limits")
 	}
 }

@@ -12,50 +12,50 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisServer is the flag that names Redis.
-type redisServer struct {
-	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
+// redisFlags are the flags of commands that use Redis.
+type redisFlags struct {
+	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
 }
 
-// errRedisURL repeats nothing of the URL: a password with characters that mean
-// something else in a URL can be misread as any other part.
+// errRedisURL repeats no part of the URL: if the password contains characters
+// with a meaning in URLs, the parser may take pieces of it for any other part.
 var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")
 
-func (r redisServer) options() (asynq.RedisConnOpt, error) {
-	u, err := url.Parse(r.RedisURL)
+func (f redisFlags) options() (asynq.RedisConnOpt, error) {
+	u, err := url.Parse(f.RedisURL)
 	if err != nil {
 		return nil, errRedisURL
 	}
-	// redis://:12/34@host is the host "" with the port 12 to a parser.
+	// A parser reads redis://:12/34@host as an empty host with port 12.
 	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
 		return nil, errRedisURL
 	}
 	if u.Scheme == "redis-sentinel" {
-		return sentinel(u)
+		return sentinelOptions(u)
 	}
-	o, err := asynq.ParseRedisURI(r.RedisURL)
+	o, err := asynq.ParseRedisURI(f.RedisURL)
 	if err != nil {
 		return nil, errRedisURL
 	}
-	if server, ok := o.(asynq.RedisClientOpt); ok { // the library ignores the user
+	if server, ok := o.(asynq.RedisClientOpt); ok { // asynq ignores the user
 		server.Username = u.User.Username()
 		return server, nil
 	}
 	return o, nil
 }
 
-// sentinel reads a redis-sentinel:// URL. The library's own reading gives the
-// password to the sentinels alone and ignores the database.
-func sentinel(u *url.URL) (asynq.RedisConnOpt, error) {
+// sentinelOptions reads a redis-sentinel:// URL. asynq's own parser uses the
+// password only for the sentinels and ignores the database.
+func sentinelOptions(u *url.URL) (asynq.RedisConnOpt, error) {
 	if u.Query().Get("master") == "" {
-		return nil, errors.New("SIMTRANSFER_REDIS_URL has to name the master: redis-sentinel://:password@host:26379,host:26379/0?master=name")
+		return nil, errors.New("SIMTRANSFER_REDIS_URL does not name the master: use redis-sentinel://:password@host:26379,host:26379/0?master=name")
 	}
 	password, _ := u.User.Password()
 	db := 0
 	if path := strings.Trim(u.Path, "/"); path != "" {
 		var err error
 		if db, err = strconv.Atoi(path); err != nil {
-			return nil, errors.New("SIMTRANSFER_REDIS_URL: the database, behind the hosts, is not a number")
+			return nil, errors.New("SIMTRANSFER_REDIS_URL: the database, after the hosts, is not a number")
 		}
 	}
 	return asynq.RedisFailoverClientOpt{
@@ -68,16 +68,17 @@ func sentinel(u *url.URL) (asynq.RedisConnOpt, error) {
 	}, nil
 }
 
-// impatientRedis returns a client that tries everything once and gives each step
-// so long. The library's own way is to dial five times for each of four attempts,
-// which takes minutes where nothing answers, whatever the context says.
-func impatientRedis(server asynq.RedisConnOpt, patience time.Duration) (redis.UniversalClient, error) {
+// newFailFastRedis returns a client that makes one attempt and applies timeout
+// to each step of it: connecting, writing, reading. By default go-redis dials
+// five times in each of four attempts, which takes minutes if nothing answers,
+// even when the context has ended.
+func newFailFastRedis(server asynq.RedisConnOpt, timeout time.Duration) (redis.UniversalClient, error) {
 	o := redis.UniversalOptions{
-		DialTimeout:           patience,
+		DialTimeout:           timeout,
 		DialerRetries:         1,
-		ReadTimeout:           patience,
-		WriteTimeout:          patience,
-		PoolTimeout:           patience,
+		ReadTimeout:           timeout,
+		WriteTimeout:          timeout,
+		PoolTimeout:           timeout,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1,
 	}
@@ -88,7 +89,7 @@ func impatientRedis(server asynq.RedisConnOpt, patience time.Duration) (redis.Un
 		o.MasterName, o.Addrs, o.SentinelPassword = s.MasterName, s.SentinelAddrs, s.SentinelPassword
 		o.Username, o.Password, o.DB, o.TLSConfig = s.Username, s.Password, s.DB, s.TLSConfig
 	default:
-		return nil, fmt.Errorf("a Redis of the kind %T is not known", server)
+		return nil, fmt.Errorf("connecting to Redis by %T is not supported", server)
 	}
 	return redis.NewUniversalClient(&o), nil
 }

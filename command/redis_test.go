@@ -13,7 +13,7 @@ func TestRedisUser(t *testing.T) {
 		"redis://user:p%2Fw@host:6379/3":  false,
 		"rediss://user:p%2Fw@host:6379/3": true,
 	} {
-		o, err := redisServer{url}.options()
+		o, err := redisFlags{url}.options()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestRedisUser(t *testing.T) {
 			t.Errorf("%s: TLS is %+v", url, got.TLSConfig)
 		}
 	}
-	o, err := redisServer{"redis-sentinel://user:pw@a:26379,b:26379/2?master=m&sentinel_password=s@w"}.options()
+	o, err := redisFlags{"redis-sentinel://user:pw@a:26379,b:26379/2?master=m&sentinel_password=s@w"}.options()
 	if got, ok := o.(asynq.RedisFailoverClientOpt); !ok || err != nil || got.Username != "user" || got.Password != "pw" ||
 		got.SentinelPassword != "s@w" || len(got.SentinelAddrs) != 2 || got.DB != 2 {
 		t.Errorf("%+v, %v", o, err)
@@ -34,7 +34,7 @@ func TestRedisUser(t *testing.T) {
 
 func mustRedis(t *testing.T, url string) asynq.RedisConnOpt {
 	t.Helper()
-	o, err := redisServer{url}.options()
+	o, err := redisFlags{url}.options()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"simtransfer/cli"
 )
 
-// session is what the commands over HTTP work with.
-func session(stderr io.Writer) *cli.Session {
+// newSession returns the environment of the commands over HTTP.
+func newSession(stderr io.Writer) *cli.Session {
 	s := &cli.Session{
 		In:         os.Stdin,
 		Out:        os.Stdout,
@@ -22,7 +22,7 @@ func session(stderr io.Writer) *cli.Session {
 		Key:        os.Getenv("SIMTRANSFER_API_KEY"),
 	}
 	if s.Terminal {
-		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd())) // zero if it does not tell
+		s.Width, _, _ = term.GetSize(int(os.Stderr.Fd())) // zero if unknown
 	}
 	if in := int(os.Stdin.Fd()); term.IsTerminal(in) {
 		s.ReadKey = func(ctx context.Context) (string, error) { return readPassword(ctx, in) }
@@ -30,9 +30,9 @@ func session(stderr io.Writer) *cli.Session {
 	return s
 }
 
-// readPassword reads a line from a terminal that does not show it. When ctx
-// ends first, the terminal shows again what is typed: reading itself cannot be
-// ended, and goes on until the program does.
+// readPassword reads a line from a terminal without echoing it. If ctx ends
+// first, it turns the echo on again and returns; the read itself cannot be
+// interrupted and continues until the program ends.
 func readPassword(ctx context.Context, terminal int) (string, error) {
 	before, err := term.GetState(terminal)
 	if err != nil {

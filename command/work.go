@@ -11,21 +11,21 @@ import (
 )
 
 type workCommand struct {
-	List  workListCommand  `cmd:"" help:"List pending work, or with --dead what waits for an operator."`
-	Retry workRetryCommand `cmd:"" help:"Give work another try from the beginning."`
+	List  workListCommand  `cmd:"" help:"List pending work or, with --dead, dead work."`
+	Retry workRetryCommand `cmd:"" help:"Retry work from the beginning."`
 }
 
 type workListCommand struct {
-	database
-	Dead  bool  `help:"Only what failed for good and waits for an operator."`
-	After int64 `help:"Only work with a higher id, to read on where the last list ended."`
-	Limit int   `default:"1000" help:"At most so many rows."`
+	databaseFlags
+	Dead  bool  `help:"List only dead work: work that failed permanently and waits for an operator."`
+	After int64 `help:"List only work with a higher id, to continue after the last row of a previous list."`
+	Limit int   `default:"1000" help:"Maximum number of rows to list."`
 	JSON  bool  `help:"Print a JSON array instead of a table."`
 }
 
 func (c *workListCommand) Validate() error {
 	if c.Limit < 1 {
-		return errors.New("--limit has to be at least 1")
+		return errors.New("--limit must be at least 1")
 	}
 	return nil
 }
@@ -51,17 +51,18 @@ func (c *workListCommand) Run(ctx context.Context) error {
 			request = w.Request.UUID.String()
 		}
 		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s\n",
-			w.ID, w.Kind, request, w.N, w.Queue, workState(w), w.Attempts, w.Errors, w.Crashes, deref(w.Error))
+			w.ID, w.Kind, request, w.N, w.Queue, workState(w), w.Attempts, w.Errors, w.Crashes, valueOrZero(w.Error))
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("printing the list: %w", err)
 	}
 	if len(list) == c.Limit {
-		fmt.Fprintf(os.Stderr, "there may be more: read on with --after %d\n", list[len(list)-1].ID)
+		fmt.Fprintf(os.Stderr, "there may be more rows: continue with --after %d\n", list[len(list)-1].ID)
 	}
 	return nil
 }
 
+// workState is the state in which the list shows work.
 func workState(w storage.WorkInfo) string {
 	switch {
 	case w.DeadAt != nil:
@@ -73,14 +74,14 @@ func workState(w storage.WorkInfo) string {
 }
 
 type workRetryCommand struct {
-	database
-	IDs []int64 `arg:"" optional:"" name:"id" help:"The work to retry."`
-	All bool    `help:"Retry everything that is dead."`
+	databaseFlags
+	IDs []int64 `arg:"" optional:"" name:"id" help:"Ids of the work to retry."`
+	All bool    `help:"Retry all dead work."`
 }
 
 func (c *workRetryCommand) Validate() error {
 	if (len(c.IDs) == 0) != c.All {
-		return errors.New("name the ids to retry, or give --all for everything that is dead")
+		return errors.New("give the ids to retry, or --all to retry all dead work")
 	}
 	return nil
 }
@@ -95,9 +96,17 @@ func (c *workRetryCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d rows of work will be tried again\n", n)
+	fmt.Printf("%d rows of work will be retried\n", n)
 	if !c.All && n < len(c.IDs) {
-		return fmt.Errorf("%d of the ids named are done, unknown, or being worked on", len(c.IDs)-n)
+		return fmt.Errorf("%d of the ids are unknown, already done, or being processed", len(c.IDs)-n)
 	}
 	return nil
+}
+
+func valueOrZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
 }

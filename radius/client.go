@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ func (g Gateway) LogValue() slog.Value {
 	return slog.StringValue(g.Address)
 }
 
+// DefaultTimeout bounds an attempt of a Client that sets no Timeout.
+const DefaultTimeout = 3 * time.Second
+
 // Client sends Disconnect-Requests. Its zero value is ready, and it may be
 // used from many goroutines at once.
 //
@@ -47,7 +51,8 @@ func (g Gateway) LogValue() slog.Value {
 // remembers its answers by source port and identifier for some seconds (RFC
 // 5080, section 2.2.2).
 type Client struct {
-	// Timeout bounds one attempt with all its retransmissions; zero means 3s.
+	// Timeout bounds one attempt with all its retransmissions; zero means
+	// DefaultTimeout.
 	Timeout time.Duration
 	// Retry is the time after which the same bytes are sent again; zero means
 	// 1s. Each wait varies by a tenth of it, so that many clients do not send
@@ -83,8 +88,8 @@ func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Sessio
 	x := exchange{
 		request:  request,
 		secret:   gateway.Secret,
-		deadline: start.Add(orDefault(c.Timeout, 3*time.Second)),
-		retry:    orDefault(c.Retry, time.Second),
+		deadline: start.Add(cmp.Or(c.Timeout, DefaultTimeout)),
+		retry:    cmp.Or(c.Retry, time.Second),
 	}
 	err = x.run(ctx, gateway.Address)
 	x.result.Took = time.Since(start)
@@ -208,13 +213,6 @@ func checkAddress(address string) error {
 		return fmt.Errorf("%w: the address is not host:port", ErrInvalid)
 	}
 	return nil
-}
-
-func orDefault(d, standard time.Duration) time.Duration {
-	if d <= 0 {
-		return standard
-	}
-	return d
 }
 
 // jitter returns d, give or take a tenth.

@@ -7,6 +7,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -17,27 +18,38 @@ import (
 	"simtransfer/storage"
 )
 
-// Config is what a scheduler may be told. Zero fields take the defaults named.
+// Config configures a scheduler: the intervals between the runs of its loops.
+// Zero fields take the values of DefaultConfig. The fields with tags are the
+// flags of simtransfer scheduler.
 type Config struct {
-	Dispatch  time.Duration // how often new work is looked for; 25 ms
-	Reconcile time.Duration // how often lost work is looked for; 3 s
-	Expire    time.Duration // how often expired requests are looked for; 1 s
-	Link      time.Duration // how often sessions of SIMs imported since are looked for; 5 s
-	Purge     time.Duration // how often old notes are deleted; 1 minute
+	Dispatch  time.Duration `env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"Interval between looks for new work."`
+	Reconcile time.Duration `env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between looks for lost work."`
+	Expire    time.Duration `env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between looks for expired requests."`
+
+	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
+	Purge time.Duration `kong:"-"` // rows that are no longer needed
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Dispatch:  25 * time.Millisecond,
+		Reconcile: 3 * time.Second,
+		Expire:    time.Second,
+		Link:      5 * time.Second,
+		Purge:     time.Minute,
+	}
 }
 
 func (c Config) withDefaults() Config {
-	def := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
+	d := DefaultConfig()
+	return Config{
+		Dispatch:  cmp.Or(c.Dispatch, d.Dispatch),
+		Reconcile: cmp.Or(c.Reconcile, d.Reconcile),
+		Expire:    cmp.Or(c.Expire, d.Expire),
+		Link:      cmp.Or(c.Link, d.Link),
+		Purge:     cmp.Or(c.Purge, d.Purge),
 	}
-	def(&c.Dispatch, 25*time.Millisecond)
-	def(&c.Reconcile, 3*time.Second)
-	def(&c.Expire, time.Second)
-	def(&c.Link, 5*time.Second)
-	def(&c.Purge, time.Minute)
-	return c
 }
 
 // Scheduler runs the loops.

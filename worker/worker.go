@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,30 +34,49 @@ type Gateways interface {
 	Drop(ctx context.Context, s storage.OpenSession) (Answer, error)
 }
 
-// Config is what a worker may be told. Zero fields take the defaults named.
+// Config configures a worker. Zero fields take the values of DefaultConfig. The
+// fields with tags are the flags of simtransfer worker.
 type Config struct {
-	Interactive        int           // handlers at once for small requests; 4
-	GatewayInteractive int           // for pieces of drop work of small requests; 4
-	Bulk               int           // for chunks of large ones; 3: one more than the database has cores keeps them busy
-	Gateway            int           // for pieces of other drop work; 16
-	DropAttempts       int           // tries before a SIM fails with session_not_dropped; 5
-	DropBackoff        time.Duration // after the first try, doubled after each; 2 s
-	DropSessions       int           // sessions asked about at once, per piece of work; 128
-	Poll               time.Duration // how often an empty queue is looked at; 50 ms
-	Shutdown           time.Duration // how long running handlers have at a stop; 20 s
+	Interactive  int           `env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests to process at once."`
+	Bulk         int           `env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests to process at once. Over all workers, one more than the database has cores is best."`
+	Gateway      int           `env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of session work of large requests to process at once, each for about one gateway. Small requests have four slots of their own."`
+	DropAttempts int           `env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Attempts to drop a session before its SIM fails with session_not_dropped."`
+	DropBackoff  time.Duration `env:"SIMTRANSFER_DROP_BACKOFF" help:"Delay after the first failed attempt; it doubles after each further one."`
+
+	GatewayInteractive int           `kong:"-"` // pieces of session work of small requests at once
+	DropSessions       int           `kong:"-"` // sessions dropped at once in each piece of work
+	Poll               time.Duration `kong:"-"` // interval between looks into an empty queue
+	Shutdown           time.Duration `kong:"-"` // time for running handlers to finish at shutdown
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Interactive:        4,
+		Bulk:               3,
+		Gateway:            16,
+		DropAttempts:       5,
+		DropBackoff:        2 * time.Second,
+		GatewayInteractive: 4,
+		DropSessions:       128,
+		Poll:               50 * time.Millisecond,
+		Shutdown:           20 * time.Second,
+	}
 }
 
 func (c Config) withDefaults() Config {
-	def(&c.Interactive, 4)
-	def(&c.GatewayInteractive, 4)
-	def(&c.Bulk, 3)
-	def(&c.Gateway, 16)
-	def(&c.DropAttempts, 5)
-	def(&c.DropBackoff, 2*time.Second)
-	def(&c.DropSessions, 128)
-	def(&c.Poll, 50*time.Millisecond)
-	def(&c.Shutdown, 20*time.Second)
-	return c
+	d := DefaultConfig()
+	return Config{
+		Interactive:        cmp.Or(c.Interactive, d.Interactive),
+		Bulk:               cmp.Or(c.Bulk, d.Bulk),
+		Gateway:            cmp.Or(c.Gateway, d.Gateway),
+		DropAttempts:       cmp.Or(c.DropAttempts, d.DropAttempts),
+		DropBackoff:        cmp.Or(c.DropBackoff, d.DropBackoff),
+		GatewayInteractive: cmp.Or(c.GatewayInteractive, d.GatewayInteractive),
+		DropSessions:       cmp.Or(c.DropSessions, d.DropSessions),
+		Poll:               cmp.Or(c.Poll, d.Poll),
+		Shutdown:           cmp.Or(c.Shutdown, d.Shutdown),
+	}
 }
 
 // concurrency is how many handlers of a queue run at once.
@@ -72,13 +92,6 @@ func (c Config) concurrency(queue transfer.Queue) int {
 		return c.Gateway
 	}
 	panic(fmt.Sprintf("queue %q has no workers", queue)) // a new queue without workers: every test fails
-}
-
-func def[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Worker handles tasks. Any number of them may run on one database and Redis.
