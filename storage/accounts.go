@@ -12,7 +12,7 @@ import (
 )
 
 // Standing says whether an account takes part in transfers. A closed account
-// neither sends nor receives.
+// neither sends nor receives SIMs.
 type Standing string
 
 // The standings.
@@ -33,119 +33,172 @@ type Account struct {
 }
 
 const accountColumns = `
-	id,
-	operator_id,
-	email,
-	currency,
-	coverage,
-	standing,
-	created_at`
+	a.id,
+	a.operator_id,
+	a.email,
+	a.currency,
+	a.coverage,
+	a.standing,
+	a.created_at`
 
-// CreateAccount makes an account from everything but ID and CreatedAt; a zero
-// Standing is open. It returns ErrExists when the operator id is taken.
+var insertAccount = newStatement(statement{
+	name:    "insert_account",
+	does:    "Creates an account.",
+	given:   "@operator_id, @email in lower case, @currency, @coverage and @standing of the account.",
+	returns: "The account; none if the operator id is taken.",
+	text: `INSERT INTO accounts AS a (operator_id, email, currency, coverage, standing)
+VALUES (@operator_id, @email, @currency, @coverage, @standing)
+ON CONFLICT (operator_id) DO NOTHING
+RETURNING` + accountColumns,
+})
+
+// CreateAccount creates an account from every field except ID and CreatedAt; a
+// zero Standing means open. It returns ErrExists if the operator id is taken.
 func (t *Tx) CreateAccount(ctx context.Context, a Account) (Account, error) {
 	if a.Standing == "" {
 		a.Standing = StandingOpen
 	}
-	var made Account
-	err := t.rawGet(ctx, &made, `
-		INSERT INTO accounts (operator_id, email, currency, coverage, standing)
-		VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (operator_id) DO NOTHING
-		RETURNING`+accountColumns,
-		a.OperatorID, a.Email, a.Currency, a.Coverage, a.Standing)
+	var created Account
+	err := t.get(ctx, &created, insertAccount, args{
+		"operator_id": a.OperatorID, "email": a.Email, "currency": a.Currency, "coverage": a.Coverage, "standing": a.Standing,
+	})
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return made, ErrExists
+		return created, ErrExists
 	case err != nil:
-		return made, fmt.Errorf("creating account %s: %w", a.OperatorID, err)
+		return created, fmt.Errorf("creating account %s: %w", a.OperatorID, err)
 	}
-	return made, nil
+	return created, nil
 }
+
+var selectAccount = newStatement(statement{
+	name:     "select_account",
+	does:     "Reads an account.",
+	given:    "@operator_id of the account.",
+	returns:  "The account; none if it does not exist.",
+	prepared: true,
+	text: `SELECT` + accountColumns + `
+FROM accounts a
+WHERE a.operator_id = @operator_id`,
+})
 
 // Account returns an account, or ErrNotFound.
 func (db *DB) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
-	var a Account
-	err := db.hotGet(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
-	return a, err
+	return account(ctx, db, id)
 }
 
-// Account returns an account, or ErrNotFound.
+// Account is DB.Account in the transaction.
 func (t *Tx) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
+	return account(ctx, t, id)
+}
+
+func account(ctx context.Context, q querier, id transfer.OperatorID) (Account, error) {
 	var a Account
-	err := t.rawGet(ctx, &a, `SELECT`+accountColumns+` FROM accounts WHERE operator_id = $1`, id)
+	err := q.get(ctx, &a, selectAccount, args{"operator_id": id})
 	return a, err
 }
 
-// AccountFilter narrows a list of accounts; zero fields do not.
+// AccountFilter selects accounts; zero fields select all.
 type AccountFilter struct {
 	Email    string // in lower case
 	Standing Standing
-	After    transfer.OperatorID // only accounts behind this one: the cursor
-	Limit    int                 // at most this many; required
+	After    transfer.OperatorID // the cursor: only accounts after this one
+	Limit    int                 // maximum number of accounts; required
 }
 
-// Accounts lists accounts in the order of their operator ids.
+var selectAccounts = newStatement(statement{
+	name: "select_accounts",
+	does: "Lists accounts by operator id.",
+	given: `@email in lower case and @standing, each empty for any; @after: only accounts with a greater
+		operator id; @limit: maximum number of rows.`,
+	returns: "The accounts.",
+	text: `SELECT` + accountColumns + `
+FROM accounts a
+WHERE a.operator_id > @after
+  AND (@email = '' OR a.email = @email)
+  AND (@standing = '' OR a.standing = @standing)
+ORDER BY a.operator_id
+LIMIT @limit`,
+})
+
+// Accounts lists accounts by operator id.
 func (db *DB) Accounts(ctx context.Context, f AccountFilter) ([]Account, error) {
 	list := []Account{}
-	err := db.pool.SelectContext(ctx, &list, `
-		SELECT`+accountColumns+`
-		FROM accounts
-		WHERE operator_id > $1
-		  AND ($2 = '' OR email = $2)
-		  AND ($3 = '' OR standing = $3)
-		ORDER BY operator_id
-		LIMIT $4`, f.After, f.Email, f.Standing, f.Limit)
-	if err != nil {
+	if err := db.list(ctx, &list, selectAccounts, args{
+		"email": f.Email, "standing": f.Standing, "after": f.After, "limit": f.Limit,
+	}); err != nil {
 		return nil, fmt.Errorf("listing accounts: %w", err)
 	}
 	return list, nil
 }
 
-// AccountChange is what to change of an account; a nil field stays. The
-// currency cannot change, because quoted fees are in it.
+// AccountChange lists the new values of an account's fields; nil fields do not
+// change. The currency cannot change, because quoted fees are in it.
 type AccountChange struct {
 	Email    *string
 	Coverage *string
 	Standing *Standing
 }
 
-// UpdateAccount changes an account and returns it as it is afterwards, or
-// ErrNotFound.
+var updateAccount = newStatement(statement{
+	name:    "update_account",
+	does:    "Changes an account.",
+	given:   "@operator_id of the account; @email, @coverage and @standing: the new values, null for no change.",
+	returns: "The account after the change; none if it does not exist.",
+	locks:   "Takes the account.",
+	text: `UPDATE accounts AS a
+SET email = coalesce(@email, email),
+	coverage = coalesce(@coverage, coverage),
+	standing = coalesce(@standing, standing)
+WHERE a.operator_id = @operator_id
+RETURNING` + accountColumns,
+})
+
+// UpdateAccount changes an account and returns it as it is after the change,
+// or ErrNotFound.
 func (db *DB) UpdateAccount(ctx context.Context, id transfer.OperatorID, c AccountChange) (Account, error) {
 	var a Account
-	err := db.pool.GetContext(ctx, &a, `
-		UPDATE accounts
-		SET email = coalesce($2, email),
-			coverage = coalesce($3, coverage),
-			standing = coalesce($4, standing)
-		WHERE operator_id = $1
-		RETURNING`+accountColumns,
-		id, c.Email, c.Coverage, c.Standing)
-	if err != nil {
-		return a, fmt.Errorf("changing account %s: %w", id, notFound(err))
+	if err := db.get(ctx, &a, updateAccount, args{
+		"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,
+	}); err != nil {
+		return a, fmt.Errorf("changing account %s: %w", id, err)
 	}
 	return a, nil
 }
 
-// Pair names a destination as its source does, who has to know both halves.
+// Pair names a destination account as a source does, which has to know both
+// its email and its operator id.
 type Pair struct {
 	Email      string // in lower case
 	OperatorID transfer.OperatorID
 }
 
-// Destinations returns the accounts that pairs name, in their order, with a
-// zero Account for a pair of which not both halves are right.
+var selectDestinations = newStatement(statement{
+	name: "select_destinations",
+	does: "Looks up accounts by email and operator id.",
+	given: `@emails in lower case, and as many @operator_ids: the n-th of one and the n-th of the other
+		name an account.`,
+	returns:  "The accounts of which both are right, each with nth, its place in the lists, from 1.",
+	prepared: true,
+	text: `SELECT
+	p.nth,` + accountColumns + `
+FROM unnest(@emails::text[], @operator_ids::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
+JOIN accounts a USING (operator_id, email)`,
+})
+
+// Destinations returns the accounts that the pairs name, in the same order,
+// with a zero Account for each pair whose email and operator id do not belong
+// to the same account.
 func (db *DB) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
 	return destinations(ctx, db, pairs)
 }
 
-// Destinations is DB.Destinations within the transaction.
+// Destinations is DB.Destinations in the transaction.
 func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
 	return destinations(ctx, t, pairs)
 }
 
-func destinations(ctx context.Context, q hot, pairs []Pair) ([]Account, error) {
+func destinations(ctx context.Context, q querier, pairs []Pair) ([]Account, error) {
 	emails, ids := make([]string, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
 		emails[i], ids[i] = p.Email, string(p.OperatorID)
@@ -154,12 +207,9 @@ func destinations(ctx context.Context, q hot, pairs []Pair) ([]Account, error) {
 		Nth int `db:"nth"`
 		Account
 	}
-	if err := q.hotSelect(ctx, &found, `
-		SELECT p.nth, a.*
-		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
-		JOIN (SELECT`+accountColumns+` FROM accounts) AS a USING (operator_id, email)`,
-		pq.Array(emails), pq.Array(ids),
-	); err != nil {
+	if err := q.list(ctx, &found, selectDestinations, args{
+		"emails": pq.Array(emails), "operator_ids": pq.Array(ids),
+	}); err != nil {
 		return nil, fmt.Errorf("looking up destinations: %w", err)
 	}
 	accounts := make([]Account, len(pairs))

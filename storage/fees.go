@@ -9,14 +9,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// Fee is an entry of the fee schedule: what the transfer of one SIM costs,
-// from an instant on until the next entry of the same method and currency.
+// Fee is an entry of the fee schedule: what the transfer of one SIM costs, from
+// an instant until the next entry of the same method and currency.
 type Fee struct {
 	Method    transfer.Method   `db:"method"`
 	Currency  transfer.Currency `db:"currency"`
 	ValidFrom time.Time         `db:"valid_from"`
-	Amount    int64             `db:"amount"` // in the currency's minor unit
-	Current   bool              `db:"current"`
+	Amount    int64             `db:"amount"`  // in the currency's minor unit
+	Current   bool              `db:"current"` // it applies now
 }
 
 const feeColumns = `
@@ -31,28 +31,77 @@ const feeColumns = `
 		  AND g.valid_from > f.valid_from AND g.valid_from <= clock_timestamp()
 	) AS current`
 
-// Fees lists the whole schedule, by method and currency, the newest entry
-// first.
+// currentFeeSQL selects the amount that the schedule has now for a
+// support-assisted transfer of the request r; no row if it has none.
+const currentFeeSQL = `
+	SELECT f.amount
+	FROM fees f, r
+	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+	ORDER BY f.valid_from DESC
+	LIMIT 1`
+
+// effectiveFeeSQL is the fee of the transfer t of the request r, in minor
+// units: the one quoted, or the one that support has set instead. Null if the
+// schedule had none.
+const effectiveFeeSQL = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
+
+var selectFees = newStatement(statement{
+	name:    "select_fees",
+	does:    "Lists the fee schedule.",
+	returns: "Every entry, by method and currency, the newest first.",
+	text: `SELECT` + feeColumns + `
+FROM fees f
+ORDER BY f.method, f.currency, f.valid_from DESC`,
+})
+
+// Fees lists the whole schedule by method and currency, newest entries first.
 func (db *DB) Fees(ctx context.Context) ([]Fee, error) {
 	list := []Fee{}
-	err := db.pool.SelectContext(ctx, &list, `
-		SELECT`+feeColumns+`
-		FROM fees f
-		ORDER BY f.method, f.currency, f.valid_from DESC`)
-	if err != nil {
+	if err := db.list(ctx, &list, selectFees, args{}); err != nil {
 		return nil, fmt.Errorf("listing fees: %w", err)
 	}
 	return list, nil
 }
 
-// CreateFee adds an entry to the schedule; a zero ValidFrom is now. It returns
-// ErrPast, or ErrExists when there is an entry for the same instant.
+var isPast = newStatement(statement{
+	name:    "is_past",
+	does:    "Compares an instant with the database's clock.",
+	given:   "@instant to compare.",
+	returns: "Whether the instant is in the past.",
+	text:    `SELECT @instant::timestamptz < clock_timestamp()`,
+})
+
+var insertFee = newStatement(statement{
+	name:    "insert_fee",
+	does:    "Adds an entry to the fee schedule.",
+	given:   "@method, @currency, @valid_from (null: now) and @amount in minor units.",
+	returns: "Since when the entry is valid; none if there is an entry for the same instant.",
+	text: `
+		INSERT INTO fees (method, currency, valid_from, amount)
+		VALUES (@method, @currency, coalesce(@valid_from, clock_timestamp()), @amount)
+		ON CONFLICT DO NOTHING
+		RETURNING valid_from`,
+})
+
+var selectFee = newStatement(statement{
+	name:    "select_fee",
+	does:    "Reads an entry of the fee schedule.",
+	given:   "@method, @currency and @valid_from of the entry.",
+	returns: "The entry.",
+	text: `SELECT` + feeColumns + `
+FROM fees f
+WHERE f.method = @method AND f.currency = @currency AND f.valid_from = @valid_from`,
+})
+
+// CreateFee adds an entry to the schedule; a zero ValidFrom means now. It
+// returns ErrPast if ValidFrom is in the past, and ErrExists if there is an
+// entry for the same instant.
 func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 	var from *time.Time
 	if !f.ValidFrom.IsZero() {
 		from = &f.ValidFrom
 		var past bool
-		if err := t.rawGet(ctx, &past, `SELECT $1::timestamptz < clock_timestamp()`, from); err != nil {
+		if err := t.get(ctx, &past, isPast, args{"instant": from}); err != nil {
 			return f, fmt.Errorf("reading the clock: %w", err)
 		}
 		if past {
@@ -60,36 +109,33 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 		}
 	}
 	var validFrom time.Time
-	err := t.rawGet(ctx, &validFrom, `
-		INSERT INTO fees (method, currency, valid_from, amount)
-		VALUES ($1, $2, coalesce($3, clock_timestamp()), $4)
-		ON CONFLICT DO NOTHING
-		RETURNING valid_from`, f.Method, f.Currency, from, f.Amount)
+	err := t.get(ctx, &validFrom, insertFee, args{
+		"method": f.Method, "currency": f.Currency, "valid_from": from, "amount": f.Amount,
+	})
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return f, ErrExists
 	case err != nil:
 		return f, fmt.Errorf("adding a fee: %w", err)
 	}
-	var made Fee
-	if err := t.rawGet(ctx, &made, `
-		SELECT`+feeColumns+`
-		FROM fees f
-		WHERE f.method = $1 AND f.currency = $2 AND f.valid_from = $3`, f.Method, f.Currency, validFrom); err != nil {
+	var created Fee
+	if err := t.get(ctx, &created, selectFee, args{
+		"method": f.Method, "currency": f.Currency, "valid_from": validFrom,
+	}); err != nil {
 		return f, fmt.Errorf("reading a fee: %w", err)
 	}
-	return made, nil
+	return created, nil
 }
 
 // RequestFees are the fees of a request, in the minor unit of its source's
 // currency.
 type RequestFees struct {
-	Quoted   int64 // of the SIMs that are still open
+	Quoted   int64 // of the SIMs whose transfers are open
 	Charged  int64 // posted so far
-	Unquoted int   // open SIMs without a fee, because the schedule had none
+	Unquoted int   // number of SIMs with an open transfer for which the schedule had no fee
 }
 
-// Fees are what the request has cost and may still cost.
+// Fees returns what the request has cost so far and may still cost.
 func (r Request) Fees() RequestFees {
 	f := RequestFees{Quoted: r.Quoted, Charged: r.Charged, Unquoted: r.Unquoted}
 	if r.FeeOverride != nil {

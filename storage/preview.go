@@ -32,12 +32,7 @@ WITH r AS MATERIALIZED (
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM accounts src, accounts dst
 	WHERE src.id = $1 AND dst.id = $2
-), fee AS MATERIALIZED (
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
-	LIMIT 1
+), fee AS MATERIALIZED (` + currentFeeSQL + `
 ), named AS (
 	SELECT
 		u.nth,

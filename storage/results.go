@@ -20,7 +20,7 @@ const resultColumns = `
 	t.state,
 	t.method,
 	t.reason,
-	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+	` + effectiveFeeSQL + ` AS fee,
 	t.session_dropped,
 	t.finished_at`
 

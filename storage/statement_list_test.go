@@ -4,6 +4,17 @@ package storage
 // missing here.
 func statements() []*statement {
 	return []*statement{
+		// accounts.go
+		insertAccount,
+		selectAccount,
+		selectAccounts,
+		updateAccount,
+		selectDestinations,
+		// fees.go
+		selectFees,
+		isPast,
+		insertFee,
+		selectFee,
 		// work.go
 		lockWork,
 		lockFreeWork,

@@ -1,0 +1,19 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads an account.
+-- Given:    @operator_id of the account.
+-- Returns:  The account; none if it does not exist.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_account(operator_id);
+PREPARE select_account AS
+SELECT
+	a.id,
+	a.operator_id,
+	a.email,
+	a.currency,
+	a.coverage,
+	a.standing,
+	a.created_at
+FROM accounts a
+WHERE a.operator_id = $1 /*operator_id*/;

@@ -1,0 +1,24 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists accounts by operator id.
+-- Given:    @email in lower case and @standing, each empty for any; @after: only accounts with a greater
+--           operator id; @limit: maximum number of rows.
+-- Returns:  The accounts.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_accounts(after, email, standing, limit);
+PREPARE select_accounts AS
+SELECT
+	a.id,
+	a.operator_id,
+	a.email,
+	a.currency,
+	a.coverage,
+	a.standing,
+	a.created_at
+FROM accounts a
+WHERE a.operator_id > $1 /*after*/
+  AND ($2 /*email*/ = '' OR a.email = $2 /*email*/)
+  AND ($3 /*standing*/ = '' OR a.standing = $3 /*standing*/)
+ORDER BY a.operator_id
+LIMIT $4 /*limit*/;
