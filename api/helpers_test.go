@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"simtransfer/api/problem"
@@ -377,4 +378,12 @@ func (s *service) carryOut(tx *storage.Tx, id int64) error {
 		return tx.CloseChunk(ctx, w, counts)
 	}
 	return fmt.Errorf("no such work: %s", w.Kind)
+}
+
+// same compares what a test has read with what it wants.
+func same[T any](t testing.TB, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }
