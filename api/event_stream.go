@@ -111,7 +111,7 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 		}
 		events := make([]sentEvent, 0, len(rows))
 		for _, row := range rows {
-			v, err := viewFedEvent(row, caller)
+			v, err := viewFeedEvent(row, caller)
 			if err != nil {
 				return nil, false, err
 			}

@@ -49,8 +49,8 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	page, err := tryPageOf(rows, in.Limit, func(e storage.FedEvent) string { return cursorText(e.Cursor) }, func(e storage.FedEvent) (FeedEvent, error) {
-		return viewFedEvent(e, callerOf(ctx))
+	page, err := tryPageOf(rows, in.Limit, func(e storage.FeedEvent) string { return cursorText(e.Cursor) }, func(e storage.FeedEvent) (FeedEvent, error) {
+		return viewFeedEvent(e, callerOf(ctx))
 	})
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 	return out, nil
 }
 
-func viewFedEvent(e storage.FedEvent, caller storage.Caller) (FeedEvent, error) {
+func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error) {
 	party := transfer.PartySupport
 	if caller.Role == storage.RoleAccount {
 		party = transfer.PartySource

@@ -11,54 +11,82 @@ import (
 	"simtransfer/transfer"
 )
 
-// Decision is what somebody wants to happen to a request.
+// Decision is an event that a party of a request, or the system, wants to cause.
 type Decision struct {
 	Event transfer.Event // Accept, Decline, Cancel, Approve, Deny or Expire
 	By    Actor
 
-	// SIMs, by identifier, when only some are accepted, declined or canceled;
-	// empty means the whole request. Any other event is for the whole request.
+	// SIMs to accept, decline or cancel, by any of their identifiers. Empty means
+	// the whole request. Other events ignore it.
 	SIMs []transfer.Identifier
 
-	Landing *Landing // on acceptance: settings that the SIMs arrive with
+	Landing *Landing // of Accept: settings for the SIMs at the destination
 
-	Ticket      string // support's reference, on approval
-	FeeOverride *int64 // on approval: what each SIM that needs support costs, in minor units
-	Reason      string // of a denial, a decline, or a change of fee
+	Ticket      string // of Approve: support's ticket reference
+	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
+	Reason      string // of Deny, Decline, or a changed fee
 }
 
 // UnknownSIMsError names SIMs of a decision that are not open in its request.
 type UnknownSIMsError struct{ Identifiers []string }
 
 func (e *UnknownSIMsError) Error() string {
-	const most = 10
-	list := e.Identifiers[:min(most, len(e.Identifiers))]
+	const maxListed = 10
+	list := e.Identifiers[:min(maxListed, len(e.Identifiers))]
 	more := ""
 	if n := len(e.Identifiers) - len(list); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("not open in this request: %q%s; leave them out, or read the request's transfers for what became of them", list, more)
+	return fmt.Sprintf("not open in this request: %q%s; leave them out, or list the request's transfers to see their states", list, more)
 }
 
-// NoFeeError says that SIMs of a request have no quoted fee, because the
-// schedule had none in the source's currency when they were validated.
+// NoFeeError says that some SIMs of a request have no quoted fee, because the
+// fee schedule had no amount in the source's currency when they were validated.
 type NoFeeError struct{ Currency transfer.Currency }
 
 func (e *NoFeeError) Error() string {
 	return fmt.Sprintf("the fee schedule had no amount in %s when this request was validated: approve it with a fee and a reason", e.Currency)
 }
 
-// Decide locks the request, then looks at the clock, then decides by the
-// transition table. It returns the request as it is afterwards. Refusals are
-// ErrNotFound, *transfer.StateError, *transfer.PartyError,
-// *transfer.ExpiredError, *UnknownSIMsError and *NoFeeError; they leave the
-// transaction to be rolled back.
+var lockRequest = newStatement(statement{
+	name:     "lock_request",
+	does:     "Locks a request.",
+	given:    "@request.",
+	returns:  "Its state; no row if there is no such request.",
+	locks:    "Takes the request.",
+	prepared: true,
+	text: `
+SELECT state
+FROM requests
+WHERE id = @request
+FOR NO KEY UPDATE`,
+})
+
+var requestIsLate = newStatement(statement{
+	name:     "request_is_late",
+	does:     "Compares a request's expiry with the clock.",
+	given:    "@request.",
+	returns:  "Whether it has expired.",
+	locks:    "The caller holds the request.",
+	prepared: true,
+	text: `
+SELECT expires_at <= clock_timestamp()
+FROM requests
+WHERE id = @request`,
+})
+
+// Decide locks the request, compares its expiry with the clock, and then applies
+// the decision if transfer.Next allows it. It returns the request after the
+// decision. A decision that is not allowed returns ErrNotFound,
+// *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
+// *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
+// back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
-	if err := t.hotGet(ctx, &state, `SELECT state FROM requests WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
+	if err := t.get(ctx, &state, lockRequest, args{"request": id}); err != nil {
 		return Request{}, err
 	}
-	r, err := t.Request(ctx, id) // a new statement: what it sees is what the lock holds still
+	r, err := t.Request(ctx, id) // a later statement sees what was committed before the lock was granted
 	if err != nil {
 		return r, err
 	}
@@ -68,7 +96,7 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	}
 	if d.Event == transfer.Accept || d.Event == transfer.Approve {
 		var late bool
-		if err := t.hotGet(ctx, &late, `SELECT expires_at <= clock_timestamp() FROM requests WHERE id = $1`, id); err != nil {
+		if err := t.get(ctx, &late, requestIsLate, args{"request": id}); err != nil {
 			return r, err
 		}
 		if late {
@@ -84,9 +112,9 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	switch d.Event {
 	case transfer.Accept:
-		return t.accept(ctx, r, d)
+		return t.accept(ctx, r, to, d)
 	case transfer.Approve:
-		return t.approve(ctx, r, d)
+		return t.approve(ctx, r, to, d)
 	case transfer.Decline, transfer.Cancel:
 		switch {
 		case len(d.SIMs) > 0 && r.State == transfer.Validating:
@@ -96,38 +124,76 @@ func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d 
 		default:
 			return t.end(ctx, r, to, d)
 		}
-	case transfer.Deny, transfer.Expire: // of the whole request, always
+	case transfer.Deny, transfer.Expire: // always of the whole request
 		return t.end(ctx, r, to, d)
 	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Finish:
 	}
 	return fmt.Errorf("deciding on request %s: %s is not a decision", r.ID, d.Event)
 }
 
-func (t *Tx) accept(ctx context.Context, r Request, d Decision) error {
+var chooseTransfers = newStatement(statement{
+	name:  "choose_transfers",
+	does:  "Records which transfers of a request the destination has accepted.",
+	given: "@request and the @numbers of the transfers.",
+	locks: "The caller holds the request.",
+	text: `
+INSERT INTO chosen (request, n)
+SELECT @request, unnest(@numbers::int[])`,
+})
+
+var acceptRequest = newStatement(statement{
+	name: "accept_request",
+	does: "Brings an accepted request to the state in which it is executed.",
+	given: `@request and @state.
+		@partial: only the chosen transfers were accepted.
+		@landing: the landing profile, or null.`,
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state, n_left = size, partial = @partial, landing = @landing, expires_at = NULL
+WHERE id = @request`,
+})
+
+func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	detail := map[string]any{"accepted": r.Eligible}
 	if len(d.SIMs) > 0 {
 		ns, err := t.openIn(ctx, r.ID, d.SIMs)
 		if err != nil {
 			return err
 		}
-		if _, err := t.rawExec(ctx, `INSERT INTO chosen (request, n) SELECT $1, unnest($2::int[])`, r.ID, pq.Array(ns)); err != nil {
-			return fmt.Errorf("noting the SIMs accepted of request %s: %w", r.ID, err)
+		if _, err := t.exec(ctx, chooseTransfers, args{"request": r.ID, "numbers": pq.Array(ns)}); err != nil {
+			return fmt.Errorf("recording the accepted SIMs of request %s: %w", r.ID, err)
 		}
 		detail["accepted"] = len(ns)
 	}
-	if _, err := t.rawExec(ctx, `
-		UPDATE requests SET state = 'transferring', n_left = size, partial = $2, landing = $3, expires_at = NULL WHERE id = $1`,
-		r.ID, len(d.SIMs) > 0, d.Landing,
-	); err != nil {
+	if _, err := t.exec(ctx, acceptRequest, args{
+		"request": r.ID, "state": to, "partial": len(d.SIMs) > 0, "landing": d.Landing,
+	}); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
 	}
 	if err := t.addChunks(ctx, r.ID, transfer.WorkExecute); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: transfer.Transferring, detail: detail})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: detail})
 }
 
-func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
+var approveRequest = newStatement(statement{
+	name: "approve_request",
+	does: "Brings an approved request to the state in which it waits for the destination, and sets its expiry.",
+	given: `@request and @state. Support's @ticket.
+		@fee_override of each SIM that needs support, in minor units, and @fee_reason; null: as quoted.`,
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state,
+	expires_at = clock_timestamp() + acceptance,
+	ticket = @ticket,
+	fee_override = @fee_override,
+	fee_reason = @fee_reason
+WHERE id = @request`,
+})
+
+func (t *Tx) approve(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	if d.FeeOverride == nil && r.Unquoted > 0 {
 		return &NoFeeError{r.Currency}
 	}
@@ -137,22 +203,30 @@ func (t *Tx) approve(ctx context.Context, r Request, d Decision) error {
 		reason = &d.Reason
 		detail["fee_minor"], detail["currency"], detail["reason"] = *d.FeeOverride, r.Currency, d.Reason
 	}
-	if _, err := t.rawExec(ctx, `
-		UPDATE requests
-		SET state = 'awaiting_acceptance', expires_at = clock_timestamp() + acceptance, ticket = $2, fee_override = $3, fee_reason = $4
-		WHERE id = $1`,
-		r.ID, d.Ticket, d.FeeOverride, reason,
-	); err != nil {
+	if _, err := t.exec(ctx, approveRequest, args{
+		"request": r.ID, "state": to, "ticket": d.Ticket, "fee_override": d.FeeOverride, "fee_reason": reason,
+	}); err != nil {
 		return fmt.Errorf("approving request %s: %w", r.ID, err)
 	}
-	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: transfer.AwaitingAcceptance, detail: detail})
+	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: detail})
 }
 
-// end brings a whole request to a final state. While validation runs that is
-// all: the running chunks end first, and the gate adds the release.
+var setRequestState = newStatement(statement{
+	name:  "set_request_state",
+	does:  "Sets the final state of a request that is still being validated.",
+	given: "@request and @state.",
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state
+WHERE id = @request`,
+})
+
+// end brings a whole request to a final state. If it is still being validated,
+// its transfers are released when the last of its chunks ends.
 func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	if r.State == transfer.Validating {
-		if _, err := t.rawExec(ctx, `UPDATE requests SET state = $2 WHERE id = $1`, r.ID, to); err != nil {
+		if _, err := t.exec(ctx, setRequestState, args{"request": r.ID, "state": to}); err != nil {
 			return fmt.Errorf("ending request %s: %w", r.ID, err)
 		}
 	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
@@ -161,35 +235,58 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: reasonOf(d)})
 }
 
+var startRelease = newStatement(statement{
+	name:  "start_release",
+	does:  "Brings a request to a final state in which its transfers are to be released.",
+	given: "@request and @state.",
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state, n_left = size, expires_at = NULL
+WHERE id = @request`,
+})
+
+// startRelease brings a request to a final state and adds the work that
+// releases its transfers.
 func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
-	if _, err := t.rawExec(ctx, `UPDATE requests SET state = $2, n_left = size, expires_at = NULL WHERE id = $1`, id, to); err != nil {
+	if _, err := t.exec(ctx, startRelease, args{"request": id, "state": to}); err != nil {
 		return fmt.Errorf("releasing request %s: %w", id, err)
 	}
 	return t.addChunks(ctx, id, transfer.WorkRelease)
 }
 
-// withdraw notes SIMs that the source takes back while validation runs.
+var withdrawTransfers = newStatement(statement{
+	name:  "withdraw_transfers",
+	does:  "Records which transfers of a request the source has withdrawn during validation.",
+	given: "@request and the @numbers of the transfers.",
+	locks: "The caller holds the request.",
+	text: `
+INSERT INTO withdrawn (request, n)
+SELECT @request, unnest(@numbers::int[])
+ON CONFLICT DO NOTHING`,
+})
+
+// withdraw records SIMs that the source cancels during validation. They are
+// canceled when validation ends.
 func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
 	ns, err := t.namedIn(ctx, r.ID, d.SIMs)
 	if err != nil {
 		return err
 	}
-	if _, err := t.rawExec(ctx, `
-		INSERT INTO withdrawn (request, n) SELECT $1, unnest($2::int[]) ON CONFLICT DO NOTHING`, r.ID, pq.Array(ns)); err != nil {
+	if _, err := t.exec(ctx, withdrawTransfers, args{"request": r.ID, "numbers": pq.Array(ns)}); err != nil {
 		return fmt.Errorf("withdrawing SIMs of request %s: %w", r.ID, err)
 	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, detail: withSIMs(reasonOf(d), len(ns))})
 }
 
-// endSome closes some transfers of a request that waits for a person. When
-// none is left the request ends like this decision.
+// endSome closes some transfers of a request that waits for a decision. If none
+// is left, the request comes to the state to.
 func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
 	ns, err := t.openIn(ctx, r.ID, d.SIMs)
 	if err != nil {
 		return err
 	}
-	outcome, _ := to.Released()
-	left, err := t.closeSome(ctx, r.ID, outcome, ns)
+	left, err := t.closeSome(ctx, r.ID, to, ns)
 	if err != nil {
 		return err
 	}
@@ -203,102 +300,143 @@ func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d
 	return t.addEvent(ctx, r.ID, e)
 }
 
-// finish ends a request that has no open transfer left.
+var finishRequest = newStatement(statement{
+	name:  "finish_request",
+	does:  "Finishes a request that has no open transfer left.",
+	given: "@request and its final @state.",
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state, expires_at = NULL, finished_at = clock_timestamp()
+WHERE id = @request`,
+})
+
+// finish finishes a request that has no open transfer left.
 func (t *Tx) finish(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
-	if _, err := t.rawExec(ctx, `
-		UPDATE requests SET state = $2, expires_at = NULL, finished_at = clock_timestamp() WHERE id = $1`, id, to); err != nil {
+	if _, err := t.exec(ctx, finishRequest, args{"request": id, "state": to}); err != nil {
 		return fmt.Errorf("finishing request %s: %w", id, err)
 	}
 	return nil
 }
 
-// closeSome gives eligible transfers an outcome, lets go of their claims and
-// returns how many are left eligible. The caller holds the request's lock, and
-// its n_left is 0.
-func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, outcome transfer.State, ns []int64) (left int, err error) {
-	err = t.rawGet(ctx, &left, `
-		WITH freed AS (
-			DELETE FROM open_transfers o
-			USING transfers x
-			WHERE x.request = $1 AND x.n = ANY($2) AND x.state = 'eligible'
-			  AND o.sim = x.sim AND o.request = x.request AND o.n = x.n
-		), closed AS (
-			UPDATE transfers
-			SET state = $3, finished_at = clock_timestamp()
-			WHERE request = $1 AND n = ANY($2) AND state = 'eligible'
-			RETURNING method, fee
-		), counted AS (
-			SELECT
-				count(*) AS n,
-				count(*) FILTER (WHERE method = 'support_assisted') AS support,
-				count(*) FILTER (WHERE fee IS NULL) AS unquoted,
-				coalesce(sum(fee), 0) AS quoted
-			FROM closed
-		)
-		UPDATE requests r
-		SET n_eligible = n_eligible - c.n,
-			n_support = n_support - c.support,
-			n_unquoted = n_unquoted - c.unquoted,
-			quoted = r.quoted - c.quoted,
-			n_canceled = n_canceled + CASE WHEN $3 = 'canceled' THEN c.n ELSE 0 END,
-			n_declined = n_declined + CASE WHEN $3 = 'declined' THEN c.n ELSE 0 END,
-			-- a request that waits has an eligible SIM; the caller finishes this one
-			state = CASE WHEN n_eligible = c.n THEN CASE $3 WHEN 'canceled' THEN 'canceled' ELSE 'declined' END ELSE state END
-		FROM counted c
-		WHERE r.id = $1
-		RETURNING r.n_eligible`, id, pq.Array(ns), outcome)
-	if err != nil {
+var closeSome = newStatement(statement{
+	name: "close_some",
+	does: `Closes some open transfers of a request, deletes their claims and updates the request's counters.
+		If no eligible transfer is left, it sets the request's state.`,
+	given: `@request and the @numbers of its transfers.
+		@outcome of the transfers: canceled or declined. @state of the request if none is left.`,
+	returns: "How many transfers are still eligible.",
+	locks:   "The caller holds the request, whose n_left is 0: no work is under way. Takes transfers and claims.",
+	text: closeOpenSQL(inNumbers, "@outcome", "NULL") + `
+UPDATE requests r
+SET n_eligible = n_eligible - c.eligible,
+	n_support = n_support - c.support,
+	n_unquoted = n_unquoted - c.unquoted,
+	quoted = r.quoted - c.quoted,
+	n_canceled = n_canceled + CASE WHEN @outcome = 'canceled' THEN c.eligible ELSE 0 END,
+	n_declined = n_declined + CASE WHEN @outcome = 'declined' THEN c.eligible ELSE 0 END,
+	-- in the same statement, because a request that waits must have an eligible SIM
+	state = CASE WHEN n_eligible = c.eligible THEN @state ELSE state END
+FROM counted c
+WHERE r.id = @request
+RETURNING r.n_eligible`,
+})
+
+// closeSome closes open transfers with the outcome that the state to gives them,
+// deletes their claims, and returns how many transfers are still eligible. If
+// none is, the request gets the state to, and the caller must finish it. The
+// caller holds the request's lock, and the request's n_left is 0.
+func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, to transfer.RequestState, ns []int64) (left int, err error) {
+	outcome, ok := to.Released()
+	if !ok {
+		return 0, fmt.Errorf("closing some transfers of request %s: a request that is %s releases nothing", id, to)
+	}
+	if err := t.get(ctx, &left, closeSome, args{
+		"request": id, "numbers": pq.Array(ns), "outcome": outcome, "state": to,
+	}); err != nil {
 		return 0, fmt.Errorf("closing some transfers of request %s: %w", id, err)
 	}
 	return left, nil
 }
 
+var findOpenTransfers = newStatement(statement{
+	name:    "find_open_transfers",
+	does:    "Finds the open transfers of a request that hold some SIMs.",
+	given:   "@request, and any of the @identifiers of each SIM.",
+	returns: "The number of the transfer for each identifier that has one.",
+	text: `
+SELECT i.identifier, o.n
+FROM unnest(@identifiers::text[]) AS i (identifier)
+JOIN identifiers x USING (identifier)
+JOIN open_transfers o ON o.sim = x.sim AND o.request = @request`,
+})
+
 // openIn returns the numbers of the open transfers of a request that hold the
-// SIMs named.
+// SIMs. It returns an *UnknownSIMsError if there are others among them.
 func (t *Tx) openIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
-	return t.numbers(ctx, sims, `
-		SELECT i.identifier, o.n
-		FROM unnest($2::text[]) AS i (identifier)
-		JOIN identifiers x USING (identifier)
-		JOIN open_transfers o ON o.sim = x.sim AND o.request = $1`, id)
-}
-
-// namedIn returns the numbers of the transfers of a request that name the
-// SIMs, by whichever identifier. Only of the source's own SIMs is it told which
-// identifiers are one SIM's.
-func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
-	return t.numbers(ctx, sims, `
-		SELECT i.identifier, t.n
-		FROM unnest($2::text[]) AS i (identifier)
-		LEFT JOIN identifiers x USING (identifier)
-		LEFT JOIN sims s ON s.id = x.sim AND s.account = (SELECT source FROM requests WHERE id = $1)
-		LEFT JOIN identifiers y ON y.sim = s.id
-		JOIN transfers t ON t.request = $1 AND t.identifier = coalesce(y.identifier, i.identifier)`, id)
-}
-
-func (t *Tx) numbers(ctx context.Context, sims []transfer.Identifier, query string, id uuid.UUID) ([]int64, error) {
-	names := make([]string, len(sims))
-	for i, s := range sims {
-		names[i] = s.String()
-	}
-	var found []struct {
-		Identifier string `db:"identifier"`
-		N          int64  `db:"n"`
-	}
-	if err := t.tx.SelectContext(ctx, &found, query, id, pq.Array(names)); err != nil {
+	names := texts(sims)
+	var found []numbered
+	if err := t.list(ctx, &found, findOpenTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
 		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
 	}
-	known, ns := make(map[string]bool, len(found)), make([]int64, 0, len(found))
-	for _, f := range found {
-		known[f.Identifier] = true
+	return numbers(names, found)
+}
+
+var findNamedTransfers = newStatement(statement{
+	name: "find_named_transfers",
+	does: `Finds the transfers of a request that name some SIMs. A SIM of the source is found by
+		all its identifiers; of any other SIM, it is not disclosed which identifiers belong together.`,
+	given:   "@request and the @identifiers.",
+	returns: "The number of each transfer, with the identifier that found it.",
+	text: `
+SELECT i.identifier, t.n
+FROM unnest(@identifiers::text[]) AS i (identifier)
+LEFT JOIN identifiers x USING (identifier)
+LEFT JOIN sims s ON s.id = x.sim AND s.account = (SELECT source FROM requests WHERE id = @request)
+LEFT JOIN identifiers y ON y.sim = s.id
+JOIN transfers t ON t.request = @request AND t.identifier = coalesce(y.identifier, i.identifier)`,
+})
+
+// namedIn returns the numbers of the transfers of a request that name the SIMs,
+// by any identifier of a SIM that belongs to the source. It returns an
+// *UnknownSIMsError if there are others among them.
+func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
+	names := texts(sims)
+	var found []numbered
+	if err := t.list(ctx, &found, findNamedTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
+		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
+	}
+	return numbers(names, found)
+}
+
+// numbered is a transfer of a request that an identifier has found.
+type numbered struct {
+	Identifier string `db:"identifier"`
+	N          int64  `db:"n"`
+}
+
+// numbers returns the sorted numbers of the transfers that were found, or an
+// *UnknownSIMsError with the names that found none.
+func numbers(names []string, list []numbered) ([]int64, error) {
+	found, ns := make(map[string]bool, len(list)), make([]int64, 0, len(list))
+	for _, f := range list {
+		found[f.Identifier] = true
 		ns = append(ns, f.N)
 	}
-	unknown := slices.DeleteFunc(names, func(name string) bool { return known[name] })
+	unknown := slices.DeleteFunc(names, func(name string) bool { return found[name] })
 	if len(unknown) > 0 {
 		return nil, &UnknownSIMsError{unknown}
 	}
 	slices.Sort(ns)
 	return slices.Compact(ns), nil
+}
+
+func texts(sims []transfer.Identifier) []string {
+	list := make([]string, len(sims))
+	for i, s := range sims {
+		list[i] = s.String()
+	}
+	return list
 }
 
 func reasonOf(d Decision) map[string]any {

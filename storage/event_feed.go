@@ -3,21 +3,25 @@ package storage
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 
 	"simtransfer/transfer"
 )
 
-// Cursor is a place in the order of all events, behind the last one read. A
-// serial id would not do: a lower one may be committed later.
+// Cursor is a position in the order of all events: that of the last event read.
+// An id alone would not do, because a transaction with lower ids may commit
+// later.
 type Cursor struct {
-	Tx int64 `db:"tx"` // the transaction that wrote the event
+	Tx int64 `db:"tx"` // the id of the transaction that wrote the event
 	ID int64 `db:"id"`
 }
 
-// FedEvent is an event as a reader across requests gets it.
-type FedEvent struct {
+func (c Cursor) tx() string { return strconv.FormatInt(c.Tx, 10) }
+
+// FeedEvent is an event with its request and its position in the feed.
+type FeedEvent struct {
 	Cursor
 	Request     uuid.UUID           `db:"request"`
 	Batch       *uuid.UUID          `db:"batch"`
@@ -26,8 +30,29 @@ type FedEvent struct {
 	Event
 }
 
-// What of an event is read, of those that page has selected.
-const fedColumns = `
+const (
+	afterCursor = `(e.tx, e.id) > (@tx::text::xid8, @id)`
+
+	// feedWindow leaves out events whose transactions may be followed by the
+	// commit of an earlier one that is still running.
+	feedWindow = afterCursor + ` AND e.tx < pg_snapshot_xmin(pg_current_snapshot())`
+)
+
+// feedPageSQL selects a page of the events that from and where select.
+func feedPageSQL(from, where string) string {
+	return `
+	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
+	FROM events e` + from + `
+	WHERE ` + where + feedWindow + `
+	ORDER BY e.tx, e.id
+	LIMIT @limit`
+}
+
+// feedSQL reads the events of a page with the names that belong to them.
+func feedSQL(page string) string {
+	return `
+WITH page AS MATERIALIZED (` + page + `
+)
 SELECT
 	e.tx::text::bigint AS tx,
 	e.id,
@@ -52,36 +77,40 @@ JOIN accounts dst ON dst.id = r.destination
 LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account
 ORDER BY e.tx, e.id`
+}
 
-// Nothing is read of transactions that others, still running, may be ahead of.
-const settledSQL = `(tx, id) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())`
-
-const feedSQL = `
-WITH page AS MATERIALIZED (
-	(SELECT * FROM events WHERE source = $3 AND ` + settledSQL + ` ORDER BY tx, id LIMIT $4)
+var readAccountFeed = newStatement(statement{
+	name:    "read_account_feed",
+	does:    "Reads events of an account's requests after a cursor, in the order of the feed.",
+	given:   "@account, the cursor @tx and @id, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	text: feedSQL(`
+	(` + feedPageSQL("", "e.source = @account AND ") + `)
 	UNION ALL
-	(SELECT * FROM events WHERE destination = $3 AND ` + settledSQL + ` ORDER BY tx, id LIMIT $4)
+	(` + feedPageSQL("", "e.destination = @account AND ") + `)
 	ORDER BY tx, id
-	LIMIT $4
-)` + fedColumns
+	LIMIT @limit`),
+})
 
-const feedOfAllSQL = `
-WITH page AS MATERIALIZED (
-	SELECT * FROM events WHERE ` + settledSQL + ` ORDER BY tx, id LIMIT $3
-)` + fedColumns
+var readFeed = newStatement(statement{
+	name:    "read_feed",
+	does:    "Reads events of all requests after a cursor, in the order of the feed.",
+	given:   "The cursor @tx and @id, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	text:    feedSQL(feedPageSQL("", "")),
+})
 
-// Feed lists up to limit events of an account's requests behind a cursor;
-// account zero reads everybody's. No event can come to stand before one that
-// was read; one whose transaction has only just ended may take a moment to
-// show.
-func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) ([]FedEvent, error) {
-	list := []FedEvent{}
-	tx := fmt.Sprint(after.Tx)
+// Feed lists up to limit events of an account's requests after a cursor; account
+// zero stands for all accounts. Events come in an order in which no later event
+// can precede one that was read. An event may therefore appear shortly after its
+// transaction has committed.
+func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) ([]FeedEvent, error) {
+	list := []FeedEvent{}
 	var err error
 	if account == 0 {
-		err = db.pool.SelectContext(ctx, &list, feedOfAllSQL, tx, after.ID, limit)
+		err = db.list(ctx, &list, readFeed, args{"tx": after.tx(), "id": after.ID, "limit": limit})
 	} else {
-		err = db.pool.SelectContext(ctx, &list, feedSQL, tx, after.ID, account, limit)
+		err = db.list(ctx, &list, readAccountFeed, args{"account": account, "tx": after.tx(), "id": after.ID, "limit": limit})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the feed of account %d: %w", account, err)
@@ -89,53 +118,85 @@ func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) 
 	return list, nil
 }
 
-const batchFeedSQL = `
-WITH page AS MATERIALIZED (
-	SELECT e.*
-	FROM events e
-	JOIN requests q ON q.id = e.request AND q.batch = $4
-	WHERE e.source = $3 AND (e.tx, e.id) > ($1::text::xid8, $2) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
-	ORDER BY e.tx, e.id
-	LIMIT $5
-)` + fedColumns
+var readBatchFeed = newStatement(statement{
+	name:    "read_batch_feed",
+	does:    "Reads events of a batch's requests after a cursor, in the order of the feed.",
+	given:   "@batch and its @account, the cursor @tx and @id, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	text: feedSQL(feedPageSQL(`
+	JOIN requests q ON q.id = e.request AND q.batch = @batch`, "e.source = @account AND ")),
+})
 
 // BatchFeed is Feed for the requests of one batch of an account.
-func (db *DB) BatchFeed(ctx context.Context, b Batch, after Cursor, limit int) ([]FedEvent, error) {
-	list := []FedEvent{}
-	if err := db.pool.SelectContext(ctx, &list, batchFeedSQL, fmt.Sprint(after.Tx), after.ID, b.Account, b.ID, limit); err != nil {
+func (db *DB) BatchFeed(ctx context.Context, b Batch, after Cursor, limit int) ([]FeedEvent, error) {
+	list := []FeedEvent{}
+	if err := db.list(ctx, &list, readBatchFeed, args{
+		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID, "limit": limit,
+	}); err != nil {
 		return nil, fmt.Errorf("reading the events of batch %s: %w", b.ID, err)
 	}
 	return list, nil
 }
 
-// BatchStart returns the cursor before the first event of a batch. One
-// transaction made all of its requests.
+// One transaction has created all requests of a batch, so the first event of any
+// of them will do.
+var readBatchStart = newStatement(statement{
+	name:    "read_batch_start",
+	does:    "Reads the position before the first event of a batch.",
+	given:   "@batch.",
+	returns: "A cursor; no row if the batch has no request.",
+	text: `
+SELECT e.tx::text::bigint AS tx, 0 AS id
+FROM (
+	SELECT id
+	FROM requests
+	WHERE batch = @batch
+	ORDER BY id
+	LIMIT 1
+) r
+JOIN events e ON e.request = r.id
+ORDER BY e.seq
+LIMIT 1`,
+})
+
+// BatchStart returns the cursor before the first event of a batch, or
+// ErrNotFound.
 func (db *DB) BatchStart(ctx context.Context, batch uuid.UUID) (Cursor, error) {
 	var c Cursor
-	if err := db.pool.GetContext(ctx, &c, `
-		SELECT e.tx::text::bigint AS tx, 0 AS id
-		FROM (SELECT id FROM requests WHERE batch = $1 ORDER BY id LIMIT 1) r
-		JOIN events e ON e.request = r.id
-		ORDER BY e.seq
-		LIMIT 1`, batch); err != nil {
-		return c, fmt.Errorf("looking for the start of batch %s: %w", batch, notFound(err))
+	if err := db.get(ctx, &c, readBatchStart, args{"batch": batch}); err != nil {
+		return c, fmt.Errorf("looking for the start of batch %s: %w", batch, err)
 	}
 	return c, nil
 }
 
-// BatchOver reports whether every request of a batch is finished and every
-// event until then is before a cursor.
+var readBatchOver = newStatement(statement{
+	name:    "read_batch_over",
+	does:    "Finds out whether a batch is finished and has no event after a cursor.",
+	given:   "@batch and its @account, and the cursor @tx and @id.",
+	returns: "True or false.",
+	text: `
+SELECT
+	NOT EXISTS (
+		SELECT 1
+		FROM requests
+		WHERE batch = @batch AND finished_at IS NULL
+	)
+	AND NOT EXISTS (
+		SELECT 1
+		FROM events e
+		JOIN requests q ON q.id = e.request AND q.batch = @batch
+		WHERE e.source = @account AND ` + afterCursor + `
+	)`,
+})
+
+// BatchOver reports whether every request of a batch is finished and none of
+// their events comes after a cursor.
 func (db *DB) BatchOver(ctx context.Context, b Batch, after Cursor) (bool, error) {
 	var over bool
-	if err := db.pool.GetContext(ctx, &over, `
-		SELECT NOT EXISTS (SELECT 1 FROM requests WHERE batch = $4 AND finished_at IS NULL)
-		   AND NOT EXISTS (
-			SELECT 1
-			FROM events e
-			JOIN requests q ON q.id = e.request AND q.batch = $4
-			WHERE e.source = $3 AND (e.tx, e.id) > ($1::text::xid8, $2)
-		)`, fmt.Sprint(after.Tx), after.ID, b.Account, b.ID); err != nil {
-		return false, fmt.Errorf("looking whether batch %s is over: %w", b.ID, err)
+	if err := db.get(ctx, &over, readBatchOver, args{
+		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID,
+	}); err != nil {
+		return false, fmt.Errorf("reading whether batch %s is finished: %w", b.ID, err)
 	}
 	return over, nil
 }

@@ -27,16 +27,18 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 
 	feeds := []struct {
 		name string
-		read func(after storage.Cursor) ([]storage.FedEvent, error)
+		read func(after storage.Cursor) ([]storage.FeedEvent, error)
 		at   storage.Cursor
 		got  []string
 	}{
-		{name: "the source's", read: func(after storage.Cursor) ([]storage.FedEvent, error) {
+		{name: "the source's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.Feed(t.Context(), from.ID, after, 100)
 		}},
-		{name: "the destination's", read: func(after storage.Cursor) ([]storage.FedEvent, error) { return db.Feed(t.Context(), to.ID, after, 100) }},
-		{name: "everybody's", read: func(after storage.Cursor) ([]storage.FedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
-		{name: "the batch's", read: func(after storage.Cursor) ([]storage.FedEvent, error) {
+		{name: "the destination's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
+			return db.Feed(t.Context(), to.ID, after, 100)
+		}},
+		{name: "everybody's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
+		{name: "the batch's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.BatchFeed(t.Context(), batch, after, 100)
 		}},
 	}

@@ -40,15 +40,23 @@ FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account`
 
-// Events lists the events of a request behind a sequence number, oldest first.
+var listEvents = newStatement(statement{
+	name:    "list_events",
+	does:    "Lists events of a request, oldest first.",
+	given:   "@request, the sequence number @after which to start, and the maximum number of rows: @limit.",
+	returns: "The events.",
+	text: `
+SELECT` + eventColumns + `
+WHERE e.request = @request AND e.seq > @after
+ORDER BY e.seq
+LIMIT @limit`,
+})
+
+// Events lists up to limit events of a request whose sequence numbers are
+// greater than after, oldest first.
 func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) ([]Event, error) {
 	list := []Event{}
-	err := db.pool.SelectContext(ctx, &list, `
-		SELECT`+eventColumns+`
-		WHERE e.request = $1 AND e.seq > $2
-		ORDER BY e.seq
-		LIMIT $3`, request, after, limit)
-	if err != nil {
+	if err := db.list(ctx, &list, listEvents, args{"request": request, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing the events of request %s: %w", request, err)
 	}
 	return list, nil
@@ -61,7 +69,38 @@ type event struct {
 	detail   map[string]any
 }
 
-// addEvent numbers an event under the request's lock and writes it.
+var addEvent = newStatement(statement{
+	name: "add_event",
+	does: "Writes an event of a request, with the request's next sequence number.",
+	given: `@request. The event's @kind, and the @party who caused it, with the API @key and the
+		@address of the call (null and empty for the system).
+		The states @from and @to; empty if the state did not change. A JSON object with @detail.`,
+	locks:    "Takes the request, as the last lock of the transaction.",
+	prepared: true,
+	text: `
+WITH r AS (
+	UPDATE requests
+	SET last_event = last_event + 1
+	WHERE id = @request
+	RETURNING id, source, destination, last_event
+)
+INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
+SELECT
+	id,
+	source,
+	destination,
+	last_event,
+	@kind,
+	@party,
+	@key,
+	nullif(@address, ''),
+	nullif(@from, ''),
+	nullif(@to, ''),
+	@detail
+FROM r`,
+})
+
+// addEvent writes an event with the request's next sequence number.
 func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	detail, err := json.Marshal(e.detail)
 	if err != nil {
@@ -70,27 +109,35 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	if e.detail == nil {
 		detail = []byte("{}")
 	}
-	if err := t.hotExec(ctx, `
-		WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING id, source, destination, last_event)
-		INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
-		SELECT id, source, destination, last_event, $2, $3, $4, nullif($5, ''), nullif($6, ''), nullif($7, ''), $8 FROM r`,
-		request, e.kind, e.by.Party, e.by.key(), e.by.Address, e.from, e.to, string(detail),
-	); err != nil {
+	if _, err := t.exec(ctx, addEvent, args{
+		"request": request, "kind": e.kind, "party": e.by.Party, "key": e.by.key(), "address": e.by.Address,
+		"from": e.from, "to": e.to, "detail": string(detail),
+	}); err != nil {
 		return fmt.Errorf("writing event %s of request %s: %w", e.kind, request, err)
 	}
 	return nil
 }
 
-// Newest returns the number of a request's newest event, and whether the
-// request is finished, or ErrNotFound.
+var readNewestEvent = newStatement(statement{
+	name:    "read_newest_event",
+	does:    "Reads how far a request has come.",
+	given:   "@request.",
+	returns: "The number of its newest event, and whether it is finished; no row if there is no such request.",
+	text: `
+SELECT last_event, finished_at IS NOT NULL AS finished
+FROM requests
+WHERE id = @request`,
+})
+
+// Newest returns the sequence number of a request's newest event, and whether
+// the request is finished. It returns ErrNotFound if there is no such request.
 func (db *DB) Newest(ctx context.Context, request uuid.UUID) (seq int, finished bool, err error) {
 	var row struct {
 		Seq      int  `db:"last_event"`
 		Finished bool `db:"finished"`
 	}
-	if err := db.pool.GetContext(ctx, &row, `
-		SELECT last_event, finished_at IS NOT NULL AS finished FROM requests WHERE id = $1`, request); err != nil {
-		return 0, false, fmt.Errorf("looking for events of request %s: %w", request, notFound(err))
+	if err := db.get(ctx, &row, readNewestEvent, args{"request": request}); err != nil {
+		return 0, false, fmt.Errorf("reading the newest event of request %s: %w", request, err)
 	}
 	return row.Seq, row.Finished, nil
 }

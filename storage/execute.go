@@ -9,45 +9,74 @@ import (
 	"simtransfer/transfer"
 )
 
-// Which transfers of a request a statement works on: a chunk's range, $2 and
-// $3, or the numbers listed in $2 ($3 lists those whose sessions were dropped).
+// Which transfers of a request a statement works on: those of a chunk, or those
+// with the numbers of some SIMs.
 const (
-	inChunk = `t.n >= $2 AND t.n < $3`
-	inItems = `t.n = ANY($2::int[])`
+	inChunk   = `t.n >= @lo AND t.n < @hi`
+	inNumbers = `t.n = ANY(@numbers::int[])`
 )
 
-// LockSIMs locks the SIMs of work by ascending id and does nothing else: what
-// a later statement reads is then what holds until the commit.
+func lockSIMsSQL(which string) string {
+	return `
+SELECT count(*)
+FROM (
+	SELECT s.id
+	FROM transfers t
+	JOIN sims s ON s.id = t.sim
+	WHERE t.request = @request AND ` + which + ` AND t.state = 'eligible'
+	ORDER BY s.id
+	FOR NO KEY UPDATE OF s
+) locked`
+}
+
+var lockChunkSIMs = newStatement(statement{
+	name:     "lock_chunk_sims",
+	does:     "Locks the SIMs of a chunk's eligible transfers, by ascending id.",
+	given:    "@request and the numbers of the chunk's transfers: from @lo to below @hi.",
+	returns:  "How many SIMs there are.",
+	locks:    "Takes the SIMs. The caller holds the work row.",
+	prepared: true,
+	text:     lockSIMsSQL(inChunk),
+})
+
+var lockNumberedSIMs = newStatement(statement{
+	name:     "lock_numbered_sims",
+	does:     "Locks the SIMs of some eligible transfers of a request, by ascending id.",
+	given:    "@request and the @numbers of its transfers.",
+	returns:  "How many SIMs there are.",
+	locks:    "Takes the SIMs. The caller holds the work row.",
+	prepared: true,
+	text:     lockSIMsSQL(inNumbers),
+})
+
+// LockSIMs locks the SIMs of work, by ascending id. Statements that follow in
+// the transaction read what holds until it commits. For drop work, numbers are
+// the transfers whose SIMs to lock; for other work they are not used.
 func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
-	query := func(which string) string {
-		return `
-			SELECT count(*) FROM (
-				SELECT s.id
-				FROM transfers t
-				JOIN sims s ON s.id = t.sim
-				WHERE t.request = $1 AND ` + which + ` AND t.state = 'eligible'
-				ORDER BY s.id
-				FOR NO KEY UPDATE OF s
-			) locked`
-	}
-	q, args := query(inChunk), []any{w.Request, w.Lo, w.Hi}
-	if w.Kind == transfer.WorkDropSessions {
-		q, args = query(inItems), []any{w.Request, pq.Array(numbers)}
-	}
 	var locked int
-	if err := t.hotGet(ctx, &locked, q, args...); err != nil {
+	var err error
+	if w.Kind == transfer.WorkDropSessions {
+		err = t.get(ctx, &locked, lockNumberedSIMs, args{"request": w.Request, "numbers": pq.Array(numbers)})
+	} else {
+		err = t.get(ctx, &locked, lockChunkSIMs, args{"request": w.Request, "lo": w.Lo, "hi": w.Hi})
+	}
+	if err != nil {
 		return fmt.Errorf("locking the SIMs of work %d: %w", w.ID, err)
 	}
 	return nil
 }
 
-// handOverSQL is the one place where SIMs change hands. From one verdict on
-// the locked SIMs it moves those that are offline and still fit, with their
-// settings, timeline and fee; closes those that no longer fit or were not
-// chosen; and leaves those that are online to drop work. Rows are found again by
-// their place (ctid): nobody else changes a locked SIM, or a transfer of this phase.
-// What was chosen is looked up one by one: NOT EXISTS would let the planner read
-// all of it into a hash table, for every chunk anew.
+// handOverSQL is the only place where SIMs change owner. It decides once about
+// each locked SIM, and from that verdict
+//   - transfers the SIMs that are offline and still fit, with their settings,
+//     timeline and fee;
+//   - closes the transfers that no longer fit or were not chosen;
+//   - leaves SIMs with open data sessions to drop work.
+//
+// It finds rows again by their ctid, which is safe because no other transaction
+// can change a locked SIM or a transfer in this phase. It looks up each chosen
+// transfer with a subquery: with NOT EXISTS, the planner may read all of them
+// into a hash table for every chunk.
 func handOverSQL(which, handOff, dropped string) string {
 	return `
 WITH r AS MATERIALIZED (` + requestFacts + `
@@ -59,7 +88,17 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			WHEN gateway IS NOT NULL THEN 'online'
 			ELSE 'completed'
 		END AS outcome,
-		*
+		transfer_at,
+		sim_at,
+		n,
+		sim,
+		method,
+		quoted,
+		fee,
+		reason,
+		since,
+		gateway,
+		` + settingNames("") + `
 	FROM (
 		SELECT
 			t.ctid AS transfer_at,
@@ -68,7 +107,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			t.sim,
 			t.method,
 			t.fee AS quoted,
-			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+			` + effectiveFee + ` AS fee,
 			r.partial AND (SELECT c.n FROM chosen c WHERE c.request = t.request AND c.n = t.n) IS NULL AS declined,
 			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
@@ -109,7 +148,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING verdict v
-	WHERE o.sim = v.sim AND o.request = $1 AND o.n = v.n AND v.outcome <> 'online'
+	WHERE o.sim = v.sim AND o.request = @request AND o.n = v.n AND v.outcome <> 'online'
 	RETURNING o.sim
 )` + handOff + `
 SELECT
@@ -127,8 +166,9 @@ SELECT
 FROM verdict`
 }
 
-// One drop row per gateway, with the SIMs that it holds. Those of an interactive
-// request do not wait behind a batch's.
+// handOffSQL adds one work row per gateway, for the SIMs with sessions there.
+// The sessions of interactive requests have a queue of their own, so they do
+// not wait for those of a batch.
 const handOffSQL = `, handed_off AS (
 	INSERT INTO work (kind, request, items, n, gateway, queue)
 	SELECT
@@ -143,25 +183,55 @@ const handOffSQL = `, handed_off AS (
 	GROUP BY r.id, r.queue, v.gateway
 )`
 
-// HandOver moves the SIMs of a chunk, whose work and SIMs are locked.
-func (t *Tx) HandOver(ctx context.Context, w Work) (Counts, error) {
-	return t.handOver(ctx, w, handOverSQL(inChunk, handOffSQL, "false"), w.Lo, w.Hi)
+var handOverChunk = newStatement(statement{
+	name: "hand_over_chunk",
+	does: `Transfers the SIMs of a chunk: owner, settings, timeline, fee and transfer state.
+		Closes the transfers that no longer fit or were not chosen.
+		Adds drop work for SIMs with open data sessions.`,
+	given:    "@request and the numbers of the chunk's transfers: from @lo to below @hi.",
+	returns:  "How many transfers came to each state, and the change of the request's counters and sums.",
+	locks:    "The caller holds the work row, then the SIMs (lock_chunk_sims). Takes claims and transfers.",
+	prepared: true,
+	text:     handOverSQL(inChunk, handOffSQL, "false"),
+})
+
+var handOverDropped = newStatement(statement{
+	name: "hand_over_dropped",
+	does: `Transfers SIMs of drop work whose sessions are gone, as hand_over_chunk does.
+		SIMs that are online again stay in the work.`,
+	given: `@request and the @numbers of its transfers whose SIMs to transfer.
+		@dropped has the numbers of those of which a session was disconnected.`,
+	returns:  "How many transfers came to each state, and the change of the request's counters and sums.",
+	locks:    "The caller holds the work row, then the SIMs (lock_numbered_sims). Takes claims and transfers.",
+	prepared: true,
+	text:     handOverSQL(inNumbers, "", "t.session_dropped OR t.n = ANY(coalesce(@dropped::int[], '{}'))"),
+})
+
+// handedOver is what a hand-over returns.
+type handedOver struct {
+	Counts
+	Moved     int `db:"moved"`
+	Unclaimed int `db:"unclaimed"`
 }
 
-func (t *Tx) handOver(ctx context.Context, w Work, query string, args ...any) (Counts, error) {
-	var c struct {
-		Counts
-		Moved     int `db:"moved"`
-		Unclaimed int `db:"unclaimed"`
+// HandOver transfers the SIMs of a chunk. The caller has locked the work and
+// the SIMs.
+func (t *Tx) HandOver(ctx context.Context, w Work) (Counts, error) {
+	var h handedOver
+	err := t.get(ctx, &h, handOverChunk, args{"request": w.Request, "lo": w.Lo, "hi": w.Hi})
+	return h.checked(w, err)
+}
+
+// checked returns the counts of a hand-over that left nothing half done.
+func (h handedOver) checked(w Work, err error) (Counts, error) {
+	if err != nil {
+		return h.Counts, fmt.Errorf("handing over the SIMs of work %d: %w", w.ID, err)
 	}
-	if err := t.hotGet(ctx, &c, query, append([]any{w.Request}, args...)...); err != nil {
-		return c.Counts, fmt.Errorf("handing over the SIMs of work %d: %w", w.ID, err)
+	if h.Moved != h.Completed || h.Unclaimed != -h.Eligible {
+		return h.Counts, fmt.Errorf("handing over the SIMs of work %d: moved %d of %d SIMs, deleted %d of %d claims",
+			w.ID, h.Moved, h.Completed, h.Unclaimed, -h.Eligible)
 	}
-	if c.Moved != c.Completed || c.Unclaimed != -c.Eligible {
-		return c.Counts, fmt.Errorf("handing over the SIMs of work %d: %d to move, %d moved; %d to close, %d had their claim",
-			w.ID, c.Completed, c.Moved, -c.Eligible, c.Unclaimed)
-	}
-	return c.Counts, nil
+	return h.Counts, nil
 }
 
 // CloseChunk ends the work of a chunk in execution or release.

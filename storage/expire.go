@@ -10,21 +10,30 @@ import (
 	"simtransfer/transfer"
 )
 
+var lockExpired = newStatement(statement{
+	name:    "lock_expired",
+	does:    "Finds requests whose time to be decided on is over, oldest first.",
+	given:   "The maximum number of rows: @limit.",
+	returns: "The ids of the requests.",
+	locks:   "Takes the requests, and skips those that another transaction holds.",
+	text: `
+SELECT id
+FROM requests
+WHERE state IN ('in_review', 'awaiting_acceptance') AND expires_at <= clock_timestamp()
+ORDER BY expires_at
+LIMIT @limit
+FOR NO KEY UPDATE SKIP LOCKED`,
+})
+
 // ExpireDue expires up to limit requests whose time is over, oldest first, and
-// returns how many it has looked at. Requests that somebody is deciding on are
-// left to them. One that cannot be expired keeps no other from it; the error
-// names each.
+// returns how many it has tried. It skips requests that another transaction is
+// deciding on. If a request cannot be expired, the others still are; the error
+// names each that failed.
 func (db *DB) ExpireDue(ctx context.Context, limit int) (int, error) {
 	var due []uuid.UUID
 	var failed []error
 	err := db.InTx(ctx, func(t *Tx) error {
-		if err := t.tx.SelectContext(ctx, &due, `
-			SELECT id
-			FROM requests
-			WHERE state IN ('in_review', 'awaiting_acceptance') AND expires_at <= clock_timestamp()
-			ORDER BY expires_at
-			LIMIT $1
-			FOR NO KEY UPDATE SKIP LOCKED`, limit); err != nil {
+		if err := t.list(ctx, &due, lockExpired, args{"limit": limit}); err != nil {
 			return fmt.Errorf("looking for expired requests: %w", err)
 		}
 		for _, id := range due {
@@ -44,7 +53,7 @@ func (db *DB) ExpireDue(ctx context.Context, limit int) (int, error) {
 	return len(due), errors.Join(append(failed, err)...)
 }
 
-// attempt runs a part of a transaction; if it fails, it alone is undone.
+// attempt runs a part of a transaction. If it fails, only that part is undone.
 func (t *Tx) attempt(ctx context.Context, part func() error) error {
 	if _, err := t.rawExec(ctx, `SAVEPOINT attempt`); err != nil {
 		return fmt.Errorf("beginning an attempt: %w", err)
@@ -59,22 +68,29 @@ func (t *Tx) attempt(ctx context.Context, part func() error) error {
 	return err
 }
 
-// PurgeNotes deletes up to limit notes of partial decisions whose requests are
-// finished, and returns how many.
+var purgeNotes = newStatement(statement{
+	name:    "purge_notes",
+	does:    "Deletes the records of partial decisions on finished requests.",
+	given:   "The maximum number of rows of each kind: @limit.",
+	returns: "How many rows were deleted.",
+	text: `
+WITH c AS (
+	DELETE FROM chosen
+	WHERE ctid IN (SELECT c.ctid FROM chosen c JOIN requests r ON r.id = c.request WHERE r.finished_at IS NOT NULL LIMIT @limit)
+	RETURNING 1
+), w AS (
+	DELETE FROM withdrawn
+	WHERE ctid IN (SELECT w.ctid FROM withdrawn w JOIN requests r ON r.id = w.request WHERE r.finished_at IS NOT NULL LIMIT @limit)
+	RETURNING 1
+)
+SELECT (SELECT count(*) FROM c) + (SELECT count(*) FROM w)`,
+})
+
+// PurgeNotes deletes the records of partial acceptances and withdrawals of
+// finished requests, up to limit of each, and returns how many it has deleted.
 func (db *DB) PurgeNotes(ctx context.Context, limit int) (int, error) {
 	var n int
-	err := db.pool.GetContext(ctx, &n, `
-		WITH c AS (
-			DELETE FROM chosen
-			WHERE ctid IN (SELECT c.ctid FROM chosen c JOIN requests r ON r.id = c.request WHERE r.finished_at IS NOT NULL LIMIT $1)
-			RETURNING 1
-		), w AS (
-			DELETE FROM withdrawn
-			WHERE ctid IN (SELECT w.ctid FROM withdrawn w JOIN requests r ON r.id = w.request WHERE r.finished_at IS NOT NULL LIMIT $1)
-			RETURNING 1
-		)
-		SELECT (SELECT count(*) FROM c) + (SELECT count(*) FROM w)`, limit)
-	if err != nil {
+	if err := db.get(ctx, &n, purgeNotes, args{"limit": limit}); err != nil {
 		return 0, fmt.Errorf("purging notes: %w", err)
 	}
 	return n, nil

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,68 +10,113 @@ import (
 	"simtransfer/transfer"
 )
 
-// LeaseTime is how long a worker may talk to gateways about a work row before
-// it has to renew its lease.
+// LeaseTime is how long a lease lasts. A worker that takes longer to talk to
+// gateways renews it.
 const LeaseTime = 10 * time.Second
 
-// TakeLease takes drop work for a while, without holding a transaction.
-// ErrNotFound means that the work is done, not due, or another worker's.
+var takeLease = newStatement(statement{
+	name:     "take_lease",
+	does:     "Leases work that is due or dead, unless another worker has a valid lease on it.",
+	given:    "@id of the work, the new @lease, and how many @seconds it lasts.",
+	returns:  "The work row; none if the work is done, not due or leased.",
+	locks:    "Takes the work row, until the end of the statement.",
+	prepared: true,
+	text: `
+UPDATE work w
+SET lease = @lease, lease_until = clock_timestamp() + make_interval(secs => @seconds)
+WHERE w.id = @id
+  AND (w.not_before <= clock_timestamp() OR w.dead_at IS NOT NULL)
+  AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
+RETURNING` + workColumns,
+})
+
+// TakeLease leases drop work for LeaseTime, so that the worker need not hold a
+// transaction while it talks to gateways. It returns ErrNotFound if the work is
+// done, not due, or leased by another worker.
 func (db *DB) TakeLease(ctx context.Context, id int64) (Work, error) {
 	var w Work
-	if err := db.hotGet(ctx, &w, `
-		UPDATE work w
-		SET lease = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
-		WHERE w.id = $1
-		  AND (w.not_before <= clock_timestamp() OR w.dead_at IS NOT NULL)
-		  AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
-		RETURNING`+workColumns, id, uuid.New(), LeaseTime.Seconds()); err != nil {
+	if err := db.get(ctx, &w, takeLease, args{"id": id, "lease": uuid.New(), "seconds": LeaseTime.Seconds()}); err != nil {
 		return w, fmt.Errorf("leasing work %d: %w", id, err)
 	}
 	return w, nil
 }
 
-// RenewLease prolongs a lease; ErrNotFound means that it was lost.
+var renewLease = newStatement(statement{
+	name:  "renew_lease",
+	does:  "Extends a lease from now.",
+	given: "@id of the work, its @lease, and how many @seconds it lasts.",
+	locks: "Takes the work row, until the end of the statement.",
+	text: `
+UPDATE work
+SET lease_until = clock_timestamp() + make_interval(secs => @seconds)
+WHERE id = @id AND lease = @lease`,
+})
+
+// RenewLease extends a lease by LeaseTime from now. It returns ErrNotFound if
+// another worker has taken the lease, or if the work is done.
 func (db *DB) RenewLease(ctx context.Context, w Work) error {
-	r, err := db.pool.ExecContext(ctx, `
-		UPDATE work SET lease_until = clock_timestamp() + make_interval(secs => $3) WHERE id = $1 AND lease = $2`,
-		w.ID, w.Lease, LeaseTime.Seconds())
+	n, err := db.exec(ctx, renewLease, args{"id": w.ID, "lease": w.Lease, "seconds": LeaseTime.Seconds()})
 	if err != nil {
 		return fmt.Errorf("renewing the lease of work %d: %w", w.ID, err)
 	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, ErrNotFound)
+	if n == 0 {
+		return ErrNotFound
 	}
 	return nil
 }
 
-// LockLeased locks a work row whose lease is still the caller's and reads it
-// anew. ErrNotFound means that the lease was lost.
+var lockLeasedWork = newStatement(statement{
+	name:     "lock_leased_work",
+	does:     "Locks a work row if a lease on it is still in place.",
+	given:    "@id of the work, and the @lease.",
+	returns:  "The work row; none if the work is done or the lease was lost.",
+	locks:    "Takes the work row: the first lock of a transaction that works on it.",
+	prepared: true,
+	text: `
+SELECT` + workColumns + `
+FROM work w
+WHERE w.id = @id AND w.lease = @lease
+FOR UPDATE`,
+})
+
+// LockLeased locks a work row and reads it again. It returns ErrNotFound if the
+// caller has lost its lease.
 func (t *Tx) LockLeased(ctx context.Context, w Work) (Work, error) {
 	var now Work
-	err := t.hotGet(ctx, &now, `SELECT`+workColumns+` FROM work w WHERE w.id = $1 AND w.lease = $2 FOR UPDATE`, w.ID, w.Lease)
+	err := t.get(ctx, &now, lockLeasedWork, args{"id": w.ID, "lease": w.Lease})
 	return now, err
 }
 
-// Requeue ends a lease when not every session of drop work could be dropped:
-// the work is due again after a while, and the reason is kept on it. After the
-// last attempt the SIMs that are left fail with session_not_dropped; a stray
-// session becomes dead work instead, which it reports.
+var requeueWork = newStatement(statement{
+	name: "requeue_work",
+	does: "Counts an attempt, ends the lease and makes work due again later, or dead.",
+	given: `@id of the work, the @error that stays on it, after how many @seconds it is due,
+		and whether it is now @dead.`,
+	locks: "The caller holds the work row.",
+	text: `
+UPDATE work
+SET attempts = attempts + 1,
+	not_before = clock_timestamp() + make_interval(secs => @seconds),
+	dispatched_at = NULL,
+	lease = NULL,
+	lease_until = NULL,
+	dead_at = CASE WHEN @dead THEN coalesce(dead_at, clock_timestamp()) END,
+	error = @error
+WHERE id = @id`,
+})
+
+// Requeue ends a lease when not every session of drop work could be
+// disconnected: the work is due again after a delay, and the reason why is
+// stored on it. At the last attempt, the transfers that are left fail with
+// session_not_dropped; the work of a stray session is marked dead instead, and
+// dead is then true.
 func (t *Tx) Requeue(ctx context.Context, w Work, why string, maxAttempts int, after time.Duration) (dead bool, err error) {
 	last := w.Attempts+1 >= maxAttempts
 	if last && w.Kind == transfer.WorkDropSessions {
 		return false, t.failItems(ctx, w, transfer.SessionNotDropped)
 	}
-	if _, err := t.rawExec(ctx, `
-		UPDATE work
-		SET attempts = attempts + 1,
-			not_before = clock_timestamp() + make_interval(secs => $3),
-			dispatched_at = NULL,
-			lease = NULL,
-			lease_until = NULL,
-			dead_at = CASE WHEN $4 THEN coalesce(dead_at, clock_timestamp()) END,
-			error = $2
-		WHERE id = $1`, w.ID, why, after.Seconds(), last); err != nil {
-		return last, fmt.Errorf("giving back work %d: %w", w.ID, err)
+	if _, err := t.exec(ctx, requeueWork, args{"id": w.ID, "error": why, "seconds": after.Seconds(), "dead": last}); err != nil {
+		return last, fmt.Errorf("requeuing work %d: %w", w.ID, err)
 	}
 	return last, nil
 }

@@ -5,52 +5,34 @@ import (
 	"fmt"
 )
 
-// Release closes the transfers of a chunk with the outcome that the request's
-// final state names, and lets go of their claims. SIMs are not touched.
+var releaseChunk = newStatement(statement{
+	name: "release_chunk",
+	does: "Closes the open transfers of a chunk after the request has ended, and deletes their claims.",
+	given: `@request and the numbers of the chunk's transfers: from @lo to below @hi.
+		@state that the transfers get.`,
+	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
+	locks:   "The caller holds the work row. Takes transfers and claims.",
+	text:    closeOpenSQL(inChunk, "@state", "NULL") + closedColumns,
+})
+
+// Release closes the open transfers of a chunk with the outcome that follows
+// from the request's final state, and deletes their claims. It does not change
+// SIMs.
 func (t *Tx) Release(ctx context.Context, w Work) (Counts, error) {
 	outcome, ok := w.State.Released()
 	if !ok {
 		return Counts{}, fmt.Errorf("releasing work %d: a request that is %s releases nothing", w.ID, w.State)
 	}
-	var closed struct {
-		N         int   `db:"n"`
-		Eligible  int   `db:"eligible"`
-		Support   int   `db:"support"`
-		Unquoted  int   `db:"unquoted"`
-		Quoted    int64 `db:"quoted"`
-		Unclaimed int   `db:"unclaimed"`
-	}
-	err := t.rawGet(ctx, &closed, `
-		WITH open AS MATERIALIZED (
-			SELECT n, sim, state, method, fee
-			FROM transfers
-			WHERE request = $1 AND n >= $2 AND n < $3 AND state IN ('pending', 'eligible')
-		), marked AS (
-			UPDATE transfers t
-			SET state = $4, finished_at = clock_timestamp()
-			FROM open
-			WHERE t.request = $1 AND t.n = open.n
-		), unclaimed AS (
-			DELETE FROM open_transfers o
-			USING open
-			WHERE o.sim = open.sim AND o.request = $1 AND o.n = open.n
-			RETURNING o.sim
-		)
-		SELECT
-			count(*) AS n,
-			count(*) FILTER (WHERE state = 'eligible') AS eligible,
-			count(*) FILTER (WHERE method = 'support_assisted') AS support,
-			count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
-			coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted,
-			(SELECT count(*) FROM unclaimed) AS unclaimed
-		FROM open`, w.Request, w.Lo, w.Hi, outcome)
-	if err != nil {
+	var c closed
+	if err := t.get(ctx, &c, releaseChunk, args{
+		"request": w.Request, "lo": w.Lo, "hi": w.Hi, "state": outcome,
+	}); err != nil {
 		return Counts{}, fmt.Errorf("releasing the SIMs of work %d: %w", w.ID, err)
 	}
-	if closed.Unclaimed != closed.Eligible {
-		return Counts{}, fmt.Errorf("releasing the SIMs of work %d: %d were open, %d had their claim", w.ID, closed.Eligible, closed.Unclaimed)
+	if c.Unclaimed != c.Eligible {
+		return Counts{}, fmt.Errorf("releasing the SIMs of work %d: deleted %d of %d claims", w.ID, c.Unclaimed, c.Eligible)
 	}
-	c := Counts{Eligible: -closed.Eligible, Support: -closed.Support, Unquoted: -closed.Unquoted, Quoted: -closed.Quoted}
-	c.add(outcome, closed.N)
-	return c, nil
+	counts := c.counts()
+	counts.add(outcome, c.Pending+c.Eligible)
+	return counts, nil
 }

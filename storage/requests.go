@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"simtransfer/transfer"
@@ -91,12 +90,12 @@ FROM requests r
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination`
 
-// Actor is who causes something: a party of the request, through a key. The
-// zero Key stands for the system itself.
+// Actor is who causes an event: a party of the request that uses an API key, or
+// the system, whose Key is zero.
 type Actor struct {
 	Party   transfer.Party
 	Key     int64
-	Address string // where the call came from; empty for the system
+	Address string // the client's address; empty for the system
 }
 
 // System is the actor of workers and schedulers.
@@ -125,8 +124,7 @@ type NewRequest struct {
 }
 
 // CreateRequest writes a request, its transfers and the work of validating
-// them. All but a large one are a single statement, which needs no transaction
-// around it.
+// them. Up to copyThreshold SIMs it takes one statement and no transaction.
 func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
 	if r.Size > copyThreshold {
 		err = db.InRetriedTx(ctx, func(t *Tx) error {
@@ -144,8 +142,8 @@ func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, er
 		return err
 	})
 	if isUnique(err, "requests_pkey") {
-		// The connection was lost after the commit, and the pool has sent the
-		// statement again. The id is ours: what is there is what we made.
+		// The connection was lost after the commit, and the pool sent the statement
+		// again. The id is new, so the request with this id is the one just made.
 		return db.Request(ctx, id)
 	}
 	return made, err
@@ -164,10 +162,54 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	return made, err
 }
 
-// createRequest does it by one statement, but for the transfers of a large one.
-// What it returns it knows beforehand, all but the time: to read it back would
-// cost a third more.
-func createRequest(ctx context.Context, q hot, id uuid.UUID, r NewRequest) (Request, error) {
+var createRequestRow = newStatement(statement{
+	name: "create_request",
+	does: "Creates a request with its first event, its validation work and, if they are given, its transfers.",
+	given: `The @id, the @batch or null, the accounts @source and @destination, @self_service_only.
+		How many seconds the destination has (@acceptance) and support has (@review).
+		The @queue of the work, the @size of the request and the maximum size of a @chunk.
+		Who made it: the @party, the API @key and the @address of the call.
+		The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later.`,
+	returns:  "When it was created.",
+	prepared: true,
+	text: `
+WITH r AS (
+	SELECT @id::uuid AS id, @size::int AS size, @queue::text AS queue
+), made AS (
+	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
+	SELECT
+		id,
+		@batch,
+		@source,
+		@destination,
+		@self_service_only,
+		make_interval(secs => @acceptance),
+		make_interval(secs => @review),
+		queue,
+		'validating',
+		size,
+		size,
+		1
+	FROM r
+	RETURNING created_at
+), event AS (
+	INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
+	SELECT id, @source, @destination, 1, 'create', @party, @key, nullif(@address, ''), 'validating', jsonb_build_object('size', size)
+	FROM r
+), due AS (` + chunksSQL("'validate'") + `
+), listed AS (
+	INSERT INTO transfers (request, n, line, identifier)
+	SELECT id, nth - 1, line, identifier
+	FROM r, unnest(@lines::int[], @identifiers::text[]) WITH ORDINALITY AS u (line, identifier, nth)
+)
+SELECT created_at
+FROM made`,
+})
+
+// createRequest creates a request with one statement, except for the transfers
+// of a large one. It does not read the request back, which would take a third
+// more time: it knows every column except the time.
+func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (Request, error) {
 	made := Request{
 		ID:                  id,
 		Batch:               r.Batch,
@@ -189,34 +231,20 @@ func createRequest(ctx context.Context, q hot, id uuid.UUID, r NewRequest) (Requ
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier.String())
 		}
 	}
-	if err := q.hotGet(ctx, &made.CreatedAt, `
-		WITH r AS (
-			SELECT $1::uuid AS id, $9::int AS size, $8::text AS queue
-		), made AS (
-			INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
-			SELECT id, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7), queue, 'validating', size, size, 1 FROM r
-			RETURNING created_at
-		), told AS (
-			INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
-			SELECT id, $3, $4, 1, 'create', $10, $11, nullif($12, ''), 'validating', jsonb_build_object('size', size) FROM r
-		), due AS (
-			`+chunksSQL("'validate'", "$13")+`
-		), listed AS (
-			INSERT INTO transfers (request, n, line, identifier)
-			SELECT id, nth - 1, line, identifier
-			FROM r, unnest($14::int[], $15::text[]) WITH ORDINALITY AS u (line, identifier, nth)
-		)
-		SELECT created_at FROM made`,
-		id, r.Batch, r.Source.ID, r.Destination.ID, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(),
-		transfer.QueueOf(r.Batch != nil, r.Size), r.Size,
-		r.By.Party, r.By.key(), r.By.Address, transfer.ChunkSize, pq.Array(lines), pq.Array(identifiers),
-	); err != nil {
+	if err := q.get(ctx, &made.CreatedAt, createRequestRow, args{
+		"id": id, "batch": r.Batch, "source": r.Source.ID, "destination": r.Destination.ID,
+		"self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(), "review": r.Review.Seconds(),
+		"queue": transfer.QueueOf(r.Batch != nil, r.Size), "size": r.Size, "chunk": transfer.ChunkSize,
+		"party": r.By.Party, "key": r.By.key(), "address": r.By.Address,
+		"lines": pq.Array(lines), "identifiers": pq.Array(identifiers),
+	}); err != nil {
 		return made, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	return made, nil
 }
 
-// copyThreshold is the size from which COPY beats one INSERT of arrays.
+// copyThreshold is the number of SIMs above which COPY is faster than one INSERT
+// of arrays.
 const copyThreshold = 1000
 
 func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err error) {
@@ -241,105 +269,145 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err
 	return err
 }
 
-// chunksSQL adds one work row of a kind per chunk of the request r. The caller
-// sees to it that n_left is the request's size.
-func chunksSQL(kind, chunk string) string {
-	return `INSERT INTO work (kind, request, lo, hi, n, queue)
-			SELECT ` + kind + `, id, lo, least(lo + ` + chunk + `, size), least(` + chunk + `, size - lo), queue
-			FROM r, generate_series(0, size - 1, ` + chunk + `::int) AS lo`
+// chunksSQL adds a work row of a kind for each @chunk transfers of the request
+// r. The caller must set n_left to the request's size.
+func chunksSQL(kind string) string {
+	return `
+	INSERT INTO work (kind, request, lo, hi, n, queue)
+	SELECT ` + kind + `, id, lo, least(lo + @chunk, size), least(@chunk, size - lo), queue
+	FROM r, generate_series(0, size - 1, @chunk::int) AS lo`
 }
 
-// addChunks adds the work rows of a phase of a request that is there already.
+var addChunks = newStatement(statement{
+	name:     "add_chunks",
+	does:     "Adds the work of a phase of a request: a row for each chunk.",
+	given:    "@request, the @kind of work, and the maximum size of a @chunk.",
+	locks:    "The caller holds the request, and sets its n_left to its size.",
+	prepared: true,
+	text: `
+WITH r AS (
+	SELECT id, size, queue
+	FROM requests
+	WHERE id = @request
+)` + chunksSQL("@kind"),
+})
+
+// addChunks adds the work of a phase to an existing request. The caller must
+// set its n_left to its size.
 func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind transfer.WorkKind) error {
-	if err := t.hotExec(ctx, `
-		WITH r AS (SELECT id, size, queue FROM requests WHERE id = $1)
-		`+chunksSQL("$2", "$3"),
-		id, kind, transfer.ChunkSize,
-	); err != nil {
+	if _, err := t.exec(ctx, addChunks, args{"request": id, "kind": kind, "chunk": transfer.ChunkSize}); err != nil {
 		return fmt.Errorf("adding %s work for request %s: %w", kind, id, err)
 	}
 	return nil
 }
 
+var readRequest = newStatement(statement{
+	name:     "read_request",
+	does:     "Reads a request.",
+	given:    "@request.",
+	returns:  "The request; no row if there is none.",
+	prepared: true,
+	text: `
+SELECT` + requestColumns + `
+WHERE r.id = @request`,
+})
+
 // Request returns a request, or ErrNotFound.
 func (t *Tx) Request(ctx context.Context, id uuid.UUID) (Request, error) {
-	var r Request
-	err := t.hotGet(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
-	return r, err
+	return requestBy(ctx, t, id)
 }
 
 // Request returns a request, or ErrNotFound.
 func (db *DB) Request(ctx context.Context, id uuid.UUID) (Request, error) {
+	return requestBy(ctx, db, id)
+}
+
+func requestBy(ctx context.Context, q querier, id uuid.UUID) (Request, error) {
 	var r Request
-	err := db.hotGet(ctx, &r, `SELECT`+requestColumns+` WHERE r.id = $1`, id)
+	err := q.get(ctx, &r, readRequest, args{"request": id})
 	return r, err
 }
 
-// RequestFilter narrows a list of requests; zero fields do not.
+// RequestFilter selects requests to list. A zero field selects all.
 type RequestFilter struct {
 	Source, Destination int64 // account ids
-	Either              int64 // the id of an account that is the one or the other
+	Either              int64 // the id of an account that is source or destination
 	State               transfer.RequestState
 	Batch               *uuid.UUID
 	Ticket              string
-	CreatedAfter        *time.Time // at this instant or later
+	CreatedAfter        *time.Time // created at this instant or later
 	CreatedBefore       *time.Time
-	Before              *uuid.UUID // only requests made before this one: the cursor
-	Limit               int        // at most this many; required
+	Before              *uuid.UUID // only requests created before this one: the cursor
+	Limit               int        // the maximum number of requests; required
 
-	// Of the transfers of a request, one has to be like these. Viewer is the
-	// account that asks: what was never open to it as the destination does not
-	// count, nor what another name of a SIM that is not the source's would tell,
-	// nor the batch of somebody else. Zero sees all.
+	// Only requests with a transfer that matches these. Viewer is the account
+	// that lists requests: its filters do not match what it may not see, which is
+	// a transfer that was never offered to it as the destination, another
+	// identifier of a SIM that is not the source's, or another account's batch.
+	// Zero may see everything.
 	SIM    transfer.Identifier // any identifier of the SIM
 	Reason transfer.Reason
 	Method transfer.Method
 	Viewer int64
 }
 
+var listRequests = newStatement(statement{
+	name: "list_requests",
+	does: "Lists requests, newest first. An empty, zero or null parameter selects all.",
+	given: `The accounts @source and @destination, or @either of them. @state, @batch, @ticket.
+		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
+		@before: only requests with lower ids. The maximum number of rows: @limit.
+		@sim, @reason and @method of one of the request's transfers, as far as the account @viewer may see them.`,
+	returns: "The requests.",
+	text: `
+SELECT` + requestColumns + `
+WHERE (@source = 0 OR r.source = @source)
+  AND (@destination = 0 OR r.destination = @destination)
+  AND (@state = '' OR r.state = @state)
+  AND (@batch::uuid IS NULL OR r.batch = @batch AND (@viewer = 0 OR r.source = @viewer))
+  AND (@before::uuid IS NULL OR r.id < @before)
+  AND (@either = 0 OR r.source = @either OR r.destination = @either)
+  AND (@ticket = '' OR r.ticket = @ticket)
+  AND (@created_after::timestamptz IS NULL OR r.created_at >= @created_after AND r.id >= @lowest::uuid)
+  AND (@created_before::timestamptz IS NULL OR r.created_at < @created_before AND r.id <= @highest::uuid)
+  -- an array, so that the few requests of a SIM are found first, by key
+  AND (@sim = '' OR r.id = ANY (ARRAY(
+	SELECT t.request
+	FROM transfers t
+	JOIN requests q ON q.id = t.request
+	WHERE t.identifier IN (SELECT ` + otherNamesSQL("@sim") + `)
+	  AND (t.sim IS NOT NULL OR t.identifier = @sim OR @viewer = 0)
+	  AND (@viewer = 0 OR q.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
+  )))
+  AND (@reason = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.reason = @reason AND (@viewer = 0 OR r.source = @viewer OR t.state <> 'ineligible')
+  ))
+  AND (@method = '' OR EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.method = @method AND (@viewer = 0 OR r.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
+  ))
+ORDER BY r.id DESC
+LIMIT @limit`,
+})
+
 // Requests lists requests, newest first.
 func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
 	list := []Request{}
-	err := db.pool.SelectContext(ctx, &list, `SELECT`+requestColumns+`
-		WHERE ($1 = 0 OR r.source = $1)
-		  AND ($2 = 0 OR r.destination = $2)
-		  AND ($3 = '' OR r.state = $3)
-		  AND ($4::uuid IS NULL OR r.batch = $4 AND ($14 = 0 OR r.source = $14))
-		  AND ($5::uuid IS NULL OR r.id < $5)
-		  AND ($6 = 0 OR r.source = $6 OR r.destination = $6)
-		  AND ($8 = '' OR r.ticket = $8)
-		  AND ($9::timestamptz IS NULL OR r.created_at >= $9 AND r.id >= $15::uuid)
-		  AND ($10::timestamptz IS NULL OR r.created_at < $10 AND r.id <= $16::uuid)
-		  -- an array, so that the few requests of a SIM are found first, by key
-		  AND ($11 = '' OR r.id = ANY (ARRAY(
-			SELECT t.request
-			FROM transfers t
-			JOIN requests q ON q.id = t.request
-			WHERE t.identifier IN (SELECT `+otherNamesSQL("$11")+`)
-			  AND (t.sim IS NOT NULL OR t.identifier = $11 OR $14 = 0)
-			  AND ($14 = 0 OR q.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
-		  )))
-		  AND ($12 = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
-			SELECT 1
-			FROM transfers t
-			WHERE t.request = r.id AND t.reason = $12 AND ($14 = 0 OR r.source = $14 OR t.state <> 'ineligible')
-		  ))
-		  AND ($13 = '' OR EXISTS (
-			SELECT 1
-			FROM transfers t
-			WHERE t.request = r.id AND t.method = $13 AND ($14 = 0 OR r.source = $14 OR t.state NOT IN ('pending', 'ineligible'))
-		  ))
-		ORDER BY r.id DESC
-		LIMIT $7`,
-		f.Source, f.Destination, f.State, f.Batch, f.Before, f.Either, f.Limit,
-		f.Ticket, f.CreatedAfter, f.CreatedBefore, f.SIM.String(), f.Reason, f.Method, f.Viewer, idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
-	if err != nil {
+	if err := db.list(ctx, &list, listRequests, args{
+		"source": f.Source, "destination": f.Destination, "either": f.Either, "state": f.State, "batch": f.Batch,
+		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
+		"lowest": idsFrom(f.CreatedAfter), "highest": idsUntil(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
+		"sim": f.SIM.String(), "reason": f.Reason, "method": f.Method, "viewer": f.Viewer,
+	}); err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
 	return list, nil
 }
 
-// otherNamesSQL selects every identifier of the SIM that one names, and that one.
+// otherNamesSQL selects an identifier and all other identifiers of its SIM.
 func otherNamesSQL(name string) string {
 	return name + `::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = ` + name
 }
@@ -356,7 +424,7 @@ type Transfer struct {
 	Fee            *int64           `db:"fee"` // quoted or, with an override, decided; minor units
 	SessionDropped bool             `db:"session_dropped"`
 	FinishedAt     *time.Time       `db:"finished_at"`
-	Before         *json.RawMessage `db:"before"` // settings, for support alone
+	Before         *json.RawMessage `db:"before"` // settings, which only support may see
 	After          *json.RawMessage `db:"after"`
 }
 
@@ -364,37 +432,48 @@ const transferColumns = resultColumns + `,
 	to_jsonb(g.before) AS before,
 	to_jsonb(g.after) AS after`
 
-// TransferFilter narrows a list of transfers; zero fields do not.
+// TransferFilter selects transfers to list. A zero field selects all.
 type TransferFilter struct {
 	State   transfer.State
 	Reason  transfer.Reason
 	Method  transfer.Method
-	Offered bool // only transfers that are or were open, as the destination sees them
-	After   int  // only transfers behind this n: the cursor; -1 from the start
-	Limit   int
+	Offered bool // only transfers that are or were open: those that the destination may see
+	After   int  // only transfers with a greater n: the cursor; -1 for all
+	Limit   int  // the maximum number of transfers; required
 
-	Snapshots bool // the settings before and after are read, too
+	Snapshots bool // also read the settings before and after
 }
+
+var listTransfers = newStatement(statement{
+	name: "list_transfers",
+	does: "Lists transfers of a request in the order of submission. An empty parameter selects all.",
+	given: `@request, and @state, @reason and @method of the transfers. The number @after which to start.
+		@offered: only transfers that are or were open. The maximum number of rows: @limit.
+		@snapshots: with the settings before and after.`,
+	returns: "The transfers.",
+	text: `
+SELECT` + transferColumns + `
+FROM transfers t
+JOIN requests r ON r.id = t.request
+LEFT JOIN sims s ON s.id = t.sim
+LEFT JOIN registrations g ON @snapshots AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
+WHERE t.request = @request
+  AND (@state = '' OR t.state = @state)
+  AND (@reason = '' OR t.reason = @reason)
+  AND (@method = '' OR t.method = @method)
+  AND t.n > @after
+  AND (NOT @offered OR t.state NOT IN ('pending', 'ineligible'))
+ORDER BY t.n
+LIMIT @limit`,
+})
 
 // Transfers lists the transfers of a request in the order of submission.
 func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
 	list := []Transfer{}
-	err := db.pool.SelectContext(ctx, &list, `
-		SELECT`+transferColumns+`
-		FROM transfers t
-		JOIN requests r ON r.id = t.request
-		LEFT JOIN sims s ON s.id = t.sim
-		LEFT JOIN registrations g ON $8 AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
-		WHERE t.request = $1
-		  AND ($2 = '' OR t.state = $2)
-		  AND ($3 = '' OR t.reason = $3)
-		  AND ($7 = '' OR t.method = $7)
-		  AND t.n > $4
-		  AND (NOT $5 OR t.state NOT IN ('pending', 'ineligible'))
-		ORDER BY t.n
-		LIMIT $6`,
-		request, f.State, f.Reason, f.After, f.Offered, f.Limit, f.Method, f.Snapshots)
-	if err != nil {
+	if err := db.list(ctx, &list, listTransfers, args{
+		"request": request, "state": f.State, "reason": f.Reason, "method": f.Method, "after": f.After,
+		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots,
+	}); err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
 	}
 	return list, nil
@@ -407,25 +486,32 @@ type ReasonCount struct {
 	Count  int             `db:"count"`
 }
 
+var countReasons = newStatement(statement{
+	name:    "count_reasons",
+	does:    "Counts the ineligible and failed transfers of a request by state and reason.",
+	given:   "@request.",
+	returns: "A row for each state and reason, the most frequent first.",
+	text: `
+SELECT state, reason, count(*) AS count
+FROM transfers
+WHERE request = @request AND reason IS NOT NULL
+GROUP BY state, reason
+ORDER BY count(*) DESC, reason`,
+})
+
 // ReasonCounts counts the ineligible and failed SIMs of a request by reason.
 func (db *DB) ReasonCounts(ctx context.Context, request uuid.UUID) ([]ReasonCount, error) {
-	return reasonCounts(ctx, db.pool, request)
+	return reasonCounts(ctx, db, request)
 }
 
 // ReasonCounts is DB.ReasonCounts within the transaction.
 func (t *Tx) ReasonCounts(ctx context.Context, request uuid.UUID) ([]ReasonCount, error) {
-	return reasonCounts(ctx, t.tx, request)
+	return reasonCounts(ctx, t, request)
 }
 
-func reasonCounts(ctx context.Context, q sqlx.QueryerContext, request uuid.UUID) ([]ReasonCount, error) {
+func reasonCounts(ctx context.Context, q querier, request uuid.UUID) ([]ReasonCount, error) {
 	list := []ReasonCount{}
-	err := sqlx.SelectContext(ctx, q, &list, `
-		SELECT state, reason, count(*) AS count
-		FROM transfers
-		WHERE request = $1 AND reason IS NOT NULL
-		GROUP BY state, reason
-		ORDER BY count(*) DESC, reason`, request)
-	if err != nil {
+	if err := q.list(ctx, &list, countReasons, args{"request": request}); err != nil {
 		return nil, fmt.Errorf("counting the reasons of request %s: %w", request, err)
 	}
 	return list, nil

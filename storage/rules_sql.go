@@ -7,8 +7,85 @@ import (
 	"simtransfer/transfer"
 )
 
-// The tables of package transfer, written as SQL. In these expressions s is
-// the SIM, t the transfer, r the request as requestFacts has it.
+// What several statements share: the tables of package transfer written as SQL,
+// the fees, and the closing of transfers. In these expressions s is the SIM, t
+// the transfer and r the request with the columns of requestFacts.
+
+// effectiveFee is what a transfer costs: the fee that was quoted when it was
+// validated, or the one that support decided on.
+const effectiveFee = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
+
+// scheduledFee is the fee schedule's current amount for a support-assisted
+// transfer in the currency of r; no row if the schedule has none.
+const scheduledFee = `
+	SELECT f.amount
+	FROM fees f, r
+	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+	ORDER BY f.valid_from DESC
+	LIMIT 1`
+
+// quoteSQL is the fee of a SIM that the row judged, with the scheduled fee in
+// the table fee. It is null for a SIM that is not eligible, and when the
+// schedule has no amount.
+func quoteSQL(judged string) string {
+	return `CASE
+			WHEN ` + judged + `.reason IS NOT NULL THEN NULL
+			WHEN ` + judged + `.method = 'self_service' THEN 0
+			ELSE (SELECT amount FROM fee)
+		END`
+}
+
+// closeOpenSQL closes the open transfers of @request that which selects, with a
+// state and a reason, and deletes their claims. It ends in the table counted,
+// which closedColumns selects.
+func closeOpenSQL(which, state, reason string) string {
+	return `
+WITH open AS MATERIALIZED (
+	SELECT t.n, t.sim, t.state, t.method, t.fee
+	FROM transfers t
+	WHERE t.request = @request AND ` + which + ` AND t.state IN ('pending', 'eligible')
+), marked AS (
+	UPDATE transfers t
+	SET state = ` + state + `, reason = ` + reason + `, finished_at = clock_timestamp()
+	FROM open
+	WHERE t.request = @request AND t.n = open.n
+), unclaimed AS (
+	DELETE FROM open_transfers o
+	USING open
+	WHERE o.sim = open.sim AND o.request = @request AND o.n = open.n
+	RETURNING o.sim
+), counted AS (
+	SELECT
+		count(*) FILTER (WHERE state = 'pending') AS pending,
+		count(*) FILTER (WHERE state = 'eligible') AS eligible,
+		count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support,
+		count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
+		coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted,
+		(SELECT count(*) FROM unclaimed) AS unclaimed
+	FROM open
+)`
+}
+
+// closedColumns selects what closeOpenSQL has counted.
+const closedColumns = `
+SELECT pending, eligible, support, unquoted, quoted, unclaimed
+FROM counted`
+
+// closed counts the transfers that closeOpenSQL has closed.
+type closed struct {
+	Pending   int   `db:"pending"` // how many were pending
+	Eligible  int   `db:"eligible"`
+	Support   int   `db:"support"`  // of Eligible, those that need support
+	Unquoted  int   `db:"unquoted"` // of Eligible, those without a fee
+	Quoted    int64 `db:"quoted"`   // fees of Eligible, in minor units
+	Unclaimed int   `db:"unclaimed"`
+}
+
+// counts returns what changes in the request's counters, apart from the
+// outcomes.
+func (c closed) counts() Counts {
+	return Counts{Eligible: -c.Eligible, Support: -c.Support, Unquoted: -c.Unquoted, Quoted: -c.Quoted}
+}
 
 // reasonSQL is an expression for the reason of the first rule that applies,
 // null when none does.
@@ -49,7 +126,7 @@ func factSQL(f transfer.Fact) string {
 // methodSQL is the method that a SIM's status calls for; null for terminated.
 const methodSQL = `CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END`
 
-// requestFacts is what the rules need to know of a request, $1.
+// requestFacts is what the rules need to know about @request.
 const requestFacts = `
 	SELECT
 		r.id,
@@ -66,7 +143,7 @@ const requestFacts = `
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination
-	WHERE r.id = $1`
+	WHERE r.id = @request`
 
 // settingDefault is what a setting is reset to.
 func settingDefault(name string) string {

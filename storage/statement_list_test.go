@@ -18,6 +18,79 @@ func statements() []*statement {
 		// work.go
 		lockWork,
 		lockFreeWork,
+		closeWork,
+		dispatchWork,
+		revertDispatch,
+		listUnconfirmed,
+		markSuspect,
+		redispatchWork,
+		listWork,
+		retryWork,
+		// work_failures.go
+		postponeWork,
+		splitWork,
+		markDead,
+		failChunk,
+		failNumbered,
+		// leases.go
+		takeLease,
+		renewLease,
+		lockLeasedWork,
+		requeueWork,
+		// sessions.go
+		listSIMSessions,
+		listStraySessions,
+		closeSessions,
+		noteDropped,
+		keepEligibleItems,
+		deleteWork,
+		// validate.go
+		claimSIMs,
+		judgeTransfers,
+		cancelPending,
+		listWithdrawn,
+		readProgress,
+		offerRequest,
+		// execute.go
+		lockChunkSIMs,
+		lockNumberedSIMs,
+		handOverChunk,
+		handOverDropped,
+		// release.go
+		releaseChunk,
+		// decisions.go
+		lockRequest,
+		requestIsLate,
+		chooseTransfers,
+		acceptRequest,
+		approveRequest,
+		setRequestState,
+		startRelease,
+		withdrawTransfers,
+		finishRequest,
+		closeSome,
+		findOpenTransfers,
+		findNamedTransfers,
+		// expire.go
+		lockExpired,
+		purgeNotes,
+		// requests.go
+		createRequestRow,
+		addChunks,
+		readRequest,
+		listRequests,
+		listTransfers,
+		countReasons,
+		// events.go
+		listEvents,
+		addEvent,
+		readNewestEvent,
+		// event_feed.go
+		readAccountFeed,
+		readFeed,
+		readBatchFeed,
+		readBatchStart,
+		readBatchOver,
 	}
 }
 

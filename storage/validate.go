@@ -10,35 +10,45 @@ import (
 	"simtransfer/transfer"
 )
 
-const claimSQL = `
+var claimSIMs = newStatement(statement{
+	name:    "claim_sims",
+	does:    "Claims the SIMs of a chunk's pending transfers that belong to the source and have no open transfer.",
+	given:   "@request and the numbers of the chunk's transfers: from @lo to below @hi.",
+	returns: "Two arrays of equal length: numbers of transfers, and the SIMs that they have claimed.",
+	locks: `Takes the claims by ascending SIM id, so that two chunks cannot deadlock.
+		It waits for transactions that claim or release one of the SIMs. The caller holds the work row.`,
+	prepared: true,
+	text: `
 WITH claimed AS (
 	INSERT INTO open_transfers (sim, request, n)
 	SELECT s.id, t.request, t.n
 	FROM transfers t
 	JOIN identifiers i ON i.identifier = t.identifier
 	JOIN sims s ON s.id = i.sim
-	WHERE t.request = $1 AND t.n >= $2 AND t.n < $3
+	WHERE t.request = @request AND t.n >= @lo AND t.n < @hi
 	  AND t.state = 'pending'
-	  AND s.account = (SELECT source FROM requests WHERE id = $1)
+	  AND s.account = (SELECT source FROM requests WHERE id = @request)
 	ORDER BY s.id, t.n
 	ON CONFLICT DO NOTHING
 	RETURNING sim, n
 )
-SELECT coalesce(array_agg(n), '{}') AS numbers, coalesce(array_agg(sim), '{}') AS sims FROM claimed`
+SELECT coalesce(array_agg(n), '{}') AS numbers, coalesce(array_agg(sim), '{}') AS sims
+FROM claimed`,
+})
 
-// Claims are the SIMs that a chunk has claimed: that of the transfer lo+i is at
-// i, and 0 where there is none.
+// Claims are the SIMs that a chunk has claimed. Element i is the SIM of the
+// transfer number lo+i, or 0 if that transfer has no claim.
 type Claims []int64
 
-// Claim claims every SIM of a chunk that belongs to the source. The order of
-// the rows is what keeps two chunks from a deadlock; a claim that is being
-// made or let go of elsewhere is waited for.
+// Claim claims every SIM of a chunk that belongs to the source and has no other
+// open transfer. It waits for transactions that are making or deleting a claim
+// on one of them.
 func (t *Tx) Claim(ctx context.Context, w Work) (Claims, error) {
 	var claimed struct {
 		Numbers pq.Int64Array `db:"numbers"`
 		SIMs    pq.Int64Array `db:"sims"`
 	}
-	if err := t.hotGet(ctx, &claimed, claimSQL, w.Request, w.Lo, w.Hi); err != nil {
+	if err := t.get(ctx, &claimed, claimSIMs, args{"request": w.Request, "lo": w.Lo, "hi": w.Hi}); err != nil {
 		return nil, fmt.Errorf("claiming the SIMs of work %d: %w", w.ID, err)
 	}
 	claims := make(Claims, w.Hi-w.Lo)
@@ -48,18 +58,21 @@ func (t *Tx) Claim(ctx context.Context, w Work) (Claims, error) {
 	return claims, nil
 }
 
-// A claim is this transfer's own by its (request, n), not by its SIM: one SIM
-// may be named twice, by two identifiers. $4 has the chunk's claims; the SIMs
-// of the other transfers are looked up again, to say what is wrong with them.
-func judgeSQL() string {
-	return `
+// A claim belongs to a transfer by its (request, n), not by its SIM, because a
+// request may name one SIM by two identifiers. The SIMs of transfers without a
+// claim are looked up to find the reason.
+var judgeTransfers = newStatement(statement{
+	name: "judge_transfers",
+	does: `Decides for each pending transfer of a chunk whether it is eligible, by the rules of package transfer.
+		Sets its method, and quotes its fee. Deletes the claims of those that are ineligible.`,
+	given: `@request and the numbers of the chunk's transfers: from @lo to below @hi.
+		@claims has the claimed SIM of each, 0 for none, in the order of the numbers.`,
+	returns:  "How many transfers are eligible and ineligible, and the change of the request's counters and sums.",
+	locks:    "The caller holds the work row and the claims. Takes the transfers.",
+	prepared: true,
+	text: `
 WITH r AS MATERIALIZED (` + requestFacts + `
-), fee AS MATERIALIZED (
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
-	LIMIT 1
+), fee AS MATERIALIZED (` + scheduledFee + `
 ), judged AS MATERIALIZED (
 	SELECT
 		t.ctid AS transfer_at,
@@ -70,10 +83,10 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		` + reasonSQL(transfer.ValidationRules()) + ` AS reason
 	FROM r
 	JOIN transfers t ON t.request = r.id
-	CROSS JOIN LATERAL (SELECT nullif(($4::bigint[])[t.n - $2 + 1], 0) AS sim) o
+	CROSS JOIN LATERAL (SELECT nullif((@claims::bigint[])[t.n - @lo + 1], 0) AS sim) o
 	LEFT JOIN identifiers i ON i.identifier = CASE WHEN o.sim IS NULL THEN t.identifier END
 	LEFT JOIN sims s ON s.id = coalesce(o.sim, i.sim)
-	WHERE t.n >= $2 AND t.n < $3
+	WHERE t.n >= @lo AND t.n < @hi
 	  AND t.state = 'pending'
 ), marked AS (
 	UPDATE transfers t
@@ -81,18 +94,14 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		reason = j.reason,
 		sim = j.sim,
 		method = CASE WHEN j.reason IS NULL THEN j.method END,
-		fee = CASE
-			WHEN j.reason IS NOT NULL THEN NULL
-			WHEN j.method = 'self_service' THEN 0
-			ELSE (SELECT amount FROM fee)
-		END,
+		fee = ` + quoteSQL("j") + `,
 		finished_at = CASE WHEN j.reason IS NOT NULL THEN clock_timestamp() END
 	FROM judged j
 	WHERE t.ctid = j.transfer_at
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING judged j
-	WHERE j.reason IS NOT NULL AND o.sim = j.claimed AND o.request = $1 AND o.n = j.n
+	WHERE j.reason IS NOT NULL AND o.sim = j.claimed AND o.request = @request AND o.n = j.n
 )
 SELECT
 	count(*) FILTER (WHERE reason IS NULL) AS eligible,
@@ -100,47 +109,58 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted' AND NOT EXISTS (SELECT 1 FROM fee)) AS unquoted,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible
-FROM judged`
-}
+FROM judged`,
+})
 
 // Judge decides about every pending transfer of a chunk from its SIM as it is
-// now, quotes its fee, and lets go of the claims of those that are ineligible.
+// now, quotes its fee, and deletes the claims of those that are ineligible.
 func (t *Tx) Judge(ctx context.Context, w Work, claims Claims) (Counts, error) {
 	var c Counts
-	if err := t.hotGet(ctx, &c, judgeSQL(), w.Request, w.Lo, w.Hi, pq.Array([]int64(claims))); err != nil {
+	if err := t.get(ctx, &c, judgeTransfers, args{
+		"request": w.Request, "lo": w.Lo, "hi": w.Hi, "claims": pq.Array([]int64(claims)),
+	}); err != nil {
 		return c, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
 	}
 	return c, nil
 }
 
-// CancelPending closes what is still pending in a chunk of a request that was
-// canceled before its validation came this far.
+var cancelPending = newStatement(statement{
+	name:  "cancel_pending",
+	does:  "Closes the pending transfers of a chunk as canceled.",
+	given: "@request and the numbers of the chunk's transfers: from @lo to below @hi.",
+	locks: "The caller holds the work row. Takes the transfers.",
+	text: `
+UPDATE transfers
+SET state = 'canceled', finished_at = clock_timestamp()
+WHERE request = @request AND n >= @lo AND n < @hi AND state = 'pending'`,
+})
+
+// CancelPending closes the pending transfers of a chunk whose request was
+// canceled before the chunk was validated.
 func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
-	n, err := t.rawExec(ctx, `
-		UPDATE transfers
-		SET state = 'canceled', finished_at = clock_timestamp()
-		WHERE request = $1 AND n >= $2 AND n < $3 AND state = 'pending'`, w.Request, w.Lo, w.Hi)
+	n, err := t.exec(ctx, cancelPending, args{"request": w.Request, "lo": w.Lo, "hi": w.Hi})
 	if err != nil {
 		return Counts{}, fmt.Errorf("canceling the pending SIMs of work %d: %w", w.ID, err)
 	}
 	return Counts{Canceled: int(n)}, nil
 }
 
-// CloseValidation ends the work of a chunk. The chunk that ends last opens the
-// gate, still under the request's lock.
+// CloseValidation ends the work of a chunk in validation. For the last chunk of
+// a request it also decides which state comes next, while it still holds the
+// request's lock.
 func (t *Tx) CloseValidation(ctx context.Context, w Work, c Counts) error {
 	p, err := t.closeWork(ctx, w, w.N, c, true)
 	if err != nil || p.Left > 0 {
 		return err
 	}
 	if p.State == transfer.RequestCanceled {
-		return t.gateCanceled(ctx, w.Request.UUID, p)
+		return t.endCanceled(ctx, w.Request.UUID, p)
 	}
-	return t.gate(ctx, w.Request.UUID, p)
+	return t.endValidation(ctx, w.Request.UUID, p)
 }
 
-// gateCanceled ends a request that was canceled while its validation ran.
-func (t *Tx) gateCanceled(ctx context.Context, id uuid.UUID, p progress) error {
+// endCanceled ends a request that was canceled while it was being validated.
+func (t *Tx) endCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	if p.Eligible > 0 {
 		return t.startRelease(ctx, id, transfer.RequestCanceled)
 	}
@@ -150,23 +170,54 @@ func (t *Tx) gateCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	return t.addEvent(ctx, id, event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State})
 }
 
-// gate applies what the source withdrew and sends the request on its way.
-func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
+var listWithdrawn = newStatement(statement{
+	name:    "list_withdrawn",
+	does:    "Lists the transfers that the source has withdrawn from a request during validation.",
+	given:   "@request.",
+	returns: "One array of numbers, null if there are none.",
+	locks:   "The caller holds the request.",
+	text: `
+SELECT array_agg(n ORDER BY n)
+FROM withdrawn
+WHERE request = @request`,
+})
+
+var readProgress = newStatement(statement{
+	name:    "read_progress",
+	does:    "Reads what is left of a request.",
+	given:   "@request.",
+	returns: "Its state and counters.",
+	locks:   "The caller holds the request.",
+	text: `
+SELECT state, n_left, n_eligible, n_support
+FROM requests
+WHERE id = @request`,
+})
+
+// endValidation cancels the transfers that the source has withdrawn and brings
+// the request to its next state.
+func (t *Tx) endValidation(ctx context.Context, id uuid.UUID, p progress) error {
 	var withdrawn pq.Int64Array
-	if err := t.rawGet(ctx, &withdrawn, `SELECT array_agg(n ORDER BY n) FROM withdrawn WHERE request = $1`, id); err != nil {
+	if err := t.get(ctx, &withdrawn, listWithdrawn, args{"request": id}); err != nil {
 		return fmt.Errorf("reading what was withdrawn from request %s: %w", id, err)
 	}
 	if len(withdrawn) > 0 {
-		if _, err := t.closeSome(ctx, id, transfer.Canceled, withdrawn); err != nil {
+		if _, err := t.closeSome(ctx, id, transfer.RequestCanceled, withdrawn); err != nil {
 			return err
 		}
-		if err := t.rawGet(ctx, &p, `SELECT state, n_left, n_eligible, n_support FROM requests WHERE id = $1`, id); err != nil {
+		if err := t.get(ctx, &p, readProgress, args{"request": id}); err != nil {
 			return fmt.Errorf("reading request %s again: %w", id, err)
 		}
 	}
-	what := transfer.Gate(p.Eligible, p.Support, len(withdrawn))
-	to, err := t.enterNextState(ctx, id, what)
+	what, by := transfer.Gate(p.Eligible, p.Support, len(withdrawn)), transfer.PartySystem
+	if what == transfer.Cancel {
+		by = transfer.PartySource // it has withdrawn every eligible SIM
+	}
+	to, err := transfer.Next(transfer.Validating, what, by)
 	if err != nil {
+		return fmt.Errorf("ending the validation of request %s: %w", id, err)
+	}
+	if err := t.enterNextState(ctx, id, to); err != nil {
 		return err
 	}
 	return t.addEvent(ctx, id, event{
@@ -175,22 +226,25 @@ func (t *Tx) gate(ctx context.Context, id uuid.UUID, p progress) error {
 	})
 }
 
-func (t *Tx) enterNextState(ctx context.Context, id uuid.UUID, what transfer.Event) (to transfer.RequestState, err error) {
-	switch what {
-	case transfer.Cancel:
-		return transfer.RequestCanceled, t.finish(ctx, id, transfer.RequestCanceled)
-	case transfer.Reject:
-		return transfer.RequestRejected, t.finish(ctx, id, transfer.RequestRejected)
-	case transfer.Review:
-		to = transfer.InReview
-	default:
-		to = transfer.AwaitingAcceptance
+var offerRequest = newStatement(statement{
+	name:  "offer_request",
+	does:  "Brings a validated request to a state in which it waits for a decision, and sets its expiry.",
+	given: "@request and @state: in_review or awaiting_acceptance.",
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET state = @state, expires_at = clock_timestamp() + CASE WHEN @state = 'in_review' THEN review ELSE acceptance END
+WHERE id = @request`,
+})
+
+// enterNextState brings a validated request to the state that follows: a final
+// one, or one in which it waits for a decision.
+func (t *Tx) enterNextState(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
+	if to.Final() {
+		return t.finish(ctx, id, to)
 	}
-	if _, err := t.rawExec(ctx, `
-		UPDATE requests
-		SET state = $2, expires_at = clock_timestamp() + CASE WHEN $2 = 'in_review' THEN review ELSE acceptance END
-		WHERE id = $1`, id, to); err != nil {
-		return to, fmt.Errorf("offering request %s: %w", id, err)
+	if _, err := t.exec(ctx, offerRequest, args{"request": id, "state": to}); err != nil {
+		return fmt.Errorf("bringing request %s to state %s: %w", id, to, err)
 	}
-	return to, nil
+	return nil
 }

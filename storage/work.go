@@ -32,11 +32,11 @@ type Work struct {
 	Dead     bool                  `db:"dead"`
 	Due      bool                  `db:"due"`
 	Lease    uuid.NullUUID         `db:"lease"`
-	Leased   bool                  `db:"leased"` // and the lease has not run out
+	Leased   bool                  `db:"leased"` // the lease is still valid
 }
 
-// heldByOther reports whether work is not, or no longer, that of the holder of a
-// lease, who may have none.
+// heldByOther reports whether work is leased to somebody other than the caller,
+// who has a lease or none.
 func (w Work) heldByOther(lease uuid.NullUUID) bool {
 	return w.Lease != lease && (lease.Valid || w.Leased)
 }
@@ -102,8 +102,8 @@ func (t *Tx) lockFreeWork(ctx context.Context, id int64) (Work, error) {
 	return w, err
 }
 
-// Counts are how many transfers a piece of work brought to each state; the
-// request's counters change by as much.
+// Counts are how many transfers a piece of work brought to each state. The
+// request's counters change by these numbers.
 type Counts struct {
 	Eligible   int `db:"eligible"` // negative when eligible transfers are closed
 	Support    int `db:"support"`
@@ -114,16 +114,16 @@ type Counts struct {
 	Declined   int `db:"declined"`
 	Denied     int `db:"denied"`
 	Expired    int `db:"expired"`
-	HandedOff  int `db:"handed_off"` // moved to other work rows, so not dealt with
+	HandedOff  int `db:"handed_off"` // moved to other work rows, and still to be dealt with
 
 	Unquoted int   `db:"unquoted"` // of Support, those without an amount in the fee schedule
-	Quoted   int64 `db:"quoted"`   // fees of Support, in minor units; negative like it
+	Quoted   int64 `db:"quoted"`   // fees of Support, in minor units; negative when Support is
 	Charged  int64 `db:"charged"`  // fees posted, in minor units
 }
 
-// told returns the detail of the event that tells of these counts, and how many
-// events that makes: none when there is nothing to tell.
-func (c Counts) told() (events int, detail string, err error) {
+// event returns the detail of the event that reports these counts, and the
+// number of such events: 0 if all counts are zero, else 1.
+func (c Counts) event() (events int, detail string, err error) {
 	d := map[string]int{}
 	for name, n := range map[string]int{
 		"eligible": c.Eligible, "completed": c.Completed, "ineligible": c.Ineligible, "failed": c.Failed,
@@ -145,57 +145,83 @@ type progress struct {
 	Support  int                   `db:"n_support"`
 }
 
-// closeWork subtracts what a piece of work has dealt with from its request, in
-// one UPDATE whose new values come from the row itself, writes the event, and
-// deletes the work if that was all of it. It is the last lock that the
-// transaction takes. The work that brings n_left to 0 finishes the request,
-// except in validation, which has the gate for it.
-func (t *Tx) closeWork(ctx context.Context, w Work, dealt int, c Counts, all bool) (progress, error) {
+// The new values come from the row itself, so concurrent chunks need no lock
+// before this one. The state is the one transition that SQL decides instead of
+// transfer.Next: only this UPDATE knows which work is the last.
+var closeWork = newStatement(statement{
+	name: "close_work",
+	does: `Subtracts what a piece of work has dealt with from its request, writes the event and deletes the work.
+		The work that brings n_left to 0 finishes the request, except in validation.`,
+	given: `@work, its @request, and how many transfers are @done.
+		The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
+		@declined @denied @expired @unquoted, and of its sums: @quoted @charged.
+		@validating: the request stays open when nothing is left.
+		@events is 1 to write an event, of @kind by @party with @detail, or 0.
+		@all: delete the work.`,
+	returns:  "The request's state and counters, and whether the work row was deleted.",
+	locks:    "Takes the request, as the last lock of the transaction. The caller holds the work row.",
+	prepared: true,
+	text: `
+WITH r AS (
+	UPDATE requests
+	SET n_left = n_left - @done,
+		n_eligible = n_eligible + @eligible,
+		n_support = n_support + @support,
+		n_completed = n_completed + @completed,
+		n_ineligible = n_ineligible + @ineligible,
+		n_failed = n_failed + @failed,
+		n_canceled = n_canceled + @canceled,
+		n_declined = n_declined + @declined,
+		n_denied = n_denied + @denied,
+		n_expired = n_expired + @expired,
+		n_unquoted = n_unquoted + @unquoted,
+		quoted = quoted + @quoted,
+		charged = charged + @charged,
+		state = CASE WHEN state = 'transferring' AND n_left = @done THEN 'completed' ELSE state END,
+		finished_at = CASE WHEN n_left = @done AND NOT @validating THEN clock_timestamp() END,
+		last_event = last_event + @events
+	WHERE id = @request
+	RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
+), event AS (
+	INSERT INTO events (request, source, destination, seq, kind, party, detail)
+	SELECT id, source, destination, last_event, @kind, @party, @detail::jsonb
+	FROM r
+	WHERE @events > 0
+), ended AS (
+	DELETE FROM work
+	WHERE id = @work AND @all
+	RETURNING id
+)
+SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended
+FROM r`,
+})
+
+// closeWork subtracts what a piece of work has dealt with from its request, and
+// deletes the work if all of it is done. The work that brings n_left to 0
+// finishes the request, except in validation, after which CloseValidation
+// decides what comes next.
+func (t *Tx) closeWork(ctx context.Context, w Work, done int, c Counts, all bool) (progress, error) {
 	var p struct {
 		progress
 		Ended bool `db:"ended"`
 	}
 	validating := w.Kind == transfer.WorkValidate
 	kind, _ := w.Kind.Event()
-	events, detail, err := c.told()
+	events, detail, err := c.event()
 	if err != nil {
 		return p.progress, fmt.Errorf("writing the detail of event %s: %w", w.Kind, err)
 	}
-	if err := t.hotGet(ctx, &p, `
-		WITH r AS (
-			UPDATE requests
-			SET n_left = n_left - $2,
-				n_eligible = n_eligible + $3,
-				n_support = n_support + $4,
-				n_completed = n_completed + $5,
-				n_ineligible = n_ineligible + $6,
-				n_failed = n_failed + $7,
-				n_canceled = n_canceled + $8,
-				n_declined = n_declined + $9,
-				n_denied = n_denied + $10,
-				n_expired = n_expired + $11,
-				n_unquoted = n_unquoted + $17,
-				quoted = quoted + $18,
-				charged = charged + $19,
-				state = CASE WHEN state = 'transferring' AND n_left = $2 THEN 'completed' ELSE state END,
-				finished_at = CASE WHEN n_left = $2 AND NOT $12 THEN clock_timestamp() END,
-				last_event = last_event + $13
-			WHERE id = $1
-			RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
-		), told AS (
-			INSERT INTO events (request, source, destination, seq, kind, party, detail)
-			SELECT id, source, destination, last_event, $14, $15, $16::jsonb FROM r WHERE $13 > 0
-		), ended AS (
-			DELETE FROM work WHERE id = $20 AND $21 RETURNING id
-		)
-		SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended FROM r`,
-		w.Request, dealt, c.Eligible, c.Support, c.Completed, c.Ineligible, c.Failed,
-		c.Canceled, c.Declined, c.Denied, c.Expired, validating, events, kind, System().Party, detail,
-		c.Unquoted, c.Quoted, c.Charged, w.ID, all); err != nil {
-		return p.progress, fmt.Errorf("settling work %d of request %s: %w", w.ID, w.Request.UUID, err)
+	if err := t.get(ctx, &p, closeWork, args{
+		"work": w.ID, "request": w.Request, "done": done, "all": all, "validating": validating,
+		"eligible": c.Eligible, "support": c.Support, "completed": c.Completed, "ineligible": c.Ineligible,
+		"failed": c.Failed, "canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired,
+		"unquoted": c.Unquoted, "quoted": c.Quoted, "charged": c.Charged,
+		"events": events, "kind": kind, "party": System().Party, "detail": detail,
+	}); err != nil {
+		return p.progress, fmt.Errorf("closing work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}
 	if p.Ended != all {
-		return p.progress, fmt.Errorf("settling work %d of request %s: the work is gone", w.ID, w.Request.UUID)
+		return p.progress, fmt.Errorf("closing work %d of request %s: the work row is gone", w.ID, w.Request.UUID)
 	}
 	if p.Left > 0 || validating {
 		return p.progress, nil
@@ -207,112 +233,160 @@ func (t *Tx) closeWork(ctx context.Context, w Work, dealt int, c Counts, all boo
 	return p.progress, t.addEvent(ctx, w.Request.UUID, finish)
 }
 
-// Task names a work row for the queue.
+// Task is a dispatched work row, as the queue carries it.
 type Task struct {
 	Work    int64             `db:"id"`
-	Gen     int               `db:"gen"` // of its dispatch: every new one raises it
+	Gen     int               `db:"gen"` // the number of the dispatch
 	Kind    transfer.WorkKind `db:"kind"`
 	Queue   transfer.Queue    `db:"queue"`
 	Request uuid.NullUUID     `db:"request"`
-	Suspect bool              `db:"suspect"` // the last reconciliation found its worker missing
+	Suspect bool              `db:"suspect"` // the last reconciliation did not find its worker
 }
 
+var dispatchWork = newStatement(statement{
+	name:     "dispatch_work",
+	does:     "Marks due work of a queue as dispatched, oldest first.",
+	given:    "@queue, and the maximum number of rows: @limit.",
+	returns:  "The tasks to enqueue.",
+	locks:    "Takes the work rows, and skips those that another transaction holds.",
+	prepared: true,
+	text: `
+WITH due AS (
+	SELECT id
+	FROM work
+	WHERE queue = @queue AND dispatched_at IS NULL AND dead_at IS NULL AND not_before <= clock_timestamp()
+	ORDER BY not_before
+	LIMIT @limit
+	FOR UPDATE SKIP LOCKED
+)
+UPDATE work w
+SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), suspect = false, gen = gen + 1
+FROM due
+WHERE w.id = due.id
+RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`,
+})
+
 // Dispatch marks up to limit due work rows of a queue as dispatched and returns
-// them, oldest first. Only after it has committed may they be enqueued.
+// them, oldest first. They must be enqueued only after this has committed.
 func (db *DB) Dispatch(ctx context.Context, queue transfer.Queue, limit int) ([]Task, error) {
 	var list []Task
-	if err := db.hotSelect(ctx, &list, `
-		WITH due AS (
-			SELECT id
-			FROM work
-			WHERE queue = $1 AND dispatched_at IS NULL AND dead_at IS NULL AND not_before <= clock_timestamp()
-			ORDER BY not_before
-			LIMIT $2
-			FOR UPDATE SKIP LOCKED
-		)
-		UPDATE work w
-		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), suspect = false, gen = gen + 1
-		FROM due
-		WHERE w.id = due.id
-		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect`, queue, limit); err != nil {
+	if err := db.list(ctx, &list, dispatchWork, args{"queue": queue, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("dispatching %s work: %w", queue, err)
 	}
 	return list, nil
 }
 
-// RevertDispatch takes back a dispatch that could not be enqueued.
+var revertDispatch = newStatement(statement{
+	name:  "revert_dispatch",
+	does:  "Marks work as not dispatched, unless it has been dispatched again since.",
+	given: "@ids of work rows, and the dispatch of each: @gens.",
+	locks: "Takes the work rows.",
+	text: `
+UPDATE work w
+SET dispatched_at = NULL
+FROM unnest(@ids::bigint[], @gens::int[]) AS u (id, gen)
+WHERE w.id = u.id AND w.gen = u.gen AND w.dead_at IS NULL`,
+})
+
+// RevertDispatch marks work that could not be enqueued as not dispatched.
 func (db *DB) RevertDispatch(ctx context.Context, list []Task) error {
 	ids, gens := make([]int64, len(list)), make([]int64, len(list))
 	for i, t := range list {
 		ids[i], gens[i] = t.Work, int64(t.Gen)
 	}
-	if _, err := db.pool.ExecContext(ctx, `
-		UPDATE work w
-		SET dispatched_at = NULL
-		FROM unnest($1::bigint[], $2::int[]) AS u (id, gen)
-		WHERE w.id = u.id AND w.gen = u.gen AND w.dead_at IS NULL`, pq.Array(ids), pq.Array(gens)); err != nil {
-		return fmt.Errorf("taking back a dispatch: %w", err)
+	if _, err := db.exec(ctx, revertDispatch, args{"ids": pq.Array(ids), "gens": pq.Array(gens)}); err != nil {
+		return fmt.Errorf("reverting the dispatch of %d work rows: %w", len(list), err)
 	}
 	return nil
 }
 
-// Unconfirmed returns up to limit dispatched work rows that nobody works on
-// and that were not looked at for six seconds, longest first, and the suspects
-// of the last round. It notes that they were looked at. A lease that has run
-// out is suspicion enough: its worker did not renew it.
+var listUnconfirmed = newStatement(statement{
+	name: "list_unconfirmed",
+	does: `Finds dispatched work that no worker has leased and that was not checked for 6 s,
+		or for 2 s if the last check made it suspect, and marks it as checked.`,
+	given:    "The maximum number of rows: @limit.",
+	returns:  "The tasks to look for in the queue. A task is suspect also if its lease has run out.",
+	locks:    "Takes the work rows, and skips those that another transaction holds.",
+	prepared: true,
+	text: `
+WITH stale AS (
+	SELECT id
+	FROM work
+	WHERE dispatched_at IS NOT NULL AND dead_at IS NULL
+	  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+	  AND checked_at < clock_timestamp() - CASE WHEN suspect THEN interval '2 s' ELSE interval '6 s' END
+	ORDER BY checked_at
+	LIMIT @limit
+	FOR UPDATE SKIP LOCKED
+)
+UPDATE work w
+SET checked_at = clock_timestamp()
+FROM stale
+WHERE w.id = stale.id
+RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect OR w.lease_until IS NOT NULL AS suspect`,
+})
+
+// Unconfirmed returns up to limit dispatched work rows that no worker has
+// leased and that were not checked for six seconds (two seconds if the last
+// check made them suspect), and marks them as checked. A lease that has run out
+// makes work suspect, because its worker did not renew it.
 func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 	var list []Task
-	if err := db.hotSelect(ctx, &list, `
-		WITH stale AS (
-			SELECT id
-			FROM work
-			WHERE dispatched_at IS NOT NULL AND dead_at IS NULL
-			  AND (lease_until IS NULL OR lease_until < clock_timestamp())
-			  AND checked_at < clock_timestamp() - CASE WHEN suspect THEN interval '2 s' ELSE interval '6 s' END
-			ORDER BY checked_at
-			LIMIT $1
-			FOR UPDATE SKIP LOCKED
-		)
-		UPDATE work w
-		SET checked_at = clock_timestamp()
-		FROM stale
-		WHERE w.id = stale.id
-		RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect OR w.lease_until IS NOT NULL AS suspect`, limit); err != nil {
+	if err := db.list(ctx, &list, listUnconfirmed, args{"limit": limit}); err != nil {
 		return nil, fmt.Errorf("looking for unconfirmed work: %w", err)
 	}
 	return list, nil
 }
 
-// MarkSuspect notes whether a task's worker seems to be gone.
+var markSuspect = newStatement(statement{
+	name:  "mark_suspect",
+	does:  "Records whether the worker of dispatched work seems to be gone.",
+	given: "@id of the work, the @gen of its dispatch, and @suspect.",
+	locks: "Takes the work row.",
+	text: `
+UPDATE work
+SET suspect = @suspect
+WHERE id = @id AND gen = @gen AND suspect <> @suspect`,
+})
+
+// MarkSuspect records whether a task's worker seems to be gone.
 func (db *DB) MarkSuspect(ctx context.Context, t Task, suspect bool) error {
 	if t.Suspect == suspect {
 		return nil
 	}
-	if _, err := db.pool.ExecContext(ctx, `
-		UPDATE work SET suspect = $3 WHERE id = $1 AND gen = $2 AND suspect <> $3`, t.Work, t.Gen, suspect); err != nil {
+	if _, err := db.exec(ctx, markSuspect, args{"id": t.Work, "gen": t.Gen, "suspect": suspect}); err != nil {
 		return fmt.Errorf("marking work %d: %w", t.Work, err)
 	}
 	return nil
 }
 
-// Redispatch counts a crash against work whose worker is gone and dispatches
-// it anew; false if somebody else was faster.
+var redispatchWork = newStatement(statement{
+	name:    "redispatch_work",
+	does:    "Counts a crash against work whose worker is gone, and dispatches it again.",
+	given:   "@id of the work, and the @gen of the dispatch that was lost.",
+	returns: "The task to enqueue; none if another process has already redispatched it.",
+	locks:   "Takes the work row.",
+	text: `
+UPDATE work
+SET gen = gen + 1, crashes = crashes + 1, suspect = false, dispatched_at = clock_timestamp(), checked_at = clock_timestamp()
+WHERE id = @id AND gen = @gen AND dead_at IS NULL AND dispatched_at IS NOT NULL
+RETURNING id, gen, kind, queue, request, suspect`,
+})
+
+// Redispatch counts a crash against work whose worker is gone, and dispatches
+// it again. It returns false if another process has already done so.
 func (db *DB) Redispatch(ctx context.Context, t Task) (Task, bool, error) {
-	err := db.pool.GetContext(ctx, &t, `
-		UPDATE work
-		SET gen = gen + 1, crashes = crashes + 1, suspect = false, dispatched_at = clock_timestamp(), checked_at = clock_timestamp()
-		WHERE id = $1 AND gen = $2 AND dead_at IS NULL AND dispatched_at IS NOT NULL
-		RETURNING id, gen, kind, queue, request, suspect`, t.Work, t.Gen)
-	if errors.Is(notFound(err), ErrNotFound) {
+	err := db.get(ctx, &t, redispatchWork, args{"id": t.Work, "gen": t.Gen})
+	if errors.Is(err, ErrNotFound) {
 		return t, false, nil
 	}
 	if err != nil {
-		return t, false, fmt.Errorf("dispatching work %d anew: %w", t.Work, err)
+		return t, false, fmt.Errorf("dispatching work %d again: %w", t.Work, err)
 	}
 	return t, true, nil
 }
 
-// WorkInfo describes pending or dead work for the people who operate the service.
+// WorkInfo describes pending or dead work to operators of the service.
 type WorkInfo struct {
 	ID           int64             `db:"id" json:"id"`
 	Kind         transfer.WorkKind `db:"kind" json:"kind"`
@@ -332,53 +406,69 @@ type WorkInfo struct {
 	Error        *string           `db:"error" json:"error"`
 }
 
-// WorkList lists work behind an id in the order of ids, all of it or only what
-// is dead.
+var listWork = newStatement(statement{
+	name:    "list_work",
+	does:    "Lists work by ascending id.",
+	given:   "@dead_only, the id @after which to start, and the maximum number of rows: @limit.",
+	returns: "The work rows.",
+	text: `
+SELECT
+	id,
+	kind,
+	request,
+	lo,
+	hi,
+	n,
+	gateway,
+	queue,
+	not_before,
+	dispatched_at,
+	gen,
+	attempts,
+	errors,
+	crashes,
+	dead_at,
+	error
+FROM work
+WHERE (dead_at IS NOT NULL OR NOT @dead_only) AND id > @after
+ORDER BY id
+LIMIT @limit`,
+})
+
+// WorkList lists up to limit work rows by ascending id, from the first whose id
+// is greater than after. If deadOnly is set, it lists only dead work.
 func (db *DB) WorkList(ctx context.Context, deadOnly bool, after int64, limit int) ([]WorkInfo, error) {
 	list := []WorkInfo{}
-	if err := db.pool.SelectContext(ctx, &list, `
-		SELECT
-			id,
-			kind,
-			request,
-			lo,
-			hi,
-			n,
-			gateway,
-			queue,
-			not_before,
-			dispatched_at,
-			gen,
-			attempts,
-			errors,
-			crashes,
-			dead_at,
-			error
-		FROM work
-		WHERE (dead_at IS NOT NULL OR NOT $1) AND id > $2
-		ORDER BY id
-		LIMIT $3`, deadOnly, after, limit); err != nil {
+	if err := db.list(ctx, &list, listWork, args{"dead_only": deadOnly, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing work: %w", err)
 	}
 	return list, nil
 }
 
-// RetryWork gives work another try from the beginning: the ids named, or all
-// that is dead when none is. It returns how many rows that were.
+var retryWork = newStatement(statement{
+	name:  "retry_work",
+	does:  "Makes work due again, as if it had never failed, unless a worker has leased it.",
+	given: "@ids of work rows; an empty array means all dead work.",
+	locks: "Takes the work rows.",
+	text: `
+UPDATE work
+SET dead_at = NULL, attempts = 0, errors = 0, crashes = 0, dispatched_at = NULL, not_before = clock_timestamp(), error = NULL
+WHERE CASE WHEN cardinality(@ids::bigint[]) = 0 THEN dead_at IS NOT NULL ELSE id = ANY(@ids) END
+  AND (lease_until IS NULL OR lease_until < clock_timestamp())`,
+})
+
+// RetryWork makes work due again, as if it had never failed: the rows with
+// these ids, or all dead work if there are none. It skips work that a worker has
+// leased, and returns the number of rows.
 func (db *DB) RetryWork(ctx context.Context, ids []int64) (int, error) {
-	r, err := db.pool.ExecContext(ctx, `
-		UPDATE work
-		SET dead_at = NULL, attempts = 0, errors = 0, crashes = 0, dispatched_at = NULL, not_before = clock_timestamp(), error = NULL
-		WHERE CASE WHEN cardinality($1::bigint[]) = 0 THEN dead_at IS NOT NULL ELSE id = ANY($1) END
-		  AND (lease_until IS NULL OR lease_until < clock_timestamp())`, pq.Array(append([]int64{}, ids...)))
+	n, err := db.exec(ctx, retryWork, args{"ids": pq.Array(append([]int64{}, ids...))})
 	if err != nil {
 		return 0, fmt.Errorf("retrying work: %w", err)
 	}
-	n, err := r.RowsAffected()
-	return int(n), err
+	return int(n), nil
 }
 
-// add counts transfers that came to a final state.
+// add adds n transfers that came to a final state.
 func (c *Counts) add(outcome transfer.State, n int) {
 	switch outcome {
 	case transfer.Completed:

@@ -11,30 +11,31 @@ import (
 	"simtransfer/transfer"
 )
 
-// Limits of patience with work that fails for other than passing reasons.
+// How often work may fail for a reason that is not transient.
 const (
-	failuresBeforeSplit = 3
-	crashesBeforeDead = 10
+	failuresBeforeSplit = 3  // errors or crashes; a single transfer fails after as many errors
+	crashesBeforeDead   = 10 // of work for a single transfer
 )
 
-// Failure says what became of work whose handler failed.
+// Failure is what happens to work whose handler failed.
 type Failure string
 
-// What Fail may decide.
+// What Fail decides.
 const (
-	WorkGone  Failure = "gone"  // it was done after all, or is another worker's
+	WorkGone  Failure = "gone"  // it is done, or another worker has it
 	WorkLater Failure = "later" // it will be tried again
-	WorkSplit Failure = "split" // its halves will be tried
-	WorkEnded Failure = "ended" // its one transfer has failed with internal_error
+	WorkSplit Failure = "split" // its two halves will be tried
+	WorkEnded Failure = "ended" // its only transfer failed with internal_error
 	WorkDead  Failure = "dead"  // it waits for an operator
 )
 
-// Fail records that a handler failed on work and decides what comes next. What
-// is transient is tried again later, without limit. Anything else is tried
-// three times; then the work is halved, until the one transfer that makes it
-// fail stands alone and fails with internal_error. A time-out or a crash never
-// fails a SIM. Work that cannot be ended so is dead: an operator looks at it.
-// The lease is the handler's; to one that has none, leased work is another's.
+// Fail records that a handler failed on work, and decides what happens next.
+// After a transient error the work is tried again, without limit. After any
+// other error it is tried three times and then split in two, until the transfer
+// that causes the error is alone and fails with internal_error. Time-outs and
+// crashes never fail a SIM: work for a single transfer that keeps crashing is
+// marked dead, and waits for an operator. The lease is the handler's; without
+// one, Fail leaves leased work alone.
 func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	var what Failure
 	err := db.InTx(ctx, func(t *Tx) (err error) {
@@ -44,7 +45,7 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 	if err == nil || IsTransient(err) {
 		return what, err
 	}
-	// Not even the failure could be written: the work is taken out of circulation.
+	// The failure itself could not be recorded: mark the work dead.
 	cause = errors.Join(cause, err)
 	what = WorkDead
 	err = db.InTx(ctx, func(t *Tx) error {
@@ -64,7 +65,7 @@ func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause err
 func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	w, err := t.lockFreeWork(ctx, id)
 	if errors.Is(err, ErrNotFound) || (err == nil && w.heldByOther(lease)) {
-		return WorkGone, nil // an unknown commit had gone through, or somebody else holds it now
+		return WorkGone, nil // a commit of unknown outcome succeeded, or another transaction holds the row
 	}
 	if err != nil {
 		return "", err
@@ -80,22 +81,23 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	return t.applyFailure(ctx, w, cause)
 }
 
-// KeepsCrashing reports whether work has lost so many workers that it is not to
-// be tried again as it is.
+// KeepsCrashing reports whether work has crashed so many workers that it must
+// not be tried again as it is.
 func (w Work) KeepsCrashing() bool {
 	return !w.Dead && w.Crashes >= failuresBeforeSplit && (w.N > 1 || w.Crashes >= crashesBeforeDead)
 }
 
-// FailCrashed looks at work whose workers keep dying before it is tried again.
-// WorkSplit and WorkDead say that it was halved or declared dead instead;
-// WorkLater, that it may be tried.
+// FailCrashed splits work that keeps crashing its workers, or marks it dead. It
+// returns WorkSplit or WorkDead, or WorkLater if the work may be tried again.
 func (t *Tx) FailCrashed(ctx context.Context, w Work) (Failure, error) {
 	if !w.KeepsCrashing() {
 		return WorkLater, nil
 	}
-	return t.applyFailure(ctx, w, fmt.Errorf("the worker was gone %d times", w.Crashes))
+	return t.applyFailure(ctx, w, fmt.Errorf("the worker crashed %d times", w.Crashes))
 }
 
+// applyFailure decides what happens to work from its errors and crashes, which
+// include the latest.
 func (t *Tx) applyFailure(ctx context.Context, w Work, cause error) (Failure, error) {
 	exhausted := w.Errors >= failuresBeforeSplit || w.Crashes >= failuresBeforeSplit
 	switch {
@@ -113,54 +115,75 @@ func (t *Tx) applyFailure(ctx context.Context, w Work, cause error) (Failure, er
 	return WorkLater, t.postpone(ctx, w, cause, w.Errors, w.Crashes, 100*time.Millisecond)
 }
 
-func (t *Tx) postpone(ctx context.Context, w Work, cause error, tried, crashes int, after time.Duration) error {
-	if _, err := t.rawExec(ctx, `
-		UPDATE work
-		SET errors = greatest(errors, $2),
-			crashes = greatest(crashes, $3),
-			not_before = clock_timestamp() + make_interval(secs => $4),
-			dispatched_at = NULL,
-			lease = NULL,
-			lease_until = NULL,
-			error = $5
-		WHERE id = $1`, w.ID, tried, crashes, after.Seconds(), cause.Error()); err != nil {
+var postponeWork = newStatement(statement{
+	name: "postpone_work",
+	does: "Makes work due again later, ends its lease and records its failures.",
+	given: `@id of the work. How many @errors and @crashes it has, which never lowers them.
+		After how many @seconds it is due, and the @error that stays on it.`,
+	locks: "The caller holds the work row.",
+	text: `
+UPDATE work
+SET errors = greatest(errors, @errors),
+	crashes = greatest(crashes, @crashes),
+	not_before = clock_timestamp() + make_interval(secs => @seconds),
+	dispatched_at = NULL,
+	lease = NULL,
+	lease_until = NULL,
+	error = @error
+WHERE id = @id`,
+})
+
+func (t *Tx) postpone(ctx context.Context, w Work, cause error, failed, crashes int, after time.Duration) error {
+	if _, err := t.exec(ctx, postponeWork, args{
+		"id": w.ID, "errors": failed, "crashes": crashes, "seconds": after.Seconds(), "error": cause.Error(),
+	}); err != nil {
 		return fmt.Errorf("postponing work %d: %w", w.ID, err)
 	}
 	return nil
 }
 
-// split replaces work by its two halves; n_left is unchanged. A half of more
-// than one transfer is halved again at its first error: that the trouble stays
-// has been seen.
+// A half of more than one transfer is split again at its first error, because
+// the error is known to persist.
+var splitWork = newStatement(statement{
+	name: "split_work",
+	does: "Replaces work by its two halves. The request's n_left stays the same.",
+	given: `@id of the work, and the @error that stays on the halves.
+		@failed: it had too many errors; halves of more than one transfer then start with @errors.`,
+	locks: "The caller holds the work row.",
+	text: `
+WITH whole AS (
+	DELETE FROM work WHERE id = @id
+	RETURNING kind, request, lo, hi, items, n, gateway, queue, attempts
+)
+INSERT INTO work (kind, request, lo, hi, items, n, gateway, queue, attempts, errors, error)
+SELECT
+	kind,
+	request,
+	lo + half.skip,
+	lo + half.skip + half.n,
+	items[half.skip + 1 : half.skip + half.n],
+	half.n,
+	gateway,
+	queue,
+	attempts,
+	CASE WHEN half.n > 1 AND @failed THEN @errors::int ELSE 0 END,
+	@error
+FROM whole
+CROSS JOIN LATERAL (VALUES (0, whole.n / 2), (whole.n / 2, whole.n - whole.n / 2)) AS half (skip, n)`,
+})
+
+// split replaces work by its two halves.
 func (t *Tx) split(ctx context.Context, w Work, cause error) error {
-	if _, err := t.rawExec(ctx, `
-		WITH whole AS (
-			DELETE FROM work WHERE id = $1
-			RETURNING kind, request, lo, hi, items, n, gateway, queue, attempts
-		)
-		INSERT INTO work (kind, request, lo, hi, items, n, gateway, queue, attempts, errors, error)
-		SELECT
-			kind,
-			request,
-			lo + half.skip,
-			lo + half.skip + half.n,
-			items[half.skip + 1 : half.skip + half.n],
-			half.n,
-			gateway,
-			queue,
-			attempts,
-			CASE WHEN half.n > 1 AND $3 THEN $4 - 1 ELSE 0 END,
-			$2
-		FROM whole
-		CROSS JOIN LATERAL (VALUES (0, whole.n / 2), (whole.n / 2, whole.n - whole.n / 2)) AS half (skip, n)`,
-		w.ID, cause.Error(), w.Errors >= failuresBeforeSplit, failuresBeforeSplit); err != nil {
-		return fmt.Errorf("halving work %d: %w", w.ID, err)
+	if _, err := t.exec(ctx, splitWork, args{
+		"id": w.ID, "error": cause.Error(), "failed": w.Errors >= failuresBeforeSplit, "errors": failuresBeforeSplit - 1,
+	}); err != nil {
+		return fmt.Errorf("splitting work %d: %w", w.ID, err)
 	}
 	return nil
 }
 
-// failAlone fails the one transfer that makes its work fail, by the smallest
-// transaction there is.
+// failAlone fails the only transfer of work, in as small a transaction as
+// possible.
 func (t *Tx) failAlone(ctx context.Context, w Work) error {
 	c, err := t.failOpen(ctx, w, transfer.InternalError)
 	if err != nil {
@@ -172,12 +195,69 @@ func (t *Tx) failAlone(ctx context.Context, w Work) error {
 	return t.CloseChunk(ctx, w, c)
 }
 
+var markDead = newStatement(statement{
+	name:  "mark_dead",
+	does:  "Marks work as dead, so that it is not tried again until an operator retries it.",
+	given: "@id of the work, and the @error that stays on it.",
+	locks: "The caller holds the work row.",
+	text: `
+UPDATE work
+SET dead_at = coalesce(dead_at, clock_timestamp()), lease = NULL, lease_until = NULL, error = @error
+WHERE id = @id`,
+})
+
 func (t *Tx) markDead(ctx context.Context, w Work, cause error) error {
-	if _, err := t.rawExec(ctx, `
-		UPDATE work
-		SET dead_at = coalesce(dead_at, clock_timestamp()), lease = NULL, lease_until = NULL, error = $2
-		WHERE id = $1`, w.ID, cause.Error()); err != nil {
-		return fmt.Errorf("declaring work %d dead: %w", w.ID, err)
+	if _, err := t.exec(ctx, markDead, args{"id": w.ID, "error": cause.Error()}); err != nil {
+		return fmt.Errorf("marking work %d dead: %w", w.ID, err)
 	}
 	return nil
+}
+
+// failItems fails the transfers that are left in drop work, and ends it.
+func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason) error {
+	c, err := t.failOpen(ctx, w, reason)
+	if err != nil {
+		return err
+	}
+	_, err = t.closeWork(ctx, w, w.N, c, true)
+	return err
+}
+
+const failedState = `CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END`
+
+var failChunk = newStatement(statement{
+	name:    "fail_chunk",
+	does:    "Closes the open transfers of a chunk: pending ones as ineligible, eligible ones as failed. Deletes their claims.",
+	given:   "@request, the numbers of the chunk's transfers: from @lo to below @hi, and the @reason.",
+	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
+	locks:   "The caller holds the work row. Takes transfers and claims.",
+	text:    closeOpenSQL(inChunk, failedState, "@reason") + closedColumns,
+})
+
+var failNumbered = newStatement(statement{
+	name:    "fail_numbered",
+	does:    "Closes some open transfers: pending ones as ineligible, eligible ones as failed. Deletes their claims.",
+	given:   "@request, the @numbers of its transfers, and the @reason.",
+	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
+	locks:   "The caller holds the work row. Takes transfers and claims.",
+	text:    closeOpenSQL(inNumbers, failedState, "@reason") + closedColumns,
+})
+
+// failOpen closes every open transfer of work: eligible ones as failed, pending
+// ones as ineligible.
+func (t *Tx) failOpen(ctx context.Context, w Work, reason transfer.Reason) (Counts, error) {
+	var c closed
+	var err error
+	if len(w.Items) > 0 {
+		err = t.get(ctx, &c, failNumbered, args{"request": w.Request, "numbers": w.Items, "reason": reason})
+	} else {
+		err = t.get(ctx, &c, failChunk, args{"request": w.Request, "lo": w.Lo, "hi": w.Hi, "reason": reason})
+	}
+	if err != nil {
+		return Counts{}, fmt.Errorf("failing the SIMs of work %d: %w", w.ID, err)
+	}
+	counts := c.counts()
+	counts.add(transfer.Ineligible, c.Pending)
+	counts.add(transfer.Failed, c.Eligible)
+	return counts, nil
 }

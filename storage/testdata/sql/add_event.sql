@@ -1,0 +1,31 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Writes an event of a request, with the request's next sequence number.
+-- Given:    @request. The event's @kind, and the @party who caused it, with the API @key and the
+--           @address of the call (null and empty for the system).
+--           The states @from and @to; empty if the state did not change. A JSON object with @detail.
+-- Returns:  nothing
+-- Locks:    Takes the request, as the last lock of the transaction.
+--
+-- EXPLAIN EXECUTE add_event(request, kind, party, key, address, from, to, detail);
+PREPARE add_event AS
+WITH r AS (
+	UPDATE requests
+	SET last_event = last_event + 1
+	WHERE id = $1 /*request*/
+	RETURNING id, source, destination, last_event
+)
+INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
+SELECT
+	id,
+	source,
+	destination,
+	last_event,
+	$2 /*kind*/,
+	$3 /*party*/,
+	$4 /*key*/,
+	nullif($5 /*address*/, ''),
+	nullif($6 /*from*/, ''),
+	nullif($7 /*to*/, ''),
+	$8 /*detail*/
+FROM r;

@@ -1,0 +1,16 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Closes sessions that a gateway has disconnected, unless its own accounting has already.
+-- Given:    @ids of the sessions.
+-- Returns:  nothing
+-- Locks:    Takes the sessions, by ascending id. The caller holds the work row and the SIMs.
+--
+-- EXPLAIN EXECUTE close_sessions(ids);
+PREPARE close_sessions AS
+UPDATE radius.radacct a
+SET acctstoptime = clock_timestamp(),
+	acctupdatetime = clock_timestamp(),
+	acctsessiontime = extract(epoch FROM clock_timestamp() - a.acctstarttime)::bigint,
+	acctterminatecause = 'Admin-Reset'
+FROM (SELECT radacctid FROM radius.radacct WHERE radacctid = ANY($1 /*ids*/) AND acctstoptime IS NULL ORDER BY radacctid FOR UPDATE) open
+WHERE a.radacctid = open.radacctid;

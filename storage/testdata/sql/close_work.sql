@@ -1,0 +1,47 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Subtracts what a piece of work has dealt with from its request, writes the event and deletes the work.
+--           The work that brings n_left to 0 finishes the request, except in validation.
+-- Given:    @work, its @request, and how many transfers are @done.
+--           The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
+--           @declined @denied @expired @unquoted, and of its sums: @quoted @charged.
+--           @validating: the request stays open when nothing is left.
+--           @events is 1 to write an event, of @kind by @party with @detail, or 0.
+--           @all: delete the work.
+-- Returns:  The request's state and counters, and whether the work row was deleted.
+-- Locks:    Takes the request, as the last lock of the transaction. The caller holds the work row.
+--
+-- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unquoted, quoted, charged, validating, events, request, kind, party, detail, work, all);
+PREPARE close_work AS
+WITH r AS (
+	UPDATE requests
+	SET n_left = n_left - $1 /*done*/,
+		n_eligible = n_eligible + $2 /*eligible*/,
+		n_support = n_support + $3 /*support*/,
+		n_completed = n_completed + $4 /*completed*/,
+		n_ineligible = n_ineligible + $5 /*ineligible*/,
+		n_failed = n_failed + $6 /*failed*/,
+		n_canceled = n_canceled + $7 /*canceled*/,
+		n_declined = n_declined + $8 /*declined*/,
+		n_denied = n_denied + $9 /*denied*/,
+		n_expired = n_expired + $10 /*expired*/,
+		n_unquoted = n_unquoted + $11 /*unquoted*/,
+		quoted = quoted + $12 /*quoted*/,
+		charged = charged + $13 /*charged*/,
+		state = CASE WHEN state = 'transferring' AND n_left = $1 /*done*/ THEN 'completed' ELSE state END,
+		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $14 /*validating*/ THEN clock_timestamp() END,
+		last_event = last_event + $15 /*events*/
+	WHERE id = $16 /*request*/
+	RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
+), event AS (
+	INSERT INTO events (request, source, destination, seq, kind, party, detail)
+	SELECT id, source, destination, last_event, $17 /*kind*/, $18 /*party*/, $19 /*detail*/::jsonb
+	FROM r
+	WHERE $15 /*events*/ > 0
+), ended AS (
+	DELETE FROM work
+	WHERE id = $20 /*work*/ AND $21 /*all*/
+	RETURNING id
+)
+SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended
+FROM r;

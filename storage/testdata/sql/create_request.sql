@@ -1,0 +1,47 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Creates a request with its first event, its validation work and, if they are given, its transfers.
+-- Given:    The @id, the @batch or null, the accounts @source and @destination, @self_service_only.
+--           How many seconds the destination has (@acceptance) and support has (@review).
+--           The @queue of the work, the @size of the request and the maximum size of a @chunk.
+--           Who made it: the @party, the API @key and the @address of the call.
+--           The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later.
+-- Returns:  When it was created.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE create_request(id, size, queue, batch, source, destination, self_service_only, acceptance, review, party, key, address, chunk, lines, identifiers);
+PREPARE create_request AS
+WITH r AS (
+	SELECT $1 /*id*/::uuid AS id, $2 /*size*/::int AS size, $3 /*queue*/::text AS queue
+), made AS (
+	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
+	SELECT
+		id,
+		$4 /*batch*/,
+		$5 /*source*/,
+		$6 /*destination*/,
+		$7 /*self_service_only*/,
+		make_interval(secs => $8 /*acceptance*/),
+		make_interval(secs => $9 /*review*/),
+		queue,
+		'validating',
+		size,
+		size,
+		1
+	FROM r
+	RETURNING created_at
+), event AS (
+	INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
+	SELECT id, $5 /*source*/, $6 /*destination*/, 1, 'create', $10 /*party*/, $11 /*key*/, nullif($12 /*address*/, ''), 'validating', jsonb_build_object('size', size)
+	FROM r
+), due AS (
+	INSERT INTO work (kind, request, lo, hi, n, queue)
+	SELECT 'validate', id, lo, least(lo + $13 /*chunk*/, size), least($13 /*chunk*/, size - lo), queue
+	FROM r, generate_series(0, size - 1, $13 /*chunk*/::int) AS lo
+), listed AS (
+	INSERT INTO transfers (request, n, line, identifier)
+	SELECT id, nth - 1, line, identifier
+	FROM r, unnest($14 /*lines*/::int[], $15 /*identifiers*/::text[]) WITH ORDINALITY AS u (line, identifier, nth)
+)
+SELECT created_at
+FROM made;

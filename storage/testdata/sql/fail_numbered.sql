@@ -1,0 +1,35 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Closes some open transfers: pending ones as ineligible, eligible ones as failed. Deletes their claims.
+-- Given:    @request, the @numbers of its transfers, and the @reason.
+-- Returns:  How many transfers were closed, by what they were, and how many claims were deleted.
+-- Locks:    The caller holds the work row. Takes transfers and claims.
+--
+-- EXPLAIN EXECUTE fail_numbered(request, numbers, reason);
+PREPARE fail_numbered AS
+WITH open AS MATERIALIZED (
+	SELECT t.n, t.sim, t.state, t.method, t.fee
+	FROM transfers t
+	WHERE t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.state IN ('pending', 'eligible')
+), marked AS (
+	UPDATE transfers t
+	SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $3 /*reason*/, finished_at = clock_timestamp()
+	FROM open
+	WHERE t.request = $1 /*request*/ AND t.n = open.n
+), unclaimed AS (
+	DELETE FROM open_transfers o
+	USING open
+	WHERE o.sim = open.sim AND o.request = $1 /*request*/ AND o.n = open.n
+	RETURNING o.sim
+), counted AS (
+	SELECT
+		count(*) FILTER (WHERE state = 'pending') AS pending,
+		count(*) FILTER (WHERE state = 'eligible') AS eligible,
+		count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support,
+		count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
+		coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted,
+		(SELECT count(*) FROM unclaimed) AS unclaimed
+	FROM open
+)
+SELECT pending, eligible, support, unquoted, quoted, unclaimed
+FROM counted;

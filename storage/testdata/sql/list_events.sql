@@ -1,0 +1,26 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists events of a request, oldest first.
+-- Given:    @request, the sequence number @after which to start, and the maximum number of rows: @limit.
+-- Returns:  The events.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE list_events(request, after, limit);
+PREPARE list_events AS
+SELECT
+	e.seq,
+	e.at,
+	e.kind,
+	e.party,
+	a.operator_id,
+	k.name AS key_name,
+	e.address,
+	e.from_state,
+	e.to_state,
+	e.detail
+FROM events e
+LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN accounts a ON a.id = k.account
+WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/
+ORDER BY e.seq
+LIMIT $3 /*limit*/;

@@ -1,0 +1,80 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists requests, newest first. An empty, zero or null parameter selects all.
+-- Given:    The accounts @source and @destination, or @either of them. @state, @batch, @ticket.
+--           @created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
+--           @before: only requests with lower ids. The maximum number of rows: @limit.
+--           @sim, @reason and @method of one of the request's transfers, as far as the account @viewer may see them.
+-- Returns:  The requests.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE list_requests(source, destination, state, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reason, method, limit);
+PREPARE list_requests AS
+SELECT
+	r.id,
+	r.batch,
+	r.retry_of,
+	ARRAY(SELECT id::text FROM requests again WHERE again.retry_of = r.id ORDER BY id) AS retried_by,
+	r.source,
+	src.operator_id AS source_operator,
+	r.destination,
+	dst.operator_id AS destination_operator,
+	src.currency,
+	r.self_service_only,
+	r.state,
+	r.size,
+	r.n_left,
+	r.n_eligible,
+	r.n_support,
+	r.n_completed,
+	r.n_ineligible,
+	r.n_failed,
+	r.n_canceled,
+	r.n_declined,
+	r.n_denied,
+	r.n_expired,
+	r.n_unquoted,
+	r.quoted,
+	r.charged,
+	r.partial,
+	extract(epoch FROM r.acceptance)::bigint AS acceptance,
+	r.expires_at,
+	r.landing,
+	r.ticket,
+	r.fee_override,
+	r.fee_reason,
+	r.created_at,
+	r.finished_at
+FROM requests r
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination
+WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
+  AND ($2 /*destination*/ = 0 OR r.destination = $2 /*destination*/)
+  AND ($3 /*state*/ = '' OR r.state = $3 /*state*/)
+  AND ($4 /*batch*/::uuid IS NULL OR r.batch = $4 /*batch*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/))
+  AND ($6 /*before*/::uuid IS NULL OR r.id < $6 /*before*/)
+  AND ($7 /*either*/ = 0 OR r.source = $7 /*either*/ OR r.destination = $7 /*either*/)
+  AND ($8 /*ticket*/ = '' OR r.ticket = $8 /*ticket*/)
+  AND ($9 /*created_after*/::timestamptz IS NULL OR r.created_at >= $9 /*created_after*/ AND r.id >= $10 /*lowest*/::uuid)
+  AND ($11 /*created_before*/::timestamptz IS NULL OR r.created_at < $11 /*created_before*/ AND r.id <= $12 /*highest*/::uuid)
+  -- an array, so that the few requests of a SIM are found first, by key
+  AND ($13 /*sim*/ = '' OR r.id = ANY (ARRAY(
+	SELECT t.request
+	FROM transfers t
+	JOIN requests q ON q.id = t.request
+	WHERE t.identifier IN (SELECT $13 /*sim*/::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = $13 /*sim*/)
+	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $5 /*viewer*/ = 0)
+	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
+  )))
+  AND ($14 /*reason*/ = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.reason = $14 /*reason*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
+  ))
+  AND ($15 /*method*/ = '' OR EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.method = $15 /*method*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
+  ))
+ORDER BY r.id DESC
+LIMIT $16 /*limit*/;

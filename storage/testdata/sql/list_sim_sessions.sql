@@ -1,0 +1,23 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists the open sessions of the SIMs of some eligible transfers, with the gateways to ask.
+-- Given:    @request and the @numbers of its transfers.
+-- Returns:  A row for each session.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE list_sim_sessions(request, numbers);
+PREPARE list_sim_sessions AS
+SELECT
+	t.n,
+	a.radacctid,
+	a.acctsessionid,
+	coalesce(a.username, '') AS username,
+	coalesce(a.callingstationid, '') AS callingstationid,
+	host(a.nasipaddress) AS nasipaddress,
+	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
+	g.secret
+FROM radius.radacct a
+LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)
+JOIN transfers t ON t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.sim = a.sim
+WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
+ORDER BY t.n, a.radacctid;

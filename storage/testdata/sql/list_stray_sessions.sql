@@ -1,0 +1,21 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists the sessions with some ids that are still open, with the gateways to ask.
+-- Given:    @ids of the sessions.
+-- Returns:  A row for each session.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE list_stray_sessions(ids);
+PREPARE list_stray_sessions AS
+SELECT
+	0 AS n,
+	a.radacctid,
+	a.acctsessionid,
+	coalesce(a.username, '') AS username,
+	coalesce(a.callingstationid, '') AS callingstationid,
+	host(a.nasipaddress) AS nasipaddress,
+	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
+	g.secret
+FROM radius.radacct a
+LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)
+WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1 /*ids*/);

@@ -1,0 +1,36 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists transfers of a request in the order of submission. An empty parameter selects all.
+-- Given:    @request, and @state, @reason and @method of the transfers. The number @after which to start.
+--           @offered: only transfers that are or were open. The maximum number of rows: @limit.
+--           @snapshots: with the settings before and after.
+-- Returns:  The transfers.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE list_transfers(snapshots, request, state, reason, method, after, offered, limit);
+PREPARE list_transfers AS
+SELECT
+	t.n,
+	t.line,
+	t.identifier,
+	s.iccid,
+	t.state,
+	t.method,
+	t.reason,
+	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
+	t.session_dropped,
+	t.finished_at,
+	to_jsonb(g.before) AS before,
+	to_jsonb(g.after) AS after
+FROM transfers t
+JOIN requests r ON r.id = t.request
+LEFT JOIN sims s ON s.id = t.sim
+LEFT JOIN registrations g ON $1 /*snapshots*/ AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
+WHERE t.request = $2 /*request*/
+  AND ($3 /*state*/ = '' OR t.state = $3 /*state*/)
+  AND ($4 /*reason*/ = '' OR t.reason = $4 /*reason*/)
+  AND ($5 /*method*/ = '' OR t.method = $5 /*method*/)
+  AND t.n > $6 /*after*/
+  AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible'))
+ORDER BY t.n
+LIMIT $8 /*limit*/;

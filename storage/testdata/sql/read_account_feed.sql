@@ -1,0 +1,50 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads events of an account's requests after a cursor, in the order of the feed.
+-- Given:    @account, the cursor @tx and @id, and the maximum number of rows: @limit.
+-- Returns:  The events. Those of the latest transactions are left out while an earlier one is running.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE read_account_feed(account, tx, id, limit);
+PREPARE read_account_feed AS
+WITH page AS MATERIALIZED (
+	(
+	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
+	FROM events e
+	WHERE e.source = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	ORDER BY e.tx, e.id
+	LIMIT $4 /*limit*/)
+	UNION ALL
+	(
+	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
+	FROM events e
+	WHERE e.destination = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	ORDER BY e.tx, e.id
+	LIMIT $4 /*limit*/)
+	ORDER BY tx, id
+	LIMIT $4 /*limit*/
+)
+SELECT
+	e.tx::text::bigint AS tx,
+	e.id,
+	e.request,
+	r.batch,
+	src.operator_id AS source,
+	dst.operator_id AS destination,
+	e.seq,
+	e.at,
+	e.kind,
+	e.party,
+	a.operator_id,
+	k.name AS key_name,
+	e.address,
+	e.from_state,
+	e.to_state,
+	e.detail
+FROM page e
+JOIN requests r ON r.id = e.request
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination
+LEFT JOIN api_keys k ON k.id = e.api_key
+LEFT JOIN accounts a ON a.id = k.account
+ORDER BY e.tx, e.id;

@@ -1,0 +1,12 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads what is left of a request.
+-- Given:    @request.
+-- Returns:  Its state and counters.
+-- Locks:    The caller holds the request.
+--
+-- EXPLAIN EXECUTE read_progress(request);
+PREPARE read_progress AS
+SELECT state, n_left, n_eligible, n_support
+FROM requests
+WHERE id = $1 /*request*/;

@@ -1,0 +1,48 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads a request.
+-- Given:    @request.
+-- Returns:  The request; no row if there is none.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE read_request(request);
+PREPARE read_request AS
+SELECT
+	r.id,
+	r.batch,
+	r.retry_of,
+	ARRAY(SELECT id::text FROM requests again WHERE again.retry_of = r.id ORDER BY id) AS retried_by,
+	r.source,
+	src.operator_id AS source_operator,
+	r.destination,
+	dst.operator_id AS destination_operator,
+	src.currency,
+	r.self_service_only,
+	r.state,
+	r.size,
+	r.n_left,
+	r.n_eligible,
+	r.n_support,
+	r.n_completed,
+	r.n_ineligible,
+	r.n_failed,
+	r.n_canceled,
+	r.n_declined,
+	r.n_denied,
+	r.n_expired,
+	r.n_unquoted,
+	r.quoted,
+	r.charged,
+	r.partial,
+	extract(epoch FROM r.acceptance)::bigint AS acceptance,
+	r.expires_at,
+	r.landing,
+	r.ticket,
+	r.fee_override,
+	r.fee_reason,
+	r.created_at,
+	r.finished_at
+FROM requests r
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination
+WHERE r.id = $1 /*request*/;
