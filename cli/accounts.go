@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
-	"net/http"
-	"net/url"
-	"time"
+
+	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 type accountsCommand struct {
@@ -14,35 +14,25 @@ type accountsCommand struct {
 	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators)."`
 }
 
-// account is an account as the API shows it.
-type account struct {
-	OperatorID string     `json:"operator_id"`
-	Email      string     `json:"email"`
-	Currency   string     `json:"currency"`
-	Coverage   string     `json:"coverage"`
-	Standing   string     `json:"standing"`
-	CreatedAt  *time.Time `json:"created_at"`
-}
-
-func printAccount(l *link, a account) error {
+func printAccount(l *connection, a client.Account) error {
 	t := newTable(l.Out)
-	t.add("Account", a.OperatorID)
+	t.add("Account", string(a.OperatorID))
 	t.add("Email", a.Email)
-	t.add("Currency", a.Currency)
+	t.add("Currency", string(a.Currency))
 	t.add("Coverage", a.Coverage)
 	t.add("Standing", a.Standing)
-	t.add("Opened", instant(a.CreatedAt))
+	t.add("Opened", timeText(a.CreatedAt))
 	return t.flush()
 }
 
 type accountsListCommand struct {
 	Email    string `help:"Only accounts with this primary email."`
-	Standing string `enum:"open,closed," default:"" help:"Only accounts of this standing: open or closed."`
+	Standing string `enum:"open,closed," default:"" help:"Only accounts with this standing: open or closed."`
 	paging
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (accountsListCommand) Help() string {
 	return `Examples:
 
@@ -50,116 +40,114 @@ func (accountsListCommand) Help() string {
     simtransfer accounts list --email=sims@example.com`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
+	list := func(p client.Paging) (client.Page[client.Account], error) {
+		return l.client.ListAccounts(ctx, client.AccountFilter{Email: c.Email, Standing: c.Standing}, p, l.options()...)
+	}
 	head := []string{"ACCOUNT", "EMAIL", "CURRENCY", "COVERAGE", "STANDING"}
-	return printList(ctx, l, listing{paging: c.paging, path: "/v1/accounts", query: url.Values{"email": {c.Email}, "standing": {c.Standing}}}, head, func(a account) []string {
-		return []string{a.OperatorID, a.Email, a.Currency, a.Coverage, a.Standing}
+	return printList(l, c.paging, maxPage, list, head, func(a client.Account) []string {
+		return []string{string(a.OperatorID), a.Email, string(a.Currency), a.Coverage, a.Standing}
 	})
 }
 
 type accountsShowCommand struct {
-	Account operatorID `arg:"" name:"operator-id" help:"OP and ten digits."`
+	Account operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (accountsShowCommand) Help() string {
-	return `An account can see itself alone.
+	return `The key of an account can show only that account.
 
 Example:
 
     simtransfer accounts show OP0000000001`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *accountsShowCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	var a account
-	answer, err := l.get(ctx, place("accounts", string(c.Account)), &a)
+	a, err := l.client.GetAccount(ctx, c.Account.id(), l.options()...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error { return printAccount(l, a) })
+	return l.show(func() error { return printAccount(l, a) })
 }
 
 type accountsCreateCommand struct {
-	Account  operatorID `arg:"" name:"operator-id" help:"OP and ten digits."`
-	Email    string     `required:"" help:"The primary email."`
-	Currency string     `required:"" placeholder:"EUR" help:"ISO 4217: fees are charged in it."`
-	Coverage string     `required:"" placeholder:"NAME" help:"Plans that are bound to a coverage do not leave it."`
+	Account  operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	Email    string     `required:"" help:"Primary email."`
+	Currency string     `required:"" placeholder:"EUR" help:"Currency of the account's fees (ISO 4217)."`
+	Coverage string     `required:"" placeholder:"NAME" help:"Coverage. SIMs on plans that are bound to a coverage cannot move to an account with another."`
 	post
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (accountsCreateCommand) Help() string {
 	return `Example:
 
     simtransfer accounts create OP0000000001 --email=sims@example.com --currency=EUR --coverage=global`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *accountsCreateCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	var a account
-	answer, err := l.post(ctx, c.post, "/v1/accounts", map[string]any{
-		"operator_id": c.Account, "email": c.Email, "currency": c.Currency, "coverage": c.Coverage,
-	}, &a)
+	a, err := l.client.CreateAccount(ctx, client.NewAccount{
+		OperatorID: c.Account.id(),
+		Email:      c.Email,
+		Currency:   transfer.Currency(c.Currency),
+		Coverage:   c.Coverage,
+	}, l.options(c.idempotent())...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error { return printAccount(l, a) })
+	return l.show(func() error { return printAccount(l, a) })
 }
 
 type accountsUpdateCommand struct {
-	Account  operatorID `arg:"" name:"operator-id" help:"OP and ten digits."`
-	Email    string     `help:"The primary email."`
-	Coverage string     `placeholder:"NAME" help:"The coverage."`
-	Standing string     `enum:"open,closed," default:"" help:"open or closed: a closed account neither sends nor receives SIMs."`
+	Account  operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	Email    string     `help:"New primary email."`
+	Coverage string     `placeholder:"NAME" help:"New coverage."`
+	Standing string     `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
 	remote
 }
 
-// Validate refuses to change nothing.
+// Validate implements kong's validation.
 func (c *accountsUpdateCommand) Validate() error {
 	if c.Email == "" && c.Coverage == "" && c.Standing == "" {
-		return usageError("say what to change: --email, --coverage or --standing")
+		return usageError("nothing to change: set --email, --coverage or --standing")
 	}
 	return nil
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (accountsUpdateCommand) Help() string {
 	return `Example:
 
     simtransfer accounts update OP0000000001 --standing=closed`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	change := map[string]string{}
-	for name, value := range map[string]string{"email": c.Email, "coverage": c.Coverage, "standing": c.Standing} {
-		if value != "" {
-			change[name] = value
-		}
-	}
-	var a account
-	answer, err := l.send(ctx, http.MethodPatch, place("accounts", string(c.Account)), change, &a)
+	change := client.AccountChange{Email: c.Email, Coverage: c.Coverage, Standing: c.Standing}
+	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options()...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error { return printAccount(l, a) })
+	return l.show(func() error { return printAccount(l, a) })
 }

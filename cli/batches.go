@@ -3,49 +3,35 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
+
+	"simtransfer/client"
 )
 
 type batchesCommand struct {
-	Submit  batchesSubmitCommand  `cmd:"" help:"Ask for many transfers to many destinations, by a file."`
+	Submit  batchesSubmitCommand  `cmd:"" help:"Create transfer requests to one or more destinations from a file."`
 	List    batchesListCommand    `cmd:"" help:"List batches."`
 	Watch   batchesWatchCommand   `cmd:"" help:"Follow a batch until it is finished."`
-	Results batchesResultsCommand `cmd:"" help:"Write what became of every SIM, as CSV or NDJSON."`
-	Cancel  batchesCancelCommand  `cmd:"" help:"Cancel what is left of a batch."`
-}
-
-// batch is a batch as the API shows it.
-type batch struct {
-	ID        string     `json:"id"`
-	Source    string     `json:"source"`
-	CreatedAt *time.Time `json:"created_at"`
-	Finished  bool       `json:"finished"`
-	Counts    counts     `json:"counts"`
-	Requests  int        `json:"request_count"`
-	Items     []request  `json:"requests"`
-}
-
-func batchPath(id uuid.UUID, more ...string) string {
-	return place(append([]string{"batches", id.String()}, more...)...)
+	Results batchesResultsCommand `cmd:"" help:"Write the results of all SIMs as CSV or NDJSON."`
+	Cancel  batchesCancelCommand  `cmd:"" help:"Cancel the requests of a batch that can still be canceled."`
 }
 
 type batchesSubmitCommand struct {
-	uploaded
+	upload
 	terms
 	watching
 	Watch bool `help:"Follow the batch until it is finished, as batches watch does."`
 	post
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (batchesSubmitCommand) Help() string {
-	return `All rows of the file are accepted, or none if one of them is wrong. They become one request per destination. The file is sent as it is read: up to a million rows.
+	return `Accepts all rows of the file, or none if a row has an error, and creates one transfer request per destination. The file can have up to a million rows and is streamed.
 
-Columns of a CSV file, or fields of an object: sim, destination_email, destination_operator_id.
+CSV columns or JSON fields: sim, destination_email, destination_operator_id.
 
 Examples:
 
@@ -54,78 +40,80 @@ Examples:
     zcat transfers.ndjson.gz | simtransfer batches submit - --format=ndjson`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *batchesSubmitCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	acceptance, err := c.seconds()
+	b, err := c.submit(ctx, l)
 	if err != nil {
 		return err
 	}
-	q := url.Values{"on_behalf_of": {string(c.OnBehalfOf)}}
-	if acceptance > 0 {
-		q.Set("acceptance_seconds", strconv.FormatInt(acceptance, 10))
-	}
-	if c.SelfServiceOnly {
-		q.Set("self_service_only", "true")
-	}
-	path := "/v1/batches"
-	if text := query(q); text != "" {
-		path += "?" + text
-	}
-	var made batch
-	answer, err := c.send(ctx, l, c.post, path, &made)
-	if err != nil {
-		return err
-	}
-	if err := l.show(answer, func() error { return printBatch(l, made) }); err != nil {
+	if err := l.show(func() error { return printBatch(l, b) }); err != nil {
 		return err
 	}
 	if !c.Watch {
-		l.note("Follow it with: simtransfer batches watch %s", made.ID)
+		l.note("To follow it: simtransfer batches watch %s", b.ID)
 		return nil
 	}
-	return c.followBatch(ctx, l, made.ID)
+	return c.followBatch(ctx, l, b.ID)
 }
 
-func printBatch(l *link, b batch) error {
+func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (client.Batch, error) {
+	acceptance, err := acceptanceSeconds(c.Acceptance)
+	if err != nil {
+		return client.Batch{}, err
+	}
+	f, err := c.openUpload(l)
+	if err != nil {
+		return client.Batch{}, err
+	}
+	defer f.close()
+	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: acceptance, OnBehalfOf: c.OnBehalfOf.id()}
+	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	if err != nil {
+		return b, l.explain(err)
+	}
+	return b, nil
+}
+
+func printBatch(l *connection, b client.Batch) error {
 	t := newTable(l.Out)
-	t.add("Batch", b.ID)
-	t.add("From", b.Source)
-	t.add("SIMs", fmt.Sprintf("%d: %s", b.Counts.SIMs, b.Counts))
-	t.add("Submitted", instant(b.CreatedAt))
-	t.add("Finished", yes(b.Finished))
-	if err := t.flush(); err != nil || len(b.Items) == 0 {
+	t.add("Batch", b.ID.String())
+	t.add("From", string(b.Source))
+	t.add("SIMs", countsText(b.Counts))
+	t.add("Created", timeText(b.CreatedAt))
+	t.add("Finished", yesNo(b.Finished))
+	if err := t.flush(); err != nil || len(b.Requests) == 0 {
 		return err
 	}
 	fmt.Fprintln(l.Out)
 	t = newTable(l.Out, requestColumns()...)
-	for _, r := range b.Items {
+	for _, r := range b.Requests {
 		t.add(requestRow(r)...)
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
-	if more := b.Requests - len(b.Items); more > 0 {
-		l.note("There are %d more: simtransfer requests list --batch=%s --all", more, b.ID)
+	if more := b.Size - len(b.Requests); more > 0 {
+		l.note("There are %d more requests: simtransfer requests list --batch=%s --all", more, b.ID)
 	}
 	return nil
 }
 
 type batchesListCommand struct {
 	paging
-	Account  operatorID `placeholder:"OP…" help:"Only the batches of this account (support)."`
-	Finished string     `enum:"true,false," default:"" help:"Only batches that are finished, or only those that are not: true or false."`
-	Since    *time.Time `placeholder:"TIME" help:"Only batches made at this instant or later, as in 2030-01-31T00:00:00Z."`
-	Before   *time.Time `placeholder:"TIME" help:"Only batches made before this instant."`
+	Account  operatorID `placeholder:"OP…" help:"Only batches of this account (support)."`
+	Finished string     `enum:"true,false," default:"" help:"true: only finished batches; false: only batches that are not finished."`
+	Since    time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31T00:00:00Z."`
+	Before   time.Time  `placeholder:"TIME" help:"Only batches created before this time."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (batchesListCommand) Help() string {
-	return `The latest come first. The requests of one batch: requests list --batch=ID.
+	return `Lists the latest batches first. To list the requests of a batch, use requests list --batch=ID.
 
 Examples:
 
@@ -133,72 +121,64 @@ Examples:
     simtransfer batches list --account=OP0000000001 --all`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	list := listing{paging: c.paging, path: "/v1/batches", query: url.Values{
-		"account":        {string(c.Account)},
-		"finished":       {c.Finished},
-		"created_after":  {exactly(c.Since)},
-		"created_before": {exactly(c.Before)},
-	}}
-	head := []string{"BATCH", "FROM", "SUBMITTED", "REQUESTS", "SIMS", "OPEN", "COMPLETED", "FINISHED"}
-	return printList(ctx, l, list, head, func(b batch) []string {
+	filter := client.BatchFilter{
+		Account:       c.Account.id(),
+		Finished:      optionalBool(c.Finished),
+		CreatedAfter:  c.Since,
+		CreatedBefore: c.Before,
+	}
+	list := func(p client.Paging) (client.Page[client.Batch], error) {
+		return l.client.ListBatches(ctx, filter, p, l.options()...)
+	}
+	head := []string{"BATCH", "FROM", "CREATED", "REQUESTS", "SIMS", "OPEN", "COMPLETED", "FINISHED"}
+	return printList(l, c.paging, maxPage, list, head, func(b client.Batch) []string {
 		return []string{
-			b.ID,
-			b.Source,
-			instant(b.CreatedAt),
-			strconv.Itoa(b.Requests),
+			b.ID.String(),
+			string(b.Source),
+			timeText(b.CreatedAt),
+			strconv.Itoa(b.Size),
 			strconv.Itoa(b.Counts.SIMs),
 			strconv.Itoa(b.Counts.Pending + b.Counts.Eligible),
 			strconv.Itoa(b.Counts.Completed),
-			yes(b.Finished),
+			yesNo(b.Finished),
 		}
 	})
 }
 
 type batchesCancelCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"The batch's id."`
+	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
 	post
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (batchesCancelCommand) Help() string {
-	return `Cancels every request of the batch that can still be: what was accepted goes on.
+	return `Requests that were already accepted are not canceled.
 
 Example:
 
     simtransfer batches cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	var done struct {
-		Canceled int `json:"canceled"`
-		Requests []struct {
-			Request  string `json:"request"`
-			Canceled bool   `json:"canceled"`
-			State    string `json:"state"`
-			Detail   string `json:"detail"`
-		} `json:"requests"`
-	}
-	answer, err := l.do(ctx, Request{
-		Method: "POST", Path: batchPath(c.ID, "cancel"), IdempotencyKey: c.key(), Timeout: bulkTimeout,
-	}, &done)
+	done, err := l.client.CancelBatch(ctx, c.ID, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error {
-		t := newTable(l.Out, "REQUEST", "CANCELED", "STATE", "WHY NOT")
+	return l.show(func() error {
+		t := newTable(l.Out, "REQUEST", "CANCELED", "STATE", "REASON")
 		for _, r := range done.Requests {
-			t.add(r.Request, yes(r.Canceled), r.State, r.Detail)
+			t.add(r.Request.String(), yesNo(r.Canceled), string(r.State), r.Detail)
 		}
 		if err := t.flush(); err != nil {
 			return err

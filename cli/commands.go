@@ -1,17 +1,17 @@
 package cli
 
-// Commands are what can be done over HTTP.
+// Commands are the commands that call the API over HTTP.
 type Commands struct {
-	Login    loginCommand    `cmd:"" help:"Keep where the service is, and an API key."`
-	Logout   logoutCommand   `cmd:"" help:"Forget them."`
-	Whoami   whoamiCommand   `cmd:"" help:"Show with which key you are logged in."`
+	Login    loginCommand    `cmd:"" help:"Save the service URL and API key."`
+	Logout   logoutCommand   `cmd:"" help:"Remove the saved service URL and API key."`
+	Whoami   whoamiCommand   `cmd:"" help:"Show the API key in use."`
 	SIMs     simsCommand     `cmd:"" name:"sims" help:"Import, list, show and lock SIMs."`
-	Preview  previewCommand  `cmd:"" help:"See what a transfer would come to, without asking for it."`
-	Requests requestsCommand `cmd:"" help:"Ask for transfers, decide on them, follow them."`
-	Batches  batchesCommand  `cmd:"" help:"Ask for many transfers by a file, and get the results."`
-	Events   eventsCommand   `cmd:"" help:"Show what happened: to a request, or to all."`
+	Preview  previewCommand  `cmd:"" help:"Show what a transfer would result in, without creating a request."`
+	Requests requestsCommand `cmd:"" help:"Create, decide on and follow transfer requests."`
+	Batches  batchesCommand  `cmd:"" help:"Create transfer requests from a file and download their results."`
+	Events   eventsCommand   `cmd:"" help:"Show the events of one request or of all requests."`
 	Accounts accountsCommand `cmd:"" help:"List, open, change and close accounts."`
-	Keys     keysCommand     `cmd:"" help:"Make, list, rotate and revoke API keys."`
-	Fees     feesCommand     `cmd:"" help:"See and set what a transfer costs."`
-	Plans    plansCommand    `cmd:"" help:"See plans and make them known."`
+	Keys     keysCommand     `cmd:"" help:"Create, list, rotate and revoke API keys."`
+	Fees     feesCommand     `cmd:"" help:"Show and set the fee schedule."`
+	Plans    plansCommand    `cmd:"" help:"List, create and change plans."`
 }

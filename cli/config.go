@@ -10,24 +10,25 @@ import (
 	"runtime"
 )
 
-// config is what login keeps.
+// config is the configuration file, which login writes.
 type config struct {
 	URL string `json:"url"`
 	Key string `json:"api_key"`
 }
 
-// DefaultConfigFile is where login keeps what it was told: below the folder for
-// settings of the user. It is empty if there is no such folder.
+// DefaultConfigFile returns the path of the configuration file in the user's
+// configuration directory. It is empty if the user has no such directory.
 func DefaultConfigFile() string {
-	folder, err := os.UserConfigDir()
+	dir, err := os.UserConfigDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(folder, "simtransfer", "config.json")
+	return filepath.Join(dir, "simtransfer", "config.json")
 }
 
-// readConfig reads the file. One that is not there has nothing in it, and one
-// that others can read is refused: what was in it is no secret any more.
+// readConfig reads the configuration file. A missing file is an empty one. A
+// file that other users can read is an error, because the key in it is no
+// longer secret.
 func readConfig(path string) (config, error) {
 	var c config
 	f, err := os.Open(path)
@@ -35,15 +36,15 @@ func readConfig(path string) (config, error) {
 		return c, nil
 	}
 	if err != nil {
-		return c, fmt.Errorf("reading what you are logged in with: %w", err)
+		return c, fmt.Errorf("reading the saved API key: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return c, fmt.Errorf("reading what you are logged in with: %w", err)
+		return c, fmt.Errorf("reading the saved API key: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return c, fmt.Errorf("%s holds an API key and is open to others (mode %04o): run chmod 600 on it, or simtransfer logout and have the key revoked", path, mode)
+		return c, fmt.Errorf("other users can read the API key in %s (mode %04o): run chmod 600 on the file, or run simtransfer logout and have the key revoked", path, mode)
 	}
 	if err := json.NewDecoder(f).Decode(&c); err != nil {
 		return c, fmt.Errorf("%s is damaged: run simtransfer login again: %w", path, err)
@@ -51,27 +52,27 @@ func readConfig(path string) (config, error) {
 	return c, nil
 }
 
-// writeConfig replaces the file at once, so that it is never half of it, and
-// never open to others.
+// writeConfig replaces the configuration file atomically. Only the user can
+// read it.
 func writeConfig(path string, c config) error {
 	if path == "" {
-		return errors.New("there is no folder for your settings: set HOME, or use SIMTRANSFER_URL and SIMTRANSFER_API_KEY")
+		return errors.New("you have no configuration directory: set HOME, or use SIMTRANSFER_URL and SIMTRANSFER_API_KEY")
 	}
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("keeping what you are logged in with: %w", err)
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("saving the API key: %w", err)
 	}
-	f, err := os.CreateTemp(folder, ".config-*") // of mode 0600
+	f, err := os.CreateTemp(dir, ".config-*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("keeping what you are logged in with: %w", err)
+		return fmt.Errorf("saving the API key: %w", err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // which is not there once all went well
+	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename below
 	err = json.NewEncoder(f).Encode(c)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("keeping what you are logged in with: %w", err)
+		return fmt.Errorf("saving the API key: %w", err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("keeping what you are logged in with: %w", err)
+		return fmt.Errorf("saving the API key: %w", err)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Package cli speaks to the API over HTTP: a client for whoever drives the
-// service from outside, and the commands of the command line.
+// Package cli contains the commands of the command line that call the API over
+// HTTP, through package client.
 //
-// The commands are made for kong, by their fields' tags. Each prints tables for
-// people, or with --json what the API answers, unchanged.
+// The commands are structs that kong parses the command line into. A command
+// prints tables for people or, with --json, the answer of the API unchanged.
 package cli

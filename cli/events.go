@@ -5,29 +5,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"simtransfer/client"
 )
 
 type eventsCommand struct {
-	Request  *uuid.UUID    `arg:"" optional:"" help:"A request's id, for all that happened to it. The events of all requests are shown if it is left out."`
-	Account  operatorID    `placeholder:"OP…" help:"Without a request: only the events of this account's requests (support)."`
-	Follow   bool          `help:"Without a request: go on with what happens from now on, until Ctrl-C."`
-	Interval time.Duration `default:"2s" help:"With --follow: how often to look."`
-	Limit    *int          `placeholder:"50" help:"Show so many at most. Of a request all are shown if it is left out, of all requests 50."`
-	All      bool          `help:"Show all, however many there are."`
-	Cursor   string        `placeholder:"CURSOR" help:"Go on behind the page that had this next_cursor."`
+	Request  *uuid.UUID    `arg:"" optional:"" help:"Id of a request. Default: the events of all requests."`
+	Account  operatorID    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
+	Follow   bool          `help:"Without a request: keep showing new events until Ctrl-C."`
+	Interval time.Duration `default:"2s" help:"With --follow: time between polls."`
+	Limit    *int          `placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`
+	All      bool          `help:"Show all events, without a limit."`
+	Cursor   string        `placeholder:"CURSOR" help:"Continue after the page that returned this next_cursor."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (eventsCommand) Help() string {
-	return `Every decision and every outcome: when, by whom, and what it led to. An account sees the names of its own API keys; support sees all, and where each call came from.
+	return `Shows every decision and every outcome: when, who caused it, and the new state. An account sees the names of its own API keys; support sees those of all keys, and the addresses of callers.
 
-Of all requests, the oldest events come first, and the last line says how to go on behind them later: nothing is missed and nothing comes twice.
+The events of all requests are shown in the order in which they happened, the oldest first. The last line shows the cursor to continue with later, without missing an event or showing one twice.
 
 Examples:
 
@@ -36,22 +37,22 @@ Examples:
     simtransfer events --follow --json`
 }
 
-// Validate refuses what does not go together.
+// Validate implements kong's validation.
 func (c *eventsCommand) Validate() error {
 	switch {
 	case c.Request != nil && (c.Account != "" || c.Follow):
-		return usageError("--account and --follow are for the events of all requests; to follow one, see requests watch")
+		return usageError("--account and --follow cannot be used with a request; to follow a request, use requests watch")
 	case c.Interval <= 0:
-		return usageError("--interval has to be above 0, such as 2s")
+		return usageError("--interval must be greater than 0, such as 2s")
 	case c.Limit == nil:
 		return nil
 	case c.Follow:
-		return usageError("--limit and --follow do not go together: one ends, and the other does not")
+		return usageError("--limit cannot be used with --follow")
 	}
 	return c.paging().Validate()
 }
 
-// paging says how many events to show.
+// paging returns how many events to show.
 func (c *eventsCommand) paging() paging {
 	p := paging{Limit: 50, All: c.All || c.Follow || c.Request != nil && c.Limit == nil, Cursor: c.Cursor}
 	if c.Limit != nil {
@@ -60,8 +61,8 @@ func (c *eventsCommand) paging() paging {
 	return p
 }
 
-// again is the command that goes on behind a cursor.
-func (c *eventsCommand) again(cursor string) string {
+// resumeCommand returns the command that continues after a cursor.
+func (c *eventsCommand) resumeCommand(cursor string) string {
 	line := "simtransfer events --follow"
 	for _, flag := range []struct{ name, value string }{{"account", string(c.Account)}, {"cursor", cursor}} {
 		if flag.value != "" {
@@ -74,38 +75,25 @@ func (c *eventsCommand) again(cursor string) string {
 	return line
 }
 
-// event is an entry of a request's history, as the API shows it.
-type event struct {
-	Seq     int            `json:"seq"`
-	At      *time.Time     `json:"at"`
-	Kind    string         `json:"kind"`
-	Party   string         `json:"party"`
-	Key     string         `json:"key"`
-	Address string         `json:"address"`
-	To      string         `json:"to"`
-	Detail  map[string]any `json:"detail"`
-}
-
-// who caused the event, with the name of the key and the address if they are
-// told.
-func (e event) who() string {
+// actorText is who caused an event, with the key and the address if known.
+func actorText(e client.Event) string {
 	switch {
 	case e.Key != "" && e.Address != "":
 		return fmt.Sprintf("%s (%s, %s)", e.Party, e.Key, e.Address)
 	case e.Key != "":
 		return fmt.Sprintf("%s (%s)", e.Party, e.Key)
 	}
-	return e.Party
+	return string(e.Party)
 }
 
-// detail lists what else is known, in a stable order.
-func (e event) detail() string {
+// detailText lists the details of an event, sorted by name.
+func detailText(e client.Event) string {
 	var list []string
 	for name, value := range e.Detail {
 		text, ok := value.(string)
 		if !ok {
 			text = fmt.Sprint(value)
-			if encoded, err := json.Marshal(value); err == nil { // which has a million as 1000000
+			if encoded, err := json.Marshal(value); err == nil { // fmt would print a million as 1e+06
 				text = string(encoded)
 			}
 		}
@@ -115,69 +103,64 @@ func (e event) detail() string {
 	return strings.Join(list, " ")
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *eventsCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
 	if c.Request == nil {
-		return c.feed(ctx, l)
+		return c.showFeed(ctx, l)
 	}
-	list := listing{paging: c.paging(), path: requestPath(*c.Request, "events")}
-	return printList(ctx, l, list, []string{"TIME", "WHO", "WHAT", "STATE", "DETAIL"}, func(e event) []string {
-		return []string{instant(e.At), e.who(), e.Kind, e.To, e.detail()}
+	list := listEvents(ctx, l, *c.Request)
+	return printList(l, c.paging(), maxPage, list, []string{"TIME", "PARTY", "EVENT", "STATE", "DETAIL"}, func(e client.Event) []string {
+		return []string{timeText(e.At), actorText(e), e.Kind, string(e.To), detailText(e)}
 	})
 }
 
-// feedPage is a page of the events of all requests, which has no last one.
-type feedPage struct {
-	Items []struct {
-		Request string `json:"request"`
-		event
-	} `json:"items"`
-	NextCursor string `json:"next_cursor"`
-	More       bool   `json:"more"`
+func listEvents(ctx context.Context, l *connection, request uuid.UUID) listFunc[client.Event] {
+	return func(p client.Paging) (client.Page[client.Event], error) {
+		return l.client.ListEvents(ctx, request, p, l.options()...)
+	}
 }
 
-// feed shows the events of all requests.
-func (c *eventsCommand) feed(ctx context.Context, l *link) error {
-	t := newTable(l.Out, "TIME", "REQUEST", "WHO", "WHAT", "STATE", "DETAIL")
+// showFeed shows the events of all requests.
+func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
+	t := newTable(l.Out, "TIME", "REQUEST", "PARTY", "EVENT", "STATE", "DETAIL")
 	paging := c.paging()
 	cursor, left := c.Cursor, paging.Limit
-	again := func() string { return c.again(cursor) }
-	err := watching{Interval: c.Interval}.follow(ctx, l, again, func(ctx context.Context) (bool, error) {
+	resume := func() string { return c.resumeCommand(cursor) }
+	err := watching{Interval: c.Interval}.poll(ctx, l, resume, func(ctx context.Context) (bool, error) {
 		for more := true; more && (left > 0 || paging.All); {
-			limit := 200
+			limit := maxPage
 			if !paging.All {
 				limit = min(limit, left)
 			}
-			var p feedPage
-			answer, err := l.get(ctx, "/v1/events?"+query(nil, "account", string(c.Account), "limit", strconv.Itoa(limit), "cursor", cursor), &p)
+			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.id()}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
 			if err != nil {
+				return false, l.explain(err)
+			}
+			if err := printFeed(l, t, feed); err != nil {
 				return false, err
 			}
-			if err := p.show(l, t, answer); err != nil {
-				return false, err
-			}
-			cursor, left, more = p.NextCursor, left-len(p.Items), p.More
+			cursor, left, more = feed.NextCursor, left-len(feed.Items), feed.More
 		}
 		return !c.Follow, nil
 	})
 	if err == nil {
-		l.note("To go on behind these: --cursor=%s", cursor)
+		l.note("To continue after these events: --cursor=%s", cursor)
 	}
 	return err
 }
 
-// show prints a page, unless it is empty.
-func (p feedPage) show(l *link, t *table, answer []byte) error {
-	if len(p.Items) == 0 {
+// printFeed prints a page, unless it is empty.
+func printFeed(l *connection, t *table, feed client.Feed) error {
+	if len(feed.Items) == 0 {
 		return nil
 	}
-	return l.show(answer, func() error {
-		for _, e := range p.Items {
-			t.add(instant(e.At), e.Request, e.who(), e.Kind, e.To, e.detail())
+	return l.show(func() error {
+		for _, e := range feed.Items {
+			t.add(timeText(e.At), e.Request.String(), actorText(e.Event), e.Kind, string(e.To), detailText(e.Event))
 		}
 		return t.flush()
 	})

@@ -2,79 +2,79 @@ package cli
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"strconv"
 	"time"
+
+	"simtransfer/client"
 )
 
 type keysCommand struct {
 	List   keysListCommand   `cmd:"" help:"List API keys (administrators)."`
-	Create keysCreateCommand `cmd:"" help:"Make an API key and print it: it cannot be shown again (administrators)."`
-	Rotate keysRotateCommand `cmd:"" help:"Replace an API key by a new one, with the same rights (administrators)."`
-	Revoke keysRevokeCommand `cmd:"" help:"Make API keys useless (administrators)."`
-}
-
-// key is an API key as the API shows it.
-type key struct {
-	ID         int64      `json:"id"`
-	Hint       string     `json:"hint"`
-	Role       string     `json:"role"`
-	Account    string     `json:"account"`
-	Name       string     `json:"name"`
-	CreatedAt  *time.Time `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at"`
-	RevokedAt  *time.Time `json:"revoked_at"`
-	OldUntil   *time.Time `json:"old_until"`
-	Token      string     `json:"token"`
+	Create keysCreateCommand `cmd:"" help:"Create an API key and print it once (administrators)."`
+	Rotate keysRotateCommand `cmd:"" help:"Replace an API key with a new one that has the same rights (administrators)."`
+	Revoke keysRevokeCommand `cmd:"" help:"Revoke API keys (administrators)."`
 }
 
 type keysListCommand struct {
-	Role    string     `enum:"account,support,admin," default:"" help:"Only keys of this role: account, support or admin."`
-	Account operatorID `placeholder:"OP…" help:"Only keys that act for this account."`
-	Revoked string     `enum:"true,false," default:"" help:"Only keys that are revoked, or only those that are not: true or false."`
+	Role    string     `enum:"account,support,admin," default:"" help:"Only keys with this role: account, support or admin."`
+	Account operatorID `placeholder:"OP…" help:"Only keys of this account."`
+	Revoked string     `enum:"true,false," default:"" help:"true: only revoked keys; false: only keys that are not revoked."`
 	paging
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (keysListCommand) Help() string {
 	return `Example:
 
     simtransfer keys list --role=admin --revoked=false`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
+	filter := client.KeyFilter{Role: c.Role, Account: c.Account.id(), Revoked: optionalBool(c.Revoked)}
+	list := func(p client.Paging) (client.Page[client.Key], error) {
+		return l.client.ListKeys(ctx, filter, p, l.options()...)
+	}
 	head := []string{"ID", "KEY", "ROLE", "ACCOUNT", "NAME", "LAST USED", "REVOKED"}
-	list := listing{paging: c.paging, path: "/v1/keys", query: url.Values{"role": {c.Role}, "account": {string(c.Account)}, "revoked": {c.Revoked}}}
-	return printList(ctx, l, list, head, func(k key) []string {
-		return []string{strconv.FormatInt(k.ID, 10), k.Hint, k.Role, k.Account, k.Name, instant(k.LastUsedAt), instant(k.RevokedAt)}
+	return printList(l, c.paging, maxPage, list, head, func(k client.Key) []string {
+		return []string{
+			strconv.FormatInt(k.ID, 10),
+			k.Hint,
+			k.Role,
+			string(k.Account),
+			k.Name,
+			timeText(valueOrZero(k.LastUsedAt)),
+			timeText(valueOrZero(k.RevokedAt)),
+		}
 	})
 }
 
 type keysCreateCommand struct {
-	Role    string     `required:"" enum:"account,support,admin" help:"What the key may do: account, support or admin."`
-	Account operatorID `placeholder:"OP…" help:"The account that it acts for, with --role=account."`
-	Name    string     `required:"" help:"What people know the key by."`
+	Role    string     `required:"" enum:"account,support,admin" help:"Role of the key: account, support or admin."`
+	Account operatorID `placeholder:"OP…" help:"Account of the key; with --role=account only."`
+	Name    string     `required:"" help:"Name that identifies the key to people."`
 	post
 }
 
-// Validate refuses a key that acts for nobody, and one that acts for two.
+// Validate implements kong's validation.
 func (c *keysCreateCommand) Validate() error {
-	if (c.Role == "account") != (c.Account != "") {
-		return usageError("--account goes with --role=account, and no other role")
+	switch {
+	case c.Role == "account" && c.Account == "":
+		return usageError("--role=account requires --account")
+	case c.Role != "account" && c.Account != "":
+		return usageError("--account requires --role=account")
 	}
 	return nil
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (keysCreateCommand) Help() string {
-	return `Prints the key alone on standard output.
+	return `Standard output contains only the key.
 
 Examples:
 
@@ -82,42 +82,37 @@ Examples:
     simtransfer keys create --role=support --name="support desk" > support.key`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *keysCreateCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"role": c.Role, "name": c.Name}
-	if c.Account != "" {
-		body["account"] = c.Account
-	}
-	var made key
-	answer, err := l.post(ctx, c.post, "/v1/keys", body, &made)
+	k, err := l.client.CreateKey(ctx, client.NewKey{Role: c.Role, Name: c.Name, Account: c.Account.id()}, l.options(c.idempotent())...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error { return printToken(l, made) })
+	return l.show(func() error { return printToken(l, k) })
 }
 
-func printToken(l *link, k key) error {
-	l.note("Key %d, which cannot be shown again:", k.ID)
+func printToken(l *connection, k client.Key) error {
+	l.note("Key %d. It cannot be shown again:", k.ID)
 	t := newTable(l.Out)
 	t.add(k.Token)
 	return t.flush()
 }
 
 type keysRotateCommand struct {
-	ID    int64         `arg:"" help:"The key's id, as the list shows it."`
-	Grace time.Duration `placeholder:"1h" help:"How long the old key stays good, up to 24h. It ends at once if it is left out."`
+	ID    int64         `arg:"" help:"Id of the key, as in keys list."`
+	Grace time.Duration `placeholder:"1h" help:"How long the old key keeps working, up to 24h. Default: it stops working immediately."`
 	post
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (keysRotateCommand) Help() string {
-	return `Prints the new key alone on standard output. Whoever is logged in with the old one has to log in again. A key that
-replaces itself stays good for a minute all the same, so that the call can be repeated: to end one that
-has leaked at once, revoke it.
+	return `Standard output contains only the new key. Users of the old key have to log in again.
+
+A key that rotates itself keeps working for one more minute, so that the command can be repeated if the answer is lost. To stop a leaked key immediately, revoke it.
 
 Examples:
 
@@ -125,50 +120,49 @@ Examples:
     simtransfer keys rotate 7 --grace=1h`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *keysRotateCommand) Run(ctx context.Context, s *Session) error {
-	if c.Grace < 0 || c.Grace%time.Second != 0 {
-		return usageError("--grace has to be whole seconds, such as 90s or 1h")
-	}
-	l, err := c.open(s)
+	grace, err := wholeSeconds("--grace", c.Grace, "1h")
 	if err != nil {
 		return err
 	}
-	var made key
-	body := map[string]int64{"grace_seconds": int64(c.Grace / time.Second)}
-	answer, err := l.post(ctx, c.post, place("keys", strconv.FormatInt(c.ID, 10), "rotate"), body, &made)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	return l.show(answer, func() error {
-		if made.OldUntil != nil {
-			l.note("The old key is good until %s.", instant(made.OldUntil))
+	k, err := l.client.RotateKey(ctx, c.ID, client.Rotation{GraceSeconds: grace}, l.options(c.idempotent())...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error {
+		if k.OldUntil != nil {
+			l.note("The old key works until %s.", timeText(*k.OldUntil))
 		}
-		return printToken(l, made)
+		return printToken(l, k)
 	})
 }
 
 type keysRevokeCommand struct {
-	IDs []int64 `arg:"" name:"id" help:"The keys' ids, as the list shows them."`
+	IDs []int64 `arg:"" name:"id" help:"Ids of the keys, as in keys list."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (keysRevokeCommand) Help() string {
 	return `Example:
 
     simtransfer keys revoke 7`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *keysRevokeCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
 	for _, id := range c.IDs {
-		if _, err := l.send(ctx, http.MethodDelete, place("keys", strconv.FormatInt(id, 10)), nil, nil); err != nil {
-			return err
+		if err := l.client.RevokeKey(ctx, id, l.options()...); err != nil {
+			return l.explain(err)
 		}
 		l.note("Key %d is revoked.", id)
 	}

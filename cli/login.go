@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,15 +12,17 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"simtransfer/client"
 )
 
 type loginCommand struct {
-	URL string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Where the service is. It is asked for if it is left out."`
+	URL string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Service URL. Default: asks for it."`
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (loginCommand) Help() string {
-	return `Asks for the API key, without showing it, or reads it from standard input, tries it, and keeps it in a file that only you can read. SIMTRANSFER_URL and SIMTRANSFER_API_KEY win over that file.
+	return `Asks for the API key without echoing it, or reads it from standard input. If the service accepts the key, saves both in a file that only you can read. SIMTRANSFER_URL and SIMTRANSFER_API_KEY take precedence over that file.
 
 Examples:
 
@@ -29,7 +30,7 @@ Examples:
     simtransfer login --url=https://simtransfer.example.com < key.txt`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	in := bufio.NewReader(s.In)
 	address, err := c.address(ctx, s, in)
@@ -40,32 +41,28 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	client := s.newClient(address, key)
-	client.Tries = 1
-	answer, err := client.Do(ctx, Request{Method: http.MethodGet, Path: currentKeyPath, Timeout: callTimeout})
-	var p *Problem
+	api := s.newClient(address, key)
+	api.Attempts = 1
+	k, err := api.GetCurrentKey(ctx, client.Timeout(callTimeout))
+	var p *client.Problem
 	switch {
 	case errors.As(err, &p) && p.Status == http.StatusNotFound:
-		return fmt.Errorf("there is no simtransfer at %s: %w", address, err)
+		return fmt.Errorf("%s is not a simtransfer service: %w", address, err)
 	case err != nil:
 		return err
-	}
-	var k currentKey
-	if err := json.Unmarshal(answer, &k); err != nil {
-		return fmt.Errorf("there is no simtransfer at %s, or another version of it: reading its answer: %w", address, err)
 	}
 	if err := writeConfig(s.ConfigFile, config{address, key}); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Err, "Logged in at %s with %s.\n", address, k)
-	if inClear(address) {
-		fmt.Fprintln(s.Err, "Its address begins with http: whoever is on the way can read the key. Use https where there is one.")
+	fmt.Fprintf(s.Err, "Logged in at %s with %s.\n", address, keyText(k))
+	if unencrypted(address) {
+		fmt.Fprintln(s.Err, "Warning: the connection is not encrypted, and others on the network can read the key. Use https if the service supports it.")
 	}
 	return nil
 }
 
-// inClear reports whether calls cross a network without encryption.
-func inClear(address string) bool {
+// unencrypted reports whether calls cross a network without encryption.
+func unencrypted(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" {
 		return false
@@ -78,11 +75,11 @@ func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader
 	text := c.URL
 	if text == "" {
 		if s.ReadKey == nil {
-			return "", usageError("say where the service is, with --url")
+			return "", usageError("no service URL: set --url")
 		}
 		fmt.Fprint(s.Err, "URL of the service: ")
 		var err error
-		text, err = line(ctx, in)
+		text, err = readLine(ctx, in)
 		if errors.Is(err, context.Canceled) {
 			fmt.Fprintln(s.Err)
 			return "", errInterrupted
@@ -93,13 +90,13 @@ func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader
 	}
 	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(text), "/"))
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", usageError("%q is not the URL of a service, such as https://simtransfer.example.com", text)
+		return "", usageError("%q is not a service URL, such as https://simtransfer.example.com", text)
 	}
 	return u.String(), nil
 }
 
 func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
-	read := func(ctx context.Context) (string, error) { return line(ctx, in) }
+	read := func(ctx context.Context) (string, error) { return readLine(ctx, in) }
 	if s.ReadKey != nil {
 		fmt.Fprint(s.Err, "API key: ")
 		read = s.ReadKey
@@ -115,15 +112,15 @@ func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
 		return "", fmt.Errorf("reading the API key: %w", err)
 	}
 	if key = strings.TrimSpace(key); key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", usageError("that is not an API key, which begins with st_: type it, or give it on standard input")
+		return "", usageError("this is not an API key; API keys begin with st_: enter one, or pass it on standard input")
 	}
 	return key, nil
 }
 
-// line reads a line, of which the last needs no end. When ctx ends first, it
-// returns its error, and in must not be read any more: reading itself cannot be
-// ended, and goes on until the program does.
-func line(ctx context.Context, in *bufio.Reader) (string, error) {
+// readLine reads a line, whose newline may be missing at the end of the input.
+// If ctx ends first, it returns the error of ctx, and in must not be used
+// again: the read cannot be canceled and continues until the program exits.
+func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
 	var text string
 	var err error
 	read := make(chan struct{})
@@ -143,16 +140,16 @@ func line(ctx context.Context, in *bufio.Reader) (string, error) {
 
 type logoutCommand struct{}
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (logoutCommand) Help() string {
-	return `Forgets the URL and the API key. The key itself stays good: an administrator can revoke it with keys revoke.
+	return `Removes the saved service URL and API key. The key keeps working: an administrator can revoke it with keys revoke.
 
 Example:
 
     simtransfer logout`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (logoutCommand) Run(s *Session) error {
 	err := os.Remove(s.ConfigFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +157,7 @@ func (logoutCommand) Run(s *Session) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("forgetting the API key: %w", err)
+		return fmt.Errorf("removing the saved API key: %w", err)
 	}
 	fmt.Fprintln(s.Err, "Logged out.")
 	return nil

@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// progress tells a person what happens. On a terminal its last line is written
-// again and again; elsewhere each line stays. It may be used from many
-// goroutines.
+// progress writes messages and a status line. On a terminal each status line
+// overwrites the last; elsewhere it is left out. Its methods may be called
+// concurrently.
 type progress struct {
 	mu       sync.Mutex
 	out      io.Writer
 	terminal bool
-	width    int // of the terminal; zero means 80
-	shown    int // characters of the line that will be written again
+	width    int // of the terminal in characters; zero means 80
+	shown    int // length of the status line on the terminal, in characters
 }
 
 func newProgress(s *Session) *progress {
@@ -31,13 +31,13 @@ func (p *progress) say(format string, args ...any) {
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// status writes the line that is written again, on a terminal alone.
+// status replaces the status line.
 func (p *progress) status(line string) {
 	if !p.terminal {
 		return
 	}
 	runes := []rune(line)
-	runes = runes[:min(len(runes), cmp.Or(p.width, 80)-1)] // a line that wraps could not be written again
+	runes = runes[:min(len(runes), cmp.Or(p.width, 80)-1)] // a line that wraps cannot be overwritten
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wipe()
@@ -45,7 +45,7 @@ func (p *progress) status(line string) {
 	p.shown = len(runes)
 }
 
-// clear takes the line away that would be written again.
+// clear removes the status line.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *progress) wipe() {
 	}
 }
 
-// bar draws how far something has come.
+// bar draws a progress bar.
 func bar(done, total int) string {
 	const width = 30
 	full := 0

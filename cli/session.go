@@ -1,105 +1,54 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
-	"time"
 
-	"github.com/google/uuid"
+	"simtransfer/client"
 )
 
-// Session is the surroundings that a command runs in.
+// Session is the environment of a command: its standard streams, the terminal,
+// the configuration file and the API key.
 type Session struct {
 	In  io.Reader
-	Out io.Writer // what was asked for
-	Err io.Writer // everything else
+	Out io.Writer // results
+	Err io.Writer // messages
 
-	Terminal bool // Err is a terminal, where a line can be written again
+	Terminal bool // whether Err is a terminal, where a line can be overwritten
 	Width    int  // of that terminal in characters; zero means 80
 
-	// ReadKey reads a line from the terminal that does not show it, and leaves
-	// the terminal as it was when ctx ends; nil if In is no terminal.
+	// ReadKey reads a line from the terminal without echoing it, and restores
+	// the terminal when ctx ends. It is nil if In is not a terminal.
 	ReadKey func(ctx context.Context) (string, error)
 
-	ConfigFile string // where login keeps what it was told
-	Key        string // wins over the file's; empty means the file's
+	ConfigFile string // path; see DefaultConfigFile
+	Key        string // API key; empty means the one in ConfigFile
 
-	HTTP *http.Client // nil means one without a time limit
+	HTTP *http.Client // nil means one without a timeout
 }
 
-// tries is how often a command makes a call that is not answered: for about a
-// quarter of a minute, which is long enough for a service to be restarted.
-const tries = 6
+// errInterrupted replaces the error of a call that Ctrl-C has ended.
+var errInterrupted = fmt.Errorf("interrupted (%w)", context.Canceled)
 
-// callTimeout is for a call about a few things. The service itself gives up
-// earlier.
-const callTimeout = time.Minute
+// attempts is the maximum number of times a command sends a call: about 15
+// seconds with the delays in between, long enough for the service to restart.
+const attempts = 6
 
-// bulkTimeout is for a call about up to a million SIMs: an upload, or what is
-// done to a whole batch or request at once. The service itself gives up earlier.
-const bulkTimeout = 30 * time.Minute
-
-// ErrReported marks the error of a command that has already printed what went
-// wrong.
-var ErrReported = errors.New("already reported")
-
-// reported marks err with ErrReported.
-func reported(err error) error { return fmt.Errorf("%w: %w", ErrReported, err) }
-
-// remote is embedded in every command that calls the service.
-type remote struct {
-	URL  string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Where the service is, instead of where you are logged in. The API key is SIMTRANSFER_API_KEY, or the one you are logged in with."`
-	JSON bool   `name:"json" help:"Print what the API answers, unchanged; a refusal on standard error."`
-}
-
-// post is embedded in every command that makes a POST.
-type post struct {
-	remote
-	IdempotencyKey string `placeholder:"KEY" help:"What makes the call safe to repeat: the same call with the same key within 24 hours is carried out once. A new UUID if it is left out."`
-}
-
-// key is the Idempotency-Key of the call.
-func (p post) key() string { return cmp.Or(p.IdempotencyKey, uuid.NewString()) }
-
-// link is how a command calls the service.
-type link struct {
-	*Session
-	client   *Client
-	progress *progress
-	json     bool
-}
-
-// open finds out where the service is and with which key to call it.
-func (r remote) open(s *Session) (*link, error) {
-	url, key, err := s.credentials(r.URL)
-	if err != nil {
-		return nil, err
+func (s *Session) newClient(url, key string) *client.Client {
+	httpClient := s.HTTP
+	if httpClient == nil {
+		httpClient = &http.Client{}
 	}
-	l := &link{Session: s, client: s.newClient(url, key), progress: newProgress(s), json: r.JSON}
-	l.client.Again = func(err error) {
-		why, _, _ := strings.Cut(err.Error(), "\n")
-		l.note("%s; trying again", why)
-	}
-	return l, nil
+	return &client.Client{URL: url, Key: key, HTTP: httpClient, Attempts: attempts}
 }
 
-func (s *Session) newClient(url, key string) *Client {
-	c := s.HTTP
-	if c == nil {
-		c = &http.Client{}
-	}
-	return &Client{URL: url, Key: key, HTTP: c, Tries: tries}
-}
-
-// credentials returns the URL and the key to use. The key of the file is sent
-// only to where it was given for.
+// credentials returns the service URL and the API key to use. The saved key is
+// only sent to the URL that it was saved with.
 func (s *Session) credentials(url string) (string, string, error) {
 	key := s.Key
 	if url != "" && key != "" {
@@ -124,110 +73,14 @@ func (s *Session) credentials(url string) (string, string, error) {
 	return url, key, nil
 }
 
-// errInterrupted is what a call that was ended by Ctrl-C comes to.
-var errInterrupted = fmt.Errorf("interrupted (%w)", context.Canceled)
-
-// get reads a page or a thing, into into unless that is nil.
-func (l *link) get(ctx context.Context, path string, into any) ([]byte, error) {
-	return l.do(ctx, Request{Method: http.MethodGet, Path: path}, into)
-}
-
-// send makes a call with a JSON body, nil for none.
-func (l *link) send(ctx context.Context, method, path string, body, into any) ([]byte, error) {
-	r := Request{Method: method, Path: path}
-	if err := r.encode(body); err != nil {
-		return nil, err
+// open opens a file that a command reads; "-" is standard input.
+func (s *Session) open(name string) (io.Reader, func() error, error) {
+	if name == "-" {
+		return s.In, func() error { return nil }, nil
 	}
-	return l.do(ctx, r, into)
-}
-
-// post makes a POST that is carried out once, however often it is sent.
-func (l *link) post(ctx context.Context, p post, path string, body, into any) ([]byte, error) {
-	return l.postWithin(ctx, callTimeout, p, path, body, into)
-}
-
-// postWithin is post for a call that may take longer.
-func (l *link) postWithin(ctx context.Context, timeout time.Duration, p post, path string, body, into any) ([]byte, error) {
-	r := Request{Method: http.MethodPost, Path: path, IdempotencyKey: p.key(), Timeout: timeout}
-	if err := r.encode(body); err != nil {
-		return nil, err
-	}
-	return l.do(ctx, r, into)
-}
-
-func (r *Request) encode(body any) error {
-	if body == nil {
-		return nil
-	}
-	text, err := json.Marshal(body)
+	f, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("encoding the body of %s %s: %w", r.Method, r.Path, err)
+		return nil, nil, usageError("%w", err)
 	}
-	r.Body, r.ContentType = bytes.NewReader(text), "application/json"
-	return nil
-}
-
-func (l *link) do(ctx context.Context, r Request, into any) ([]byte, error) {
-	if r.Timeout == 0 {
-		r.Timeout = callTimeout
-	}
-	answer, err := l.client.Do(ctx, r)
-	if err != nil {
-		return nil, l.failed(r, err)
-	}
-	if into != nil {
-		if err := json.Unmarshal(answer, into); err != nil {
-			return nil, r.unsure(fmt.Errorf("%s is not simtransfer, or another version of it: reading its answer: %w", l.client.URL, err))
-		}
-	}
-	return answer, nil
-}
-
-// failed says what the error of a call means to the person who made it.
-func (l *link) failed(r Request, err error) error {
-	var p *Problem
-	var unreachable *UnreachableError
-	switch {
-	case errors.As(err, &p) && p.raw != nil && l.json:
-		fmt.Fprintf(l.Err, "%s\n", bytes.TrimSpace(p.raw))
-		if p.unsure() && r.IdempotencyKey != "" {
-			_ = json.NewEncoder(l.Err).Encode(map[string]string{"idempotency_key": r.IdempotencyKey}) // as above, best effort
-		}
-		return reported(err)
-	case p != nil && p.unsure():
-		return r.unsure(err)
-	case !errors.As(err, &unreachable):
-		return err
-	case errors.Is(err, context.Canceled):
-		return r.unsure(errInterrupted)
-	}
-	return r.unsure(err)
-}
-
-// unsure adds to an error, after which a call may have been carried out, how to
-// make sure of it.
-func (r Request) unsure(err error) error {
-	if r.IdempotencyKey == "" {
-		return err
-	}
-	return fmt.Errorf("%w\nIt may or may not have taken effect. To make sure that it does, once, repeat the command with --idempotency-key=%s", err, r.IdempotencyKey)
-}
-
-// show prints what the API has answered: as it is, or for people.
-func (l *link) show(answer []byte, people func() error) error {
-	if !l.json {
-		return people()
-	}
-	if len(answer) == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(l.Out, "%s\n", bytes.TrimSuffix(answer, []byte("\n")))
-	return err
-}
-
-// note tells a person something that is no part of the answer.
-func (l *link) note(format string, args ...any) {
-	if !l.json {
-		l.progress.say(format, args...)
-	}
+	return f, f.Close, nil
 }

@@ -8,14 +8,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"simtransfer/client"
 	"simtransfer/transfer"
 )
 
-// table writes aligned columns, page by page: a column that has become wide
-// stays so.
+// table writes aligned columns, one page of rows after the other. A column
+// never becomes narrower.
 type table struct {
 	out    io.Writer
-	head   []string // nil for none
+	head   []string // nil means no headings
 	rows   [][]string
 	widths []int
 	begun  bool
@@ -31,7 +32,7 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// flush writes the rows that were added since the last time.
+// flush writes the rows added since the last flush.
 func (t *table) flush() error {
 	if len(t.rows) == 0 {
 		return nil
@@ -62,8 +63,8 @@ func (t *table) flush() error {
 	return w.Flush()
 }
 
-// cell makes a text from elsewhere one that is safe to print: what others have
-// written must not control the terminal.
+// cell replaces unprintable characters, because text from other users must not
+// control the terminal.
 func cell(text string) string {
 	if text == "" {
 		return "-"
@@ -76,38 +77,39 @@ func cell(text string) string {
 	}, text)
 }
 
-// instant is a time as people read it, in UTC.
-func instant(t *time.Time) string {
-	if t == nil {
+// timeText formats a time in UTC, to the second. The zero time is empty.
+func timeText(t time.Time) string {
+	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// exactly is a time as programs read it.
-func exactly(t *time.Time) string {
-	if t == nil {
+// valueOrZero returns what p points to, or the zero value if p is nil.
+func valueOrZero[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+// money formats an amount in the minor unit of a currency.
+func money(minor int64, currency transfer.Currency) string {
+	return transfer.Money{Minor: minor, Currency: currency}.String()
+}
+
+// feeText formats a fee; nil is empty.
+func feeText(m *client.Money) string {
+	if m == nil {
 		return ""
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return money(m.Minor, m.Currency)
 }
 
-// money is an amount in a currency's minor unit.
-func money(minor int64, currency string) string {
-	return transfer.Money{Minor: minor, Currency: transfer.Currency(currency)}.String()
-}
-
-func yes(b bool) string {
+func yesNo(b bool) string {
 	if b {
 		return "yes"
 	}
 	return "no"
-}
-
-// text is what a pointer points at, or nothing.
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

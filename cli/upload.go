@@ -1,84 +1,71 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"simtransfer/client"
 )
 
-// uploaded is embedded in commands that upload a file.
-type uploaded struct {
+// upload is embedded in commands that upload a file.
+type upload struct {
 	File   string `arg:"" predictor:"file" help:"The file, or - for standard input."`
-	Format string `enum:"csv,ndjson,json," default:"" help:"How the file is written: csv, ndjson or json. What the end of its name says if it is left out."`
+	Format string `enum:"csv,ndjson,json," default:"" help:"Format of the file: csv, ndjson or json. Default: from the file name extension."`
 }
 
-// contentType is the media type of the file.
-func (u uploaded) contentType() (string, error) {
+// mediaType returns the format of the file.
+func (u upload) mediaType() (client.Format, error) {
 	format := u.Format
 	if format == "" {
 		format = strings.TrimPrefix(strings.ToLower(filepath.Ext(u.File)), ".")
 	}
 	switch format {
 	case "csv":
-		return "text/csv", nil
+		return client.CSV, nil
 	case "ndjson", "jsonl":
-		return "application/x-ndjson", nil
+		return client.NDJSON, nil
 	case "json":
-		return "application/json", nil
+		return client.JSON, nil
 	}
-	return "", usageError("say how %s is written, with --format=csv, ndjson or json", u.File)
+	return "", usageError("unknown format of %s: set --format to csv, ndjson or json", u.File)
 }
 
-// open opens a file that a command reads, which standard input can stand for.
-func (s *Session) open(name string) (io.Reader, func() error, error) {
-	if name == "-" {
-		return s.In, func() error { return nil }, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, usageError("%w", err)
-	}
-	return f, f.Close, nil
+// openedUpload is a file that is being uploaded.
+type openedUpload struct {
+	reader io.Reader
+	format client.Format
+	close  func()
 }
 
-// send streams the file to a path that takes uploads.
-func (u uploaded) send(ctx context.Context, l *link, p post, path string, into any) ([]byte, error) {
-	contentType, err := u.contentType()
+// openUpload opens the file. On a terminal, the status line shows how much of
+// it was read until the upload is closed.
+func (u upload) openUpload(l *connection) (openedUpload, error) {
+	format, err := u.mediaType()
 	if err != nil {
-		return nil, err
+		return openedUpload{}, err
 	}
 	file, closeFile, err := l.open(u.File)
 	if err != nil {
-		return nil, err
+		return openedUpload{}, err
 	}
-	defer func() { _ = closeFile() }()
-	r := Request{
-		Method:         http.MethodPost,
-		Path:           path,
-		ContentType:    contentType,
-		Body:           file,
-		IdempotencyKey: p.key(),
-		Timeout:        bulkTimeout,
+	closeUpload := func() { _ = closeFile() } // it was only read
+	if !l.Terminal || l.json {
+		return openedUpload{file, format, closeUpload}, nil
 	}
-	if l.Terminal && !l.json {
-		counted := &counter{Reader: file}
-		r.Body = counted
-		if seeker, ok := file.(io.Seeker); ok {
-			r.Body = &seekingCounter{counted, seeker}
-		}
-		stop := counted.follow(l)
-		defer stop()
+	counted := &counter{Reader: file}
+	stop := counted.show(l)
+	f := openedUpload{counted, format, func() { stop(); closeUpload() }}
+	if seeker, ok := file.(io.Seeker); ok {
+		f.reader = &seekingCounter{counted, seeker}
 	}
-	return l.do(ctx, r, into)
+	return f, nil
 }
 
-// counter counts what was read.
+// counter counts the bytes that were read.
 type counter struct {
 	io.Reader
 	n atomic.Int64
@@ -90,7 +77,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// seekingCounter counts anew when it is read again.
+// seekingCounter restarts at zero when the file is read again.
 type seekingCounter struct {
 	*counter
 	seeker io.Seeker
@@ -102,8 +89,9 @@ func (c *seekingCounter) Seek(offset int64, whence int) (int64, error) {
 	return n, err
 }
 
-// follow shows on a terminal how much was sent, until it is stopped.
-func (c *counter) follow(l *link) func() {
+// show writes the count to the status line until the returned function is
+// called.
+func (c *counter) show(l *connection) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -5,57 +5,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 // watching is embedded in the commands that follow something.
 type watching struct {
-	Interval time.Duration `default:"1s" help:"How often to look; more often in the beginning."`
-	Until    string        `enum:"finished,decision" default:"finished" help:"When to end: when all is finished, or at the next decision that a person has to make: finished or decision."`
+	Interval time.Duration `default:"1s" help:"Time between polls. The first polls follow each other more quickly."`
+	Until    string        `enum:"finished,decision" default:"finished" help:"When to stop: finished, when every SIM has its outcome; decision, when somebody has to decide."`
 }
 
-// Validate refuses to ask without a pause.
+// Validate implements kong's validation.
 func (w watching) Validate() error {
 	if w.Interval <= 0 {
-		return usageError("--interval has to be above 0, such as 1s")
+		return usageError("--interval must be greater than 0, such as 1s")
 	}
 	return nil
 }
 
-// follow looks again and again until there is no more to see. It does not wait
-// for server-sent events, because how far the work has come is not among them.
-// again names the command that goes on.
-func (w watching) follow(ctx context.Context, l *link, again func() string, look func(context.Context) (over bool, err error)) error {
-	for pause := min(100*time.Millisecond, w.Interval); ; pause = min(2*pause, w.Interval) { // what is small is over soon
-		over, err := look(ctx)
-		if err == nil && !over {
+// firstPoll is the time before the second poll; it doubles up to --interval.
+const firstPoll = 100 * time.Millisecond
+
+// poll calls look until it is done. It polls instead of waiting for server-sent
+// events, because those do not contain the progress of the work. If it is
+// interrupted, it prints the command that resume returns.
+func (w watching) poll(ctx context.Context, l *connection, resume func() string, look func(context.Context) (done bool, err error)) error {
+	for pause := min(firstPoll, w.Interval); ; pause = min(2*pause, w.Interval) {
+		done, err := look(ctx)
+		if err == nil && !done {
 			select {
 			case <-ctx.Done():
 			case <-time.After(pause):
 			}
 		}
 		switch {
-		case err == nil && over:
+		case err == nil && done:
 			return nil
 		case ctx.Err() != nil:
-			l.progress.say("Stopped watching; the work goes on. To go on: %s", again())
-			return reported(ctx.Err())
+			l.progress.say("Stopped watching; the work continues. To resume: %s", resume())
+			return Reported(ctx.Err())
 		case err != nil && ExitCode(err) == ExitUnavailable && !errors.Is(err, ErrReported):
-			return fmt.Errorf("%w\nThe work goes on when the service does. To go on: %s", err, again())
+			return fmt.Errorf("%w\nThe work continues when the service is available again. To resume: %s", err, resume())
 		case err != nil:
 			return err
 		}
 	}
 }
 
-// resume is the command that goes on watching.
-func (w watching) resume(l *link, kind, id string) func() string {
+// resumeCommand returns the command that continues to watch.
+func (w watching) resumeCommand(l *connection, kind string, id uuid.UUID) func() string {
 	line := fmt.Sprintf("simtransfer %s watch %s", kind, id)
 	if w.Until == "decision" {
 		line += " --until=decision"
@@ -66,53 +71,56 @@ func (w watching) resume(l *link, kind, id string) func() string {
 	return func() string { return line }
 }
 
-// incomplete is the outcome of what is finished when SIMs were not transferred.
-func incomplete(l *link, c counts, more string) error {
+// outcome returns an error if not all SIMs of something finished were
+// transferred. It refers to the command that shows the details.
+func outcome(l *connection, c client.Counts, detailsCommand string) error {
 	left := c.SIMs - c.Completed
 	if left == 0 {
 		return nil
 	}
-	err := &exitError{ExitIncomplete, fmt.Errorf("%d of %d SIMs were not transferred; see %s", left, c.SIMs, more)}
+	err := &exitError{ExitIncomplete, fmt.Errorf("%d of %d SIMs were not transferred; for details: %s", left, c.SIMs, detailsCommand)}
 	if l.json {
-		return reported(err)
+		return Reported(err)
 	}
 	return err
 }
 
-// watcher is what the watchers of requests and of batches have in common.
+// watcher is what the watchers of requests and batches have in common.
 type watcher struct {
-	*link
-	printed []byte // the last answer that was printed as it is
-	said    string // the last line that was said
+	*connection
+	printed []byte // the last answer that was printed with --json
+	said    string // the last line of sayOnce
 }
 
-// print prints an answer as it is, if it is another one than the last.
-func (w *watcher) print(answer []byte) error {
-	if bytes.Equal(answer, w.printed) {
+// printChanged prints the last answer of the API if it differs from the one
+// before.
+func (w *watcher) printChanged() error {
+	if bytes.Equal(w.answer, w.printed) {
 		return nil
 	}
-	w.printed = answer
-	return w.show(answer, nil)
+	w.printed = w.answer
+	return w.show(nil)
 }
 
-// working tells how far work has come: where lines stay, at every tenth.
-func (w *watcher) working(title string, done, total int) {
-	w.progress.status(fmt.Sprintf("%-12s %s", title, bar(done, total)))
+// sayProgress shows the progress of a step: with a progress bar on a terminal,
+// otherwise with a line per 10 %.
+func (w *watcher) sayProgress(step string, done, total int) {
+	w.progress.status(fmt.Sprintf("%-12s %s", step, bar(done, total)))
 	if !w.Terminal && done > 0 && done < total {
-		w.once(fmt.Sprintf("%s: %d %%", title, 10*(10*done/total)))
+		w.sayOnce(fmt.Sprintf("%s: %d %%", step, 10*(10*done/total)))
 	}
 }
 
-// waiting tells who is waited for.
-func (w *watcher) waiting(text string) {
+// sayWaiting shows who has to decide.
+func (w *watcher) sayWaiting(text string) {
 	w.progress.status(text)
 	if !w.Terminal {
-		w.once(text)
+		w.sayOnce(text)
 	}
 }
 
-// once says a line unless it was the last one.
-func (w *watcher) once(line string) {
+// sayOnce writes a line unless it is the same as the last one.
+func (w *watcher) sayOnce(line string) {
 	if line != w.said {
 		w.progress.say("%s", line)
 		w.said = line
@@ -121,33 +129,33 @@ func (w *watcher) once(line string) {
 
 type requestsWatchCommand struct {
 	watching
-	ID uuid.UUID `arg:"" name:"id" help:"The request's id."`
+	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (requestsWatchCommand) Help() string {
-	return `Tells what happens as it happens, and ends when every SIM has its outcome: with exit code 0 if all were transferred, and 7 if some were not. Ctrl-C ends the watching alone. With --json it prints the request whenever it has changed.
+	return `Shows events and progress until every SIM has its outcome. The exit code is 0 if all SIMs were transferred, and 7 if some were not. Ctrl-C stops watching, not the transfer. With --json, prints the request each time it changes.
 
 Examples:
 
     simtransfer requests watch 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
-    simtransfer requests watch 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=decision && echo "ready to be decided on"`
+    simtransfer requests watch 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=decision && echo "ready for a decision"`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	w := &requestWatcher{watcher: watcher{link: l}, id: c.ID}
+	w := &requestWatcher{watcher: watcher{connection: l}, id: c.ID}
 	defer w.progress.clear()
-	if err := c.follow(ctx, l, c.resume(l, "requests", c.ID.String()), func(ctx context.Context) (bool, error) {
+	if err := c.poll(ctx, l, c.resumeCommand(l, "requests", c.ID), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
-		return w.now.FinishedAt != nil || c.Until == "decision" && w.now.WaitingFor != nil, nil
+		return w.now.FinishedAt != nil || c.Until == "decision" && w.now.WaitingFor != "", nil
 	}); err != nil {
 		return err
 	}
@@ -160,35 +168,30 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	if w.now.FinishedAt == nil {
 		return nil
 	}
-	return incomplete(l, w.now.Counts, fmt.Sprintf("simtransfer requests show %s --sims", c.ID))
+	return outcome(l, w.now.Counts, fmt.Sprintf("simtransfer requests show %s --sims", c.ID))
 }
 
 type requestWatcher struct {
 	watcher
 	id  uuid.UUID
-	now request
-	seq int // of the last event that was told
+	now client.Request
+	seq int // of the last event shown
 }
 
-// look reads the request first, and then what has happened: at the end nothing
-// of that is missing.
-func (w *requestWatcher) look(ctx context.Context) error {
-	w.now = request{}
-	answer, err := w.get(ctx, requestPath(w.id), &w.now)
+// look reads the request before its events: when the request is finished, no
+// event is missing.
+func (w *requestWatcher) look(ctx context.Context) (err error) {
+	w.now, err = w.client.GetRequest(ctx, w.id, w.options()...)
 	if err != nil {
-		return err
+		return w.explain(err)
 	}
 	if w.json {
-		return w.print(answer)
+		return w.printChanged()
 	}
-	list := listing{
-		paging: paging{All: true, Cursor: strconv.Itoa(w.seq)},
-		path:   requestPath(w.id, "events"),
-		query:  url.Values{},
-	}
-	if _, err := walk(ctx, w.link, list, func(_ []byte, p page[event]) error {
+	p := paging{All: true, Cursor: strconv.Itoa(w.seq)}
+	if _, err := walk(w.connection, p, maxPage, listEvents(ctx, w.connection, w.id), func(p client.Page[client.Event]) error {
 		for _, e := range p.Items {
-			w.progress.say("%s", e.line())
+			w.progress.say("%s", eventLine(e))
 			w.seq = e.Seq
 		}
 		return nil
@@ -198,23 +201,23 @@ func (w *requestWatcher) look(ctx context.Context) error {
 	c := w.now.Counts
 	switch {
 	case w.now.FinishedAt != nil:
-	case w.now.WaitingFor != nil:
-		w.waiting(fmt.Sprintf("waiting for %s until %s", *w.now.WaitingFor, instant(w.now.ExpiresAt)))
-	case w.now.State == "validating":
-		w.working("validating", c.SIMs-c.Pending, c.SIMs)
+	case w.now.WaitingFor != "":
+		w.sayWaiting(fmt.Sprintf("waiting for %s until %s", w.now.WaitingFor, timeText(valueOrZero(w.now.ExpiresAt))))
+	case w.now.State == transfer.Validating:
+		w.sayProgress("validating", c.SIMs-c.Pending, c.SIMs)
 	default:
-		w.working(w.now.State, c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
+		w.sayProgress(string(w.now.State), c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
 	}
 	return nil
 }
 
-// line tells of an event in one line.
-func (e event) line() string {
-	line := fmt.Sprintf("%s  %s by %s", instant(e.At), e.Kind, e.who())
+// eventLine describes an event in one line.
+func eventLine(e client.Event) string {
+	line := fmt.Sprintf("%s  %s by %s", timeText(e.At), e.Kind, actorText(e))
 	if e.To != "" {
-		line += ": " + e.To
+		line += ": " + string(e.To)
 	}
-	if detail := e.detail(); detail != "" {
+	if detail := detailText(e); detail != "" {
 		line += " (" + detail + ")"
 	}
 	return cell(line)
@@ -222,13 +225,13 @@ func (e event) line() string {
 
 type batchesWatchCommand struct {
 	watching
-	ID uuid.UUID `arg:"" name:"id" help:"The batch's id."`
+	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
 	remote
 }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (batchesWatchCommand) Help() string {
-	return `Tells how far the batch has come, and ends when every SIM has its outcome: with exit code 0 if all were transferred, and 7 if some were not. Ctrl-C ends the watching alone. With --json it prints the batch whenever it has changed.
+	return `Shows progress until every SIM has its outcome. The exit code is 0 if all SIMs were transferred, and 7 if some were not. Ctrl-C stops watching, not the transfers. With --json, prints the batch each time it changes.
 
 Examples:
 
@@ -236,83 +239,82 @@ Examples:
     simtransfer batches watch 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=decision`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *batchesWatchCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	return c.followBatch(ctx, l, c.ID.String())
+	return c.followBatch(ctx, l, c.ID)
 }
 
-func (c watching) followBatch(ctx context.Context, l *link, id string) error {
-	w := &batchWatcher{watcher: watcher{link: l}, id: id}
-	defer w.progress.clear()
-	if err := c.follow(ctx, l, c.resume(l, "batches", id), func(ctx context.Context) (bool, error) {
-		if err := w.look(ctx); err != nil || w.now.Finished || c.Until != "decision" {
-			return w.now.Finished, err
+func (w watching) followBatch(ctx context.Context, l *connection, id uuid.UUID) error {
+	b := &batchWatcher{watcher: watcher{connection: l}, id: id}
+	defer b.progress.clear()
+	if err := w.poll(ctx, l, w.resumeCommand(l, "batches", id), func(ctx context.Context) (bool, error) {
+		if err := b.look(ctx); err != nil || b.now.Finished || w.Until != "decision" {
+			return b.now.Finished, err
 		}
-		return w.idle(ctx)
+		return b.idle(ctx)
 	}); err != nil {
 		return err
 	}
-	w.progress.clear()
+	b.progress.clear()
 	if !l.json {
-		if err := printBatch(l, w.now); err != nil {
+		if err := printBatch(l, b.now); err != nil {
 			return err
 		}
 	}
-	if !w.now.Finished {
+	if !b.now.Finished {
 		return nil
 	}
-	return incomplete(l, w.now.Counts, "simtransfer batches results "+id)
+	return outcome(l, b.now.Counts, "simtransfer batches results "+id.String())
 }
 
 type batchWatcher struct {
 	watcher
-	id  string
-	now batch
+	id  uuid.UUID
+	now client.Batch
 }
 
-func (w *batchWatcher) look(ctx context.Context) error {
-	w.now = batch{}
-	answer, err := w.get(ctx, place("batches", w.id), &w.now)
+func (w *batchWatcher) look(ctx context.Context) (err error) {
+	w.now, err = w.client.GetBatch(ctx, w.id, w.options()...)
 	if err != nil {
-		return err
+		return w.explain(err)
 	}
 	if w.json {
-		return w.print(answer)
+		return w.printChanged()
 	}
 	c := w.now.Counts
 	waiting := w.waitingFor()
 	switch {
 	case w.now.Finished:
 	case c.Pending > 0:
-		w.working("validating", c.SIMs-c.Pending, c.SIMs)
+		w.sayProgress("validating", c.SIMs-c.Pending, c.SIMs)
 	case waiting == "":
-		w.working("working", c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
+		w.sayProgress("transferring", c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
 	case w.Terminal:
 		w.progress.status(fmt.Sprintf("finished %s, waiting for %s", bar(c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible), waiting))
 	default:
-		w.once("waiting for " + waiting)
+		w.sayOnce("waiting for " + waiting)
 	}
 	return nil
 }
 
-// waitingFor counts the requests that wait for somebody, of those that a batch
-// shows.
+// waitingFor lists who has to decide on how many of the requests that the batch
+// contains.
 func (w *batchWatcher) waitingFor() string {
-	waits := map[string]int{}
-	for _, r := range w.now.Items {
-		if r.WaitingFor != nil {
-			waits[*r.WaitingFor]++
+	waits := map[transfer.Party]int{}
+	for _, r := range w.now.Requests {
+		if r.WaitingFor != "" {
+			waits[r.WaitingFor]++
 		}
 	}
 	var list []string
-	for who, n := range waits {
-		text := fmt.Sprintf("%s (%d requests)", who, n)
+	for party, n := range waits {
+		text := fmt.Sprintf("%s (%d requests)", party, n)
 		if n == 1 {
-			text = who + " (1 request)"
+			text = string(party) + " (1 request)"
 		}
 		list = append(list, text)
 	}
@@ -320,29 +322,22 @@ func (w *batchWatcher) waitingFor() string {
 	return strings.Join(list, ", ")
 }
 
-// idle reports whether every request is finished or waits for somebody.
+// idle reports whether every request is finished or waits for a decision.
 func (w *batchWatcher) idle(ctx context.Context) (bool, error) {
-	busy := func(r request) bool { return r.FinishedAt == nil && r.WaitingFor == nil }
-	requests := w.now.Items
+	busy := func(r client.Request) bool { return r.FinishedAt == nil && r.WaitingFor == "" }
+	requests := w.now.Requests
 	if w.now.Counts.Pending > 0 || slices.ContainsFunc(requests, busy) {
 		return false, nil
 	}
-	if len(requests) < w.now.Requests {
-		var err error
-		if requests, err = batchRequests(ctx, w.link, w.id); err != nil {
-			return false, err
+	if len(requests) < w.now.Size {
+		requests = nil
+		list := listRequests(ctx, w.connection, client.RequestFilter{Batch: w.id.String()})
+		for r, err := range client.All(list) {
+			if err != nil {
+				return false, w.explain(err)
+			}
+			requests = append(requests, r)
 		}
 	}
 	return !slices.ContainsFunc(requests, busy), nil
-}
-
-// batchRequests reads all requests of a batch.
-func batchRequests(ctx context.Context, l *link, batch string) ([]request, error) {
-	var all []request
-	list := listing{paging: paging{All: true}, path: "/v1/transfer-requests", query: url.Values{"batch": {batch}}}
-	_, err := walk(ctx, l, list, func(_ []byte, p page[request]) error {
-		all = append(all, p.Items...)
-		return nil
-	})
-	return all, err
 }

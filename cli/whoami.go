@@ -3,20 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
-	"time"
+
+	"simtransfer/client"
 )
 
-const currentKeyPath = "/v1/key"
-
-// currentKey is the key that one calls with, as the API shows it.
-type currentKey struct {
-	key
-	Email     string     `json:"email"`
-	ExpiresAt *time.Time `json:"expires_at"`
-}
-
-// String says what one is with the key.
-func (k currentKey) String() string {
+// keyText describes an API key in a sentence.
+func keyText(k client.CurrentKey) string {
 	if k.Account != "" {
 		return fmt.Sprintf("the key %q of %s", k.Name, k.Account)
 	}
@@ -25,9 +17,9 @@ func (k currentKey) String() string {
 
 type whoamiCommand struct{ remote }
 
-// Help is the detailed help.
+// Help returns the detailed help.
 func (whoamiCommand) Help() string {
-	return `Asks the service with which key you call it, and for which account.
+	return `Shows the service URL, the API key in use, and its account.
 
 Examples:
 
@@ -35,29 +27,28 @@ Examples:
     simtransfer whoami --json | jq -r .role`
 }
 
-// Run carries the command out.
+// Run runs the command.
 func (c *whoamiCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.open(s)
+	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	var k currentKey
-	answer, err := l.get(ctx, currentKeyPath, &k)
+	k, err := l.client.GetCurrentKey(ctx, l.options()...)
 	if err != nil {
-		return err
+		return l.explain(err)
 	}
-	return l.show(answer, func() error {
+	return l.show(func() error {
 		t := newTable(l.Out)
 		t.add("Service", l.client.URL)
 		t.add("Key", k.Hint)
 		t.add("Name", k.Name)
 		t.add("Role", k.Role)
 		if k.Account != "" {
-			t.add("Account", k.Account+", "+k.Email)
+			t.add("Account", string(k.Account)+", "+k.Email)
 		}
-		t.add("Made", instant(k.CreatedAt))
+		t.add("Created", timeText(k.CreatedAt))
 		if k.ExpiresAt != nil {
-			t.add("Good until", instant(k.ExpiresAt)+": it was rotated")
+			t.add("Expires", timeText(*k.ExpiresAt)+", because it was rotated")
 		}
 		return t.flush()
 	})

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"simtransfer/client"
+)
+
+// decision is embedded in the commands that decide on a request.
+type decision struct {
+	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
+	post
+}
+
+// decide makes the call of a decision and prints the request that it returns.
+func (d decision) decide(s *Session, call func(*client.Client, ...client.Option) (client.Request, error)) error {
+	l, err := d.connect(s)
+	if err != nil {
+		return err
+	}
+	r, err := call(l.client, l.options(d.idempotent())...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error { return printRequest(l, r) })
+}
+
+// landing are the flags for what the destination sets on SIMs as they arrive.
+type landing struct {
+	Group      string            `help:"Put the SIMs into this group on arrival."`
+	Tags       map[string]string `name:"tag" mapsep:"none" placeholder:"NAME=VALUE" help:"Add this tag to the SIMs on arrival. Repeat the flag for several tags."`
+	SpeedClass string            `help:"Set this speed class on arrival."`
+}
+
+// body returns nil if no flag was set.
+func (l landing) body() *client.Landing {
+	if l.Group == "" && len(l.Tags) == 0 && l.SpeedClass == "" {
+		return nil
+	}
+	return &client.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}
+}
+
+// landingText lists what is set on arrival; nil is empty.
+func landingText(l *client.Landing) string {
+	if l == nil {
+		return ""
+	}
+	var list []string
+	if l.Group != "" {
+		list = append(list, "group "+l.Group)
+	}
+	if len(l.Tags) > 0 {
+		list = append(list, "tags "+tagsText(l.Tags))
+	}
+	if l.SpeedClass != "" {
+		list = append(list, "speed class "+l.SpeedClass)
+	}
+	return strings.Join(list, "; ")
+}
+
+type requestsAcceptCommand struct {
+	someSIMs
+	landing
+	decision
+}
+
+// Help returns the detailed help.
+func (requestsAcceptCommand) Help() string {
+	return `Starts the transfer. If only some SIMs are named, up to 100,000, the others are declined. To see the SIMs of a request first, use requests show ID --sims.
+
+Examples:
+
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --file=wanted.txt
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --group=field-devices --tag=site=north`
+}
+
+// Run runs the command.
+func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
+	sims, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.AcceptRequest(ctx, c.ID, client.Acceptance{SIMs: sims, Landing: c.body()}, options...)
+	})
+}
+
+type requestsDeclineCommand struct {
+	someSIMs
+	Reason string `help:"Reason, which the source can read."`
+	decision
+}
+
+// Help returns the detailed help.
+func (requestsDeclineCommand) Help() string {
+	return `If only some SIMs are named, up to 10,000, the others stay open.
+
+Examples:
+
+    simtransfer requests decline 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --reason="not ordered"
+    simtransfer requests decline 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011`
+}
+
+// Run runs the command.
+func (c *requestsDeclineCommand) Run(ctx context.Context, s *Session) error {
+	sims, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.DeclineRequest(ctx, c.ID, client.Decline{SIMs: sims, Reason: c.Reason}, options...)
+	})
+}
+
+type requestsCancelCommand struct {
+	someSIMs
+	decision
+}
+
+// Help returns the detailed help.
+func (requestsCancelCommand) Help() string {
+	return `A request can be canceled until it is accepted. If only some SIMs are named, up to 10,000, the others stay open.
+
+Examples:
+
+    simtransfer requests cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer requests cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011,8988211000000000029`
+}
+
+// Run runs the command.
+func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
+	sims, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.CancelRequest(ctx, c.ID, client.Cancel{SIMs: sims}, options...)
+	})
+}
+
+type requestsApproveCommand struct {
+	Ticket    string `required:"" help:"Reference of support, such as a ticket number."`
+	Fee       *int64 `placeholder:"MINOR" help:"Fee for each SIM that needs support, in place of the quote, in the minor unit of the source's currency: 250 is 2.50 EUR, 0 waives the fee."`
+	FeeReason string `help:"Reason for --fee."`
+	decision
+}
+
+// Validate implements kong's validation.
+func (c *requestsApproveCommand) Validate() error {
+	if (c.Fee != nil) != (c.FeeReason != "") {
+		return usageError("--fee and --fee-reason must be set together")
+	}
+	return nil
+}
+
+// Help returns the detailed help.
+func (requestsApproveCommand) Help() string {
+	return `Examples:
+
+    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001
+    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=0 --fee-reason=goodwill`
+}
+
+// Run runs the command.
+func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.ApproveRequest(ctx, c.ID, client.Approval{Ticket: c.Ticket, Fee: c.Fee, FeeReason: c.FeeReason}, options...)
+	})
+}
+
+type requestsDenyCommand struct {
+	Reason string `required:"" help:"Reason, which the source can read."`
+	decision
+}
+
+// Help returns the detailed help.
+func (requestsDenyCommand) Help() string {
+	return `Denies the whole request. SIMs that need no support can be requested again: see requests retry.
+
+Example:
+
+    simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --reason="contract ended"`
+}
+
+// Run runs the command.
+func (c *requestsDenyCommand) Run(ctx context.Context, s *Session) error {
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.DenyRequest(ctx, c.ID, client.Denial{Reason: c.Reason}, options...)
+	})
+}

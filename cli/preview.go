@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"simtransfer/client"
+)
+
+type previewCommand struct {
+	newRequest
+	remote
+}
+
+// Help returns the detailed help.
+func (previewCommand) Help() string {
+	return `Shows which of the SIMs can be transferred now, by which method and for which fee, and which of their settings are kept. Nothing is created or reserved, and the fees are not binding: only those of a transfer request are.
+
+Examples:
+
+    simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011
+    simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --json`
+}
+
+// Run runs the command.
+func (c *previewCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	body, err := c.body(s)
+	if err != nil {
+		return err
+	}
+	p, err := l.client.PreviewRequest(ctx, body, l.options()...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error { return printPreview(l, p) })
+}
+
+func printPreview(l *connection, p client.Preview) error {
+	t := newTable(l.Out, "LINE", "SIM", "ICCID", "STATUS", "METHOD", "FEE", "REASON")
+	for _, i := range p.Items {
+		t.add(strconv.Itoa(i.Line), i.Identifier, i.ICCID, string(i.Status), string(i.Method), feeText(i.Fee), string(i.Reason))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(l.Out, "\n%d of %d SIMs can be transferred.\n", p.Eligible, p.Eligible+p.Ineligible)
+	t = newTable(l.Out, "METHOD", "SIMS", "FEES", "KEPT", "LOST")
+	for _, total := range p.Totals {
+		fees := money(total.Fees, total.Currency)
+		if total.Unquoted > 0 {
+			fees += fmt.Sprintf(", and %d SIMs without a quote", total.Unquoted)
+		}
+		kept, lost := "", ""
+		for _, s := range p.Settings {
+			if s.Method == total.Method {
+				kept, lost = strings.Join(s.Kept, ", "), strings.Join(s.Lost, ", ")
+			}
+		}
+		t.add(string(total.Method), strconv.Itoa(total.SIMs), fees, kept, lost)
+	}
+	if len(p.Totals) > 0 {
+		fmt.Fprintln(l.Out)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return printReasons(l, p.Reasons)
+}

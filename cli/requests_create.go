@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"simtransfer/client"
+	"simtransfer/transfer"
+)
+
+// newRequest is embedded in the commands that describe a transfer request.
+type newRequest struct {
+	ToEmail    string     `required:"" placeholder:"EMAIL" help:"Primary email of the destination account."`
+	ToOperator operatorID `required:"" placeholder:"OP…" help:"Operator id of the destination account. It must match the email."`
+	SIMs       []string   `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs, up to 100,000."`
+	File       string     `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line; - is standard input."`
+	terms
+}
+
+// body reads the SIMs and returns the body of the call.
+func (n newRequest) body(s *Session) (client.NewRequest, error) {
+	sims, err := someSIMs{SIM: n.SIMs, File: n.File}.read(s)
+	if err != nil {
+		return client.NewRequest{}, err
+	}
+	if len(sims) == 0 {
+		return client.NewRequest{}, usageError("no SIMs: name them, or set --file")
+	}
+	acceptance, err := acceptanceSeconds(n.Acceptance)
+	return client.NewRequest{
+		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.id()},
+		SIMs:              sims,
+		SelfServiceOnly:   n.SelfServiceOnly,
+		AcceptanceSeconds: acceptance,
+		OnBehalfOf:        n.OnBehalfOf.id(),
+	}, err
+}
+
+type requestsCreateCommand struct {
+	newRequest
+	post
+}
+
+// Help returns the detailed help.
+func (requestsCreateCommand) Help() string {
+	return `Creates a request to transfer SIMs to another account. The service validates the SIMs and computes fees after it has answered: follow it with requests watch. For more SIMs or several destinations, see batches submit.
+
+Examples:
+
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --acceptance=72h
+    id=$(simtransfer requests create … --json | jq -r .id)`
+}
+
+// Run runs the command.
+func (c *requestsCreateCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	body, err := c.body(s)
+	if err != nil {
+		return err
+	}
+	r, err := l.client.CreateRequest(ctx, body, l.options(c.idempotent())...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error {
+		if err := printRequest(l, r); err != nil {
+			return err
+		}
+		l.note("To follow it: simtransfer requests watch %s", r.ID)
+		return nil
+	})
+}
+
+type requestsRetryCommand struct {
+	Reasons         []transfer.Reason `name:"reason" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked. Separate several with commas."`
+	SelfServiceOnly bool              `help:"Leave out SIMs that need support's approval, and a fee."`
+	Acceptance      time.Duration     `placeholder:"24h" help:"Time that the destination has to accept. Default: as in the first request."`
+	decision
+}
+
+// Help returns the detailed help.
+func (requestsRetryCommand) Help() string {
+	return `Creates a new request for the SIMs that failed, were ineligible or expired, and for those that need no support but were denied with the rest. The method of each SIM is determined again.
+
+Examples:
+
+    simtransfer requests retry 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer requests retry 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --reason=session_not_dropped`
+}
+
+// Run runs the command.
+func (c *requestsRetryCommand) Run(ctx context.Context, s *Session) error {
+	acceptance, err := acceptanceSeconds(c.Acceptance)
+	if err != nil {
+		return err
+	}
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		body := client.Retry{Reasons: c.Reasons, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: acceptance}
+		return api.RetryRequest(ctx, c.ID, body, append(options, client.Timeout(bulkTimeout))...)
+	})
+}

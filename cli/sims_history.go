@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"simtransfer/client"
+)
+
+type simsHistoryCommand struct {
+	SIM identifier `arg:"" name:"sim" help:"An ICCID, IMSI or MSISDN."`
+	remote
+}
+
+// Help returns the detailed help.
+func (simsHistoryCommand) Help() string {
+	return `Shows the history of a SIM across accounts, the latest entries first.
+
+Example:
+
+    simtransfer sims history 8988211000000000011`
+}
+
+// Run runs the command.
+func (c *simsHistoryCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	h, err := l.client.GetSIMHistory(ctx, string(c.SIM), l.options()...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error { return printHistory(l, h) })
+}
+
+func printHistory(l *connection, h client.SIMHistory) error {
+	owners := newTable(l.Out, "OWNER", "SINCE", "REQUEST")
+	for _, o := range h.Owners {
+		owners.add(string(o.Account), timeText(o.Since), optionalID(o.Request))
+	}
+	transfers := newTable(l.Out, "CREATED", "REQUEST", "FROM", "TO", "STATE", "FEE", "TICKET", "REASON OR ADVICE")
+	for _, t := range h.Transfers {
+		row := t.Transfer
+		transfers.add(timeText(t.CreatedAt), t.Request.String(), string(t.Source), string(t.Destination), string(row.State), feeText(row.Fee), t.Ticket, cmp.Or(string(row.Reason), row.Advice))
+	}
+	sessions := newTable(l.Out, "SESSION", "GATEWAY", "FROM", "UNTIL", "CAUSE", "BYTES IN", "BYTES OUT")
+	for _, s := range h.Sessions {
+		sessions.add(s.ID, s.Gateway, timeText(valueOrZero(s.StartedAt)), timeText(valueOrZero(s.StoppedAt)), s.Cause, strconv.FormatInt(s.InOctets, 10), strconv.FormatInt(s.OutOctets, 10))
+	}
+	charges := newTable(l.Out, "CHARGED", "ACCOUNT", "FEE", "REQUEST")
+	for _, c := range h.Charges {
+		charges.add(timeText(c.ChargedAt), string(c.Account), feeText(&c.Fee), c.Request.String())
+	}
+	if err := printSIM(l, h.SIM); err != nil {
+		return err
+	}
+	for _, t := range []*table{owners, transfers, sessions, charges} {
+		if len(t.rows) == 0 {
+			continue
+		}
+		fmt.Fprintln(l.Out)
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if h.Truncated {
+		l.note("One of the lists is incomplete: it has more entries than the service returns.")
+	}
+	return nil
+}
+
+// optionalID formats an id; nil is empty.
+func optionalID(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
+}

@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// Batch is an upload of transfers to one or more destinations. It consists of
+// one request per destination.
+type Batch struct {
+	ID        uuid.UUID           `json:"id"`
+	Source    transfer.OperatorID `json:"source"`
+	CreatedAt time.Time           `json:"created_at"`
+	Finished  bool                `json:"finished"` // whether all its requests are
+	Counts    Counts              `json:"counts"`   // of all its requests
+	Size      int                 `json:"request_count"`
+	Requests  []Request           `json:"requests,omitempty"` // the first 200; empty in lists
+}
+
+// BatchCancel is the outcome of CancelBatch.
+type BatchCancel struct {
+	Batch    uuid.UUID       `json:"batch"`
+	Canceled int             `json:"canceled"` // number of requests that this call canceled
+	Requests []RequestCancel `json:"requests"`
+}
+
+// RequestCancel is the outcome of CancelBatch for one request.
+type RequestCancel struct {
+	Request  uuid.UUID             `json:"request"`
+	Canceled bool                  `json:"canceled"` // by this call
+	State    transfer.RequestState `json:"state"`
+	Code     string                `json:"code,omitempty"` // why it was not canceled
+	Detail   string                `json:"detail,omitempty"`
+}
+
+// BatchTerms apply to every request of a batch. The zero value means the
+// service's defaults.
+type BatchTerms struct {
+	SelfServiceOnly   bool
+	AcceptanceSeconds int64
+	OnBehalfOf        transfer.OperatorID // the source; required for support, and only for support
+}
+
+// BatchFilter selects batches. A zero field selects all.
+type BatchFilter struct {
+	Account       transfer.OperatorID
+	Finished      *bool
+	CreatedAfter  time.Time // inclusive
+	CreatedBefore time.Time // exclusive
+}
+
+// CreateBatch uploads a batch of up to a million rows in the given format. It
+// is repeated after a failure only if file can seek.
+func (c *Client) CreateBatch(ctx context.Context, format Format, file io.Reader, t BatchTerms, options ...Option) (Batch, error) {
+	q := query{}
+	q.set("on_behalf_of", string(t.OnBehalfOf))
+	if t.AcceptanceSeconds != 0 {
+		q.set("acceptance_seconds", strconv.FormatInt(t.AcceptanceSeconds, 10))
+	}
+	if t.SelfServiceOnly {
+		q.set("self_service_only", "true")
+	}
+	return upload[Batch](ctx, c, q.of(path("batches")), format, file, options)
+}
+
+// ListBatches returns a page of batches, the latest first.
+func (c *Client) ListBatches(ctx context.Context, f BatchFilter, p Paging, options ...Option) (Page[Batch], error) {
+	q := p.query()
+	q.set("account", string(f.Account))
+	q.setBool("finished", f.Finished)
+	q.setTime("created_after", f.CreatedAfter)
+	q.setTime("created_before", f.CreatedBefore)
+	return get[Page[Batch]](ctx, c, q.of(path("batches")), options)
+}
+
+// GetBatch returns a batch with its first 200 requests.
+func (c *Client) GetBatch(ctx context.Context, id uuid.UUID, options ...Option) (Batch, error) {
+	return get[Batch](ctx, c, batchPath(id), options)
+}
+
+// CancelBatch cancels every request of a batch that can still be canceled.
+func (c *Client) CancelBatch(ctx context.Context, id uuid.UUID, options ...Option) (BatchCancel, error) {
+	return post[BatchCancel](ctx, c, batchPath(id, "cancel"), nil, options)
+}
+
+func batchPath(id uuid.UUID, more ...string) string {
+	return path(append([]string{"batches", id.String()}, more...)...)
+}
+
+// upload posts a file, which is streamed.
+func upload[T any](ctx context.Context, c *Client, path string, format Format, file io.Reader, options []Option) (T, error) {
+	var answer T
+	call := Call{Method: http.MethodPost, Path: path, ContentType: string(format), Body: file}
+	err := c.callWith(ctx, call, &answer, c.repeatable(options))
+	return answer, err
+}

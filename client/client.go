@@ -1,0 +1,285 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Client calls the API with one API key. Its methods may be called
+// concurrently; its fields must not change after the first call.
+type Client struct {
+	URL  string       // of the service, such as https://simtransfer.example.com
+	Key  string       // API key, such as st_account_…
+	HTTP *http.Client // nil means one whose calls time out after five minutes
+
+	// Attempts is the maximum number of times a call is sent when the service
+	// does not answer or is busy. Zero means 1: no retries.
+	Attempts int
+
+	// OnRetry, if not nil, is called with the error of an attempt before the
+	// call is repeated.
+	OnRetry func(error)
+}
+
+// Call is one call of the API. The typed methods make calls themselves; use
+// Call with [Client.Do] and [Client.Stream] for what they do not cover.
+type Call struct {
+	Method      string
+	Path        string // including the query
+	Accept      string // media type of the answer; empty leaves the choice to the service
+	ContentType string // of Body
+
+	// Body is streamed; nil means no body. A call can only be repeated if its
+	// body is an io.Seeker that can seek, or has not been read yet.
+	Body io.Reader
+
+	LastEventID    string        // of a stream of events, after which to continue
+	IdempotencyKey string        // empty sends none
+	Timeout        time.Duration // of each attempt of Do; zero means that of Client.HTTP
+
+	answer *[]byte // see Raw
+}
+
+// Option changes how a method makes its call.
+type Option func(*Call)
+
+// IdempotencyKey makes the call safe to repeat: within 24 hours, the service
+// carries out calls with the same key once. Only operations that create or
+// decide something use it.
+func IdempotencyKey(key string) Option { return func(c *Call) { c.IdempotencyKey = key } }
+
+// Timeout limits each attempt of the call.
+func Timeout(d time.Duration) Option { return func(c *Call) { c.Timeout = d } }
+
+// Raw also stores the body of the answer, as the service sent it.
+func Raw(into *[]byte) Option { return func(c *Call) { c.answer = into } }
+
+// Call sends body as JSON and decodes the answer into answer. A nil body sends
+// none, and a nil answer ignores the service's. Errors are as for Do.
+func (c *Client) Call(ctx context.Context, method, path string, body, answer any, options ...Option) error {
+	call := Call{Method: method, Path: path}
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encoding the body of %s %s: %w", method, path, err)
+		}
+		call.Body, call.ContentType = bytes.NewReader(text), "application/json"
+	}
+	return c.callWith(ctx, call, answer, options)
+}
+
+// callWith makes a call with options and decodes its answer.
+func (c *Client) callWith(ctx context.Context, call Call, answer any, options []Option) error {
+	for _, option := range options {
+		option(&call)
+	}
+	text, err := c.Do(ctx, call)
+	if err != nil {
+		return err
+	}
+	if call.answer != nil {
+		*call.answer = text
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return &callError{call, fmt.Errorf("%s is not a simtransfer service, or runs another version: decoding the answer to %s %s: %w", c.URL, call.Method, call.Path, err)}
+	}
+	return nil
+}
+
+// get makes a GET and decodes the answer.
+func get[T any](ctx context.Context, c *Client, path string, options []Option) (T, error) {
+	var answer T
+	err := c.Call(ctx, http.MethodGet, path, nil, &answer, options...)
+	return answer, err
+}
+
+// post makes a POST that carries an Idempotency-Key if it may be repeated, and
+// decodes the answer.
+func post[T any](ctx context.Context, c *Client, path string, body any, options []Option) (T, error) {
+	var answer T
+	err := c.Call(ctx, http.MethodPost, path, body, &answer, c.repeatable(options)...)
+	return answer, err
+}
+
+// repeatable adds a new Idempotency-Key in front of options, if calls may be
+// repeated: an option of the caller replaces it.
+func (c *Client) repeatable(options []Option) []Option {
+	if c.Attempts <= 1 {
+		return options
+	}
+	return append([]Option{IdempotencyKey(uuid.NewString())}, options...)
+}
+
+// Do makes a call, repeats it if necessary, and returns the body of the answer.
+// It returns a *Problem if the service refuses the call, and an
+// *UnreachableError if the service does not answer.
+func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
+	var text []byte
+	err := c.retry(ctx, call, func(body *body) error {
+		ctx, cancel := c.withTimeout(ctx, call)
+		defer cancel()
+		answer, err := c.send(ctx, call, body)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = answer.Close() }()
+		text, err = io.ReadAll(io.LimitReader(answer, maxAnswer))
+		return err
+	})
+	return text, err
+}
+
+// withTimeout limits one attempt of a call.
+func (c *Client) withTimeout(ctx context.Context, call Call) (context.Context, context.CancelFunc) {
+	switch {
+	case call.Timeout > 0:
+		return context.WithTimeout(ctx, call.Timeout)
+	case c.HTTP == nil:
+		return context.WithTimeout(ctx, 5*time.Minute)
+	}
+	return context.WithCancel(ctx)
+}
+
+// Stream is Do for an answer that is read while it arrives, without a
+// timeout unless Client.HTTP has one. The caller must close the answer. Reading one that is cut off
+// ends with an *UnreachableError.
+func (c *Client) Stream(ctx context.Context, call Call) (io.ReadCloser, error) {
+	var answer io.ReadCloser
+	err := c.retry(ctx, call, func(body *body) (err error) {
+		answer, err = c.send(ctx, call, body)
+		return err
+	})
+	return answer, err
+}
+
+// maxAnswer is the maximum size of an answer that is read as a whole, in
+// bytes. The longest page of a list is far below it.
+const maxAnswer = 64 << 20
+
+// stream is the body of an answer.
+type stream struct {
+	io.ReadCloser
+	url string
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &UnreachableError{URL: s.url, Err: fmt.Errorf("the answer was cut off: %w", err)}
+	}
+	return n, err
+}
+
+// send makes one attempt and returns the body of an answer that is a success.
+func (c *Client) send(ctx context.Context, call Call, body *body) (io.ReadCloser, error) {
+	request, err := c.request(ctx, call, body)
+	if err != nil {
+		return nil, fmt.Errorf("calling %s %s: %w", call.Method, call.Path, err)
+	}
+	response, err := c.httpClient().Do(request)
+	if err != nil {
+		return nil, &UnreachableError{URL: c.URL, Err: withoutURL(err)}
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		defer func() { _ = response.Body.Close() }()
+		return nil, readProblem(response)
+	}
+	return &stream{response.Body, c.URL}, nil
+}
+
+// httpClient is the HTTP client. It follows no redirects: a redirected POST
+// would become a GET, and the API key is meant for one service.
+func (c *Client) httpClient() *http.Client {
+	var client http.Client
+	if c.HTTP != nil {
+		client = *c.HTTP
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+func (c *Client) request(ctx context.Context, call Call, body *body) (*http.Request, error) {
+	var reader io.Reader
+	if call.Body != nil {
+		reader = body
+	}
+	request, err := http.NewRequestWithContext(ctx, call.Method, strings.TrimRight(c.URL, "/")+call.Path, reader)
+	if err != nil {
+		return nil, err
+	}
+	request.ContentLength = body.length
+	request.Header.Set("Authorization", "Bearer "+c.Key)
+	for name, value := range map[string]string{
+		"Accept":          call.Accept,
+		"Content-Type":    call.ContentType,
+		"Idempotency-Key": call.IdempotencyKey,
+		"Last-Event-ID":   call.LastEventID,
+	} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
+	}
+	return request, nil
+}
+
+// withoutURL removes the URL that net/http puts into its errors, because
+// UnreachableError contains it already.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// path joins the parts of a path below /v1, escaping each.
+func path(parts ...string) string {
+	var b strings.Builder
+	b.WriteString("/v1")
+	for _, p := range parts {
+		b.WriteString("/" + url.PathEscape(p))
+	}
+	return b.String()
+}
+
+// query is the query of a path. It leaves out parameters without a value.
+type query url.Values
+
+func (q query) set(name, value string) {
+	if value != "" {
+		url.Values(q).Set(name, value)
+	}
+}
+
+func (q query) setTime(name string, t time.Time) {
+	if !t.IsZero() {
+		q.set(name, t.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+func (q query) setBool(name string, b *bool) {
+	if b != nil {
+		q.set(name, fmt.Sprint(*b))
+	}
+}
+
+// of appends the query to a path.
+func (q query) of(path string) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + url.Values(q).Encode()
+}

@@ -1,0 +1,40 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// Fee is an entry of the fee schedule.
+type Fee struct {
+	Method    transfer.Method   `json:"method"`
+	Currency  transfer.Currency `json:"currency"`
+	Amount    int64             `json:"amount_minor"` // per SIM, in minor units
+	ValidFrom time.Time         `json:"valid_from"`   // until the next entry of the method and currency
+	Current   bool              `json:"current"`
+}
+
+// NewFee is what CreateFee needs.
+type NewFee struct {
+	Method    transfer.Method   `json:"method"`
+	Currency  transfer.Currency `json:"currency"`
+	Amount    int64             `json:"amount_minor"`
+	ValidFrom *time.Time        `json:"valid_from,omitempty"` // nil means now
+}
+
+// FeeSchedule is the list of all fees.
+type FeeSchedule struct {
+	Items []Fee `json:"items"`
+}
+
+// CreateFee sets a fee from an instant on, for administrators.
+func (c *Client) CreateFee(ctx context.Context, f NewFee, options ...Option) (Fee, error) {
+	return post[Fee](ctx, c, path("fees"), f, options)
+}
+
+// ListFees returns the fee schedule, for administrators.
+func (c *Client) ListFees(ctx context.Context, options ...Option) (FeeSchedule, error) {
+	return get[FeeSchedule](ctx, c, path("fees"), options)
+}

@@ -1,0 +1,79 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// Key is an API key.
+type Key struct {
+	ID         int64               `json:"id"`
+	Hint       string              `json:"hint"` // its beginning and end
+	Role       string              `json:"role"` // account, support or admin
+	Account    transfer.OperatorID `json:"account,omitempty"`
+	Name       string              `json:"name"`
+	CreatedAt  time.Time           `json:"created_at"`
+	LastUsedAt *time.Time          `json:"last_used_at,omitempty"` // up to a minute late
+	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
+	OldUntil   *time.Time          `json:"old_until,omitempty"` // when the previous key stops working
+	Token      string              `json:"token,omitempty"`     // the key itself; set only in the answers of CreateKey and RotateKey
+}
+
+// CurrentKey is the key that a call was made with.
+type CurrentKey struct {
+	Key
+	Email     string     `json:"email,omitempty"`      // primary email of the account
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // when it stops working, because it was rotated
+}
+
+// NewKey is what CreateKey needs.
+type NewKey struct {
+	Role    string              `json:"role"`              // account, support or admin
+	Account transfer.OperatorID `json:"account,omitempty"` // with the role account only
+	Name    string              `json:"name"`
+}
+
+// Rotation is the body of RotateKey.
+type Rotation struct {
+	GraceSeconds int64 `json:"grace_seconds,omitempty"` // how long the old key keeps working, up to a day
+}
+
+// KeyFilter selects API keys. A zero field selects all.
+type KeyFilter struct {
+	Role    string
+	Account transfer.OperatorID
+	Revoked *bool
+}
+
+// GetCurrentKey returns the key that the client uses.
+func (c *Client) GetCurrentKey(ctx context.Context, options ...Option) (CurrentKey, error) {
+	return get[CurrentKey](ctx, c, path("key"), options)
+}
+
+// CreateKey creates an API key, for administrators.
+func (c *Client) CreateKey(ctx context.Context, k NewKey, options ...Option) (Key, error) {
+	return post[Key](ctx, c, path("keys"), k, options)
+}
+
+// ListKeys returns a page of API keys, for administrators.
+func (c *Client) ListKeys(ctx context.Context, f KeyFilter, p Paging, options ...Option) (Page[Key], error) {
+	q := p.query()
+	q.set("role", f.Role)
+	q.set("account", string(f.Account))
+	q.setBool("revoked", f.Revoked)
+	return get[Page[Key]](ctx, c, q.of(path("keys")), options)
+}
+
+// RotateKey replaces an API key with a new one that has the same rights.
+func (c *Client) RotateKey(ctx context.Context, id int64, r Rotation, options ...Option) (Key, error) {
+	return post[Key](ctx, c, path("keys", strconv.FormatInt(id, 10), "rotate"), r, options)
+}
+
+// RevokeKey revokes an API key.
+func (c *Client) RevokeKey(ctx context.Context, id int64, options ...Option) error {
+	return c.Call(ctx, http.MethodDelete, path("keys", strconv.FormatInt(id, 10)), nil, nil, options...)
+}

@@ -1,0 +1,34 @@
+package client
+
+import (
+	"context"
+	"net/http"
+)
+
+// Plan is a plan that SIMs can be on.
+type Plan struct {
+	Name          string `json:"name"`
+	CoverageBound bool   `json:"coverage_bound"` // whether its SIMs cannot move to another coverage
+}
+
+// Plans is the list of all plans.
+type Plans struct {
+	Items []Plan `json:"items"`
+}
+
+// PlanSettings is the body of PutPlan.
+type PlanSettings struct {
+	CoverageBound bool `json:"coverage_bound"`
+}
+
+// ListPlans returns all plans.
+func (c *Client) ListPlans(ctx context.Context, options ...Option) (Plans, error) {
+	return get[Plans](ctx, c, path("plans"), options)
+}
+
+// PutPlan creates or changes a plan, for administrators.
+func (c *Client) PutPlan(ctx context.Context, name string, s PlanSettings, options ...Option) (Plan, error) {
+	var p Plan
+	err := c.Call(ctx, http.MethodPut, path("plans", name), s, &p, options...)
+	return p, err
+}

@@ -1,0 +1,44 @@
+package client
+
+import "simtransfer/transfer"
+
+// Preview is what a transfer request would result in now.
+type Preview struct {
+	Source      transfer.OperatorID `json:"source"`
+	Destination transfer.OperatorID `json:"destination"`
+	Eligible    int                 `json:"eligible"`
+	Ineligible  int                 `json:"ineligible"`
+	Totals      []PreviewTotal      `json:"totals"`  // of the eligible SIMs
+	Reasons     []ReasonCount       `json:"reasons"` // of the ineligible SIMs
+	Settings    []MethodSettings    `json:"settings"`
+	Items       []PreviewedSIM      `json:"items"` // in the order in which the SIMs were named
+}
+
+// PreviewTotal is the number of SIMs and the sum of fees of one method.
+type PreviewTotal struct {
+	Method   transfer.Method   `json:"method"`
+	Currency transfer.Currency `json:"currency"`
+	SIMs     int               `json:"sims"`
+	Fees     int64             `json:"fees_minor"`
+	Unquoted int               `json:"unquoted,omitempty"` // SIMs for which the fee schedule has no amount
+}
+
+// MethodSettings lists the settings of a SIM that a method keeps and resets.
+type MethodSettings struct {
+	Method transfer.Method `json:"method"`
+	Kept   []string        `json:"kept"`
+	Lost   []string        `json:"lost"`
+}
+
+// PreviewedSIM is the preview of one SIM.
+type PreviewedSIM struct {
+	Line       int             `json:"line"` // from 1
+	Identifier string          `json:"identifier"`
+	ICCID      string          `json:"iccid,omitempty"`
+	Status     transfer.Status `json:"status,omitempty"`
+	Eligible   bool            `json:"eligible"`
+	Method     transfer.Method `json:"method,omitempty"`
+	Reason     transfer.Reason `json:"reason,omitempty"`
+	Remedy     string          `json:"remedy,omitempty"`
+	Fee        *Money          `json:"fee,omitempty"`
+}

@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// Request is a transfer request. Fields that do not concern the caller, or
+// have no value yet, are zero.
+type Request struct {
+	ID                uuid.UUID             `json:"id"`
+	State             transfer.RequestState `json:"state"`
+	WaitingFor        transfer.Party        `json:"waiting_for"` // who decides next: support or destination; empty if nobody has to
+	Source            transfer.OperatorID   `json:"source"`
+	Destination       transfer.OperatorID   `json:"destination"`
+	Batch             *uuid.UUID            `json:"batch,omitempty"`
+	RetryOf           *uuid.UUID            `json:"retry_of,omitempty"`
+	RetriedBy         []string              `json:"retried_by,omitempty"`
+	SelfServiceOnly   bool                  `json:"self_service_only"`
+	AcceptanceSeconds int64                 `json:"acceptance_seconds"`
+	Counts            Counts                `json:"counts"`
+	Reasons           []ReasonCount         `json:"reasons,omitempty"` // empty in lists
+	Fees              *Fees                 `json:"fees,omitempty"`
+	Landing           *Landing              `json:"landing,omitempty"`
+	Ticket            string                `json:"ticket,omitempty"`    // support's reference
+	FeeOverride       *int64                `json:"fee_minor,omitempty"` // fee per SIM that support set, in minor units
+	FeeReason         string                `json:"fee_reason,omitempty"`
+	CreatedAt         time.Time             `json:"created_at"`
+	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
+	FinishedAt        *time.Time            `json:"finished_at,omitempty"` // nil until every SIM has its outcome
+}
+
+// Counts are the numbers of SIMs of a request or batch, by state.
+type Counts struct {
+	SIMs       int `json:"sims"` // the total
+	Pending    int `json:"pending"`
+	Eligible   int `json:"eligible"`
+	Support    int `json:"needing_support"` // eligible SIMs that support has to approve
+	Completed  int `json:"completed"`
+	Ineligible int `json:"ineligible"`
+	Failed     int `json:"failed"`
+	Canceled   int `json:"canceled"`
+	Declined   int `json:"declined"`
+	Denied     int `json:"denied"`
+	Expired    int `json:"expired"`
+}
+
+// ReasonCount is the number of SIMs that were not transferred for one reason.
+type ReasonCount struct {
+	State  transfer.State  `json:"state"`
+	Reason transfer.Reason `json:"reason"`
+	Remedy string          `json:"remedy"`
+	Count  int             `json:"count"`
+}
+
+// Fees are the fees of a request, in minor units. The source pays them.
+type Fees struct {
+	Currency transfer.Currency `json:"currency"`
+	Quoted   int64             `json:"quoted_minor"`
+	Charged  int64             `json:"charged_minor"`
+	Unquoted int               `json:"unquoted,omitempty"` // open SIMs for which the fee schedule has no amount
+}
+
+// Money is an amount in the minor unit of a currency.
+type Money struct {
+	Minor    int64             `json:"amount_minor"`
+	Currency transfer.Currency `json:"currency"`
+}
+
+// Landing is what the destination sets on SIMs as they arrive.
+type Landing struct {
+	Group      string            `json:"group,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	SpeedClass string            `json:"speed_class,omitempty"`
+}
+
+// NewRequest is what CreateRequest and PreviewRequest need.
+type NewRequest struct {
+	Destination       Destination         `json:"destination"`
+	SIMs              []string            `json:"sims"` // ICCIDs, IMSIs or MSISDNs: 1 to 100,000
+	SelfServiceOnly   bool                `json:"self_service_only,omitempty"`
+	AcceptanceSeconds int64               `json:"acceptance_seconds,omitempty"` // zero means the service's default
+	OnBehalfOf        transfer.OperatorID `json:"on_behalf_of,omitempty"`       // the source; required for support, and only for support
+}
+
+// Destination identifies an account by two values that must match.
+type Destination struct {
+	Email      string              `json:"email"`
+	OperatorID transfer.OperatorID `json:"operator_id"`
+}
+
+// Acceptance is the body of AcceptRequest.
+type Acceptance struct {
+	SIMs    []string `json:"sims,omitempty"` // the others are declined; empty means all SIMs
+	Landing *Landing `json:"landing,omitempty"`
+}
+
+// Decline is the body of DeclineRequest.
+type Decline struct {
+	SIMs   []string `json:"sims,omitempty"` // the others stay open; empty means all SIMs
+	Reason string   `json:"reason,omitempty"`
+}
+
+// Cancel is the body of CancelRequest.
+type Cancel struct {
+	SIMs []string `json:"sims,omitempty"` // the others stay open; empty means all SIMs
+}
+
+// Approval is the body of ApproveRequest.
+type Approval struct {
+	Ticket    string `json:"ticket"`
+	Fee       *int64 `json:"fee_minor,omitempty"` // per SIM that needs support, in place of the quote; 0 waives it
+	FeeReason string `json:"fee_reason,omitempty"`
+}
+
+// Denial is the body of DenyRequest.
+type Denial struct {
+	Reason string `json:"reason"`
+}
+
+// Retry is the body of RetryRequest.
+type Retry struct {
+	Reasons           []transfer.Reason `json:"reasons,omitempty"` // empty means every SIM that can be retried
+	SelfServiceOnly   bool              `json:"self_service_only,omitempty"`
+	AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty"` // zero means as before
+}
+
+// RequestFilter selects transfer requests. A zero field selects all.
+type RequestFilter struct {
+	Direction     string // outgoing, incoming or both; seen from the account
+	Account       transfer.OperatorID
+	State         transfer.RequestState
+	Batch         string
+	Ticket        string
+	SIM           string // any identifier
+	Reason        transfer.Reason
+	Method        transfer.Method
+	CreatedAfter  time.Time // inclusive
+	CreatedBefore time.Time // exclusive
+}
+
+// CreateRequest creates a transfer request.
+func (c *Client) CreateRequest(ctx context.Context, r NewRequest, options ...Option) (Request, error) {
+	return post[Request](ctx, c, path("transfer-requests"), r, options)
+}
+
+// PreviewRequest evaluates a transfer request without creating it.
+func (c *Client) PreviewRequest(ctx context.Context, r NewRequest, options ...Option) (Preview, error) {
+	var p Preview
+	err := c.Call(ctx, http.MethodPost, path("transfer-requests", "preview"), r, &p, options...)
+	return p, err
+}
+
+// ListRequests returns a page of transfer requests, the latest first.
+func (c *Client) ListRequests(ctx context.Context, f RequestFilter, p Paging, options ...Option) (Page[Request], error) {
+	q := p.query()
+	q.set("direction", f.Direction)
+	q.set("account", string(f.Account))
+	q.set("state", string(f.State))
+	q.set("batch", f.Batch)
+	q.set("ticket", f.Ticket)
+	q.set("sim", f.SIM)
+	q.set("reason", string(f.Reason))
+	q.set("method", string(f.Method))
+	q.setTime("created_after", f.CreatedAfter)
+	q.setTime("created_before", f.CreatedBefore)
+	return get[Page[Request]](ctx, c, q.of(path("transfer-requests")), options)
+}
+
+// GetRequest returns a transfer request.
+func (c *Client) GetRequest(ctx context.Context, id uuid.UUID, options ...Option) (Request, error) {
+	return get[Request](ctx, c, requestPath(id), options)
+}
+
+// AcceptRequest accepts all or some SIMs of a request, for the destination.
+func (c *Client) AcceptRequest(ctx context.Context, id uuid.UUID, a Acceptance, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "accept"), a, options)
+}
+
+// DeclineRequest declines all or some SIMs of a request, for the destination.
+func (c *Client) DeclineRequest(ctx context.Context, id uuid.UUID, d Decline, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "decline"), d, options)
+}
+
+// CancelRequest cancels all or some SIMs of a request, for the source or
+// support.
+func (c *Client) CancelRequest(ctx context.Context, id uuid.UUID, d Cancel, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "cancel"), d, options)
+}
+
+// ApproveRequest approves a request, for support.
+func (c *Client) ApproveRequest(ctx context.Context, id uuid.UUID, a Approval, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "approve"), a, options)
+}
+
+// DenyRequest denies a request, for support.
+func (c *Client) DenyRequest(ctx context.Context, id uuid.UUID, d Denial, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "deny"), d, options)
+}
+
+// RetryRequest creates a request for the SIMs of another that were not
+// transferred.
+func (c *Client) RetryRequest(ctx context.Context, id uuid.UUID, r Retry, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "retry"), r, options)
+}
+
+func requestPath(id uuid.UUID, more ...string) string {
+	return path(append([]string{"transfer-requests", id.String()}, more...)...)
+}

@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// Result is the outcome of one SIM, as a row of the results of a request or
+// batch.
+type Result struct {
+	Line           int                 `json:"line"` // in the list or upload, from 1
+	Identifier     string              `json:"identifier"`
+	ICCID          string              `json:"iccid"`
+	Destination    transfer.OperatorID `json:"destination"`
+	State          transfer.State      `json:"state"`
+	Method         transfer.Method     `json:"method"`
+	Reason         transfer.Reason     `json:"reason"`
+	Remedy         string              `json:"remedy"`
+	Fee            *int64              `json:"fee"` // in the minor unit of Currency
+	Currency       transfer.Currency   `json:"currency"`
+	SessionDropped bool                `json:"session_dropped"`
+	FinishedAt     *time.Time          `json:"finished_at"`
+}
+
+// Format is the media type of results.
+type Format string
+
+// The formats of results.
+const (
+	JSON   Format = "application/json" // one object, with the rows in items
+	NDJSON Format = "application/x-ndjson"
+	CSV    Format = "text/csv"
+)
+
+// RequestResults streams the results of a request in the order in which its
+// SIMs were named. The caller must close the stream; an error while reading it
+// means that rows are missing. See ReadResults to decode NDJSON.
+func (c *Client) RequestResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (io.ReadCloser, error) {
+	return c.results(ctx, requestPath(id, "results"), f, format)
+}
+
+// BatchResults is RequestResults for a batch, in the order of the upload.
+func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (io.ReadCloser, error) {
+	return c.results(ctx, batchPath(id, "results"), f, format)
+}
+
+func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (io.ReadCloser, error) {
+	return c.Stream(ctx, Call{Method: http.MethodGet, Path: f.addTo(query{}).of(path), Accept: string(format)})
+}
+
+// ReadResults decodes results in NDJSON while they arrive. It stops after the
+// first error, which it yields with a zero Result.
+func ReadResults(r io.Reader) iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		rows := json.NewDecoder(r)
+		for {
+			var row Result
+			err := rows.Decode(&row)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				yield(Result{}, fmt.Errorf("reading results: %w", err))
+				return
+			case !yield(row, nil):
+				return
+			}
+		}
+	}
+}

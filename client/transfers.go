@@ -1,0 +1,58 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// Transfer is the transfer of one SIM of a request.
+type Transfer struct {
+	Line           int             `json:"line"` // in the list or upload, from 1
+	Identifier     string          `json:"identifier"`
+	ICCID          string          `json:"iccid,omitempty"`
+	State          transfer.State  `json:"state"`
+	Method         transfer.Method `json:"method,omitempty"`
+	Reason         transfer.Reason `json:"reason,omitempty"`
+	Remedy         string          `json:"remedy,omitempty"`
+	Fee            *Money          `json:"fee,omitempty"`
+	SessionDropped bool            `json:"session_dropped"`
+	Advice         string          `json:"advice,omitempty"`
+	FinishedAt     *time.Time      `json:"finished_at,omitempty"`
+	Before         *Settings       `json:"before,omitempty"` // for support only
+	After          *Settings       `json:"after,omitempty"`  // for support only
+}
+
+// Settings are the settings of a SIM that a transfer keeps or resets.
+type Settings struct {
+	Tags                  map[string]string `json:"tags"`
+	Expiration            *time.Time        `json:"expiration,omitempty"`
+	TerminationProtection bool              `json:"termination_protection"`
+	Group                 string            `json:"group,omitempty"`
+	EventHandlers         []string          `json:"event_handlers"`
+	SpeedClass            string            `json:"speed_class,omitempty"`
+	Containers            []string          `json:"containers"`
+	IMEILock              string            `json:"imei_lock,omitempty"`
+}
+
+// TransferFilter selects SIMs of a request. A zero field selects all.
+type TransferFilter struct {
+	State  transfer.State
+	Reason transfer.Reason
+	Method transfer.Method
+}
+
+func (f TransferFilter) addTo(q query) query {
+	q.set("state", string(f.State))
+	q.set("reason", string(f.Reason))
+	q.set("method", string(f.Method))
+	return q
+}
+
+// ListTransfers returns a page of the SIMs of a request.
+func (c *Client) ListTransfers(ctx context.Context, request uuid.UUID, f TransferFilter, p Paging, options ...Option) (Page[Transfer], error) {
+	return get[Page[Transfer]](ctx, c, f.addTo(p.query()).of(requestPath(request, "transfers")), options)
+}
