@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"simtransfer/client"
 	"simtransfer/transfer"
 )
 
@@ -96,14 +96,12 @@ func readySpares(n, count int) []int {
 func (s *service) offerSingles(ctx context.Context, numbers []int) ([]uuid.UUID, error) {
 	var requests []uuid.UUID
 	for _, number := range numbers {
-		var made struct {
-			ID uuid.UUID `json:"id"`
-		}
-		if err := s.accounts[source].Call(ctx, http.MethodPost, "/v1/transfer-requests", map[string]any{
-			"destination":        map[string]any{"email": email(destination), "operator_id": operatorID(destination)},
-			"sims":               []string{identifier(number)},
-			"acceptance_seconds": 2592000,
-		}, &made); err != nil {
+		made, err := s.accounts[source].CreateRequest(ctx, client.NewRequest{
+			Destination:       client.Destination{Email: email(destination), OperatorID: transfer.OperatorID(operatorID(destination))},
+			SIMs:              []string{identifier(number)},
+			AcceptanceSeconds: 2592000,
+		})
+		if err != nil {
 			return nil, fmt.Errorf("asking for SIM %d: %w", number, err)
 		}
 		requests = append(requests, made.ID)

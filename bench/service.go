@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/dev/stack"
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -22,8 +22,8 @@ type service struct {
 	db       *storage.DB // for looking
 	programs []*stack.Process
 
-	accounts map[int]*cli.Client // with keys of source and destination
-	support  *cli.Client
+	accounts map[int]*client.Client // with keys of source and destination
+	support  *client.Client
 }
 
 // direction is from which account to which a batch goes.
@@ -38,13 +38,15 @@ func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs .
 	if len(programs) == 0 {
 		programs = []string{"api", "worker", "scheduler"}
 	}
-	client := &http.Client{Timeout: 20 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
-	as := func(token string) *cli.Client { return &cli.Client{URL: b.stack.Admin.URL, Key: token, HTTP: client} }
+	httpClient := &http.Client{Timeout: 20 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
+	as := func(token string) *client.Client {
+		return &client.Client{URL: b.stack.Admin.URL, Key: token, HTTP: httpClient}
+	}
 	keys := b.tokens[name]
 	s := &service{
 		bed:      b,
 		db:       db,
-		accounts: map[int]*cli.Client{source: as(keys.source), destination: as(keys.destination)},
+		accounts: map[int]*client.Client{source: as(keys.source), destination: as(keys.destination)},
 		support:  as(keys.support),
 	}
 	defer func() {
@@ -62,7 +64,7 @@ func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs .
 		s.programs = append(s.programs, p)
 	}
 	return s, s.await(ctx, 5*time.Millisecond, func(ctx context.Context) (bool, error) {
-		return s.support.Call(ctx, http.MethodGet, "/readyz", nil, nil) == nil, nil
+		return s.support.Ready(ctx) == nil, nil
 	})
 }
 
@@ -141,12 +143,8 @@ func (s *service) offerTimed(ctx context.Context, file io.Reader, d direction) (
 		defer func() { start = now }()
 		return now.Sub(start)
 	}
-	var made struct {
-		Requests []struct {
-			ID uuid.UUID `json:"id"`
-		} `json:"requests"`
-	}
-	if err := s.accounts[d.from].Send(ctx, http.MethodPost, "/v1/batches?acceptance_seconds=2592000", "text/csv", file, &made); err != nil {
+	made, err := s.accounts[d.from].CreateBatch(ctx, client.CSV, file, client.BatchTerms{AcceptanceSeconds: 2592000})
+	if err != nil {
 		return p, request, err
 	}
 	request, p.upload = made.Requests[0].ID, lap()
@@ -157,8 +155,7 @@ func (s *service) offerTimed(ctx context.Context, file io.Reader, d direction) (
 	p.validate, p.calls = lap(), 1
 	if state == transfer.InReview {
 		p.calls++
-		if err := s.support.Call(ctx, http.MethodPost, "/v1/transfer-requests/"+request.String()+"/approve",
-			map[string]any{"ticket": "CASE-1"}, nil); err != nil {
+		if _, err := s.support.ApproveRequest(ctx, request, client.Approval{Ticket: "CASE-1"}); err != nil {
 			return p, request, err
 		}
 	}
@@ -170,7 +167,7 @@ func (s *service) offerTimed(ctx context.Context, file io.Reader, d direction) (
 // is completed.
 func (s *service) execute(ctx context.Context, request uuid.UUID, d direction, pause time.Duration) (time.Duration, error) {
 	start := time.Now()
-	if err := s.accounts[d.to].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+request.String()+"/accept", nil, nil); err != nil {
+	if _, err := s.accounts[d.to].AcceptRequest(ctx, request, client.Acceptance{}); err != nil {
 		return 0, err
 	}
 	_, err := s.awaitState(ctx, request, pause, transfer.RequestCompleted)

@@ -29,17 +29,17 @@ func TestExitCodes(t *testing.T) {
 		tries  int
 		unsure bool // whether it was carried out
 	}{
-		{400, "malformed", cli.ExitRefused, 1, false},
+		{400, "malformed", cli.ExitFailed, 1, false},
 		{401, "unauthenticated", cli.ExitUnauthorized, 1, false},
 		{403, "wrong_party", cli.ExitUnauthorized, 1, false},
 		{404, "not_found", cli.ExitNotFound, 1, false},
-		{408, "slow", cli.ExitRefused, 1, true},
+		{408, "slow", cli.ExitFailed, 1, true},
 		{409, "request_state", cli.ExitConflict, 1, false},
 		{409, "still_running", cli.ExitConflict, 6, true},
-		{413, "too_large", cli.ExitRefused, 1, false},
-		{422, "invalid", cli.ExitRefused, 1, false},
+		{413, "too_large", cli.ExitFailed, 1, false},
+		{422, "invalid", cli.ExitFailed, 1, false},
 		{429, "too_many", cli.ExitUnavailable, 6, true},
-		{500, "internal", cli.ExitRefused, 1, true},
+		{500, "internal", cli.ExitFailed, 1, true},
 		{502, "proxy", cli.ExitUnavailable, 6, true},
 		{503, "busy", cli.ExitUnavailable, 6, true},
 		{504, "timeout", cli.ExitUnavailable, 6, true},
@@ -58,7 +58,7 @@ func TestExitCodes(t *testing.T) {
 					t.Errorf("%d calls, not %d, with the keys %v", len(made.list), c.tries, made.keys)
 				}
 				for key := range made.keys {
-					if tells := strings.Contains(term.err.String(), "repeat the command with --idempotency-key="+key); tells != c.unsure {
+					if tells := strings.Contains(term.err.String(), "To repeat it safely, add --idempotency-key="+key); tells != c.unsure {
 						t.Errorf("it tells the key: %v\n%s", tells, term.err.String())
 					}
 				}
@@ -66,7 +66,7 @@ func TestExitCodes(t *testing.T) {
 				if tells := strings.HasSuffix(term.err.String(), "\n"+`{"idempotency_key":"mine"}`+"\n"); tells != c.unsure {
 					t.Errorf("it tells programs the key: %v\n%s", tells, term.err.String())
 				}
-				if term.out.Len() > 0 || strings.Contains(term.err.String(), "trying again") {
+				if term.out.Len() > 0 || strings.Contains(term.err.String(), "retrying") {
 					t.Errorf("for programs: %s%s", term.out.String(), term.err.String())
 				}
 			})
@@ -114,7 +114,7 @@ func TestNoAnswer(t *testing.T) {
 		c.HTTP.Transport = failing(func(r *http.Request) { made.note(r) })
 		start := time.Now()
 		c.is(c.run("requests", "deny", someRequest, "--reason=no", "--idempotency-key=mine"), cli.ExitUnavailable,
-			service+" does not answer: no route", "trying again", "may or may not", "--idempotency-key=mine")
+			service+" does not answer: no route", "retrying", "may or may not", "--idempotency-key=mine")
 		if len(made.list) != 6 || made.keys["mine"] != 6 {
 			t.Errorf("%d calls with the keys %v", len(made.list), made.keys)
 		}
@@ -134,9 +134,9 @@ func TestNoAnswer(t *testing.T) {
 func TestUnreadableAnswer(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
-	c.is(c.run("fees", "set", "EUR", "250", "--idempotency-key=mine"), cli.ExitRefused, "is not simtransfer", "--idempotency-key=mine")
-	c.is(c.run("fees", "list"), cli.ExitRefused, "is not simtransfer")
-	if strings.Contains(c.err.String(), "repeat the command") {
+	c.is(c.run("fees", "set", "EUR", "250", "--idempotency-key=mine"), cli.ExitFailed, "is not a simtransfer service", "--idempotency-key=mine")
+	c.is(c.run("fees", "list"), cli.ExitFailed, "is not a simtransfer service")
+	if strings.Contains(c.err.String(), "--idempotency-key") {
 		t.Errorf("a call that changes nothing: %s", c.err.String())
 	}
 }

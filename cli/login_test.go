@@ -68,13 +68,13 @@ func TestWhoami(t *testing.T) {
 	})
 	c.is(c.run("whoami"), 0)
 	c.prints("" +
-		"Service     " + service + "\n" +
-		"Key         st_account_abcd…wxyz\n" +
-		"Name        ware�[31mhouse\n" +
-		"Role        account\n" +
-		"Account     OP0000000001, a@example.com\n" +
-		"Made        2026-01-31 12:00:00Z\n" +
-		"Good until  2026-02-01 12:00:00Z: it was rotated\n")
+		"Service  " + service + "\n" +
+		"Key      st_account_abcd…wxyz\n" +
+		"Name     ware�[31mhouse\n" +
+		"Role     account\n" +
+		"Account  OP0000000001, a@example.com\n" +
+		"Created  2026-01-31 12:00:00Z\n" +
+		"Expires  2026-02-01 12:00:00Z, because it was rotated\n")
 	c.Key, c.HTTP = "", &http.Client{Transport: answering(welcoming("st_one"))}
 	c.is(c.run("whoami"), 4, "not logged in")
 }
@@ -147,7 +147,7 @@ func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {
 	c := newTerminal(t, welcoming("st_one"))
 	for _, url := range []string{"service.example", "ftp://service.example", "https://", "https://user:secret@service.example", "https://service.example/?x"} {
 		c.In = strings.NewReader("st_one\n")
-		c.is(c.run("login", "--url="+url), 2, "not the URL")
+		c.is(c.run("login", "--url="+url), 2, "not a service URL")
 	}
 	for _, key := range []string{"", "\n", "two words\n"} {
 		c.In = strings.NewReader(key)

@@ -89,7 +89,7 @@ func TestTables(t *testing.T) {
 func TestEmptyLists(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"items":[]}`) })
-	c.is(c.run("requests", "list"), 0, "There are none.")
+	c.is(c.run("requests", "list"), 0, "Nothing found.")
 	c.prints("")
 }
 
@@ -121,7 +121,7 @@ func TestResultsThatBreakOff(t *testing.T) {
 	c := newTerminal(t, nil)
 	c.HTTP.Transport = breaking{}
 	for _, args := range []string{"", "--state=failed", "--format=ndjson --state=failed"} {
-		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 6, "not all results", "cut off")
+		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 6, "the results are incomplete", "cut off")
 	}
 }
 
@@ -143,6 +143,6 @@ func (breaking) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestResultsOfAnUnknownBatch(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "not_found") })
-	c.is(c.run("batches", "results", someBatch), 3, "no such thing")
+	c.is(c.run("batches", "results", someBatch), 3, "does not exist")
 	c.prints("")
 }

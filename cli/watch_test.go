@@ -81,9 +81,9 @@ func TestWatchTellsWhatHappens(t *testing.T) {
 		s.busy = 3
 		c := newTerminal(t, s.ServeHTTP)
 		c.is(c.run("requests", "watch", someRequest), cli.ExitOK)
-		want := `Title of busy; trying again
-Title of busy; trying again
-Title of busy; trying again
+		want := `Title of busy; retrying
+Title of busy; retrying
+Title of busy; retrying
 2026-01-02 00:00:00Z  create by source (warehouse): validating (reason=not ordered sims=["1","2"] size=1234567)
 2026-01-02 00:00:01Z  validate by system
 validating: 30 %
@@ -122,7 +122,7 @@ func TestWatchEndsByWhatBecameOfTheSIMs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTerminal(t, moving(100).ServeHTTP)
-		c.is(c.run("requests", "watch", someRequest), cli.ExitIncomplete, "100 of 1000 SIMs were not transferred; see simtransfer requests show "+someRequest)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitIncomplete, "100 of 1000 SIMs were not transferred; for details: simtransfer requests show "+someRequest)
 		c = newTerminal(t, moving(100).ServeHTTP)
 		c.is(c.run("requests", "watch", someRequest, "--until=decision"), cli.ExitOK)
 		if !strings.Contains(c.out.String(), "awaiting_acceptance until 2026-01-03 00:00:00Z") {
@@ -168,7 +168,7 @@ func TestWatchIsInterrupted(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			time.AfterFunc(10500*time.Millisecond, interrupt)
 			code := c.runIn(ctx, args...)
-			c.is(code, cli.ExitInterrupted, "the work goes on", "To go on: simtransfer "+strings.Join(args, " ")+"\n")
+			c.is(code, cli.ExitInterrupted, "the work continues", "To resume: simtransfer "+strings.Join(args, " ")+"\n")
 			for _, call := range made.list {
 				if !strings.HasPrefix(call, "GET ") {
 					t.Errorf("it called %s", call)
@@ -185,7 +185,7 @@ func TestWatchGivesUp(t *testing.T) {
 		s := moving(0)
 		s.busy = 1000
 		c := newTerminal(t, s.ServeHTTP)
-		c.is(c.run("requests", "watch", someRequest), cli.ExitUnavailable, "To go on: simtransfer requests watch "+someRequest)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitUnavailable, "To resume: simtransfer requests watch "+someRequest)
 	})
 }
 
@@ -216,8 +216,8 @@ func TestBatchIsSubmittedAndWatched(t *testing.T) {
 		want := `validating: 50 %
 waiting for destination (1 request), support (1 request)
 waiting for destination (2 requests)
-working: 30 %
-1 of 10 SIMs were not transferred; see simtransfer batches results ` + someBatch + "\n"
+transferring: 30 %
+1 of 10 SIMs were not transferred; for details: simtransfer batches results ` + someBatch + "\n"
 		if got := c.err.String(); got != want {
 			t.Errorf("said\n%s\nnot\n%s", got, want)
 		}
@@ -270,8 +270,8 @@ func TestEventsAreFollowed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pages := map[string]string{
-			"":    `{"items":[{"request":"a","at":"2026-01-02T00:00:00Z","kind":"create","party":"source","to":"validating","detail":{"size":3}}],"next_cursor":"1-1","more":true}`,
-			"1-1": `{"items":[{"request":"b","at":"2026-01-02T00:00:01Z","kind":"create","party":"support","key":"desk","address":"192.0.2.1"}],"next_cursor":"1-2","more":false}`,
+			"":    `{"items":[{"request":"0198c5f2-0000-7000-8000-00000000000a","at":"2026-01-02T00:00:00Z","kind":"create","party":"source","to":"validating","detail":{"size":3}}],"next_cursor":"1-1","more":true}`,
+			"1-1": `{"items":[{"request":"0198c5f2-0000-7000-8000-00000000000b","at":"2026-01-02T00:00:01Z","kind":"create","party":"support","key":"desk","address":"192.0.2.1"}],"next_cursor":"1-2","more":false}`,
 			"1-2": `{"items":[],"next_cursor":"1-2","more":false}`,
 		}
 		c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
@@ -279,9 +279,9 @@ func TestEventsAreFollowed(t *testing.T) {
 		})
 		c.is(c.run("events", "--limit=1"), 0, "--cursor=1-1")
 		c.is(c.run("events"), 0, "--cursor=1-2")
-		table := `TIME                  REQUEST  WHO     WHAT    STATE       DETAIL
-2026-01-02 00:00:00Z  a        source  create  validating  size=3
-2026-01-02 00:00:01Z  b        support (desk, 192.0.2.1)  create  -           -
+		table := `TIME                  REQUEST                               PARTY   EVENT   STATE       DETAIL
+2026-01-02 00:00:00Z  0198c5f2-0000-7000-8000-00000000000a  source  create  validating  size=3
+2026-01-02 00:00:01Z  0198c5f2-0000-7000-8000-00000000000b  support (desk, 192.0.2.1)  create  -           -
 `
 		c.prints(table)
 		ctx, interrupt := context.WithCancel(t.Context())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -36,7 +37,7 @@ type RequestCancel struct {
 	Request  uuid.UUID             `json:"request"`
 	Canceled bool                  `json:"canceled"` // by this call
 	State    transfer.RequestState `json:"state"`
-	Code     string                `json:"code,omitempty"` // why it was not canceled
+	Code     problem.Code          `json:"code,omitempty"` // why it was not canceled
 	Detail   string                `json:"detail,omitempty"`
 }
 

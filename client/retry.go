@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"simtransfer/api/problem"
 )
 
 // UnreachableError reports that the service did not answer. A call that
@@ -93,7 +95,7 @@ func retryDelay(err error, n int) (time.Duration, bool) {
 		return 0, false
 	}
 	wait = max(wait, min(p.RetryAfter, 30*time.Second))
-	return wait, p.Temporary() || p.Code == CodeStillRunning
+	return wait, p.Temporary() || p.Code == problem.StillRunning
 }
 
 // body is the body of a call, which several attempts may read.

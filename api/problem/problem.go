@@ -5,6 +5,7 @@ package problem
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -47,6 +48,24 @@ type FieldError struct {
 
 // maxErrors is how many errors a problem lists; the rest are counted.
 const maxErrors = 100
+
+// String returns the row, line or location of the error and its message, with
+// the value unless the message contains it.
+func (e FieldError) String() string {
+	message := e.Message
+	if e.Value != "" && !strings.Contains(message, e.Value) {
+		message += fmt.Sprintf(" (%q)", e.Value)
+	}
+	switch {
+	case e.Row > 0:
+		return fmt.Sprintf("row %d: %s", e.Row, message)
+	case e.Line > 0:
+		return fmt.Sprintf("line %d: %s", e.Line, message)
+	case e.Location != "":
+		return e.Location + ": " + message
+	}
+	return message
+}
 
 // New returns a problem. An empty detail is left out of the body.
 func New(code Code, detail string, errors ...FieldError) *Problem {

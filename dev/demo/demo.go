@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/dev/sample"
 	"simtransfer/dev/servers"
 	"simtransfer/dev/stack"
@@ -38,7 +38,7 @@ type Options struct {
 // through it: over HTTP, by the processes that run in production. It reports
 // whether everything came out as the sample inventory foretells.
 func Run(ctx context.Context, o Options) (ok bool, err error) {
-	d := &demo{Options: o, progress: &progress{out: o.Progress, terminal: o.Terminal}, requests: map[int]request{}}
+	d := &demo{Options: o, progress: &progress{out: o.Progress, terminal: o.Terminal}, requests: map[int]client.Request{}}
 	d.say("starting PostgreSQL, Redis, the API, a worker and a scheduler")
 	service, err := stack.Start(ctx, stack.Options{
 		Servers: servers.Options{Durable: true},
@@ -81,45 +81,12 @@ type demo struct {
 	Options
 	*sample.Installation
 	*progress
-	earlier  string          // the request that holds some SIMs already
-	batch    string          // the batch
-	requests map[int]request // of the batch, by destination
-	little   request         // the small request
-	moved    time.Duration   // from the first acceptance to the last SIM in its place
-	one      time.Duration   // the same for the small request
-}
-
-// request is what the demonstration reads of a transfer request.
-type request struct {
-	ID          string                `json:"id"`
-	State       transfer.RequestState `json:"state"`
-	Destination transfer.OperatorID   `json:"destination"`
-	Counts      counts                `json:"counts"`
-	Reasons     []struct {
-		State  transfer.State  `json:"state"`
-		Reason transfer.Reason `json:"reason"`
-		Remedy string          `json:"remedy"`
-		Count  int             `json:"count"`
-	} `json:"reasons"`
-	FinishedAt *time.Time `json:"finished_at"`
-}
-
-type counts struct {
-	SIMs       int `json:"sims"`
-	Pending    int `json:"pending"`
-	Eligible   int `json:"eligible"`
-	Completed  int `json:"completed"`
-	Ineligible int `json:"ineligible"`
-	Failed     int `json:"failed"`
-	Canceled   int `json:"canceled"`
-	Declined   int `json:"declined"`
-	Expired    int `json:"expired"`
-}
-
-type batch struct {
-	ID       string    `json:"id"`
-	Counts   counts    `json:"counts"`
-	Requests []request `json:"requests"`
+	earlier  uuid.UUID              // the request that holds some SIMs already
+	batch    uuid.UUID              // the batch
+	requests map[int]client.Request // of the batch, by destination
+	little   client.Request         // the small request
+	moved    time.Duration          // from the first acceptance to the last SIM in its place
+	one      time.Duration          // the same for the small request
 }
 
 // refuseBadUpload shows that an upload with mistakes is refused whole.
@@ -132,8 +99,8 @@ func (d *demo) refuseBadUpload(ctx context.Context) error {
 	fmt.Fprintf(&upload, "8988-no-number,%s,%s\n", to.Email, to.OperatorID)
 	fmt.Fprintf(&upload, "%s,%s,%s\n", again.Identifier(), to.Email, to.OperatorID)
 	d.say("uploading a batch with a bad line and a duplicate")
-	err := d.Accounts[sample.BatchSource].Send(ctx, http.MethodPost, "/v1/batches", "text/csv", &upload, nil)
-	var refusal *cli.Problem
+	_, err := d.Accounts[sample.BatchSource].CreateBatch(ctx, client.CSV, &upload, client.BatchTerms{})
+	var refusal *client.Problem
 	if !errors.As(err, &refusal) || len(refusal.Errors) != 2 {
 		return fmt.Errorf("a batch with a bad line and a duplicate was not refused as it should: %w", err)
 	}
@@ -152,21 +119,18 @@ func (d *demo) reserve(ctx context.Context) error {
 			names = append(names, r.ICCID())
 		}
 	}
-	var made request
-	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, "/v1/transfer-requests", asked(names, sample.AcceptsAll), &made); err != nil {
+	made, err := d.Accounts[sample.BatchSource].CreateRequest(ctx, newRequest(names, sample.AcceptsAll))
+	if err != nil {
 		return err
 	}
 	d.earlier = made.ID
-	return d.await(ctx, "", made.ID, func(r request) bool { return r.State == transfer.AwaitingAcceptance })
+	return d.await(ctx, "", made.ID, func(r client.Request) bool { return r.State == transfer.AwaitingAcceptance })
 }
 
-// asked is the body of a request for SIMs.
-func asked(names []string, to int) map[string]any {
+// newRequest requests the transfer of SIMs to an account.
+func newRequest(sims []string, to int) client.NewRequest {
 	a := sample.Accounts()[to]
-	return map[string]any{
-		"destination": map[string]any{"email": a.Email, "operator_id": a.OperatorID},
-		"sims":        names,
-	}
+	return client.NewRequest{Destination: client.Destination{Email: a.Email, OperatorID: a.OperatorID}, SIMs: sims}
 }
 
 // submit uploads the batch and waits until every row was validated.
@@ -174,9 +138,9 @@ func (d *demo) submit(ctx context.Context) error {
 	d.say("uploading a batch of %d rows to six destinations", d.SIMs)
 	body, w := io.Pipe()
 	go func() { _ = w.CloseWithError(sample.WriteBatch(w, d.SIMs)) }()
-	path := fmt.Sprintf("/v1/batches?acceptance_seconds=%d", 15+d.SIMs/5000)
-	var made batch
-	if err := d.Accounts[sample.BatchSource].Send(ctx, http.MethodPost, path, "text/csv", body, &made); err != nil {
+	terms := client.BatchTerms{AcceptanceSeconds: int64(15 + d.SIMs/5000)}
+	made, err := d.Accounts[sample.BatchSource].CreateBatch(ctx, client.CSV, body, terms)
+	if err != nil {
 		return err
 	}
 	d.batch = made.ID
@@ -186,7 +150,7 @@ func (d *demo) submit(ctx context.Context) error {
 			return err
 		}
 		d.bar("validating", d.SIMs-b.Counts.Pending, d.SIMs)
-		if b.Counts.Pending == 0 && !slices.ContainsFunc(b.Requests, func(r request) bool { return r.State == transfer.Validating }) {
+		if b.Counts.Pending == 0 && !slices.ContainsFunc(b.Requests, func(r client.Request) bool { return r.State == transfer.Validating }) {
 			return nil
 		}
 		if err := rest(ctx); err != nil {
@@ -196,8 +160,9 @@ func (d *demo) submit(ctx context.Context) error {
 }
 
 // readBatch reads the batch, and keeps its requests by destination.
-func (d *demo) readBatch(ctx context.Context) (b batch, err error) {
-	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodGet, "/v1/batches/"+d.batch, nil, &b); err != nil {
+func (d *demo) readBatch(ctx context.Context) (client.Batch, error) {
+	b, err := d.Accounts[sample.BatchSource].GetBatch(ctx, d.batch)
+	if err != nil {
 		return b, err
 	}
 	for i, a := range sample.Accounts() {
@@ -227,14 +192,15 @@ func (d *demo) awake(ctx context.Context) error {
 // a fee.
 func (d *demo) review(ctx context.Context) error {
 	for _, to := range slices.Sorted(maps.Keys(d.requests)) {
-		body := map[string]any{"ticket": fmt.Sprintf("CASE-%d", 1000+to)}
+		waived, lowered := int64(0), int64(sample.LoweredFee)
+		approval := client.Approval{Ticket: fmt.Sprintf("CASE-%d", 1000+to)}
 		switch to {
 		case sample.FeeWaived:
-			body["fee_minor"], body["fee_reason"] = 0, "goodwill after an outage"
+			approval.Fee, approval.FeeReason = &waived, "goodwill after an outage"
 		case sample.OtherCoverage:
-			body["fee_minor"], body["fee_reason"] = sample.LoweredFee, "volume agreement"
+			approval.Fee, approval.FeeReason = &lowered, "volume agreement"
 		}
-		if err := d.Support.Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[to].ID+"/approve", body, nil); err != nil {
+		if _, err := d.Support.ApproveRequest(ctx, d.requests[to].ID, approval); err != nil {
 			return err
 		}
 	}
@@ -252,8 +218,7 @@ func (d *demo) cancelSome(ctx context.Context) error {
 	}
 	d.say("the source cancels %d SIMs of one request", len(names))
 	for part := range slices.Chunk(names, transfer.MaxPartial) {
-		path := "/v1/transfer-requests/" + d.requests[sample.PartlyCanceled].ID + "/cancel"
-		if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, path, map[string]any{"sims": part}, nil); err != nil {
+		if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.requests[sample.PartlyCanceled].ID, client.Cancel{SIMs: part}); err != nil {
 			return err
 		}
 	}
@@ -267,11 +232,11 @@ func (d *demo) decide(ctx context.Context) error {
 	d.say("four destinations accept, one declines, one does not answer")
 	start := time.Now()
 	for _, to := range moving {
-		if err := d.Accounts[to].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[to].ID+"/accept", nil, nil); err != nil {
+		if _, err := d.Accounts[to].AcceptRequest(ctx, d.requests[to].ID, client.Acceptance{}); err != nil {
 			return err
 		}
 	}
-	if err := d.Accounts[sample.DeclinesAll].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.requests[sample.DeclinesAll].ID+"/decline", nil, nil); err != nil {
+	if _, err := d.Accounts[sample.DeclinesAll].DeclineRequest(ctx, d.requests[sample.DeclinesAll].ID, client.Decline{}); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -305,22 +270,21 @@ func (d *demo) moveLittle(ctx context.Context) error {
 	for _, r := range sample.OtherSIMs(d.SIMs)[:sample.SmallRequest] {
 		names = append(names, r.IMSI())
 	}
-	var made request
-	if err := d.Accounts[sample.SmallerCustomer].Call(ctx, http.MethodPost, "/v1/transfer-requests", asked(names, sample.AcceptsAll), &made); err != nil {
+	made, err := d.Accounts[sample.SmallerCustomer].CreateRequest(ctx, newRequest(names, sample.AcceptsAll))
+	if err != nil {
 		return err
 	}
-	path := "/v1/transfer-requests/" + made.ID
-	if err := d.await(ctx, "", made.ID, func(r request) bool { return r.State == transfer.InReview }); err != nil {
+	if err := d.await(ctx, "", made.ID, func(r client.Request) bool { return r.State == transfer.InReview }); err != nil {
 		return err
 	}
-	if err := d.Support.Call(ctx, http.MethodPost, path+"/approve", map[string]any{"ticket": "CASE-2000"}, nil); err != nil {
+	if _, err := d.Support.ApproveRequest(ctx, made.ID, client.Approval{Ticket: "CASE-2000"}); err != nil {
 		return err
 	}
 	start := time.Now()
-	if err := d.Accounts[sample.AcceptsAll].Call(ctx, http.MethodPost, path+"/accept", nil, nil); err != nil {
+	if _, err := d.Accounts[sample.AcceptsAll].AcceptRequest(ctx, made.ID, client.Acceptance{}); err != nil {
 		return err
 	}
-	err := d.await(ctx, "", made.ID, func(r request) bool { d.little = r; return r.FinishedAt != nil })
+	err = d.await(ctx, "", made.ID, func(r client.Request) bool { d.little = r; return r.FinishedAt != nil })
 	d.one = time.Since(start)
 	return err
 }
@@ -329,14 +293,14 @@ func (d *demo) moveLittle(ctx context.Context) error {
 // source cancel the earlier one.
 func (d *demo) finish(ctx context.Context) error {
 	if err := d.await(ctx, "waiting for the request to expire that nobody answers", d.requests[sample.NeverAnswers].ID,
-		func(r request) bool { return r.FinishedAt != nil }); err != nil {
+		func(r client.Request) bool { return r.FinishedAt != nil }); err != nil {
 		return err
 	}
-	if err := d.Accounts[sample.BatchSource].Call(ctx, http.MethodPost, "/v1/transfer-requests/"+d.earlier+"/cancel", nil, nil); err != nil {
+	if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.earlier, client.Cancel{}); err != nil {
 		return err
 	}
-	for _, id := range []string{d.earlier, d.requests[sample.DeclinesAll].ID} {
-		if err := d.await(ctx, "", id, func(r request) bool { return r.FinishedAt != nil }); err != nil {
+	for _, id := range []uuid.UUID{d.earlier, d.requests[sample.DeclinesAll].ID} {
+		if err := d.await(ctx, "", id, func(r client.Request) bool { return r.FinishedAt != nil }); err != nil {
 			return err
 		}
 	}
@@ -344,18 +308,13 @@ func (d *demo) finish(ctx context.Context) error {
 	return err
 }
 
-// read reads a request with its reasons.
-func (d *demo) read(ctx context.Context, id string) (r request, err error) {
-	return r, d.Support.Call(ctx, http.MethodGet, "/v1/transfer-requests/"+id, nil, &r)
-}
-
 // await waits until a request is as wanted.
-func (d *demo) await(ctx context.Context, what, id string, wanted func(request) bool) error {
+func (d *demo) await(ctx context.Context, what string, id uuid.UUID, wanted func(client.Request) bool) error {
 	if what != "" {
 		d.say("%s", what)
 	}
 	for {
-		r, err := d.read(ctx, id)
+		r, err := d.Support.GetRequest(ctx, id)
 		if err != nil || wanted(r) {
 			return err
 		}
@@ -383,8 +342,8 @@ func (d *demo) report(ctx context.Context) (*report, error) {
 	}
 	var err error
 	for to, listed := range d.requests {
-		// Once more, for the reasons are told of a single request alone.
-		if d.requests[to], err = d.read(ctx, listed.ID); err != nil {
+		// Lists of requests do not contain reasons.
+		if d.requests[to], err = d.Support.GetRequest(ctx, listed.ID); err != nil {
 			return nil, err
 		}
 		r.got[to] = outcomes(d.requests[to])
@@ -426,7 +385,7 @@ func (d *demo) readLedger(ctx context.Context, r *report) error {
 }
 
 // outcomes counts what became of a request's SIMs.
-func outcomes(r request) map[sample.Outcome]int {
+func outcomes(r client.Request) map[sample.Outcome]int {
 	all := map[sample.Outcome]int{}
 	for state, n := range map[transfer.State]int{
 		transfer.Completed: r.Counts.Completed,

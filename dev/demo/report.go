@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"simtransfer/client"
 	"simtransfer/dev/sample"
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -38,7 +39,7 @@ type report struct {
 	findings           []storage.Finding
 }
 
-func (r *report) add(c counts) {
+func (r *report) add(c client.Counts) {
 	r.Completed += c.Completed
 	r.Ineligible += c.Ineligible
 	r.Canceled += c.Canceled

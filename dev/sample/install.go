@@ -7,15 +7,15 @@ import (
 	"io"
 	"iter"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/lib/pq"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/dev/stack"
 	"simtransfer/radius"
 	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // Data says what to install in a stack, besides the sample accounts, their fees
@@ -35,8 +35,8 @@ func ForBatch(n int) Data {
 // Installation is the sample data in a running stack.
 type Installation struct {
 	Stack    *stack.Stack
-	Accounts []*cli.Client // the API, with a key of each sample account
-	Support  *cli.Client   // the API, with a key of the support staff
+	Accounts []*client.Client // the API, with a key of each sample account
+	Support  *client.Client   // the API, with a key of the support staff
 	Gateways map[int]*radius.SimulatedGateway
 }
 
@@ -96,13 +96,13 @@ func Resume(ctx context.Context, s *stack.Stack) (_ *Installation, err error) {
 		if err != nil {
 			return nil, err
 		}
-		in.Accounts = append(in.Accounts, &cli.Client{URL: s.Admin.URL, Key: token})
+		in.Accounts = append(in.Accounts, &client.Client{URL: s.Admin.URL, Key: token})
 	}
 	token, err := s.EnsureKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: supportKeyName})
 	if err != nil {
 		return nil, err
 	}
-	in.Support = &cli.Client{URL: s.Admin.URL, Key: token}
+	in.Support = &client.Client{URL: s.Admin.URL, Key: token}
 	if err := in.startGateways(ctx, batchGateways()); err != nil {
 		return nil, fmt.Errorf("starting the sample gateways: %w", err)
 	}
@@ -124,35 +124,33 @@ const supportKeyName = "support desk"
 func (in *Installation) createAccounts(ctx context.Context) error {
 	admin := in.Stack.Admin
 	for _, a := range Accounts() {
-		if err := admin.Call(ctx, http.MethodPost, "/v1/accounts", a, nil); err != nil {
+		account := client.NewAccount{OperatorID: a.OperatorID, Email: a.Email, Currency: a.Currency, Coverage: a.Coverage}
+		if _, err := admin.CreateAccount(ctx, account); err != nil {
 			return err
 		}
-		fee := map[string]any{"method": "support_assisted", "currency": a.Currency, "amount_minor": Fees()[a.Currency]}
-		if err := admin.Call(ctx, http.MethodPost, "/v1/fees", fee, nil); err != nil {
+		fee := client.NewFee{Method: transfer.SupportAssisted, Currency: a.Currency, Amount: Fees()[a.Currency]}
+		if _, err := admin.CreateFee(ctx, fee); err != nil {
 			return err
 		}
-		key, err := in.createKey(ctx, map[string]any{"role": "account", "account": a.OperatorID, "name": a.Email})
+		key, err := in.createKey(ctx, client.NewKey{Role: "account", Account: a.OperatorID, Name: a.Email})
 		if err != nil {
 			return err
 		}
 		in.Accounts = append(in.Accounts, key)
 	}
 	for plan, bound := range map[string]bool{"worldwide": false, "regional": true} {
-		if err := admin.Call(ctx, http.MethodPut, "/v1/plans/"+plan, map[string]bool{"coverage_bound": bound}, nil); err != nil {
+		if _, err := admin.PutPlan(ctx, plan, client.PlanSettings{CoverageBound: bound}); err != nil {
 			return err
 		}
 	}
 	var err error
-	in.Support, err = in.createKey(ctx, map[string]any{"role": "support", "name": supportKeyName})
+	in.Support, err = in.createKey(ctx, client.NewKey{Role: "support", Name: supportKeyName})
 	return err
 }
 
-func (in *Installation) createKey(ctx context.Context, body any) (*cli.Client, error) {
-	var created struct {
-		Token string `json:"token"`
-	}
-	err := in.Stack.Admin.Call(ctx, http.MethodPost, "/v1/keys", body, &created)
-	return &cli.Client{URL: in.Stack.Admin.URL, Key: created.Token}, err
+func (in *Installation) createKey(ctx context.Context, k client.NewKey) (*client.Client, error) {
+	created, err := in.Stack.Admin.CreateKey(ctx, k)
+	return &client.Client{URL: in.Stack.Admin.URL, Key: created.Token}, err
 }
 
 // simsPerImport is the number of SIMs in one import. The service limits the rows
@@ -183,7 +181,7 @@ func (in *Installation) importPart(ctx context.Context, sims []SIM) error {
 		defer close(written)
 		_ = w.CloseWithError(writeImport(w, sims))
 	}()
-	err := in.Stack.Admin.Send(ctx, http.MethodPost, "/v1/sims", "application/x-ndjson", body, nil)
+	_, err := in.Stack.Admin.ImportSIMs(ctx, client.NDJSON, body)
 	_ = body.Close() // ends the writing if the import was refused
 	<-written
 	return err

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/dev/servers/serverstest"
 	"simtransfer/dev/stack"
 	"simtransfer/storage"
@@ -36,9 +37,10 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 		}
 		sizes = append(sizes, size)
 		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"imported":1}`) // a client that is gone is noticed below
 	}))
 	t.Cleanup(server.Close)
-	in := &Installation{Stack: &stack.Stack{Admin: &cli.Client{URL: server.URL}}}
+	in := &Installation{Stack: &stack.Stack{Admin: &client.Client{URL: server.URL}}}
 	if err := in.importSIMs(t.Context(), Inventory(n), part); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func TestWhatAnEarlierStartHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	s := &stack.Stack{DB: db, Admin: &cli.Client{}}
+	s := &stack.Stack{DB: db, Admin: &client.Client{}}
 	if _, err := Resume(ctx, s); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("without gateways: %v", err)
 	}

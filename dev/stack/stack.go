@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/dev/servers"
 	"simtransfer/storage"
 )
@@ -31,8 +31,8 @@ type Options struct {
 // is killed.
 type Stack struct {
 	*servers.Servers
-	DB    *storage.DB // to look at what the processes have done
-	Admin *cli.Client // the API, with the key of an administrator
+	DB    *storage.DB    // to look at what the processes have done
+	Admin *client.Client // the API, with the key of an administrator
 
 	program   string
 	env       []string
@@ -88,7 +88,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Admin = &cli.Client{URL: "http://" + o.Listen, Key: token}
+	s.Admin = &client.Client{URL: "http://" + o.Listen, Key: token}
 	return s, s.awaitAPI(ctx, s.processes[0], s.Admin, "/readyz")
 }
 
@@ -181,7 +181,7 @@ func (s *Stack) StartProcess(name string, env ...string) (*Process, error) {
 }
 
 // StartAPI starts one more API on a free port and returns when it answers.
-func (s *Stack) StartAPI(ctx context.Context, env ...string) (*Process, *cli.Client, error) {
+func (s *Stack) StartAPI(ctx context.Context, env ...string) (*Process, *client.Client, error) {
 	address, err := servers.FreeAddress(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -190,17 +190,17 @@ func (s *Stack) StartAPI(ctx context.Context, env ...string) (*Process, *cli.Cli
 	if err != nil {
 		return nil, nil, err
 	}
-	client := &cli.Client{URL: "http://" + address, Key: s.Admin.Key}
+	client := &client.Client{URL: "http://" + address, Key: s.Admin.Key}
 	return p, client, s.AwaitAPI(ctx, p, client.URL)
 }
 
 // AwaitAPI waits until an API that was started or restarted answers.
 func (s *Stack) AwaitAPI(ctx context.Context, p *Process, url string) error {
-	client := &cli.Client{URL: url, Key: s.Admin.Key, HTTP: &http.Client{Timeout: 5 * time.Second}}
+	client := &client.Client{URL: url, Key: s.Admin.Key, HTTP: &http.Client{Timeout: 5 * time.Second}}
 	return s.awaitAPI(ctx, p, client, "/healthz")
 }
 
-func (s *Stack) awaitAPI(ctx context.Context, p *Process, client *cli.Client, path string) error {
+func (s *Stack) awaitAPI(ctx context.Context, p *Process, client *client.Client, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := p.WaitReady(ctx, func(ctx context.Context) error {

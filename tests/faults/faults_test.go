@@ -20,7 +20,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"simtransfer/cli"
+	"simtransfer/client"
 	"simtransfer/command"
 	"simtransfer/command/commandtest"
 	"simtransfer/dev/servers"
@@ -65,8 +65,8 @@ type rig struct {
 	inspector       *asynq.Inspector
 	enqueuer        *asynq.Client
 	from, to        storage.Account
-	source, dest    *cli.Client
-	support         *cli.Client
+	source, dest    *client.Client
+	support         *client.Client
 }
 
 type rigOptions struct {
@@ -154,13 +154,13 @@ func (r *rig) showLogs() {
 	}
 }
 
-func (r *rig) client(k storage.NewKey) *cli.Client {
+func (r *rig) client(k storage.NewKey) *client.Client {
 	r.t.Helper()
 	_, token, err := r.stack.DB.CreateKey(r.t.Context(), k)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &cli.Client{URL: r.stack.Admin.URL, Key: token}
+	return &client.Client{URL: r.stack.Admin.URL, Key: token}
 }
 
 // eventually waits until a condition holds.
@@ -371,7 +371,7 @@ func (r *rig) ask(sims []storagetest.SIM) order {
 }
 
 // post calls the API about a request, or to make one, and has to be accepted.
-func (r *rig) post(c *cli.Client, what string, body, into any) {
+func (r *rig) post(c *client.Client, what string, body, into any) {
 	r.t.Helper()
 	if err := c.Call(r.t.Context(), http.MethodPost, "/v1/transfer-requests"+what, body, into); err != nil {
 		r.t.Fatalf("POST /v1/transfer-requests%s: %v", what, err)
@@ -398,7 +398,7 @@ func (o order) offered() {
 	}
 }
 
-func (o order) decide(c *cli.Client, what string, body any) {
+func (o order) decide(c *client.Client, what string, body any) {
 	o.t.Helper()
 	o.post(c, "/"+o.id.String()+"/"+what, body, nil)
 }
