@@ -1,5 +1,5 @@
 // Simtransfer moves the registration of IoT SIMs from one operator account to
-// another: one SIM or a million, and never loses, doubles or half-does one.
+// another, one SIM or a million at a time.
 package main
 
 import (

@@ -107,7 +107,7 @@ place_guards() {
 		printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
 		chmod 755 $policy
 	fi
-	# Somebody's own policy stays; it has to say no as well.
+	# A policy that was already there stays; it must refuse as well.
 	answer=0
 	$policy redis-server start >/dev/null 2>&1 || answer=$?
 	[ $answer = 101 ] || {

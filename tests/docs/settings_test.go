@@ -46,10 +46,10 @@ func helpSettings(help string) map[string]string {
 	for line := range strings.Lines(help) {
 		if f := flag.FindStringSubmatch(line); f != nil {
 			value = strings.Trim(f[2], `"`)
-			switch {
-			case value == "URL": // a placeholder
+			switch value {
+			case "URL": // a placeholder
 				value = "required"
-			case value == "":
+			case "":
 				value = "false"
 			}
 		}
