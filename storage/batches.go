@@ -10,17 +10,17 @@ import (
 	"simtransfer/transfer"
 )
 
-// Batch is one upload that became a request per destination, with the counts
-// of all its requests added up.
+// Batch is an upload that became one request per destination, with the sums of
+// its requests' counts.
 type Batch struct {
 	ID         uuid.UUID           `db:"id"`
 	Account    int64               `db:"account"`
 	OperatorID transfer.OperatorID `db:"operator_id"`
 	CreatedAt  time.Time           `db:"created_at"`
-	Size       int                 `db:"size"`     // rows, as uploaded
-	Requests   int                 `db:"requests"` // their number
-	Unfinished int                 `db:"unfinished"`
-	Pending    int                 `db:"n_pending"` // not validated yet
+	Size       int                 `db:"size"`       // number of rows in the upload
+	Requests   int                 `db:"requests"`   // number of requests
+	Unfinished int                 `db:"unfinished"` // number of requests that are not finished
+	Pending    int                 `db:"n_pending"`  // number of SIMs that are not validated yet
 	Eligible   int                 `db:"n_eligible"`
 	Support    int                 `db:"n_support"`
 	Completed  int                 `db:"n_completed"`
@@ -32,13 +32,25 @@ type Batch struct {
 	Expired    int                 `db:"n_expired"`
 }
 
-const batchColumns = `
+// selectBatchSQL selects batches b with the sums of their requests.
+const selectBatchSQL = `SELECT
 	b.id,
 	b.account,
 	a.operator_id,
 	b.created_at,
 	b.size,
-	r.*
+	r.requests,
+	r.unfinished,
+	r.n_pending,
+	r.n_eligible,
+	r.n_support,
+	r.n_completed,
+	r.n_ineligible,
+	r.n_failed,
+	r.n_canceled,
+	r.n_declined,
+	r.n_denied,
+	r.n_expired
 FROM batches b
 JOIN accounts a ON a.id = b.account
 CROSS JOIN LATERAL (
@@ -59,79 +71,119 @@ CROSS JOIN LATERAL (
 	WHERE batch = b.id
 ) r`
 
-// CreateBatch writes the head of a batch; its requests follow by CreateRequest.
+var insertBatch = newStatement(statement{
+	name:  "insert_batch",
+	does:  "Creates a batch.",
+	given: "@id of the batch, @account that has uploaded it, @size: its number of rows.",
+	text:  `INSERT INTO batches (id, account, size) VALUES (@id, @account, @size)`,
+})
+
+// CreateBatch creates a batch without requests; CreateRequest adds them.
 func (t *Tx) CreateBatch(ctx context.Context, account int64, size int) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, fmt.Errorf("making a batch id: %w", err)
 	}
-	if _, err := t.rawExec(ctx, `INSERT INTO batches (id, account, size) VALUES ($1, $2, $3)`, id, account, size); err != nil {
+	if _, err := t.exec(ctx, insertBatch, args{"id": id, "account": account, "size": size}); err != nil {
 		return id, fmt.Errorf("creating batch %s: %w", id, err)
 	}
 	return id, nil
 }
 
+var selectBatch = newStatement(statement{
+	name:    "select_batch",
+	does:    "Reads a batch with the sums of its requests.",
+	given:   "@id of the batch.",
+	returns: "The batch; none if it does not exist.",
+	text: selectBatchSQL + `
+WHERE b.id = @id`,
+})
+
 // Batch returns a batch, or ErrNotFound.
-func (t *Tx) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
+func (t *Tx) Batch(ctx context.Context, id uuid.UUID) (Batch, error) { return batch(ctx, t, id) }
+
+// Batch returns a batch, or ErrNotFound.
+func (db *DB) Batch(ctx context.Context, id uuid.UUID) (Batch, error) { return batch(ctx, db, id) }
+
+func batch(ctx context.Context, q querier, id uuid.UUID) (Batch, error) {
 	var b Batch
-	err := t.rawGet(ctx, &b, `SELECT`+batchColumns+` WHERE b.id = $1`, id)
+	err := q.get(ctx, &b, selectBatch, args{"id": id})
 	return b, err
 }
 
-// Batch returns a batch, or ErrNotFound.
-func (db *DB) Batch(ctx context.Context, id uuid.UUID) (Batch, error) {
-	var b Batch
-	err := db.pool.GetContext(ctx, &b, `SELECT`+batchColumns+` WHERE b.id = $1`, id)
-	return b, notFound(err)
-}
-
-// BatchFilter narrows a list of batches; zero fields do not.
+// BatchFilter selects batches; zero fields select all.
 type BatchFilter struct {
 	Account       int64
-	Finished      *bool
+	Finished      *bool      // whether all requests are finished
 	CreatedAfter  *time.Time // at this instant or later
-	CreatedBefore *time.Time
-	Before        *uuid.UUID // only batches made before this one: the cursor
-	Limit         int        // at most this many; required
+	CreatedBefore *time.Time // before this instant
+	Before        *uuid.UUID // the cursor: only batches older than this one
+	Limit         int        // maximum number of batches; required
 }
+
+var selectBatches = newStatement(statement{
+	name: "select_batches",
+	does: "Lists batches, newest first.",
+	given: `@account (0: any); @before: only batches with a smaller id (null: any); @finished: whether all
+		requests are finished (null: any); @created_after and @created_before, each null or an instant
+		with a bound for ids in @first_id and @last_id; @limit: maximum number of rows.`,
+	returns: "The batches with the sums of their requests.",
+	text: selectBatchSQL + `
+WHERE (@account = 0 OR b.account = @account)
+  AND (@before::uuid IS NULL OR b.id < @before)
+  AND (@finished::boolean IS NULL OR @finished = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
+  AND (@created_after::timestamptz IS NULL OR b.created_at >= @created_after AND b.id >= @first_id::uuid)
+  AND (@created_before::timestamptz IS NULL OR b.created_at < @created_before AND b.id <= @last_id::uuid)
+ORDER BY b.id DESC
+LIMIT @limit`,
+})
 
 // Batches lists batches, newest first.
 func (db *DB) Batches(ctx context.Context, f BatchFilter) ([]Batch, error) {
 	list := []Batch{}
-	err := db.pool.SelectContext(ctx, &list, `
-		SELECT`+batchColumns+`
-		WHERE ($1 = 0 OR b.account = $1)
-		  AND ($2::uuid IS NULL OR b.id < $2)
-		  AND ($4::boolean IS NULL OR $4 = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
-		  AND ($5::timestamptz IS NULL OR b.created_at >= $5 AND b.id >= $7::uuid)
-		  AND ($6::timestamptz IS NULL OR b.created_at < $6 AND b.id <= $8::uuid)
-		ORDER BY b.id DESC
-		LIMIT $3`, f.Account, f.Before, f.Limit, f.Finished, f.CreatedAfter, f.CreatedBefore,
-		idsFrom(f.CreatedAfter), idsUntil(f.CreatedBefore))
-	if err != nil {
+	if err := db.list(ctx, &list, selectBatches, args{
+		"account": f.Account, "before": f.Before, "finished": f.Finished,
+		"created_after": f.CreatedAfter, "first_id": firstID(f.CreatedAfter),
+		"created_before": f.CreatedBefore, "last_id": lastID(f.CreatedBefore),
+		"limit": f.Limit,
+	}); err != nil {
 		return nil, fmt.Errorf("listing batches: %w", err)
 	}
 	return list, nil
 }
 
-// BatchRequests lists up to limit requests of a batch, in the order in which
-// they were made.
+var selectBatchRequests = newStatement(statement{
+	name:    "select_batch_requests",
+	does:    "Lists the requests of a batch, oldest first.",
+	given:   "@batch, @limit: maximum number of rows.",
+	returns: "The requests.",
+	text: `SELECT` + requestColumns + `
+WHERE r.batch = @batch
+ORDER BY r.id
+LIMIT @limit`,
+})
+
+// BatchRequests lists up to limit requests of a batch, oldest first.
 func (t *Tx) BatchRequests(ctx context.Context, batch uuid.UUID, limit int) ([]Request, error) {
 	list := []Request{}
-	if err := t.tx.SelectContext(ctx, &list, `SELECT`+requestColumns+`
-		WHERE r.batch = $1
-		ORDER BY r.id
-		LIMIT $2`, batch, limit); err != nil {
+	if err := t.list(ctx, &list, selectBatchRequests, args{"batch": batch, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing the requests of batch %s: %w", batch, err)
 	}
 	return list, nil
 }
 
-// BatchRequestIDs lists the ids of all requests of a batch, in the order in
-// which they were made.
+var selectBatchRequestIDs = newStatement(statement{
+	name:    "select_batch_request_ids",
+	does:    "Lists the ids of a batch's requests, oldest first.",
+	given:   "@batch.",
+	returns: "The ids.",
+	text:    `SELECT id FROM requests WHERE batch = @batch ORDER BY id`,
+})
+
+// BatchRequestIDs lists the ids of all requests of a batch, oldest first.
 func (db *DB) BatchRequestIDs(ctx context.Context, batch uuid.UUID) ([]uuid.UUID, error) {
 	list := []uuid.UUID{}
-	if err := db.pool.SelectContext(ctx, &list, `SELECT id FROM requests WHERE batch = $1 ORDER BY id`, batch); err != nil {
+	if err := db.list(ctx, &list, selectBatchRequestIDs, args{"batch": batch}); err != nil {
 		return nil, fmt.Errorf("listing the requests of batch %s: %w", batch, err)
 	}
 	return list, nil

@@ -7,17 +7,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// clockMargin is more than the clocks of processes ever differ from the
-// database's. Ids begin with the time of the process that has made them.
+// clockMargin is more than the clock of a process ever differs from the
+// database's. The ids of requests and batches begin with the time at which a
+// process has made them; created_at is the database's time.
 const clockMargin = 24 * time.Hour
 
-// idsFrom returns an id that is below those of all that was made at an instant
-// or later, and idsUntil one that is above those of all that was made before.
-// They let a list begin and end at about the right place of an index, where
-// created_at decides; nil stays nil.
-func idsFrom(t *time.Time) *uuid.UUID { return idAt(t, -clockMargin) }
+// firstID returns a lower bound for the ids of all rows created at an instant
+// or later; nil for nil. With it, a list that is filtered by created_at reads
+// only about the right part of an index on ids.
+func firstID(t *time.Time) *uuid.UUID { return idAt(t, -clockMargin) }
 
-func idsUntil(t *time.Time) *uuid.UUID { return idAt(t, clockMargin) }
+// lastID returns an upper bound for the ids of all rows created before an
+// instant; nil for nil.
+func lastID(t *time.Time) *uuid.UUID { return idAt(t, clockMargin) }
 
 func idAt(t *time.Time, margin time.Duration) *uuid.UUID {
 	if t == nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Whatever was made within the margin of an instant is on the right side.
-func TestIDsAroundAnInstant(t *testing.T) {
+// The bounds for an instant hold for ids made by a process whose clock is wrong
+// by less than the margin.
+func TestIDBounds(t *testing.T) {
 	t.Parallel()
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -26,16 +27,16 @@ func TestIDsAroundAnInstant(t *testing.T) {
 		1000000 * time.Hour: {false, true},
 	} {
 		at := now.Add(off)
-		if from, until := below(*idsFrom(&at), id), below(id, *idsUntil(&at)); from != want.from || until != want.until {
+		if from, until := below(*firstID(&at), id), below(id, *lastID(&at)); from != want.from || until != want.until {
 			t.Errorf("%s: %t, %t", off, from, until)
 		}
 	}
 	for _, at := range []time.Time{{}, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		if from, until := *idsFrom(&at), *idsUntil(&at); below(until, from) {
+		if from, until := *firstID(&at), *lastID(&at); below(until, from) {
 			t.Errorf("%s: from %s until %s", at, from, until)
 		}
 	}
-	if idsFrom(nil) != nil || idsUntil(nil) != nil {
-		t.Error("no instant has an id")
+	if firstID(nil) != nil || lastID(nil) != nil {
+		t.Error("no instant has bounds")
 	}
 }

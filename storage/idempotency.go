@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -11,28 +12,41 @@ import (
 	"reflect"
 )
 
-// Idempotency identifies one call, so that its repetition within 24 hours gets
-// the answer of the first.
-type Idempotency struct {
-	Scope       string // whose key it is: the same key of somebody else is another one
-	Key         string // as the client chose it
-	Fingerprint []byte // of everything the call asks for
+// answerPeriod is how long answers are kept, in SQL.
+const answerPeriod = `interval '24 hours'`
 
-	// Seal, if it is set, encrypts the stored answer with this AES-256 key:
-	// for an answer that must not be readable in the database. 32 bytes. With
-	// another key the call gets ErrSealed.
+// Idempotency identifies a call, so that a repetition of it within 24 hours
+// gets the answer of the first call.
+type Idempotency struct {
+	Scope       string // who calls: the same Key in another scope is another call
+	Key         string // chosen by the client
+	Fingerprint []byte // of all parameters of the call
+
+	// Seal, if set, is an AES-256 key (32 bytes) that encrypts the stored
+	// answer, for answers that must not be readable in the database. A
+	// repetition with another Seal gets ErrSealed.
 	Seal []byte
 }
 
-// Once runs fn in a transaction and stores the answer that it has filled in,
-// in the same transaction. If the answer of an earlier call with the same
-// identity is there, it is read into answer, fn is not run and replayed is
-// true. A nil idem stores nothing.
+var lockIdempotencyKey = newStatement(statement{
+	name:     "lock_idempotency_key",
+	does:     "Locks an idempotency key until the transaction ends.",
+	given:    "@key: its scope and the key.",
+	returns:  "Whether the lock was free.",
+	locks:    "Takes the advisory lock of the key, without waiting: the first lock of a transaction.",
+	prepared: true,
+	text:     `SELECT pg_try_advisory_xact_lock(hashtextextended(@key, 0))`,
+})
+
+// Once runs fn in a transaction and stores the answer that fn has filled in, in
+// the same transaction. If an earlier call with the same identity has stored an
+// answer, Once reads it into answer and returns true without running fn. A nil
+// idem stores nothing.
 //
-// The transaction is tried again when it met another one (a deadlock, a lock
-// that was not to be had): fn may run several times and must depend on nothing
-// that it did the last time; the answer is set back in between. An error of fn
-// rolls everything back and stores nothing.
+// If the transaction conflicts with another one (a deadlock, a lock time-out),
+// it is run again: fn may run several times, and finds answer zeroed each time.
+// An error of fn rolls everything back and stores nothing. Once returns
+// ErrStillRunning, ErrKeyReused or ErrSealed if the answer cannot be had.
 func (db *DB) Once(ctx context.Context, idem *Idempotency, answer any, fn func(*Tx) error) (replayed bool, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		reflect.ValueOf(answer).Elem().SetZero()
@@ -41,80 +55,104 @@ func (db *DB) Once(ctx context.Context, idem *Idempotency, answer any, fn func(*
 			return fn(t)
 		}
 		var free bool
-		if err := t.hotGet(ctx, &free, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, idem.Scope+"\n"+idem.Key); err != nil {
+		if err := t.get(ctx, &free, lockIdempotencyKey, args{"key": idem.Scope + "\n" + idem.Key}); err != nil {
 			return fmt.Errorf("locking an idempotency key: %w", err)
 		}
 		if !free {
 			return ErrStillRunning
 		}
 		var err error
-		if replayed, err = t.recall(ctx, idem, answer); err != nil || replayed {
+		if replayed, err = t.storedAnswer(ctx, idem, answer); err != nil || replayed {
 			return err
 		}
 		if err := fn(t); err != nil {
 			return err
 		}
-		return t.remember(ctx, idem, answer)
+		return t.storeAnswer(ctx, idem, answer)
 	})
 	return replayed, err
 }
 
-// Recall reads the stored answer of an earlier call, if there is one, and
-// locks nothing.
+// Recall reads the stored answer of an earlier call, if there is one. It takes
+// no locks.
 func (db *DB) Recall(ctx context.Context, idem *Idempotency, answer any) (found bool, err error) {
 	if idem == nil {
 		return false, nil
 	}
 	err = db.InTx(ctx, func(t *Tx) error {
-		found, err = t.recall(ctx, idem, answer)
+		found, err = t.storedAnswer(ctx, idem, answer)
 		return err
 	})
 	return found, err
 }
 
-func (t *Tx) recall(ctx context.Context, idem *Idempotency, answer any) (bool, error) {
+var selectAnswer = newStatement(statement{
+	name:     "select_answer",
+	does:     "Reads the stored answer of a call.",
+	given:    "@scope and @key of the call.",
+	returns:  "The answer and the fingerprint of the call; none if there is no answer from the last 24 hours.",
+	prepared: true,
+	text: `
+		SELECT
+			fingerprint,
+			answer
+		FROM idempotency
+		WHERE scope = @scope
+		  AND key = @key
+		  AND created_at > clock_timestamp() - ` + answerPeriod,
+})
+
+func (t *Tx) storedAnswer(ctx context.Context, idem *Idempotency, answer any) (found bool, err error) {
 	var stored struct {
 		Fingerprint []byte `db:"fingerprint"`
 		Answer      []byte `db:"answer"`
 	}
-	err := t.hotGet(ctx, &stored, `
-		SELECT fingerprint, answer
-		FROM idempotency
-		WHERE scope = $1 AND key = $2 AND created_at > clock_timestamp() - interval '24 hours'`, idem.Scope, idem.Key)
+	err = t.get(ctx, &stored, selectAnswer, args{"scope": idem.Scope, "key": idem.Key})
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("reading a stored answer: %w", err)
-	case string(stored.Fingerprint) != string(idem.Fingerprint):
+	case !bytes.Equal(stored.Fingerprint, idem.Fingerprint):
 		return false, ErrKeyReused
 	}
-	if err := idem.open(stored.Answer, answer); err != nil {
+	if err := idem.decode(stored.Answer, answer); err != nil {
 		return false, fmt.Errorf("reading a stored answer: %w", err)
 	}
 	return true, nil
 }
 
-func (t *Tx) remember(ctx context.Context, idem *Idempotency, answer any) error {
-	text, err := idem.close(answer)
-	if err != nil {
-		return fmt.Errorf("writing an answer: %w", err)
-	}
-	// What is there has outlived its 24 hours, and the lock is ours.
-	if err := t.hotExec(ctx, `
+var storeAnswer = newStatement(statement{
+	name:     "store_answer",
+	does:     "Stores the answer of a call, in place of one that is older than 24 hours.",
+	given:    "@scope and @key of the call, its @fingerprint and its @answer in JSON.",
+	locks:    "The caller holds the advisory lock of the key.",
+	prepared: true,
+	text: `
 		INSERT INTO idempotency (scope, key, fingerprint, answer)
-		VALUES ($1, $2, $3, $4)
+		VALUES (@scope, @key, @fingerprint, @answer)
 		ON CONFLICT (scope, key) DO UPDATE
-		SET fingerprint = excluded.fingerprint, answer = excluded.answer, created_at = excluded.created_at`,
-		idem.Scope, idem.Key, idem.Fingerprint, string(text),
-	); err != nil {
+		SET fingerprint = excluded.fingerprint,
+			answer = excluded.answer,
+			created_at = excluded.created_at`,
+})
+
+func (t *Tx) storeAnswer(ctx context.Context, idem *Idempotency, answer any) error {
+	text, err := idem.encode(answer)
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	if _, err := t.exec(ctx, storeAnswer, args{
+		"scope": idem.Scope, "key": idem.Key, "fingerprint": idem.Fingerprint, "answer": string(text),
+	}); err != nil {
 		return fmt.Errorf("storing an answer: %w", err)
 	}
 	return nil
 }
 
-// close returns the JSON under which an answer is stored.
-func (idem *Idempotency) close(answer any) ([]byte, error) {
+// encode returns an answer in JSON, as it is stored: with Seal, the JSON string
+// of the encrypted answer.
+func (idem *Idempotency) encode(answer any) ([]byte, error) {
 	text, err := json.Marshal(answer)
 	if err != nil || idem.Seal == nil {
 		return text, err
@@ -130,8 +168,8 @@ func (idem *Idempotency) close(answer any) ([]byte, error) {
 	return json.Marshal(sealer.Seal(nonce, nonce, text, idem.Fingerprint))
 }
 
-// open is the reverse of close.
-func (idem *Idempotency) open(text []byte, answer any) error {
+// decode is the reverse of encode.
+func (idem *Idempotency) decode(text []byte, answer any) error {
 	if idem.Seal == nil {
 		return json.Unmarshal(text, answer)
 	}
@@ -144,11 +182,11 @@ func (idem *Idempotency) open(text []byte, answer any) error {
 		return err
 	}
 	if len(sealed) < sealer.NonceSize() {
-		return errors.New("the sealed answer is cut off")
+		return errors.New("the encrypted answer is too short")
 	}
 	text, err = sealer.Open(nil, sealed[:sealer.NonceSize()], sealed[sealer.NonceSize():], idem.Fingerprint)
 	if err != nil {
-		return ErrSealed // it says no more than that the key does not fit
+		return ErrSealed // the only cause: the key is another one
 	}
 	return json.Unmarshal(text, answer)
 }
@@ -161,22 +199,29 @@ func (idem *Idempotency) sealer() (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// PurgeIdempotency deletes up to limit stored answers that are older than 24
-// hours, and returns how many it deleted.
-func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
-	r, err := db.pool.ExecContext(ctx, `
+var deleteOldAnswers = newStatement(statement{
+	name:  "delete_old_answers",
+	does:  "Deletes stored answers that are older than 24 hours, oldest first.",
+	given: "@limit: maximum number of answers.",
+	locks: "Takes the answers, passing over those that another transaction holds.",
+	text: `
 		DELETE FROM idempotency
 		WHERE (scope, key) IN (
 			SELECT scope, key
 			FROM idempotency
-			WHERE created_at <= clock_timestamp() - interval '24 hours'
+			WHERE created_at <= clock_timestamp() - ` + answerPeriod + `
 			ORDER BY created_at
-			LIMIT $1
+			LIMIT @limit
 			FOR UPDATE SKIP LOCKED
-		)`, limit)
+		)`,
+})
+
+// PurgeIdempotency deletes up to limit stored answers that are older than 24
+// hours, and returns how many it has deleted.
+func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
+	n, err := db.exec(ctx, deleteOldAnswers, args{"limit": limit})
 	if err != nil {
-		return 0, fmt.Errorf("purging stored answers: %w", err)
+		return 0, fmt.Errorf("deleting stored answers: %w", err)
 	}
-	n, err := r.RowsAffected()
-	return int(n), err
+	return int(n), nil
 }

@@ -2,42 +2,23 @@ package storage
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"simtransfer/transfer"
 )
 
-// Role is what an API key may do: act for one account, support every account,
-// or administer the service.
-type Role string
-
-// The roles.
-const (
-	RoleAccount Role = "account"
-	RoleSupport Role = "support"
-	RoleAdmin   Role = "admin"
-)
-
-// Roles lists every role.
-func Roles() []Role { return []Role{RoleAccount, RoleSupport, RoleAdmin} }
-
-// Key is an API key as a list shows it. The secret itself is nowhere stored.
+// Key is an API key as a list shows it. The token itself is not stored.
 type Key struct {
 	ID         int64                `db:"id"`
-	Hint       string               `db:"hint"` // the beginning of the token and its end
+	Hint       string               `db:"hint"` // the beginning and the end of the token
 	Role       Role                 `db:"role"`
-	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account, for RoleAccount alone
+	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account that it acts for; nil for other roles
 	Name       string               `db:"name"`
 	CreatedAt  time.Time            `db:"created_at"`
 	LastUsedAt *time.Time           `db:"last_used_at"` // up to a minute late
 	RevokedAt  *time.Time           `db:"revoked_at"`
-	OldUntil   *time.Time           `db:"old_until"` // when the token before a rotation ends to be good
+	OldUntil   *time.Time           `db:"old_until"` // when the token from before the last rotation stops working
 }
 
 const keyColumns = `
@@ -53,18 +34,42 @@ const keyColumns = `
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`
 
-// NewKey is what a key is made from.
+// hashMatchesSQL holds for the key k whose token has the hash @hash, whether it
+// is the current token or the one from before the last rotation.
+const hashMatchesSQL = `(k.hash = @hash OR k.old_hash = @hash AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`
+
+// NewKey describes a key to create.
 type NewKey struct {
 	Role       Role
 	OperatorID transfer.OperatorID // of the account that the key acts for; only for RoleAccount
 	Name       string              // for people
 }
 
-// CreateKey makes a key and returns it with its token, which cannot be had
-// again. It returns ErrNotFound when there is no such account.
+var insertKey = newStatement(statement{
+	name:    "insert_key",
+	does:    "Creates an API key.",
+	given:   "@hash and @hint of its token, @role, @account that it acts for (null: none) and @name.",
+	returns: "The id of the key.",
+	text: `
+		INSERT INTO api_keys (hash, hint, role, account, name)
+		VALUES (@hash, @hint, @role, @account, @name)
+		RETURNING id`,
+})
+
+var selectKey = newStatement(statement{
+	name:    "select_key",
+	does:    "Reads an API key.",
+	given:   "@id of the key.",
+	returns: "The key; none if it does not exist.",
+	text: `SELECT` + keyColumns + `
+WHERE k.id = @id`,
+})
+
+// CreateKey creates a key and returns it with its token, which cannot be read
+// again later. It returns ErrNotFound if the account does not exist.
 func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
-	if (k.Role == RoleAccount) != (k.OperatorID != "") {
-		return Key{}, "", errors.New("a key of the role account names its account, and no other key does")
+	if k.Role.HasAccount() != (k.OperatorID != "") {
+		return Key{}, "", fmt.Errorf("a key with the role %s needs an account, and a key with another role has none", RoleAccount)
 	}
 	var account *int64
 	if k.OperatorID != "" {
@@ -79,142 +84,193 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
 	var id int64
-	if err := t.rawGet(ctx, &id, `
-		INSERT INTO api_keys (hash, hint, role, account, name)
-		VALUES ($1, $2, $3, $4, $5)
-		RETURNING id`,
-		hashSecret(token), hint(token), k.Role, account, k.Name,
-	); err != nil {
+	if err := t.get(ctx, &id, insertKey, args{
+		"hash": hashSecret(token), "hint": hint(token), "role": k.Role, "account": account, "name": k.Name,
+	}); err != nil {
 		return Key{}, "", fmt.Errorf("creating key %q: %w", k.Name, err)
 	}
-	var made Key
-	if err := t.rawGet(ctx, &made, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
-		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
-	}
-	return made, token, nil
+	created, err := t.key(ctx, id)
+	return created, token, err
 }
 
-// CreateKey is Tx.CreateKey in a transaction of its own, for the command line.
-func (db *DB) CreateKey(ctx context.Context, k NewKey) (made Key, token string, err error) {
+// CreateKey is Tx.CreateKey in its own transaction.
+func (db *DB) CreateKey(ctx context.Context, k NewKey) (created Key, token string, err error) {
 	err = db.InTx(ctx, func(t *Tx) error {
-		made, token, err = t.CreateKey(ctx, k)
+		created, token, err = t.CreateKey(ctx, k)
 		return err
 	})
-	return made, token, err
+	return created, token, err
 }
 
-// KeyFilter narrows a list of keys; zero fields do not.
+func (t *Tx) key(ctx context.Context, id int64) (Key, error) {
+	var k Key
+	if err := t.get(ctx, &k, selectKey, args{"id": id}); err != nil {
+		return k, fmt.Errorf("reading key %d: %w", id, err)
+	}
+	return k, nil
+}
+
+// KeyFilter selects keys; zero fields select all.
 type KeyFilter struct {
 	Role    Role
 	Account int64
 	Revoked *bool
-	After   int64 // only keys behind this id: the cursor
-	Limit   int   // at most this many; required
+	After   int64 // the cursor: only keys with a greater id
+	Limit   int   // maximum number of keys; required
 }
+
+var selectKeys = newStatement(statement{
+	name: "select_keys",
+	does: "Lists API keys, oldest first.",
+	given: `@after: only keys with a greater id; @role (empty: any); @account (0: any); @revoked: whether the
+		key is revoked (null: any); @limit: maximum number of rows.`,
+	returns: "The keys.",
+	text: `SELECT` + keyColumns + `
+WHERE k.id > @after
+  AND (@role = '' OR k.role = @role)
+  AND (@account = 0 OR k.account = @account)
+  AND (@revoked::boolean IS NULL OR (k.revoked_at IS NOT NULL) = @revoked)
+ORDER BY k.id
+LIMIT @limit`,
+})
 
 // Keys lists keys, oldest first.
 func (db *DB) Keys(ctx context.Context, f KeyFilter) ([]Key, error) {
 	list := []Key{}
-	err := db.pool.SelectContext(ctx, &list, `SELECT`+keyColumns+`
-		WHERE k.id > $1
-		  AND ($2 = '' OR k.role = $2)
-		  AND ($3 = 0 OR k.account = $3)
-		  AND ($4::boolean IS NULL OR (k.revoked_at IS NOT NULL) = $4)
-		ORDER BY k.id
-		LIMIT $5`, f.After, f.Role, f.Account, f.Revoked, f.Limit)
-	if err != nil {
+	if err := db.list(ctx, &list, selectKeys, args{
+		"after": f.After, "role": f.Role, "account": f.Account, "revoked": f.Revoked, "limit": f.Limit,
+	}); err != nil {
 		return nil, fmt.Errorf("listing keys: %w", err)
 	}
 	return list, nil
 }
 
-// KeyOf returns the key whose token this is, and whether it is the one before
-// the last rotation. It returns ErrNotFound if it is nobody's or revoked.
+var selectKeyByHash = newStatement(statement{
+	name:    "select_key_by_hash",
+	does:    "Reads the API key that a token belongs to.",
+	given:   "@hash of the token.",
+	returns: "The key, and in old whether the token is the one from before the last rotation; none if no key that is not revoked has the token.",
+	text: `SELECT
+	k.hash <> @hash AS old,` + keyColumns + `
+WHERE ` + hashMatchesSQL,
+})
+
+// KeyOf returns the key that a token belongs to, and whether the token is the
+// one from before the key's last rotation. It returns ErrNotFound if the token
+// is unknown or the key is revoked.
 func (db *DB) KeyOf(ctx context.Context, token string) (k Key, old bool, err error) {
 	var row struct {
 		Key
 		Old bool `db:"old"`
 	}
-	if err := db.pool.GetContext(ctx, &row, `
-		SELECT k.hash <> $1 AS old,`+keyColumns+`
-		WHERE (k.hash = $1 OR k.old_hash = $1 AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`, hashSecret(token),
-	); err != nil {
-		return Key{}, false, fmt.Errorf("reading the key of a token: %w", notFound(err))
+	if err := db.get(ctx, &row, selectKeyByHash, args{"hash": hashSecret(token)}); err != nil {
+		return Key{}, false, fmt.Errorf("reading the key of a token: %w", err)
 	}
 	return row.Key, row.Old, nil
 }
 
-// OwnGrace is how long the token of a key that rotates itself stays good at
-// least, so that the call can be repeated when its answer is lost.
+// OwnGrace is how long at least the token of a key that rotates itself keeps
+// working, so that the call can be repeated if its answer is lost.
 const OwnGrace = time.Minute
 
-// RotateKey gives a key a new token, which cannot be had again. The one before
-// stays good for a while, and one from before that no longer; zero ends it at
-// once. If it is the key's own token that asks for this, that one stays good
-// for at least OwnGrace: by is the token of the caller. Sign-ins made with the
-// key end. It returns ErrNotFound for an unknown key and for one that is
+var lockKey = newStatement(statement{
+	name:    "lock_key",
+	does:    "Locks an API key that is not revoked.",
+	given:   "@id of the key; @hash of a token.",
+	returns: "Its role; in own, whether the token is its current one; in older, whether it is the one from before the last rotation. None if the key does not exist or is revoked.",
+	locks:   "Takes the key.",
+	text: `
+		SELECT
+			role,
+			hash = @hash AS own,
+			coalesce(old_hash = @hash, false) AS older
+		FROM api_keys
+		WHERE id = @id AND revoked_at IS NULL
+		FOR NO KEY UPDATE`,
+})
+
+var rotateKey = newStatement(statement{
+	name: "rotate_key",
+	does: "Gives an API key a new token, and ends the browser sessions signed in with the key.",
+	given: `@id of the key; @hash and @hint of the new token; @grace: for how many seconds the token before it
+		keeps working; @keep_older: whether it is the token from before the last rotation that keeps working.`,
+	locks: "The caller holds the key.",
+	text: `
+		WITH ended AS (
+			DELETE FROM sign_ins WHERE api_key = @id
+		)
+		UPDATE api_keys
+		SET old_hash = CASE WHEN @keep_older THEN old_hash WHEN @grace::float8 > 0 THEN hash END,
+			old_until = CASE WHEN @grace > 0 THEN clock_timestamp() + make_interval(secs => @grace) END,
+			hash = @hash,
+			hint = @hint
+		WHERE id = @id`,
+})
+
+// RotateKey gives a key a new token, which cannot be read again later. The
+// token before it keeps working for the grace period (zero: it stops at once),
+// and older tokens stop working. If the caller's own token, by, is a token of
+// the key, it keeps working for at least OwnGrace. The browser sessions signed
+// in with the key end. It returns ErrNotFound if the key does not exist or is
 // revoked.
 func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by string) (Key, string, error) {
-	var is struct {
+	var current struct {
 		Role  Role `db:"role"`
-		Own   bool `db:"own"`   // the caller has shown the token that is to be replaced
-		Older bool `db:"older"` // or the one before, which is still good
+		Own   bool `db:"own"`   // the caller's token is the one to be replaced
+		Older bool `db:"older"` // the caller's token is the one before that
 	}
-	if err := t.rawGet(ctx, &is, `
-		SELECT role, hash = $2 AS own, coalesce(old_hash = $2, false) AS older
-		FROM api_keys
-		WHERE id = $1 AND revoked_at IS NULL
-		FOR NO KEY UPDATE`, id, hashSecret(by),
-	); err != nil {
+	if err := t.get(ctx, &current, lockKey, args{"id": id, "hash": hashSecret(by)}); err != nil {
 		return Key{}, "", err
 	}
-	// There is room for one token besides the new one. Whoever still calls with
-	// the older has perhaps never got the one after it.
-	keepOlder := is.Older && grace == 0
-	if is.Own || is.Older {
+	// Only one token can keep working besides the new one. A caller who still
+	// uses the older one may never have received the one after it.
+	keepOlder := current.Older && grace == 0
+	if current.Own || current.Older {
 		grace = max(grace, OwnGrace)
 	}
-	token, err := newToken(is.Role)
+	token, err := newToken(current.Role)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
-	if _, err := t.rawExec(ctx, `
-		WITH ended AS (DELETE FROM sign_ins WHERE api_key = $1)
-		UPDATE api_keys
-		SET old_hash = CASE WHEN $5 THEN old_hash WHEN $4 > 0 THEN hash END,
-			old_until = CASE WHEN $4 > 0 THEN clock_timestamp() + make_interval(secs => $4) END,
-			hash = $2,
-			hint = $3
-		WHERE id = $1`, id, hashSecret(token), hint(token), grace.Seconds(), keepOlder,
-	); err != nil {
+	if _, err := t.exec(ctx, rotateKey, args{
+		"id": id, "hash": hashSecret(token), "hint": hint(token), "grace": grace.Seconds(), "keep_older": keepOlder,
+	}); err != nil {
 		return Key{}, "", fmt.Errorf("rotating key %d: %w", id, err)
 	}
-	var k Key
-	if err := t.rawGet(ctx, &k, `SELECT`+keyColumns+` WHERE k.id = $1`, id); err != nil {
-		return Key{}, "", fmt.Errorf("reading key %d: %w", id, err)
-	}
-	return k, token, nil
+	k, err := t.key(ctx, id)
+	return k, token, err
 }
 
-// RevokeKey makes a key useless, and ends the sign-ins that were made with it.
-// Revoking it again changes nothing. It returns ErrNotFound for an unknown id.
+var revokeKey = newStatement(statement{
+	name:  "revoke_key",
+	does:  "Revokes an API key, if it is not revoked yet.",
+	given: "@id of the key.",
+	locks: "Takes the key.",
+	text: `
+		UPDATE api_keys
+		SET revoked_at = coalesce(revoked_at, clock_timestamp())
+		WHERE id = @id`,
+})
+
+// RevokeKey revokes a key; the browser sessions signed in with it end, too.
+// Revoking a key again changes nothing. It returns ErrNotFound if the key does
+// not exist.
 func (db *DB) RevokeKey(ctx context.Context, id int64) error {
-	r, err := db.pool.ExecContext(ctx, `
-		UPDATE api_keys SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1`, id)
+	n, err := db.exec(ctx, revokeKey, args{"id": id})
 	if err != nil {
 		return fmt.Errorf("revoking key %d: %w", id, err)
 	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, ErrNotFound)
+	if n == 0 {
+		return ErrNotFound
 	}
 	return nil
 }
 
-// Caller is who calls: a key that is not revoked.
+// Caller is the key that a call was made with, and its account.
 type Caller struct {
 	Key     int64   `db:"id"`
 	Role    Role    `db:"role"`
-	Account Account `db:"account"` // that it acts for; zero unless the role is RoleAccount
+	Account Account `db:"account"` // that the key acts for; zero unless Role.HasAccount
 	Stale   bool    `db:"stale"`   // last_used_at is more than a minute old
 }
 
@@ -232,123 +288,48 @@ const callerColumns = `
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`
 
-// Authenticate returns whose token it is, or ErrNotFound if it is nobody's or
-// revoked. At most once a minute it notes that the key was used.
+var selectCaller = newStatement(statement{
+	name:     "select_caller",
+	does:     "Reads who calls with a token.",
+	given:    "@hash of the token.",
+	returns:  "The caller; none if no key that is not revoked has the token.",
+	prepared: true,
+	text: `SELECT` + callerColumns + `
+WHERE ` + hashMatchesSQL,
+})
+
+// Authenticate returns who calls with a token. It returns ErrNotFound if the
+// token is unknown or its key is revoked. At most once a minute it records
+// that the key was used.
 func (db *DB) Authenticate(ctx context.Context, token string) (Caller, error) {
 	var c Caller
 	if !isToken(token) {
 		return c, ErrNotFound
 	}
-	if err := db.hotGet(ctx, &c, `
-		SELECT`+callerColumns+`
-		WHERE (k.hash = $1 OR k.old_hash = $1 AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`, hashSecret(token),
-	); err != nil {
+	if err := db.get(ctx, &c, selectCaller, args{"hash": hashSecret(token)}); err != nil {
 		return c, fmt.Errorf("authenticating: %w", err)
 	}
-	return c, db.noteUse(ctx, c)
+	return c, db.recordUse(ctx, c)
 }
 
-// noteUse waits for nobody: if another process is noting the same, that will do.
-func (db *DB) noteUse(ctx context.Context, c Caller) error {
+var recordKeyUse = newStatement(statement{
+	name:  "record_key_use",
+	does:  "Records that an API key was used now, unless another transaction does so.",
+	given: "@id of the key.",
+	locks: "Takes the key, without waiting.",
+	text: `
+		UPDATE api_keys
+		SET last_used_at = clock_timestamp()
+		WHERE id = (SELECT id FROM api_keys WHERE id = @id FOR NO KEY UPDATE SKIP LOCKED)`,
+})
+
+// recordUse does not wait for a lock: a process that holds it records the same.
+func (db *DB) recordUse(ctx context.Context, c Caller) error {
 	if !c.Stale {
 		return nil
 	}
-	if _, err := db.pool.ExecContext(ctx, `
-		UPDATE api_keys
-		SET last_used_at = clock_timestamp()
-		WHERE id = (SELECT id FROM api_keys WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED)`, c.Key,
-	); err != nil {
-		return fmt.Errorf("noting the use of key %d: %w", c.Key, err)
+	if _, err := db.exec(ctx, recordKeyUse, args{"id": c.Key}); err != nil {
+		return fmt.Errorf("recording the use of key %d: %w", c.Key, err)
 	}
 	return nil
-}
-
-// SignInPeriod is how long a sign-in lasts.
-const SignInPeriod = 12 * time.Hour
-
-// SignIn makes a session for a browser that has shown an administrator's
-// token, and returns the secret that the browser keeps in its place. It
-// returns ErrNotFound for any other token.
-func (db *DB) SignIn(ctx context.Context, token string) (secret string, err error) {
-	c, err := db.Authenticate(ctx, token)
-	if err != nil {
-		return "", err
-	}
-	if c.Role != RoleAdmin {
-		return "", ErrNotFound
-	}
-	if secret, err = random(); err != nil {
-		return "", fmt.Errorf("making a session: %w", err)
-	}
-	if _, err := db.pool.ExecContext(ctx, `
-		WITH ended AS (DELETE FROM sign_ins WHERE expires_at <= clock_timestamp())
-		INSERT INTO sign_ins (hash, api_key, expires_at)
-		VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))`,
-		hashSecret(secret), c.Key, SignInPeriod.Seconds(),
-	); err != nil {
-		return "", fmt.Errorf("signing in key %d: %w", c.Key, err)
-	}
-	return secret, nil
-}
-
-// SignedIn returns who signed in, or ErrNotFound when the session is over or
-// the key was revoked since.
-func (db *DB) SignedIn(ctx context.Context, secret string) (Caller, error) {
-	var c Caller
-	if err := db.pool.GetContext(ctx, &c, `
-		SELECT`+callerColumns+`
-		JOIN sign_ins s ON s.api_key = k.id
-		WHERE s.hash = $1 AND s.expires_at > clock_timestamp() AND k.revoked_at IS NULL`, hashSecret(secret),
-	); err != nil {
-		return c, fmt.Errorf("looking for a session: %w", notFound(err))
-	}
-	return c, db.noteUse(ctx, c)
-}
-
-// SignOut ends a session. Ending one that is over changes nothing.
-func (db *DB) SignOut(ctx context.Context, secret string) error {
-	if _, err := db.pool.ExecContext(ctx, `DELETE FROM sign_ins WHERE hash = $1`, hashSecret(secret)); err != nil {
-		return fmt.Errorf("signing out: %w", err)
-	}
-	return nil
-}
-
-// A token is st_, the role, and 256 random bits in small base32.
-const (
-	tokenPrefix  = "st_"
-	tokenCharset = "abcdefghijklmnopqrstuvwxyz234567"
-	tokenLength  = 52
-)
-
-func newToken(role Role) (string, error) {
-	secret, err := random()
-	return tokenPrefix + string(role) + "_" + secret, err
-}
-
-// random returns 256 random bits as text.
-func random() (string, error) {
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return "", err
-	}
-	return base32.NewEncoding(tokenCharset).WithPadding(base32.NoPadding).EncodeToString(secret), nil
-}
-
-// isToken reports whether a text has the form of a token, so that nothing else
-// costs a query.
-func isToken(s string) bool {
-	rest, ok := strings.CutPrefix(s, tokenPrefix)
-	role, secret, found := strings.Cut(rest, "_")
-	return ok && found && role != "" && len(role) <= 10 && len(secret) == tokenLength && strings.Trim(secret, tokenCharset) == ""
-}
-
-func hint(token string) string {
-	secret := strings.LastIndexByte(token, '_') + 1
-	return token[:secret+4] + "…" + token[len(token)-4:]
-}
-
-// hashSecret needs no salt and no slow hash: a secret has 256 random bits.
-func hashSecret(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
 }

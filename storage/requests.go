@@ -399,7 +399,7 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 	if err := db.list(ctx, &list, listRequests, args{
 		"source": f.Source, "destination": f.Destination, "either": f.Either, "state": f.State, "batch": f.Batch,
 		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
-		"lowest": idsFrom(f.CreatedAfter), "highest": idsUntil(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
+		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
 		"sim": f.SIM.String(), "reason": f.Reason, "method": f.Method, "viewer": f.Viewer,
 	}); err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)

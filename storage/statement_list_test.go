@@ -10,11 +10,36 @@ func statements() []*statement {
 		selectAccounts,
 		updateAccount,
 		selectDestinations,
+		// batches.go
+		insertBatch,
+		selectBatch,
+		selectBatches,
+		selectBatchRequests,
+		selectBatchRequestIDs,
 		// fees.go
 		selectFees,
 		isPast,
 		insertFee,
 		selectFee,
+		// idempotency.go
+		lockIdempotencyKey,
+		selectAnswer,
+		storeAnswer,
+		deleteOldAnswers,
+		// keys.go
+		insertKey,
+		selectKey,
+		selectKeys,
+		selectKeyByHash,
+		lockKey,
+		rotateKey,
+		revokeKey,
+		selectCaller,
+		recordKeyUse,
+		// sign_ins.go
+		insertSignIn,
+		selectSignedIn,
+		deleteSignIn,
 		// work.go
 		lockWork,
 		lockFreeWork,

@@ -1,0 +1,10 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Creates a batch.
+-- Given:    @id of the batch, @account that has uploaded it, @size: its number of rows.
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE insert_batch(id, account, size);
+PREPARE insert_batch AS
+INSERT INTO batches (id, account, size) VALUES ($1 /*id*/, $2 /*account*/, $3 /*size*/);

@@ -1,0 +1,50 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists the requests of a batch, oldest first.
+-- Given:    @batch, @limit: maximum number of rows.
+-- Returns:  The requests.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_batch_requests(batch, limit);
+PREPARE select_batch_requests AS
+SELECT
+	r.id,
+	r.batch,
+	r.retry_of,
+	ARRAY(SELECT id::text FROM requests again WHERE again.retry_of = r.id ORDER BY id) AS retried_by,
+	r.source,
+	src.operator_id AS source_operator,
+	r.destination,
+	dst.operator_id AS destination_operator,
+	src.currency,
+	r.self_service_only,
+	r.state,
+	r.size,
+	r.n_left,
+	r.n_eligible,
+	r.n_support,
+	r.n_completed,
+	r.n_ineligible,
+	r.n_failed,
+	r.n_canceled,
+	r.n_declined,
+	r.n_denied,
+	r.n_expired,
+	r.n_unquoted,
+	r.quoted,
+	r.charged,
+	r.partial,
+	extract(epoch FROM r.acceptance)::bigint AS acceptance,
+	r.expires_at,
+	r.landing,
+	r.ticket,
+	r.fee_override,
+	r.fee_reason,
+	r.created_at,
+	r.finished_at
+FROM requests r
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination
+WHERE r.batch = $1 /*batch*/
+ORDER BY r.id
+LIMIT $2 /*limit*/;

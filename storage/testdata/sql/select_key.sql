@@ -1,0 +1,22 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads an API key.
+-- Given:    @id of the key.
+-- Returns:  The key; none if it does not exist.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_key(id);
+PREPARE select_key AS
+SELECT
+	k.id,
+	k.hint,
+	k.role,
+	a.operator_id,
+	k.name,
+	k.created_at,
+	k.last_used_at,
+	k.revoked_at,
+	k.old_until
+FROM api_keys k
+LEFT JOIN accounts a ON a.id = k.account
+WHERE k.id = $1 /*id*/;

@@ -1,0 +1,28 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists API keys, oldest first.
+-- Given:    @after: only keys with a greater id; @role (empty: any); @account (0: any); @revoked: whether the
+--           key is revoked (null: any); @limit: maximum number of rows.
+-- Returns:  The keys.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_keys(after, role, account, revoked, limit);
+PREPARE select_keys AS
+SELECT
+	k.id,
+	k.hint,
+	k.role,
+	a.operator_id,
+	k.name,
+	k.created_at,
+	k.last_used_at,
+	k.revoked_at,
+	k.old_until
+FROM api_keys k
+LEFT JOIN accounts a ON a.id = k.account
+WHERE k.id > $1 /*after*/
+  AND ($2 /*role*/ = '' OR k.role = $2 /*role*/)
+  AND ($3 /*account*/ = 0 OR k.account = $3 /*account*/)
+  AND ($4 /*revoked*/::boolean IS NULL OR (k.revoked_at IS NOT NULL) = $4 /*revoked*/)
+ORDER BY k.id
+LIMIT $5 /*limit*/;
