@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// The oldest servers that will do: PostgreSQL 14 is the oldest its project still
-// looks after, and asynq needs Redis 6.2.
+// The oldest supported versions: PostgreSQL 14 is the oldest that its project
+// still maintains, and asynq needs Redis 6.2.
 const (
 	minPostgres = 14
 	minRedis    = 602 // 6.2, as major*100 + minor
 )
 
-// postgresDirs are the folders, besides those in PATH, where distributions and
-// package managers put PostgreSQL's server programs.
+// postgresDirs returns the folders outside PATH in which distributions and package
+// managers install the server programs of PostgreSQL.
 func postgresDirs() []string {
 	var found []string
 	for _, pattern := range []string{
@@ -43,11 +43,11 @@ type postgresBinaries struct {
 	major            int
 }
 
-// findPostgres returns the installation in PATH if it is new enough, because
-// somebody put it there, and otherwise the newest in the folders elsewhere.
-func findPostgres(ctx context.Context, elsewhere []string) (postgresBinaries, error) {
+// findPostgres returns the installation in PATH if it is new enough, and otherwise
+// the newest one in dirs.
+func findPostgres(ctx context.Context, dirs []string) (postgresBinaries, error) {
 	var tooOld []string
-	look := func(dirs []string) (best postgresBinaries) {
+	newest := func(dirs []string) (best postgresBinaries) {
 		for _, dir := range dirs {
 			b := postgresBinaries{
 				initdb:   filepath.Join(dir, "initdb"),
@@ -71,19 +71,19 @@ func findPostgres(ctx context.Context, elsewhere []string) (postgresBinaries, er
 	var inPath []string
 	if p, err := exec.LookPath("postgres"); err == nil {
 		if real, err := filepath.EvalSymlinks(p); err == nil {
-			p = real // initdb lies beside the real one
+			p = real // initdb is in the same folder as the real file
 		}
 		inPath = append(inPath, filepath.Dir(p))
 	}
-	for _, dirs := range [][]string{inPath, elsewhere} {
-		if b := look(dirs); b.major > 0 {
+	for _, dirs := range [][]string{inPath, dirs} {
+		if b := newest(dirs); b.major > 0 {
 			return b, nil
 		}
 	}
-	return postgresBinaries{}, missing("PostgreSQL 14 or later (initdb and postgres)", "postgres", tooOld)
+	return postgresBinaries{}, notInstalled("PostgreSQL 14 or later (initdb and postgres)", "postgres", tooOld)
 }
 
-// findRedis returns the path of Redis's or Valkey's server program.
+// findRedis returns the path of the server program of Redis or Valkey.
 func findRedis(ctx context.Context) (string, error) {
 	var tooOld []string
 	for _, name := range []string{"redis-server", "valkey-server"} {
@@ -97,11 +97,11 @@ func findRedis(ctx context.Context) (string, error) {
 		}
 		tooOld = append(tooOld, fmt.Sprintf("%s is version %d.%d", path, major, minor))
 	}
-	return "", missing("Redis 6.2 or later (redis-server)", "redis", tooOld)
+	return "", notInstalled("Redis 6.2 or later (redis-server)", "redis", tooOld)
 }
 
-// missing is the error for a program that has to be installed first.
-func missing(what, setupName string, tooOld []string) error {
+// notInstalled returns the error for a program that has to be installed first.
+func notInstalled(what, setupName string, tooOld []string) error {
 	msg := what + " is not installed"
 	if len(tooOld) > 0 {
 		slices.Sort(tooOld)
@@ -110,8 +110,8 @@ func missing(what, setupName string, tooOld []string) error {
 	return errors.New(msg + ": run `deployments/setup.sh " + setupName + "`, or install it with your package manager")
 }
 
-// version runs a program with --version and returns the numbers that pattern's
-// groups find in its first answer; zeros when there are none.
+// version runs a program with --version and returns the numbers that the groups
+// of pattern match in its output; zeros if there are none.
 func version(ctx context.Context, program, pattern string) (major, minor int) {
 	out, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {

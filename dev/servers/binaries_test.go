@@ -1,3 +1,5 @@
+//go:build unix
+
 package servers
 
 import (
@@ -10,7 +12,7 @@ import (
 func TestFindRedis(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		programs map[string]string // and what they say of themselves
+		programs map[string]string // and their version line
 		want     string
 		wantErr  []string
 	}{
@@ -62,8 +64,8 @@ func TestFindPostgres(t *testing.T) {
 		want      int
 		wantErr   []string
 	}{
-		{name: "in PATH, though another is newer", inPath: one("16.4 (Debian 16.4-1)"), elsewhere: []string{one("17.1")}, want: 16},
-		{name: "newest elsewhere", elsewhere: []string{one("9.6.24"), one("14.1"), one("18beta1"), one("15.2")}, want: 18},
+		{name: "in PATH, although another is newer", inPath: one("16.4 (Debian 16.4-1)"), elsewhere: []string{one("17.1")}, want: 16},
+		{name: "newest in the other folders", elsewhere: []string{one("9.6.24"), one("14.1"), one("18beta1"), one("15.2")}, want: 18},
 		{name: "too old in PATH", inPath: one("13.9"), elsewhere: []string{one("14.0")}, want: 14},
 		{name: "too old", inPath: one("13.9"), wantErr: []string{"PostgreSQL 14 or later", "is version 13", "setup.sh postgres"}},
 		{name: "without initdb", inPath: programs(t, map[string]string{"postgres": "postgres (PostgreSQL) 16.4"}), wantErr: []string{"not installed"}},
@@ -80,11 +82,11 @@ func TestFindPostgres(t *testing.T) {
 	}
 }
 
-// programs makes a folder of programs that print a line.
-func programs(t *testing.T, says map[string]string) string {
+// programs creates a folder of programs that print the given line.
+func programs(t *testing.T, prints map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, line := range says {
+	for name, line := range prints {
 		script := "#!/bin/sh\necho '" + line + "'\n"
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 			t.Fatal(err)

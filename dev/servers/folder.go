@@ -15,8 +15,8 @@ import (
 
 const folderPattern = "simtransfer-dev-*"
 
-// maxSocketPath is how long a unix socket's path may be where it is shortest
-// (macOS; Linux takes 107 bytes).
+// maxSocketPath is the maximum length of a unix socket's path in bytes on macOS.
+// Linux allows 107.
 const maxSocketPath = 103
 
 // account is a user of the operating system.
@@ -25,8 +25,9 @@ type account struct {
 	uid, gid uint32
 }
 
-// serverAccount is the user the servers run as: nil, this process's own, unless
-// that is root, which PostgreSQL refuses to run as.
+// serverAccount returns the user that the servers run as. nil means the user of
+// this process. If that is root, the servers run as nobody, because PostgreSQL
+// refuses to run as root.
 func serverAccount() (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -34,7 +35,7 @@ func serverAccount() (*account, error) {
 	const name = "nobody"
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("looking for an unprivileged user to run PostgreSQL as: %w", err)
+		return nil, fmt.Errorf("looking up an unprivileged user for PostgreSQL: %w", err)
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
@@ -47,11 +48,11 @@ func serverAccount() (*account, error) {
 	return &account{name: name, uid: uint32(uid), gid: uint32(gid)}, nil
 }
 
-// folder holds all files of one Servers. It belongs to this process's user; in
-// it are folders that belong to the servers' user.
+// folder holds all files of one Servers. It belongs to the user of this process;
+// its subfolders belong to the user of the servers.
 //
-// Whoever uses a folder holds a lock (flock) on it, and the servers inherit
-// that, so that a folder which can be locked has neither owner nor servers.
+// A process that uses a folder holds a lock (flock) on it, and the servers inherit
+// the lock. So a folder that can be locked is used by no process and no server.
 type folder struct {
 	path      string
 	lock      *os.File
@@ -59,9 +60,9 @@ type folder struct {
 	user      *account
 }
 
-// openFolder locks the folder that the options name, and makes it if need be. If
-// they name none it makes a temporary one, after removing those that killed
-// processes left.
+// openFolder locks the folder o.Dir and creates it if it does not exist. If o.Dir
+// is empty, it creates a temporary folder, and removes those that killed processes
+// have left.
 func openFolder(ctx context.Context, o Options, user *account) (*folder, error) {
 	if o.Dir == "" {
 		bases := temporaryBases()
@@ -70,7 +71,7 @@ func openFolder(ctx context.Context, o Options, user *account) (*folder, error) 
 		}
 		if memory := memoryFolder(); memory != "" {
 			removeStale(memory)
-			// A user's own choice goes first.
+			// TMPDIR is the user's choice and has precedence.
 			if !o.Durable && os.Getenv("TMPDIR") == "" {
 				bases = slices.Insert(bases, 0, memory)
 			}
@@ -84,7 +85,7 @@ func openFolder(ctx context.Context, o Options, user *account) (*folder, error) 
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
 	}
-	// A umask must not close it to the servers' user.
+	// Chmod, because a umask must not close it to the servers' user.
 	err = os.Mkdir(dir, 0o711)
 	if err == nil {
 		err = os.Chmod(dir, 0o711)
@@ -98,7 +99,7 @@ func openFolder(ctx context.Context, o Options, user *account) (*folder, error) 
 	if err := suitable(dir, user); err != nil {
 		return nil, err
 	}
-	// The servers of a killed predecessor may need a moment to shut down.
+	// The servers of a killed process may still be shutting down.
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
@@ -132,7 +133,7 @@ func newTemporaryFolder(bases []string, user *account) (*folder, error) {
 			}
 			lock, err := lockFolder(path)
 			if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EWOULDBLOCK) {
-				continue // somebody's removeStale was quicker than our lock
+				continue // the removeStale of another process came first
 			}
 			if err != nil {
 				return nil, err
@@ -144,10 +145,10 @@ func newTemporaryFolder(bases []string, user *account) (*folder, error) {
 			return f, err
 		}
 	}
-	return nil, fmt.Errorf("no folder for temporary files will do: %w", errors.Join(unsuitable...))
+	return nil, fmt.Errorf("no folder for temporary files is suitable: %w", errors.Join(unsuitable...))
 }
 
-// temporaryBases are the folders to try for temporary files, the best first.
+// temporaryBases returns the folders to try for temporary files, the best first.
 func temporaryBases() []string {
 	var bases []string
 	for _, base := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
@@ -159,8 +160,8 @@ func temporaryBases() []string {
 	return bases
 }
 
-// removeStale removes the temporary folders of processes that have ended
-// without doing it themselves. What it cannot remove it leaves.
+// removeStale removes the temporary folders that killed processes have left. It
+// ignores folders that it cannot remove.
 func removeStale(base string) {
 	paths, _ := filepath.Glob(filepath.Join(base, folderPattern)) // fails only for a bad pattern
 	for _, path := range paths {
@@ -178,8 +179,9 @@ func removeStale(base string) {
 	}
 }
 
-// lockFolder returns an open file that holds the lock on a folder, EWOULDBLOCK
-// when another process has it, and ErrNotExist when the folder went away.
+// lockFolder returns an open file that holds the lock on a folder. The error wraps
+// EWOULDBLOCK if another process holds the lock, and os.ErrNotExist if the folder
+// was removed.
 func lockFolder(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -203,10 +205,11 @@ func lockFolder(path string) (*os.File, error) {
 	return f, nil
 }
 
-// suitable tells why a folder, which need not exist yet, would not do.
+// suitable returns an error if the servers cannot run in a folder. The folder need
+// not exist.
 func suitable(path string, user *account) error {
 	if socket := filepath.Join(path, "sockets", ".s.PGSQL.65535"); len(socket) > maxSocketPath {
-		return fmt.Errorf("the path of folder %s is too long by %d bytes for a unix socket in it", path, len(socket)-maxSocketPath)
+		return fmt.Errorf("the path of folder %s is %d bytes too long for a unix socket in it: use a shorter path", path, len(socket)-maxSocketPath)
 	}
 	if user == nil {
 		return nil
@@ -214,7 +217,7 @@ func suitable(path string, user *account) error {
 	for dir := path; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err == nil && !user.mayPass(info) {
-			return fmt.Errorf("folder %s is closed to user %s, whom PostgreSQL has to run as because root it cannot", dir, user.name)
+			return fmt.Errorf("user %[2]s cannot enter folder %[1]s: PostgreSQL refuses to run as root, so it runs as %[2]s", dir, user.name)
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -225,7 +228,7 @@ func suitable(path string, user *account) error {
 	}
 }
 
-// mayPass tells whether a folder's mode lets the user go through it.
+// mayPass reports whether the user may enter a folder by its mode.
 func (a *account) mayPass(info os.FileInfo) bool {
 	uid, gid, ok := owner(info)
 	switch {
@@ -245,8 +248,8 @@ func (f *folder) file(name string) string {
 	return filepath.Join(f.path, name)
 }
 
-// sub makes a folder in the folder that only the servers' user can read, unless
-// it is there already.
+// sub creates a subfolder that only the servers' user can read, unless it exists,
+// and returns its path.
 func (f *folder) sub(name string) (string, error) {
 	path := f.file(name)
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -260,7 +263,7 @@ func (f *folder) sub(name string) (string, error) {
 	return path, nil
 }
 
-// close gives the folder up, and removes it when it is a temporary one.
+// close releases the lock, and removes the folder if it is temporary.
 func (f *folder) close() error {
 	var err error
 	if f.temporary {

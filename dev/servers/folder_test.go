@@ -1,3 +1,5 @@
+//go:build unix
+
 package servers
 
 import (
@@ -32,19 +34,19 @@ func TestRemoveStale(t *testing.T) {
 
 	removeStale(base)
 	if exists(stale) {
-		t.Error("a folder that nobody uses is still there")
+		t.Error("a folder that nobody uses still exists")
 	}
 	if !exists(used) {
-		t.Error("a folder in use is gone")
+		t.Error("a folder in use was removed")
 	}
 	if !exists(other) {
-		t.Error("a link led to another folder's removal")
+		t.Error("the target of a link was removed")
 	}
 }
 
 func TestSuitable(t *testing.T) {
 	t.Parallel()
-	// A user who owns nothing.
+	// A user that owns nothing.
 	stranger := &account{name: "stranger", uid: 1<<32 - 7, gid: 1<<32 - 7}
 	for _, test := range []struct {
 		name string
@@ -53,11 +55,11 @@ func TestSuitable(t *testing.T) {
 		user *account
 		want string // part of the error; empty for none
 	}{
-		{name: "own folder", path: "a", mode: 0o700},
-		{name: "open folder", path: "a", mode: 0o711, user: stranger},
-		{name: "closed folder", path: "a", mode: 0o700, user: stranger, want: "is closed to user stranger"},
-		{name: "folder to be made", path: "a/b/c", mode: 0o711, user: stranger},
-		{name: "folder to be made in a closed one", path: "a/b/c", mode: 0o700, user: stranger, want: "is closed to user stranger"},
+		{name: "same user", path: "a", mode: 0o700},
+		{name: "another user, open folder", path: "a", mode: 0o711, user: stranger},
+		{name: "another user, closed folder", path: "a", mode: 0o700, user: stranger, want: "user stranger cannot enter folder"},
+		{name: "folder that does not exist", path: "a/b/c", mode: 0o711, user: stranger},
+		{name: "folder that does not exist in a closed one", path: "a/b/c", mode: 0o700, user: stranger, want: "user stranger cannot enter folder"},
 		{name: "long path", path: "a/" + strings.Repeat("b", 100), mode: 0o711, want: "too long"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

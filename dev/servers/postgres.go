@@ -19,29 +19,29 @@ import (
 	"github.com/lib/pq"
 )
 
-// superuser is the role that everybody connects as.
+// superuser is the role of all connections.
 const superuser = "simtransfer"
 
-// ErrDatabaseExists is returned when a database of that name is there already.
-var ErrDatabaseExists = errors.New("the database exists already")
+// ErrDatabaseExists is returned if a database of that name already exists.
+var ErrDatabaseExists = errors.New("the database already exists")
 
-// postgresInstance is one database cluster and what it takes to run it.
+// postgresInstance is a database cluster.
 //
-// It listens on a unix socket only, and authenticates by peer: the kernel tells
-// it which user connects, and only the user of this process may. So there is no
-// password that could leak through a URL or the process list, none that costs
-// key stretching on every connection, and no port that could be taken.
+// It listens only on a unix socket and uses peer authentication: the kernel tells
+// it which user connects, and it accepts only the user of this process. So no
+// password can leak through a URL or the process list or slow connections down by
+// its key stretching, and no port can be taken.
 type postgresInstance struct {
 	postgresBinaries
 	folder   *folder
 	data     string
 	sockets  string
 	settings map[string]string
-	signal   syscall.Signal // stops it, also when this process dies
+	signal   syscall.Signal // to stop it, also when this process dies
 	inherit  []*os.File
 }
 
-// newPostgres makes the cluster, unless the folder has one.
+// newPostgres creates the cluster, unless the folder has one.
 func newPostgres(ctx context.Context, f *folder, o Options, inherit []*os.File) (*postgresInstance, error) {
 	binaries, err := findPostgres(ctx, postgresDirs())
 	if err != nil {
@@ -68,7 +68,8 @@ func newPostgres(ctx context.Context, f *folder, o Options, inherit []*os.File) 
 	return pg, nil
 }
 
-// writeAccess lets this process's user in as superuser, and nobody else.
+// writeAccess configures that only the user of this process may connect, as
+// superuser.
 func (pg *postgresInstance) writeAccess() error {
 	me, err := user.Current()
 	if err != nil {
@@ -82,10 +83,10 @@ func (pg *postgresInstance) writeAccess() error {
 		path := pg.folder.file(file)
 		err := os.WriteFile(path, []byte(line), 0o644)
 		if err == nil {
-			err = os.Chmod(path, 0o644) // whatever the umask: the servers' user has to read it
+			err = os.Chmod(path, 0o644) // despite the umask: the servers' user has to read it
 		}
 		if err != nil {
-			return fmt.Errorf("saying who may connect to PostgreSQL: %w", err)
+			return fmt.Errorf("writing who may connect to PostgreSQL: %w", err)
 		}
 	}
 	return nil
@@ -95,7 +96,7 @@ func (pg *postgresInstance) initialize(ctx context.Context, durable bool) error 
 	major, err := os.ReadFile(filepath.Join(pg.data, "PG_VERSION"))
 	if err == nil {
 		if v := strings.TrimSpace(string(major)); v != strconv.Itoa(pg.major) {
-			return fmt.Errorf("folder %s holds data of PostgreSQL %s, which version %d cannot read: install that one or remove the folder", pg.data, v, pg.major)
+			return fmt.Errorf("folder %s holds data of PostgreSQL %s, which version %d cannot read: install version %[2]s or remove the folder", pg.data, v, pg.major)
 		}
 		return nil
 	}
@@ -103,7 +104,8 @@ func (pg *postgresInstance) initialize(ctx context.Context, durable bool) error 
 		return err
 	}
 
-	// Made under another name first, so that a cluster is there whole or not.
+	// It is created under another name first, so that an interrupted start leaves no
+	// incomplete cluster.
 	const unfinished = "postgres.new"
 	if err := os.RemoveAll(pg.folder.file(unfinished)); err != nil {
 		return err
@@ -131,12 +133,12 @@ func (pg *postgresInstance) initialize(ctx context.Context, durable bool) error 
 		DeathSignal: syscall.SIGKILL,
 	}
 	if err := initdb.run(ctx); err != nil {
-		return fmt.Errorf("making a database cluster in %s: %w", dir, err)
+		return fmt.Errorf("creating a database cluster in %s: %w", dir, err)
 	}
 	return os.Rename(dir, pg.data)
 }
 
-// defaults are the settings for a small machine that does other work as well.
+// defaults returns settings for a small machine that does other work as well.
 func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[string]string {
 	settings := map[string]string{
 		"listen_addresses":        "",
@@ -145,8 +147,8 @@ func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[stri
 		"hba_file":                pg.folder.file("pg_hba.conf"),
 		"ident_file":              pg.folder.file("pg_ident.conf"),
 		"max_connections":         "200",
-		"random_page_cost":        "1.1", // solid state
-		"jit":                     "off", // costs more than it gives in short statements
+		"random_page_cost":        "1.1", // for solid-state disks
+		"jit":                     "off", // slows short statements down
 		"timezone":                "UTC",
 		"log_timezone":            "UTC",
 		"logging_collector":       "off", // standard error is the log file
@@ -160,8 +162,8 @@ func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[stri
 			"full_page_writes":   "off",
 			"synchronous_commit": "off",
 			"wal_level":          "minimal",
-			"max_wal_senders":    "0", // which a minimal wal_level demands
-			// In the folder, so that nothing is left elsewhere after a kill.
+			"max_wal_senders":    "0", // required by wal_level minimal
+			// In the folder, so that a kill leaves nothing elsewhere.
 			"dynamic_shared_memory_type": "mmap",
 		})
 		return settings
@@ -180,7 +182,7 @@ func (pg *postgresInstance) defaults(ctx context.Context, durable bool) map[stri
 		LogFile: pg.folder.file("initdb.log"),
 		user:    pg.folder.user,
 	}
-	if lz4.run(ctx) == nil { // neither version 14 nor every build knows it
+	if lz4.run(ctx) == nil { // version 14 and some builds do not support it
 		settings["wal_compression"] = "lz4"
 	}
 	return settings
@@ -209,8 +211,8 @@ func (pg *postgresInstance) launch(ctx context.Context) (*Process, error) {
 		if err == nil {
 			return p, nil
 		}
-		_ = p.Stop(syscall.SIGQUIT, giveUpPatience)
-		// After a kill, the last processes of the old server may still be going.
+		_ = p.Stop(syscall.SIGQUIT, failedStartTimeout)
+		// After a kill, the last child processes of the old server may still be running.
 		if !strings.Contains(p.output(), "is still in use") {
 			return nil, err
 		}
@@ -226,7 +228,7 @@ func (pg *postgresInstance) ping(ctx context.Context) error {
 	return pg.exec(ctx, "SELECT 1")
 }
 
-// exec runs one statement on a connection of its own, outside a transaction.
+// exec runs one statement on a new connection, outside a transaction.
 func (pg *postgresInstance) exec(ctx context.Context, statement string) (err error) {
 	db, err := sql.Open("postgres", pg.url("postgres"))
 	if err != nil {
@@ -255,8 +257,8 @@ func (pg *postgresInstance) createDatabase(ctx context.Context, name, template s
 	statement := "CREATE DATABASE " + pq.QuoteIdentifier(name)
 	if template != "" {
 		statement += " TEMPLATE " + pq.QuoteIdentifier(template)
-		if pg.major >= 15 { // earlier ones know nothing else
-			// A third quicker than WAL_LOG for a database without rows.
+		if pg.major >= 15 { // before 15 it is the only strategy
+			// A third faster than WAL_LOG for a database without rows.
 			statement += " STRATEGY FILE_COPY"
 		}
 	}

@@ -18,20 +18,19 @@ import (
 	"time"
 )
 
-// RedisDatabases is how many numbered databases Redis has: enough for every test
-// of a process to have its own.
+// RedisDatabases is the number of databases in Redis: enough for every test of a
+// process to have its own.
 const RedisDatabases = 4096
 
-// redisInstance is one Redis and what it takes to run it. It listens on a
-// loopback port and wants a password, because other users of the machine can
-// reach that.
+// redisInstance is a Redis server. It listens on a loopback port, which other users
+// of the machine can reach, so it requires a password.
 type redisInstance struct {
 	path     string
 	folder   *folder
 	port     int // 0 until it has started once
 	password string
 	settings map[string]string
-	signal   syscall.Signal // stops it, also when this process dies
+	signal   syscall.Signal // to stop it, also when this process dies
 	inherit  []*os.File
 }
 
@@ -67,8 +66,8 @@ func newRedis(ctx context.Context, f *folder, o Options, inherit []*os.File) (*r
 	return r, nil
 }
 
-// launch starts Redis and waits until it answers. The first time it looks for a
-// free port; later ones use the same again.
+// launch starts Redis and waits until it answers. The first launch chooses a free
+// port; later ones use the same.
 func (r *redisInstance) launch(ctx context.Context) (*Process, error) {
 	if r.port != 0 {
 		return r.launchOn(ctx, r.port)
@@ -98,7 +97,7 @@ func (r *redisInstance) launchOn(ctx context.Context, port int) (*Process, error
 	fmt.Fprintf(&config, "port %d\nrequirepass %s\n", port, r.password)
 	c := Command{
 		Path:        r.path,
-		Args:        []string{"-"}, // by standard input, to keep the password out of the process list
+		Args:        []string{"-"}, // configuration from standard input keeps the password out of the process list
 		Stdin:       config.String(),
 		LogFile:     r.folder.file("redis.log"),
 		user:        r.folder.user,
@@ -110,14 +109,14 @@ func (r *redisInstance) launchOn(ctx context.Context, port int) (*Process, error
 		return nil, err
 	}
 	if err := p.WaitReady(ctx, func(ctx context.Context) error { return r.ping(ctx, port) }); err != nil {
-		_ = p.Stop(syscall.SIGKILL, giveUpPatience)
+		_ = p.Stop(syscall.SIGKILL, failedStartTimeout)
 		return nil, err
 	}
 	return p, nil
 }
 
-// ping succeeds when our Redis, and no other, answers on the port and has
-// loaded its data.
+// ping succeeds if our Redis answers on the port, not another one, and has loaded
+// its data.
 func (r *redisInstance) ping(ctx context.Context, port int) (err error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address(port))
@@ -129,19 +128,19 @@ func (r *redisInstance) ping(ctx context.Context, port int) (err error) {
 		return err
 	}
 	replies := bufio.NewReader(conn)
-	for _, ask := range []struct{ command, want string }{
+	for _, call := range []struct{ command, want string }{
 		{"AUTH " + r.password, "+OK"},
 		{"PING", "+PONG"},
 	} {
-		if _, err := fmt.Fprintf(conn, "%s\r\n", ask.command); err != nil {
+		if _, err := fmt.Fprintf(conn, "%s\r\n", call.command); err != nil {
 			return err
 		}
 		reply, err := replies.ReadString('\n')
 		if err != nil {
 			return err
 		}
-		if reply = strings.TrimSpace(reply); reply != ask.want {
-			return fmt.Errorf("it answers %q", reply)
+		if reply = strings.TrimSpace(reply); reply != call.want {
+			return fmt.Errorf("Redis answered %q", reply)
 		}
 	}
 	return nil
@@ -170,9 +169,9 @@ func FreeAddress(ctx context.Context) (string, error) {
 
 // freePort returns a loopback port that nobody listens on.
 //
-// It lies below the ports that the kernel hands out: one of those could become
-// some connection's own end while Redis is down for a restart, even that of a
-// client which is trying to reach it.
+// It is below the range from which the kernel assigns ports to connections. A port
+// of that range could be taken while Redis restarts, even by a client that is
+// trying to reach it.
 func freePort(ctx context.Context) (int, error) {
 	const first, last, attempts = 16384, 32767, 100
 	var config net.ListenConfig

@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 )
 
-// RedisSnapshot is what Redis's data folder held at an instant.
+// RedisSnapshot is a copy of Redis's data folder at one instant.
 type RedisSnapshot struct{ dir string }
 
-// SnapshotRedis copies Redis's data as a crash at this instant would leave it. It
-// needs a Redis that is running.
+// SnapshotRedis copies Redis's data as a crash at this instant would leave it. Redis
+// must be running.
 func (s *Servers) SnapshotRedis() (_ *RedisSnapshot, err error) {
-	// Beside the data, so that it goes with the folder.
+	// In the servers' folder, so that it is removed with it.
 	to, err := os.MkdirTemp(s.folder.path, "redis-copy-")
 	if err != nil {
 		return nil, fmt.Errorf("copying Redis's data: %w", err)
@@ -28,8 +28,8 @@ func (s *Servers) SnapshotRedis() (_ *RedisSnapshot, err error) {
 	return &RedisSnapshot{to}, copyTree(s.rd.settings["dir"], to)
 }
 
-// RestoreRedis kills Redis and starts it again on the data of a copy; nil is
-// no data at all.
+// RestoreRedis kills Redis and starts it again with the data of a snapshot; nil
+// means no data.
 func (s *Servers) RestoreRedis(ctx context.Context, c *RedisSnapshot) error {
 	if err := s.redis.Kill(); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s *Servers) RestoreRedis(ctx context.Context, c *RedisSnapshot) error {
 	return s.redis.Restart(ctx)
 }
 
-// copyTree copies what is in one folder into another, with its owners.
+// copyTree copies the content of a folder into another, and keeps the owners.
 func copyTree(from, to string) error {
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == from {
@@ -62,11 +62,11 @@ func copyTree(from, to string) error {
 		if err != nil {
 			return err
 		}
-		rest, err := filepath.Rel(from, path)
+		name, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
 		}
-		target := filepath.Join(to, rest)
+		target := filepath.Join(to, name)
 		if d.IsDir() {
 			err = os.Mkdir(target, info.Mode().Perm())
 		} else {

@@ -10,17 +10,14 @@ import (
 	"time"
 )
 
-// stopPatience is how long a server may take to stop before it is killed, and
-// giveUpPatience how long one that has not even started may take.
+// Timeouts of a server.
 const (
-	stopPatience   = 30 * time.Second
-	giveUpPatience = 5 * time.Second
+	startTimeout       = 2 * time.Minute  // to start, recovery included
+	stopTimeout        = 30 * time.Second // to stop before it is killed
+	failedStartTimeout = 5 * time.Second  // to stop if it could not start
 )
 
-// startPatience is how long a server may take to start, recovery included.
-const startPatience = 2 * time.Minute
-
-// errStopped is returned for what comes too late.
+// errStopped is returned by Restart after Stop.
 var errStopped = errors.New("the servers have been stopped")
 
 // Server is a running PostgreSQL or Redis. Its methods may be called from
@@ -30,7 +27,7 @@ type Server struct {
 	log        *slog.Logger
 	reaper     *reaper
 	stopSignal syscall.Signal
-	// launch starts a process and returns when it answers, or not at all.
+	// launch starts a process and returns when it answers.
 	launch func(context.Context) (*Process, error)
 
 	mu      sync.Mutex
@@ -38,7 +35,7 @@ type Server struct {
 	stopped bool
 }
 
-// PID is the process id of the server, or of the one that was killed last.
+// PID returns the process id of the server, or of the last one if it was killed.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,9 +49,9 @@ func (s *Server) PIDs() []int {
 	return append(children(pid), pid)
 }
 
-// Kill ends the server, and every process it has started, by SIGKILL. What the
-// server had not made durable is lost; Restart brings it back with what it had.
-// A server that is not running is left so.
+// Kill ends the server and its child processes by SIGKILL. Data that it has not
+// written durably is lost. Restart starts it again. Killing a server that is not
+// running is not an error.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,9 +71,9 @@ func (s *Server) Kill() error {
 	return nil
 }
 
-// Restart stops the server in good order, unless it has been killed, and starts
-// it again under the same address and with the same data. It returns when the
-// server answers, and an error when ctx ends first.
+// Restart shuts the server down, unless it was killed, and starts it again with the
+// same address and data. It returns when the server answers, or an error if ctx
+// ends first.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +99,7 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the server for good.
+// stop shuts the server down; it cannot be restarted.
 func (s *Server) stop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,16 +108,16 @@ func (s *Server) stop() error {
 }
 
 func (s *Server) startLocked(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	begun := time.Now()
+	started := time.Now()
 	p, err := s.launch(ctx)
 	if err != nil {
 		return err
 	}
 	s.process = p
 	s.reaper.watch(s.name, p.Pid)
-	s.log.DebugContext(ctx, "server started", "server", s.name, "pid", p.Pid, "took", time.Since(begun))
+	s.log.DebugContext(ctx, "server started", "server", s.name, "pid", p.Pid, "took", time.Since(started))
 	return nil
 }
 
@@ -129,7 +126,7 @@ func (s *Server) endLocked() error {
 		return nil
 	}
 	s.reaper.watch(s.name, 0)
-	if err := s.process.Stop(s.stopSignal, stopPatience); err != nil {
+	if err := s.process.Stop(s.stopSignal, stopTimeout); err != nil {
 		return fmt.Errorf("stopping %s: %w", s.name, err)
 	}
 	return nil

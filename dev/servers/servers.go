@@ -1,10 +1,12 @@
 // Package servers runs a private PostgreSQL and a private Redis for development,
 // demonstrations and tests.
 //
-// They need no set-up besides the installed programs, share nothing with other
-// servers on the machine, and end with the process that started them, however
-// that ends: on Linux the kernel tells them, and everywhere a small process that
-// outlives this one for a moment cleans up.
+// They need no configuration, only the installed programs, and share nothing with
+// other servers on the machine. They end with the process that started them, even
+// if it is killed: on Linux the kernel signals them, and on every system a small
+// process, the reaper, cleans up afterwards.
+//
+// All code that differs between operating systems is in the system_*.go files.
 package servers
 
 import (
@@ -19,41 +21,41 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options say how to run the servers. The zero value is for tests.
+// Options configure the servers. The zero value is for tests.
 type Options struct {
-	// Dir is the folder for all data, which stays when the servers stop and is
-	// used again by the next Start. When root runs this, it has to be a folder
-	// that every user may pass through, because PostgreSQL refuses to be root.
-	// The zero value is a new temporary folder that is removed in the end.
+	// Dir is the folder for all data. It is kept when the servers stop, and the
+	// next Start uses it again. If this process runs as root, every user must be
+	// able to enter the folder, because PostgreSQL then runs as nobody.
+	// Empty means a new temporary folder, which Stop removes.
 	Dir string
-	// Log gets a line for each start of a server; nil discards them. What the
-	// servers log themselves goes to files in the folder.
+	// Log gets a debug line for each start of a server; nil discards them. The
+	// servers themselves log to files in the folder.
 	Log *slog.Logger
-	// Durable makes data survive a crash, as in production. Without it
-	// everything is faster, and lost when a server is killed.
+	// Durable makes data survive a crash, as in production. Without it, the servers
+	// are faster, and lose their data when they are killed.
 	Durable bool
-	// PostgresSettings and RedisSettings are configuration parameters that win
-	// over this package's own.
+	// PostgresSettings and RedisSettings are configuration parameters that override
+	// those of this package.
 	PostgresSettings, RedisSettings map[string]string
 }
 
-// postgresSignal asks for a fast shutdown, or for an immediate one when there is
-// nothing to keep.
+// postgresSignal returns the signal for a fast shutdown, or for an immediate one if
+// there is no data to keep.
 func (o Options) postgresSignal() syscall.Signal {
-	if o.keeps() {
+	if o.keepsData() {
 		return syscall.SIGINT
 	}
 	return syscall.SIGQUIT
 }
 
 func (o Options) redisSignal() syscall.Signal {
-	if o.keeps() {
+	if o.keepsData() {
 		return syscall.SIGTERM
 	}
 	return syscall.SIGKILL
 }
 
-func (o Options) keeps() bool {
+func (o Options) keepsData() bool {
 	return o.Durable || o.Dir != ""
 }
 
@@ -70,9 +72,9 @@ type Servers struct {
 	stopErr  error
 }
 
-// Start starts both servers and returns when they answer; ctx bounds the start
-// only. A server that is not installed, or too old, is an error that says what
-// to install.
+// Start starts both servers and returns when they answer. ctx limits only the
+// start. If a server is not installed or too old, the error says what to install.
+// On Windows, Start always returns an error.
 func Start(ctx context.Context, o Options) (_ *Servers, err error) {
 	if err := checkPlatform(); err != nil {
 		return nil, err
@@ -131,8 +133,8 @@ func Start(ctx context.Context, o Options) (_ *Servers, err error) {
 	return s, nil
 }
 
-// Stop stops the servers and removes the folder if it is a temporary one. Only
-// the first call does something; later ones return the same.
+// Stop stops the servers, and removes the folder if it is temporary. Later calls
+// return the result of the first.
 func (s *Servers) Stop() error {
 	s.stopOnce.Do(func() {
 		var errs []error
@@ -149,38 +151,38 @@ func (s *Servers) Stop() error {
 	return s.stopErr
 }
 
-// Postgres is the PostgreSQL server, for tests that want it to fail.
+// Postgres returns the PostgreSQL server, for tests that make it fail.
 func (s *Servers) Postgres() *Server { return s.postgres }
 
-// Redis is the Redis server, for tests that want it to fail.
+// Redis returns the Redis server, for tests that make it fail.
 func (s *Servers) Redis() *Server { return s.redis }
 
-// DatabaseURL is where to connect to a database of PostgreSQL as superuser, in a
-// form that lib/pq and psql take. Only the user of this process is let in. The
-// database "postgres" exists from the beginning.
+// DatabaseURL returns the URL of a database for a superuser, in a form that lib/pq
+// and psql accept. Only the user of this process can connect. The database
+// "postgres" always exists.
 func (s *Servers) DatabaseURL(name string) string { return s.pg.url(name) }
 
-// RedisURL is where to connect to one of Redis's databases, numbered from 0 to
+// RedisURL returns the URL of a Redis database. Databases are numbered from 0 to
 // RedisDatabases-1.
 func (s *Servers) RedisURL(database int) string { return s.rd.url(database) }
 
 // Dir returns the folder that holds all files of the servers.
 func (s *Servers) Dir() string { return s.folder.path }
 
-// CreateDatabase makes a database as a copy of another one, which nobody may be
-// connected to; an empty template makes an empty database. Returns
-// ErrDatabaseExists if there is one of that name.
+// CreateDatabase creates a database as a copy of template, to which nobody may be
+// connected. An empty template means an empty database. Returns ErrDatabaseExists
+// if there is one of that name.
 func (s *Servers) CreateDatabase(ctx context.Context, name, template string) error {
 	return s.pg.createDatabase(ctx, name, template)
 }
 
-// DropDatabase drops a database, and the connections to it. One that is not
-// there is none to drop.
+// DropDatabase drops a database and closes the connections to it. It is not an
+// error if the database does not exist.
 func (s *Servers) DropDatabase(ctx context.Context, name string) error {
 	return s.pg.dropDatabase(ctx, name)
 }
 
-// signalName is the name that kill(1) knows a signal by.
+// signalName returns the name of a signal for kill(1).
 func signalName(signal syscall.Signal) string {
 	switch signal {
 	case syscall.SIGINT:

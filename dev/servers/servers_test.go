@@ -1,3 +1,5 @@
+//go:build unix
+
 package servers
 
 import (
@@ -21,7 +23,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// asChild makes the test binary start servers and wait to be killed.
+// asChild is the environment variable that makes the test binary start servers and
+// wait until it is killed.
 const asChild = "SIMTRANSFER_DEV_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -32,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child is what the parent is told of.
+// child is what the child process reports to its parent.
 type child struct {
 	Folder string
 	Redis  string // host and port
@@ -40,7 +43,7 @@ type child struct {
 }
 
 func startAndWait() {
-	syscall.Umask(0o077) // which must not keep the servers' user out
+	syscall.Umask(0o077) // it must not keep the servers' user out
 	s, err := Start(context.Background(), Options{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,15 +61,15 @@ func startAndWait() {
 	select {}
 }
 
-func TestServersEndWithAKilledParent(t *testing.T) {
+func TestServersEndWhenParentIsKilled(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name          string
 		killReaper    bool
 		folderRemains bool
 	}{
-		{name: "reaper cleans up"},
-		{name: "kernel stops them without the reaper", killReaper: true, folderRemains: true},
+		{name: "the reaper cleans up"},
+		{name: "the kernel stops them without the reaper", killReaper: true, folderRemains: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +92,7 @@ func TestServersEndWithAKilledParent(t *testing.T) {
 			}
 			line, err := bufio.NewReader(stdout).ReadString('\n')
 			if err != nil {
-				t.Fatalf("reading what the child says: %v", err)
+				t.Fatalf("reading the report of the child: %v", err)
 			}
 			var c child
 			if err := json.Unmarshal([]byte(line), &c); err != nil {
@@ -107,17 +110,17 @@ func TestServersEndWithAKilledParent(t *testing.T) {
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			_ = cmd.Wait() // says that it was killed
+			_ = cmd.Wait() // returns that it was killed
 
 			eventually(t, "Redis stops listening", func() bool { return !listening(t, c.Redis) })
 			if !test.folderRemains {
 				eventually(t, "the folder is removed", func() bool { return !exists(c.Folder) })
 				return
 			}
-			eventually(t, "no process holds the folder", func() bool { return free(c.Folder) || !exists(c.Folder) })
+			eventually(t, "no process holds the lock on the folder", func() bool { return free(c.Folder) || !exists(c.Folder) })
 			removeStale(filepath.Dir(c.Folder))
 			if exists(c.Folder) {
-				t.Errorf("%s is left after the next start", c.Folder)
+				t.Errorf("%s still exists after the next start", c.Folder)
 			}
 		})
 	}
@@ -170,7 +173,7 @@ func TestStartWithSettings(t *testing.T) {
 	}
 }
 
-func TestServersKeepOtherUsersOut(t *testing.T) {
+func TestServersRefuseOtherUsers(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
 
@@ -181,7 +184,7 @@ func TestServersKeepOtherUsersOut(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: u.Host})
 	t.Cleanup(func() { _ = client.Close() })
 	if err := client.Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "NOAUTH") {
-		t.Errorf("Redis answers without a password: %v", err)
+		t.Errorf("Redis answered without a password: %v", err)
 	}
 
 	for _, name := range []string{"postgres", "sockets", "redis"} {
@@ -196,7 +199,7 @@ func TestServersKeepOtherUsersOut(t *testing.T) {
 			t.Errorf("folder %s belongs to user %d", name, stat.Uid)
 		}
 	}
-	// A terminal's Ctrl-C goes to a process group.
+	// Ctrl-C in a terminal sends a signal to a process group.
 	for _, server := range []*Server{s.Postgres(), s.Redis()} {
 		group, err := syscall.Getpgid(server.PID())
 		if err != nil || group == syscall.Getpgrp() {
@@ -205,7 +208,7 @@ func TestServersKeepOtherUsersOut(t *testing.T) {
 	}
 }
 
-func TestStopLeavesNothing(t *testing.T) {
+func TestStopRemovesEverything(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{})
 	pids := []int{s.Postgres().PID(), s.Redis().PID(), s.reaper.cmd.Process.Pid}
@@ -216,11 +219,11 @@ func TestStopLeavesNothing(t *testing.T) {
 	}
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			t.Errorf("process %d is still there (%v)", pid, err)
+			t.Errorf("process %d still exists (%v)", pid, err)
 		}
 	}
 	if exists(s.folder.path) {
-		t.Errorf("folder %s is still there", s.folder.path)
+		t.Errorf("folder %s still exists", s.folder.path)
 	}
 	for _, server := range []*Server{s.Postgres(), s.Redis()} {
 		if err := server.Restart(t.Context()); !errors.Is(err, errStopped) {
@@ -229,7 +232,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestDurableServersKeepDataThroughAKill(t *testing.T) {
+func TestDurableServersKeepDataWhenKilled(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := start(t, Options{Durable: true, PostgresSettings: map[string]string{"shared_buffers": "16MB"}})
@@ -250,10 +253,10 @@ func TestDurableServersKeepDataThroughAKill(t *testing.T) {
 	}
 	databaseURL, redisURL := s.DatabaseURL("postgres"), s.RedisURL(3)
 
-	for _, how := range []string{"after a kill", "without one"} {
+	for _, how := range []string{"after a kill", "without a kill"} {
 		for _, server := range []*Server{s.Postgres(), s.Redis()} {
 			if how == "after a kill" {
-				for range 2 { // the second finds it dead, which is fine
+				for range 2 { // killing it again is not an error
 					if err := server.Kill(); err != nil {
 						t.Fatal(err)
 					}
@@ -268,15 +271,15 @@ func TestDurableServersKeepDataThroughAKill(t *testing.T) {
 			}
 		}
 		if s.DatabaseURL("postgres") != databaseURL || s.RedisURL(3) != redisURL {
-			t.Errorf("%s: the addresses have changed", how)
+			t.Errorf("%s: the URLs have changed", how)
 		}
 		var n int
 		query(t, open(t, s, "postgres"), &n, "SELECT n FROM kept")
 		if n != 7 {
-			t.Errorf("%s: PostgreSQL says %d, want 7", how, n)
+			t.Errorf("%s: PostgreSQL returned %d, want 7", how, n)
 		}
 		if n, err := client.Get(ctx, "kept").Int(); err != nil || n != 7 {
-			t.Errorf("%s: Redis says %d (%v), want 7", how, n, err)
+			t.Errorf("%s: Redis returned %d (%v), want 7", how, n, err)
 		}
 	}
 }
@@ -302,19 +305,19 @@ func TestDatabases(t *testing.T) {
 	var n int
 	query(t, open(t, s, odd), &n, "SELECT n FROM t")
 	if n != 1 {
-		t.Errorf("the copy says %d, want 1", n)
+		t.Errorf("the copy has %d, want 1", n)
 	}
 	if err := s.CreateDatabase(ctx, "first", ""); !errors.Is(err, ErrDatabaseExists) {
 		t.Errorf("creating it again: %v", err)
 	}
-	for range 2 { // the connection to it does not matter, nor that it is gone
+	for range 2 { // despite the connection to it, and although it no longer exists
 		if err := s.DropDatabase(ctx, odd); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-func TestDirIsUsedAgain(t *testing.T) {
+func TestDirIsReused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	dir := shortTempDir(t)
@@ -327,7 +330,7 @@ func TestDirIsUsedAgain(t *testing.T) {
 	soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	if _, err := Start(soon, o); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("starting others in the same folder: %v", err)
+		t.Errorf("starting other servers in the same folder: %v", err)
 	}
 
 	if err := s.Stop(); err != nil {
@@ -349,7 +352,7 @@ func TestDirIsUsedAgain(t *testing.T) {
 	}
 }
 
-func TestFailedStartSaysWhyAndLeavesNothing(t *testing.T) {
+func TestFailedStartNamesReasonAndReleasesFolder(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -367,7 +370,7 @@ func TestFailedStartSaysWhyAndLeavesNothing(t *testing.T) {
 				t.Fatalf("the error does not say %q: %v", test.want, err)
 			}
 			if !free(test.o.Dir) {
-				t.Error("something still uses the folder")
+				t.Error("the folder is still in use")
 			}
 		})
 	}
@@ -416,8 +419,8 @@ func dial(t *testing.T, s *Servers, database int) *redis.Client {
 	return client
 }
 
-// shortTempDir is like t.TempDir, whose paths may be too long for a socket or
-// closed to the servers' user.
+// shortTempDir is like t.TempDir, but its path is short enough for a socket and the
+// servers' user can enter it.
 func shortTempDir(t *testing.T) string {
 	t.Helper()
 	var err error
@@ -454,7 +457,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited a minute in vain: %s", what)
+			t.Fatalf("after a minute, not yet: %s", what)
 		}
 	}
 }
@@ -475,7 +478,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// free tells whether nobody holds the lock on a folder.
+// free reports whether nobody holds the lock on a folder.
 func free(folder string) bool {
 	lock, err := lockFolder(folder)
 	if err != nil {

@@ -8,17 +8,18 @@ import (
 	"syscall"
 )
 
+// setDeathSignal makes the kernel send signal to the child when this process dies.
 func setDeathSignal(attr *syscall.SysProcAttr, signal syscall.Signal) {
 	attr.Pdeathsig = signal
 }
 
-// memoryFolder is a folder for temporary files that are kept in memory, or ""
-// when there is none with much room: copying a database there takes a tenth of
-// what it takes on a disk.
+// memoryFolder returns a folder for temporary files that is kept in memory, or ""
+// if there is none with enough space. Copying a database there takes a tenth of the
+// time that it takes on a disk.
 func memoryFolder() string {
-	const dir, room = "/dev/shm", 2 << 30 // containers often have 64 MB of it
+	const dir, space = "/dev/shm", 2 << 30 // containers often have only 64 MB
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+	if err := syscall.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < space {
 		return ""
 	}
 	return dir
@@ -33,7 +34,7 @@ func children(pid int) []int {
 		if err != nil {
 			continue // it has just ended
 		}
-		// "pid (name) state parent …", and the name may hold anything.
+		// The format is "pid (name) state parent …", and name may contain any character.
 		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 		if len(fields) < 2 || string(fields[1]) != strconv.Itoa(pid) {
 			continue

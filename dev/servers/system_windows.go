@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-var errPlatform = errors.New("simtransfer's private PostgreSQL and Redis need Linux or macOS: on Windows, run this command in WSL or in a container") //nolint:gochecknoglobals // a sentinel error
+var errPlatform = errors.New("simtransfer's private PostgreSQL and Redis need Linux or macOS: on Windows, run this command in WSL or in a container")
 
 // checkPlatform is the first thing that Start calls, so nothing else in this
 // file is ever reached.

@@ -1,8 +1,8 @@
-// Package serverstest gives each test a PostgreSQL database and a Redis database of
-// its own, on servers that the first use in a test binary starts and that end
-// with it.
+// Package serverstest gives each test its own PostgreSQL database and Redis
+// database. The first use in a test binary starts the servers, and they end with
+// it.
 //
-// Nothing has to be running or configured. If a server's programs are not
+// Nothing has to be running or configured. If the programs of a server are not
 // installed, tests fail and say what to install; they are not skipped.
 package serverstest
 
@@ -21,26 +21,26 @@ import (
 	"simtransfer/storage"
 )
 
-// template is the database that tests' databases are copies of.
+// template is the database of which the tests' databases are copies.
 const template = "template_migrated"
 
-// shared is what all tests of this process use together.
+// shared is what all tests of this process share.
 type shared struct {
 	servers *servers.Servers
-	// migrated makes the template, the first time that somebody needs it.
+	// migrated creates the template when it is first needed.
 	migrated  func() error
-	databases atomic.Int64 // how many were made, for their names
-	// free are the numbers of Redis's databases that no test has.
+	databases atomic.Int64 // number of databases created so far, for their names
+	// free holds the numbers of the Redis databases that no test uses.
 	free chan int
 }
 
 // process holds the servers of this test binary.
 //
-//nolint:gochecknoglobals // a test binary has no other place for what its tests share, and a server for each would take seconds each
+//nolint:gochecknoglobals // a test binary has no other place for what its tests share, and starting servers for each test would take seconds
 var process = sync.OnceValues(start)
 
 func start() (*shared, error) {
-	// Never stopped: a test binary has no moment after its last test, and the
+	// They are never stopped: nothing runs after the last test of a binary, and the
 	// servers end with the process.
 	own, err := servers.Start(context.Background(), servers.Options{})
 	if err != nil {
@@ -72,19 +72,19 @@ func use(t testing.TB) *shared {
 	return s
 }
 
-// DatabaseURL makes a database with the current schema and nothing in it, and
-// returns where to connect to it. It is dropped when the test ends, whoever is
-// still connected.
+// DatabaseURL creates a database that has the current schema and no rows, and
+// returns its URL. It is dropped when the test ends, even if there are still
+// connections to it.
 func DatabaseURL(t testing.TB) string {
 	t.Helper()
 	s := use(t)
 	if err := s.migrated(); err != nil {
-		t.Fatalf("making the template for tests' databases: %v", err)
+		t.Fatalf("creating the template database: %v", err)
 	}
 	return s.database(t, template)
 }
 
-// EmptyDatabaseURL is like DatabaseURL, for a database without any schema.
+// EmptyDatabaseURL is like DatabaseURL, but the database has no schema.
 func EmptyDatabaseURL(t testing.TB) string {
 	t.Helper()
 	return use(t).database(t, "")
@@ -94,9 +94,9 @@ func (s *shared) database(t testing.TB, template string) string {
 	t.Helper()
 	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
 	if err := s.servers.CreateDatabase(t.Context(), name, template); err != nil {
-		t.Fatalf("making a database for the test: %v", err)
+		t.Fatalf("creating a database for the test: %v", err)
 	}
-	ctx := context.WithoutCancel(t.Context()) // which ends before the clean-up
+	ctx := context.WithoutCancel(t.Context()) // the test's context ends before its clean-up
 	t.Cleanup(func() {
 		if err := s.servers.DropDatabase(ctx, name); err != nil {
 			t.Errorf("cleaning up after the test: %v", err)
@@ -105,10 +105,10 @@ func (s *shared) database(t testing.TB, template string) string {
 	return s.servers.DatabaseURL(name)
 }
 
-// RedisURL returns the address of an empty database of Redis that no other test
-// uses until this one ends. Published messages reach subscribers in all
-// databases, and FLUSHALL, SHUTDOWN or CONFIG are for all: a test that needs
-// those starts servers of its own by servers.Start.
+// RedisURL returns the URL of an empty Redis database that no other test uses until
+// this one ends. Published messages reach subscribers in all databases, and
+// FLUSHALL, SHUTDOWN and CONFIG affect all of them: a test that needs those starts
+// its own servers with servers.Start.
 func RedisURL(t testing.TB) string {
 	t.Helper()
 	s := use(t)
@@ -116,14 +116,14 @@ func RedisURL(t testing.TB) string {
 	select {
 	case n = <-s.free:
 	default:
-		t.Fatal("every database of Redis is taken by a test that has not ended")
+		t.Fatal("every Redis database is in use by a running test")
 	}
 	url := s.servers.RedisURL(n)
-	ctx := context.WithoutCancel(t.Context()) // which ends before the clean-up
+	ctx := context.WithoutCancel(t.Context()) // the test's context ends before its clean-up
 	t.Cleanup(func() {
 		if err := flush(ctx, url); err != nil {
 			t.Errorf("cleaning up after the test: %v", err)
-			return // and nobody else gets it
+			return // no other test gets this database
 		}
 		s.free <- n
 	})
@@ -139,8 +139,8 @@ func flush(ctx context.Context, url string) error {
 	return errors.Join(client.FlushDB(ctx).Err(), client.Close())
 }
 
-// IgnoreServers makes goleak overlook the goroutines that stay with the servers
-// for the life of the process.
+// IgnoreServers makes goleak ignore the goroutines that supervise the servers for
+// the life of the process.
 func IgnoreServers() goleak.Option {
 	return goleak.IgnoreAnyFunction("simtransfer/dev/servers.(*Process).supervise")
 }

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, serverstest.IgnoreServers())
 }
 
-func TestDatabasesAreApart(t *testing.T) {
+func TestDatabasesAreSeparate(t *testing.T) {
 	t.Parallel()
 	for range 8 {
 		t.Run("test", func(t *testing.T) {
@@ -47,19 +47,19 @@ func TestEmptyDatabase(t *testing.T) {
 	}
 }
 
-func TestDatabaseIsDroppedWhoeverIsConnected(t *testing.T) {
+func TestDatabaseIsDroppedDespiteConnections(t *testing.T) {
 	t.Parallel()
 	var db *sql.DB
 	outer := t
-	t.Run("user", func(t *testing.T) { // not parallel: what follows has to come after it
-		db = open(outer, serverstest.EmptyDatabaseURL(t)) // closed later than the database is dropped
+	t.Run("user", func(t *testing.T) { // not parallel: the rest of the test has to come after it
+		db = open(outer, serverstest.EmptyDatabaseURL(t)) // closed after the database is dropped
 		if err := db.PingContext(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})
 	_, err := db.ExecContext(t.Context(), "SELECT 1")
 	if err == nil {
-		// The pool may not have noticed that its connection was ended.
+		// The pool may not have noticed that its connection was closed.
 		_, err = db.ExecContext(t.Context(), "SELECT 1")
 	}
 	if err == nil {
@@ -67,7 +67,7 @@ func TestDatabaseIsDroppedWhoeverIsConnected(t *testing.T) {
 	}
 }
 
-func TestRedisDatabasesAreApart(t *testing.T) {
+func TestRedisDatabasesAreSeparate(t *testing.T) {
 	t.Parallel()
 	for range 8 {
 		t.Run("test", func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestRedisDatabasesAreApart(t *testing.T) {
 			client := dial(t, serverstest.RedisURL(t))
 			n, err := client.Incr(t.Context(), "n").Result()
 			if err != nil || n != 1 {
-				t.Errorf("counted to %d (%v) in a database of our own", n, err)
+				t.Errorf("counted to %d (%v) in a new database", n, err)
 			}
 		})
 	}
