@@ -99,12 +99,15 @@ type accountOutput struct{ Body Account }
 
 func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutput, error) {
 	id, err := transfer.ParseOperatorID(in.OperatorID)
-	if c := callerOf(ctx); err != nil || c.Role == storage.RoleAccount && c.Account.OperatorID != id {
+	if err != nil {
 		return nil, storage.ErrNotFound
 	}
 	a, err := s.db.Account(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if !reachOf(callerOf(ctx)).includes(a.ID) {
+		return nil, storage.ErrNotFound
 	}
 	return &accountOutput{viewAccount(a)}, nil
 }

@@ -19,13 +19,13 @@ import (
 	"simtransfer/transfer"
 )
 
-// admit lets those in whom a route is for, before anything of the body is
-// read, and bounds the time that the call may take.
+// admit rejects callers that may not call a route and calls that exceed their
+// rate, before the body is read. It limits the time that the call may take.
 func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		err := s.authorize(r, route.Roles)
-		if err == nil && len(route.Roles) > 0 {
+		err := s.authorize(r, route.audience)
+		if err == nil && route.audience != everyone {
 			err = s.limit(w, r)
 		}
 		if err == nil {
@@ -69,14 +69,15 @@ func unreadable(r *http.Request) error {
 // working it out.
 const writeGrace = time.Minute
 
-// authorize notes in the call who is calling. No roles at all admit everybody.
-func (s *server) authorize(r *http.Request, roles []storage.Role) error {
-	if len(roles) == 0 {
+// authorize identifies the caller by the API key, stores it in the call, and
+// rejects a caller that is not in the audience.
+func (s *server) authorize(r *http.Request, to audience) error {
+	if to == everyone {
 		return nil
 	}
 	token, ok := bearer(r)
 	if !ok {
-		return problem.New(problem.Unauthenticated, "send an API key: Authorization: Bearer st_…")
+		return problem.New(problem.Unauthenticated, "the call has no API key: send the header Authorization: Bearer st_…")
 	}
 	caller, err := s.db.Authenticate(r.Context(), token)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -87,14 +88,14 @@ func (s *server) authorize(r *http.Request, roles []storage.Role) error {
 	}
 	c := callOf(r.Context())
 	c.caller, c.token = caller, token
-	if !slices.Contains(roles, caller.Role) {
-		return problem.New(problem.Forbidden, fmt.Sprintf("a key of the role %s may not do this", caller.Role))
+	if !to.admits(caller.Role) {
+		return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the role %s cannot make this call: it needs the role %s", caller.Role, rolesText(to.roles())))
 	}
 	return nil
 }
 
 func unknownKey() *problem.Problem {
-	return problem.New(problem.Unauthenticated, "this API key is unknown or revoked")
+	return problem.New(problem.Unauthenticated, "the API key is unknown, expired or revoked: check it, or ask an administrator for a new one")
 }
 
 // bearer returns the token of the Authorization header.
@@ -103,40 +104,24 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// partyOf returns as which party of a request somebody acts; false for
-// somebody who has nothing to do with it.
-func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
-	switch {
-	case c.Role == storage.RoleSupport || c.Role == storage.RoleAdmin:
-		return transfer.PartySupport, true
-	case c.Account.ID == 0:
-	case c.Account.ID == r.Source:
-		return transfer.PartySource, true
-	case c.Account.ID == r.Destination:
-		return transfer.PartyDestination, true
-	}
-	return "", false
-}
-
-// actingAccount returns the account that a call is for: the caller's own, or
-// the one that support acts on behalf of and has to name.
+// actingAccount returns the source account of a call: the caller's own account,
+// or the account that support names in onBehalfOf. location is where the call
+// names it, for errors.
 func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string) (storage.Account, error) {
-	c := callerOf(ctx)
-	if c.Role == storage.RoleAccount {
-		if onBehalfOf != "" {
-			return storage.Account{}, problem.New(problem.Forbidden, "only support acts on behalf of an account",
-				problem.FieldError{Location: location, Message: "leave it out"})
-		}
+	switch c := callerOf(ctx); {
+	case isAccount(c) && onBehalfOf == "":
 		return c.Account, nil
-	}
-	if onBehalfOf == "" {
-		return storage.Account{}, problem.New(problem.Invalid, "support has to say for which account",
-			problem.FieldError{Location: location, Message: "name the operator id of the source account"})
+	case !isStaff(c):
+		return storage.Account{}, problem.New(problem.Forbidden, "only support can act on behalf of an account",
+			problem.FieldError{Location: location, Message: "leave it out"})
+	case onBehalfOf == "":
+		return storage.Account{}, problem.New(problem.Invalid, "the source account is missing: support acts on behalf of an account",
+			problem.FieldError{Location: location, Message: "give the operator id of the source account"})
 	}
 	return s.namedAccount(ctx, location, onBehalfOf)
 }
 
-// namedAccount returns the account that a parameter or field names.
+// namedAccount returns the account whose operator id is in a parameter or field.
 func (s *server) namedAccount(ctx context.Context, location, name string) (storage.Account, error) {
 	id, err := transfer.ParseOperatorID(name)
 	if err != nil {
@@ -144,23 +129,23 @@ func (s *server) namedAccount(ctx context.Context, location, name string) (stora
 	}
 	a, err := s.db.Account(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
-		return a, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: "there is no such account", Value: string(id)})
+		return a, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: "no account has this operator id", Value: string(id)})
 	}
 	return a, err
 }
 
-// listedAccount returns the account whose things a list shows: the caller's
-// own, or for support the one it names, or zero for everybody's.
+// listedAccount returns the account whose resources a list shows: the caller's
+// own account, or the account that support names. Zero means every account,
+// for support that names none.
 func (s *server) listedAccount(ctx context.Context, name string) (int64, error) {
 	c := callerOf(ctx)
-	if c.Role == storage.RoleAccount {
-		if name != "" && name != string(c.Account.OperatorID) {
-			return 0, problem.New(problem.Forbidden, "an account's key lists what is the account's own", problem.FieldError{Location: "query.account", Message: "leave it out"})
-		}
-		return c.Account.ID, nil
+	owner, err := reachOf(c).owner()
+	if err != nil || name == "" || name == string(c.Account.OperatorID) {
+		return owner, err
 	}
-	if name == "" {
-		return 0, nil
+	if owner != 0 {
+		return 0, problem.New(problem.Forbidden, "an account's API key can only list the resources of its own account",
+			problem.FieldError{Location: "query.account", Message: "leave it out, or give " + string(c.Account.OperatorID), Value: name})
 	}
 	a, err := s.namedAccount(ctx, "query.account", name)
 	return a.ID, err

@@ -46,12 +46,9 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 		out.Replayed = "true"
 		return out, err
 	}
-	b, err := s.db.Batch(ctx, in.ID)
+	b, err := s.visibleBatch(ctx, in.ID)
 	if err != nil {
 		return nil, err
-	}
-	if !ownBatch(callerOf(ctx), b) {
-		return nil, storage.ErrNotFound
 	}
 	ids, err := s.db.BatchRequestIDs(ctx, b.ID)
 	if err != nil {
@@ -78,7 +75,7 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, error) {
 	var after storage.Request
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {
-		after, err = t.Decide(ctx, id, storage.Decision{Event: transfer.Cancel, By: requester(ctx)})
+		after, err = t.Decide(ctx, id, storage.Decision{Event: transfer.Cancel, By: sender(ctx)})
 		return err
 	})
 	var state *transfer.StateError

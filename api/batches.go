@@ -169,7 +169,7 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 			SelfServiceOnly: in.SelfServiceOnly,
 			Acceptance:      s.acceptance(in.AcceptanceSeconds),
 			Review:          s.ReviewPeriod,
-			By:              requester(ctx),
+			By:              sender(ctx),
 			Size:            file.Size(i),
 			SIMs:            lines(file.Rows(i)),
 		}); err != nil {
@@ -249,16 +249,11 @@ func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, err
 		if err != nil {
 			return err
 		}
-		if !ownBatch(callerOf(ctx), b) {
+		if !reachOf(callerOf(ctx)).includes(b.Account) {
 			return storage.ErrNotFound
 		}
 		out.Body, err = readBatch(ctx, t, b.ID)
 		return err
 	})
 	return out, err
-}
-
-// ownBatch reports whether somebody may see a batch: its source, and support.
-func ownBatch(c storage.Caller, b storage.Batch) bool {
-	return c.Role != storage.RoleAccount || c.Account.ID == b.Account
 }

@@ -15,7 +15,7 @@ import (
 type Event struct {
 	Seq     int                    `json:"seq" doc:"From 1, without gaps."`
 	At      time.Time              `json:"at"`
-	Kind    string                 `json:"kind" example:"accept"`
+	Kind    transfer.EventKind     `json:"kind" example:"accept"`
 	Party   transfer.Party         `json:"party" enum:"source,destination,support,system" doc:"Who caused it."`
 	Key     *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
 	Address *string                `json:"address,omitempty" doc:"Where the call came from. For support alone."`
@@ -25,30 +25,25 @@ type Event struct {
 }
 
 func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Event, error) {
-	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: string(e.Kind), Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
-	if party == transfer.PartySupport || e.Operator != nil && *e.Operator == caller.Account.OperatorID {
+	sight := sightOf(party)
+	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
+	if sight.keys || e.Operator != nil && *e.Operator == caller.Account.OperatorID {
 		v.Key = e.Key
 	}
-	if party == transfer.PartySupport {
+	if sight.keys {
 		v.Address = e.Address
 	}
 	if err := json.Unmarshal(e.Detail, &v.Detail); err != nil {
 		return v, fmt.Errorf("reading event %d: %w", e.Seq, err)
 	}
-	if party == transfer.PartyDestination && e.Party != transfer.PartyDestination {
+	if !sight.details && e.Party != party {
 		for name := range v.Detail {
-			if !slices.Contains(toldDestination(), name) {
+			if !slices.Contains(sharedDetails(), name) {
 				delete(v.Detail, name)
 			}
 		}
 	}
 	return v, nil
-}
-
-// toldDestination lists the details that the destination is told of what
-// others did. Tickets, fees and what was ineligible are not its business.
-func toldDestination() []string {
-	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired"}
 }
 
 type listEventsInput struct {

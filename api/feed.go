@@ -63,16 +63,13 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 }
 
 func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error) {
-	party := transfer.PartySupport
-	if caller.Role == storage.RoleAccount {
-		party = transfer.PartySource
-		if caller.Account.OperatorID == e.Destination {
-			party = transfer.PartyDestination
-		}
+	party, ok := partyOfEvent(caller, e)
+	if !ok {
+		return FeedEvent{}, fmt.Errorf("event %d of request %s is not visible to key %d", e.Seq, e.Request, caller.Key)
 	}
-	v := FeedEvent{Cursor: cursorText(e.Cursor), Request: e.Request, Batch: e.Batch, Source: e.Source, Destination: e.Destination}
-	if party == transfer.PartyDestination {
-		v.Batch = nil
+	v := FeedEvent{Cursor: cursorText(e.Cursor), Request: e.Request, Source: e.Source, Destination: e.Destination}
+	if sightOf(party).batch {
+		v.Batch = e.Batch
 	}
 	var err error
 	v.Event, err = viewEvent(e.Event, caller, party)

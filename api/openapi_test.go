@@ -16,13 +16,11 @@ import (
 func TestDocumentExplainsEverything(t *testing.T) {
 	t.Parallel()
 	document := newServer(Config{}).register(http.NewServeMux())
-	told := about()
 	for _, r := range Routes() {
 		o := operationOf(document.Paths[r.Path], r.Method)
-		if o.Summary == "" || told[r.OperationID] == "" || len(o.Tags) != 1 {
+		if r.summary == "" || r.description == "" || len(o.Tags) != 1 {
 			t.Errorf("%s is not explained", r.OperationID)
 		}
-		delete(told, r.OperationID)
 		for _, p := range o.Parameters {
 			if p.Description == "" {
 				t.Errorf("%s: the parameter %s is not explained", r.OperationID, p.Name)
@@ -41,9 +39,6 @@ func TestDocumentExplainsEverything(t *testing.T) {
 		if problems == 0 {
 			t.Errorf("%s has no problem", r.OperationID)
 		}
-	}
-	for id := range told {
-		t.Errorf("there is no %s", id)
 	}
 }
 

@@ -65,7 +65,7 @@ func (s *server) serveOps(w http.ResponseWriter, r *http.Request) {
 // authorizeOps returns ErrNotFound when nobody has signed in.
 func (s *server) authorizeOps(r *http.Request) error {
 	if r.Header.Get("Authorization") != "" {
-		return s.authorize(r, []storage.Role{storage.RoleAdmin})
+		return s.authorize(r, admins)
 	}
 	cookie, err := r.Cookie(opsCookie)
 	if err != nil {

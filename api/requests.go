@@ -77,7 +77,6 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		WaitingFor:        waitingFor(r.State),
 		Source:            r.SourceOperator,
 		Destination:       r.DestinationOperator,
-		Batch:             r.Batch,
 		RetryOf:           r.RetryOf,
 		RetriedBy:         r.RetriedBy,
 		SelfServiceOnly:   r.SelfServiceOnly,
@@ -94,27 +93,28 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 			Denied:     r.Denied,
 			Expired:    r.Expired,
 		},
-		Landing:     viewLanding(r.Landing),
-		Ticket:      r.Ticket,
-		FeeOverride: r.FeeOverride,
-		FeeReason:   r.FeeReason,
-		CreatedAt:   r.CreatedAt.UTC(),
-		ExpiresAt:   utc(r.ExpiresAt),
-		FinishedAt:  utc(r.FinishedAt),
+		CreatedAt:  r.CreatedAt.UTC(),
+		ExpiresAt:  utc(r.ExpiresAt),
+		FinishedAt: utc(r.FinishedAt),
 	}
-	if party != transfer.PartyDestination {
+	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
+	sight := sightOf(party)
+	if sight.batch {
+		v.Batch = r.Batch
+	}
+	if sight.review {
+		v.Ticket, v.FeeOverride, v.FeeReason = r.Ticket, r.FeeOverride, r.FeeReason
+	}
+	if sight.landing {
+		v.Landing = viewLanding(r.Landing)
+	}
+	if sight.fees {
 		fees := r.Fees()
 		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
 	}
-	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
-	switch party {
-	case transfer.PartySource:
-		v.Landing = nil
-	case transfer.PartySupport, transfer.PartySystem:
-	case transfer.PartyDestination:
+	if !sight.unoffered {
 		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible
 		v.Counts.Pending, v.Counts.Ineligible = 0, 0
-		v.Batch, v.Ticket, v.FeeOverride, v.FeeReason = nil, nil, nil, nil
 	}
 	return v
 }
@@ -220,7 +220,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 			SelfServiceOnly: in.Body.SelfServiceOnly,
 			Acceptance:      s.acceptance(in.Body.AcceptanceSeconds),
 			Review:          s.ReviewPeriod,
-			By:              requester(ctx),
+			By:              sender(ctx),
 			Size:            len(a.sims),
 			SIMs:            numbered(a.sims),
 		})
@@ -245,15 +245,11 @@ func renderRequest(r storage.Request, out *reply[Request]) {
 
 func requestPath(id uuid.UUID) string { return "/v1/transfer-requests/" + id.String() }
 
-// requester is the actor who asks: the source, or support for it.
-func requester(ctx context.Context) storage.Actor {
-	if callerOf(ctx).Role == storage.RoleAccount {
-		return actor(ctx, transfer.PartySource)
-	}
-	return actor(ctx, transfer.PartySupport)
-}
+// sender returns the caller as the actor who creates, cancels or retries
+// requests: the source, or support on its behalf.
+func sender(ctx context.Context) storage.Actor { return actor(ctx, senderParty(callerOf(ctx))) }
 
-// actor is who calls, as a party of a request.
+// actor returns the caller as a party of a request.
 func actor(ctx context.Context, party transfer.Party) storage.Actor {
 	c := callOf(ctx)
 	return storage.Actor{Party: party, Key: c.caller.Key, Address: c.address}
@@ -349,8 +345,8 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err := in.narrow(&f); err != nil {
 		return nil, err
 	}
-	if f.Viewer != 0 && f.Ticket != "" {
-		return nil, problem.New(problem.Forbidden, "support looks for tickets", problem.FieldError{Location: "query.ticket", Message: "leave it out"})
+	if f.Ticket != "" && !mayFindTickets(callerOf(ctx)) {
+		return nil, problem.New(problem.Forbidden, "only support can search by ticket", problem.FieldError{Location: "query.ticket", Message: "leave it out"})
 	}
 	switch in.Direction {
 	case "outgoing":
@@ -433,7 +429,7 @@ func (s *server) visible(ctx context.Context, id uuid.UUID) (storage.Request, tr
 func viewReasons(counts []storage.ReasonCount, party transfer.Party) []ReasonCount {
 	list := make([]ReasonCount, 0, len(counts))
 	for _, c := range counts {
-		if party == transfer.PartyDestination && c.State == transfer.Ineligible {
+		if c.State == transfer.Ineligible && !sightOf(party).unoffered {
 			continue
 		}
 		list = append(list, ReasonCount{State: c.State, Reason: c.Reason, Remedy: c.Reason.Remedy(), Count: c.Count})

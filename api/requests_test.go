@@ -97,7 +97,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		"no time at all":         {with("acceptance_seconds", 0), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
 		"too much time":          {with("acceptance_seconds", 30*24*3600+1), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
 		"half seconds":           {with("acceptance_seconds", 1.5), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
-		"a body that is too big": {strings.Repeat(" ", maxBulkBody+1), 413, problem.TooLarge, nil},
+		"a body that is too big": {strings.Repeat(" ", maxBulkBytes+1), 413, problem.TooLarge, nil},
 	} {
 		p := s.post(s.source, "/v1/transfer-requests", test.body).problem(test.status, test.code)
 		var at []string

@@ -69,9 +69,9 @@ func orEmpty[T ~string](v *T) string {
 	return string(*v)
 }
 
-// viewResult is viewTransfer in the shape of a row.
-func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Currency) (Result, error) {
-	v, err := viewTransfer(t, currency, transfer.PartySource)
+// viewResult is viewTransfer as a flat row.
+func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Currency, party transfer.Party) (Result, error) {
+	v, err := viewTransfer(t, currency, party)
 	r := Result{
 		Line:           v.Line,
 		Identifier:     v.Identifier,
@@ -136,7 +136,7 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 		return func(yield func([]Result, error) bool) {
 			for after, more := -1, true; more; {
 				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
-					Offered: party == transfer.PartyDestination,
+					Offered: !sightOf(party).unoffered,
 					After:   after,
 					Limit:   resultsPage,
 				})
@@ -144,7 +144,7 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 				if len(rows) > 0 {
 					after = rows[len(rows)-1].N
 				}
-				page, err := viewResults(rows, err, func(int) transfer.OperatorID { return r.DestinationOperator }, r.Currency)
+				page, err := viewResults(rows, err, func(int) transfer.OperatorID { return r.DestinationOperator }, r.Currency, party)
 				if !yield(page, err) || err != nil {
 					return
 				}
@@ -181,7 +181,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 			}
 			for from := 0; from < order.Len(); from += resultsPage {
 				rows, err := s.db.BatchResults(ctx, order, from, resultsPage)
-				page, err := viewResults(rows, err, func(i int) transfer.OperatorID { return order.Request(from + i).Destination }, source.Currency)
+				page, err := viewResults(rows, err, func(i int) transfer.OperatorID { return order.Request(from + i).Destination }, source.Currency, transfer.PartySource)
 				if !yield(page, err) || err != nil {
 					return
 				}
@@ -200,23 +200,22 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	return out, nil
 }
 
-// visibleBatch returns a batch, or ErrNotFound if it is none of the caller's
-// business.
+// visibleBatch returns a batch, or ErrNotFound if the caller may not see it.
 func (s *server) visibleBatch(ctx context.Context, id uuid.UUID) (storage.Batch, error) {
 	b, err := s.db.Batch(ctx, id)
-	if err == nil && !ownBatch(callerOf(ctx), b) {
+	if err == nil && !reachOf(callerOf(ctx)).includes(b.Account) {
 		return storage.Batch{}, storage.ErrNotFound
 	}
 	return b, err
 }
 
-func viewResults(rows []storage.Transfer, err error, to func(int) transfer.OperatorID, currency transfer.Currency) ([]Result, error) {
+func viewResults(rows []storage.Transfer, err error, to func(int) transfer.OperatorID, currency transfer.Currency, party transfer.Party) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
 	page := make([]Result, len(rows))
 	for i, row := range rows {
-		if page[i], err = viewResult(row, to(i), currency); err != nil {
+		if page[i], err = viewResult(row, to(i), currency, party); err != nil {
 			return nil, err
 		}
 	}

@@ -24,10 +24,10 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 	if err != nil {
 		return nil, err
 	}
-	if party == transfer.PartyDestination {
-		return nil, problem.New(problem.WrongParty, "the destination of a request may not retry it")
+	if !mayRetry(party) {
+		return nil, problem.New(problem.WrongParty, "only the source of a request, or support, can retry it")
 	}
-	r := storage.Retry{Review: s.ReviewPeriod, By: requester(ctx)}
+	r := storage.Retry{Review: s.ReviewPeriod, By: sender(ctx)}
 	if in.Body != nil {
 		r.Reasons = in.Body.Reasons
 		r.SelfServiceOnly = in.Body.SelfServiceOnly

@@ -12,115 +12,246 @@ import (
 	"simtransfer/storage"
 )
 
-// Route is one line of the table of what may be asked for.
+// Route is one entry of the table of routes.
 type Route struct {
 	Method      string
 	Path        string
 	OperationID string
-	Roles       []storage.Role // that may call it; none means everybody, without a key
-	Summary     string
 
-	register func(huma.API, huma.Operation)
+	audience audience
 	bounds   bounds
+	register func(huma.API, huma.Operation)
+
+	summary     string
+	description string // what the summary leaves open
 }
 
-// bounds are what a call is held to. The zero value is a short call that
-// answers 200.
+// bounds limit a call and describe its response. The zero value is a short
+// call with a small body, whose response is JSON with the status 200.
 type bounds struct {
-	status  int           // of success; zero means 200
-	body    int64         // bytes at most; zero means 64 KiB
-	timeout time.Duration // zero means 30 s
-	upload  *uploadDoc    // the body is a file, read as it comes
-	stream  *streamDoc    // the answer is sent as it is made
+	status   int           // of success; zero means 200
+	maxBytes int64         // of the body; zero means 64 KiB
+	timeout  time.Duration // zero means 30 s
+	upload   *uploadDoc    // the body is a file, which the handler reads as it arrives
+	stream   *streamDoc    // the response is sent as it is produced
 }
 
 // Routes returns the table of routes.
 func Routes() []Route { return newServer(Config{}).routes() }
 
-// routes is the one table of what may be asked for and by whom. Whose things a
-// caller sees or changes is decided where they are read: an account's key never
-// gets at another account's.
+// routes is the one table of what can be called and by whom.
 func (s *server) routes() []Route {
 	var (
-		anyone []storage.Role
-		all    = []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
-		staff  = []storage.Role{storage.RoleSupport, storage.RoleAdmin}
-		admin  = []storage.Role{storage.RoleAdmin}
+		ok           = bounds{}
+		okBulk       = bounds{maxBytes: maxBulkBytes}
+		created      = bounds{status: http.StatusCreated}
+		noContent    = bounds{status: http.StatusNoContent}
+		accepted     = bounds{status: http.StatusAccepted}
+		acceptedBulk = bounds{status: http.StatusAccepted, maxBytes: maxBulkBytes}
+		acceptedSlow = bounds{status: http.StatusAccepted, timeout: storeTimeout}
 
-		read    = bounds{}
-		made    = bounds{status: http.StatusCreated}
-		gone    = bounds{status: http.StatusNoContent}
-		queued  = bounds{status: http.StatusAccepted}
-		copied  = bounds{status: http.StatusAccepted, timeout: storeTimeout}
-		many    = bounds{status: http.StatusAccepted, body: maxBulkBody}
-		ask     = bounds{body: maxBulkBody}
-		imports = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
-		uploads = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
-		rows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
-		told    = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "An event of the request each.")}
-		fed     = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "An event of any request of the batch each.")}
-		each    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
+		cancelsBatch  = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
+		uploadsSIMs   = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
+		uploadsBatch  = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
+		streamsRows   = bounds{timeout: resultsTimeout, stream: resultsDoc()}
+		streamsEvents = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
+		streamsFeed   = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
 	)
 	return []Route{
-		{"POST", "/v1/accounts", "create-account", admin, "Open an account", op(s, s.createAccount), made},
-		{"GET", "/v1/accounts", "list-accounts", staff, "List accounts", op(s, s.listAccounts), read},
-		{"GET", "/v1/accounts/{operator_id}", "get-account", all, "Read an account", op(s, s.getAccount), read},
-		{"PATCH", "/v1/accounts/{operator_id}", "update-account", admin, "Change or close an account", op(s, s.updateAccount), read},
+		{
+			"POST", "/v1/accounts", "create-account", admins, created, op(s, s.createAccount), "Create an account",
+			"An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it.",
+		},
+		{
+			"GET", "/v1/accounts", "list-accounts", staff, ok, op(s, s.listAccounts), "List accounts",
+			"Ordered by operator id.",
+		},
+		{
+			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",
+			"An account's key can only get its own account.",
+		},
+		{
+			"PATCH", "/v1/accounts/{operator_id}", "update-account", admins, ok, op(s, s.updateAccount), "Update or close an account",
+			"Fields that are left out keep their values. A closed account can neither send nor receive SIMs.",
+		},
 
-		{"GET", "/v1/plans", "list-plans", all, "List plans", op(s, s.listPlans), read},
-		{"PUT", "/v1/plans/{name}", "put-plan", admin, "Make a plan known", op(s, s.putPlan), read},
+		{
+			"GET", "/v1/plans", "list-plans", anyKey, ok, op(s, s.listPlans), "List plans",
+			"Ordered by name.",
+		},
+		{
+			"PUT", "/v1/plans/{name}", "put-plan", admins, ok, op(s, s.putPlan), "Create or update a plan",
+			"Sets whether SIMs on this plan can move to an account with a different coverage.",
+		},
 
-		{"POST", "/v1/sims", "import-sims", admin, "Import SIMs", op(s, s.importSIMs), imports},
-		{"GET", "/v1/sims", "list-sims", all, "List SIMs", op(s, s.listSIMs), read},
-		{"GET", "/v1/sims/{sim}", "get-sim", all, "Read a SIM by any identifier", op(s, s.getSIM), read},
-		{"PATCH", "/v1/sims/{sim}", "update-sim", all, "Change a SIM", op(s, s.updateSIM), read},
+		{
+			"POST", "/v1/sims", "import-sims", admins, uploadsSIMs, op(s, s.importSIMs), "Import SIMs",
+			"Imports all rows, or none if a row has an error. The file is processed while it arrives.",
+		},
+		{
+			"GET", "/v1/sims", "list-sims", anyKey, ok, op(s, s.listSIMs), "List SIMs",
+			"In the order in which they were imported. An account's key lists the SIMs of its account.",
+		},
+		{
+			"GET", "/v1/sims/{sim}", "get-sim", anyKey, ok, op(s, s.getSIM), "Get a SIM by one of its identifiers",
+			"An account's key can only get SIMs of its own account; other SIMs are not found.",
+		},
+		{
+			"PATCH", "/v1/sims/{sim}", "update-sim", anyKey, ok, op(s, s.updateSIM), "Update a SIM",
+			"Fields that are left out keep their values. The account that owns the SIM sets its lock, tags and group; support sets its status.",
+		},
 
-		{"GET", "/v1/support/sims/{identifier}", "get-sim-history", staff, "Read a SIM's whole history", op(s, s.getSIMHistory), read},
+		{
+			"GET", "/v1/support/sims/{identifier}", "get-sim-history", staff, ok, op(s, s.getSIMHistory), "Get the history of a SIM",
+			"Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first.",
+		},
 
-		{"POST", "/v1/fees", "create-fee", admin, "Set a fee from an instant on", op(s, s.createFee), made},
-		{"GET", "/v1/fees", "list-fees", admin, "Read the fee schedule", op(s, s.listFees), read},
+		{
+			"POST", "/v1/fees", "create-fee", admins, created, op(s, s.createFee), "Add a fee to the fee schedule",
+			"The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change.",
+		},
+		{
+			"GET", "/v1/fees", "list-fees", admins, ok, op(s, s.listFees), "List the fee schedule",
+			"Lists all entries: past, current and future.",
+		},
 
-		{"GET", "/v1/key", "get-current-key", all, "Read with which key one calls", op(s, s.getCurrentKey), read},
-		{"POST", "/v1/keys", "create-key", admin, "Make an API key", op(s, s.createKey), made},
-		{"GET", "/v1/keys", "list-keys", admin, "List API keys", op(s, s.listKeys), read},
-		{"POST", "/v1/keys/{id}/rotate", "rotate-key", admin, "Replace an API key", op(s, s.rotateKey), read},
-		{"DELETE", "/v1/keys/{id}", "revoke-key", admin, "Revoke an API key", op(s, s.revokeKey), gone},
+		{
+			"GET", "/v1/key", "get-current-key", anyKey, ok, op(s, s.getCurrentKey), "Get the API key of this call",
+			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated.",
+		},
+		{
+			"POST", "/v1/keys", "create-key", admins, created, op(s, s.createKey), "Create an API key",
+			"The response has the key itself, which is not shown again.",
+		},
+		{
+			"GET", "/v1/keys", "list-keys", admins, ok, op(s, s.listKeys), "List API keys",
+			"In the order in which they were created. Only the beginning and the end of each key are shown.",
+		},
+		{
+			"POST", "/v1/keys/{id}/rotate", "rotate-key", admins, ok, op(s, s.rotateKey), "Rotate an API key",
+			"The new key has the same rights; the old key keeps working for the given time. The response has the new key, which is not shown again.",
+		},
+		{
+			"DELETE", "/v1/keys/{id}", "revoke-key", admins, noContent, op(s, s.revokeKey), "Revoke an API key",
+			"The key stops working at once, in every process. Revoking a key again has no effect.",
+		},
 
-		{"POST", "/v1/transfer-requests", "create-request", all, "Ask for a transfer", op(s, s.createRequest), many},
-		{"POST", "/v1/transfer-requests/preview", "preview-request", all, "See what a request would come to", op(s, s.previewRequest), ask},
-		{"GET", "/v1/transfer-requests", "list-requests", all, "List transfer requests", op(s, s.listRequests), read},
-		{"GET", "/v1/transfer-requests/{id}", "get-request", all, "Read a transfer request", op(s, s.getRequest), read},
-		{"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", all, "List what became of each SIM", op(s, s.listTransfers), read},
-		{"GET", "/v1/transfer-requests/{id}/events", "list-events", all, "Read what happened to a request", op(s, s.listEvents), read},
-		{"GET", "/v1/transfer-requests/{id}/results", "get-request-results", all, "Read the results of a request in the order of submission", op(s, s.requestResults), rows},
-		{"GET", "/v1/transfer-requests/{id}/stream", "stream-request", all, "Watch a request", op(s, s.streamRequest), told},
-		{"POST", "/v1/transfer-requests/{id}/accept", "accept-request", all, "Accept (destination)", op(s, s.acceptRequest), many},
-		{"POST", "/v1/transfer-requests/{id}/decline", "decline-request", all, "Decline (destination)", op(s, s.declineRequest), many},
-		{"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", all, "Cancel (source or support)", op(s, s.cancelRequest), many},
-		{"POST", "/v1/transfer-requests/{id}/retry", "retry-request", all, "Ask again for what failed (source or support)", op(s, s.retryRequest), copied},
-		{"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, "Approve (support)", op(s, s.approveRequest), queued},
-		{"POST", "/v1/transfer-requests/{id}/deny", "deny-request", staff, "Deny (support)", op(s, s.denyRequest), queued},
+		{
+			"POST", "/v1/transfer-requests", "create-request", anyKey, acceptedBulk, op(s, s.createRequest), "Create a transfer request",
+			"The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events.",
+		},
+		{
+			"POST", "/v1/transfer-requests/preview", "preview-request", anyKey, okBulk, op(s, s.previewRequest), "Preview a transfer request",
+			"Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself.",
+		},
+		{
+			"GET", "/v1/transfer-requests", "list-requests", anyKey, ok, op(s, s.listRequests), "List transfer requests",
+			"The latest first. An account's key lists the requests that the account sends or receives.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}", "get-request", anyKey, ok, op(s, s.getRequest), "Get a transfer request",
+			"Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", anyKey, ok, op(s, s.listTransfers), "List the transfers of a request",
+			"One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}/events", "list-events", anyKey, ok, op(s, s.listEvents), "List the events of a request",
+			"Every decision and every outcome, in order: the audit trail of the request.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", anyKey, streamsRows, op(s, s.requestResults), "Download the results of a request",
+			"One row per SIM, in the order of submission, as JSON, NDJSON or CSV.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}/stream", "stream-request", anyKey, streamsEvents, op(s, s.streamRequest), "Stream the events of a request",
+			"Server-sent events. A client resumes the stream with Last-Event-ID.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", anyKey, acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
+			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", anyKey, acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
+			"The listed SIMs are declined; the others can still be accepted.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", anyKey, acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
+			"The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", anyKey, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",
+			"Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, accepted, op(s, s.approveRequest), "Approve a request (support)",
+			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", staff, accepted, op(s, s.denyRequest), "Deny a request (support)",
+			"Ends the whole request. SIMs that did not need support can be requested again with a retry.",
+		},
 
-		{"POST", "/v1/batches", "create-batch", all, "Ask for many transfers to many destinations", op(s, s.createBatch), uploads},
-		{"GET", "/v1/batches", "list-batches", all, "List batches", op(s, s.listBatches), read},
-		{"GET", "/v1/batches/{id}", "get-batch", all, "Read a batch", op(s, s.getBatch), read},
-		{"GET", "/v1/batches/{id}/results", "get-batch-results", all, "Read the results of a batch in the order of its upload", op(s, s.batchResults), rows},
-		{"GET", "/v1/batches/{id}/stream", "stream-batch", all, "Watch a batch", op(s, s.streamBatch), fed},
-		{"POST", "/v1/batches/{id}/cancel", "cancel-batch", all, "Cancel what is left of a batch", op(s, s.cancelBatch), each},
+		{
+			"POST", "/v1/batches", "create-batch", anyKey, uploadsBatch, op(s, s.createBatch), "Create a batch of transfer requests",
+			"Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives.",
+		},
+		{
+			"GET", "/v1/batches", "list-batches", anyKey, ok, op(s, s.listBatches), "List batches",
+			"The latest first. An account's key lists the batches that the account submitted.",
+		},
+		{
+			"GET", "/v1/batches/{id}", "get-batch", anyKey, ok, op(s, s.getBatch), "Get a batch",
+			"Returns its counts and its requests. Only the account that submitted the batch, and support, can see it.",
+		},
+		{
+			"GET", "/v1/batches/{id}/results", "get-batch-results", anyKey, streamsRows, op(s, s.batchResults), "Download the results of a batch",
+			"One row per SIM, in the order of the upload, as JSON, NDJSON or CSV.",
+		},
+		{
+			"GET", "/v1/batches/{id}/stream", "stream-batch", anyKey, streamsFeed, op(s, s.streamBatch), "Stream the events of a batch",
+			"Server-sent events. A client resumes the stream with Last-Event-ID.",
+		},
+		{
+			"POST", "/v1/batches/{id}/cancel", "cancel-batch", anyKey, cancelsBatch, op(s, s.cancelBatch), "Cancel a batch",
+			"Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request.",
+		},
 
-		{"GET", "/v1/events", "list-feed", all, "Follow what happens to an account's requests", op(s, s.listFeed), read},
+		{
+			"GET", "/v1/events", "list-feed", anyKey, ok, op(s, s.listFeed), "List the events of all requests of an account",
+			"The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away.",
+		},
 
-		{"GET", "/v1/templates/batch.csv", "get-batch-template", anyone, "Download a template of a batch", op(s, s.template("batch.csv", batchUpload())), bounds{stream: templateDoc(batchUpload())}},
-		{"GET", "/v1/templates/sims.csv", "get-sims-template", anyone, "Download a template of an import", op(s, s.template("sims.csv", simUpload())), bounds{stream: templateDoc(simUpload())}},
+		{
+			"GET", "/v1/templates/batch.csv", "get-batch-template", everyone,
+			bounds{stream: templateDoc(batchUpload())},
+			op(s, s.template("batch.csv", batchUpload())), "Download a CSV template for a batch",
+			"A CSV file with the columns of a batch and an example row.",
+		},
+		{
+			"GET", "/v1/templates/sims.csv", "get-sims-template", everyone,
+			bounds{stream: templateDoc(simUpload())},
+			op(s, s.template("sims.csv", simUpload())), "Download a CSV template for an import",
+			"A CSV file with the columns of an import and an example row.",
+		},
 
-		{"GET", "/healthz", "health", anyone, "Is the process up?", op(s, s.health), read},
-		{"GET", "/readyz", "ready", anyone, "Does the database answer?", op(s, s.ready), read},
-		{"GET", "/problems/{code}", "get-problem-kind", anyone, "Read what a problem means", op(s, s.getProblemKind), read},
+		{
+			"GET", "/healthz", "health", everyone, ok, op(s, s.health), "Check that the process runs",
+			"Responds with 200 as long as the process runs.",
+		},
+		{
+			"GET", "/readyz", "ready", everyone, ok, op(s, s.ready), "Check that the service is ready",
+			"Responds with 200 if the database is reachable, and with 503 if it is not.",
+		},
+		{
+			"GET", "/problems/{code}", "get-problem-kind", everyone, ok, op(s, s.getProblemKind), "Explain a kind of problem",
+			"The type of a problem links to this page.",
+		},
 	}
 }
 
-// op makes a handler one that Huma can register, and turns its errors into
-// problems.
+// op adapts a handler to Huma and turns its errors into problems.
 func op[I, O any](s *server, handle func(context.Context, *I) (*O, error)) func(huma.API, huma.Operation) {
 	return func(a huma.API, o huma.Operation) {
 		huma.Register(a, o, func(ctx context.Context, in *I) (*O, error) {
@@ -134,12 +265,12 @@ func op[I, O any](s *server, handle func(context.Context, *I) (*O, error)) func(
 }
 
 const (
-	maxBody     = 64 << 10
-	maxBulkBody = 4 << 20
-	callTimeout = 30 * time.Second
-	bodyTimeout = 35 * time.Second // for a body to arrive, unless it is an upload
+	maxBodyBytes = 64 << 10
+	maxBulkBytes = 4 << 20 // of a body that lists SIMs
+	callTimeout  = 30 * time.Second
+	bodyTimeout  = 35 * time.Second // for a body to arrive, unless it is an upload
 
-	batchCancelTimeout = 10 * time.Minute // one transaction per request of a batch
+	batchCancelTimeout = 10 * time.Minute // it takes one transaction per request of the batch
 )
 
 func (r Route) timeout() time.Duration { return cmp.Or(r.bounds.timeout, callTimeout) }
@@ -150,16 +281,16 @@ func (r Route) operation() huma.Operation {
 		Method:          r.Method,
 		Path:            r.Path,
 		OperationID:     r.OperationID,
-		Summary:         r.Summary,
+		Summary:         r.summary,
 		Tags:            []string{r.tag()},
-		Description:     about()[r.OperationID] + " Needs no key.",
+		Description:     r.description + " Needs no API key.",
 		DefaultStatus:   cmp.Or(r.bounds.status, http.StatusOK),
-		MaxBodyBytes:    cmp.Or(r.bounds.body, maxBody),
+		MaxBodyBytes:    cmp.Or(r.bounds.maxBytes, maxBodyBytes),
 		BodyReadTimeout: bodyTimeout,
 	}
-	if len(r.Roles) > 0 {
+	if roles := r.audience.roles(); len(roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}
-		o.Description = about()[r.OperationID] + " For keys of the role " + r.rolesText() + "."
+		o.Description = r.description + " Requires an API key with the role " + rolesText(roles) + "."
 		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(r.Path, "{") {
@@ -174,19 +305,27 @@ func (r Route) operation() huma.Operation {
 	if r.bounds.stream != nil && r.bounds.stream.formats {
 		o.Errors = append(o.Errors, http.StatusNotAcceptable)
 	}
-	o.Errors = append(o.Errors, http.StatusUnprocessableEntity, http.StatusServiceUnavailable) // also for a parameter that there is not
+	o.Errors = append(o.Errors, http.StatusUnprocessableEntity, http.StatusServiceUnavailable) // 422 also for an unknown parameter
 	return o
 }
 
-func (r Route) rolesText() string {
-	names := make([]string, len(r.Roles))
-	for i, role := range r.Roles {
-		names[i] = string(role)
+// rolesText returns "admin", "support or admin" and so on.
+func rolesText(roles []storage.Role) string {
+	text := ""
+	for i, role := range roles {
+		switch {
+		case i == 0:
+		case i == len(roles)-1:
+			text += " or "
+		default:
+			text += ", "
+		}
+		text += string(role)
 	}
-	return strings.Join(names, ", ")
+	return text
 }
 
-// tag is the heading of the document under which the route stands.
+// tag returns the section of the document that lists the route.
 func (r Route) tag() string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/v1/"), "/")
 	switch {

@@ -161,7 +161,11 @@ func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	row, err := s.db.SIM(ctx, callerOf(ctx).Account.ID, id)
+	owner, err := reachOf(callerOf(ctx)).owner()
+	if err != nil {
+		return nil, err
+	}
+	row, err := s.db.SIM(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
@@ -185,18 +189,22 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 		return nil, err
 	}
 	c := callerOf(ctx)
+	owner, err := reachOf(c).owner()
+	if err != nil {
+		return nil, err
+	}
 	settings := in.Body.TransferLock != nil || in.Body.Tags != nil || in.Body.Group != nil
 	switch {
-	case c.Role == storage.RoleAccount && in.Body.Status != nil:
-		return nil, problem.New(problem.Forbidden, "support sets the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
-	case c.Role != storage.RoleAccount && settings:
-		return nil, problem.New(problem.Forbidden, "the settings of a SIM are its owner's", problem.FieldError{Location: "body", Message: "support may send status alone"})
+	case in.Body.Status != nil && !maySetStatus(c):
+		return nil, problem.New(problem.Forbidden, "only support can set the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
+	case settings && !maySetSettings(c):
+		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
 	}
 	p := problem.New(problem.Invalid, "")
 	if checkTags(p, "body.tags", in.Body.Tags); len(p.Errors) > 0 {
 		return nil, p
 	}
-	row, err := s.db.UpdateSIM(ctx, c.Account.ID, id, storage.SIMChange{
+	row, err := s.db.UpdateSIM(ctx, owner, id, storage.SIMChange{
 		TransferLock: in.Body.TransferLock,
 		Tags:         in.Body.Tags,
 		Group:        in.Body.Group,

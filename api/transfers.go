@@ -19,7 +19,7 @@ type Transfer struct {
 	Method         *transfer.Method `json:"method,omitempty" enum:"self_service,support_assisted"`
 	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why it was not transferred."`
 	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
-	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion."`
+	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
 	SessionDropped bool             `json:"session_dropped"`
 	Advice         string           `json:"advice,omitempty" doc:"What to know about the SIM now."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
@@ -88,13 +88,14 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 			v.ICCID = nil // it may be somebody else's
 		}
 	}
-	if t.Fee != nil {
+	sight := sightOf(party)
+	if t.Fee != nil && sight.fees {
 		v.Fee = &Money{*t.Fee, currency}
 	}
 	if t.SessionDropped {
 		v.Advice = transfer.PowerCycleAdvice
 	}
-	if party != transfer.PartySupport {
+	if !sight.snapshots {
 		return v, nil
 	}
 	var err error
@@ -123,15 +124,16 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	if err != nil {
 		return nil, err
 	}
+	sight := sightOf(party)
 	rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
 		State:   in.State,
 		Reason:  in.Reason,
 		Method:  in.Method,
-		Offered: party == transfer.PartyDestination,
+		Offered: !sight.unoffered,
 		After:   int(after),
 		Limit:   in.Limit + 1,
 
-		Snapshots: party == transfer.PartySupport,
+		Snapshots: sight.snapshots,
 	})
 	if err != nil {
 		return nil, err

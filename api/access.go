@@ -1,0 +1,171 @@
+package api
+
+import (
+	"slices"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// This file decides who may call which route, whose resources a caller reaches,
+// and which parts of a request each party sees. Everything that it does not
+// grant is denied: the zero values here grant nothing, and a role or a party
+// that it does not name gets nothing.
+
+// audience is who may call a route. The zero value is nobody.
+type audience uint8
+
+const (
+	nobody   audience = iota
+	everyone          // no API key needed
+	anyKey            // every role of API keys
+	staff             // support and administrators
+	admins
+)
+
+// roles returns the roles of the API keys that may call a route: none for
+// everyone, because no key is needed, and none for nobody.
+func (a audience) roles() []storage.Role {
+	switch a {
+	case anyKey:
+		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
+	case staff:
+		return []storage.Role{storage.RoleSupport, storage.RoleAdmin}
+	case admins:
+		return []storage.Role{storage.RoleAdmin}
+	case nobody, everyone:
+	}
+	return nil
+}
+
+// admits reports whether a key of a role may call a route.
+func (a audience) admits(role storage.Role) bool { return slices.Contains(a.roles(), role) }
+
+// isStaff reports whether a caller acts for the operator of the service, and so
+// reaches the resources of every account.
+func isStaff(c storage.Caller) bool { return staff.admits(c.Role) }
+
+// isAccount reports whether a caller acts for an account, and so reaches the
+// resources of this account only.
+func isAccount(c storage.Caller) bool {
+	return c.Role == storage.RoleAccount && c.Account.ID != 0
+}
+
+// reach is whose resources a caller reaches. The zero value is nobody's.
+type reach struct {
+	account int64 // the only account; zero if every is true
+	every   bool  // the resources of every account
+}
+
+func reachOf(c storage.Caller) reach {
+	switch {
+	case isStaff(c):
+		return reach{every: true}
+	case isAccount(c):
+		return reach{account: c.Account.ID}
+	}
+	return reach{}
+}
+
+// includes reports whether the resources of an account are within reach.
+func (r reach) includes(account int64) bool {
+	return r.every || r.account != 0 && r.account == account
+}
+
+// owner returns the account to which storage has to limit a query, where zero
+// means every account. It returns ErrNotFound if nothing is within reach.
+func (r reach) owner() (int64, error) {
+	if !r.every && r.account == 0 {
+		return 0, storage.ErrNotFound
+	}
+	return r.account, nil
+}
+
+// partyOf returns as which party of a request a caller acts. It is false for a
+// caller who is not involved in the request.
+func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
+	switch {
+	case isStaff(c):
+		return transfer.PartySupport, true
+	case !isAccount(c):
+	case c.Account.ID == r.Source:
+		return transfer.PartySource, true
+	case c.Account.ID == r.Destination:
+		return transfer.PartyDestination, true
+	}
+	return "", false
+}
+
+// partyOfEvent is partyOf for the request of an event in a feed.
+func partyOfEvent(c storage.Caller, e storage.FeedEvent) (transfer.Party, bool) {
+	switch {
+	case isStaff(c):
+		return transfer.PartySupport, true
+	case !isAccount(c):
+	case c.Account.OperatorID == e.Source:
+		return transfer.PartySource, true
+	case c.Account.OperatorID == e.Destination:
+		return transfer.PartyDestination, true
+	}
+	return "", false
+}
+
+// senderParty returns as which party a caller creates, cancels or retries
+// requests: as the source, or as support on behalf of the source. It is empty,
+// and then no decision is allowed, for every other caller.
+func senderParty(c storage.Caller) transfer.Party {
+	switch {
+	case isStaff(c):
+		return transfer.PartySupport
+	case isAccount(c):
+		return transfer.PartySource
+	}
+	return ""
+}
+
+// mayRetry reports whether a party of a request may retry it.
+func mayRetry(p transfer.Party) bool {
+	return p == transfer.PartySource || p == transfer.PartySupport
+}
+
+// maySetStatus reports whether a caller may set the status of a SIM.
+func maySetStatus(c storage.Caller) bool { return isStaff(c) }
+
+// maySetSettings reports whether a caller may set the lock, the tags and the
+// group of a SIM that it reaches.
+func maySetSettings(c storage.Caller) bool { return isAccount(c) }
+
+// mayFindTickets reports whether a caller may search requests by ticket.
+func mayFindTickets(c storage.Caller) bool { return isStaff(c) }
+
+// sight is which parts of a request and of its transfers a party sees, beyond
+// those that every party sees. The zero value is none of them.
+type sight struct {
+	fees      bool // what the transfers cost
+	review    bool // what support decided, and under which ticket
+	batch     bool // the upload that the request comes from
+	landing   bool // what the destination wants to set
+	unoffered bool // SIMs that were never open to the destination
+	details   bool // all details of what other parties did
+	keys      bool // the names of the API keys of other accounts, and IP addresses
+	snapshots bool // the settings of a SIM before and after its transfer
+}
+
+func sightOf(p transfer.Party) sight {
+	switch p {
+	case transfer.PartySource:
+		return sight{fees: true, review: true, batch: true, unoffered: true, details: true}
+	case transfer.PartyDestination:
+		return sight{landing: true}
+	case transfer.PartySupport:
+		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, details: true, keys: true, snapshots: true}
+	case transfer.PartySystem: // no caller
+	}
+	return sight{}
+}
+
+// sharedDetails lists the details of events of other parties that a party
+// without sight of all details sees.
+func sharedDetails() []string {
+	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired"}
+}
