@@ -15,7 +15,7 @@ type Account struct {
 	Email      string              `json:"email" format:"email" doc:"The primary email, in lower case."`
 	Currency   transfer.Currency   `json:"currency" example:"EUR" doc:"ISO 4217. Fees are charged in it."`
 	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. Some plans cannot move to another coverage."`
-	Standing   storage.Standing    `json:"standing" enum:"open,closed" doc:"A closed account neither sends nor receives SIMs."`
+	Standing   storage.Standing    `json:"standing" doc:"A closed account neither sends nor receives SIMs."`
 	CreatedAt  time.Time           `json:"created_at"`
 }
 
@@ -37,7 +37,7 @@ type createAccountInput struct {
 		Email      string           `json:"email" maxLength:"254" doc:"The primary email."`
 		Currency   string           `json:"currency" maxLength:"8" example:"EUR" doc:"ISO 4217."`
 		Coverage   string           `json:"coverage" minLength:"1" maxLength:"64" example:"global"`
-		Standing   storage.Standing `json:"standing,omitempty" enum:"open,closed" default:"open"`
+		Standing   storage.Standing `json:"standing,omitempty" default:"open"`
 	}
 }
 
@@ -72,7 +72,7 @@ func parsed[T any](p *problem.Problem, location, text string, parse func(string)
 type listAccountsInput struct {
 	Paging
 	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`
-	Standing storage.Standing `query:"standing" enum:"open,closed" doc:"Only accounts of this standing."`
+	Standing storage.Standing `query:"standing" doc:"Only accounts of this standing."`
 }
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
@@ -117,7 +117,7 @@ type updateAccountInput struct {
 	Body struct {
 		Email    *string           `json:"email,omitempty" maxLength:"254"`
 		Coverage *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
-		Standing *storage.Standing `json:"standing,omitempty" enum:"open,closed"`
+		Standing *storage.Standing `json:"standing,omitempty"`
 	}
 }
 

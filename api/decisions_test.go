@@ -127,7 +127,7 @@ func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
 	if r.State != transfer.RequestCompleted || r.Counts.Completed != 2 || r.Counts.Declined != 2 || r.Counts.Canceled != 2 {
 		t.Errorf("completed %+v", r)
 	}
-	var kinds []string
+	var kinds []transfer.EventKind
 	for _, e := range read[List[Event]](s.get(s.source, path+"/events").is(200)).Items {
 		kinds = append(kinds, e.Kind)
 		if e.Kind == "decline" && e.Detail["reason"] != "too old" {

@@ -16,7 +16,7 @@ type Event struct {
 	Seq     int                    `json:"seq" doc:"From 1, without gaps."`
 	At      time.Time              `json:"at"`
 	Kind    transfer.EventKind     `json:"kind" example:"accept"`
-	Party   transfer.Party         `json:"party" enum:"source,destination,support,system" doc:"Who caused it."`
+	Party   transfer.Party         `json:"party" doc:"Who caused it."`
 	Key     *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
 	Address *string                `json:"address,omitempty" doc:"Where the call came from. For support alone."`
 	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before, if the state has changed."`

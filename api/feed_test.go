@@ -95,11 +95,11 @@ func TestFeedDoesNotMissALateCommit(t *testing.T) {
 	}
 	early(true)
 	rest, _ := s.follow(s.source, cursor, 200, 2)
-	var kinds []string
+	var kinds []transfer.EventKind
 	for _, e := range append(first, rest...) {
 		kinds = append(kinds, e.Kind)
 	}
-	if !slices.Equal(kinds, []string{"review", "offer"}) {
+	if !slices.Equal(kinds, []transfer.EventKind{"review", "offer"}) {
 		t.Errorf("read %q", kinds)
 	}
 }

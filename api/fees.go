@@ -11,7 +11,7 @@ import (
 
 // Fee is an entry of the fee schedule as the API shows it.
 type Fee struct {
-	Method    transfer.Method   `json:"method" enum:"self_service,support_assisted"`
+	Method    transfer.Method   `json:"method"`
 	Currency  transfer.Currency `json:"currency" example:"EUR"`
 	Amount    int64             `json:"amount_minor" doc:"Per SIM, in the currency's minor unit."`
 	ValidFrom time.Time         `json:"valid_from" doc:"It holds until the next entry of its method and currency."`
@@ -25,7 +25,7 @@ func viewFee(f storage.Fee) Fee {
 type createFeeInput struct {
 	Idempotent
 	Body struct {
-		Method    transfer.Method `json:"method" enum:"self_service,support_assisted" doc:"Self-service is free of charge."`
+		Method    transfer.Method `json:"method" doc:"Self-service is free of charge."`
 		Currency  string          `json:"currency" maxLength:"8" example:"EUR"`
 		Amount    int64           `json:"amount_minor" minimum:"0" maximum:"1000000000000" doc:"Per SIM, in the currency's minor unit: 250 is 2.50 EUR."`
 		ValidFrom *time.Time      `json:"valid_from,omitempty" doc:"From now on if it is left out; it cannot be in the past."`

@@ -30,7 +30,7 @@ type OwnedSince struct {
 // PastTransfer is a transfer of a SIM, with the request that it is part of.
 type PastTransfer struct {
 	Request      uuid.UUID             `json:"request" format:"uuid"`
-	RequestState transfer.RequestState `json:"request_state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	RequestState transfer.RequestState `json:"request_state"`
 	Source       transfer.OperatorID   `json:"source"`
 	Destination  transfer.OperatorID   `json:"destination"`
 	Ticket       *string               `json:"ticket,omitempty"`

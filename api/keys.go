@@ -14,7 +14,7 @@ import (
 type Key struct {
 	ID         int64                `json:"id"`
 	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning of the key and its end."`
-	Role       storage.Role         `json:"role" enum:"account,support,admin"`
+	Role       storage.Role         `json:"role"`
 	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it acts for."`
 	Name       string               `json:"name"`
 	CreatedAt  time.Time            `json:"created_at"`
@@ -49,7 +49,7 @@ func utc(t *time.Time) *time.Time {
 type createKeyInput struct {
 	Idempotent
 	Body struct {
-		Role    storage.Role `json:"role" enum:"account,support,admin"`
+		Role    storage.Role `json:"role"`
 		Account string       `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for; with the role account alone."`
 		Name    string       `json:"name" minLength:"1" maxLength:"100" doc:"For people."`
 	}
@@ -101,7 +101,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 
 type listKeysInput struct {
 	Paging
-	Role    storage.Role `query:"role" enum:"account,support,admin" doc:"Only keys of this role."`
+	Role    storage.Role `query:"role" doc:"Only keys of this role."`
 	Account string       `query:"account" maxLength:"32" doc:"Only the keys that act for this operator id."`
 	Revoked string       `query:"revoked" enum:"true,false" doc:"Only keys that are revoked, or only those that are not."`
 }

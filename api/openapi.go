@@ -17,6 +17,7 @@ import (
 func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
+	registerEnums(registry)
 	format := huma.Format{Marshal: marshalJSON, Unmarshal: unmarshalJSON}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -73,5 +74,8 @@ func unmarshalJSON(data []byte, v any) error {
 // finishDocument makes what Huma cannot know.
 func finishDocument(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")
+	for _, s := range document.Components.Schemas.Map() {
+		allowNull(s)
+	}
 	addExamples(document)
 }

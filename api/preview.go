@@ -24,7 +24,7 @@ type Preview struct {
 
 // PreviewTotal adds up the SIMs of a method.
 type PreviewTotal struct {
-	Method   transfer.Method   `json:"method" enum:"self_service,support_assisted"`
+	Method   transfer.Method   `json:"method"`
 	Currency transfer.Currency `json:"currency" doc:"The source's."`
 	SIMs     int               `json:"sims"`
 	Fees     int64             `json:"fees_minor" doc:"What the source would pay for all of them, in the minor unit."`
@@ -33,7 +33,7 @@ type PreviewTotal struct {
 
 // MethodSettings says what a method does to the settings of a SIM.
 type MethodSettings struct {
-	Method transfer.Method `json:"method" enum:"self_service,support_assisted"`
+	Method transfer.Method `json:"method"`
 	Kept   []string        `json:"kept" nullable:"false"`
 	Lost   []string        `json:"lost" nullable:"false" doc:"Settings that go back to their defaults, unless the destination says otherwise as it accepts."`
 }
@@ -43,9 +43,9 @@ type PreviewedSIM struct {
 	Line       int              `json:"line" doc:"Its place in the list, from 1."`
 	Identifier string           `json:"identifier" doc:"As it was named, in digits alone."`
 	ICCID      *string          `json:"iccid,omitempty" doc:"If it is the source's own."`
-	Status     *transfer.Status `json:"status,omitempty" enum:"ready,active,inactive,standby,suspended,terminated" doc:"If it is the source's own."`
+	Status     *transfer.Status `json:"status,omitempty" doc:"If it is the source's own."`
 	Eligible   bool             `json:"eligible"`
-	Method     *transfer.Method `json:"method,omitempty" enum:"self_service,support_assisted" doc:"How it would go, if it is eligible."`
+	Method     *transfer.Method `json:"method,omitempty" doc:"How it would go, if it is eligible."`
 	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why it could not go."`
 	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee        *Money           `json:"fee,omitempty" doc:"What the source would pay."`

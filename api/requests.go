@@ -16,7 +16,7 @@ import (
 // Request is a transfer request as the API shows it.
 type Request struct {
 	ID                uuid.UUID             `json:"id" format:"uuid"`
-	State             transfer.RequestState `json:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired"`
+	State             transfer.RequestState `json:"state"`
 	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next, support or destination; null if the service works on it, or it is over."`
 	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends."`
 	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives."`
@@ -311,13 +311,13 @@ type listRequestsInput struct {
 	Paging
 	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Seen from the account: what it sends, or what it is to receive."`
 	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
-	State     transfer.RequestState `query:"state" enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired" doc:"Only requests in this state."`
+	State     transfer.RequestState `query:"state" doc:"Only requests in this state."`
 	Batch     string                `query:"batch" format:"uuid" doc:"Only the requests of this batch, for the account that submitted it, and for support."`
 	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this reference. For support."`
 
 	SIM           string          `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason        transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only requests with a SIM that was not transferred for this reason."`
-	Method        transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only requests with a SIM that goes, or went, by this method."`
+	Reason        transfer.Reason `query:"reason" doc:"Only requests with a SIM that was not transferred for this reason."`
+	Method        transfer.Method `query:"method" doc:"Only requests with a SIM that goes, or went, by this method."`
 	CreatedAfter  time.Time       `query:"created_after" doc:"Only requests made at this instant or later."`
 	CreatedBefore time.Time       `query:"created_before" doc:"Only requests made before this instant."`
 }

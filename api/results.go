@@ -31,9 +31,9 @@ type Result struct {
 	Identifier     string              `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
 	ICCID          *string             `json:"iccid"`
 	Destination    transfer.OperatorID `json:"destination"`
-	State          transfer.State      `json:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
-	Method         *transfer.Method    `json:"method" enum:"self_service,support_assisted"`
-	Reason         *transfer.Reason    `json:"reason" doc:"Why it was not transferred."`
+	State          transfer.State      `json:"state"`
+	Method         *transfer.Method    `json:"method" nullable:"true"`
+	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why it was not transferred."`
 	Remedy         *string             `json:"remedy" doc:"What to do about the reason."`
 	Fee            *int64              `json:"fee" doc:"In the currency's minor unit."`
 	Currency       *transfer.Currency  `json:"currency"`
@@ -109,9 +109,9 @@ type pages = iter.Seq2[[]Result, error]
 
 // SomeResults is embedded in the input of results.
 type SomeResults struct {
-	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired" doc:"Only SIMs in this state."`
-	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only SIMs that go, or went, by this method."`
+	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
+	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
+	Method transfer.Method `query:"method" doc:"Only SIMs that go, or went, by this method."`
 }
 
 // has reports whether a row is one of those that were asked for.

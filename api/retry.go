@@ -13,7 +13,7 @@ type retryInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for one of these reasons. All that failed, were ineligible or expired if it is left out, and those denied for the sake of others."`
+		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" doc:"Only SIMs that were not transferred for one of these reasons. All that failed, were ineligible or expired if it is left out, and those denied for the sake of others."`
 		SelfServiceOnly   bool              `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
 		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept. As long as before if it is left out."`
 	}

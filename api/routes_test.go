@@ -2,8 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -218,48 +216,4 @@ func TestPagesAreCompleteWhileRowsAreAdded(t *testing.T) {
 	s.get(s.source, "/v1/sims?limit=0").problem(422, problem.Invalid)
 	s.get(s.source, "/v1/sims?limit=201").problem(422, problem.Invalid)
 	s.get(s.source, "/v1/sims?page=2").problem(422, problem.Invalid)
-}
-
-// The values that the document allows are written in tags; the rules know
-// them too.
-func TestDocumentNamesEveryValueOfTheRules(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		in    any
-		field string
-		want  string
-	}{
-		{Request{}, "State", joined(transfer.RequestStates())},
-		{listRequestsInput{}, "State", joined(transfer.RequestStates())},
-		{Transfer{}, "State", joined(transfer.States())},
-		{Transfer{}, "Method", joined(transfer.Methods())},
-		{listTransfersInput{}, "State", joined(transfer.States())},
-		{listTransfersInput{}, "Reason", joined(transfer.Reasons())},
-		{listTransfersInput{}, "Method", joined(transfer.Methods())},
-		{listRequestsInput{}, "Reason", joined(transfer.Reasons())},
-		{listRequestsInput{}, "Method", joined(transfer.Methods())},
-		{Result{}, "State", joined(transfer.States())},
-		{SomeResults{}, "State", joined(transfer.States())},
-		{SomeResults{}, "Reason", joined(transfer.Reasons())},
-		{SomeResults{}, "Method", joined(transfer.Methods())},
-		{PreviewedSIM{}, "Status", joined(transfer.Statuses())},
-		{SIM{}, "Status", joined(transfer.Statuses())},
-		{listSIMsInput{}, "Status", joined(transfer.Statuses())},
-		{Fee{}, "Method", joined(transfer.Methods())},
-		{Key{}, "Role", joined(storage.Roles())},
-		{Event{}, "Party", joined(transfer.Parties())},
-	} {
-		field, ok := reflect.TypeOf(test.in).FieldByName(test.field)
-		if got := field.Tag.Get("enum"); !ok || got != test.want {
-			t.Errorf("%T.%s: %s, not %s", test.in, test.field, got, test.want)
-		}
-	}
-}
-
-func joined[T any](values []T) string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = fmt.Sprint(v)
-	}
-	return strings.Join(texts, ",")
 }

@@ -61,7 +61,7 @@ type SIM struct {
 	MSISDNs      []string            `json:"msisdns" nullable:"false"`
 	Account      transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
 	Since        time.Time           `json:"since" doc:"When it was registered to this account."`
-	Status       transfer.Status     `json:"status" enum:"ready,active,inactive,standby,suspended,terminated"`
+	Status       transfer.Status     `json:"status"`
 	Plan         string              `json:"plan"`
 	Online       bool                `json:"online" doc:"Whether it has an open data session."`
 	TransferLock bool                `json:"transfer_lock" doc:"Whether its owner keeps it from being transferred."`
@@ -98,7 +98,7 @@ func viewSIM(s storage.SIM) (SIM, error) {
 type listSIMsInput struct {
 	Paging
 	Account string          `query:"account" maxLength:"32" doc:"Only the SIMs of this operator id. For support; an account sees its own anyway."`
-	Status  transfer.Status `query:"status" enum:"ready,active,inactive,standby,suspended,terminated" doc:"Only SIMs of this status."`
+	Status  transfer.Status `query:"status" doc:"Only SIMs of this status."`
 	Plan    string          `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
 	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that begins with these digits, 6 or more."`
 	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support names the account, too: all its SIMs are looked through."`
@@ -179,7 +179,7 @@ type updateSIMInput struct {
 		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"For the owner: keeps the SIM from being transferred."`
 		Tags         map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"For the owner: all tags; an empty object takes them away. A name has up to 128 characters, a value up to 256."`
 		Group        *string           `json:"group,omitempty" maxLength:"128" doc:"For the owner: an empty text takes the SIM out of its group."`
-		Status       *transfer.Status  `json:"status,omitempty" enum:"ready,active,inactive,standby,suspended,terminated" doc:"For support."`
+		Status       *transfer.Status  `json:"status,omitempty" doc:"For support."`
 	}
 }
 

@@ -15,8 +15,8 @@ type Transfer struct {
 	Line           int              `json:"line" doc:"Its place in the list, its line in the upload, or its row in a JSON upload, from 1."`
 	Identifier     string           `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
 	ICCID          *string          `json:"iccid,omitempty"`
-	State          transfer.State   `json:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired"`
-	Method         *transfer.Method `json:"method,omitempty" enum:"self_service,support_assisted"`
+	State          transfer.State   `json:"state"`
+	Method         *transfer.Method `json:"method,omitempty"`
 	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why it was not transferred."`
 	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
@@ -110,9 +110,9 @@ type listTransfersInput struct {
 	RequestPath
 	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the page before."`
 	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many entries at most."`
-	State  transfer.State  `query:"state" enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired" doc:"Only SIMs in this state."`
-	Reason transfer.Reason `query:"reason" enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" enum:"self_service,support_assisted" doc:"Only SIMs that go, or went, by this method."`
+	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
+	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
+	Method transfer.Method `query:"method" doc:"Only SIMs that go, or went, by this method."`
 }
 
 func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {

@@ -21,6 +21,9 @@ const (
 	StandingClosed Standing = "closed"
 )
 
+// Standings lists every standing.
+func Standings() []Standing { return []Standing{StandingOpen, StandingClosed} }
+
 // Account is an operator account.
 type Account struct {
 	ID         int64               `db:"id"`

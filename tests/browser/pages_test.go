@@ -42,7 +42,7 @@ func TestPages(t *testing.T) {
 			chromedp.WaitVisible(`//span[contains(., "/v1/transfer-requests")]`),
 		)
 		text := page.text("body")
-		if !strings.Contains(text, "Ask for a transfer") {
+		if !strings.Contains(text, "Create a transfer request") {
 			t.Errorf("the page does not describe how to ask for a transfer:\n%.2000s", text)
 		}
 	})

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// The document lists the values of every enumeration, and Huma checks
+// parameters and bodies against them. The lists come from the types
+// themselves, so an enum tag is needed only where a field allows fewer values.
+
+// registerEnums makes the registry describe each type by its stand-in below.
+func registerEnums(r huma.Registry) {
+	for enum, standIn := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[transfer.RequestState](): reflect.TypeFor[requestStateSchema](),
+		reflect.TypeFor[transfer.State]():        reflect.TypeFor[stateSchema](),
+		reflect.TypeFor[transfer.Status]():       reflect.TypeFor[statusSchema](),
+		reflect.TypeFor[transfer.Method]():       reflect.TypeFor[methodSchema](),
+		reflect.TypeFor[transfer.Reason]():       reflect.TypeFor[reasonSchema](),
+		reflect.TypeFor[transfer.Party]():        reflect.TypeFor[partySchema](),
+		reflect.TypeFor[transfer.EventKind]():    reflect.TypeFor[eventKindSchema](),
+		reflect.TypeFor[storage.Role]():          reflect.TypeFor[roleSchema](),
+		reflect.TypeFor[storage.Standing]():      reflect.TypeFor[standingSchema](),
+	} {
+		r.RegisterTypeAlias(enum, standIn)
+	}
+}
+
+// The packages of the rules do not know Huma, so each type has a stand-in that
+// implements huma.SchemaProvider.
+type (
+	requestStateSchema string
+	stateSchema        string
+	statusSchema       string
+	methodSchema       string
+	reasonSchema       string
+	partySchema        string
+	eventKindSchema    string
+	roleSchema         string
+	standingSchema     string
+)
+
+func (requestStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.RequestStates()) }
+func (stateSchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.States()) }
+func (statusSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Statuses()) }
+func (methodSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Methods()) }
+func (reasonSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Reasons()) }
+func (partySchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.Parties()) }
+func (eventKindSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.EventKinds()) }
+func (roleSchema) Schema(huma.Registry) *huma.Schema         { return enum(storage.Roles()) }
+func (standingSchema) Schema(huma.Registry) *huma.Schema     { return enum(storage.Standings()) }
+
+func enum[T ~string](values []T) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, v := range values {
+		s.Enum = append(s.Enum, string(v))
+	}
+	return s
+}
+
+// allowNull adds null to the values of every enumeration that can be null.
+// JSON Schema requires it; Huma leaves it out.
+func allowNull(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	if s.Nullable && len(s.Enum) > 0 {
+		s.Enum = append(s.Enum, nil)
+	}
+	for _, property := range s.Properties {
+		allowNull(property)
+	}
+	allowNull(s.Items)
+}
