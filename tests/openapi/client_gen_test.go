@@ -93,6 +93,108 @@ func (e CreateKeyInputBodyRole) Valid() bool {
 	}
 }
 
+// Defines values for EventFrom.
+const (
+	EventFromAwaitingAcceptance EventFrom = "awaiting_acceptance"
+	EventFromCanceled           EventFrom = "canceled"
+	EventFromCompleted          EventFrom = "completed"
+	EventFromDeclined           EventFrom = "declined"
+	EventFromDenied             EventFrom = "denied"
+	EventFromExpired            EventFrom = "expired"
+	EventFromInReview           EventFrom = "in_review"
+	EventFromRejected           EventFrom = "rejected"
+	EventFromTransferring       EventFrom = "transferring"
+	EventFromValidating         EventFrom = "validating"
+)
+
+// Valid indicates whether the value is a known member of the EventFrom enum.
+func (e EventFrom) Valid() bool {
+	switch e {
+	case EventFromAwaitingAcceptance:
+		return true
+	case EventFromCanceled:
+		return true
+	case EventFromCompleted:
+		return true
+	case EventFromDeclined:
+		return true
+	case EventFromDenied:
+		return true
+	case EventFromExpired:
+		return true
+	case EventFromInReview:
+		return true
+	case EventFromRejected:
+		return true
+	case EventFromTransferring:
+		return true
+	case EventFromValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventKind.
+const (
+	EventKindAccept       EventKind = "accept"
+	EventKindApprove      EventKind = "approve"
+	EventKindCancel       EventKind = "cancel"
+	EventKindCreate       EventKind = "create"
+	EventKindDecline      EventKind = "decline"
+	EventKindDeny         EventKind = "deny"
+	EventKindDropSessions EventKind = "drop_sessions"
+	EventKindExecute      EventKind = "execute"
+	EventKindExpire       EventKind = "expire"
+	EventKindFinish       EventKind = "finish"
+	EventKindOffer        EventKind = "offer"
+	EventKindReject       EventKind = "reject"
+	EventKindRelease      EventKind = "release"
+	EventKindRetry        EventKind = "retry"
+	EventKindReview       EventKind = "review"
+	EventKindValidate     EventKind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the EventKind enum.
+func (e EventKind) Valid() bool {
+	switch e {
+	case EventKindAccept:
+		return true
+	case EventKindApprove:
+		return true
+	case EventKindCancel:
+		return true
+	case EventKindCreate:
+		return true
+	case EventKindDecline:
+		return true
+	case EventKindDeny:
+		return true
+	case EventKindDropSessions:
+		return true
+	case EventKindExecute:
+		return true
+	case EventKindExpire:
+		return true
+	case EventKindFinish:
+		return true
+	case EventKindOffer:
+		return true
+	case EventKindReject:
+		return true
+	case EventKindRelease:
+		return true
+	case EventKindRetry:
+		return true
+	case EventKindReview:
+		return true
+	case EventKindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventParty.
 const (
 	EventPartyDestination EventParty = "destination"
@@ -117,6 +219,48 @@ func (e EventParty) Valid() bool {
 	}
 }
 
+// Defines values for EventTo.
+const (
+	EventToAwaitingAcceptance EventTo = "awaiting_acceptance"
+	EventToCanceled           EventTo = "canceled"
+	EventToCompleted          EventTo = "completed"
+	EventToDeclined           EventTo = "declined"
+	EventToDenied             EventTo = "denied"
+	EventToExpired            EventTo = "expired"
+	EventToInReview           EventTo = "in_review"
+	EventToRejected           EventTo = "rejected"
+	EventToTransferring       EventTo = "transferring"
+	EventToValidating         EventTo = "validating"
+)
+
+// Valid indicates whether the value is a known member of the EventTo enum.
+func (e EventTo) Valid() bool {
+	switch e {
+	case EventToAwaitingAcceptance:
+		return true
+	case EventToCanceled:
+		return true
+	case EventToCompleted:
+		return true
+	case EventToDeclined:
+		return true
+	case EventToDenied:
+		return true
+	case EventToExpired:
+		return true
+	case EventToInReview:
+		return true
+	case EventToRejected:
+		return true
+	case EventToTransferring:
+		return true
+	case EventToValidating:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FeeMethod.
 const (
 	FeeMethodSelfService     FeeMethod = "self_service"
@@ -129,6 +273,108 @@ func (e FeeMethod) Valid() bool {
 	case FeeMethodSelfService:
 		return true
 	case FeeMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventFrom.
+const (
+	FeedEventFromAwaitingAcceptance FeedEventFrom = "awaiting_acceptance"
+	FeedEventFromCanceled           FeedEventFrom = "canceled"
+	FeedEventFromCompleted          FeedEventFrom = "completed"
+	FeedEventFromDeclined           FeedEventFrom = "declined"
+	FeedEventFromDenied             FeedEventFrom = "denied"
+	FeedEventFromExpired            FeedEventFrom = "expired"
+	FeedEventFromInReview           FeedEventFrom = "in_review"
+	FeedEventFromRejected           FeedEventFrom = "rejected"
+	FeedEventFromTransferring       FeedEventFrom = "transferring"
+	FeedEventFromValidating         FeedEventFrom = "validating"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventFrom enum.
+func (e FeedEventFrom) Valid() bool {
+	switch e {
+	case FeedEventFromAwaitingAcceptance:
+		return true
+	case FeedEventFromCanceled:
+		return true
+	case FeedEventFromCompleted:
+		return true
+	case FeedEventFromDeclined:
+		return true
+	case FeedEventFromDenied:
+		return true
+	case FeedEventFromExpired:
+		return true
+	case FeedEventFromInReview:
+		return true
+	case FeedEventFromRejected:
+		return true
+	case FeedEventFromTransferring:
+		return true
+	case FeedEventFromValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventKind.
+const (
+	FeedEventKindAccept       FeedEventKind = "accept"
+	FeedEventKindApprove      FeedEventKind = "approve"
+	FeedEventKindCancel       FeedEventKind = "cancel"
+	FeedEventKindCreate       FeedEventKind = "create"
+	FeedEventKindDecline      FeedEventKind = "decline"
+	FeedEventKindDeny         FeedEventKind = "deny"
+	FeedEventKindDropSessions FeedEventKind = "drop_sessions"
+	FeedEventKindExecute      FeedEventKind = "execute"
+	FeedEventKindExpire       FeedEventKind = "expire"
+	FeedEventKindFinish       FeedEventKind = "finish"
+	FeedEventKindOffer        FeedEventKind = "offer"
+	FeedEventKindReject       FeedEventKind = "reject"
+	FeedEventKindRelease      FeedEventKind = "release"
+	FeedEventKindRetry        FeedEventKind = "retry"
+	FeedEventKindReview       FeedEventKind = "review"
+	FeedEventKindValidate     FeedEventKind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventKind enum.
+func (e FeedEventKind) Valid() bool {
+	switch e {
+	case FeedEventKindAccept:
+		return true
+	case FeedEventKindApprove:
+		return true
+	case FeedEventKindCancel:
+		return true
+	case FeedEventKindCreate:
+		return true
+	case FeedEventKindDecline:
+		return true
+	case FeedEventKindDeny:
+		return true
+	case FeedEventKindDropSessions:
+		return true
+	case FeedEventKindExecute:
+		return true
+	case FeedEventKindExpire:
+		return true
+	case FeedEventKindFinish:
+		return true
+	case FeedEventKindOffer:
+		return true
+	case FeedEventKindReject:
+		return true
+	case FeedEventKindRelease:
+		return true
+	case FeedEventKindRetry:
+		return true
+	case FeedEventKindReview:
+		return true
+	case FeedEventKindValidate:
 		return true
 	default:
 		return false
@@ -153,6 +399,48 @@ func (e FeedEventParty) Valid() bool {
 	case FeedEventPartySupport:
 		return true
 	case FeedEventPartySystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventTo.
+const (
+	FeedEventToAwaitingAcceptance FeedEventTo = "awaiting_acceptance"
+	FeedEventToCanceled           FeedEventTo = "canceled"
+	FeedEventToCompleted          FeedEventTo = "completed"
+	FeedEventToDeclined           FeedEventTo = "declined"
+	FeedEventToDenied             FeedEventTo = "denied"
+	FeedEventToExpired            FeedEventTo = "expired"
+	FeedEventToInReview           FeedEventTo = "in_review"
+	FeedEventToRejected           FeedEventTo = "rejected"
+	FeedEventToTransferring       FeedEventTo = "transferring"
+	FeedEventToValidating         FeedEventTo = "validating"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventTo enum.
+func (e FeedEventTo) Valid() bool {
+	switch e {
+	case FeedEventToAwaitingAcceptance:
+		return true
+	case FeedEventToCanceled:
+		return true
+	case FeedEventToCompleted:
+		return true
+	case FeedEventToDeclined:
+		return true
+	case FeedEventToDenied:
+		return true
+	case FeedEventToExpired:
+		return true
+	case FeedEventToInReview:
+		return true
+	case FeedEventToRejected:
+		return true
+	case FeedEventToTransferring:
+		return true
+	case FeedEventToValidating:
 		return true
 	default:
 		return false
@@ -192,6 +480,48 @@ func (e MethodSettingsMethod) Valid() bool {
 	case MethodSettingsMethodSelfService:
 		return true
 	case MethodSettingsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenTransferState.
+const (
+	OpenTransferStateAwaitingAcceptance OpenTransferState = "awaiting_acceptance"
+	OpenTransferStateCanceled           OpenTransferState = "canceled"
+	OpenTransferStateCompleted          OpenTransferState = "completed"
+	OpenTransferStateDeclined           OpenTransferState = "declined"
+	OpenTransferStateDenied             OpenTransferState = "denied"
+	OpenTransferStateExpired            OpenTransferState = "expired"
+	OpenTransferStateInReview           OpenTransferState = "in_review"
+	OpenTransferStateRejected           OpenTransferState = "rejected"
+	OpenTransferStateTransferring       OpenTransferState = "transferring"
+	OpenTransferStateValidating         OpenTransferState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the OpenTransferState enum.
+func (e OpenTransferState) Valid() bool {
+	switch e {
+	case OpenTransferStateAwaitingAcceptance:
+		return true
+	case OpenTransferStateCanceled:
+		return true
+	case OpenTransferStateCompleted:
+		return true
+	case OpenTransferStateDeclined:
+		return true
+	case OpenTransferStateDenied:
+		return true
+	case OpenTransferStateExpired:
+		return true
+	case OpenTransferStateInReview:
+		return true
+	case OpenTransferStateRejected:
+		return true
+	case OpenTransferStateTransferring:
+		return true
+	case OpenTransferStateValidating:
 		return true
 	default:
 		return false
@@ -276,6 +606,51 @@ func (e PreviewedSIMMethod) Valid() bool {
 	}
 }
 
+// Defines values for PreviewedSIMReason.
+const (
+	PreviewedSIMReasonAccountClosed       PreviewedSIMReason = "account_closed"
+	PreviewedSIMReasonAlreadyTransferring PreviewedSIMReason = "already_transferring"
+	PreviewedSIMReasonInternalError       PreviewedSIMReason = "internal_error"
+	PreviewedSIMReasonNeedsSupport        PreviewedSIMReason = "needs_support"
+	PreviewedSIMReasonOwnerChanged        PreviewedSIMReason = "owner_changed"
+	PreviewedSIMReasonPlanNotTransferable PreviewedSIMReason = "plan_not_transferable"
+	PreviewedSIMReasonSessionNotDropped   PreviewedSIMReason = "session_not_dropped"
+	PreviewedSIMReasonSimLocked           PreviewedSIMReason = "sim_locked"
+	PreviewedSIMReasonSimNotFound         PreviewedSIMReason = "sim_not_found"
+	PreviewedSIMReasonSimTerminated       PreviewedSIMReason = "sim_terminated"
+	PreviewedSIMReasonStatusChanged       PreviewedSIMReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the PreviewedSIMReason enum.
+func (e PreviewedSIMReason) Valid() bool {
+	switch e {
+	case PreviewedSIMReasonAccountClosed:
+		return true
+	case PreviewedSIMReasonAlreadyTransferring:
+		return true
+	case PreviewedSIMReasonInternalError:
+		return true
+	case PreviewedSIMReasonNeedsSupport:
+		return true
+	case PreviewedSIMReasonOwnerChanged:
+		return true
+	case PreviewedSIMReasonPlanNotTransferable:
+		return true
+	case PreviewedSIMReasonSessionNotDropped:
+		return true
+	case PreviewedSIMReasonSimLocked:
+		return true
+	case PreviewedSIMReasonSimNotFound:
+		return true
+	case PreviewedSIMReasonSimTerminated:
+		return true
+	case PreviewedSIMReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PreviewedSIMStatus.
 const (
 	PreviewedSIMStatusActive     PreviewedSIMStatus = "active"
@@ -300,6 +675,51 @@ func (e PreviewedSIMStatus) Valid() bool {
 	case PreviewedSIMStatusSuspended:
 		return true
 	case PreviewedSIMStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReasonCountReason.
+const (
+	ReasonCountReasonAccountClosed       ReasonCountReason = "account_closed"
+	ReasonCountReasonAlreadyTransferring ReasonCountReason = "already_transferring"
+	ReasonCountReasonInternalError       ReasonCountReason = "internal_error"
+	ReasonCountReasonNeedsSupport        ReasonCountReason = "needs_support"
+	ReasonCountReasonOwnerChanged        ReasonCountReason = "owner_changed"
+	ReasonCountReasonPlanNotTransferable ReasonCountReason = "plan_not_transferable"
+	ReasonCountReasonSessionNotDropped   ReasonCountReason = "session_not_dropped"
+	ReasonCountReasonSimLocked           ReasonCountReason = "sim_locked"
+	ReasonCountReasonSimNotFound         ReasonCountReason = "sim_not_found"
+	ReasonCountReasonSimTerminated       ReasonCountReason = "sim_terminated"
+	ReasonCountReasonStatusChanged       ReasonCountReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ReasonCountReason enum.
+func (e ReasonCountReason) Valid() bool {
+	switch e {
+	case ReasonCountReasonAccountClosed:
+		return true
+	case ReasonCountReasonAlreadyTransferring:
+		return true
+	case ReasonCountReasonInternalError:
+		return true
+	case ReasonCountReasonNeedsSupport:
+		return true
+	case ReasonCountReasonOwnerChanged:
+		return true
+	case ReasonCountReasonPlanNotTransferable:
+		return true
+	case ReasonCountReasonSessionNotDropped:
+		return true
+	case ReasonCountReasonSimLocked:
+		return true
+	case ReasonCountReasonSimNotFound:
+		return true
+	case ReasonCountReasonSimTerminated:
+		return true
+	case ReasonCountReasonStatusChanged:
 		return true
 	default:
 		return false
@@ -366,8 +786,78 @@ func (e RequestState) Valid() bool {
 	}
 }
 
+// Defines values for RequestWaitingFor.
+const (
+	RequestWaitingForDestination RequestWaitingFor = "destination"
+	RequestWaitingForLessThanNil RequestWaitingFor = "<nil>"
+	RequestWaitingForSource      RequestWaitingFor = "source"
+	RequestWaitingForSupport     RequestWaitingFor = "support"
+	RequestWaitingForSystem      RequestWaitingFor = "system"
+)
+
+// Valid indicates whether the value is a known member of the RequestWaitingFor enum.
+func (e RequestWaitingFor) Valid() bool {
+	switch e {
+	case RequestWaitingForDestination:
+		return true
+	case RequestWaitingForLessThanNil:
+		return true
+	case RequestWaitingForSource:
+		return true
+	case RequestWaitingForSupport:
+		return true
+	case RequestWaitingForSystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RequestCancelState.
+const (
+	RequestCancelStateAwaitingAcceptance RequestCancelState = "awaiting_acceptance"
+	RequestCancelStateCanceled           RequestCancelState = "canceled"
+	RequestCancelStateCompleted          RequestCancelState = "completed"
+	RequestCancelStateDeclined           RequestCancelState = "declined"
+	RequestCancelStateDenied             RequestCancelState = "denied"
+	RequestCancelStateExpired            RequestCancelState = "expired"
+	RequestCancelStateInReview           RequestCancelState = "in_review"
+	RequestCancelStateRejected           RequestCancelState = "rejected"
+	RequestCancelStateTransferring       RequestCancelState = "transferring"
+	RequestCancelStateValidating         RequestCancelState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the RequestCancelState enum.
+func (e RequestCancelState) Valid() bool {
+	switch e {
+	case RequestCancelStateAwaitingAcceptance:
+		return true
+	case RequestCancelStateCanceled:
+		return true
+	case RequestCancelStateCompleted:
+		return true
+	case RequestCancelStateDeclined:
+		return true
+	case RequestCancelStateDenied:
+		return true
+	case RequestCancelStateExpired:
+		return true
+	case RequestCancelStateInReview:
+		return true
+	case RequestCancelStateRejected:
+		return true
+	case RequestCancelStateTransferring:
+		return true
+	case RequestCancelStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResultMethod.
 const (
+	ResultMethodLessThanNil     ResultMethod = "<nil>"
 	ResultMethodSelfService     ResultMethod = "self_service"
 	ResultMethodSupportAssisted ResultMethod = "support_assisted"
 )
@@ -375,9 +865,59 @@ const (
 // Valid indicates whether the value is a known member of the ResultMethod enum.
 func (e ResultMethod) Valid() bool {
 	switch e {
+	case ResultMethodLessThanNil:
+		return true
 	case ResultMethodSelfService:
 		return true
 	case ResultMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultReason.
+const (
+	ResultReasonAccountClosed       ResultReason = "account_closed"
+	ResultReasonAlreadyTransferring ResultReason = "already_transferring"
+	ResultReasonInternalError       ResultReason = "internal_error"
+	ResultReasonLessThanNil         ResultReason = "<nil>"
+	ResultReasonNeedsSupport        ResultReason = "needs_support"
+	ResultReasonOwnerChanged        ResultReason = "owner_changed"
+	ResultReasonPlanNotTransferable ResultReason = "plan_not_transferable"
+	ResultReasonSessionNotDropped   ResultReason = "session_not_dropped"
+	ResultReasonSimLocked           ResultReason = "sim_locked"
+	ResultReasonSimNotFound         ResultReason = "sim_not_found"
+	ResultReasonSimTerminated       ResultReason = "sim_terminated"
+	ResultReasonStatusChanged       ResultReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ResultReason enum.
+func (e ResultReason) Valid() bool {
+	switch e {
+	case ResultReasonAccountClosed:
+		return true
+	case ResultReasonAlreadyTransferring:
+		return true
+	case ResultReasonInternalError:
+		return true
+	case ResultReasonLessThanNil:
+		return true
+	case ResultReasonNeedsSupport:
+		return true
+	case ResultReasonOwnerChanged:
+		return true
+	case ResultReasonPlanNotTransferable:
+		return true
+	case ResultReasonSessionNotDropped:
+		return true
+	case ResultReasonSimLocked:
+		return true
+	case ResultReasonSimNotFound:
+		return true
+	case ResultReasonSimTerminated:
+		return true
+	case ResultReasonStatusChanged:
 		return true
 	default:
 		return false
@@ -510,6 +1050,51 @@ func (e TransferMethod) Valid() bool {
 	case TransferMethodSelfService:
 		return true
 	case TransferMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferReason.
+const (
+	TransferReasonAccountClosed       TransferReason = "account_closed"
+	TransferReasonAlreadyTransferring TransferReason = "already_transferring"
+	TransferReasonInternalError       TransferReason = "internal_error"
+	TransferReasonNeedsSupport        TransferReason = "needs_support"
+	TransferReasonOwnerChanged        TransferReason = "owner_changed"
+	TransferReasonPlanNotTransferable TransferReason = "plan_not_transferable"
+	TransferReasonSessionNotDropped   TransferReason = "session_not_dropped"
+	TransferReasonSimLocked           TransferReason = "sim_locked"
+	TransferReasonSimNotFound         TransferReason = "sim_not_found"
+	TransferReasonSimTerminated       TransferReason = "sim_terminated"
+	TransferReasonStatusChanged       TransferReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the TransferReason enum.
+func (e TransferReason) Valid() bool {
+	switch e {
+	case TransferReasonAccountClosed:
+		return true
+	case TransferReasonAlreadyTransferring:
+		return true
+	case TransferReasonInternalError:
+		return true
+	case TransferReasonNeedsSupport:
+		return true
+	case TransferReasonOwnerChanged:
+		return true
+	case TransferReasonPlanNotTransferable:
+		return true
+	case TransferReasonSessionNotDropped:
+		return true
+	case TransferReasonSimLocked:
+		return true
+	case TransferReasonSimNotFound:
+		return true
+	case TransferReasonSimTerminated:
+		return true
+	case TransferReasonStatusChanged:
 		return true
 	default:
 		return false
@@ -1104,13 +1689,13 @@ type Event struct {
 	Detail  map[string]interface{} `json:"detail"`
 
 	// From The state before, if the state has changed.
-	From *string `json:"from,omitempty"`
+	From *EventFrom `json:"from,omitempty"`
 
 	// Key The name of the API key, for those whose key it is, and for support.
 	Key *string `json:"key,omitempty"`
 
 	// Kind Examples: accept
-	Kind string `json:"kind"`
+	Kind EventKind `json:"kind"`
 
 	// Party Who caused it.
 	Party EventParty `json:"party"`
@@ -1119,11 +1704,20 @@ type Event struct {
 	Seq int64 `json:"seq"`
 
 	// To The state since, if the state has changed.
-	To *string `json:"to,omitempty"`
+	To *EventTo `json:"to,omitempty"`
 }
+
+// EventFrom The state before, if the state has changed.
+type EventFrom string
+
+// EventKind Examples: accept
+type EventKind string
 
 // EventParty Who caused it.
 type EventParty string
+
+// EventTo The state since, if the state has changed.
+type EventTo string
 
 // Fee defines model for Fee.
 type Fee struct {
@@ -1168,13 +1762,13 @@ type FeedEvent struct {
 	Detail      map[string]interface{} `json:"detail"`
 
 	// From The state before, if the state has changed.
-	From *string `json:"from,omitempty"`
+	From *FeedEventFrom `json:"from,omitempty"`
 
 	// Key The name of the API key, for those whose key it is, and for support.
 	Key *string `json:"key,omitempty"`
 
 	// Kind Examples: accept
-	Kind string `json:"kind"`
+	Kind FeedEventKind `json:"kind"`
 
 	// Party Who caused it.
 	Party   FeedEventParty     `json:"party"`
@@ -1185,11 +1779,20 @@ type FeedEvent struct {
 	Source string `json:"source"`
 
 	// To The state since, if the state has changed.
-	To *string `json:"to,omitempty"`
+	To *FeedEventTo `json:"to,omitempty"`
 }
+
+// FeedEventFrom The state before, if the state has changed.
+type FeedEventFrom string
+
+// FeedEventKind Examples: accept
+type FeedEventKind string
 
 // FeedEventParty Who caused it.
 type FeedEventParty string
+
+// FeedEventTo The state since, if the state has changed.
+type FeedEventTo string
 
 // Fees defines model for Fees.
 type Fees struct {
@@ -1347,8 +1950,11 @@ type OpenTransfer struct {
 	Request   openapi_types.UUID `json:"request"`
 
 	// State The state of the request.
-	State string `json:"state"`
+	State OpenTransferState `json:"state"`
 }
+
+// OpenTransferState The state of the request.
+type OpenTransferState string
 
 // OwnedSince defines model for OwnedSince.
 type OwnedSince struct {
@@ -1441,7 +2047,7 @@ type PreviewedSIM struct {
 	Method *PreviewedSIMMethod `json:"method,omitempty"`
 
 	// Reason Why it could not go.
-	Reason *string `json:"reason,omitempty"`
+	Reason *PreviewedSIMReason `json:"reason,omitempty"`
 
 	// Remedy What to do about the reason.
 	Remedy *string `json:"remedy,omitempty"`
@@ -1452,6 +2058,9 @@ type PreviewedSIM struct {
 
 // PreviewedSIMMethod How it would go, if it is eligible.
 type PreviewedSIMMethod string
+
+// PreviewedSIMReason Why it could not go.
+type PreviewedSIMReason string
 
 // PreviewedSIMStatus If it is the source's own.
 type PreviewedSIMStatus string
@@ -1499,11 +2108,14 @@ type PutPlanInputBody struct {
 
 // ReasonCount defines model for ReasonCount.
 type ReasonCount struct {
-	Count  int64            `json:"count"`
-	Reason string           `json:"reason"`
-	Remedy string           `json:"remedy"`
-	State  ReasonCountState `json:"state"`
+	Count  int64             `json:"count"`
+	Reason ReasonCountReason `json:"reason"`
+	Remedy string            `json:"remedy"`
+	State  ReasonCountState  `json:"state"`
 }
+
+// ReasonCountReason defines model for ReasonCount.Reason.
+type ReasonCountReason string
 
 // ReasonCountState defines model for ReasonCount.State.
 type ReasonCountState string
@@ -1560,11 +2172,14 @@ type Request struct {
 	Ticket *string `json:"ticket,omitempty"`
 
 	// WaitingFor Who has to decide next, support or destination; null if the service works on it, or it is over.
-	WaitingFor *string `json:"waiting_for"`
+	WaitingFor *RequestWaitingFor `json:"waiting_for"`
 }
 
 // RequestState defines model for Request.State.
 type RequestState string
+
+// RequestWaitingFor Who has to decide next, support or destination; null if the service works on it, or it is over.
+type RequestWaitingFor string
 
 // RequestCancel defines model for RequestCancel.
 type RequestCancel struct {
@@ -1577,8 +2192,11 @@ type RequestCancel struct {
 	Request openapi_types.UUID `json:"request"`
 
 	// State Its state now.
-	State string `json:"state"`
+	State RequestCancelState `json:"state"`
 }
+
+// RequestCancelState Its state now.
+type RequestCancelState string
 
 // Result defines model for Result.
 type Result struct {
@@ -1598,7 +2216,7 @@ type Result struct {
 	Method *ResultMethod `json:"method"`
 
 	// Reason Why it was not transferred.
-	Reason *string `json:"reason"`
+	Reason *ResultReason `json:"reason"`
 
 	// Remedy What to do about the reason.
 	Remedy *string `json:"remedy"`
@@ -1610,6 +2228,9 @@ type Result struct {
 
 // ResultMethod defines model for Result.Method.
 type ResultMethod string
+
+// ResultReason Why it was not transferred.
+type ResultReason string
 
 // ResultState defines model for Result.State.
 type ResultState string
@@ -1726,7 +2347,7 @@ type Transfer struct {
 	// Before The settings before the transfer. For support alone.
 	Before *Settings `json:"before,omitempty"`
 
-	// Fee What the source pays on completion.
+	// Fee What the source pays on completion. For the source and support.
 	Fee        *Money     `json:"fee,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Iccid      *string    `json:"iccid,omitempty"`
@@ -1739,7 +2360,7 @@ type Transfer struct {
 	Method *TransferMethod `json:"method,omitempty"`
 
 	// Reason Why it was not transferred.
-	Reason *string `json:"reason,omitempty"`
+	Reason *TransferReason `json:"reason,omitempty"`
 
 	// Remedy What to do about the reason.
 	Remedy         *string       `json:"remedy,omitempty"`
@@ -1749,6 +2370,9 @@ type Transfer struct {
 
 // TransferMethod defines model for Transfer.Method.
 type TransferMethod string
+
+// TransferReason Why it was not transferred.
+type TransferReason string
 
 // TransferState defines model for Transfer.State.
 type TransferState string
@@ -2674,18 +3298,18 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
-	// CreateAccountWithBody Open an account
+	// CreateAccountWithBody Create an account
 	//
-	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
 	CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateAccount Open an account
+	// CreateAccount Create an account
 	//
-	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2694,116 +3318,116 @@ type ClientInterface interface {
 
 	// ListBatches List batches
 	//
-	// The latest first. An account sees its own batches. For keys of the role account, support, admin.
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
 	ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateBatchWithBody Ask for many transfers to many destinations
+	// CreateBatchWithBody Create a batch of transfer requests
 	//
-	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
 	CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateBatch Ask for many transfers to many destinations
+	// CreateBatch Create a batch of transfer requests
 	//
-	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
 	CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetBatch Read a batch
+	// GetBatch Get a batch
 	//
-	// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 	GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelBatchWithBody Cancel what is left of a batch
+	// CancelBatchWithBody Cancel a batch
 	//
-	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
 	CancelBatchWithBody(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelBatch Cancel what is left of a batch
+	// CancelBatch Cancel a batch
 	//
-	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
 	CancelBatch(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetBatchResults Read the results of a batch in the order of its upload
+	// GetBatchResults Download the results of a batch
 	//
-	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 	GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListFeed Follow what happens to an account's requests
+	// ListFeed List the events of all requests of an account
 	//
-	// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
+	// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/events (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateFeeWithBody Set a fee from an instant on
+	// CreateFeeWithBody Add a fee to the fee schedule
 	//
-	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithBody(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateFee Set a fee from an instant on
+	// CreateFee Add a fee to the fee schedule
 	//
-	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFee(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateKeyWithBody Make an API key
+	// CreateKeyWithBody Create an API key
 	//
-	// The answer has the key itself, which is shown this once. For keys of the role admin.
+	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
 	CreateKeyWithBody(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateKey Make an API key
+	// CreateKey Create an API key
 	//
-	// The answer has the key itself, which is shown this once. For keys of the role admin.
+	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
 	CreateKey(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PutPlanWithBody Make a plan known
+	// PutPlanWithBody Create or update a plan
 	//
-	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
 	PutPlanWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PutPlan Make a plan known
+	// PutPlan Create or update a plan
 	//
-	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2812,7 +3436,7 @@ type ClientInterface interface {
 
 	// ImportSimsWithBody Import SIMs
 	//
-	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2821,203 +3445,203 @@ type ClientInterface interface {
 
 	// ImportSims Import SIMs
 	//
-	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
 	ImportSims(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetSim Read a SIM by any identifier
+	// GetSim Get a SIM by one of its identifiers
 	//
-	// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
+	// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
 	GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetSimHistory Read a SIM's whole history
+	// GetSimHistory Get the history of a SIM
 	//
-	// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
+	// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
 	//
 	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
 	GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRequests List transfer requests
 	//
-	// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 	ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateRequestWithBody Ask for a transfer
+	// CreateRequestWithBody Create a transfer request
 	//
-	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
 	CreateRequestWithBody(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateRequest Ask for a transfer
+	// CreateRequest Create a transfer request
 	//
-	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
 	CreateRequest(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PreviewRequestWithBody See what a request would come to
+	// PreviewRequestWithBody Preview a transfer request
 	//
-	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
 	PreviewRequestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PreviewRequest See what a request would come to
+	// PreviewRequest Preview a transfer request
 	//
-	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
 	PreviewRequest(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetRequest Read a transfer request
+	// GetRequest Get a transfer request
 	//
-	// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
+	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AcceptRequestWithBody Accept (destination)
+	// AcceptRequestWithBody Accept a request (destination)
 	//
-	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequestWithBody(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// AcceptRequest Accept (destination)
+	// AcceptRequest Accept a request (destination)
 	//
-	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequest(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApproveRequestWithBody Approve (support)
+	// ApproveRequestWithBody Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
 	ApproveRequestWithBody(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ApproveRequest Approve (support)
+	// ApproveRequest Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
 	ApproveRequest(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelRequestWithBody Cancel (source or support)
+	// CancelRequestWithBody Cancel a request (source or support)
 	//
-	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
 	CancelRequestWithBody(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CancelRequest Cancel (source or support)
+	// CancelRequest Cancel a request (source or support)
 	//
-	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
 	CancelRequest(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeclineRequestWithBody Decline (destination)
+	// DeclineRequestWithBody Decline a request (destination)
 	//
-	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
 	DeclineRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeclineRequest Decline (destination)
+	// DeclineRequest Decline a request (destination)
 	//
-	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
 	DeclineRequest(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DenyRequestWithBody Deny (support)
+	// DenyRequestWithBody Deny a request (support)
 	//
-	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
 	DenyRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DenyRequest Deny (support)
+	// DenyRequest Deny a request (support)
 	//
-	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
 	DenyRequest(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListEvents Read what happened to a request
+	// ListEvents List the events of a request
 	//
-	// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
+	// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetryRequestWithBody Ask again for what failed (source or support)
+	// RetryRequestWithBody Retry a request (source or support)
 	//
-	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
 	RetryRequestWithBody(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RetryRequest Ask again for what failed (source or support)
+	// RetryRequest Retry a request (source or support)
 	//
-	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
 	RetryRequest(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListTransfers List what became of each SIM
+	// ListTransfers List the transfers of a request
 	//
-	// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
+	// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
 	ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
-// CreateAccountWithBody Open an account
+// CreateAccountWithBody Create an account
 //
-// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3034,9 +3658,9 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 	return c.Client.Do(req)
 }
 
-// CreateAccount Open an account
+// CreateAccount Create an account
 //
-// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3055,7 +3679,7 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // ListBatches List batches
 //
-// The latest first. An account sees its own batches. For keys of the role account, support, admin.
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/batches (the `ListBatches` operationId).
 func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3070,9 +3694,9 @@ func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, req
 	return c.Client.Do(req)
 }
 
-// CreateBatchWithBody Ask for many transfers to many destinations
+// CreateBatchWithBody Create a batch of transfer requests
 //
-// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3089,9 +3713,9 @@ func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchPar
 	return c.Client.Do(req)
 }
 
-// CreateBatch Ask for many transfers to many destinations
+// CreateBatch Create a batch of transfer requests
 //
-// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3108,9 +3732,9 @@ func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, bod
 	return c.Client.Do(req)
 }
 
-// GetBatch Read a batch
+// GetBatch Get a batch
 //
-// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3125,9 +3749,9 @@ func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors
 	return c.Client.Do(req)
 }
 
-// CancelBatchWithBody Cancel what is left of a batch
+// CancelBatchWithBody Cancel a batch
 //
-// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3144,9 +3768,9 @@ func (c *Client) CancelBatchWithBody(ctx context.Context, id openapi_types.UUID,
 	return c.Client.Do(req)
 }
 
-// CancelBatch Cancel what is left of a batch
+// CancelBatch Cancel a batch
 //
-// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3163,9 +3787,9 @@ func (c *Client) CancelBatch(ctx context.Context, id openapi_types.UUID, params 
 	return c.Client.Do(req)
 }
 
-// GetBatchResults Read the results of a batch in the order of its upload
+// GetBatchResults Download the results of a batch
 //
-// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3180,9 +3804,9 @@ func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, par
 	return c.Client.Do(req)
 }
 
-// ListFeed Follow what happens to an account's requests
+// ListFeed List the events of all requests of an account
 //
-// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
+// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/events (the `ListFeed` operationId).
 func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3197,9 +3821,9 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 	return c.Client.Do(req)
 }
 
-// CreateFeeWithBody Set a fee from an instant on
+// CreateFeeWithBody Add a fee to the fee schedule
 //
-// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3216,9 +3840,9 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 	return c.Client.Do(req)
 }
 
-// CreateFee Set a fee from an instant on
+// CreateFee Add a fee to the fee schedule
 //
-// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3235,9 +3859,9 @@ func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body Cr
 	return c.Client.Do(req)
 }
 
-// CreateKeyWithBody Make an API key
+// CreateKeyWithBody Create an API key
 //
-// The answer has the key itself, which is shown this once. For keys of the role admin.
+// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3254,9 +3878,9 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams,
 	return c.Client.Do(req)
 }
 
-// CreateKey Make an API key
+// CreateKey Create an API key
 //
-// The answer has the key itself, which is shown this once. For keys of the role admin.
+// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3273,9 +3897,9 @@ func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body Cr
 	return c.Client.Do(req)
 }
 
-// PutPlanWithBody Make a plan known
+// PutPlanWithBody Create or update a plan
 //
-// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3292,9 +3916,9 @@ func (c *Client) PutPlanWithBody(ctx context.Context, name string, contentType s
 	return c.Client.Do(req)
 }
 
-// PutPlan Make a plan known
+// PutPlan Create or update a plan
 //
-// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3313,7 +3937,7 @@ func (c *Client) PutPlan(ctx context.Context, name string, body PutPlanJSONReque
 
 // ImportSimsWithBody Import SIMs
 //
-// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3332,7 +3956,7 @@ func (c *Client) ImportSimsWithBody(ctx context.Context, params *ImportSimsParam
 
 // ImportSims Import SIMs
 //
-// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3349,9 +3973,9 @@ func (c *Client) ImportSims(ctx context.Context, params *ImportSimsParams, body 
 	return c.Client.Do(req)
 }
 
-// GetSim Read a SIM by any identifier
+// GetSim Get a SIM by one of its identifiers
 //
-// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
+// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
 func (c *Client) GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3366,9 +3990,9 @@ func (c *Client) GetSim(ctx context.Context, sim string, reqEditors ...RequestEd
 	return c.Client.Do(req)
 }
 
-// GetSimHistory Read a SIM's whole history
+// GetSimHistory Get the history of a SIM
 //
-// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
+// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
 //
 // Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
 func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3385,7 +4009,7 @@ func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditor
 
 // ListRequests List transfer requests
 //
-// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3400,9 +4024,9 @@ func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, r
 	return c.Client.Do(req)
 }
 
-// CreateRequestWithBody Ask for a transfer
+// CreateRequestWithBody Create a transfer request
 //
-// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3419,9 +4043,9 @@ func (c *Client) CreateRequestWithBody(ctx context.Context, params *CreateReques
 	return c.Client.Do(req)
 }
 
-// CreateRequest Ask for a transfer
+// CreateRequest Create a transfer request
 //
-// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3438,9 +4062,9 @@ func (c *Client) CreateRequest(ctx context.Context, params *CreateRequestParams,
 	return c.Client.Do(req)
 }
 
-// PreviewRequestWithBody See what a request would come to
+// PreviewRequestWithBody Preview a transfer request
 //
-// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3457,9 +4081,9 @@ func (c *Client) PreviewRequestWithBody(ctx context.Context, contentType string,
 	return c.Client.Do(req)
 }
 
-// PreviewRequest See what a request would come to
+// PreviewRequest Preview a transfer request
 //
-// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3476,9 +4100,9 @@ func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequ
 	return c.Client.Do(req)
 }
 
-// GetRequest Read a transfer request
+// GetRequest Get a transfer request
 //
-// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
+// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3493,9 +4117,9 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEdito
 	return c.Client.Do(req)
 }
 
-// AcceptRequestWithBody Accept (destination)
+// AcceptRequestWithBody Accept a request (destination)
 //
-// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3512,9 +4136,9 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 	return c.Client.Do(req)
 }
 
-// AcceptRequest Accept (destination)
+// AcceptRequest Accept a request (destination)
 //
-// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3531,9 +4155,9 @@ func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, param
 	return c.Client.Do(req)
 }
 
-// ApproveRequestWithBody Approve (support)
+// ApproveRequestWithBody Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3550,9 +4174,9 @@ func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UU
 	return c.Client.Do(req)
 }
 
-// ApproveRequest Approve (support)
+// ApproveRequest Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3569,9 +4193,9 @@ func (c *Client) ApproveRequest(ctx context.Context, id openapi_types.UUID, para
 	return c.Client.Do(req)
 }
 
-// CancelRequestWithBody Cancel (source or support)
+// CancelRequestWithBody Cancel a request (source or support)
 //
-// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3588,9 +4212,9 @@ func (c *Client) CancelRequestWithBody(ctx context.Context, id openapi_types.UUI
 	return c.Client.Do(req)
 }
 
-// CancelRequest Cancel (source or support)
+// CancelRequest Cancel a request (source or support)
 //
-// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3607,9 +4231,9 @@ func (c *Client) CancelRequest(ctx context.Context, id openapi_types.UUID, param
 	return c.Client.Do(req)
 }
 
-// DeclineRequestWithBody Decline (destination)
+// DeclineRequestWithBody Decline a request (destination)
 //
-// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3626,9 +4250,9 @@ func (c *Client) DeclineRequestWithBody(ctx context.Context, id openapi_types.UU
 	return c.Client.Do(req)
 }
 
-// DeclineRequest Decline (destination)
+// DeclineRequest Decline a request (destination)
 //
-// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3645,9 +4269,9 @@ func (c *Client) DeclineRequest(ctx context.Context, id openapi_types.UUID, para
 	return c.Client.Do(req)
 }
 
-// DenyRequestWithBody Deny (support)
+// DenyRequestWithBody Deny a request (support)
 //
-// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3664,9 +4288,9 @@ func (c *Client) DenyRequestWithBody(ctx context.Context, id openapi_types.UUID,
 	return c.Client.Do(req)
 }
 
-// DenyRequest Deny (support)
+// DenyRequest Deny a request (support)
 //
-// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3683,9 +4307,9 @@ func (c *Client) DenyRequest(ctx context.Context, id openapi_types.UUID, params 
 	return c.Client.Do(req)
 }
 
-// ListEvents Read what happened to a request
+// ListEvents List the events of a request
 //
-// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
+// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3700,9 +4324,9 @@ func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *
 	return c.Client.Do(req)
 }
 
-// RetryRequestWithBody Ask again for what failed (source or support)
+// RetryRequestWithBody Retry a request (source or support)
 //
-// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3719,9 +4343,9 @@ func (c *Client) RetryRequestWithBody(ctx context.Context, id openapi_types.UUID
 	return c.Client.Do(req)
 }
 
-// RetryRequest Ask again for what failed (source or support)
+// RetryRequest Retry a request (source or support)
 //
-// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3738,9 +4362,9 @@ func (c *Client) RetryRequest(ctx context.Context, id openapi_types.UUID, params
 	return c.Client.Do(req)
 }
 
-// ListTransfers List what became of each SIM
+// ListTransfers List the transfers of a request
 //
-// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
+// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
 func (c *Client) ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5482,18 +6106,18 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
-	// CreateAccountWithBodyWithResponse Open an account
+	// CreateAccountWithBodyWithResponse Create an account
 	//
-	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
 	CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
 
-	// CreateAccountWithResponse Open an account
+	// CreateAccountWithResponse Create an account
 	//
-	// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5502,124 +6126,124 @@ type ClientWithResponsesInterface interface {
 
 	// ListBatchesWithResponse List batches
 	//
-	// The latest first. An account sees its own batches. For keys of the role account, support, admin.
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
 	ListBatchesWithResponse(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*ListBatchesResponse, error)
 
-	// CreateBatchWithBodyWithResponse Ask for many transfers to many destinations
+	// CreateBatchWithBodyWithResponse Create a batch of transfer requests
 	//
-	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
 	CreateBatchWithBodyWithResponse(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error)
 
-	// CreateBatchWithResponse Ask for many transfers to many destinations
+	// CreateBatchWithResponse Create a batch of transfer requests
 	//
-	// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
 	CreateBatchWithResponse(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error)
 
-	// GetBatchWithResponse Read a batch
+	// GetBatchWithResponse Get a batch
 	//
-	// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 	GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResponse, error)
 
-	// CancelBatchWithBodyWithResponse Cancel what is left of a batch
+	// CancelBatchWithBodyWithResponse Cancel a batch
 	//
-	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
 	CancelBatchWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error)
 
-	// CancelBatchWithResponse Cancel what is left of a batch
+	// CancelBatchWithResponse Cancel a batch
 	//
-	// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
 	CancelBatchWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error)
 
-	// GetBatchResultsWithResponse Read the results of a batch in the order of its upload
+	// GetBatchResultsWithResponse Download the results of a batch
 	//
-	// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 	GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error)
 
-	// ListFeedWithResponse Follow what happens to an account's requests
+	// ListFeedWithResponse List the events of all requests of an account
 	//
-	// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
+	// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/events (the `ListFeed` operationId).
 	ListFeedWithResponse(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*ListFeedResponse, error)
 
-	// CreateFeeWithBodyWithResponse Set a fee from an instant on
+	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule
 	//
-	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithBodyWithResponse(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
 
-	// CreateFeeWithResponse Set a fee from an instant on
+	// CreateFeeWithResponse Add a fee to the fee schedule
 	//
-	// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithResponse(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
 
-	// CreateKeyWithBodyWithResponse Make an API key
+	// CreateKeyWithBodyWithResponse Create an API key
 	//
-	// The answer has the key itself, which is shown this once. For keys of the role admin.
+	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
 	CreateKeyWithBodyWithResponse(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
 
-	// CreateKeyWithResponse Make an API key
+	// CreateKeyWithResponse Create an API key
 	//
-	// The answer has the key itself, which is shown this once. For keys of the role admin.
+	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
 	CreateKeyWithResponse(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
 
-	// PutPlanWithBodyWithResponse Make a plan known
+	// PutPlanWithBodyWithResponse Create or update a plan
 	//
-	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
 	PutPlanWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
 
-	// PutPlanWithResponse Make a plan known
+	// PutPlanWithResponse Create or update a plan
 	//
-	// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5628,7 +6252,7 @@ type ClientWithResponsesInterface interface {
 
 	// ImportSimsWithBodyWithResponse Import SIMs
 	//
-	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5637,25 +6261,25 @@ type ClientWithResponsesInterface interface {
 
 	// ImportSimsWithResponse Import SIMs
 	//
-	// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
 	ImportSimsWithResponse(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportSimsResponse, error)
 
-	// GetSimWithResponse Read a SIM by any identifier
+	// GetSimWithResponse Get a SIM by one of its identifiers
 	//
-	// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
+	// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
 	GetSimWithResponse(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*GetSimResponse, error)
 
-	// GetSimHistoryWithResponse Read a SIM's whole history
+	// GetSimHistoryWithResponse Get the history of a SIM
 	//
-	// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
+	// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5664,178 +6288,178 @@ type ClientWithResponsesInterface interface {
 
 	// ListRequestsWithResponse List transfer requests
 	//
-	// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 	ListRequestsWithResponse(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*ListRequestsResponse, error)
 
-	// CreateRequestWithBodyWithResponse Ask for a transfer
+	// CreateRequestWithBodyWithResponse Create a transfer request
 	//
-	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
 	CreateRequestWithBodyWithResponse(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error)
 
-	// CreateRequestWithResponse Ask for a transfer
+	// CreateRequestWithResponse Create a transfer request
 	//
-	// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
 	CreateRequestWithResponse(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error)
 
-	// PreviewRequestWithBodyWithResponse See what a request would come to
+	// PreviewRequestWithBodyWithResponse Preview a transfer request
 	//
-	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
 	PreviewRequestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
 
-	// PreviewRequestWithResponse See what a request would come to
+	// PreviewRequestWithResponse Preview a transfer request
 	//
-	// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
 	PreviewRequestWithResponse(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
 
-	// GetRequestWithResponse Read a transfer request
+	// GetRequestWithResponse Get a transfer request
 	//
-	// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
+	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
 
-	// AcceptRequestWithBodyWithResponse Accept (destination)
+	// AcceptRequestWithBodyWithResponse Accept a request (destination)
 	//
-	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error)
 
-	// AcceptRequestWithResponse Accept (destination)
+	// AcceptRequestWithResponse Accept a request (destination)
 	//
-	// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
 	AcceptRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error)
 
-	// ApproveRequestWithBodyWithResponse Approve (support)
+	// ApproveRequestWithBodyWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
 	ApproveRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error)
 
-	// ApproveRequestWithResponse Approve (support)
+	// ApproveRequestWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
 	ApproveRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error)
 
-	// CancelRequestWithBodyWithResponse Cancel (source or support)
+	// CancelRequestWithBodyWithResponse Cancel a request (source or support)
 	//
-	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
 	CancelRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error)
 
-	// CancelRequestWithResponse Cancel (source or support)
+	// CancelRequestWithResponse Cancel a request (source or support)
 	//
-	// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
 	CancelRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error)
 
-	// DeclineRequestWithBodyWithResponse Decline (destination)
+	// DeclineRequestWithBodyWithResponse Decline a request (destination)
 	//
-	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
 	DeclineRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error)
 
-	// DeclineRequestWithResponse Decline (destination)
+	// DeclineRequestWithResponse Decline a request (destination)
 	//
-	// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
 	DeclineRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error)
 
-	// DenyRequestWithBodyWithResponse Deny (support)
+	// DenyRequestWithBodyWithResponse Deny a request (support)
 	//
-	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
 	DenyRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error)
 
-	// DenyRequestWithResponse Deny (support)
+	// DenyRequestWithResponse Deny a request (support)
 	//
-	// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
 	DenyRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error)
 
-	// ListEventsWithResponse Read what happened to a request
+	// ListEventsWithResponse List the events of a request
 	//
-	// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
+	// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
 	ListEventsWithResponse(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
 
-	// RetryRequestWithBodyWithResponse Ask again for what failed (source or support)
+	// RetryRequestWithBodyWithResponse Retry a request (source or support)
 	//
-	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
 	RetryRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error)
 
-	// RetryRequestWithResponse Ask again for what failed (source or support)
+	// RetryRequestWithResponse Retry a request (source or support)
 	//
-	// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
 	RetryRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error)
 
-	// ListTransfersWithResponse List what became of each SIM
+	// ListTransfersWithResponse List the transfers of a request
 	//
-	// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
+	// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8656,9 +9280,9 @@ func (r ListTransfersResponse) ContentType() string {
 	return ""
 }
 
-// CreateAccountWithBodyWithResponse Open an account
+// CreateAccountWithBodyWithResponse Create an account
 //
-// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8671,9 +9295,9 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 	return ParseCreateAccountResponse(rsp)
 }
 
-// CreateAccountWithResponse Open an account
+// CreateAccountWithResponse Create an account
 //
-// An account sends and receives SIMs under its operator id. Its currency cannot change: fees are quoted in it. For keys of the role admin.
+// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8688,7 +9312,7 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // ListBatchesWithResponse List batches
 //
-// The latest first. An account sees its own batches. For keys of the role account, support, admin.
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8701,9 +9325,9 @@ func (c *ClientWithResponses) ListBatchesWithResponse(ctx context.Context, param
 	return ParseListBatchesResponse(rsp)
 }
 
-// CreateBatchWithBodyWithResponse Ask for many transfers to many destinations
+// CreateBatchWithBodyWithResponse Create a batch of transfer requests
 //
-// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8716,9 +9340,9 @@ func (c *ClientWithResponses) CreateBatchWithBodyWithResponse(ctx context.Contex
 	return ParseCreateBatchResponse(rsp)
 }
 
-// CreateBatchWithResponse Ask for many transfers to many destinations
+// CreateBatchWithResponse Create a batch of transfer requests
 //
-// All rows are accepted, or none if one of them is wrong. They become one request per destination. The file is read as it comes. For keys of the role account, support, admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8731,9 +9355,9 @@ func (c *ClientWithResponses) CreateBatchWithResponse(ctx context.Context, param
 	return ParseCreateBatchResponse(rsp)
 }
 
-// GetBatchWithResponse Read a batch
+// GetBatchWithResponse Get a batch
 //
-// Its counts, and its requests. Only the account that has submitted a batch sees it, and support. For keys of the role account, support, admin.
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8746,9 +9370,9 @@ func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id opena
 	return ParseGetBatchResponse(rsp)
 }
 
-// CancelBatchWithBodyWithResponse Cancel what is left of a batch
+// CancelBatchWithBodyWithResponse Cancel a batch
 //
-// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8761,9 +9385,9 @@ func (c *ClientWithResponses) CancelBatchWithBodyWithResponse(ctx context.Contex
 	return ParseCancelBatchResponse(rsp)
 }
 
-// CancelBatchWithResponse Cancel what is left of a batch
+// CancelBatchWithResponse Cancel a batch
 //
-// Cancels every request that can still be; what was accepted goes on. The answer says what became of each. For keys of the role account, support, admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8776,9 +9400,9 @@ func (c *ClientWithResponses) CancelBatchWithResponse(ctx context.Context, id op
 	return ParseCancelBatchResponse(rsp)
 }
 
-// GetBatchResultsWithResponse Read the results of a batch in the order of its upload
+// GetBatchResultsWithResponse Download the results of a batch
 //
-// A row per SIM, streamed, as JSON, NDJSON or CSV. For keys of the role account, support, admin.
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8791,9 +9415,9 @@ func (c *ClientWithResponses) GetBatchResultsWithResponse(ctx context.Context, i
 	return ParseGetBatchResultsResponse(rsp)
 }
 
-// ListFeedWithResponse Follow what happens to an account's requests
+// ListFeedWithResponse List the events of all requests of an account
 //
-// The oldest first. Nothing comes twice and nothing is missed; the source keeps the events of SIMs that it has lost. For keys of the role account, support, admin.
+// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8806,9 +9430,9 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 	return ParseListFeedResponse(rsp)
 }
 
-// CreateFeeWithBodyWithResponse Set a fee from an instant on
+// CreateFeeWithBodyWithResponse Add a fee to the fee schedule
 //
-// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8821,9 +9445,9 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 	return ParseCreateFeeResponse(rsp)
 }
 
-// CreateFeeWithResponse Set a fee from an instant on
+// CreateFeeWithResponse Add a fee to the fee schedule
 //
-// The entry holds until the next one of its method and currency. What was quoted before stays as it was quoted. For keys of the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8836,9 +9460,9 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 	return ParseCreateFeeResponse(rsp)
 }
 
-// CreateKeyWithBodyWithResponse Make an API key
+// CreateKeyWithBodyWithResponse Create an API key
 //
-// The answer has the key itself, which is shown this once. For keys of the role admin.
+// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8851,9 +9475,9 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 	return ParseCreateKeyResponse(rsp)
 }
 
-// CreateKeyWithResponse Make an API key
+// CreateKeyWithResponse Create an API key
 //
-// The answer has the key itself, which is shown this once. For keys of the role admin.
+// The response has the key itself, which is not shown again. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8866,9 +9490,9 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params 
 	return ParseCreateKeyResponse(rsp)
 }
 
-// PutPlanWithBodyWithResponse Make a plan known
+// PutPlanWithBodyWithResponse Create or update a plan
 //
-// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8881,9 +9505,9 @@ func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, n
 	return ParsePutPlanResponse(rsp)
 }
 
-// PutPlanWithResponse Make a plan known
+// PutPlanWithResponse Create or update a plan
 //
-// Makes it anew, or changes whether its SIMs can move to an account of another coverage. For keys of the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8898,7 +9522,7 @@ func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, name stri
 
 // ImportSimsWithBodyWithResponse Import SIMs
 //
-// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8913,7 +9537,7 @@ func (c *ClientWithResponses) ImportSimsWithBodyWithResponse(ctx context.Context
 
 // ImportSimsWithResponse Import SIMs
 //
-// All rows are imported, or none if one of them is wrong. The file is read as it comes. For keys of the role admin.
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8926,9 +9550,9 @@ func (c *ClientWithResponses) ImportSimsWithResponse(ctx context.Context, params
 	return ParseImportSimsResponse(rsp)
 }
 
-// GetSimWithResponse Read a SIM by any identifier
+// GetSimWithResponse Get a SIM by one of its identifiers
 //
-// An account finds its own SIMs alone; what is somebody else's is not found. For keys of the role account, support, admin.
+// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8941,9 +9565,9 @@ func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string
 	return ParseGetSimResponse(rsp)
 }
 
-// GetSimHistoryWithResponse Read a SIM's whole history
+// GetSimHistoryWithResponse Get the history of a SIM
 //
-// Its owners, transfers, sessions and charges, across accounts, each the latest first. For keys of the role support, admin.
+// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8958,7 +9582,7 @@ func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, ide
 
 // ListRequestsWithResponse List transfer requests
 //
-// The latest first. An account sees those that it sends and those that it is to receive. For keys of the role account, support, admin.
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -8971,9 +9595,9 @@ func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, para
 	return ParseListRequestsResponse(rsp)
 }
 
-// CreateRequestWithBodyWithResponse Ask for a transfer
+// CreateRequestWithBodyWithResponse Create a transfer request
 //
-// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -8986,9 +9610,9 @@ func (c *ClientWithResponses) CreateRequestWithBodyWithResponse(ctx context.Cont
 	return ParseCreateRequestResponse(rsp)
 }
 
-// CreateRequestWithResponse Ask for a transfer
+// CreateRequestWithResponse Create a transfer request
 //
-// The answer comes at once, in the state validating; whether each SIM can go, and what it costs, is found out after that. Follow the request by its stream or its events. For keys of the role account, support, admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9001,9 +9625,9 @@ func (c *ClientWithResponses) CreateRequestWithResponse(ctx context.Context, par
 	return ParseCreateRequestResponse(rsp)
 }
 
-// PreviewRequestWithBodyWithResponse See what a request would come to
+// PreviewRequestWithBodyWithResponse Preview a transfer request
 //
-// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9016,9 +9640,9 @@ func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Con
 	return ParsePreviewRequestResponse(rsp)
 }
 
-// PreviewRequestWithResponse See what a request would come to
+// PreviewRequestWithResponse Preview a transfer request
 //
-// Nothing is written and nothing is held: the quote that binds is that of the request itself. For keys of the role account, support, admin.
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9031,9 +9655,9 @@ func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, bo
 	return ParsePreviewRequestResponse(rsp)
 }
 
-// GetRequestWithResponse Read a transfer request
+// GetRequestWithResponse Get a transfer request
 //
-// Its state, whose turn it is, its counts, and for the source and support its fees. For keys of the role account, support, admin.
+// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9046,9 +9670,9 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 	return ParseGetRequestResponse(rsp)
 }
 
-// AcceptRequestWithBodyWithResponse Accept (destination)
+// AcceptRequestWithBodyWithResponse Accept a request (destination)
 //
-// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9061,9 +9685,9 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 	return ParseAcceptRequestResponse(rsp)
 }
 
-// AcceptRequestWithResponse Accept (destination)
+// AcceptRequestWithResponse Accept a request (destination)
 //
-// The SIMs that are named move, the others are declined. How they arrive can be said by a landing profile. For keys of the role account, support, admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9076,9 +9700,9 @@ func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id 
 	return ParseAcceptRequestResponse(rsp)
 }
 
-// ApproveRequestWithBodyWithResponse Approve (support)
+// ApproveRequestWithBodyWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9091,9 +9715,9 @@ func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Con
 	return ParseApproveRequestResponse(rsp)
 }
 
-// ApproveRequestWithResponse Approve (support)
+// ApproveRequestWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket, and may change or waive their fee with a reason. For keys of the role support, admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9106,9 +9730,9 @@ func (c *ClientWithResponses) ApproveRequestWithResponse(ctx context.Context, id
 	return ParseApproveRequestResponse(rsp)
 }
 
-// CancelRequestWithBodyWithResponse Cancel (source or support)
+// CancelRequestWithBodyWithResponse Cancel a request (source or support)
 //
-// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9121,9 +9745,9 @@ func (c *ClientWithResponses) CancelRequestWithBodyWithResponse(ctx context.Cont
 	return ParseCancelRequestResponse(rsp)
 }
 
-// CancelRequestWithResponse Cancel (source or support)
+// CancelRequestWithResponse Cancel a request (source or support)
 //
-// The SIMs that are named are canceled; the rest goes on. It is open until the destination accepts. For keys of the role account, support, admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9136,9 +9760,9 @@ func (c *ClientWithResponses) CancelRequestWithResponse(ctx context.Context, id 
 	return ParseCancelRequestResponse(rsp)
 }
 
-// DeclineRequestWithBodyWithResponse Decline (destination)
+// DeclineRequestWithBodyWithResponse Decline a request (destination)
 //
-// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9151,9 +9775,9 @@ func (c *ClientWithResponses) DeclineRequestWithBodyWithResponse(ctx context.Con
 	return ParseDeclineRequestResponse(rsp)
 }
 
-// DeclineRequestWithResponse Decline (destination)
+// DeclineRequestWithResponse Decline a request (destination)
 //
-// The SIMs that are named are declined; the rest can still be accepted. For keys of the role account, support, admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9166,9 +9790,9 @@ func (c *ClientWithResponses) DeclineRequestWithResponse(ctx context.Context, id
 	return ParseDeclineRequestResponse(rsp)
 }
 
-// DenyRequestWithBodyWithResponse Deny (support)
+// DenyRequestWithBodyWithResponse Deny a request (support)
 //
-// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9181,9 +9805,9 @@ func (c *ClientWithResponses) DenyRequestWithBodyWithResponse(ctx context.Contex
 	return ParseDenyRequestResponse(rsp)
 }
 
-// DenyRequestWithResponse Deny (support)
+// DenyRequestWithResponse Deny a request (support)
 //
-// Ends the whole request. Its ready SIMs can be asked for again by a retry. For keys of the role support, admin.
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9196,9 +9820,9 @@ func (c *ClientWithResponses) DenyRequestWithResponse(ctx context.Context, id op
 	return ParseDenyRequestResponse(rsp)
 }
 
-// ListEventsWithResponse Read what happened to a request
+// ListEventsWithResponse List the events of a request
 //
-// Every decision and every outcome, in order: the audit trail of the request. For keys of the role account, support, admin.
+// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9211,9 +9835,9 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id ope
 	return ParseListEventsResponse(rsp)
 }
 
-// RetryRequestWithBodyWithResponse Ask again for what failed (source or support)
+// RetryRequestWithBodyWithResponse Retry a request (source or support)
 //
-// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9226,9 +9850,9 @@ func (c *ClientWithResponses) RetryRequestWithBodyWithResponse(ctx context.Conte
 	return ParseRetryRequestResponse(rsp)
 }
 
-// RetryRequestWithResponse Ask again for what failed (source or support)
+// RetryRequestWithResponse Retry a request (source or support)
 //
-// Makes a new request for the SIMs that failed, were ineligible or expired, and those denied for the sake of others. Each goes by the method that it needs now. For keys of the role account, support, admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9241,9 +9865,9 @@ func (c *ClientWithResponses) RetryRequestWithResponse(ctx context.Context, id o
 	return ParseRetryRequestResponse(rsp)
 }
 
-// ListTransfersWithResponse List what became of each SIM
+// ListTransfersWithResponse List the transfers of a request
 //
-// In the order of submission. The destination sees the SIMs that were open to it. For keys of the role account, support, admin.
+// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
