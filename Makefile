@@ -1,21 +1,21 @@
-# Needs make and Go; the first run of a goal installs the rest. `make` lists the goals.
+# Needs make and Go. Each target installs what else it needs (deployments/setup.sh).
 MAKEFLAGS += --no-print-directory
-# Where Go's own installer puts it, for shells that have not been told.
+# The default folder of Go's installer, in case the shell's PATH lacks it.
 export PATH := $(PATH):/usr/local/go/bin
-LINT := go tool -modfile=tools.mod golangci-lint
+LINT := golangci-lint run ./...
 
 .PHONY: help
-help: ## list the goals
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
 
 .PHONY: demo
-demo: ## watch it at work; only the demo writes to standard output, as in: make demo ARGS=--json | tail -n 1 | jq
+demo: ## transfer 10,000 SIMs on private servers; the report is on standard output: make demo ARGS=--json | tail -n 1 | jq
 	@sh deployments/setup.sh go postgres redis >&2
 	@$(MAKE) build >&2
 	@./bin/simtransfer demo $(ARGS)
 
 .PHONY: chaos
-chaos: ## let everything fail at random, and count what is left: make chaos SECONDS=300 SEED=7
+chaos: ## inject random faults and verify that nothing is lost or duplicated: make chaos SECONDS=300 SEED=7
 	@sh deployments/setup.sh go postgres redis >&2
 	@$(MAKE) build >&2
 	@./bin/simtransfer chaos --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -25,27 +25,37 @@ build: ## compile to bin/simtransfer
 	go build -o bin/simtransfer .
 
 .PHONY: test
-test: ## run all tests, on servers of their own
+test: ## run the tests with the race detector, all or some: make test PKG=./worker RUN=TwoLast
 	@sh deployments/setup.sh go cc postgres redis chromium
-	CGO_ENABLED=1 go test -race -timeout 10m ./...
+	CGO_ENABLED=1 go test -race -timeout 10m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
 
 .PHONY: bench
-bench: ## measure it against plain SQL and job queues: SIMS=100000 ONLY=growth,million WRITE=1
+bench: ## compare the performance with plain SQL and other job queues: make bench SIMS=100000 ONLY=growth,million WRITE=1
 	@sh deployments/setup.sh go postgres redis >&2
 	@$(MAKE) build >&2
 	@cd bench && go run . -sims $(or $(SIMS),100000) -only "$(ONLY)" $(if $(WRITE),-docs ../docs) $(ARGS)
 
 .PHONY: lint
-lint: ## look for mistakes, misplaced imports and wrong formatting
+lint: ## run the linters, which also check imports between packages and formatting
 	@sh deployments/setup.sh go
-	$(LINT) run ./...
-
-.PHONY: spectral
-spectral: build ## look for mistakes in the OpenAPI document; needs node
-	./bin/simtransfer openapi > bin/openapi.json
-	npx --yes @stoplight/spectral-cli@6.16.3 lint --fail-severity=warn bin/openapi.json
+	go tool -modfile=tools.mod $(LINT)
+	cd bench && go tool -modfile=../tools.mod $(LINT)
 
 .PHONY: fmt
 fmt: ## format the code
 	@sh deployments/setup.sh go
-	$(LINT) fmt ./...
+	go tool -modfile=tools.mod golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md
+	@sh deployments/setup.sh go postgres redis
+	go generate ./...
+
+.PHONY: spectral
+spectral: build ## lint the OpenAPI document; needs node
+	./bin/simtransfer openapi > bin/openapi.json
+	npx --yes @stoplight/spectral-cli@6.16.3 lint --fail-severity=warn bin/openapi.json
+
+.PHONY: ci
+ci: ## run everything that must pass before a change is merged
+	.ci/run

@@ -27,9 +27,11 @@ import (
 
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 
-// TestCommandLinePage runs every command of the page, in its order, in one
-// shell against one real stack, and compares what they print with what the page
-// says they do. With UPDATE_PAGES set it writes the page anew.
+//go:generate env UPDATE_PAGES=1 go test -count=1 -run ^TestCommandLinePage$ .
+
+// TestCommandLinePage runs the commands of docs/command-line.md in order, in one
+// shell against one real stack, and compares their output with the page. With
+// UPDATE_PAGES set, it writes the output to the page instead.
 func TestCommandLinePage(t *testing.T) {
 	t.Parallel()
 	const name, address = "../../docs/command-line.md", "http://127.0.0.1:8080"
