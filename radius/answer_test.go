@@ -14,8 +14,8 @@ import (
 // FuzzAnswer feeds arbitrary bytes to the judgement of answers. They must
 // never panic, and never count as an answer unless the response authenticator
 // is true, recomputed here from RFC 2865, section 3. Each input is then given
-// a true authenticator for whatever it says, so that what lies behind that
-// check is reached too.
+// a true authenticator for whatever it says, so that the code
+// after that check is reached too.
 func FuzzAnswer(f *testing.F) {
 	request, err := newRequest(secret(), Session{ID: "s1"}, time.Unix(1_700_000_000, 0))
 	if err != nil {

@@ -179,8 +179,8 @@ func (x *exchange) timeoutReason(took time.Duration) string {
 	return fmt.Sprintf("silence for %s (sent %d times)", took, x.result.Sent)
 }
 
-// ours reports whether a network error tells of this machine's limits or
-// settings rather than of the way to the gateway.
+// ours reports whether a network error is caused by this machine's limits or
+// settings rather than by the network between it and the gateway.
 func ours(err error) bool {
 	for _, errno := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, // too many open sockets

@@ -56,7 +56,7 @@ func TestOutcomes(t *testing.T) {
 			Dropped, true, "dropped",
 		},
 		{
-			"ack with padding behind it",
+			"ack followed by padding",
 			func(t *testing.T, r []byte) []byte { return append(ack(t, r), 1, 2, 3) },
 			Dropped, true, "dropped",
 		},

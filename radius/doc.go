@@ -5,6 +5,6 @@
 //
 // A [Client] asks a [Gateway] to drop a [Session] and returns a [Result]: the
 // session is gone (acknowledged, or not known there any more), the gateway
-// refuses, or nobody gave an authentic answer in time. A [SimulatedGateway]
+// refuses, or no authentic answer arrived in time. A [SimulatedGateway]
 // speaks the same protocol on a real UDP socket.
 package radius

@@ -14,14 +14,14 @@ import (
 	"layeh.com/radius"
 )
 
-// SimulatedGateway is a gateway without a network behind it, for
-// demonstrations and tests: it holds a table of open sessions and answers
+// SimulatedGateway is a gateway without a network, for demonstrations and
+// tests: it holds a table of open sessions and answers
 // Disconnect-Requests over UDP as RFC 5176 says. It may be used from many
 // goroutines at once.
 type SimulatedGateway struct {
 	conn    *net.UDPConn
 	secret  []byte
-	answers memory // of the receiving goroutine alone
+	answers memory // used only by the receiving goroutine
 
 	mu       sync.Mutex
 	behavior Behavior
@@ -181,7 +181,7 @@ func (g *SimulatedGateway) receive() {
 	}
 }
 
-// send sends an answer after a delay, without holding up the ones behind it.
+// send sends an answer after a delay, without delaying later answers.
 func (g *SimulatedGateway) send(answer []byte, to netip.AddrPort, delay time.Duration) {
 	if delay <= 0 {
 		_, _ = g.conn.WriteToUDPAddrPort(answer, to)

@@ -26,7 +26,7 @@ type Behavior struct {
 	LoseAnswers bool
 	// Garbage: nothing happens but an answer that is no packet.
 	Garbage bool
-	// Forge: nothing happens but a Disconnect-ACK by somebody who does not know
+	// Forge: nothing happens but a Disconnect-ACK from a sender that does not know
 	// the secret.
 	Forge bool
 	// OnDisconnect is called after a request has ended a session, for one

@@ -54,8 +54,8 @@ func (m *memory) add(key requestKey, a answered, now time.Time) {
 	m.forget(now)
 }
 
-// forget drops what is too old or too much. An answer that is due late keeps
-// those behind it a little longer.
+// forget drops the answers that are too old or too many. An answer that is due
+// late keeps later ones a little longer.
 func (m *memory) forget(now time.Time) {
 	for len(m.order) > 0 && (len(m.order) > rememberMost || now.After(m.order[0].until)) {
 		delete(m.answers, m.order[0].key)

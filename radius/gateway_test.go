@@ -226,7 +226,7 @@ func TestDelaysAreConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// A request sent again while its answer is delayed, and once more after it, is
+// A request sent again while its answer is delayed, and again after it, is
 // carried out once and answered as before.
 func TestRetransmissions(t *testing.T) {
 	t.Parallel()

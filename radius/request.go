@@ -29,8 +29,8 @@ const (
 // Give the values as the gateway itself reported them in its accounting
 // records: it matches every one that it is sent (RFC 5176, section 3), and
 // where one of them was rewritten on the way it answers 503, which counts as
-// gone, or refuses. Fewer attributes are safer than many; ID alone names the
-// session.
+// gone, or refuses. Fewer attributes are safer than many; only ID is
+// needed to identify the session.
 type Session struct {
 	// ID is the Acct-Session-Id. It is required, so that a request that
 	// arrives late cannot hit another session of the same SIM.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Outcome is what became of one attempt to drop a session. The zero value
+// Outcome is the result of one attempt to drop a session. The zero value
 // stands for no attempt and is never part of a Result returned without error.
 type Outcome int
 

@@ -1,7 +1,7 @@
 package transfer
 
-// Facts are what is known about one SIM of a request. The rules below decide
-// on them alone.
+// Facts are what is known about one SIM of a request. The rules below use
+// nothing else.
 type Facts struct {
 	Found        bool // the identifier names a SIM
 	Owned        bool // the SIM belongs to the source account

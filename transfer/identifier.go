@@ -50,7 +50,7 @@ func ParseIdentifier(s string) (Identifier, error) {
 
 // LuhnHint returns a hint to append to an error about an ICCID whose check
 // digit is wrong (ITU-T E.118), or an empty string. Not all real ICCIDs pass
-// the Luhn check, so a wrong digit alone is not an error.
+// the Luhn check, so a wrong digit by itself is not an error.
 func LuhnHint(digits string) string {
 	if len(digits) < minICCID || len(digits) > maxICCID || luhn(digits) {
 		return ""

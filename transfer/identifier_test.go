@@ -51,7 +51,7 @@ func TestParseIdentifier(t *testing.T) {
 	}
 }
 
-// A wrong check digit is a hint beside another error and never an error.
+// A wrong check digit is a hint in another error and never an error itself.
 func TestLuhn(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

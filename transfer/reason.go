@@ -4,7 +4,7 @@ package transfer
 type Reason string
 
 // The reasons. SIMNotFound also stands for a SIM of another account, so that
-// nobody can find out which SIMs others have.
+// accounts cannot find out which SIMs others have.
 const (
 	SIMNotFound         Reason = "sim_not_found"
 	SIMTerminated       Reason = "sim_terminated"

@@ -59,7 +59,7 @@ func Events() []Event {
 	return []Event{Reject, Review, Offer, Approve, Deny, Accept, Decline, Cancel, Expire, Finish}
 }
 
-// Party is the role in which somebody causes an event.
+// Party is the role in which a caller causes an event.
 type Party string
 
 // The parties. Support and administrators act as PartySupport, workers and the

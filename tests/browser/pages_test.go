@@ -19,8 +19,8 @@ import (
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 
 // TestPages looks at the pages for people as a browser shows them: they work,
-// under their content security policy, without asking anybody else for
-// anything.
+// under their content security policy, without loading anything from
+// other servers.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})

@@ -58,7 +58,6 @@ func phrases() []phrase {
 		{`\b(a|any|the|without a) word (on|about)\b`, "without …, not mentioned", ""},
 		{`\bcircumstances?\b`, "conditions, infrastructure failures", ""},
 		{`\bforetells?\b`, "predicts, specifies", ""},
-		{`\bpatience\b`, "time limit, time-out", ""},
 		{`\bnothing (of|about) (it|them) is\b`, "none of …", ""},
 		{`\b(sees?|saw) to it\b`, "makes sure, ensures", ""},
 		{`\bwhat there is of\b`, "all, the existing", ""},

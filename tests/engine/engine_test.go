@@ -148,7 +148,7 @@ func TestEngineWithoutMemory(t *testing.T) {
 			if err := client.FlushDB(t.Context()).Err(); err != nil {
 				t.Error(err)
 			}
-			// What the reconciler leaves alone for six seconds, it looks at now.
+			// The reconciler ignores work for six seconds; make it due for a check now.
 			e.Exec(`UPDATE work SET checked_at = checked_at - interval '6 s' WHERE id IN (SELECT id FROM work WHERE lease IS NULL FOR UPDATE SKIP LOCKED)`)
 			return e.Find(id.ID).State == state
 		})

@@ -37,8 +37,8 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// TestChaosCounts changes things behind everybody's back, one of each kind, and
-// sees that the count at the end of a run tells of each. No change may make up
+// TestChaosCounts tampers with the database, once in each way, and expects the
+// count at the end of a run to report each. No change may make up
 // for another: the transfer that is undone is one without a charge.
 func TestChaosCounts(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Processes whose clocks are an hour ahead, and others whose clocks are an hour
-// behind. PostgreSQL's clock alone decides.
+// TestWrongClocks runs processes whose clocks are an hour fast and an hour slow.
+// Only PostgreSQL's clock decides.
 func TestWrongClocks(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{program: buildWithWrongClock(t), env: []string{ahead}})
@@ -33,7 +33,7 @@ func TestWrongClocks(t *testing.T) {
 	r.kill("scheduler")
 	r.start("worker", behind)
 	r.clockIs(r.start("scheduler", behind), -time.Hour)
-	r.step("expiry by clocks that are behind", func(r *rig) { r.expiry(early.id) })
+	r.step("expiry by slow clocks", func(r *rig) { r.expiry(early.id) })
 	r.step("acceptance and completion", func(r *rig) {
 		o := order{r, early.id, early.sims}
 		o.accept()
@@ -79,7 +79,7 @@ func TestWrongClocks(t *testing.T) {
 		r.eventually("sessions are being dropped", func() bool { return g.Stats().Requests > 0 })
 		task := scan[storage.Task](r, `SELECT id, gen, kind, queue, request FROM work WHERE request = $1`, o.id)
 		for range 6 {
-			r.replay(task) // by whichever worker
+			r.replay(task) // by any worker
 		}
 		o.completed()
 		if s := g.Stats(); s.Requests-s.Retransmissions != len(g.sims) {
@@ -158,7 +158,7 @@ func buildWithWrongClock(t *testing.T) string {
 	}
 	const read = "sec, nsec, mono := runtimeNow()\n" // in func Now
 	if strings.Count(string(source), read) != 1 {
-		t.Fatal("this version of Go reads its clock in another way: mend this test")
+		t.Fatal("this version of Go reads its clock in another way: fix this test")
 	}
 	dir := t.TempDir()
 	write := func(name, text string) string {

@@ -20,8 +20,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Every process is replaced by another one, one after the other, in the middle
-// of a large batch and a stream of small requests. Nobody notices.
+// TestRollingRestart replaces every process, one after the other, during a large
+// batch and a stream of small requests. Clients do not notice.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
@@ -41,7 +41,7 @@ func TestRollingRestart(t *testing.T) {
 	stream := &stream{rig: r, urls: []string{r.stack.Admin.URL, client.URL}, sims: r.SIMs(2000, storagetest.SIM{Account: r.from.ID})}
 	batch := r.offer(append(r.mixed(n-100), g.sims...))
 	batch.accept()
-	batch.await("the batch is under way", func(s storage.Request) bool { return s.Completed > 0 })
+	batch.await("the batch is in progress", func(s storage.Request) bool { return s.Completed > 0 })
 
 	enough := make(chan struct{})
 	caller := storagetest.Go(func() error { return stream.run(enough) })

@@ -184,7 +184,7 @@ func (r *rig) within(limit time.Duration, since time.Time, what string, holds fu
 	}
 }
 
-// pending describes what there is to do, for a test that waits in vain.
+// pending describes what there is to do, for a test that waits without success.
 func (r *rig) pending() string {
 	var lines []string
 	if err := r.Pool().SelectContext(r.t.Context(), &lines, `
@@ -348,7 +348,7 @@ type order struct {
 	sims []storagetest.SIM
 }
 
-// body is what asks for a transfer of SIMs.
+// body is the body of a call that creates a transfer request for SIMs.
 func (r *rig) body(sims []storagetest.SIM) map[string]any {
 	names := make([]string, len(sims))
 	for i, s := range sims {

@@ -10,7 +10,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Gateways that do not do as they are told. Nobody else's SIMs wait for them.
+// TestGatewayFaults uses gateways that misbehave. SIMs at other gateways do not
+// wait for them.
 func TestGatewayFaults(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{env: []string{

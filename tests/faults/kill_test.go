@@ -217,7 +217,7 @@ func (r *rig) apiKilledUnanswered() {
 }
 
 // workerFrozen stops a worker that has done everything but commit. Its SIMs are
-// let go of within seconds, another worker does its work, and when it goes on
+// unlocked within seconds, another worker does its work, and when it goes on
 // it changes nothing.
 func (r *rig) workerFrozen() {
 	frozen := r.only("worker")

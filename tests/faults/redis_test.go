@@ -176,7 +176,7 @@ func (r *rig) redisFull() {
 // only work of a request, which then waits for another try.
 func (r *rig) triedInVain(o order) {
 	r.t.Helper()
-	r.eventually("the scheduler has tried in vain", func() bool {
+	r.eventually("the scheduler has tried without success", func() bool {
 		return scan[int](r, `SELECT count(*) FROM work WHERE request = $1 AND gen >= 2 AND errors = 0 AND crashes = 0`, o.id) == 1
 	})
 }

@@ -67,8 +67,8 @@ func (r *rig) poisonRow() {
 	r.verify()
 }
 
-// poisonExpiry makes the expiry of one request fail every time. Those behind it
-// expire.
+// poisonExpiry makes the expiry of one request fail every time. Those that
+// are due after it expire.
 func (r *rig) poisonExpiry() {
 	r.Exec(`
 		CREATE TABLE immortal (request uuid PRIMARY KEY);

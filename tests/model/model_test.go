@@ -19,7 +19,7 @@ import (
 )
 
 // TestModel does random things to the service, in random order and at the same
-// time, and compares the whole database with a model after each: nobody's SIM,
+// time, and compares the whole database with a model after each: no SIM,
 // fee, claim or event may differ. The model works one step at a time and knows
 // no locks; where operations run at the same time, the outcome has to be that
 // of some order of their steps. At the end everything is carried out, and
@@ -237,7 +237,7 @@ func (s *machine) drawDecision(t *rapid.T) operation {
 	default:
 		d.By.Party = transfer.PartyDestination
 	}
-	if rapid.IntRange(0, 19).Draw(t, "somebody else") == 19 {
+	if rapid.IntRange(0, 19).Draw(t, "another caller") == 19 {
 		d.By.Party = rapid.SampledFrom(transfer.Parties()).Draw(t, "party")
 	}
 	switch d.Event {
@@ -315,7 +315,7 @@ func (s *machine) drawStatus(t *rapid.T) operation {
 func (s *machine) drawEdit(t *rapid.T) operation {
 	sim := s.drawSIM(t)
 	account := s.m.sim(sim).account
-	if rapid.IntRange(0, 4).Draw(t, "somebody else") == 4 {
+	if rapid.IntRange(0, 4).Draw(t, "another caller") == 4 {
 		account = rapid.IntRange(1, len(s.m.accounts)).Draw(t, "account")
 	}
 	fleet := rapid.SampledFrom([]string{"north", "south"}).Draw(t, "fleet")
@@ -542,7 +542,7 @@ func (s *machine) time(t *rapid.T) {
 
 // quiesce decides on most of what waits and carries out all that is left, at
 // first with the gateways as they are, then with willing ones, and looks at
-// what has become of everything.
+// the results.
 func (s *machine) quiesce(t *rapid.T) {
 	for range s.open() {
 		s.advance(t)
@@ -572,7 +572,7 @@ func (s *machine) quiesce(t *rapid.T) {
 	}
 }
 
-// stopUnknown ends the sessions that nobody can drop.
+// stopUnknown ends the sessions that no gateway can drop.
 func (s *machine) stopUnknown(t *rapid.T) {
 	for _, x := range s.m.sessions {
 		if x.gateway == unknownGateway && x.cause == "" {

@@ -15,8 +15,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// An operation is what somebody does to the service, and what the model says
-// comes of it: an answer in words, and a new state.
+// An operation is a call to the service and what the model expects of it: an
+// answer in words, and a new state.
 type operation struct {
 	name  string
 	holds bool // it can be held in the middle
@@ -123,8 +123,8 @@ func (w *world) lapse(number int) operation {
 	}
 }
 
-// sweep expires requests. Those that somebody is deciding on are left to the
-// next sweep.
+// sweep expires requests. Those that another transaction is deciding on are left to
+// the next sweep.
 func (w *world) sweep() operation {
 	return operation{
 		name: "sweep",
@@ -136,7 +136,7 @@ func (w *world) sweep() operation {
 	}
 }
 
-// purge deletes notes of partial decisions that nobody needs any more.
+// purge deletes notes of partial decisions that are no longer needed.
 func (w *world) purge() operation {
 	return operation{
 		name: "purge",
@@ -542,9 +542,9 @@ func (m *model) failOnce(id int, cause error) (what storage.Failure) {
 		m.postpone(w)
 		what = storage.WorkLater
 	case errors.Is(cause, context.DeadlineExceeded):
-		what = m.punish(w, w.errors, w.crashes+1)
+		what = m.applyFailure(w, w.errors, w.crashes+1)
 	default:
-		what = m.punish(w, w.errors+1, w.crashes)
+		what = m.applyFailure(w, w.errors+1, w.crashes)
 	}
 	if w := m.workWith(id); w != nil {
 		w.later = false

@@ -119,7 +119,7 @@ type focus struct {
 	tasks   []storage.Task
 }
 
-// prepare chooses what a race is about and sees to it that there is something
+// prepare chooses what a race is about and makes sure that there is something
 // to do: work of one request, decisions on one, two that want the same SIMs, or
 // anything.
 func (s *machine) prepare(t *rapid.T) {

@@ -87,7 +87,7 @@ func delivery(kind transfer.WorkKind, id int) []step {
 	case "release":
 		return append(steps, on((*model).release), on((*model).closeChunk))
 	}
-	// Whoever has lost the lease changes nothing any more, but has asked.
+	// A worker that has lost the lease no longer changes anything, but has asked.
 	leased := func(do func(*model, *modelWork, *frame)) step {
 		return func(m *model, f *frame) bool {
 			if w := m.workWith(id); w != nil && w.lease == f.lease {
@@ -112,7 +112,7 @@ func lockChunk(id int) step {
 			f.over = true
 		case w.busy:
 			return false
-		case w.later && !w.dead, m.punishCrashed(w, f):
+		case w.later && !w.dead, m.applyCrashes(w, f):
 			f.over = true
 		default:
 			w.busy = true
@@ -131,7 +131,7 @@ func lease(id int) step {
 		}
 		m.takeLease(w)
 		f.lease = w.lease
-		if m.punishCrashed(w, f) {
+		if m.applyCrashes(w, f) {
 			f.over = true
 			return true
 		}
@@ -274,7 +274,7 @@ func (m *model) closeValidation(w *modelWork, f *frame) {
 	r.note(string(what), "system", transfer.Validating, to, fmt.Sprintf("eligible=%d,support=%d", eligible, support))
 }
 
-// closeOpen gives an eligible transfer an outcome and lets go of its claim; it
+// closeOpen gives an eligible transfer an outcome and releases its claim; it
 // reports whether it was eligible.
 func (m *model) closeOpen(r *modelRequest, n int, outcome transfer.State) bool {
 	t := &r.transfers[n]
@@ -433,7 +433,7 @@ func (m *model) closeSessions(ids []string) {
 
 // fail is what the handler does with an error of its own.
 func (m *model) fail(w *modelWork, f *frame) {
-	if m.punish(w, w.errors+1, w.crashes) == storage.WorkDead {
+	if m.applyFailure(w, w.errors+1, w.crashes) == storage.WorkDead {
 		f.result = "dead"
 	}
 	f.over = true
@@ -520,20 +520,20 @@ func (m *model) failOpen(w *modelWork, reason transfer.Reason) {
 	m.closeChunk(w, &frame{counts: c, dealt: w.n()})
 }
 
-// punishCrashed takes work whose workers keep dying out of the hands of the
-// next one, and reports whether it did.
-func (m *model) punishCrashed(w *modelWork, f *frame) bool {
+// applyCrashes handles work whose workers keep dying before the next worker
+// runs it, and reports whether it did.
+func (m *model) applyCrashes(w *modelWork, f *frame) bool {
 	if w.dead || w.crashes < 3 || (w.n() == 1 && w.crashes < 10) {
 		return false
 	}
-	if m.punish(w, w.errors, w.crashes) == storage.WorkDead {
+	if m.applyFailure(w, w.errors, w.crashes) == storage.WorkDead {
 		f.result = "dead"
 	}
 	return true
 }
 
-// punish decides what becomes of work whose errors or crashes have just grown.
-func (m *model) punish(w *modelWork, errors, crashes int) storage.Failure {
+// applyFailure decides what happens to work whose errors or crashes have just increased.
+func (m *model) applyFailure(w *modelWork, errors, crashes int) storage.Failure {
 	switch {
 	case w.dead:
 	case w.n() > 1 && (errors >= 3 || crashes >= 3):

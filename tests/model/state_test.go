@@ -20,7 +20,7 @@ type model struct {
 	work     []modelWork
 	sessions []modelSession
 	gateways []manner // what each gateway does when asked to drop a session
-	troubled bool     // nobody can be asked, for reasons on our side
+	troubled bool     // no gateway can be asked, for reasons on our side
 	lastWork int
 	leases   int // taken so far
 }
