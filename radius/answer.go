@@ -5,9 +5,10 @@ import (
 	"layeh.com/radius/rfc3576"
 )
 
-// readAnswer judges a datagram that came back for a request. It returns false
-// unless the datagram is an authentic answer to exactly this request; what is
-// not must be ignored and the wait go on (RFC 5176, sections 2.3 and 3.4).
+// readAnswer reads a datagram that was received after a request was sent. It
+// returns false unless the datagram is an authentic answer to this request. The
+// caller must ignore such datagrams and keep waiting (RFC 5176, sections 2.3 and
+// 3.4).
 func readAnswer(datagram, request, secret []byte) (Outcome, Cause, bool) {
 	wire, ok := trim(datagram)
 	if !ok || wire[1] != request[1] || !radius.IsAuthenticResponse(wire, request, secret) {

@@ -10,8 +10,8 @@ import (
 	"layeh.com/radius/rfc2869"
 )
 
-// sign adds a Message-Authenticator and returns the packet in wire format.
-// In an answer, p.Authenticator is the one of the request it answers.
+// sign adds a Message-Authenticator and returns the packet in wire format. For
+// an answer, p.Authenticator must be the authenticator of the request.
 func sign(p *radius.Packet) ([]byte, error) {
 	if p.Code == radius.CodeDisconnectRequest {
 		p.Authenticator = [16]byte{}
@@ -30,10 +30,11 @@ func sign(p *radius.Packet) ([]byte, error) {
 	return wire, nil
 }
 
-// integral reports whether p has no Message-Authenticator or one true one, as
-// RFC 5176, section 3.4, demands of requests and answers alike. authenticator
-// is what stood in the authenticator field when it was computed: zeroes in a
-// request, the request's in an answer.
+// integral reports whether p has either no Message-Authenticator or exactly one
+// that is correct, as RFC 5176, section 3.4, requires of requests and answers.
+// authenticator is the value of the authenticator field for which the
+// Message-Authenticator was computed: zeroes for a request, the request's
+// authenticator for an answer.
 func integral(p *radius.Packet, authenticator [16]byte) bool {
 	macs, err := rfc2869.MessageAuthenticator_Gets(p)
 	if err != nil || len(macs) > 1 {
@@ -47,8 +48,8 @@ func integral(p *radius.Packet, authenticator [16]byte) bool {
 	return err == nil && hmac.Equal(macs[0], want)
 }
 
-// messageAuthenticator computes the HMAC-MD5 over the packet with sixteen
-// zero bytes in the attribute's place, and leaves them there.
+// messageAuthenticator returns the HMAC-MD5 of the packet, computed with the
+// attribute set to sixteen zero bytes. It leaves the attribute so.
 func messageAuthenticator(p *radius.Packet) ([]byte, error) {
 	if err := rfc2869.MessageAuthenticator_Set(p, make([]byte, md5.Size)); err != nil {
 		return nil, fmt.Errorf("adding Message-Authenticator: %w", err)
@@ -62,8 +63,8 @@ func messageAuthenticator(p *radius.Packet) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// trim cuts a datagram to the length that its header states: what follows is
-// padding, and a shorter one is no packet (RFC 2865, section 3).
+// trim cuts a datagram to the length in its header; the rest is padding. It
+// returns false if the datagram is shorter than that (RFC 2865, section 3).
 func trim(datagram []byte) ([]byte, bool) {
 	if len(datagram) < 20 {
 		return nil, false

@@ -18,17 +18,17 @@ import (
 	"layeh.com/radius"
 )
 
-// Gateway is where Disconnect-Requests are sent. It prints and logs as its
-// address; the secret never shows.
+// Gateway is where Disconnect-Requests are sent. It is printed and logged as its
+// address, never with the secret.
 type Gateway struct {
-	// Address is host:port; the port is 3799 by custom (RFC 5176, section 2.1).
-	// A host name is resolved at each attempt.
+	// Address is host:port. The usual port is 3799 (RFC 5176, section 2.1). A
+	// host name is resolved for each attempt.
 	Address string
 	// Secret is shared with the gateway; it must not be empty.
 	Secret []byte `json:"-"`
 }
 
-// Format prints the address, whatever the verb.
+// Format prints the address for every verb.
 func (g Gateway) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, g.Address)
 }
@@ -38,36 +38,35 @@ func (g Gateway) LogValue() slog.Value {
 	return slog.StringValue(g.Address)
 }
 
-// DefaultTimeout bounds an attempt of a Client that sets no Timeout.
+// DefaultTimeout is the Timeout of a Client that sets none.
 const DefaultTimeout = 3 * time.Second
 
-// Client sends Disconnect-Requests. Its zero value is ready, and it may be
-// used from many goroutines at once.
+// Client sends Disconnect-Requests. The zero value is ready to use, and a client
+// may be used by many goroutines at the same time.
 //
-// An attempt holds one UDP socket and a buffer of 4 KB, and nothing after it
-// returns: the caller bounds how many run at once, and so how many sessions a
-// second a distant gateway loses (that many, divided by its time to answer).
-// Each attempt has a socket and an identifier of its own, since a gateway
-// remembers its answers by source port and identifier for some seconds (RFC
-// 5080, section 2.2.2).
+// An attempt uses one UDP socket and a buffer of 4 KB, and frees both when it
+// returns. The caller limits the number of concurrent attempts, and thereby the
+// rate: that number divided by the gateway's response time. Each attempt has its
+// own socket and identifier, because a gateway remembers its answers by source
+// port and identifier for some seconds (RFC 5080, section 2.2.2).
 type Client struct {
-	// Timeout bounds one attempt with all its retransmissions; zero means
+	// Timeout is per attempt, including retransmissions; zero means
 	// DefaultTimeout.
 	Timeout time.Duration
-	// Retry is the time after which the same bytes are sent again; zero means
-	// 1s. Each wait varies by a tenth of it, so that many clients do not send
-	// in step (RFC 5080, section 2.2.1).
+	// Retry is the delay between retransmissions of the request; zero means 1s.
+	// Each delay varies by up to a tenth, so that many clients do not send at
+	// the same moment (RFC 5080, section 2.2.1).
 	Retry time.Duration
 }
 
 // Disconnect asks a gateway to drop a session, once, and waits for the
 // outcome.
 //
-// An error means that the outcome is unknown for a reason on our side: it
-// wraps ErrInvalid when the arguments cannot be sent, ctx's error when ctx
-// ended first, and otherwise what the operating system said, for example when
-// there are too many open sockets. Whatever the gateway or the network does,
-// silence included, is a Result.
+// It returns an error only if something on this machine fails: the error wraps
+// ErrInvalid if the arguments cannot be sent, ctx's error if ctx ended first, and
+// otherwise an error of the operating system, such as too many open sockets.
+// Everything that the gateway or the network does is a Result, also if no answer
+// came.
 func (c *Client) Disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
 	result, err := c.disconnect(ctx, gateway, session)
 	if err != nil {
@@ -109,7 +108,7 @@ func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Sessio
 	return x.result, nil
 }
 
-// exchange is one request on its way: sent, sent again, and answered or not.
+// exchange is one attempt: a request, its retransmissions, and the result.
 type exchange struct {
 	request  []byte
 	secret   []byte
@@ -118,8 +117,8 @@ type exchange struct {
 	result   Result
 }
 
-// run returns nil when an authentic answer is in the result, and
-// os.ErrDeadlineExceeded when the deadline passed without one.
+// run sets the result and returns nil if an authentic answer came. It returns
+// os.ErrDeadlineExceeded if none came before the deadline.
 func (x *exchange) run(ctx context.Context, address string) error {
 	conn, err := open(ctx, address, x.deadline)
 	if err != nil {
@@ -162,8 +161,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 	}
 }
 
-// open makes a socket, for an address that has nothing to resolve without the
-// resolver's machinery.
+// open opens a socket. It skips the resolver for an IP address, which is faster.
 func open(ctx context.Context, address string, deadline time.Time) (net.Conn, error) {
 	if literal, err := netip.ParseAddrPort(address); err == nil && ctx.Err() == nil {
 		return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(literal))
@@ -174,13 +172,13 @@ func open(ctx context.Context, address string, deadline time.Time) (net.Conn, er
 func (x *exchange) timeoutReason(took time.Duration) string {
 	took = took.Round(time.Millisecond)
 	if x.result.Ignored > 0 {
-		return fmt.Sprintf("nothing authentic in %s (ignored %d; is the shared secret right?)", took, x.result.Ignored)
+		return fmt.Sprintf("no authentic answer in %s (%d ignored; check the shared secret)", took, x.result.Ignored)
 	}
-	return fmt.Sprintf("silence for %s (sent %d times)", took, x.result.Sent)
+	return fmt.Sprintf("nothing received in %s (sent %d times)", took, x.result.Sent)
 }
 
 // ours reports whether a network error is caused by this machine's limits or
-// settings rather than by the network between it and the gateway.
+// settings, rather than by the network or the gateway.
 func ours(err error) bool {
 	for _, errno := range []syscall.Errno{
 		syscall.EMFILE, syscall.ENFILE, // too many open sockets
@@ -195,7 +193,7 @@ func ours(err error) bool {
 	return false
 }
 
-// networkReason leaves out the addresses, which the caller knows.
+// networkReason returns the error without the addresses, which the caller knows.
 func networkReason(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -215,7 +213,7 @@ func checkAddress(address string) error {
 	return nil
 }
 
-// jitter returns d, give or take a tenth.
+// jitter returns d plus or minus up to a tenth.
 func jitter(d time.Duration) time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }

@@ -72,7 +72,7 @@ func TestOutcomes(t *testing.T) {
 		{
 			"nak 503",
 			func(t *testing.T, r []byte) []byte { return nak(t, r, 503) },
-			NotFound, true, "not up any more: 503 session context not found",
+			NotFound, true, "already gone: 503 session context not found",
 		},
 		{
 			"nak 501",
@@ -214,7 +214,7 @@ func TestUntrueAnswersAreNotBelieved(t *testing.T) {
 			if result.Outcome != Silent || result.Gone() || result.Ignored == 0 {
 				t.Errorf("got %+v", result)
 			}
-			if !strings.Contains(result.String(), "nothing authentic") {
+			if !strings.Contains(result.String(), "no authentic answer") {
 				t.Errorf("got %q", result)
 			}
 		})
@@ -272,7 +272,7 @@ func TestSilence(t *testing.T) {
 	if result.Outcome != Silent || result.Sent < 1 || result.Ignored != 0 || result.Took < hasty().Timeout {
 		t.Errorf("got %+v", result)
 	}
-	if !strings.Contains(result.String(), "silence for") {
+	if !strings.Contains(result.String(), "nothing received in") {
 		t.Errorf("got %q", result)
 	}
 }

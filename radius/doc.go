@@ -4,7 +4,12 @@
 // and tests.
 //
 // A [Client] asks a [Gateway] to drop a [Session] and returns a [Result]: the
-// session is gone (acknowledged, or not known there any more), the gateway
-// refuses, or no authentic answer arrived in time. A [SimulatedGateway]
-// speaks the same protocol on a real UDP socket.
+// session is gone (the gateway ended it, or has no such session), the gateway
+// refused, or no authentic answer came in time. A [SimulatedGateway] speaks the
+// same protocol on a real UDP socket.
+//
+// Start with client.go, which sends a request and waits for the answer. Then
+// request.go builds the request, answer.go reads the answer, authenticity.go
+// signs and verifies both, and result.go names the outcomes. The files
+// gateway*.go are the simulated gateway.
 package radius

@@ -28,5 +28,5 @@ func ExampleClient_Disconnect() {
 	}
 	// Output:
 	// true dropped
-	// true not up any more: 503 session context not found
+	// true already gone: 503 session context not found
 }

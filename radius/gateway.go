@@ -14,10 +14,9 @@ import (
 	"layeh.com/radius"
 )
 
-// SimulatedGateway is a gateway without a network, for demonstrations and
-// tests: it holds a table of open sessions and answers
-// Disconnect-Requests over UDP as RFC 5176 says. It may be used from many
-// goroutines at once.
+// SimulatedGateway is a gateway for demonstrations and tests. It has a table of
+// open sessions and answers Disconnect-Requests over UDP as RFC 5176 requires.
+// It may be used by many goroutines at the same time.
 type SimulatedGateway struct {
 	conn    *net.UDPConn
 	secret  []byte
@@ -29,10 +28,10 @@ type SimulatedGateway struct {
 	stats    Stats
 	ended    []ending // whose hooks have not been called
 
-	wake    chan struct{} // there is something in ended
+	wake    chan struct{} // receives when ended has entries
 	closing chan struct{}
 	close   func() error
-	tasks   sync.WaitGroup // receiving, and answers that are delayed
+	tasks   sync.WaitGroup // the receiving goroutine, and delayed answers
 	hooks   sync.WaitGroup
 }
 
@@ -46,19 +45,19 @@ type Stats struct {
 	Retransmissions int
 	// Discarded packets were malformed, not authentic, or too old.
 	Discarded int
-	// Acks and Naks are the decisions: sessions dropped, requests refused or
-	// for sessions that are not there.
+	// Acks counts dropped sessions. Naks counts refused requests and requests
+	// for unknown sessions.
 	Acks, Naks int
 }
 
-// ending is a session that was disconnected, and the hook to tell.
+// ending is a disconnected session and the hook to call for it.
 type ending struct {
 	session Session
 	hook    func(Session)
 }
 
-// SimulateGateway starts a gateway at a UDP address such as "127.0.0.1:0" (a
-// free port). Close ends it.
+// SimulateGateway starts a gateway on a UDP address, such as "127.0.0.1:0" for
+// any free port. Call Close to stop it.
 func SimulateGateway(address string, secret []byte, behavior Behavior) (*SimulatedGateway, error) {
 	if len(secret) == 0 {
 		return nil, fmt.Errorf("simulating gateway at %q: %w: no shared secret", address, ErrInvalid)
@@ -71,8 +70,8 @@ func SimulateGateway(address string, secret []byte, behavior Behavior) (*Simulat
 	if err != nil {
 		return nil, fmt.Errorf("simulating gateway at %q: %w", address, err)
 	}
-	// Thousands of requests may arrive at once. The system caps the size; less
-	// than was asked for is no error.
+	// Thousands of requests may arrive at once. The operating system limits the
+	// size; a smaller buffer is no error.
 	_ = conn.SetReadBuffer(4 << 20)
 	_ = conn.SetWriteBuffer(4 << 20)
 
@@ -95,7 +94,7 @@ func (g *SimulatedGateway) Gateway() Gateway {
 	return Gateway{Address: g.conn.LocalAddr().String(), Secret: slices.Clone(g.secret)}
 }
 
-// Start opens sessions. One with the ID of an open session takes its place.
+// Start opens sessions. A session with the ID of an open one replaces it.
 func (g *SimulatedGateway) Start(sessions ...Session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -104,8 +103,8 @@ func (g *SimulatedGateway) Start(sessions ...Session) {
 	}
 }
 
-// Stop ends a session as a device does that goes offline, and reports whether
-// it was open. OnDisconnect is not called.
+// Stop ends a session as if its device went offline, and reports whether it was
+// open. It does not call OnDisconnect.
 func (g *SimulatedGateway) Stop(id string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,7 +128,7 @@ func (g *SimulatedGateway) Count() int {
 	return len(g.sessions)
 }
 
-// Sessions returns the open sessions in the order of their IDs.
+// Sessions returns the open sessions, sorted by ID.
 func (g *SimulatedGateway) Sessions() []Session {
 	g.mu.Lock()
 	open := slices.Collect(maps.Values(g.sessions))
@@ -138,7 +137,7 @@ func (g *SimulatedGateway) Sessions() []Session {
 	return open
 }
 
-// SetBehavior changes how requests are treated that arrive from now on.
+// SetBehavior changes the behavior for requests that arrive from now on.
 func (g *SimulatedGateway) SetBehavior(behavior Behavior) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -152,9 +151,9 @@ func (g *SimulatedGateway) Stats() Stats {
 	return g.stats
 }
 
-// Close stops listening, gives up delayed answers, and waits until
-// OnDisconnect has returned for every session dropped so far; it must not be
-// called from there. The second call does nothing.
+// Close stops listening, discards delayed answers, and waits until OnDisconnect
+// has returned for every session dropped so far. OnDisconnect must not call it.
+// A second call does nothing.
 func (g *SimulatedGateway) Close() error {
 	return g.close()
 }
@@ -181,7 +180,7 @@ func (g *SimulatedGateway) receive() {
 	}
 }
 
-// send sends an answer after a delay, without delaying later answers.
+// send sends an answer after a delay. It does not block other answers.
 func (g *SimulatedGateway) send(answer []byte, to netip.AddrPort, delay time.Duration) {
 	if delay <= 0 {
 		_, _ = g.conn.WriteToUDPAddrPort(answer, to)
@@ -196,8 +195,8 @@ func (g *SimulatedGateway) send(answer []byte, to netip.AddrPort, delay time.Dur
 	})
 }
 
-// callHooks calls the hooks one after the other, so that a slow one holds up
-// no answer.
+// callHooks calls the hooks one after the other, in its own goroutine, so that a
+// slow hook does not delay answers.
 func (g *SimulatedGateway) callHooks() {
 	for range g.wake {
 		g.mu.Lock()

@@ -10,28 +10,27 @@ import (
 	"layeh.com/radius/rfc3576"
 )
 
-// Behavior is how a simulated gateway treats requests; the zero value is a
-// well-behaved one.
+// Behavior is how a simulated gateway treats requests. The zero value follows
+// the protocol.
 type Behavior struct {
-	// Delay is the time until a request is answered. Its session ends at once,
-	// and other requests do not wait.
+	// Delay is the time until a request is answered. Its session ends
+	// immediately, and other requests are not delayed.
 	Delay time.Duration
-	// Refuse is asked for each request that would end a session; ok refuses it
-	// with a Disconnect-NAK and that cause. It is called by one goroutine at a
-	// time.
+	// Refuse, if set, is called for each request that would end a session. If
+	// ok is true, the request is refused with a Disconnect-NAK and that cause.
+	// It is not called concurrently.
 	Refuse func(sessionID string) (cause Cause, ok bool)
-	// Silent: requests are received, and nothing happens.
+	// Silent ignores requests.
 	Silent bool
-	// LoseAnswers: requests are carried out, but no answer arrives.
+	// LoseAnswers carries requests out, but sends no answer.
 	LoseAnswers bool
-	// Garbage: nothing happens but an answer that is no packet.
+	// Garbage ends no session and answers with text that is no RADIUS packet.
 	Garbage bool
-	// Forge: nothing happens but a Disconnect-ACK from a sender that does not know
-	// the secret.
+	// Forge ends no session and answers with a Disconnect-ACK that is signed
+	// with a wrong secret.
 	Forge bool
-	// OnDisconnect is called after a request has ended a session, for one
-	// session at a time and apart from the answer, which may come before or
-	// after.
+	// OnDisconnect, if set, is called after a request has ended a session. It is
+	// not called concurrently, and may run before or after the answer is sent.
 	OnDisconnect func(Session)
 }
 
@@ -75,8 +74,8 @@ func (g *SimulatedGateway) handle(datagram []byte, from netip.AddrPort) {
 	}
 }
 
-// readRequest returns false for what a gateway silently discards (RFC 5176,
-// sections 2.3, 3.4 and 6.3).
+// readRequest returns false for datagrams that a gateway must discard silently
+// (RFC 5176, sections 2.3, 3.4 and 6.3).
 func readRequest(datagram, secret []byte, now time.Time) (*radius.Packet, bool) {
 	wire, ok := trim(datagram)
 	if !ok || wire[0] != byte(radius.CodeDisconnectRequest) || !radius.IsAuthenticRequest(wire, secret) {
@@ -94,7 +93,7 @@ func readRequest(datagram, secret []byte, now time.Time) (*radius.Packet, bool) 
 	return request, true
 }
 
-// obey carries a request out, or answers as it did before.
+// obey carries out a request. It answers a retransmission as it did before.
 func (g *SimulatedGateway) obey(request *radius.Packet, from netip.AddrPort, now time.Time, behavior Behavior) {
 	key := requestKey{from, request.Identifier, request.Authenticator}
 	if given, ok := g.answers.find(key, now); ok {
@@ -118,13 +117,13 @@ func (g *SimulatedGateway) obey(request *radius.Packet, from netip.AddrPort, now
 	}
 }
 
-// disconnect ends a session, or returns why not.
+// disconnect ends a session, or returns the cause for which it was not ended.
 func (g *SimulatedGateway) disconnect(wanted Session, behavior Behavior) Cause {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	cause := g.objection(wanted)
 	if cause == 0 && behavior.Refuse != nil {
-		// The caller's function may look at the gateway.
+		// Unlocked, because the function may call methods of the gateway.
 		g.mu.Unlock()
 		refusal, refused := behavior.Refuse(wanted.ID)
 		g.mu.Lock()
@@ -150,9 +149,9 @@ func (g *SimulatedGateway) disconnect(wanted Session, behavior Behavior) Cause {
 	return 0
 }
 
-// objection returns why a request does not name an open session, or zero. What
-// it names must all match (RFC 5176, section 3); what this gateway was not
-// told of a session matches anything.
+// objection returns why a request does not identify an open session, or zero.
+// All attributes of the request must match (RFC 5176, section 3); an attribute
+// that the session does not have matches any value.
 func (g *SimulatedGateway) objection(wanted Session) Cause {
 	if wanted.ID == "" {
 		return MissingAttribute
@@ -177,7 +176,7 @@ func differ(open, wanted string) bool {
 	return open != "" && wanted != "" && open != wanted
 }
 
-// encode signs an answer, which is small enough never to fail.
+// encode signs an answer. It cannot fail, because answers are small.
 func encode(answer *radius.Packet) []byte {
 	wire, _ := sign(answer)
 	return wire

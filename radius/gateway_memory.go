@@ -9,8 +9,8 @@ const (
 	// rememberFor is how long an answer is kept for retransmissions of its
 	// request.
 	rememberFor = 5 * time.Second
-	// rememberMost bounds the memory; beyond it the oldest answers go first.
-	rememberMost = 200_000
+	// maxRemembered limits the memory; the oldest answers are dropped first.
+	maxRemembered = 200_000
 )
 
 // requestKey is what makes two datagrams the same request (RFC 5080, section
@@ -21,14 +21,14 @@ type requestKey struct {
 	authenticator [16]byte
 }
 
-// answered is an answer and when it was to be sent first.
+// answered is an answer and when it is first sent.
 type answered struct {
 	wire []byte
 	due  time.Time
 }
 
-// memory keeps answers for a while. The zero value is empty; it is not safe
-// for concurrent use.
+// memory keeps answers for retransmissions. The zero value is empty. It is not
+// safe for concurrent use.
 type memory struct {
 	answers map[requestKey]answered
 	order   []remembered // oldest first
@@ -54,10 +54,10 @@ func (m *memory) add(key requestKey, a answered, now time.Time) {
 	m.forget(now)
 }
 
-// forget drops the answers that are too old or too many. An answer that is due
-// late keeps later ones a little longer.
+// forget drops answers that are too old or too many. An answer with a long delay
+// keeps later ones a little longer than necessary.
 func (m *memory) forget(now time.Time) {
-	for len(m.order) > 0 && (len(m.order) > rememberMost || now.After(m.order[0].until)) {
+	for len(m.order) > 0 && (len(m.order) > maxRemembered || now.After(m.order[0].until)) {
 		delete(m.answers, m.order[0].key)
 		m.order = m.order[1:]
 	}

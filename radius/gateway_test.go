@@ -513,11 +513,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var m memory
 	now := time.Unix(0, 0)
-	for i := range rememberMost + 10 {
+	for i := range maxRemembered + 10 {
 		key := requestKey{authenticator: [16]byte{byte(i), byte(i >> 8), byte(i >> 16)}}
 		m.add(key, answered{due: now}, now)
 	}
-	if len(m.answers) != rememberMost || len(m.order) != rememberMost {
+	if len(m.answers) != maxRemembered || len(m.order) != maxRemembered {
 		t.Errorf("%d answers kept", len(m.answers))
 	}
 	if _, found := m.find(requestKey{}, now); found {

@@ -14,8 +14,8 @@ import (
 	"layeh.com/radius/rfc6911"
 )
 
-// ErrInvalid is returned when a gateway or a session cannot be put into a
-// request. Trying again does not help.
+// ErrInvalid means that the given gateway or session cannot be put into a
+// request. A retry does not help.
 var ErrInvalid = errors.New("invalid argument")
 
 // The vendor and attribute of 3GPP-IMSI (3GPP TS 29.061, section 16.4.7).
@@ -24,32 +24,31 @@ const (
 	typeIMSI   = 1
 )
 
-// Session names one data session at a gateway. Empty fields are not sent.
+// Session identifies one data session at a gateway. Empty fields are not sent.
 //
-// Give the values as the gateway itself reported them in its accounting
-// records: it matches every one that it is sent (RFC 5176, section 3), and
-// where one of them was rewritten on the way it answers 503, which counts as
-// gone, or refuses. Fewer attributes are safer than many; only ID is
-// needed to identify the session.
+// Use the values that the gateway itself reported in its accounting records. A
+// gateway compares every attribute that it receives (RFC 5176, section 3): if a
+// value was rewritten on the way, the gateway answers 503, which counts as gone,
+// or refuses. Fewer attributes are safer than many; the ID is sufficient.
 type Session struct {
-	// ID is the Acct-Session-Id. It is required, so that a request that
-	// arrives late cannot hit another session of the same SIM.
+	// ID is the Acct-Session-Id. It is required, so that a late request cannot
+	// end another session of the same SIM.
 	ID string
 	// Username is the User-Name.
 	Username string
-	// CallingStationID is the Calling-Station-Id; in mobile networks mostly
-	// the MSISDN.
+	// CallingStationID is the Calling-Station-Id, in mobile networks usually the
+	// MSISDN.
 	CallingStationID string
 	// IMSI is the vendor-specific 3GPP-IMSI.
 	IMSI string
-	// NASIPAddress is the gateway's address as it calls itself: sent as
-	// NAS-IP-Address, or NAS-IPv6-Address if that is what it is.
+	// NASIPAddress is the address that the gateway reports for itself. It is sent
+	// as NAS-IP-Address or NAS-IPv6-Address.
 	NASIPAddress string
-	// FramedIP is the device's address: sent as Framed-IP-Address, or
-	// Framed-IPv6-Address if that is what it is.
+	// FramedIP is the device's address. It is sent as Framed-IP-Address or
+	// Framed-IPv6-Address.
 	FramedIP string
-	// At is when the request is made, by a clock that the gateway's agrees with:
-	// sent as Event-Timestamp. Zero means now by this machine's clock.
+	// At is the time of the request, by a clock that agrees with the gateway's.
+	// It is sent as Event-Timestamp. Zero means now, by this machine's clock.
 	At time.Time
 }
 
@@ -69,7 +68,7 @@ func newRequest(secret []byte, s Session, now time.Time) ([]byte, error) {
 	d.addIMSI(s.IMSI)
 	d.addAddress("NAS-IP-Address", rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, s.NASIPAddress)
 	d.addAddress("Framed-IP-Address", rfc2865.FramedIPAddress_Type, rfc6911.FramedIPv6Address_Type, s.FramedIP)
-	// Against replay: a gateway discards a request that is some minutes old
+	// A gateway discards requests that are some minutes old, against replay
 	// (RFC 5176, section 6.3).
 	if !s.At.IsZero() {
 		now = s.At
@@ -81,7 +80,7 @@ func newRequest(secret []byte, s Session, now time.Time) ([]byte, error) {
 	return sign(d.Packet)
 }
 
-// draft is a packet in the making; err is the first thing that did not fit.
+// draft is a packet under construction; err is the first error.
 type draft struct {
 	*radius.Packet
 	err error
@@ -121,7 +120,7 @@ func (d *draft) addIMSI(value string) {
 		return
 	}
 	if len(value) > 15 {
-		d.check("3GPP-IMSI", fmt.Errorf("%d characters, of at most 15", len(value)))
+		d.check("3GPP-IMSI", fmt.Errorf("%d characters, the maximum is 15", len(value)))
 		return
 	}
 	tlv, err := radius.NewTLV(typeIMSI, []byte(value))
@@ -131,8 +130,8 @@ func (d *draft) addIMSI(value string) {
 	d.Add(rfc2865.VendorSpecific_Type, attribute)
 }
 
-// sessionIn returns the session that a request names: the reverse of
-// newRequest. Addresses come in their canonical form.
+// sessionIn returns the session that a request identifies. It is the reverse of
+// newRequest. Addresses are returned in canonical form.
 func sessionIn(p *radius.Packet) Session {
 	return Session{
 		ID:               rfc2866.AcctSessionID_GetString(p),

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// Outcome is the result of one attempt to drop a session. The zero value
-// stands for no attempt and is never part of a Result returned without error.
+// Outcome is the outcome of one attempt to drop a session. The zero value means
+// that there was no attempt; it is never returned without an error.
 type Outcome int
 
 const (
 	// Dropped: the gateway ended the session (Disconnect-ACK).
 	Dropped Outcome = iota + 1
 	// NotFound: the gateway has no such session (Disconnect-NAK with
-	// Error-Cause 503). It ended before, or an earlier attempt ended it and
-	// its answer was lost.
+	// Error-Cause 503). The session ended before, or an earlier attempt ended
+	// it and the answer was lost.
 	NotFound
-	// Refused: the gateway said no (any other Disconnect-NAK). The session
-	// must be assumed to be up.
+	// Refused: the gateway refused (any other Disconnect-NAK). Assume that the
+	// session is still up.
 	Refused
-	// Silent: no authentic answer came in time. The session may or may not be
-	// up; the next attempt tells.
+	// Silent: no authentic answer came in time. Only another attempt can tell
+	// whether the session is still up.
 	Silent
 )
 
-// String returns one word in lower case, fit for a metric's label.
+// String returns one word in lower case, suitable as a metric label.
 func (o Outcome) String() string {
 	switch o {
 	case Dropped:
@@ -40,27 +40,26 @@ func (o Outcome) String() string {
 	}
 }
 
-// Result is the outcome of one attempt, with what a person needs to
-// understand it.
+// Result is the outcome of one attempt, with details for people.
 type Result struct {
 	Outcome Outcome
-	// Cause is the gateway's Error-Cause; zero when it gave none.
+	// Cause is the gateway's Error-Cause; zero if it gave none.
 	Cause Cause
-	// Reason says in words why the outcome is Silent; empty otherwise. It
+	// Reason is why the outcome is Silent, for people; otherwise it is empty. It
 	// never contains the secret.
 	Reason string
-	// Sent counts how many times the request was sent.
+	// Sent is how often the request was sent.
 	Sent int
-	// Ignored counts packets that came back but were not an authentic answer.
-	// Many of them, or a gateway that is silent although it is up, hint at a
-	// wrong secret.
+	// Ignored is how many datagrams were received that were not an authentic
+	// answer. If there are many, the secret may be wrong. The secret may also be
+	// wrong if a gateway is up and does not answer.
 	Ignored int
 	// Took is the time from the start of the attempt to its outcome.
 	Took time.Duration
 }
 
-// Gone reports whether the session is certain not to be up at the gateway any
-// more: it was dropped, or the gateway has no such session.
+// Gone reports whether the session is certainly down: it was dropped, or the
+// gateway has no such session.
 func (r Result) Gone() bool {
 	return r.Outcome == Dropped || r.Outcome == NotFound
 }
@@ -72,7 +71,7 @@ func (r Result) String() string {
 	case Dropped:
 		return "dropped"
 	case NotFound:
-		return "not up any more: " + r.Cause.String()
+		return "already gone: " + r.Cause.String()
 	case Refused:
 		return "refused: " + r.Cause.String()
 	case Silent:
@@ -85,7 +84,7 @@ func (r Result) String() string {
 // Cause is the value of an Error-Cause attribute (RFC 5176, section 3.5).
 type Cause uint32
 
-// The causes this package deals with by name. Any other value may occur.
+// The causes that this package uses by name. Other values may occur.
 const (
 	MissingAttribute           Cause = 402
 	NASIdentificationMismatch  Cause = 403
@@ -95,7 +94,7 @@ const (
 	ResourcesUnavailable       Cause = 506
 )
 
-// String returns the cause's number and its name in words, such as
+// String returns the number and the name of the cause, such as
 // "503 session context not found".
 func (c Cause) String() string {
 	if c == 0 {

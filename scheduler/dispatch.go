@@ -10,26 +10,26 @@ import (
 	"simtransfer/transfer"
 )
 
-// page is how many work rows are taken in one go.
-const page = 500
+// dispatchPage is how many work rows are dispatched at a time, per queue.
+const dispatchPage = 500
 
-// enqueuers is how many tasks are given to Redis at once: one goroutine is
-// bounded by its round trips.
-const enqueuers = 8
+// enqueueConcurrency is how many tasks are sent to Redis at a time. One after
+// the other, the round trips would limit the rate.
+const enqueueConcurrency = 8
 
-// Dispatch enqueues due work, interactive work first. It holds no lock while
-// it talks to Redis; when Redis is away the work is due again, and when the
-// process dies in between, reconciliation finds it.
+// Dispatch enqueues due work, interactive work first. It marks the work as
+// dispatched and commits before it talks to Redis. If Redis is down, the mark is
+// reverted; if the process dies in between, Reconcile finds the work.
 func (s *Scheduler) Dispatch(ctx context.Context) (more bool, err error) {
 	for _, queue := range transfer.Queues() {
-		list, err := s.db.Dispatch(ctx, queue, page)
+		list, err := s.db.Dispatch(ctx, queue, dispatchPage)
 		if err != nil {
 			return false, err
 		}
 		if err := s.enqueueAll(ctx, list); err != nil {
 			return false, err
 		}
-		more = more || len(list) == page
+		more = more || len(list) == dispatchPage
 	}
 	return more, nil
 }
@@ -37,7 +37,7 @@ func (s *Scheduler) Dispatch(ctx context.Context) (more bool, err error) {
 func (s *Scheduler) enqueueAll(ctx context.Context, list []storage.Task) error {
 	failed := make([]bool, len(list))
 	var g errgroup.Group
-	g.SetLimit(enqueuers)
+	g.SetLimit(enqueueConcurrency)
 	for i, t := range list {
 		g.Go(func() error {
 			_, err := s.queue.enqueue(ctx, t)
@@ -49,11 +49,11 @@ func (s *Scheduler) enqueueAll(ctx context.Context, list []storage.Task) error {
 	if err == nil {
 		return nil
 	}
-	var back []storage.Task
+	var notEnqueued []storage.Task
 	for i, t := range list {
 		if failed[i] {
-			back = append(back, t)
+			notEnqueued = append(notEnqueued, t)
 		}
 	}
-	return errors.Join(err, s.db.RevertDispatch(context.WithoutCancel(ctx), back))
+	return errors.Join(err, s.db.RevertDispatch(context.WithoutCancel(ctx), notEnqueued))
 }

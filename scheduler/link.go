@@ -2,15 +2,16 @@ package scheduler
 
 import "context"
 
-// Link links data sessions to SIMs that were imported while they started. Where
-// many sessions are of SIMs that are not ours, it takes several rounds.
+// Link links data sessions to SIMs that were imported after the session
+// started. It looks at a limited number of sessions per call and continues from
+// there in the next.
 func (s *Scheduler) Link(ctx context.Context) (more bool, err error) {
-	n, last, err := s.db.LinkSessions(ctx, s.linked)
+	n, last, err := s.db.LinkSessions(ctx, s.lastLinked)
 	if err == nil {
-		s.linked = last
+		s.lastLinked = last
 	}
 	if n > 0 {
-		s.log.InfoContext(ctx, "sessions are linked to SIMs imported since", "sessions", n)
+		s.log.InfoContext(ctx, "sessions linked to SIMs that were imported later", "sessions", n)
 	}
 	return false, err
 }

@@ -5,14 +5,13 @@ import (
 	"errors"
 )
 
-// purge is how many rows of a table are deleted at a time.
-const purge = 10000
+// purgeBatch is how many rows of a table one call deletes.
+const purgeBatch = 10000
 
-// Purge deletes what is no longer needed: answers that were kept for repeated
-// calls, after their 24 hours, and the notes of partial decisions on requests
-// that are finished.
+// Purge deletes stored responses of idempotent calls after 24 hours, and the
+// notes of partial decisions on requests that are finished.
 func (s *Scheduler) Purge(ctx context.Context) (more bool, err error) {
-	answers, err := s.db.PurgeIdempotency(ctx, purge)
-	notes, err2 := s.db.PurgeNotes(ctx, purge)
-	return answers >= purge || notes >= purge, errors.Join(err, err2) // notes are of two tables
+	responses, err := s.db.PurgeIdempotency(ctx, purgeBatch)
+	notes, err2 := s.db.PurgeNotes(ctx, purgeBatch)
+	return responses >= purgeBatch || notes >= purgeBatch, errors.Join(err, err2) // notes counts rows of two tables
 }

@@ -12,7 +12,7 @@ import (
 	"simtransfer/tasks"
 )
 
-// queue is Redis as the scheduler sees it.
+// queue gives the scheduler access to the queues in Redis.
 type queue struct {
 	redis     redis.UniversalClient
 	client    *asynq.Client
@@ -20,19 +20,20 @@ type queue struct {
 }
 
 func newQueue(o asynq.RedisConnOpt) queue {
-	r := o.MakeRedisClient().(redis.UniversalClient) // asynq knows no other kind
+	r := o.MakeRedisClient().(redis.UniversalClient) // asynq has no other kind
 	return queue{r, asynq.NewClientFromRedisClient(r), asynq.NewInspectorFromRedisClient(r)}
 }
 
-// afresh returns the same queue with a client that announces every queue that
-// it uses. A client does so once, and the inspector does not see a queue that
-// was announced before Redis lost everything.
-func (q queue) afresh() queue {
+// withNewClient returns the same queue with a new client. A client registers
+// each queue in Redis once; if Redis lost its data since, only a new client
+// registers it again, and until then the inspector does not find the queue.
+func (q queue) withNewClient() queue {
 	q.client = asynq.NewClientFromRedisClient(q.redis)
 	return q
 }
 
-// enqueue gives a task to Redis; false means that Redis has it already.
+// enqueue adds a task to its queue. It returns false if Redis already has the
+// task.
 func (q queue) enqueue(ctx context.Context, t storage.Task) (bool, error) {
 	p := tasks.Payload{Work: t.Work, Gen: t.Gen}
 	if t.Request.Valid {
@@ -51,13 +52,13 @@ func (q queue) enqueue(ctx context.Context, t storage.Task) (bool, error) {
 	return true, nil
 }
 
-// waiting reports whether a task is one of a backlog, in a queue that may be
-// paused: it is not lost, however long it waits.
+// waiting reports whether a task waits in its queue, which may be long or paused.
+// Such a task is not lost, however long it waits.
 func (q queue) waiting(t storage.Task) (bool, error) {
 	info, err := q.inspector.GetTaskInfo(string(t.Queue), tasks.ID(t.Work, t.Gen))
 	switch {
 	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-		return true, nil // it was handled a moment ago; the next round knows
+		return true, nil // just completed; the next round finds out
 	case err != nil:
 		return false, fmt.Errorf("looking for the task of work %d: %w", t.Work, err)
 	}

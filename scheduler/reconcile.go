@@ -9,29 +9,29 @@ import (
 	"simtransfer/storage"
 )
 
-// Reconcile brings back lost work. Each piece that was dispatched but is not
-// being worked on is enqueued again under the same id:
+// Reconcile recovers lost work. It enqueues every piece of work that was
+// dispatched but has no running handler again, under the same task id:
 //
-//	accepted             Redis had lost it; it is back
-//	conflict, waiting    it is part of a backlog; leave it
-//	conflict, otherwise  its worker may be gone: a suspect, and if it is so
-//	                     again in the next round, it is dispatched anew
+//	accepted             Redis had lost the task; now it has it again
+//	conflict, waiting    the task waits in its queue; nothing to do
+//	conflict, otherwise  its worker may be gone: the work is marked as suspect,
+//	                     and dispatched again if the next round finds the same
 //
-// After a full page the next follows at once, so that a long backlog hides no
-// loss for long.
+// After a full page the next one follows immediately, so that a long backlog
+// does not delay the recovery.
 func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
-	list, err := s.db.Unconfirmed(ctx, page)
+	list, err := s.db.Unconfirmed(ctx, dispatchPage)
 	if err != nil {
 		return false, err
 	}
-	queue := s.queue.afresh()
+	queue := s.queue.withNewClient()
 	var lost atomic.Int64
 	var g errgroup.Group
-	g.SetLimit(enqueuers)
+	g.SetLimit(enqueueConcurrency)
 	for _, t := range list {
 		g.Go(func() error {
-			back, err := s.reconcile(ctx, queue, t)
-			if back {
+			wasLost, err := s.reconcile(ctx, queue, t)
+			if wasLost {
 				lost.Add(1)
 			}
 			return err
@@ -39,9 +39,9 @@ func (s *Scheduler) Reconcile(ctx context.Context) (more bool, err error) {
 	}
 	err = g.Wait()
 	if n := lost.Load(); n > 0 {
-		s.log.WarnContext(ctx, "tasks that Redis had lost are back", "tasks", n)
+		s.log.WarnContext(ctx, "tasks that Redis had lost were enqueued again", "tasks", n)
 	}
-	return err == nil && len(list) == page, err
+	return err == nil && len(list) == dispatchPage, err
 }
 
 func (s *Scheduler) reconcile(ctx context.Context, queue queue, t storage.Task) (lost bool, err error) {
@@ -63,7 +63,7 @@ func (s *Scheduler) reconcile(ctx context.Context, queue queue, t storage.Task) 
 	if err != nil || !ok {
 		return false, err
 	}
-	s.log.WarnContext(ctx, "a worker is gone; its work is dispatched anew", "work", t.Work, "kind", t.Kind)
+	s.log.WarnContext(ctx, "a worker disappeared; its work was dispatched again", "work", t.Work, "kind", t.Kind)
 	_, err = queue.enqueue(ctx, again)
 	return false, err
 }

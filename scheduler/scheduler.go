@@ -1,9 +1,14 @@
-// Package scheduler keeps work moving: it dispatches due work to the queues,
-// brings back what Redis or a worker has lost, expires requests that nobody
-// decided on, links late sessions, and purges what is no longer needed. Each is a loop of its own.
+// Package scheduler runs the loops that keep work moving. Start with this file,
+// which runs them; then read one file per loop:
 //
-// Any number of schedulers may run at once: row locks that are skipped, and the
-// database's clock, keep them out of each other's way.
+//	dispatch.go   enqueues due work
+//	reconcile.go  recovers work that Redis or a worker has lost
+//	expire.go     ends requests that were not decided on in time
+//	link.go       links data sessions to SIMs imported later
+//	purge.go      deletes what is no longer needed
+//
+// Any number of schedulers may run at the same time: they skip rows that another
+// one has locked, and use the database's clock.
 package scheduler
 
 import (
@@ -59,10 +64,10 @@ type Scheduler struct {
 	log    *slog.Logger
 	config Config
 
-	linked int64 // the session up to which Link has looked; of that loop alone
+	lastLinked int64 // the last session that Link has looked at; used only by that loop
 }
 
-// New returns a scheduler that enqueues to the given Redis.
+// New returns a scheduler that enqueues tasks in the given Redis.
 func New(db *storage.DB, redis asynq.RedisConnOpt, log *slog.Logger, c Config) *Scheduler {
 	return &Scheduler{
 		db:     db,
@@ -72,7 +77,7 @@ func New(db *storage.DB, redis asynq.RedisConnOpt, log *slog.Logger, c Config) *
 	}
 }
 
-// Run runs every loop until ctx ends.
+// Run runs all loops until ctx is canceled.
 func (s *Scheduler) Run(ctx context.Context) error {
 	s.log.InfoContext(ctx, "scheduler is running")
 	var wg sync.WaitGroup
@@ -85,12 +90,11 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return s.queue.redis.Close()
 }
 
-// pause is how long a loop rests after an error, so that an outage does not
-// fill the log.
-const pause = time.Second
+// errorPause is the minimum delay of a loop after an error, so that an outage
+// does not fill the log.
+const errorPause = time.Second
 
-// loop calls once after each interval, and again at once while there is more
-// to do.
+// loop calls once after each interval, and immediately while there is more to do.
 func (s *Scheduler) loop(ctx context.Context, name string, every time.Duration, once func(context.Context) (more bool, err error)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -106,8 +110,8 @@ func (s *Scheduler) loop(ctx context.Context, name string, every time.Duration, 
 		case err != nil && ctx.Err() != nil:
 			return
 		case err != nil:
-			s.log.ErrorContext(ctx, "scheduler loop failed and will go on", "loop", name, "error", err.Error())
-			wait = max(every, pause)
+			s.log.ErrorContext(ctx, "scheduler loop failed and will continue", "loop", name, "error", err.Error())
+			wait = max(every, errorPause)
 		case more:
 			wait = 0
 		}

@@ -1,8 +1,10 @@
-// Package tasks is the contract between the processes: the messages that make
-// a worker look at a work row, and the queues that carry them.
+// Package tasks defines the messages that the scheduler sends to workers through
+// asynq: their types, payloads and options. It is one file.
 //
-// A message carries ids and nothing else. It may arrive twice, late, or never:
-// the work row in PostgreSQL decides whether there is something to do.
+// A task only carries the ids of a work row and of its dispatch. It may arrive
+// twice, late or never: the work row in PostgreSQL decides whether there is
+// something to do. The kinds of work and the queues are defined in package
+// transfer.
 package tasks
 
 import (
@@ -19,26 +21,27 @@ import (
 // transfer:execute.
 func Type(kind transfer.WorkKind) string { return "transfer:" + string(kind) }
 
-// Payload names a work row and the dispatch that the task belongs to.
+// Payload identifies a work row and the dispatch to which the task belongs.
 type Payload struct {
 	Work    int64  `json:"work"`
 	Gen     int    `json:"gen"`
-	Request string `json:"request,omitempty"` // for the people who watch the queues
+	Request string `json:"request,omitempty"` // shown in the queue UI; handlers ignore it
 }
 
-// Timeout is how long a handler may take. Database statements end before it.
+// Timeout is how long a handler may take. Database statements time out earlier.
 const Timeout = 60 * time.Second
 
-// gatewayTimeout is longer: a slow gateway is asked about a thousand sessions.
+// gatewayTimeout is the timeout of handlers that talk to gateways: a slow gateway
+// may be asked about a thousand sessions.
 const gatewayTimeout = 10 * time.Minute
 
-// maxRetry is for workers that die: any other failure is written to the work
-// row, which knows better when to try again.
+// maxRetry is how often asynq retries a task whose worker crashed. All other
+// failures are recorded on the work row, which decides when to try again.
 const maxRetry = 3
 
 // New returns the task for a piece of work, with the options to enqueue it.
-// Its id is work:gen, so that enqueueing it again fails with
-// asynq.ErrTaskIDConflict exactly while Redis still has it.
+// Its id is work:gen, so enqueueing it again fails with
+// asynq.ErrTaskIDConflict exactly as long as Redis has the task.
 func New(kind transfer.WorkKind, queue transfer.Queue, p Payload) (*asynq.Task, error) {
 	payload, err := json.Marshal(p)
 	if err != nil {
@@ -61,10 +64,10 @@ func timeoutOf(kind transfer.WorkKind) time.Duration {
 	return Timeout
 }
 
-// ID is the id of the task for a dispatch of a piece of work.
+// ID returns the id of the task for one dispatch of a piece of work.
 func ID(work int64, gen int) string { return fmt.Sprintf("%d:%d", work, gen) }
 
-// Parse reads a task's payload.
+// Parse decodes a task's payload.
 func Parse(t *asynq.Task) (Payload, error) {
 	var p Payload
 	if err := json.Unmarshal(t.Payload(), &p); err != nil {

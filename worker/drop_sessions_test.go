@@ -401,7 +401,7 @@ func TestOnlineAgain(t *testing.T) {
 	h := handler(s.DB.DB, g)
 	process(t, s.DB, h, work)
 	r.is(transfer.Transferring, "completed", "eligible")
-	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "the SIM came online again" {
+	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "the SIM came back online" {
 		t.Errorf("the work that is left: %+v", got)
 	}
 	s.online(1)

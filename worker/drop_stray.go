@@ -6,8 +6,8 @@ import (
 	"simtransfer/storage"
 )
 
-// dropStray ends a session that outlived its SIM's hand-over: its start was
-// reported late, after the SIM had a new owner.
+// dropStray disconnects a session that outlived its SIM's transfer: its start
+// was reported late, after the SIM had a new owner.
 func (w *Worker) dropStray(ctx context.Context, work storage.Work) error {
 	sessions, err := w.db.SessionsOf(ctx, work)
 	if err != nil {
@@ -18,16 +18,16 @@ func (w *Worker) dropStray(ctx context.Context, work storage.Work) error {
 		return err
 	}
 	if len(gone) < len(sessions) {
-		return w.giveBack(ctx, work, why)
+		return w.requeue(ctx, work, why)
 	}
 	return w.db.InTx(ctx, func(tx *storage.Tx) error {
-		now, err := tx.LockLeased(ctx, work)
+		current, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err
 		}
-		if err := tx.CloseSessions(ctx, now.Items); err != nil {
+		if err := tx.CloseSessions(ctx, current.Items); err != nil {
 			return err
 		}
-		return tx.EndStray(ctx, now)
+		return tx.EndStray(ctx, current)
 	})
 }

@@ -6,8 +6,8 @@ import (
 	"simtransfer/storage"
 )
 
-// execute hands over the SIMs of a chunk. Those that are online go to drop
-// work; the last chunk of a request completes it.
+// execute transfers the SIMs of a chunk. SIMs with an open session move to
+// drop_sessions work. The last chunk of a request completes it.
 func (w *Worker) execute(ctx context.Context, tx *storage.Tx, work storage.Work) error {
 	if err := tx.LockSIMs(ctx, work, nil); err != nil {
 		return err

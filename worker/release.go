@@ -6,8 +6,8 @@ import (
 	"simtransfer/storage"
 )
 
-// release lets go of the SIMs of a chunk after a cancel, decline, denial or
-// expiry.
+// release closes the open transfers of a chunk after a cancel, decline, denial
+// or expiry.
 func (w *Worker) release(ctx context.Context, tx *storage.Tx, work storage.Work) error {
 	counts, err := tx.Release(ctx, work)
 	if err != nil {

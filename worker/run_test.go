@@ -142,7 +142,7 @@ func TestRunWithoutRedis(t *testing.T) {
 	var started storagetest.Log
 	w := worker.New(s.DB.DB, willing(), slog.New(slog.NewTextHandler(&started, nil)), worker.Config{})
 	ended := storagetest.Go(func() error { return w.Run(ctx, asynq.RedisClientOpt{Addr: "127.0.0.1:1"}) })
-	storagetest.Await(t, "it to serve", func() bool { return strings.Contains(started.String(), "worker is serving") })
+	storagetest.Await(t, "it to serve", func() bool { return strings.Contains(started.String(), "worker is running") })
 	stop()
 	s.join(ended)
 }

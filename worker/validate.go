@@ -7,8 +7,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// validate finds each SIM of a chunk, claims it, and decides method,
-// eligibility and fee. The last chunk of a request opens the gate.
+// validate finds and claims the SIMs of a chunk, and decides each one's method,
+// eligibility and fee. The last chunk of a request decides whether the request
+// is rejected, needs review or can be accepted.
 func (w *Worker) validate(ctx context.Context, tx *storage.Tx, work storage.Work) error {
 	if work.State == transfer.RequestCanceled {
 		counts, err := tx.CancelPending(ctx, work)

@@ -1,6 +1,19 @@
-// Package worker carries out the work that tasks point at: one file per type
-// of task, each handler a transaction that ends with the work row gone, or a
-// note on the row of what went wrong.
+// Package worker carries out the work that tasks point at.
+//
+// Start with this file: it routes each kind of task to its handler, and decides
+// what happens when a handler fails. Then read one file per kind of task, which
+// share their names with the files of package storage that hold their SQL:
+//
+//	validate.go       judges the SIMs of a chunk
+//	execute.go        transfers the SIMs of a chunk
+//	release.go        closes the transfers of a chunk
+//	drop_sessions.go  disconnects the sessions of SIMs that are to be transferred
+//	drop_stray.go     disconnects a session that outlived its SIM's transfer
+//
+// The first three run in one transaction, which ends with the work row deleted.
+// The other two talk to gateways; they hold a lease instead (leases.go) and do
+// not ask gateways that are down (gateway_breaker.go). Whatever fails is
+// recorded on the work row, and the scheduler dispatches it again.
 package worker
 
 import (
@@ -20,17 +33,18 @@ import (
 	"simtransfer/transfer"
 )
 
-// Answer is what a gateway made of a request to drop a session.
+// Answer is the result of asking a gateway to disconnect a session.
 type Answer struct {
-	Gone   bool   // the session is over, now or already
-	Silent bool   // nobody answered: the gateway may be down
-	Why    string // in words, when the session is not gone
+	Gone   bool   // the session has ended, now or before
+	Silent bool   // the gateway did not answer: it may be down
+	Why    string // the reason if the session is not gone, for people
 }
 
-// Gateways drops data sessions where they are held.
+// Gateways disconnects data sessions at the gateways that hold them.
 type Gateways interface {
-	// Drop asks the gateway that holds a session to end it. The error is for
-	// trouble on our side alone.
+	// Drop asks the gateway that holds a session to end it. It returns an
+	// error only if the request could not be sent; a gateway that refuses or
+	// does not answer is an Answer.
 	Drop(ctx context.Context, s storage.OpenSession) (Answer, error)
 }
 
@@ -91,14 +105,14 @@ func (c Config) concurrency(queue transfer.Queue) int {
 	case transfer.QueueGateway:
 		return c.Gateway
 	}
-	panic(fmt.Sprintf("queue %q has no workers", queue)) // a new queue without workers: every test fails
+	panic(fmt.Sprintf("queue %q has no handlers", queue)) // every test fails until a new queue has some
 }
 
-// Worker handles tasks. Any number of them may run on one database and Redis.
+// Worker handles tasks. Any number of workers may share a database and a Redis.
 type Worker struct {
 	db       *storage.DB
 	gateways Gateways
-	silent   *silence
+	breaker  *breaker
 	log      *slog.Logger
 	config   Config
 }
@@ -106,19 +120,19 @@ type Worker struct {
 // New returns a worker.
 func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker {
 	c = c.withDefaults()
-	return &Worker{db: db, gateways: gateways, silent: newSilence(c.DropBackoff), log: log, config: c}
+	return &Worker{db: db, gateways: gateways, breaker: newBreaker(c.DropBackoff), log: log, config: c}
 }
 
-// Handler routes each type of task to its handler.
+// Handler returns the handler for every kind of task.
 func (w *Worker) Handler() asynq.Handler {
 	mux := asynq.NewServeMux()
 	for _, kind := range transfer.WorkKinds() {
-		mux.Handle(tasks.Type(kind), w.handlerOf(kind))
+		mux.Handle(tasks.Type(kind), w.handlerFor(kind))
 	}
 	return mux
 }
 
-func (w *Worker) handlerOf(kind transfer.WorkKind) asynq.Handler {
+func (w *Worker) handlerFor(kind transfer.WorkKind) asynq.Handler {
 	switch kind {
 	case transfer.WorkValidate:
 		return w.chunk(w.validate)
@@ -131,11 +145,11 @@ func (w *Worker) handlerOf(kind transfer.WorkKind) asynq.Handler {
 	case transfer.WorkDropStray:
 		return w.leased(w.dropStray)
 	}
-	panic(fmt.Sprintf("work of kind %q has no handler", kind)) // a new kind without a handler: every test fails
+	panic(fmt.Sprintf("work of kind %q has no handler", kind)) // every test fails until a new kind has one
 }
 
-// Run serves every queue, each with a server of its own, until ctx ends; then
-// it lets running handlers finish.
+// Run serves all queues, with a separate server for each, until ctx is
+// canceled. It then waits for running handlers, up to Config.Shutdown.
 func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 	var servers []*asynq.Server
 	for _, queue := range transfer.Queues() {
@@ -156,7 +170,7 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 		}
 		servers = append(servers, s)
 	}
-	w.log.InfoContext(ctx, "worker is serving", "queues", transfer.Queues())
+	w.log.InfoContext(ctx, "worker is running", "queues", transfer.Queues())
 	<-ctx.Done()
 	for _, s := range servers {
 		s.Stop()
@@ -169,7 +183,8 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 	return nil
 }
 
-// chunk handles work that is one transaction. do carries it out and ends it.
+// chunk returns the handler for work that is one transaction. In it, do carries
+// out the work and deletes its row.
 func (w *Worker) chunk(do func(context.Context, *storage.Tx, storage.Work) error) asynq.Handler {
 	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 		p, err := tasks.Parse(task)
@@ -198,79 +213,41 @@ func (w *Worker) chunk(do func(context.Context, *storage.Tx, storage.Work) error
 	})
 }
 
-// leased handles work that talks to gateways: it holds a lease meanwhile, not
-// a transaction.
-func (w *Worker) leased(do func(context.Context, storage.Work) error) asynq.Handler {
-	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
-		p, err := tasks.Parse(task)
-		if err != nil {
-			return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-		}
-		work, err := w.db.TakeLease(ctx, p.Work)
-		if err != nil {
-			return w.conclude(ctx, task, p.Work, uuid.NullUUID{}, err)
-		}
-		ctx, release := w.keepLease(ctx, work)
-		defer release()
-		if work.KeepsCrashing() {
-			err = w.failCrashed(ctx, work)
-		} else {
-			err = do(ctx, work)
-		}
-		return w.conclude(ctx, task, work.ID, work.Lease, err)
-	})
-}
-
-// failCrashed halves leased work whose workers keep dying, or declares it dead.
-func (w *Worker) failCrashed(ctx context.Context, work storage.Work) error {
-	var what storage.Failure
-	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
-		work, err := tx.LockLeased(ctx, work)
-		if err == nil {
-			what, err = tx.FailCrashed(ctx, work)
-		}
-		return err
-	})
-	if err == nil && what == storage.WorkDead {
-		err = errDead
-	}
-	return err
-}
-
-// errDead ends a handler whose transaction has declared its work dead.
+// errDead is the error of a handler whose transaction marked its work dead.
 var errDead = errors.New("it waits for an operator")
 
-// conclude writes an error to the work row, which decides when it is tried
-// again; to asynq the task is done. Only dead work is left to its archive.
+// conclude records a handler's error on the work row, which decides when the
+// work is tried again. It returns nil, so that asynq does not retry, except for
+// dead work, which asynq archives.
 func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease uuid.NullUUID, cause error) error {
 	if cause == nil || errors.Is(cause, storage.ErrNotFound) {
 		return nil
 	}
-	if err := ctx.Err(); errors.Is(err, context.Canceled) { // told to stop, whatever the database called it
+	if err := ctx.Err(); errors.Is(err, context.Canceled) { // a shutdown, however the database reports it
 		cause = fmt.Errorf("%w: %w", err, cause)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	what, err := storage.WorkDead, error(nil)
+	result, err := storage.WorkDead, error(nil)
 	if !errors.Is(cause, errDead) {
-		what, err = w.db.Fail(ctx, id, lease, cause)
+		result, err = w.db.Fail(ctx, id, lease, cause)
 	}
 	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
 	switch {
 	case err != nil:
-		log.WarnContext(ctx, "work failed and the database could not be told; the scheduler will find it", "then", err.Error())
-	case what == storage.WorkDead:
+		log.WarnContext(ctx, "work failed and the failure could not be recorded; the scheduler will retry the work", "cause", err.Error())
+	case result == storage.WorkDead:
 		log.ErrorContext(ctx, "work is dead: see simtransfer work list --dead")
 		return fmt.Errorf("work %d is dead: %w: %w", id, cause, asynq.SkipRetry)
-	case what == storage.WorkEnded:
+	case result == storage.WorkEnded:
 		log.ErrorContext(ctx, "a transfer failed with internal_error")
-	case what == storage.WorkLater, what == storage.WorkSplit:
-		log.WarnContext(ctx, "work failed and will be tried again", "now", string(what))
+	case result == storage.WorkLater, result == storage.WorkSplit:
+		log.WarnContext(ctx, "work failed and will be retried", "result", string(result))
 	}
 	return nil
 }
 
-// logger gives asynq's own messages to slog.
+// logger passes asynq's own messages to slog.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Debug(args ...any) { l.write(slog.LevelDebug, args) }
@@ -280,5 +257,5 @@ func (l logger) Error(args ...any) { l.write(slog.LevelError, args) }
 func (l logger) Fatal(args ...any) { l.write(slog.LevelError, args) }
 
 func (l logger) write(level slog.Level, args []any) {
-	l.log.Log(context.Background(), level, "asynq", "says", fmt.Sprint(args...))
+	l.log.Log(context.Background(), level, "asynq", "message", fmt.Sprint(args...))
 }

@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"sync"
+	"time"
+)
+
+// maxOpen is how long a breaker stays open after a request timed out. It is
+// shorter than the first back-off, so every attempt asks the gateway again.
+const maxOpen = time.Second
+
+// presumedUpFor is how long after an answer a gateway counts as up. A request
+// sent in that time does not open the breaker when it times out: the gateway
+// answers some requests and ignores others, so it is asked about each session.
+const presumedUpFor = 5 * time.Second
+
+// breaker is a circuit breaker for each gateway. While it is open, workers do
+// not ask that gateway, so one that is down does not keep sessions at other
+// gateways waiting. It uses the process's own clock: it only saves time, and
+// decides nothing that lasts.
+type breaker struct {
+	openFor time.Duration
+
+	mu       sync.Mutex
+	gateways map[string]*gatewayState // by NAS-IP-Address; several gateways may share a server
+}
+
+// gatewayState is when a gateway last answered, and when it last did not.
+type gatewayState struct {
+	answered time.Time
+	sent     time.Time // the last request that timed out was sent,
+	timedOut time.Time // and timed out
+}
+
+// newBreaker returns a breaker that stays open for less than the back-off.
+func newBreaker(backoff time.Duration) *breaker {
+	return &breaker{openFor: min(maxOpen, backoff), gateways: map[string]*gatewayState{}}
+}
+
+// open reports whether a gateway should not be asked now.
+func (b *breaker) open(gateway string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g, ok := b.gateways[gateway]
+	return ok && time.Since(g.timedOut) < b.openFor && g.sent.Sub(g.answered) > presumedUpFor
+}
+
+// record notes the result of a request that was sent to a gateway.
+func (b *breaker) record(gateway string, sent time.Time, silent bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g, ok := b.gateways[gateway]
+	if !ok {
+		g = &gatewayState{}
+		b.gateways[gateway] = g
+	}
+	if silent {
+		g.sent, g.timedOut = sent, time.Now()
+	} else {
+		g.answered = time.Now()
+	}
+}
