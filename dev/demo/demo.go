@@ -22,21 +22,21 @@ import (
 	"simtransfer/transfer"
 )
 
-// Options say how to show the service.
+// Options configure Run.
 type Options struct {
 	SIMs     int       // rows of the batch that is uploaded
 	Program  string    // the simtransfer binary; empty means this program
 	Env      []string  // for its processes
-	Stay     bool      // stay up after the report until ctx ends
-	JSON     bool      // end the report with one JSON object on a line of its own
+	Stay     bool      // keep running after the report until ctx ends
+	JSON     bool      // end the report with a line that is a JSON object
 	Out      io.Writer // for the report
-	Progress io.Writer // for what happens meanwhile
-	Terminal bool      // Progress is a terminal, where a line can be written again
+	Progress io.Writer // for the steps while they happen
+	Terminal bool      // whether Progress is a terminal, on which lines can be rewritten
 }
 
-// Run starts the whole service on private servers and moves a batch of SIMs
-// through it: over HTTP, by the processes that run in production. It reports
-// whether everything came out as the sample inventory foretells.
+// Run starts the whole service on private servers and transfers a batch of SIMs,
+// over HTTP and by the same processes as in production. It returns whether every
+// outcome was as expected and all data is consistent.
 func Run(ctx context.Context, o Options) (ok bool, err error) {
 	d := &demo{Options: o, progress: &progress{out: o.Progress, terminal: o.Terminal}, requests: map[int]client.Request{}}
 	d.say("starting PostgreSQL, Redis, the API, a worker and a scheduler")
@@ -53,9 +53,9 @@ func Run(ctx context.Context, o Options) (ok bool, err error) {
 	if d.Installation, err = sample.Install(ctx, service, sample.ForBatch(o.SIMs)); err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, d.Installation.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	for _, step := range []func(context.Context) error{
-		d.refuseBadUpload, d.reserve, d.submit, d.awake, d.review, d.cancelSome, d.decide, d.finish,
+		d.uploadInvalidBatch, d.createEarlierRequest, d.uploadBatch, d.goOnline, d.review, d.cancelSome, d.decide, d.finish,
 	} {
 		if err := step(ctx); err != nil {
 			return false, err
@@ -76,21 +76,21 @@ func Run(ctx context.Context, o Options) (ok bool, err error) {
 	return report.ok(), nil
 }
 
-// demo is a demonstration in progress.
+// demo is a running demonstration.
 type demo struct {
 	Options
 	*sample.Installation
 	*progress
-	earlier  uuid.UUID              // the request that holds some SIMs already
-	batch    uuid.UUID              // the batch
-	requests map[int]client.Request // of the batch, by destination
-	little   client.Request         // the small request
-	moved    time.Duration          // from the first acceptance to the last SIM in its place
-	one      time.Duration          // the same for the small request
+	earlier       uuid.UUID              // the earlier request, which contains some SIMs of the batch
+	batch         uuid.UUID              // the batch
+	requests      map[int]client.Request // of the batch, by destination
+	small         client.Request         // the small request
+	batchDuration time.Duration          // from the first acceptance until all SIMs are transferred
+	smallDuration time.Duration          // the same for the small request
 }
 
-// refuseBadUpload shows that an upload with mistakes is refused whole.
-func (d *demo) refuseBadUpload(ctx context.Context) error {
+// uploadInvalidBatch shows that nothing of an upload with errors is accepted.
+func (d *demo) uploadInvalidBatch(ctx context.Context) error {
 	var upload bytes.Buffer
 	if err := sample.WriteBatch(&upload, 5); err != nil {
 		return err
@@ -98,33 +98,33 @@ func (d *demo) refuseBadUpload(ctx context.Context) error {
 	to, again := sample.Accounts()[sample.AcceptsAll], sample.BatchSIM(2)
 	fmt.Fprintf(&upload, "8988-no-number,%s,%s\n", to.Email, to.OperatorID)
 	fmt.Fprintf(&upload, "%s,%s,%s\n", again.Identifier(), to.Email, to.OperatorID)
-	d.say("uploading a batch with a bad line and a duplicate")
+	d.say("uploading a batch with an invalid line and a duplicate")
 	_, err := d.Accounts[sample.BatchSource].CreateBatch(ctx, client.CSV, &upload, client.BatchTerms{})
 	var refusal *client.Problem
 	if !errors.As(err, &refusal) || len(refusal.Errors) != 2 {
-		return fmt.Errorf("a batch with a bad line and a duplicate was not refused as it should: %w", err)
+		return fmt.Errorf("a batch with an invalid line and a duplicate was not refused as expected: %w", err)
 	}
-	d.say("  refused whole, %d: %s", refusal.Status, refusal.Title)
-	for _, fault := range refusal.Errors {
-		d.say("    %s", fault)
+	d.say("  nothing was accepted: %d %s", refusal.Status, refusal.Title)
+	for _, e := range refusal.Errors {
+		d.say("    %s", e)
 	}
 	return nil
 }
 
-// reserve makes an earlier request that holds some of the batch's SIMs.
-func (d *demo) reserve(ctx context.Context) error {
-	var names []string
+// createEarlierRequest creates a request that contains some SIMs of the batch.
+func (d *demo) createEarlierRequest(ctx context.Context) error {
+	var sims []string
 	for i := range d.SIMs {
 		if r := sample.BatchSIM(i); r.InOpenRequest {
-			names = append(names, r.ICCID())
+			sims = append(sims, r.ICCID())
 		}
 	}
-	made, err := d.Accounts[sample.BatchSource].CreateRequest(ctx, newRequest(names, sample.AcceptsAll))
+	created, err := d.Accounts[sample.BatchSource].CreateRequest(ctx, newRequest(sims, sample.AcceptsAll))
 	if err != nil {
 		return err
 	}
-	d.earlier = made.ID
-	return d.await(ctx, "", made.ID, func(r client.Request) bool { return r.State == transfer.AwaitingAcceptance })
+	d.earlier = created.ID
+	return d.await(ctx, "", created.ID, func(r client.Request) bool { return r.State == transfer.AwaitingAcceptance })
 }
 
 // newRequest requests the transfer of SIMs to an account.
@@ -133,17 +133,17 @@ func newRequest(sims []string, to int) client.NewRequest {
 	return client.NewRequest{Destination: client.Destination{Email: a.Email, OperatorID: a.OperatorID}, SIMs: sims}
 }
 
-// submit uploads the batch and waits until every row was validated.
-func (d *demo) submit(ctx context.Context) error {
+// uploadBatch uploads the batch and waits until every row is validated.
+func (d *demo) uploadBatch(ctx context.Context) error {
 	d.say("uploading a batch of %d rows to six destinations", d.SIMs)
 	body, w := io.Pipe()
 	go func() { _ = w.CloseWithError(sample.WriteBatch(w, d.SIMs)) }()
 	terms := client.BatchTerms{AcceptanceSeconds: int64(15 + d.SIMs/5000)}
-	made, err := d.Accounts[sample.BatchSource].CreateBatch(ctx, client.CSV, body, terms)
+	created, err := d.Accounts[sample.BatchSource].CreateBatch(ctx, client.CSV, body, terms)
 	if err != nil {
 		return err
 	}
-	d.batch = made.ID
+	d.batch = created.ID
 	for {
 		b, err := d.readBatch(ctx)
 		if err != nil {
@@ -153,13 +153,13 @@ func (d *demo) submit(ctx context.Context) error {
 		if b.Counts.Pending == 0 && !slices.ContainsFunc(b.Requests, func(r client.Request) bool { return r.State == transfer.Validating }) {
 			return nil
 		}
-		if err := rest(ctx); err != nil {
+		if err := pollPause(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// readBatch reads the batch, and keeps its requests by destination.
+// readBatch reads the batch, and stores its requests by destination.
 func (d *demo) readBatch(ctx context.Context) (client.Batch, error) {
 	b, err := d.Accounts[sample.BatchSource].GetBatch(ctx, d.batch)
 	if err != nil {
@@ -175,21 +175,21 @@ func (d *demo) readBatch(ctx context.Context) (client.Batch, error) {
 	return b, nil
 }
 
-// awake brings some SIMs online for the first time.
-func (d *demo) awake(ctx context.Context) error {
-	var rows []sample.SIM
+// goOnline brings some SIMs online for the first time.
+func (d *demo) goOnline(ctx context.Context) error {
+	var sims []sample.SIM
 	for i := range d.SIMs {
 		if r := sample.BatchSIM(i); r.ActivatedMeanwhile {
 			r.Gateway = 1
-			rows = append(rows, r)
+			sims = append(sims, r)
 		}
 	}
-	d.say("%d ready SIMs go online for the first time, so they no longer go by self-service", len(rows))
-	return d.Connect(ctx, rows)
+	d.say("%d ready SIMs go online for the first time and can no longer be transferred by self-service", len(sims))
+	return d.Connect(ctx, sims)
 }
 
-// review has support approve every request, once without and once with less of
-// a fee.
+// review approves every request as support, one with the fee waived and one with it
+// lowered.
 func (d *demo) review(ctx context.Context) error {
 	for _, to := range slices.Sorted(maps.Keys(d.requests)) {
 		waived, lowered := int64(0), int64(sample.LoweredFee)
@@ -208,16 +208,16 @@ func (d *demo) review(ctx context.Context) error {
 	return nil
 }
 
-// cancelSome has the source take back some SIMs of one request.
+// cancelSome cancels some SIMs of one request as the source.
 func (d *demo) cancelSome(ctx context.Context) error {
-	var names []string
+	var sims []string
 	for i := range d.SIMs {
 		if r := sample.BatchSIM(i); r.CanceledBySource && r.ExpectedOutcome().State == transfer.Canceled {
-			names = append(names, r.Identifier())
+			sims = append(sims, r.Identifier())
 		}
 	}
-	d.say("the source cancels %d SIMs of one request", len(names))
-	for part := range slices.Chunk(names, transfer.MaxPartial) {
+	d.say("the source cancels %d SIMs of one request", len(sims))
+	for part := range slices.Chunk(sims, transfer.MaxPartial) {
 		if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.requests[sample.PartlyCanceled].ID, client.Cancel{SIMs: part}); err != nil {
 			return err
 		}
@@ -225,8 +225,8 @@ func (d *demo) cancelSome(ctx context.Context) error {
 	return nil
 }
 
-// decide has four destinations accept and one decline, while another account
-// moves a few SIMs of its own. One destination does nothing.
+// decide accepts four requests and declines one, as their destinations. One
+// destination does not answer. Meanwhile another account transfers a few SIMs.
 func (d *demo) decide(ctx context.Context) error {
 	moving := []int{sample.AcceptsAll, sample.PartlyCanceled, sample.FeeWaived, sample.OtherCoverage}
 	d.say("four destinations accept, one declines, one does not answer")
@@ -240,7 +240,7 @@ func (d *demo) decide(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.moveLittle(ctx) })
+	g.Go(func() error { return d.transferSmallRequest(ctx) })
 	g.Go(func() error {
 		for {
 			if _, err := d.readBatch(ctx); err != nil {
@@ -253,10 +253,10 @@ func (d *demo) decide(ctx context.Context) error {
 			}
 			d.bar("transferring", total-left, total)
 			if left == 0 && !slices.ContainsFunc(moving, func(to int) bool { return d.requests[to].FinishedAt == nil }) {
-				d.moved = time.Since(start)
+				d.batchDuration = time.Since(start)
 				return nil
 			}
-			if err := rest(ctx); err != nil {
+			if err := pollPause(ctx); err != nil {
 				return err
 			}
 		}
@@ -264,35 +264,35 @@ func (d *demo) decide(ctx context.Context) error {
 	return g.Wait()
 }
 
-// moveLittle moves a few SIMs while the batch keeps the service busy.
-func (d *demo) moveLittle(ctx context.Context) error {
-	var names []string
+// transferSmallRequest transfers a few SIMs while the batch keeps the service busy.
+func (d *demo) transferSmallRequest(ctx context.Context) error {
+	var sims []string
 	for _, r := range sample.OtherSIMs(d.SIMs)[:sample.SmallRequest] {
-		names = append(names, r.IMSI())
+		sims = append(sims, r.IMSI())
 	}
-	made, err := d.Accounts[sample.SmallerCustomer].CreateRequest(ctx, newRequest(names, sample.AcceptsAll))
+	created, err := d.Accounts[sample.SmallerCustomer].CreateRequest(ctx, newRequest(sims, sample.AcceptsAll))
 	if err != nil {
 		return err
 	}
-	if err := d.await(ctx, "", made.ID, func(r client.Request) bool { return r.State == transfer.InReview }); err != nil {
+	if err := d.await(ctx, "", created.ID, func(r client.Request) bool { return r.State == transfer.InReview }); err != nil {
 		return err
 	}
-	if _, err := d.Support.ApproveRequest(ctx, made.ID, client.Approval{Ticket: "CASE-2000"}); err != nil {
+	if _, err := d.Support.ApproveRequest(ctx, created.ID, client.Approval{Ticket: "CASE-2000"}); err != nil {
 		return err
 	}
 	start := time.Now()
-	if _, err := d.Accounts[sample.AcceptsAll].AcceptRequest(ctx, made.ID, client.Acceptance{}); err != nil {
+	if _, err := d.Accounts[sample.AcceptsAll].AcceptRequest(ctx, created.ID, client.Acceptance{}); err != nil {
 		return err
 	}
-	err = d.await(ctx, "", made.ID, func(r client.Request) bool { d.little = r; return r.FinishedAt != nil })
-	d.one = time.Since(start)
+	err = d.await(ctx, "", created.ID, func(r client.Request) bool { d.small = r; return r.FinishedAt != nil })
+	d.smallDuration = time.Since(start)
 	return err
 }
 
-// finish waits for the request that nobody answers to expire, and has the
-// source cancel the earlier one.
+// finish waits until the unanswered request has expired, and cancels the earlier
+// request as the source.
 func (d *demo) finish(ctx context.Context) error {
-	if err := d.await(ctx, "waiting for the request to expire that nobody answers", d.requests[sample.NeverAnswers].ID,
+	if err := d.await(ctx, "waiting until the unanswered request expires", d.requests[sample.NeverAnswers].ID,
 		func(r client.Request) bool { return r.FinishedAt != nil }); err != nil {
 		return err
 	}
@@ -308,24 +308,25 @@ func (d *demo) finish(ctx context.Context) error {
 	return err
 }
 
-// await waits until a request is as wanted.
-func (d *demo) await(ctx context.Context, what string, id uuid.UUID, wanted func(client.Request) bool) error {
-	if what != "" {
-		d.say("%s", what)
+// await waits until a request meets the condition. If message is not empty, it is
+// printed first.
+func (d *demo) await(ctx context.Context, message string, id uuid.UUID, condition func(client.Request) bool) error {
+	if message != "" {
+		d.say("%s", message)
 	}
 	for {
 		r, err := d.Support.GetRequest(ctx, id)
-		if err != nil || wanted(r) {
+		if err != nil || condition(r) {
 			return err
 		}
-		if err := rest(ctx); err != nil {
+		if err := pollPause(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// rest waits a moment before something is looked at again.
-func rest(ctx context.Context) error {
+// pollPause waits between two reads of the same thing.
+func pollPause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -334,10 +335,10 @@ func rest(ctx context.Context) error {
 	}
 }
 
-// report reads what became of everything.
+// report collects the outcome of everything.
 func (d *demo) report(ctx context.Context) (*report, error) {
 	r := &report{
-		SIMs: d.SIMs + sample.SmallRequest, Seconds: d.moved.Seconds(), SmallSeconds: d.one.Seconds(),
+		SIMs: d.SIMs + sample.SmallRequest, Seconds: d.batchDuration.Seconds(), SmallSeconds: d.smallDuration.Seconds(),
 		got: map[int]map[sample.Outcome]int{}, expected: sample.ExpectedOutcomes(d.SIMs), fees: map[transfer.Currency]int64{}, expectedFees: sample.ExpectedFees(d.SIMs),
 	}
 	var err error
@@ -349,10 +350,10 @@ func (d *demo) report(ctx context.Context) (*report, error) {
 		r.got[to] = outcomes(d.requests[to])
 		r.add(d.requests[to].Counts)
 	}
-	r.expected[sample.SmallerCustomer], r.got[sample.SmallerCustomer] = map[sample.Outcome]int{{State: transfer.Completed}: sample.SmallRequest}, outcomes(d.little)
-	r.add(d.little.Counts)
+	r.expected[sample.SmallerCustomer], r.got[sample.SmallerCustomer] = map[sample.Outcome]int{{State: transfer.Completed}: sample.SmallRequest}, outcomes(d.small)
+	r.add(d.small.Counts)
 	r.SIMsPerSecond = float64(r.Completed-sample.SmallRequest) / r.Seconds
-	if err := d.readLedger(ctx, r); err != nil {
+	if err := d.countChargesAndSessions(ctx, r); err != nil {
 		return nil, err
 	}
 	r.findings, err = d.Stack.DB.Check(ctx)
@@ -362,8 +363,8 @@ func (d *demo) report(ctx context.Context) (*report, error) {
 	return r, err
 }
 
-// readLedger reads charges and sessions where they are kept.
-func (d *demo) readLedger(ctx context.Context, r *report) error {
+// countChargesAndSessions reads charges and sessions from the database.
+func (d *demo) countChargesAndSessions(ctx context.Context, r *report) error {
 	var fees []struct {
 		Currency transfer.Currency `db:"currency"`
 		Amount   int64             `db:"amount"`
@@ -384,7 +385,7 @@ func (d *demo) readLedger(ctx context.Context, r *report) error {
 	return nil
 }
 
-// outcomes counts what became of a request's SIMs.
+// outcomes counts the outcomes of a request's SIMs.
 func outcomes(r client.Request) map[sample.Outcome]int {
 	all := map[sample.Outcome]int{}
 	for state, n := range map[transfer.State]int{

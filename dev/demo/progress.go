@@ -7,18 +7,19 @@ import (
 	"sync"
 )
 
-// progress tells a person what happens. It may be used from many goroutines.
+// progress prints the steps of a demonstration. It may be used from several
+// goroutines.
 type progress struct {
 	out      io.Writer
 	terminal bool
 
 	mu     sync.Mutex
 	inBar  bool
-	tenths int // of the bar that was last shown, where lines cannot be rewritten
+	tenths int // of the last line for a bar, if lines cannot be rewritten
 	title  string
 }
 
-// say writes a line.
+// say prints a line.
 func (p *progress) say(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -29,8 +30,8 @@ func (p *progress) say(format string, args ...any) {
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// bar shows how far something has come: on a terminal as a bar that moves, and
-// elsewhere as a line for every tenth.
+// bar shows the progress of a step: on a terminal as a moving bar, otherwise as a
+// line for every 10 %.
 func (p *progress) bar(title string, done, total int) {
 	const width = 40
 	p.mu.Lock()

@@ -17,9 +17,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// report is what a demonstration came to.
+// report is the result of a demonstration.
 type report struct {
-	SIMs            int     `json:"sims"` // that were asked for
+	SIMs            int     `json:"sims"` // in all requests
 	Completed       int     `json:"completed"`
 	Ineligible      int     `json:"ineligible"`
 	Canceled        int     `json:"canceled"`
@@ -28,13 +28,13 @@ type report struct {
 	Failed          int     `json:"failed"`
 	SessionsDropped int     `json:"sessions_dropped"`
 	Charges         int     `json:"charges"`
-	Seconds         float64 `json:"seconds"`         // from the first acceptance to the last SIM in its place
-	SIMsPerSecond   float64 `json:"sims_per_second"` // that changed hands meanwhile
+	Seconds         float64 `json:"seconds"`         // from the first acceptance until all SIMs are transferred
+	SIMsPerSecond   float64 `json:"sims_per_second"` // transferred in that time
 	SmallSeconds    float64 `json:"small_request_seconds"`
 	Violations      int     `json:"violations"`
-	Unexpected      int     `json:"unexpected"` // outcomes that are not as the inventory foretells
+	Unexpected      int     `json:"unexpected"` // number of outcomes that are not as expected
 
-	got, expected      map[int]map[sample.Outcome]int // by destination; the small request stands for its sender
+	got, expected      map[int]map[sample.Outcome]int // by destination; the small request by its source
 	fees, expectedFees map[transfer.Currency]int64
 	findings           []storage.Finding
 }
@@ -48,18 +48,18 @@ func (r *report) add(c client.Counts) {
 	r.Failed += c.Failed
 }
 
-// surprises lists where the outcome is not what the inventory foretells.
-func (r *report) surprises() []string {
+// unexpected lists the outcomes that are not as expected.
+func (r *report) unexpected() []string {
 	var list []string
 	for _, to := range sortedKeys(r.expected) {
 		for _, o := range slices.SortedFunc(maps.Keys(merged(r.expected[to], r.got[to])), compareOutcomes) {
 			if got, want := r.got[to][o], r.expected[to][o]; got != want {
-				list = append(list, fmt.Sprintf("%s: %d SIMs %s, foretold were %d", requestName(to), got, o, want))
+				list = append(list, fmt.Sprintf("%s: %d SIMs %s, expected %d", requestName(to), got, o, want))
 			}
 		}
 	}
 	if !reflect.DeepEqual(r.fees, r.expectedFees) {
-		list = append(list, fmt.Sprintf("fees: %v, foretold were %v", r.fees, r.expectedFees))
+		list = append(list, fmt.Sprintf("fees: %v, expected %v", r.fees, r.expectedFees))
 	}
 	return list
 }
@@ -70,7 +70,7 @@ func merged(a, b map[sample.Outcome]int) map[sample.Outcome]int {
 	return m
 }
 
-func (r *report) ok() bool { return r.Violations == 0 && len(r.surprises()) == 0 }
+func (r *report) ok() bool { return r.Violations == 0 && len(r.unexpected()) == 0 }
 
 func compareOutcomes(a, b sample.Outcome) int {
 	return cmp.Or(cmp.Compare(slices.Index(transfer.States(), a.State), slices.Index(transfer.States(), b.State)), cmp.Compare(a.Reason, b.Reason))
@@ -95,7 +95,7 @@ func requestName(to int) string {
 	return fmt.Sprintf("to %s, accepted", a.OperatorID)
 }
 
-// print writes the report for people, and then for programs if asked to.
+// print writes the report as text and, if asJSON is set, as a line of JSON.
 func (r *report) print(out io.Writer, asJSON bool) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -108,7 +108,7 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 		}
 	}
 	_ = t.Flush() // to memory
-	fmt.Fprintf(&b, "\n%d SIMs changed hands in %.2f s, %.0f a second; meanwhile a small request took %.0f ms\n",
+	fmt.Fprintf(&b, "\n%d SIMs transferred in %.2f s (%.0f per second); meanwhile, a small request took %.0f ms\n",
 		r.Completed, r.Seconds, r.SIMsPerSecond, 1000*r.SmallSeconds)
 	fmt.Fprintf(&b, "%d data sessions dropped, %d fees charged:", r.SessionsDropped, r.Charges)
 	for _, c := range slices.Sorted(maps.Keys(r.fees)) {
@@ -121,12 +121,12 @@ func (r *report) print(out io.Writer, asJSON bool) error {
 			fmt.Fprintf(&b, "       %s\n", example)
 		}
 	}
-	surprises := r.surprises()
-	r.Unexpected = len(surprises)
-	if len(surprises) == 0 {
-		b.WriteString("\nEvery outcome is as the inventory foretells.\n")
+	unexpected := r.unexpected()
+	r.Unexpected = len(unexpected)
+	if len(unexpected) == 0 {
+		b.WriteString("\nEvery outcome is as expected.\n")
 	} else {
-		fmt.Fprintf(&b, "\nNOT AS FORETOLD\n%s\n", strings.Join(surprises, "\n"))
+		fmt.Fprintf(&b, "\nUNEXPECTED\n%s\n", strings.Join(unexpected, "\n"))
 	}
 	if asJSON {
 		line, err := json.Marshal(r)
