@@ -34,7 +34,7 @@ func TestRemoveStale(t *testing.T) {
 
 	removeStale(base)
 	if exists(stale) {
-		t.Error("a folder that nobody uses still exists")
+		t.Error("an unused folder still exists")
 	}
 	if !exists(used) {
 		t.Error("a folder in use was removed")

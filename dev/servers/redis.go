@@ -160,14 +160,14 @@ func address(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// FreeAddress returns a loopback address, such as 127.0.0.1:16384, on which
-// nobody listens.
+// FreeAddress returns a loopback address, such as 127.0.0.1:16384, that is
+// free.
 func FreeAddress(ctx context.Context) (string, error) {
 	port, err := freePort(ctx)
 	return address(port), err
 }
 
-// freePort returns a loopback port that nobody listens on.
+// freePort returns a free loopback port.
 //
 // It is below the range from which the kernel assigns ports to connections. A port
 // of that range could be taken while Redis restarts, even by a client that is

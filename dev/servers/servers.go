@@ -169,8 +169,8 @@ func (s *Servers) RedisURL(database int) string { return s.rd.url(database) }
 // Dir returns the folder that holds all files of the servers.
 func (s *Servers) Dir() string { return s.folder.path }
 
-// CreateDatabase creates a database as a copy of template, to which nobody may be
-// connected. An empty template means an empty database. Returns ErrDatabaseExists
+// CreateDatabase creates a database as a copy of template, to which no connection may
+// be open. An empty template means an empty database. Returns ErrDatabaseExists
 // if there is one of that name.
 func (s *Servers) CreateDatabase(ctx context.Context, name, template string) error {
 	return s.pg.createDatabase(ctx, name, template)

@@ -478,7 +478,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// free reports whether nobody holds the lock on a folder.
+// free reports whether no process holds the lock on a folder.
 func free(folder string) bool {
 	lock, err := lockFolder(folder)
 	if err != nil {
