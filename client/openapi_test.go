@@ -1,0 +1,493 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"simtransfer/api"
+	"simtransfer/api/problem"
+	"simtransfer/client"
+	"simtransfer/transfer"
+)
+
+// document is what the tests read of the OpenAPI document.
+type document struct {
+	Paths      map[string]map[string]operation `json:"paths"`
+	Components struct {
+		Schemas map[string]schema `json:"schemas"`
+	} `json:"components"`
+}
+
+type operation struct {
+	ID         string `json:"operationId"`
+	Parameters []struct {
+		In   string `json:"in"`
+		Name string `json:"name"`
+	} `json:"parameters"`
+	RequestBody struct {
+		Content map[string]struct {
+			Schema schema `json:"schema"`
+		} `json:"content"`
+	} `json:"requestBody"`
+}
+
+type schema struct {
+	Ref        string            `json:"$ref"`
+	Type       any               `json:"type"` // a text, or a list of texts
+	Properties map[string]schema `json:"properties"`
+	Items      *schema           `json:"items"`
+}
+
+// name is the name of the schema that s refers to, or "".
+func (s schema) name() string { return strings.TrimPrefix(s.Ref, "#/components/schemas/") }
+
+// kind is the JSON type of s, without null.
+func (s schema) kind() string {
+	switch t := s.Type.(type) {
+	case string:
+		return t
+	case []any:
+		for _, one := range t {
+			if one != "null" {
+				return one.(string) //nolint:errcheck,forcetypeassert // JSON Schema has only texts here
+			}
+		}
+	}
+	return ""
+}
+
+func openAPI(t *testing.T) document {
+	t.Helper()
+	text, err := api.OpenAPI("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// types maps the schemas of the document to the types of the client.
+func types() map[string]reflect.Type {
+	return map[string]reflect.Type{
+		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
+		"Account":                reflect.TypeFor[client.Account](),
+		"ApproveInputBody":       reflect.TypeFor[client.Approval](),
+		"Batch":                  reflect.TypeFor[client.Batch](),
+		"BatchCancel":            reflect.TypeFor[client.BatchCancel](),
+		"CancelInputBody":        reflect.TypeFor[client.Cancel](),
+		"ChargedFee":             reflect.TypeFor[client.ChargedFee](),
+		"Counts":                 reflect.TypeFor[client.Counts](),
+		"CreateAccountInputBody": reflect.TypeFor[client.NewAccount](),
+		"CreateFeeInputBody":     reflect.TypeFor[client.NewFee](),
+		"CreateKeyInputBody":     reflect.TypeFor[client.NewKey](),
+		"CurrentKey":             reflect.TypeFor[client.CurrentKey](),
+		"DeclineInputBody":       reflect.TypeFor[client.Decline](),
+		"DenyInputBody":          reflect.TypeFor[client.Denial](),
+		"Destination":            reflect.TypeFor[client.Destination](),
+		"Event":                  reflect.TypeFor[client.Event](),
+		"Fee":                    reflect.TypeFor[client.Fee](),
+		"Feed":                   reflect.TypeFor[client.Feed](),
+		"FeedEvent":              reflect.TypeFor[client.FeedEvent](),
+		"Fees":                   reflect.TypeFor[client.Fees](),
+		"FieldError":             reflect.TypeFor[problem.FieldError](),
+		"Imported":               reflect.TypeFor[client.Imported](),
+		"Key":                    reflect.TypeFor[client.Key](),
+		"Landing":                reflect.TypeFor[client.Landing](),
+		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
+		"ListBatch":              reflect.TypeFor[client.Page[client.Batch]](),
+		"ListEvent":              reflect.TypeFor[client.Page[client.Event]](),
+		"ListFeesOutputBody":     reflect.TypeFor[client.FeeSchedule](),
+		"ListKey":                reflect.TypeFor[client.Page[client.Key]](),
+		"ListPlansOutputBody":    reflect.TypeFor[client.Plans](),
+		"ListRequest":            reflect.TypeFor[client.Page[client.Request]](),
+		"ListSIM":                reflect.TypeFor[client.Page[client.SIM]](),
+		"ListTransfer":           reflect.TypeFor[client.Page[client.Transfer]](),
+		"MethodSettings":         reflect.TypeFor[client.MethodSettings](),
+		"Money":                  reflect.TypeFor[client.Money](),
+		"NewRequest":             reflect.TypeFor[client.NewRequest](),
+		"OpenTransfer":           reflect.TypeFor[client.OpenTransfer](),
+		"OwnedSince":             reflect.TypeFor[client.OwnedSince](),
+		"PastTransfer":           reflect.TypeFor[client.PastTransfer](),
+		"Plan":                   reflect.TypeFor[client.Plan](),
+		"Preview":                reflect.TypeFor[client.Preview](),
+		"PreviewTotal":           reflect.TypeFor[client.PreviewTotal](),
+		"PreviewedSIM":           reflect.TypeFor[client.PreviewedSIM](),
+		"Problem":                reflect.TypeFor[client.Problem](),
+		"PutPlanInputBody":       reflect.TypeFor[client.PlanSettings](),
+		"ReasonCount":            reflect.TypeFor[client.ReasonCount](),
+		"Request":                reflect.TypeFor[client.Request](),
+		"RequestCancel":          reflect.TypeFor[client.RequestCancel](),
+		"Result":                 reflect.TypeFor[client.Result](),
+		"RetryInputBody":         reflect.TypeFor[client.Retry](),
+		"RotateKeyInputBody":     reflect.TypeFor[client.Rotation](),
+		"SIM":                    reflect.TypeFor[client.SIM](),
+		"SIMHistory":             reflect.TypeFor[client.SIMHistory](),
+		"Session":                reflect.TypeFor[client.Session](),
+		"Settings":               reflect.TypeFor[client.Settings](),
+		"Transfer":               reflect.TypeFor[client.Transfer](),
+		"UpdateAccountInputBody": reflect.TypeFor[client.AccountChange](),
+		"UpdateSIMInputBody":     reflect.TypeFor[client.SIMChange](),
+	}
+}
+
+// schemasWithoutType lists the schemas that the client does not need.
+func schemasWithoutType() []string {
+	return []string{"CancelBatchInputBody" /* always empty */, "Health", "ProblemKind"}
+}
+
+// TestTypesMatchTheDocument compares every schema of the OpenAPI document with
+// the client's type: the fields, their JSON types, and the types that they
+// refer to.
+func TestTypesMatchTheDocument(t *testing.T) {
+	t.Parallel()
+	schemas := openAPI(t).Components.Schemas
+	if want, got := slices.Sorted(maps.Keys(schemas)), slices.Sorted(maps.Keys(types())); !slices.Equal(want, slices.Sorted(slices.Values(append(got, schemasWithoutType()...)))) {
+		t.Errorf("the document has the schemas\n%q\nbut the types are of\n%q", want, got)
+	}
+	for name, goType := range types() {
+		fields := jsonFields(goType)
+		if want, got := slices.Sorted(maps.Keys(schemas[name].Properties)), slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
+			t.Errorf("%v has the fields\n%q\nnot those of the schema %s\n%q", goType, got, name, want)
+			continue
+		}
+		for field, property := range schemas[name].Properties {
+			compare(t, name+"."+field, property, fields[field])
+		}
+	}
+}
+
+// jsonFields returns the types of the fields of a struct by their JSON names.
+// It follows embedded structs as encoding/json does.
+func jsonFields(goType reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for f := range goType.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			maps.Copy(fields, jsonFields(f.Type))
+		case name != "" && name != "-":
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+// compare checks that a Go type holds what a schema describes.
+func compare(t *testing.T, where string, s schema, goType reflect.Type) {
+	t.Helper()
+	if goType.Kind() == reflect.Pointer {
+		goType = goType.Elem()
+	}
+	if name := s.name(); name != "" {
+		if want := types()[name]; goType != want {
+			t.Errorf("%s is a %v, not a %v", where, goType, want)
+		}
+		return
+	}
+	if got := jsonKind(goType); got != s.kind() {
+		t.Errorf("%s is a %v (%s), but the document has %s", where, goType, got, s.kind())
+		return
+	}
+	if s.Items != nil {
+		compare(t, where+"[]", *s.Items, goType.Elem())
+	}
+}
+
+// jsonKind is the JSON type that a Go type is encoded as.
+func jsonKind(goType reflect.Type) string {
+	switch goType {
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[uuid.UUID]():
+		return "string"
+	}
+	switch goType.Kind() { //nolint:exhaustive // the types of JSON only
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	case reflect.Slice:
+		return "array"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	}
+	return goType.Kind().String()
+}
+
+// operations calls every operation that the client has, with every parameter.
+func operations() map[string]func(context.Context, *client.Client) error {
+	var (
+		id      = uuid.MustParse("0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21")
+		account = transfer.OperatorID("OP0000000001")
+		at      = time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
+		yes     = true
+		paging  = client.Paging{Limit: 3, Cursor: "cursor"}
+		sims    = client.TransferFilter{State: transfer.Failed, Reason: transfer.SIMLocked, Method: transfer.SelfService}
+	)
+	read := func(r io.ReadCloser, err error) error {
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	return map[string]func(context.Context, *client.Client) error{
+		"health": func(ctx context.Context, c *client.Client) error { return c.Healthy(ctx) },
+		"ready":  func(ctx context.Context, c *client.Client) error { return c.Ready(ctx) },
+
+		"create-account": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateAccount(ctx, client.NewAccount{OperatorID: account})
+			return err
+		},
+		"list-accounts": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListAccounts(ctx, client.AccountFilter{Email: "a@example.com", Standing: "open"}, paging)
+			return err
+		},
+		"get-account": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetAccount(ctx, account)
+			return err
+		},
+		"update-account": func(ctx context.Context, c *client.Client) error {
+			_, err := c.UpdateAccount(ctx, account, client.AccountChange{})
+			return err
+		},
+		"list-plans": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListPlans(ctx)
+			return err
+		},
+		"put-plan": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PutPlan(ctx, "global", client.PlanSettings{})
+			return err
+		},
+		"import-sims": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ImportSIMs(ctx, client.CSV, strings.NewReader("iccid\n"))
+			return err
+		},
+		"list-sims": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListSIMs(ctx, client.SIMFilter{
+				Account: account, Status: transfer.Ready, Plan: "global", Group: "field", Tag: "site", IdentifierPrefix: "898821",
+			}, paging)
+			return err
+		},
+		"get-sim": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetSIM(ctx, "+12025550101")
+			return err
+		},
+		"update-sim": func(ctx context.Context, c *client.Client) error {
+			_, err := c.UpdateSIM(ctx, "+12025550101", client.SIMChange{TransferLock: &yes})
+			return err
+		},
+		"get-sim-history": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetSIMHistory(ctx, "+12025550101")
+			return err
+		},
+		"create-fee": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateFee(ctx, client.NewFee{})
+			return err
+		},
+		"list-fees": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListFees(ctx)
+			return err
+		},
+		"get-current-key": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetCurrentKey(ctx)
+			return err
+		},
+		"create-key": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateKey(ctx, client.NewKey{})
+			return err
+		},
+		"list-keys": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListKeys(ctx, client.KeyFilter{Role: "account", Account: account, Revoked: &yes}, paging)
+			return err
+		},
+		"rotate-key": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RotateKey(ctx, 7, client.Rotation{})
+			return err
+		},
+		"revoke-key": func(ctx context.Context, c *client.Client) error { return c.RevokeKey(ctx, 7) },
+		"create-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateRequest(ctx, client.NewRequest{})
+			return err
+		},
+		"preview-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PreviewRequest(ctx, client.NewRequest{})
+			return err
+		},
+		"list-requests": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListRequests(ctx, client.RequestFilter{
+				Direction: "both", Account: account, State: transfer.InReview, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
+				Reason: transfer.SIMLocked, Method: transfer.SelfService, CreatedAfter: at, CreatedBefore: at,
+			}, paging)
+			return err
+		},
+		"get-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetRequest(ctx, id)
+			return err
+		},
+		"list-transfers": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListTransfers(ctx, id, sims, paging)
+			return err
+		},
+		"list-events": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListEvents(ctx, id, paging)
+			return err
+		},
+		"get-request-results": func(ctx context.Context, c *client.Client) error {
+			return read(c.RequestResults(ctx, id, sims, client.NDJSON))
+		},
+		"stream-request": func(ctx context.Context, c *client.Client) error {
+			for _, err := range c.StreamRequest(ctx, id, "3") {
+				return err
+			}
+			return nil
+		},
+		"accept-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.AcceptRequest(ctx, id, client.Acceptance{})
+			return err
+		},
+		"decline-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.DeclineRequest(ctx, id, client.Decline{})
+			return err
+		},
+		"cancel-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CancelRequest(ctx, id, client.Cancel{})
+			return err
+		},
+		"approve-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ApproveRequest(ctx, id, client.Approval{})
+			return err
+		},
+		"deny-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.DenyRequest(ctx, id, client.Denial{})
+			return err
+		},
+		"retry-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RetryRequest(ctx, id, client.Retry{})
+			return err
+		},
+		"create-batch": func(ctx context.Context, c *client.Client) error {
+			terms := client.BatchTerms{SelfServiceOnly: true, AcceptanceSeconds: 60, OnBehalfOf: account}
+			_, err := c.CreateBatch(ctx, client.CSV, strings.NewReader("sim\n"), terms)
+			return err
+		},
+		"list-batches": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListBatches(ctx, client.BatchFilter{Account: account, Finished: &yes, CreatedAfter: at, CreatedBefore: at}, paging)
+			return err
+		},
+		"get-batch": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetBatch(ctx, id)
+			return err
+		},
+		"cancel-batch": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CancelBatch(ctx, id)
+			return err
+		},
+		"get-batch-results": func(ctx context.Context, c *client.Client) error {
+			return read(c.BatchResults(ctx, id, sims, client.NDJSON))
+		},
+		"stream-batch": func(ctx context.Context, c *client.Client) error {
+			for _, err := range c.StreamBatch(ctx, id, "3-4") {
+				return err
+			}
+			return nil
+		},
+		"list-feed": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListFeed(ctx, client.FeedFilter{Account: account}, paging)
+			return err
+		},
+	}
+}
+
+// operationsWithoutMethod lists the operations that the client does not need.
+func operationsWithoutMethod() []string {
+	return []string{"get-batch-template", "get-problem-kind", "get-sims-template"}
+}
+
+// TestMethodsMatchTheDocument calls every operation and compares the method,
+// the path, the parameters and the media type with those of the document.
+func TestMethodsMatchTheDocument(t *testing.T) {
+	t.Parallel()
+	left := operations()
+	for template, methods := range openAPI(t).Paths {
+		for method, o := range methods {
+			call, ok := left[o.ID]
+			delete(left, o.ID)
+			if !ok {
+				if !slices.Contains(operationsWithoutMethod(), o.ID) {
+					t.Errorf("the client has no method for %s", o.ID)
+				}
+				continue
+			}
+			t.Run(o.ID, func(t *testing.T) {
+				t.Parallel()
+				checkCall(t, call, strings.ToUpper(method), template, o)
+			})
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("the document has none of %q", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+func checkCall(t *testing.T, call func(context.Context, *client.Client) error, method, template string, o operation) {
+	t.Helper()
+	var sent *http.Request
+	c := &client.Client{
+		URL:      "http://service.example",
+		Attempts: 2,
+		HTTP: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent = r
+			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+		})},
+	}
+	if err := call(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	path := regexp.MustCompile(`^` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/]+`) + `$`)
+	if sent.Method != method || !path.MatchString(sent.URL.Path) {
+		t.Errorf("it calls %s %s, not %s %s", sent.Method, sent.URL.Path, method, template)
+	}
+	var query, headers []string
+	for _, p := range o.Parameters {
+		switch p.In {
+		case "query":
+			query = append(query, p.Name)
+		case "header":
+			headers = append(headers, p.Name)
+		}
+	}
+	slices.Sort(query)
+	if got := slices.Sorted(maps.Keys(url.Values(sent.URL.Query()))); !slices.Equal(got, query) {
+		t.Errorf("its query has %q, not %q", got, query)
+	}
+	for _, name := range []string{"Idempotency-Key", "Last-Event-ID"} {
+		if given, documented := sent.Header.Get(name) != "", slices.Contains(headers, name); given != documented {
+			t.Errorf("the header %s: sent %t, documented %t", name, given, documented)
+		}
+	}
+	if contentType := sent.Header.Get("Content-Type"); contentType != "" {
+		if _, ok := o.RequestBody.Content[contentType]; !ok {
+			t.Errorf("it sends %s, which the document does not have", contentType)
+		}
+	}
+}
+
+// roundTripper is an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
