@@ -37,18 +37,20 @@ func quoteSQL(judged string) string {
 
 // closeOpenSQL closes the open transfers of @request that which selects, with a
 // state and a reason, and deletes their claims. It ends in the table counted,
-// which closedColumns selects.
+// which closedColumns selects. It finds rows again by their ctid, which is a
+// fast plan even without statistics, and safe because the caller's locks keep
+// other transactions from changing these transfers.
 func closeOpenSQL(which, state, reason string) string {
 	return `
 WITH open AS MATERIALIZED (
-	SELECT t.n, t.sim, t.state, t.method, t.fee
+	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
 	FROM transfers t
 	WHERE t.request = @request AND ` + which + ` AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
 	SET state = ` + state + `, reason = ` + reason + `, finished_at = clock_timestamp()
 	FROM open
-	WHERE t.request = @request AND t.n = open.n
+	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING open

@@ -10,14 +10,14 @@
 -- EXPLAIN EXECUTE close_some(request, numbers, outcome, state);
 PREPARE close_some AS
 WITH open AS MATERIALIZED (
-	SELECT t.n, t.sim, t.state, t.method, t.fee
+	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
 	FROM transfers t
 	WHERE t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
 	SET state = $3 /*outcome*/, reason = NULL, finished_at = clock_timestamp()
 	FROM open
-	WHERE t.request = $1 /*request*/ AND t.n = open.n
+	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING open

@@ -9,14 +9,14 @@
 -- EXPLAIN EXECUTE release_chunk(request, lo, hi, state);
 PREPARE release_chunk AS
 WITH open AS MATERIALIZED (
-	SELECT t.n, t.sim, t.state, t.method, t.fee
+	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
 	FROM transfers t
 	WHERE t.request = $1 /*request*/ AND t.n >= $2 /*lo*/ AND t.n < $3 /*hi*/ AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
 	SET state = $4 /*state*/, reason = NULL, finished_at = clock_timestamp()
 	FROM open
-	WHERE t.request = $1 /*request*/ AND t.n = open.n
+	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING open
