@@ -98,7 +98,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		reason,
 		since,
 		gateway,
-		` + settingNames("") + `
+		` + indent(2, settingNames("")) + `
 	FROM (
 		SELECT
 			t.ctid AS transfer_at,
@@ -109,10 +109,10 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			t.fee AS quoted,
 			` + effectiveFee + ` AS fee,
 			r.partial AND (SELECT c.n FROM chosen c WHERE c.request = t.request AND c.n = t.n) IS NULL AS declined,
-			` + reasonSQL(transfer.ExecutionRules()) + ` AS reason,
+			` + indent(3, reasonSQL(transfer.ExecutionRules())) + ` AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
-			` + settingNames("s.") + `
+			` + indent(3, settingNames("s.")) + `
 		FROM r
 		JOIN transfers t ON t.request = r.id
 		JOIN sims s ON s.id = t.sim
@@ -123,13 +123,20 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	UPDATE sims s
 	SET account = r.destination,
 		since = v.since,
-		` + setSettings() + `
+		` + indent(2, setSettings()) + `
 	FROM verdict v, r
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
 ), registered AS (
 	INSERT INTO registrations (sim, since, account, request, n, before, after)
-	SELECT v.sim, v.since, r.destination, r.id, v.n, ` + beforeSQL() + `, ` + afterSQL() + `
+	SELECT
+		v.sim,
+		v.since,
+		r.destination,
+		r.id,
+		v.n,
+		` + indent(2, beforeSQL()) + `,
+		` + indent(2, afterSQL()) + `
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 ), charged AS (

@@ -49,7 +49,7 @@ WITH r AS MATERIALIZED (
 		s.status,
 		s.account = r.source AS own,
 		` + methodSQL + ` AS method,
-		` + reasonSQL(transfer.ValidationRules()) + ` AS reason
+		` + indent(2, reasonSQL(transfer.ValidationRules())) + ` AS reason
 	FROM r
 	CROSS JOIN named
 	LEFT JOIN sims s ON s.id = named.sim
@@ -66,11 +66,7 @@ SELECT
 	CASE WHEN own THEN status END AS status,
 	CASE WHEN reason IS NULL THEN method END AS method,
 	reason,
-	CASE
-		WHEN reason IS NOT NULL THEN NULL
-		WHEN method = 'self_service' THEN 0
-		ELSE (SELECT amount FROM fee)
-	END AS fee
+	` + indent(1, quoteSQL("judged")) + ` AS fee
 FROM judged
 ORDER BY nth`
 }

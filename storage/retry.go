@@ -11,35 +11,77 @@ import (
 	"simtransfer/transfer"
 )
 
-// Retry says which lines of a finished request to ask for again, and how.
+// Retry selects lines of a finished request and says how to request them again.
 type Retry struct {
-	Reasons         []transfer.Reason // only lines that ended for one of these; empty means all of them
+	Reasons         []transfer.Reason // only lines that ended for one of these reasons; empty means all
 	SelfServiceOnly bool
-	Acceptance      time.Duration // zero means that of the request before
+	Acceptance      time.Duration // zero means that of the finished request
 	Review          time.Duration
 	By              Actor
 }
 
-// A line can be retried if it was ineligible, failed or expired, or if it
-// needed no support and was denied along with lines that did; and if no other
-// request retries it already. It keeps its number in the upload.
-const retrySQL = `
+var lockFinished = newStatement(statement{
+	name:    "lock_finished",
+	does:    "Locks a request, so that two retries cannot take the same lines.",
+	given:   "@request.",
+	returns: "Its state and whether it is finished; no row if there is no such request.",
+	locks:   "Takes the request.",
+	text: `
+SELECT state, finished_at IS NOT NULL AS finished
+FROM requests
+WHERE id = @request
+FOR NO KEY UPDATE`,
+})
+
+// A line keeps its number in the upload.
+var copyRetriedLines = newStatement(statement{
+	name: "copy_retried_lines",
+	does: `Copies lines of a finished request to a new one: those that were ineligible, failed or expired, and those
+		that needed no support and were denied with others that did, unless another request already retries them.`,
+	given: "The finished @request and the @retry of it. @reasons of the lines; an empty array means all.",
+	locks: "The caller holds the finished request.",
+	text: `
 INSERT INTO transfers (request, n, line, identifier)
-SELECT $2, row_number() OVER (ORDER BY t.n) - 1, t.line, t.identifier
+SELECT @retry, row_number() OVER (ORDER BY t.n) - 1, t.line, t.identifier
 FROM transfers t
-WHERE t.request = $1
+WHERE t.request = @request
   AND (t.state IN ('ineligible', 'failed', 'expired') OR t.state = 'denied' AND t.method = 'self_service')
-  AND (cardinality($3::text[]) = 0 OR t.reason = ANY($3))
+  AND (cardinality(@reasons::text[]) = 0 OR t.reason = ANY(@reasons))
   AND NOT EXISTS (
 	SELECT 1
 	FROM requests again
 	JOIN transfers x ON x.request = again.id
-	WHERE again.retry_of = $1 AND x.line = t.line AND x.identifier = t.identifier
-  )`
+	WHERE again.retry_of = @request AND x.line = t.line AND x.identifier = t.identifier
+  )`,
+})
 
-// RetryRequest makes a request for lines of a finished one, and returns its
-// id. It returns ErrNotFound, ErrNothingToRetry, or a *NotFinishedError if
-// the request is not finished.
+var createRetry = newStatement(statement{
+	name: "create_retry",
+	does: "Creates a request that retries lines of a finished one, between the same accounts.",
+	given: `The finished @request and the id of the @retry. @self_service_only, the @queue of its work and its @size.
+		How many seconds the destination has (@acceptance, 0: as for the finished request) and support has (@review).`,
+	locks: "The caller holds the finished request.",
+	text: `
+INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
+SELECT
+	@retry,
+	id,
+	source,
+	destination,
+	@self_service_only,
+	CASE WHEN @acceptance = 0 THEN acceptance ELSE make_interval(secs => @acceptance) END,
+	make_interval(secs => @review),
+	@queue,
+	'validating',
+	@size,
+	@size
+FROM requests
+WHERE id = @request`,
+})
+
+// RetryRequest creates a request for lines of a finished one, and returns its
+// id. It returns ErrNotFound, ErrNothingToRetry, or a *NotFinishedError if the
+// request is not finished.
 func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -49,9 +91,7 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 		State    transfer.RequestState `db:"state"`
 		Finished bool                  `db:"finished"`
 	}
-	// The lock keeps two retries from taking the same lines.
-	if err := t.rawGet(ctx, &state, `
-		SELECT state, finished_at IS NOT NULL AS finished FROM requests WHERE id = $1 FOR NO KEY UPDATE`, old); err != nil {
+	if err := t.get(ctx, &state, lockFinished, args{"request": old}); err != nil {
 		return id, err
 	}
 	if !state.Finished {
@@ -61,21 +101,17 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	for i, reason := range r.Reasons {
 		reasons[i] = string(reason)
 	}
-	size, err := t.rawExec(ctx, retrySQL, old, id, pq.Array(reasons))
+	size, err := t.exec(ctx, copyRetriedLines, args{"request": old, "retry": id, "reasons": pq.Array(reasons)})
 	if err != nil {
 		return id, fmt.Errorf("copying the lines of request %s: %w", old, err)
 	}
 	if size == 0 {
 		return id, ErrNothingToRetry
 	}
-	if _, err := t.rawExec(ctx, `
-		INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
-		SELECT $2, id, source, destination, $3, CASE WHEN $4 = 0 THEN acceptance ELSE make_interval(secs => $4) END,
-			make_interval(secs => $5), $6, 'validating', $7, $7
-		FROM requests
-		WHERE id = $1`,
-		old, id, r.SelfServiceOnly, r.Acceptance.Seconds(), r.Review.Seconds(), transfer.QueueOf(false, int(size)), size,
-	); err != nil {
+	if _, err := t.exec(ctx, createRetry, args{
+		"request": old, "retry": id, "self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(),
+		"review": r.Review.Seconds(), "queue": transfer.QueueOf(false, int(size)), "size": size,
+	}); err != nil {
 		return id, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	if err := t.addChunks(ctx, id, transfer.WorkValidate); err != nil {
@@ -89,9 +125,9 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	return id, t.addEvent(ctx, old, event{kind: transfer.EventRetry, by: r.By, detail: map[string]any{"size": size, "request": id}})
 }
 
-// NotFinishedError says that a request is not finished yet.
+// NotFinishedError is returned when a request to retry is not finished yet.
 type NotFinishedError struct{ State transfer.RequestState }
 
 func (e *NotFinishedError) Error() string {
-	return fmt.Sprintf("the request is %s and not finished: what fails can be retried when it is", e.State)
+	return fmt.Sprintf("the request is %s and not finished: retry its SIMs when it is finished", e.State)
 }

@@ -29,10 +29,15 @@ const scheduledFee = `
 // schedule has no amount.
 func quoteSQL(judged string) string {
 	return `CASE
-			WHEN ` + judged + `.reason IS NOT NULL THEN NULL
-			WHEN ` + judged + `.method = 'self_service' THEN 0
-			ELSE (SELECT amount FROM fee)
-		END`
+	WHEN ` + judged + `.reason IS NOT NULL THEN NULL
+	WHEN ` + judged + `.method = 'self_service' THEN 0
+	ELSE (SELECT amount FROM fee)
+END`
+}
+
+// indent indents all lines of an expression after the first.
+func indent(tabs int, expression string) string {
+	return strings.ReplaceAll(expression, "\n", "\n"+strings.Repeat("\t", tabs))
 }
 
 // closeOpenSQL closes the open transfers of @request that which selects, with a
@@ -89,15 +94,14 @@ func (c closed) counts() Counts {
 	return Counts{Eligible: -c.Eligible, Support: -c.Support, Unquoted: -c.Unquoted, Quoted: -c.Quoted}
 }
 
-// reasonSQL is an expression for the reason of the first rule that applies,
-// null when none does.
+// reasonSQL is the reason of the first rule that applies, null if none does.
 func reasonSQL(rules []transfer.Rule) string {
 	var b strings.Builder
 	b.WriteString("CASE")
 	for _, rule := range rules {
-		fmt.Fprintf(&b, "\n\t\tWHEN %s THEN '%s'", factSQL(rule.Fact), rule.Reason)
+		fmt.Fprintf(&b, "\n\tWHEN %s THEN '%s'", factSQL(rule.Fact), rule.Reason)
 	}
-	b.WriteString("\n\tEND")
+	b.WriteString("\nEND")
 	return b.String()
 }
 
@@ -125,7 +129,7 @@ func factSQL(f transfer.Fact) string {
 	panic(fmt.Sprintf("fact %d has no SQL", f)) // a new fact without its SQL: every test fails
 }
 
-// methodSQL is the method that a SIM's status calls for; null for terminated.
+// methodSQL is the method that a SIM's status requires; null for terminated.
 const methodSQL = `CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END`
 
 // requestFacts is what the rules need to know about @request.
@@ -147,7 +151,7 @@ const requestFacts = `
 	JOIN accounts dst ON dst.id = r.destination
 	WHERE r.id = @request`
 
-// settingDefault is what a setting is reset to.
+// settingDefault is the value that a setting is reset to.
 func settingDefault(name string) string {
 	switch name {
 	case "tags":
@@ -162,25 +166,26 @@ func settingDefault(name string) string {
 	return "NULL::text"
 }
 
-// beforeSQL is the settings of the verdict v, as they are.
+// beforeSQL is the row of settings of the verdict v before the transfer.
 func beforeSQL() string {
 	return settingsRow(func(s transfer.Setting) string { return "v." + s.Name })
 }
 
-// afterSQL is the settings of the verdict v, as a transfer by its method leaves them.
+// afterSQL is the row of settings of the verdict v after a transfer by its method.
 func afterSQL() string {
 	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "v.method", "v."+s.Name) })
 }
 
-// setSettings assigns to a SIM's columns what a transfer by the verdict's
-// method leaves of them.
+// setSettings assigns to a SIM's columns the settings after a transfer by the
+// verdict's method.
 func setSettings() string {
 	return eachSetting(func(s transfer.Setting) string { return s.Name + " = " + arrivingSQL(s, "v.method", "s."+s.Name) })
 }
 
-// arrivingSQL is what a transfer by a method makes of a setting whose value was
-// old: what the policy carries over, and then what the destination's landing
-// profile says. Landing tags are added to those that are kept.
+// arrivingSQL is the value of a setting after a transfer by a method, if it was
+// old before: the value from the destination's landing profile if it has one,
+// else what the policy makes of it. Landing tags are added to those that are
+// kept.
 func arrivingSQL(s transfer.Setting, method, old string) string {
 	switch carried := carriedSQL(s, method, old); {
 	case !s.Landing:
@@ -193,18 +198,19 @@ func arrivingSQL(s transfer.Setting, method, old string) string {
 }
 
 func settingsRow(value func(transfer.Setting) string) string {
-	return "ROW(" + eachSetting(value) + ")::sim_settings"
+	return "ROW(\n\t" + indent(1, eachSetting(value)) + "\n)::sim_settings"
 }
 
+// eachSetting lists an expression for each setting, one per line.
 func eachSetting(write func(transfer.Setting) string) string {
 	var parts []string
 	for _, s := range transfer.Policy() {
 		parts = append(parts, write(s))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ",\n")
 }
 
-// carriedSQL is what the policy makes of it.
+// carriedSQL is the value of a setting that the policy keeps or resets.
 func carriedSQL(s transfer.Setting, method, old string) string {
 	self, assisted := s.Under(transfer.SelfService), s.Under(transfer.SupportAssisted)
 	switch {

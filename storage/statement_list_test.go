@@ -106,6 +106,10 @@ func statements() []*statement {
 		listRequests,
 		listTransfers,
 		countReasons,
+		// retry.go
+		lockFinished,
+		copyRetriedLines,
+		createRetry,
 		// events.go
 		listEvents,
 		addEvent,

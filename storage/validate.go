@@ -80,7 +80,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		CASE WHEN s.account = r.source THEN s.id END AS sim,
 		o.sim AS claimed,
 		` + methodSQL + ` AS method,
-		` + reasonSQL(transfer.ValidationRules()) + ` AS reason
+		` + indent(2, reasonSQL(transfer.ValidationRules())) + ` AS reason
 	FROM r
 	JOIN transfers t ON t.request = r.id
 	CROSS JOIN LATERAL (SELECT nullif((@claims::bigint[])[t.n - @lo + 1], 0) AS sim) o
@@ -94,7 +94,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		reason = j.reason,
 		sim = j.sim,
 		method = CASE WHEN j.reason IS NULL THEN j.method END,
-		fee = ` + quoteSQL("j") + `,
+		fee = ` + indent(2, quoteSQL("j")) + `,
 		finished_at = CASE WHEN j.reason IS NOT NULL THEN clock_timestamp() END
 	FROM judged j
 	WHERE t.ctid = j.transfer_at

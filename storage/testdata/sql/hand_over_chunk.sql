@@ -44,7 +44,14 @@ WITH r AS MATERIALIZED (
 		reason,
 		since,
 		gateway,
-		tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock
+		tags,
+		expiration,
+		termination_protection,
+		sim_group,
+		event_handlers,
+		speed_class,
+		containers,
+		imei_lock
 	FROM (
 		SELECT
 			t.ctid AS transfer_at,
@@ -56,16 +63,23 @@ WITH r AS MATERIALIZED (
 			CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 			r.partial AND (SELECT c.n FROM chosen c WHERE c.request = t.request AND c.n = t.n) IS NULL AS declined,
 			CASE
-		WHEN s.account <> r.source THEN 'owner_changed'
-		WHEN NOT r.accounts_open THEN 'account_closed'
-		WHEN s.status = 'terminated' THEN 'sim_terminated'
-		WHEN s.transfer_lock THEN 'sim_locked'
-		WHEN t.method IS DISTINCT FROM CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END THEN 'status_changed'
-		WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
-	END AS reason,
+				WHEN s.account <> r.source THEN 'owner_changed'
+				WHEN NOT r.accounts_open THEN 'account_closed'
+				WHEN s.status = 'terminated' THEN 'sim_terminated'
+				WHEN s.transfer_lock THEN 'sim_locked'
+				WHEN t.method IS DISTINCT FROM CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END THEN 'status_changed'
+				WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+			END AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
-			s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock
+			s.tags,
+			s.expiration,
+			s.termination_protection,
+			s.sim_group,
+			s.event_handlers,
+			s.speed_class,
+			s.containers,
+			s.imei_lock
 		FROM r
 		JOIN transfers t ON t.request = r.id
 		JOIN sims s ON s.id = t.sim
@@ -76,13 +90,45 @@ WITH r AS MATERIALIZED (
 	UPDATE sims s
 	SET account = r.destination,
 		since = v.since,
-		tags = CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE s.tags END || coalesce(r.landing -> 'tags', '{}'), expiration = CASE v.method WHEN 'self_service' THEN NULL::timestamptz ELSE s.expiration END, termination_protection = CASE v.method WHEN 'self_service' THEN false ELSE s.termination_protection END, sim_group = coalesce(r.landing ->> 'sim_group', NULL::text), event_handlers = '[]'::jsonb, speed_class = coalesce(r.landing ->> 'speed_class', NULL::text), containers = s.containers, imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END
+		tags = CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE s.tags END || coalesce(r.landing -> 'tags', '{}'),
+		expiration = CASE v.method WHEN 'self_service' THEN NULL::timestamptz ELSE s.expiration END,
+		termination_protection = CASE v.method WHEN 'self_service' THEN false ELSE s.termination_protection END,
+		sim_group = coalesce(r.landing ->> 'sim_group', NULL::text),
+		event_handlers = '[]'::jsonb,
+		speed_class = coalesce(r.landing ->> 'speed_class', NULL::text),
+		containers = s.containers,
+		imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END
 	FROM verdict v, r
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
 ), registered AS (
 	INSERT INTO registrations (sim, since, account, request, n, before, after)
-	SELECT v.sim, v.since, r.destination, r.id, v.n, ROW(v.tags, v.expiration, v.termination_protection, v.sim_group, v.event_handlers, v.speed_class, v.containers, v.imei_lock)::sim_settings, ROW(CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE v.tags END || coalesce(r.landing -> 'tags', '{}'), CASE v.method WHEN 'self_service' THEN NULL::timestamptz ELSE v.expiration END, CASE v.method WHEN 'self_service' THEN false ELSE v.termination_protection END, coalesce(r.landing ->> 'sim_group', NULL::text), '[]'::jsonb, coalesce(r.landing ->> 'speed_class', NULL::text), v.containers, CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END)::sim_settings
+	SELECT
+		v.sim,
+		v.since,
+		r.destination,
+		r.id,
+		v.n,
+		ROW(
+			v.tags,
+			v.expiration,
+			v.termination_protection,
+			v.sim_group,
+			v.event_handlers,
+			v.speed_class,
+			v.containers,
+			v.imei_lock
+		)::sim_settings,
+		ROW(
+			CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE v.tags END || coalesce(r.landing -> 'tags', '{}'),
+			CASE v.method WHEN 'self_service' THEN NULL::timestamptz ELSE v.expiration END,
+			CASE v.method WHEN 'self_service' THEN false ELSE v.termination_protection END,
+			coalesce(r.landing ->> 'sim_group', NULL::text),
+			'[]'::jsonb,
+			coalesce(r.landing ->> 'speed_class', NULL::text),
+			v.containers,
+			CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END
+		)::sim_settings
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 ), charged AS (

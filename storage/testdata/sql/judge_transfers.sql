@@ -40,15 +40,15 @@ WITH r AS MATERIALIZED (
 		o.sim AS claimed,
 		CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END AS method,
 		CASE
-		WHEN s.id IS NULL THEN 'sim_not_found'
-		WHEN s.account <> r.source THEN 'sim_not_found'
-		WHEN NOT r.accounts_open THEN 'account_closed'
-		WHEN s.status = 'terminated' THEN 'sim_terminated'
-		WHEN o.sim IS NULL THEN 'already_transferring'
-		WHEN s.transfer_lock THEN 'sim_locked'
-		WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
-		WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
-	END AS reason
+			WHEN s.id IS NULL THEN 'sim_not_found'
+			WHEN s.account <> r.source THEN 'sim_not_found'
+			WHEN NOT r.accounts_open THEN 'account_closed'
+			WHEN s.status = 'terminated' THEN 'sim_terminated'
+			WHEN o.sim IS NULL THEN 'already_transferring'
+			WHEN s.transfer_lock THEN 'sim_locked'
+			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
+		END AS reason
 	FROM r
 	JOIN transfers t ON t.request = r.id
 	CROSS JOIN LATERAL (SELECT nullif(($2 /*claims*/::bigint[])[t.n - $3 /*lo*/ + 1], 0) AS sim) o
