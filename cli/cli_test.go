@@ -86,7 +86,7 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 
 func newParser(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), kong.Resolvers(at(service)))
+	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars(), kong.Resolvers(at(service)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,33 @@
 package cli
 
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"simtransfer/transfer"
+)
+
+// Vars returns the variables of the tags of Commands: the values that flags
+// accept, separated by commas. Pass them to kong.New.
+func Vars() kong.Vars {
+	return kong.Vars{
+		"methods":        commaSeparated(transfer.Methods()),
+		"reasons":        commaSeparated(transfer.Reasons()),
+		"request_states": commaSeparated(transfer.RequestStates()),
+		"states":         commaSeparated(transfer.States()),
+		"statuses":       commaSeparated(transfer.Statuses()),
+	}
+}
+
+func commaSeparated[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ",")
+}
+
 // Commands are the commands that call the API over HTTP.
 type Commands struct {
 	Login    loginCommand    `cmd:"" help:"Save the service URL and API key."`

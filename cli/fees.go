@@ -46,7 +46,7 @@ func (c *feesListCommand) Run(ctx context.Context, s *Session) error {
 type feesSetCommand struct {
 	Currency string     `arg:"" help:"Currency of the accounts that pay the fee (ISO 4217), such as EUR."`
 	Amount   int64      `arg:"" name:"minor" help:"Fee per SIM, in the minor unit of the currency: 250 is 2.50 EUR."`
-	Method   string     `enum:"self_service,support_assisted" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service. Self-service transfers are free of charge."`
+	Method   string     `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service. Self-service transfers are free of charge."`
 	From     *time.Time `placeholder:"TIME" help:"Start time, such as 2030-01-31T00:00:00Z. Default: now."`
 	post
 }

@@ -105,7 +105,7 @@ func TestLoginIsInterrupted(t *testing.T) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
-		parser, err := kong.New(&cli.Commands{})
+		parser, err := kong.New(&cli.Commands{}, cli.Vars())
 		if err != nil {
 			t.Fatal(err)
 		}

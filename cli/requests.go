@@ -118,14 +118,14 @@ func printReasons(l *connection, reasons []client.ReasonCount) error {
 
 type requestsListCommand struct {
 	paging
-	Direction string     `enum:"outgoing,incoming,both" default:"both" help:"outgoing: only requests that the account sent; incoming: only those that it received; both."`
-	State     string     `enum:"validating,in_review,awaiting_acceptance,transferring,completed,rejected,canceled,declined,denied,expired," default:"" help:"Only requests in this state, such as in_review or awaiting_acceptance."`
+	Direction string     `enum:"outgoing,incoming,both" default:"both" help:"Requests that the account sent (outgoing), received (incoming), or both."`
+	State     string     `enum:"${request_states}," default:"" help:"Only requests in this state, such as in_review or awaiting_acceptance."`
 	Account   operatorID `placeholder:"OP…" help:"Only requests of this account (support)."`
 	Batch     string     `placeholder:"ID" help:"Only requests of this batch."`
 	Ticket    string     `help:"Only requests that were approved with this reference (support)."`
 	SIM       identifier `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason    string     `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
-	Method    string     `enum:"self_service,support_assisted," default:"" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
+	Reason    string     `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
+	Method    string     `enum:"${methods}," default:"" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
 	Since     time.Time  `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31T00:00:00Z."`
 	Before    time.Time  `placeholder:"TIME" help:"Only requests created before this time."`
 	remote
@@ -188,9 +188,9 @@ func requestRow(r client.Request) []string {
 type requestsShowCommand struct {
 	ID     uuid.UUID `arg:"" name:"id" help:"Id of the request."`
 	SIMs   bool      `name:"sims" help:"Also list its SIMs, with the state of each."`
-	State  string    `enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
-	Reason string    `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"With --sims: only those that were not transferred for this reason, such as sim_locked."`
-	Method string    `enum:"self_service,support_assisted," default:"" help:"With --sims: only those with this method: self_service or support_assisted."`
+	State  string    `enum:"${states}," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
+	Reason string    `enum:"${reasons}," default:"" placeholder:"REASON" help:"With --sims: only those that were not transferred for this reason, such as sim_locked."`
+	Method string    `enum:"${methods}," default:"" help:"With --sims: only those with this method: self_service or support_assisted."`
 	remote
 }
 

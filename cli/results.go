@@ -14,9 +14,9 @@ import (
 // results is embedded in the commands that write the results of SIMs.
 type results struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"Output format: csv or ndjson."`
-	State  string `enum:"pending,eligible,completed,ineligible,failed,canceled,declined,denied,expired," default:"" help:"Only SIMs in this state, such as completed or failed."`
-	Reason string `enum:"sim_not_found,sim_terminated,already_transferring,needs_support,plan_not_transferable,sim_locked,status_changed,owner_changed,account_closed,session_not_dropped,internal_error," default:"" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked."`
-	Method string `enum:"self_service,support_assisted," default:"" help:"Only SIMs with this method: self_service or support_assisted."`
+	State  string `enum:"${states}," default:"" help:"Only SIMs in this state, such as completed or failed."`
+	Reason string `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked."`
+	Method string `enum:"${methods}," default:"" help:"Only SIMs with this method: self_service or support_assisted."`
 	remote
 }
 

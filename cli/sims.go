@@ -60,7 +60,7 @@ func (c *simsImportCommand) Run(ctx context.Context, s *Session) error {
 type simsListCommand struct {
 	paging
 	Account operatorID `placeholder:"OP…" help:"Only SIMs of this account (support)."`
-	Status  string     `enum:"ready,active,inactive,standby,suspended,terminated," default:"" help:"Only SIMs with this status: ready, active, inactive, standby, suspended or terminated."`
+	Status  string     `enum:"${statuses}," default:"" help:"Only SIMs with this status: ready, active, inactive, standby, suspended or terminated."`
 	Plan    string     `placeholder:"NAME" help:"Only SIMs on this plan."`
 	Group   string     `placeholder:"NAME" help:"Only SIMs in this group. For support, requires --account."`
 	Tag     string     `placeholder:"NAME[=VALUE]" help:"Only SIMs with this tag. For support, requires --account."`

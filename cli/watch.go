@@ -19,7 +19,7 @@ import (
 // watching is embedded in the commands that follow something.
 type watching struct {
 	Interval time.Duration `default:"1s" help:"Time between polls. The first polls follow each other more quickly."`
-	Until    string        `enum:"finished,decision" default:"finished" help:"When to stop: finished, when every SIM has its outcome; decision, when somebody has to decide."`
+	Until    string        `enum:"finished,decision" default:"finished" help:"When to stop: finished, when every SIM has its outcome; decision, when support or the destination has to decide."`
 }
 
 // Validate implements kong's validation.

@@ -61,7 +61,7 @@ func (s schema) kind() string {
 	case []any:
 		for _, one := range t {
 			if one != "null" {
-				return one.(string) //nolint:errcheck,forcetypeassert // JSON Schema has only texts here
+				return one.(string)
 			}
 		}
 	}

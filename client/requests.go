@@ -15,7 +15,7 @@ import (
 type Request struct {
 	ID                uuid.UUID             `json:"id"`
 	State             transfer.RequestState `json:"state"`
-	WaitingFor        transfer.Party        `json:"waiting_for"` // who decides next: support or destination; empty if nobody has to
+	WaitingFor        transfer.Party        `json:"waiting_for"` // who decides next: support or destination; empty if no decision is due
 	Source            transfer.OperatorID   `json:"source"`
 	Destination       transfer.OperatorID   `json:"destination"`
 	Batch             *uuid.UUID            `json:"batch,omitempty"`

@@ -61,6 +61,7 @@ func Run(args []string, stderr io.Writer) int {
 		kong.Name("simtransfer"),
 		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
 		kong.Vars{"version": version()},
+		cli.Vars(),
 		kong.PostBuild(useValuesAsDefaults),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "serve", Title: "Run the service:"},
