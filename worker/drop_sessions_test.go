@@ -19,9 +19,9 @@ import (
 	"simtransfer/worker"
 )
 
-// dropping brings SIMs that are online at the scene's gateway to their drop
-// work, and returns the request with that work.
-func (s *scene) dropping(sims ...storagetest.SIM) (request, int64) {
+// dropWork makes a request for SIMs that are online at the service's gateway,
+// and executes it. It returns the request and its drop_sessions work.
+func (s *testService) dropWork(sims ...storagetest.SIM) (testRequest, int64) {
 	s.t.Helper()
 	for _, sim := range sims {
 		s.Online(sim, s.gateway)
@@ -31,8 +31,8 @@ func (s *scene) dropping(sims ...storagetest.SIM) (request, int64) {
 	return r, s.onlyWork("drop_sessions")
 }
 
-// patienceOfWork is what a row says of the attempts at it.
-type patienceOfWork struct {
+// workRow is the state of a work row.
+type workRow struct {
 	N, Attempts, Errors, Crashes int
 	Wait                         int // seconds until it is due, rounded up
 	Idle                         bool
@@ -40,9 +40,9 @@ type patienceOfWork struct {
 	Error                        string
 }
 
-func (s *scene) patience(work int64) patienceOfWork {
+func (s *testService) workRow(work int64) workRow {
 	s.t.Helper()
-	return storagetest.One[patienceOfWork](s.DB, `
+	return storagetest.One[workRow](s.DB, `
 		SELECT n, attempts, errors, crashes,
 			greatest(0, ceil(extract(epoch FROM not_before - clock_timestamp())))::int AS wait,
 			dispatched_at IS NULL AS idle, lease IS NOT NULL AS leased, dead_at IS NOT NULL AS dead, coalesce(error, '') AS error
@@ -51,16 +51,16 @@ func (s *scene) patience(work int64) patienceOfWork {
 
 func TestGatewayRefuses(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active)
-	r, work := s.dropping(sims...)
-	g := refusing()
-	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 3, DropBackoff: 10 * time.Second})
+	r, work := s.dropWork(sims...)
+	g := refusingGateways()
+	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 3, DropBackoff: 10 * time.Second})
 	s.Exec(`UPDATE work SET dispatched_at = clock_timestamp()`)
 	for attempt := 1; attempt < 3; attempt++ {
 		process(t, s.DB, h, work)
-		want := patienceOfWork{N: 2, Attempts: attempt, Wait: 10 << (attempt - 1), Idle: true, Error: "the gateway refused"}
-		if diff := cmp.Diff(want, s.patience(work)); diff != "" {
+		want := workRow{N: 2, Attempts: attempt, Wait: 10 << (attempt - 1), Idle: true, Error: "the gateway refused"}
+		if diff := cmp.Diff(want, s.workRow(work)); diff != "" {
 			t.Errorf("after attempt %d (-want +got):\n%s", attempt, diff)
 		}
 		s.Check()
@@ -68,11 +68,11 @@ func TestGatewayRefuses(t *testing.T) {
 		s.HurryWork()
 	}
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "failed: session_not_dropped", "failed: session_not_dropped")
+	r.expect(transfer.RequestCompleted, "failed: session_not_dropped", "failed: session_not_dropped")
 	if n := len(g.requests()); n != 6 {
 		t.Errorf("the gateway was asked %d times, want 6", n)
 	}
-	s.online(2)
+	s.openSessions(2)
 	for _, sim := range sims {
 		if owner := s.Owner(sim); owner != s.from.ID {
 			t.Errorf("a SIM belongs to account %d, want %d", owner, s.from.ID)
@@ -81,23 +81,23 @@ func TestGatewayRefuses(t *testing.T) {
 	if len(r.charges()) > 0 {
 		t.Errorf("charged %v", r.charges())
 	}
-	s.alone()
-	// They can be asked for again, when the gateway is better.
+	s.noWorkLeft()
+	// They can be requested again when the gateway works.
 	again := s.accepted(sims...)
 	again.run()
-	again.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	again.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
-// What the gateway does drop changes hands at once; what it refuses is tried
-// again alone.
+// SIMs whose session the gateway drops are transferred at once; only the others
+// are tried again.
 func TestGatewayRefusesSome(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active, transfer.Active)
-	r, work := s.dropping(sims...)
+	r, work := s.dropWork(sims...)
 	refused := true
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.N == 1 && refused {
 			return worker.Answer{Why: "not now"}, nil
 		}
@@ -105,18 +105,18 @@ func TestGatewayRefusesSome(t *testing.T) {
 	}}
 	h := handler(s.DB.DB, g)
 	process(t, s.DB, h, work)
-	r.is(transfer.Transferring, "completed", "eligible", "completed")
-	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "not now" {
+	r.expect(transfer.Transferring, "completed", "eligible", "completed")
+	if got := s.workRow(work); got.N != 1 || got.Attempts != 1 || got.Error != "not now" {
 		t.Errorf("the work that is left: %+v", got)
 	}
-	if left := r.now().Left; left != 1 {
+	if left := r.load().Left; left != 1 {
 		t.Errorf("%d are left, want 1", left)
 	}
 	s.Check()
 	refused = false
 	s.HurryWork()
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "completed", "completed", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed", "completed")
 	var asked []int64
 	for _, session := range g.requests() {
 		asked = append(asked, session.N)
@@ -125,17 +125,18 @@ func TestGatewayRefusesSome(t *testing.T) {
 	if !slices.Equal(asked, []int64{0, 1, 2, 1}) {
 		t.Errorf("asked about %v", asked)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// The gateway hears what identifies the session, and where to.
-func TestWhatTheGatewayHears(t *testing.T) {
+// The request has the attributes that identify the session, and the address and
+// secret of the gateway.
+func TestDisconnectRequestAttributes(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Active)[0]
-	_, work := s.dropping(sim)
+	_, work := s.dropWork(sim)
 	s.Server(s.gateway, "127.0.0.1:13799", "secret of this one")
-	g := willing()
+	g := droppingGateways()
 	process(t, s.DB, handler(s.DB.DB, g), work)
 	if len(g.requests()) != 1 {
 		t.Fatalf("asked %d times, want once", len(g.requests()))
@@ -151,36 +152,36 @@ func TestWhatTheGatewayHears(t *testing.T) {
 	}
 }
 
-// A gateway without a server of its own is asked at its address, which can be
-// one of IPv6.
-func TestWhereTheGatewayIs(t *testing.T) {
+// A gateway without a configured server is asked at its own address, which may be
+// an IPv6 address.
+func TestGatewayAddress(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
 		"192.0.2.7":        "192.0.2.7:3799",
 		"2001:db8::1":      "[2001:db8::1]:3799",
 		"::ffff:192.0.2.7": "[::ffff:192.0.2.7]:3799",
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		s.gateway = address
 		s.Exec(`INSERT INTO radius.nas (nasname, secret) VALUES ($1, 'shared secret')`, address)
-		r, work := s.dropping(s.sims(transfer.Active)...)
-		g := willing()
+		r, work := s.dropWork(s.sims(transfer.Active)...)
+		g := droppingGateways()
 		process(t, s.DB, handler(s.DB.DB, g), work)
 		if asked := g.requests(); len(asked) != 1 || *asked[0].Server != want {
 			t.Errorf("gateway %s was asked: %+v, want one question to %s", address, asked, want)
 		} else if _, err := netip.ParseAddrPort(*asked[0].Server); err != nil {
 			t.Error(err)
 		}
-		r.is(transfer.RequestCompleted, "completed")
-		s.alone()
+		r.expect(transfer.RequestCompleted, "completed")
+		s.noWorkLeft()
 	}
 }
 
-// A gateway that is silent is not asked about each of its sessions in turn, and
-// does not keep other gateways' sessions.
-func TestGatewayIsSilent(t *testing.T) {
+// A silent gateway is not asked about each of its sessions in turn, and does not
+// delay sessions at other gateways.
+func TestSilentGateway(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	other := s.Gateway()
 	silentSIMs, otherSIMs := s.SIMs(200, storagetest.SIM{Account: s.from.ID, Status: transfer.Active}), s.sims(transfer.Active)
 	for _, sim := range silentSIMs {
@@ -189,29 +190,29 @@ func TestGatewayIsSilent(t *testing.T) {
 	s.Online(otherSIMs[0], other)
 	r := s.accepted(append(silentSIMs, otherSIMs...)...)
 	process(t, s.DB, s.handler, s.onlyWork("execute"))
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.NASIPAddress == other {
 			return worker.Answer{Gone: true}, nil
 		}
 		return worker.Answer{Silent: true, Why: "no answer"}, nil
 	}}
-	h := configured(s.DB.DB, g, worker.Config{DropSessions: 4, DropAttempts: 1})
+	h := handlerWith(s.DB.DB, g, worker.Config{DropSessions: 4, DropAttempts: 1})
 	for _, work := range s.work("drop_sessions") {
 		process(t, s.DB, h, work)
 	}
 	if n := len(g.requests()); n > 20 {
 		t.Errorf("the gateways were asked %d times, want a few", n)
 	}
-	now := r.now()
+	now := r.load()
 	if now.Completed != 1 || now.Failed != 200 || now.State != transfer.RequestCompleted {
 		t.Errorf("the request: %+v", now)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// One unanswered session, the last word of its part, does not silence a gateway
-// that answers about others: every SIM is asked about, and that one fails alone.
-func TestGatewayLeavesOneUnanswered(t *testing.T) {
+// One unanswered request does not open the breaker of a gateway that answers
+// others: it is asked about every SIM, and only that one fails.
+func TestOneUnansweredSession(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
@@ -223,12 +224,12 @@ func TestGatewayLeavesOneUnanswered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t)
+			s := newTestService(t)
 			sims := s.SIMs(300, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
-			r, work := s.dropping(sims...)
+			r, work := s.dropWork(sims...)
 			var answered sync.WaitGroup
 			answered.Add(255) // the rest of its part
-			g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+			g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 				switch {
 				case session.N == c.unanswered:
 					answered.Wait()
@@ -238,22 +239,22 @@ func TestGatewayLeavesOneUnanswered(t *testing.T) {
 				}
 				return worker.Answer{Gone: true}, nil
 			}}
-			process(t, s.DB, configured(s.DB.DB, g, c.config), work)
+			process(t, s.DB, handlerWith(s.DB.DB, g, c.config), work)
 			if n := len(g.requests()); n != len(sims) {
 				t.Errorf("the gateway was asked about %d sessions, want all %d", n, len(sims))
 			}
-			if now := r.now(); now.Completed != 299 || now.Failed != 1 || now.State != transfer.RequestCompleted {
+			if now := r.load(); now.Completed != 299 || now.Failed != 1 || now.State != transfer.RequestCompleted {
 				t.Errorf("the request: %+v", now)
 			}
-			s.alone()
+			s.noWorkLeft()
 		})
 	}
 }
 
-// Gateways behind one proxy share its address, and not their silence.
-func TestSilenceBehindAProxy(t *testing.T) {
+// Gateways behind a proxy share an address, but each has its own breaker.
+func TestBreakerWithProxy(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	other := s.Gateway()
 	s.Server(s.gateway, "192.0.2.1:3799", "of the proxy")
 	s.Server(other, "192.0.2.1:3799", "of the proxy")
@@ -262,37 +263,37 @@ func TestSilenceBehindAProxy(t *testing.T) {
 	s.Online(sims[1], other)
 	r := s.accepted(sims...)
 	process(t, s.DB, s.handler, s.onlyWork("execute"))
-	h := configured(s.DB.DB, &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	h := handlerWith(s.DB.DB, &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		silent := session.NASIPAddress == s.gateway
 		return worker.Answer{Gone: !silent, Silent: silent, Why: "no answer"}, nil
 	}}, worker.Config{DropAttempts: 1})
 	for _, work := range s.work("drop_sessions") { // that of the silent one is first
 		process(t, s.DB, h, work)
 	}
-	r.is(transfer.RequestCompleted, "failed: session_not_dropped", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "failed: session_not_dropped", "completed")
+	s.noWorkLeft()
 }
 
-// A gateway that nobody told us about: the SIM fails in the end, and the row
-// says why.
+// A gateway that is not configured: the SIM fails after the last attempt, and the
+// work row says why.
 func TestUnknownGateway(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	s.gateway = "10.99.99.99"
-	r, work := s.dropping(s.sims(transfer.Active)...)
-	g := willing()
-	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 2})
+	r, work := s.dropWork(s.sims(transfer.Active)...)
+	g := droppingGateways()
+	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 2})
 	process(t, s.DB, h, work)
-	if got := s.patience(work); !strings.Contains(got.Error, "10.99.99.99 is not in radius.nas") {
+	if got := s.workRow(work); !strings.Contains(got.Error, "10.99.99.99 is not in radius.nas") {
 		t.Errorf("the work: %+v", got)
 	}
 	s.HurryWork()
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "failed: session_not_dropped")
+	r.expect(transfer.RequestCompleted, "failed: session_not_dropped")
 	if len(g.requests()) > 0 {
-		t.Error("somebody was asked")
+		t.Error("a request was sent")
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
 // sessionEnd is how a session ended.
@@ -301,97 +302,97 @@ type sessionEnd struct {
 	Closed bool
 }
 
-func (s *scene) ends() []sessionEnd {
+func (s *testService) sessionEnds() []sessionEnd {
 	s.t.Helper()
 	return storagetest.All[sessionEnd](s.DB, `
 		SELECT coalesce(acctterminatecause, '') AS cause, acctstoptime IS NOT NULL AS closed FROM radius.radacct ORDER BY radacctid`)
 }
 
-func (s *scene) advice(r request) []bool {
+func (s *testService) sessionsDropped(r testRequest) []bool {
 	s.t.Helper()
 	return storagetest.All[bool](s.DB, `SELECT session_dropped FROM transfers WHERE request = $1 ORDER BY n`, r.id)
 }
 
-// A session that we ended is closed as Admin-Reset and its SIM carries the
-// advice; the gateway's own Stop, when it comes first, stands.
+// A session that the service ended is closed as Admin-Reset, and its transfer is
+// marked. If the gateway's own Stop comes first, its cause is kept.
 func TestHowSessionsEnd(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
 	const stop = `UPDATE radius.radacct SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request' WHERE radacctid = $1`
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.N == 1 {
-			s.Exec(stop, session.ID) // between the answer and our note of it
+			s.Exec(stop, session.ID) // after the answer, before it is recorded
 		}
 		return worker.Answer{Gone: true}, nil
 	}}
 	process(t, s.DB, handler(s.DB.DB, g), work)
-	r.is(transfer.RequestCompleted, "completed", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed")
 	want := []sessionEnd{{"Admin-Reset", true}, {"User-Request", true}}
-	if diff := cmp.Diff(want, s.ends()); diff != "" {
+	if diff := cmp.Diff(want, s.sessionEnds()); diff != "" {
 		t.Errorf("sessions (-want +got):\n%s", diff)
 	}
-	if got := s.advice(r); !slices.Equal(got, []bool{true, true}) {
+	if got := s.sessionsDropped(r); !slices.Equal(got, []bool{true, true}) {
 		t.Errorf("sessions dropped: %v, want both", got)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A SIM that went offline by itself, before anybody asked its gateway.
-func TestOfflineByItself(t *testing.T) {
+// A SIM that went offline before its gateway was asked.
+func TestDeviceWentOffline(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
 	s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request'`)
-	g := willing()
+	g := droppingGateways()
 	process(t, s.DB, handler(s.DB.DB, g), work)
-	r.is(transfer.RequestCompleted, "completed", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed")
 	if len(g.requests()) > 0 {
 		t.Error("a gateway was asked about a session that was over")
 	}
-	if got := s.advice(r); !slices.Equal(got, []bool{false, false}) {
+	if got := s.sessionsDropped(r); !slices.Equal(got, []bool{false, false}) {
 		t.Errorf("sessions dropped: %v, want none", got)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
 // A SIM at two gateways has to be offline at both.
 func TestOnlineAtTwoGateways(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	other := s.Gateway()
 	sim := s.sims(transfer.Active)[0]
 	s.Online(sim, other)
-	r, work := s.dropping(sim)
+	r, work := s.dropWork(sim)
 	refuses := true
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		return worker.Answer{Gone: session.NASIPAddress != other || !refuses, Why: "not now"}, nil
 	}}
 	h := handler(s.DB.DB, g)
 	process(t, s.DB, h, work)
-	r.is(transfer.Transferring, "eligible")
-	s.online(1)
+	r.expect(transfer.Transferring, "eligible")
+	s.openSessions(1)
 	s.Check()
 	s.HurryWork()
-	// The second one ends by itself; the first was ours all the same.
+	// The device ends the second session; the service had dropped the first.
 	s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE acctstoptime IS NULL`)
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "completed")
-	if got := s.advice(r); !slices.Equal(got, []bool{true}) {
+	r.expect(transfer.RequestCompleted, "completed")
+	if got := s.sessionsDropped(r); !slices.Equal(got, []bool{true}) {
 		t.Errorf("sessions dropped: %v, want that one was", got)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A SIM that comes online again before it changes hands counts as an attempt
-// and is dropped again.
-func TestOnlineAgain(t *testing.T) {
+// If a SIM comes back online before it is transferred, that counts as an attempt,
+// and its session is dropped again.
+func TestSIMReconnects(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active)
-	r, work := s.dropping(sims...)
+	r, work := s.dropWork(sims...)
 	again := true
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.N == 1 && again {
 			s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE radacctid = $1`, session.ID)
 			s.Online(sims[1], s.gateway)
@@ -400,53 +401,52 @@ func TestOnlineAgain(t *testing.T) {
 	}}
 	h := handler(s.DB.DB, g)
 	process(t, s.DB, h, work)
-	r.is(transfer.Transferring, "completed", "eligible")
-	if got := s.patience(work); got.N != 1 || got.Attempts != 1 || got.Error != "the SIM came back online" {
+	r.expect(transfer.Transferring, "completed", "eligible")
+	if got := s.workRow(work); got.N != 1 || got.Attempts != 1 || got.Error != "the SIM came back online" {
 		t.Errorf("the work that is left: %+v", got)
 	}
-	s.online(1)
+	s.openSessions(1)
 	s.Check()
 	again = false
 	s.HurryWork()
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "completed", "completed")
-	s.online(0)
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
+	s.openSessions(0)
+	s.noWorkLeft()
 }
 
-// A SIM that keeps coming back fails in the end and keeps its owner.
-func TestOnlineForEver(t *testing.T) {
+// A SIM that keeps reconnecting fails after the last attempt and keeps its owner.
+func TestSIMKeepsReconnecting(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Active)[0]
-	r, work := s.dropping(sim)
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	r, work := s.dropWork(sim)
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		s.Exec(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE radacctid = $1`, session.ID)
 		s.Online(sim, s.gateway)
 		return worker.Answer{Gone: true}, nil
 	}}
-	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 3})
+	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 3})
 	for range 3 {
 		process(t, s.DB, h, work)
 		s.HurryWork()
 	}
-	r.is(transfer.RequestCompleted, "failed: session_not_dropped")
+	r.expect(transfer.RequestCompleted, "failed: session_not_dropped")
 	if owner := s.Owner(sim); owner != s.from.ID {
 		t.Errorf("the SIM belongs to account %d, want %d", owner, s.from.ID)
 	}
-	s.online(1)
-	s.alone()
+	s.openSessions(1)
+	s.noWorkLeft()
 }
 
-// A worker whose lease was taken while it talked to the gateway changes
-// nothing any more.
+// A worker that loses its lease while it talks to the gateway changes nothing.
 func TestLeaseLost(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []worker.Answer{{Gone: true}, {Why: "not now"}, {Silent: true, Why: "no answer"}} {
-		s := newScene(t)
-		r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+		s := newTestService(t)
+		r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
 		var was storagetest.Dump
-		g := &gateways{}
+		g := &fakeGateways{}
 		g.answer = func(context.Context, storage.OpenSession) (worker.Answer, error) {
 			if len(g.requests()) == 1 {
 				s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work)
@@ -454,20 +454,20 @@ func TestLeaseLost(t *testing.T) {
 			}
 			return answer, nil
 		}
-		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropSessions: 1, DropAttempts: 1}), work)
+		process(t, s.DB, handlerWith(s.DB.DB, g, worker.Config{DropSessions: 1, DropAttempts: 1}), work)
 		s.Unchanged(was)
-		r.is(transfer.Transferring, "eligible", "eligible")
+		r.expect(transfer.Transferring, "eligible", "eligible")
 		s.Check()
 	}
 }
 
-// The same when the other worker has done it all, and when ours fails.
-func TestLeaseLostAndDone(t *testing.T) {
+// The same if the other worker has already finished, and if this one fails.
+func TestLeaseLostToAFasterWorker(t *testing.T) {
 	t.Parallel()
 	for _, trouble := range []error{nil, errors.New("out of sockets")} {
-		s := newScene(t)
-		r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
-		g := &gateways{}
+		s := newTestService(t)
+		r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
+		g := &fakeGateways{}
 		g.answer = func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
 			if len(g.requests()) == 1 {
 				s.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 second' WHERE id = $1`, work) // it ran out
@@ -477,40 +477,40 @@ func TestLeaseLostAndDone(t *testing.T) {
 			}
 			return worker.Answer{Gone: true}, trouble
 		}
-		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropSessions: 1}), work)
-		r.is(transfer.RequestCompleted, "completed", "completed")
+		process(t, s.DB, handlerWith(s.DB.DB, g, worker.Config{DropSessions: 1}), work)
+		r.expect(transfer.RequestCompleted, "completed", "completed")
 		if n := len(g.requests()); n > 2 {
 			t.Errorf("asked %d times", n)
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// Nobody else starts while a lease holds; when it has run out, somebody may.
-func TestLeaseKeepsOthersOut(t *testing.T) {
+// No other worker starts while a lease is valid; after it has expired, one may.
+func TestLeaseExcludesOtherWorkers(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active)...)
 	s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '10 s'`)
 	was := s.Dump()
 	process(t, s.DB, s.handler, work)
 	s.Unchanged(was)
 	s.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 ms'`)
 	process(t, s.DB, s.handler, work)
-	r.is(transfer.RequestCompleted, "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed")
+	s.noWorkLeft()
 }
 
-// A worker whose lease is lost before it has begun does not even halve the
-// work, nor declares it dead, however often workers have died over it.
-func TestLeaseLostAtOnce(t *testing.T) {
+// A worker that loses its lease before it starts neither splits the work nor marks
+// it dead, however often workers have crashed on it.
+func TestLeaseLostBeforeTheStart(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active, transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
 	s.Exec(`UPDATE work SET crashes = 10 WHERE id = $1`, work)
-	g := willing()
+	g := droppingGateways()
 	task := s.TaskOf(work)
-	// The lease is taken beside this lock; the look at the work waits for it.
+	// The lease can be taken in spite of this lock; locking the row has to wait.
 	tx, err := s.Pool().BeginTxx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -528,22 +528,22 @@ func TestLeaseLostAtOnce(t *testing.T) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	s.join(ended)
-	if got := s.patience(s.onlyWork("drop_sessions")); got.N != 2 || got.Dead || !got.Leased || len(g.requests()) > 0 {
+	s.wait(ended)
+	if got := s.workRow(s.onlyWork("drop_sessions")); got.N != 2 || got.Dead || !got.Leased || len(g.requests()) > 0 {
 		t.Errorf("the work: %+v, %d sessions were asked about", got, len(g.requests()))
 	}
-	r.is(transfer.Transferring, "eligible", "eligible")
+	r.expect(transfer.Transferring, "eligible", "eligible")
 	s.Check()
 }
 
-// A lease is renewed while a gateway takes its time, and the gateway is asked
-// no longer when the lease is lost.
+// A lease is renewed while a gateway is slow, and the request is canceled when the
+// lease is lost.
 func TestLeaseIsRenewed(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active)...)
 	until := func() time.Time { return storagetest.One[time.Time](s.DB, `SELECT lease_until FROM work`) }
-	g := &gateways{answer: func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
 		first := until()
 		storagetest.Await(t, "a longer lease", func() bool { return until().After(first) })
 		s.Exec(`UPDATE work SET lease = gen_random_uuid()`)
@@ -551,21 +551,21 @@ func TestLeaseIsRenewed(t *testing.T) {
 		return worker.Answer{Gone: true}, ctx.Err()
 	}}
 	process(t, s.DB, handler(s.DB.DB, g), work)
-	r.is(transfer.Transferring, "eligible")
-	if got := s.patience(work); !got.Leased || got.Errors+got.Crashes+got.Attempts != 0 || got.Error != "" {
+	r.expect(transfer.Transferring, "eligible")
+	if got := s.workRow(work); !got.Leased || got.Errors+got.Crashes+got.Attempts != 0 || got.Error != "" {
 		t.Errorf("the work: %+v", got)
 	}
 	s.Check()
 }
 
-// Drop work is committed in parts: what is done stays done when a later part
-// fails on our side.
+// Drop work is committed in parts: finished parts stay finished when a later one
+// fails.
 func TestDropInParts(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(300, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})
-	r, work := s.dropping(sims...)
-	g := &gateways{}
+	r, work := s.dropWork(sims...)
+	g := &fakeGateways{}
 	g.answer = func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.N == 299 {
 			return worker.Answer{}, errors.New("out of sockets")
@@ -573,42 +573,42 @@ func TestDropInParts(t *testing.T) {
 		return worker.Answer{Gone: true}, nil
 	}
 	process(t, s.DB, handler(s.DB.DB, g), work)
-	if got := s.patience(work); got.N != 44 || got.Errors != 1 || got.Attempts != 0 || got.Leased || !strings.Contains(got.Error, "out of sockets") {
+	if got := s.workRow(work); got.N != 44 || got.Errors != 1 || got.Attempts != 0 || got.Leased || !strings.Contains(got.Error, "out of sockets") {
 		t.Errorf("the work that is left: %+v", got)
 	}
-	if now := r.now(); now.Completed != 256 || now.Left != 44 {
+	if now := r.load(); now.Completed != 256 || now.Left != 44 {
 		t.Errorf("the request: %+v", now)
 	}
 	s.Check()
 	s.HurryWork()
 	process(t, s.DB, s.handler, work)
-	if now := r.now(); now.Completed != 300 || now.State != transfer.RequestCompleted {
-		t.Errorf("in the end: %+v", now)
+	if now := r.load(); now.Completed != 300 || now.State != transfer.RequestCompleted {
+		t.Errorf("after the last task: %+v", now)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// What no longer fits when its session is gone fails, and is not moved.
+// SIMs that are no longer eligible when their session is gone fail.
 func TestChangesWhileDropping(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active, transfer.Active)
-	r, work := s.dropping(sims...)
+	r, work := s.dropWork(sims...)
 	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[0].ID)
 	s.Exec(`UPDATE sims SET status = 'terminated' WHERE id = $1`, sims[1].ID)
 	process(t, s.DB, s.handler, work)
-	r.is(transfer.RequestCompleted, "failed: sim_locked", "failed: sim_terminated", "completed")
-	if got := s.advice(r); !slices.Equal(got, []bool{true, true, true}) {
+	r.expect(transfer.RequestCompleted, "failed: sim_locked", "failed: sim_terminated", "completed")
+	if got := s.sessionsDropped(r); !slices.Equal(got, []bool{true, true, true}) {
 		t.Errorf("sessions dropped: %v, want all", got)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// Work whose workers keep dying is halved, and no SIM fails for it.
+// Work whose workers keep crashing is split, and no SIM fails because of it.
 func TestCrashesWhileDropping(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active, transfer.Active, transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active, transfer.Active, transfer.Active)...)
 	s.Exec(`UPDATE work SET crashes = 3`)
 	process(t, s.DB, s.handler, work)
 	got := storagetest.All[string](s.DB, `SELECT format('%s %s %s %s %s', kind, items, n, gateway, crashes) FROM work ORDER BY id`)
@@ -618,6 +618,6 @@ func TestCrashesWhileDropping(t *testing.T) {
 	}
 	s.Check()
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed", "completed")
+	s.noWorkLeft()
 }

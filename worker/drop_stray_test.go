@@ -13,13 +13,13 @@ import (
 	"simtransfer/worker"
 )
 
-// A session's start that is reported late, after its SIM has a new owner, is
-// an earlier owner's: it makes work that drops it.
+// A session start that is reported late, after its SIM has a new owner, belongs to
+// the earlier owner: it creates work that drops the session.
 func TestStraySession(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		ago   time.Duration // the session's start, before its SIM changed hands
+		ago   time.Duration // the session's start, before the transfer of its SIM
 		stray bool
 	}{
 		{"long before", time.Hour, true},
@@ -28,11 +28,11 @@ func TestStraySession(t *testing.T) {
 		{"after", -6 * time.Second, false},
 		{"long after", -time.Hour, false},
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		sim := s.sims(transfer.Ready)[0]
 		r := s.accepted(sim)
 		r.run()
-		// Half an hour has gone by since.
+		// As if the transfer was half an hour ago.
 		s.Exec(`UPDATE registrations SET since = since - interval '30 min' WHERE request IS NOT NULL`)
 		s.Exec(`UPDATE sims SET since = since - interval '30 min'`)
 		since := storagetest.One[float64](s.DB, `SELECT extract(epoch FROM clock_timestamp() - since) FROM sims`)
@@ -46,87 +46,87 @@ func TestStraySession(t *testing.T) {
 		}
 		s.Check()
 		r.run()
-		s.online(map[bool]int{false: 1}[c.stray])
+		s.openSessions(map[bool]int{false: 1}[c.stray])
 		if owner := s.Owner(sim); owner != s.to.ID {
 			t.Errorf("%s: the SIM belongs to account %d, want %d", c.name, owner, s.to.ID)
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// Before its first transfer a SIM has no earlier owner, and no session of it is
-// stray.
+// A SIM that was never transferred has no earlier owner, so none of its sessions
+// is stray.
 func TestNoStrayBeforeATransfer(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Ready)[0]
 	s.Session(sim, s.gateway, 24*time.Hour)
-	s.online(1)
+	s.openSessions(1)
 	if status := storagetest.One[transfer.Status](s.DB, `SELECT status FROM sims`); status != transfer.Active {
 		t.Errorf("the SIM is %s, want active", status)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A gateway that keeps the stray session: the work is dead in the end, and an
-// operator's retry begins anew.
+// If the gateway refuses to drop the stray session, the work is dead after the last
+// attempt, and an operator's retry starts from the beginning.
 func TestStrayRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Active)[0]
 	s.accepted(sim).run()
 	s.Session(sim, s.gateway, 0)
 	work := s.onlyWork("drop_stray")
-	g := refusing()
-	h := configured(s.DB.DB, g, worker.Config{DropAttempts: 2, DropBackoff: 7 * time.Second})
+	g := refusingGateways()
+	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 2, DropBackoff: 7 * time.Second})
 	process(t, s.DB, h, work)
-	want := patienceOfWork{N: 1, Attempts: 1, Wait: 7, Idle: true, Error: "the gateway refused"}
-	if diff := cmp.Diff(want, s.patience(work)); diff != "" {
+	want := workRow{N: 1, Attempts: 1, Wait: 7, Idle: true, Error: "the gateway refused"}
+	if diff := cmp.Diff(want, s.workRow(work)); diff != "" {
 		t.Errorf("after one attempt (-want +got):\n%s", diff)
 	}
 	s.HurryWork()
-	s.archived(h, work)
-	if got := s.patience(work); !got.Dead || got.Leased || got.Attempts != 2 {
+	s.processDead(h, work)
+	if got := s.workRow(work); !got.Dead || got.Leased || got.Attempts != 2 {
 		t.Errorf("after the last attempt: %+v", got)
 	}
-	s.Check(7) // which says that it is dead
-	s.online(1)
+	s.Check(7) // reports the dead work
+	s.openSessions(1)
 
-	// A task that arrives all the same makes one attempt.
-	s.archived(h, work)
-	if got := s.patience(work); !got.Dead || len(g.requests()) != 3 {
+	// A task that arrives anyway makes one attempt.
+	s.processDead(h, work)
+	if got := s.workRow(work); !got.Dead || len(g.requests()) != 3 {
 		t.Errorf("after one attempt more: %+v, asked %d times", got, len(g.requests()))
 	}
 	if n, err := s.RetryWork(t.Context(), nil); n != 1 || err != nil {
 		t.Errorf("retried %d, %v; want 1", n, err)
 	}
-	if got := s.patience(work); got.Dead || got.Attempts != 0 || !got.Idle || got.Wait != 0 {
+	if got := s.workRow(work); got.Dead || got.Attempts != 0 || !got.Idle || got.Wait != 0 {
 		t.Errorf("to be retried: %+v", got)
 	}
 	for _, err := range s.RunAll(s.handler) {
 		t.Error(err)
 	}
-	s.online(0)
-	s.alone()
+	s.openSessions(0)
+	s.noWorkLeft()
 }
 
-// What became of a stray session is left to the worker that holds the lease.
+// Only the worker that holds the lease decides on a stray session.
 func TestStrayLeaseLost(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []worker.Answer{{Gone: true}, {Why: "not now"}} {
-		s := newScene(t)
+		s := newTestService(t)
 		sim := s.sims(transfer.Active)[0]
 		s.accepted(sim).run()
 		s.Session(sim, s.gateway, 0)
 		work := s.onlyWork("drop_stray")
 		var was storagetest.Dump
-		g := &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		g := &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
 			s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work)
 			was = s.Dump()
 			return answer, nil
 		}}
-		process(t, s.DB, configured(s.DB.DB, g, worker.Config{DropAttempts: 1}), work)
+		process(t, s.DB, handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 1}), work)
 		s.Unchanged(was)
-		s.online(1)
+		s.openSessions(1)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// settingsOf are a SIM's settings as they are now.
-func (s *scene) settingsOf(sim storagetest.SIM) map[string]any {
+// settingsOf returns a SIM's current settings.
+func (s *testService) settingsOf(sim storagetest.SIM) map[string]any {
 	s.t.Helper()
 	return decode(s.t, storagetest.One[[]byte](s.DB, `
 		SELECT to_jsonb(x) FROM (
@@ -43,7 +43,7 @@ func with(base map[string]any, changes map[string]any) map[string]any {
 // What a transfer keeps and what it resets, by method, and the snapshots.
 func TestSettingsAndSnapshots(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active, transfer.Inactive, transfer.Standby, transfer.Suspended, transfer.Ready)
 	before := s.settingsOf(sims[0])
 	if want := map[string]any{
@@ -53,16 +53,16 @@ func TestSettingsAndSnapshots(t *testing.T) {
 	}; !cmp.Equal(before, want) {
 		t.Fatalf("a seeded SIM (-want +got):\n%s", cmp.Diff(want, before))
 	}
-	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[5].ID) // so this one stays
-	r := s.ask(sims[:5]...)
+	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[5].ID) // so it is not transferred
+	r := s.request(sims[:5]...)
 	r.run()
-	locked := s.ask(sims[5])
+	locked := s.request(sims[5])
 	locked.run()
-	locked.is(transfer.RequestRejected, "ineligible: sim_locked")
+	locked.expect(transfer.RequestRejected, "ineligible: sim_locked")
 	s.Decide(r.id, transfer.Approve)
 	s.Decide(r.id, transfer.Accept)
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
 
 	assisted := with(before, map[string]any{"sim_group": nil, "event_handlers": []any{}, "speed_class": nil})
 	selfService := with(assisted, map[string]any{
@@ -90,11 +90,11 @@ func TestSettingsAndSnapshots(t *testing.T) {
 	if diff := cmp.Diff(before, s.settingsOf(sims[5])); diff != "" {
 		t.Errorf("settings of a SIM that stayed (-want +got):\n%s", diff)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// What the destination wants of SIMs as they arrive goes over what the policy
-// makes of them; tags are added to those that are kept.
+// The destination's landing profile overrides the result of the policy; its tags
+// are added to those that are kept.
 func TestLandingProfile(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -124,11 +124,11 @@ func TestLandingProfile(t *testing.T) {
 			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": nil, "speed_class": nil},
 		},
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Active, transfer.Ready, transfer.Active)
-		s.Online(sims[3], s.gateway) // which arrives by way of drop work
+		s.Online(sims[3], s.gateway) // whose session has to be dropped first
 		before := s.settingsOf(sims[0])
-		r := s.ask(sims...)
+		r := s.request(sims...)
 		r.run()
 		s.Decide(r.id, transfer.Approve)
 		if _, err := s.TryDecide(r.id, storage.Decision{
@@ -138,7 +138,7 @@ func TestLandingProfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.run()
-		r.is(transfer.RequestCompleted, "completed", "completed", "declined", "completed")
+		r.expect(transfer.RequestCompleted, "completed", "completed", "declined", "completed")
 		for i, want := range []map[string]any{c.selfService, c.assisted, before, c.assisted} {
 			got := s.settingsOf(sims[i])
 			for name := range c.assisted {
@@ -150,41 +150,41 @@ func TestLandingProfile(t *testing.T) {
 				t.Errorf("%s: the snapshot of SIM %d is not what it has now", c.name, i)
 			}
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// Settings that were never set stay so, and make a snapshot all the same.
-func TestBareSettings(t *testing.T) {
+// Unset settings stay unset, and are recorded in snapshots too.
+func TestUnsetSettings(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
 	s.Exec(`UPDATE sims SET tags = '{}', expiration = NULL, termination_protection = false, sim_group = NULL,
 		event_handlers = '[]', speed_class = NULL, containers = '[]', imei_lock = NULL`)
 	r := s.accepted(sims...)
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed")
 	for _, x := range s.TransfersOf(r.id) {
 		if x.Before == nil || x.After == nil || !cmp.Equal(decode(t, *x.Before), decode(t, *x.After)) {
 			t.Errorf("snapshots: %v, %v", x.Before, x.After)
 		}
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
 func TestChargesAndRegistrations(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	s.Exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES
 		('support_assisted', 'EUR', 100, clock_timestamp() - interval '1 year'),
 		('support_assisted', 'EUR', 700, clock_timestamp() + interval '1 minute'),
 		('support_assisted', 'USD', 800, clock_timestamp())`)
 	sims := s.sims(transfer.Ready, transfer.Active, transfer.Terminated, transfer.Suspended)
 	r := s.accepted(sims...)
-	s.Fee("EUR", 900) // from now on: what was quoted stands
+	s.Fee("EUR", 900) // later than the quote, which stays valid
 	s.Exec(`UPDATE sims SET transfer_lock = true WHERE id = $1`, sims[3].ID)
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed", "ineligible: sim_terminated", "failed: sim_locked")
+	r.expect(transfer.RequestCompleted, "completed", "completed", "ineligible: sim_terminated", "failed: sim_locked")
 	if diff := cmp.Diff(map[int]int64{1: 500}, r.charges()); diff != "" {
 		t.Errorf("charges (-want +got):\n%s", diff)
 	}
@@ -213,14 +213,14 @@ func TestChargesAndRegistrations(t *testing.T) {
 			t.Errorf("SIM %d belongs to account %d, want %d", i, got, owner)
 		}
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A registration begins strictly after the one before it, even when the clock
-// has not advanced, or was set back.
-func TestRegistrationsWithoutAClock(t *testing.T) {
+// A registration starts strictly after the previous one, even if the clock has not
+// advanced or was set back.
+func TestRegistrationsWithClockSetBack(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Ready)[0]
 	s.Exec(`
 		WITH moved AS (UPDATE registrations SET since = clock_timestamp() + interval '1 hour' RETURNING since)
@@ -228,7 +228,7 @@ func TestRegistrationsWithoutAClock(t *testing.T) {
 	for i := range 3 {
 		r := s.accepted(sim)
 		r.run()
-		r.is(transfer.RequestCompleted, "completed")
+		r.expect(transfer.RequestCompleted, "completed")
 		s.from, s.to = s.to, s.from
 		apart := storagetest.One[float64](s.DB, `
 			SELECT extract(epoch FROM max(since) - min(since)) * 1e6 FROM registrations`)
@@ -236,69 +236,69 @@ func TestRegistrationsWithoutAClock(t *testing.T) {
 			t.Errorf("after %d transfers the registrations span %.0f µs", i+1, apart)
 		}
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A partial acceptance takes the SIMs that it names. The others are declined,
-// their sessions untouched.
+// A partial acceptance accepts the SIMs that it names. The others are declined, and
+// their sessions are not dropped.
 func TestPartialAcceptance(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active, transfer.Ready, transfer.Ready)
 	s.Online(sims[0], s.gateway)
 	s.Online(sims[1], s.gateway)
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	r.run()
 	s.Decide(r.id, transfer.Approve)
 	s.Decide(r.id, transfer.Accept, sims[0].Identifier(), sims[2].Identifier())
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "declined", "completed", "declined")
-	s.online(1)
+	r.expect(transfer.RequestCompleted, "completed", "declined", "completed", "declined")
+	s.openSessions(1)
 	if diff := cmp.Diff(map[int]int64{0: 500}, r.charges()); diff != "" {
 		t.Errorf("charges (-want +got):\n%s", diff)
 	}
-	s.alone()
-	// The declined ones are free to be asked for again.
+	s.noWorkLeft()
+	// The declined SIMs can be requested again.
 	again := s.accepted(sims[1], sims[3])
 	again.run()
-	again.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	again.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
 // A SIM named twice, by two of its identifiers, is transferred once.
 func TestOneSIMNamedTwice(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
 	id := s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: []string{
 		sims[0].ICCID, sims[1].IMSI, sims[0].IMSI, sims[1].ICCID, sims[0].MSISDN,
 	}})
-	r := request{id, s}
+	r := testRequest{id, s}
 	r.run()
 	const twice = "ineligible: already_transferring"
-	r.is(transfer.InReview, "eligible", "eligible", twice, twice, twice)
+	r.expect(transfer.InReview, "eligible", "eligible", twice, twice, twice)
 	s.Check()
 	s.Decide(id, transfer.Approve)
 	s.Decide(id, transfer.Accept)
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed", twice, twice, twice)
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed", twice, twice, twice)
+	s.noWorkLeft()
 }
 
-// The same in two chunks of one request, worked on at once: each SIM goes to
-// one of its two lines.
+// The same in two chunks that are validated concurrently: one of the two lines of
+// each SIM is eligible.
 func TestOneSIMInTwoChunks(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(transfer.ChunkSize, storagetest.SIM{Account: s.from.ID})
 	var identifiers []string
 	for _, sim := range sims {
 		identifiers = append(identifiers, sim.ICCID)
 	}
 	for i := range sims {
-		identifiers = append(identifiers, sims[len(sims)-1-i].IMSI) // the other way round
+		identifiers = append(identifiers, sims[len(sims)-1-i].IMSI) // in reverse order
 	}
-	r := request{s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: identifiers}), s}
+	r := testRequest{s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: identifiers}), s}
 	var ended []<-chan error
 	for _, task := range s.Tasks() {
 		ended = append(ended, storagetest.Go(func() error { return s.handler.ProcessTask(t.Context(), task) }))
@@ -308,7 +308,7 @@ func TestOneSIMInTwoChunks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	now := r.now()
+	now := r.load()
 	if now.State != transfer.AwaitingAcceptance || now.Eligible != len(sims) || now.Ineligible != len(sims) {
 		t.Errorf("the request: %+v", now)
 	}
@@ -317,7 +317,7 @@ func TestOneSIMInTwoChunks(t *testing.T) {
 }
 
 // noDeadlock fails the test if two transactions have deadlocked.
-func (s *scene) noDeadlock() {
+func (s *testService) noDeadlock() {
 	s.t.Helper()
 	s.Exec(`SELECT pg_stat_clear_snapshot()`)
 	if n := storagetest.One[int](s.DB, `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`); n > 0 {
@@ -325,42 +325,42 @@ func (s *scene) noDeadlock() {
 	}
 }
 
-// A SIM asked for by two requests goes to the first; the second may have it
-// when the first has let go.
+// A SIM in two requests is claimed by the first one; it can be requested again
+// after the first has ended.
 func TestOneSIMInTwoRequests(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Ready)
-	first, second := s.ask(sims[0]), s.ask(sims...)
+	first, second := s.request(sims[0]), s.request(sims...)
 	first.run()
-	first.is(transfer.AwaitingAcceptance, "eligible")
-	second.is(transfer.AwaitingAcceptance, "ineligible: already_transferring", "eligible")
+	first.expect(transfer.AwaitingAcceptance, "eligible")
+	second.expect(transfer.AwaitingAcceptance, "ineligible: already_transferring", "eligible")
 	s.Decide(first.id, transfer.Decline)
 	first.run()
-	first.is(transfer.RequestDeclined, "declined")
+	first.expect(transfer.RequestDeclined, "declined")
 	s.Check()
 	third := s.accepted(sims[0])
 	third.run()
-	third.is(transfer.RequestCompleted, "completed")
+	third.expect(transfer.RequestCompleted, "completed")
 	s.Check()
-	// Now the source has it no more, and the destination does.
-	fourth := s.ask(sims[0])
+	// Now the SIM belongs to the destination.
+	fourth := s.request(sims[0])
 	fourth.run()
-	fourth.is(transfer.RequestRejected, "ineligible: sim_not_found")
+	fourth.expect(transfer.RequestRejected, "ineligible: sim_not_found")
 	s.from, s.to = s.to, s.from
 	back := s.accepted(sims[0])
 	back.run()
-	back.is(transfer.RequestCompleted, "completed")
+	back.expect(transfer.RequestCompleted, "completed")
 	if owner := s.Owner(sims[0]); owner != s.to.ID {
 		t.Errorf("the SIM belongs to account %d, want %d", owner, s.to.ID)
 	}
 	s.Check()
 }
 
-// What changes between validation and execution is found at execution, by SIM.
+// Changes after validation are found at execution, for each SIM.
 func TestChangesBeforeExecution(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Ready, transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Ready)
 	r := s.accepted(sims...)
 	change := func(i int, set string) { s.Exec(`UPDATE sims SET `+set+` WHERE id = $1`, sims[i].ID) }
@@ -368,38 +368,39 @@ func TestChangesBeforeExecution(t *testing.T) {
 	change(1, `status = 'terminated'`)
 	change(2, `status = 'ready'`)
 	change(3, `transfer_lock = true`)
-	change(4, `status = 'suspended'`) // this one does not matter
+	change(4, `status = 'suspended'`) // no effect
 	s.Exec(`WITH g AS (UPDATE registrations SET account = $2 WHERE sim = $1) UPDATE sims SET account = $2 WHERE id = $1`, sims[5].ID, s.Account().ID)
 	r.run()
-	r.is(transfer.RequestCompleted, "failed: status_changed", "failed: sim_terminated", "failed: status_changed", "failed: sim_locked",
+	r.expect(transfer.RequestCompleted, "failed: status_changed", "failed: sim_terminated", "failed: status_changed", "failed: sim_locked",
 		"completed", "failed: owner_changed", "completed")
-	s.alone()
+	s.noWorkLeft()
 }
 
 func TestAccountClosedBeforeExecution(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
 	s.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, s.to.ID)
 	r.run()
-	r.is(transfer.RequestCompleted, "failed: account_closed", "failed: account_closed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "failed: account_closed", "failed: account_closed")
+	s.noWorkLeft()
 }
 
-// Online SIMs go to drop work, by gateway; the others do not wait for them.
-func TestHandOff(t *testing.T) {
+// SIMs that are online move to drop_sessions work, by gateway; the others do not
+// wait for them.
+func TestOnlineSIMsMoveToDropWork(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Ready)
 	other := s.Gateway()
 	s.Online(sims[0], s.gateway)
 	s.Online(sims[1], other)
 	s.Online(sims[2], other)
-	s.Online(sims[2], s.gateway) // on both: it goes to one of them
+	s.Online(sims[2], s.gateway) // at both: in the work for one of them
 	r := s.accepted(sims...)
 	process(t, s.DB, s.handler, s.onlyWork("execute"))
-	r.is(transfer.Transferring, "eligible", "eligible", "eligible", "completed", "completed")
-	if left := r.now().Left; left != 3 {
+	r.expect(transfer.Transferring, "eligible", "eligible", "eligible", "completed", "completed")
+	if left := r.load().Left; left != 3 {
 		t.Errorf("%d are left, want 3", left)
 	}
 	type row struct {
@@ -413,19 +414,19 @@ func TestHandOff(t *testing.T) {
 	}
 	s.Check()
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
-	s.online(0)
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed", "completed", "completed", "completed")
+	s.openSessions(0)
+	s.noWorkLeft()
 }
 
-// A chunk of a partly accepted request looks up its own transfers among those
-// that were chosen; it does not read all of them.
-func TestChunkReadsNoMoreOfTheChosen(t *testing.T) {
+// A chunk of a partly accepted request reads only its own entries of the table
+// chosen, not all of the request.
+func TestChunkReadsOnlyItsChosenTransfers(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	const chosen = 5000
 	sims := s.SIMs(20*transfer.ChunkSize, storagetest.SIM{Account: s.from.ID})
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	r.run()
 	var names []transfer.Identifier
 	for _, sim := range sims[:chosen] {
@@ -440,11 +441,11 @@ func TestChunkReadsNoMoreOfTheChosen(t *testing.T) {
 		END $$;
 		CREATE TRIGGER look AFTER DELETE ON work FOR EACH STATEMENT EXECUTE FUNCTION look()`)
 	s.Exec(`ANALYZE`)
-	process(t, s.DB, handler(s.Connect(storage.Options{GenericPlans: true}), willing()), s.work("execute")[0])
+	process(t, s.DB, handler(s.Connect(storage.Options{GenericPlans: true}), droppingGateways()), s.work("execute")[0])
 	if read := storagetest.One[int](s.DB, `SELECT max(read) FROM seen`); read != transfer.ChunkSize {
 		t.Errorf("a chunk of %d read %d of the %d that were chosen", transfer.ChunkSize, read, chosen)
 	}
-	if now := r.now(); now.Completed != transfer.ChunkSize {
+	if now := r.load(); now.Completed != transfer.ChunkSize {
 		t.Errorf("the request: %+v", now)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"simtransfer/worker"
 )
 
-// poison makes every statement that gives a transfer of one SIM a state fail,
-// unless the state is what isolation gives it.
-func (s *scene) poison(sim storagetest.SIM, when string) {
+// poison makes every statement fail that makes a transfer of one SIM eligible or
+// completed.
+func (s *testService) poison(sim storagetest.SIM, when string) {
 	s.t.Helper()
 	s.Exec(fmt.Sprintf(`
 		CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'this SIM is poison'; END $$;
@@ -26,9 +26,9 @@ func (s *scene) poison(sim storagetest.SIM, when string) {
 		when, sim.ID))
 }
 
-// runChecked runs what is due until nothing is, with the invariants checked
-// after every task, and returns how many tasks that were and their errors.
-func (s *scene) runChecked(h asynq.Handler) (tasks int, errs []error) {
+// runChecked runs due work until none is left, and checks the invariants after
+// each round. It returns the number of tasks and their errors.
+func (s *testService) runChecked(h asynq.Handler) (tasks int, errs []error) {
 	s.t.Helper()
 	for {
 		s.HurryWork()
@@ -46,8 +46,7 @@ func (s *scene) runChecked(h asynq.Handler) (tasks int, errs []error) {
 	}
 }
 
-// One SIM that makes its chunk fail every time is isolated and fails alone;
-// the others go through.
+// A SIM that makes its chunk fail every time is isolated: only that SIM fails.
 func TestPoisonRow(t *testing.T) {
 	t.Parallel()
 	const immediate, atCommit = "TRIGGER poison BEFORE UPDATE ON transfers", "CONSTRAINT TRIGGER poison AFTER UPDATE ON transfers DEFERRABLE INITIALLY DEFERRED"
@@ -62,12 +61,12 @@ func TestPoisonRow(t *testing.T) {
 	} {
 		t.Run(c.phase+" "+c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t)
+			s := newTestService(t)
 			sims := append(s.SIMs(20, storagetest.SIM{Account: s.from.ID}), s.SIMs(17, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})...)
-			var r request
+			var r testRequest
 			reason := "ineligible: internal_error"
 			if c.phase == "validate" {
-				r = s.ask(sims...)
+				r = s.request(sims...)
 			} else {
 				r = s.accepted(sims...)
 				reason = "failed: internal_error"
@@ -101,34 +100,34 @@ func TestPoisonRow(t *testing.T) {
 			if n := len(r.charges()); n != 17-map[bool]int{true: 1}[c.bad[0] >= 20] {
 				t.Errorf("%d charges", n)
 			}
-			s.alone()
+			s.noWorkLeft()
 		})
 	}
 }
 
 func TestPoisonSession(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Active, transfer.Active, transfer.Active, transfer.Active, transfer.Active)
-	r, _ := s.dropping(sims...)
+	r, _ := s.dropWork(sims...)
 	s.poison(sims[3], "TRIGGER poison BEFORE UPDATE ON transfers")
 	if _, errs := s.runChecked(s.handler); len(errs) > 0 {
 		t.Errorf("errors: %v", errs)
 	}
-	r.is(transfer.RequestCompleted, "completed", "completed", "completed", "failed: internal_error", "completed")
+	r.expect(transfer.RequestCompleted, "completed", "completed", "completed", "failed: internal_error", "completed")
 	if owner := s.Owner(sims[3]); owner != s.from.ID {
 		t.Errorf("the poison SIM belongs to account %d, want %d", owner, s.from.ID)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A release that cannot be done is halved too; what is left of it is dead, and
-// asynq is to keep the task.
+// A release that fails is split too. The remaining single SIM is marked dead, and
+// asynq archives its task.
 func TestPoisonRelease(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Ready, transfer.Ready)
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	r.run()
 	s.Decide(r.id, transfer.Cancel)
 	s.Exec(fmt.Sprintf(`
@@ -138,23 +137,23 @@ func TestPoisonRelease(t *testing.T) {
 	if len(errs) != 1 || !errors.Is(errs[0], asynq.SkipRetry) || !strings.Contains(errs[0].Error(), "poison") {
 		t.Errorf("errors: %v, want one that says to archive the task", errs)
 	}
-	r.is(transfer.RequestCanceled, "canceled", "eligible", "canceled")
+	r.expect(transfer.RequestCanceled, "canceled", "eligible", "canceled")
 	s.Check(7)
 	work := s.onlyWork("release")
 
-	// The operator runs the archived task, in vain; then mends the cause and
-	// runs it again.
-	s.archived(s.handler, work)
+	// The operator runs the archived task without success, then fixes the cause
+	// and runs it again.
+	s.processDead(s.handler, work)
 	s.Exec(`DROP FUNCTION poison() CASCADE`)
 	process(t, s.DB, s.handler, work)
-	r.is(transfer.RequestCanceled, "canceled", "canceled", "canceled")
-	s.alone()
+	r.expect(transfer.RequestCanceled, "canceled", "canceled", "canceled")
+	s.noWorkLeft()
 }
 
-// A lock on a SIM that is held for long postpones the work, again and again.
-func TestLockedSIMPostpones(t *testing.T) {
+// If a lock on a SIM is held for long, the work is postponed each time.
+func TestLockTimeoutPostponesWork(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
 	r := s.accepted(sims...)
 	impatient, err := storage.Open(t.Context(), s.URL+"&lock_timeout=10", storage.Options{})
@@ -162,25 +161,25 @@ func TestLockedSIMPostpones(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = impatient.Close() }()
-	letGo := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR UPDATE`, sims[1].ID)
+	unlock := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR UPDATE`, sims[1].ID)
 	work := s.onlyWork("execute")
 	for range 12 {
-		process(t, s.DB, handler(impatient, willing()), work)
-		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle || got.Wait == 0 || !strings.Contains(got.Error, "lock timeout") {
+		process(t, s.DB, handler(impatient, droppingGateways()), work)
+		if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle || got.Wait == 0 || !strings.Contains(got.Error, "lock timeout") {
 			t.Fatalf("the work: %+v", got)
 		}
 		s.HurryWork()
 	}
-	letGo()
+	unlock()
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
-// A connection that is cut in the middle of a transaction costs nothing.
+// A connection that is lost in a transaction does not count as a failure.
 func TestConnectionCut(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
 	s.Exec(`
 		CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -189,7 +188,7 @@ func TestConnectionCut(t *testing.T) {
 	work := s.onlyWork("execute")
 	for range 5 {
 		process(t, s.DB, s.handler, work)
-		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
+		if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
 			t.Fatalf("the work: %+v", got)
 		}
 		s.HurryWork()
@@ -197,40 +196,40 @@ func TestConnectionCut(t *testing.T) {
 	s.Check()
 	s.Exec(`DROP FUNCTION cut() CASCADE`)
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
-// A handler that is told to stop, by a shutdown or from the queue's page, is no
-// failure of its work.
+// A handler that is canceled, by a shutdown or in the queue UI, does not count as a
+// failure.
 func TestCanceledHandler(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
 	work := s.onlyWork("execute")
 	task := s.TaskOf(work)
 	for range 4 {
-		letGo := s.HoldSQL(`SELECT FROM sims FOR UPDATE`)
+		unlock := s.HoldSQL(`SELECT FROM sims FOR UPDATE`)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := storagetest.Go(func() error { return s.handler.ProcessTask(ctx, task) })
 		s.AwaitBlocked(1)
 		cancel()
-		s.join(ended)
-		if got := s.patience(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
+		s.wait(ended)
+		if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
 			t.Errorf("the work: %+v", got)
 		}
-		letGo()
+		unlock()
 		s.HurryWork()
 	}
 	r.run()
-	r.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
-// A statement that takes too long halves its work and fails no SIM.
+// A statement timeout splits the work; no SIM fails because of it.
 func TestSlowStatements(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
 	hasty, err := storage.Open(t.Context(), s.URL+"&statement_timeout=100", storage.Options{})
 	if err != nil {
@@ -241,30 +240,30 @@ func TestSlowStatements(t *testing.T) {
 		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(10); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION slow()`)
 	for range 3 {
-		process(t, s.DB, handler(hasty, willing()), s.onlyWork("execute"))
+		process(t, s.DB, handler(hasty, droppingGateways()), s.onlyWork("execute"))
 		s.HurryWork()
 	}
 	for _, work := range s.work("execute") {
-		process(t, s.DB, handler(hasty, willing()), work)
-		if got := s.patience(work); got.N != 1 || got.Errors != 0 || got.Crashes != 1 || !strings.Contains(got.Error, "statement timeout") {
+		process(t, s.DB, handler(hasty, droppingGateways()), work)
+		if got := s.workRow(work); got.N != 1 || got.Errors != 0 || got.Crashes != 1 || !strings.Contains(got.Error, "statement timeout") {
 			t.Errorf("a half: %+v", got)
 		}
 	}
 	s.Check()
 	s.Exec(`DROP FUNCTION slow() CASCADE`)
 	s.RunDue(s.handler)
-	r.is(transfer.RequestCompleted, "completed", "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
+	s.noWorkLeft()
 }
 
-// Work whose workers die is halved after three, tried alone up to ten times,
-// and then waits for an operator. No SIM fails.
+// Work whose workers crash is split after three crashes. A single SIM is tried up
+// to ten times and then marked dead. No SIM fails.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []transfer.WorkKind{"validate", "execute", "release"} {
-		s := newScene(t)
+		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Active)
-		r := s.ask(sims...)
+		r := s.request(sims...)
 		if kind != "validate" {
 			r.run()
 			s.Decide(r.id, transfer.Approve)
@@ -278,48 +277,48 @@ func TestCrashes(t *testing.T) {
 		}
 		s.Check()
 		s.Exec(`UPDATE work SET crashes = 10 WHERE id = $1`, work[0])
-		s.archived(s.handler, work[0])
-		if got := s.patience(work[0]); !got.Dead || got.Errors != 0 {
+		s.processDead(s.handler, work[0])
+		if got := s.workRow(work[0]); !got.Dead || got.Errors != 0 {
 			t.Errorf("%s after ten crashes: %+v", kind, got)
 		}
 		s.Check(7)
 		s.Exec(`UPDATE work SET crashes = 9 WHERE id = $1`, work[1])
-		process(t, s.DB, s.handler, work[1]) // it gets another try, and goes through
-		process(t, s.DB, s.handler, work[0]) // and so does the dead one, for the operator
+		process(t, s.DB, s.handler, work[1]) // one more attempt, which succeeds
+		process(t, s.DB, s.handler, work[0]) // and so does the dead work, as an operator would run it
 		for _, outcome := range r.outcomes() {
 			want := map[transfer.WorkKind]string{"validate": "eligible", "execute": "completed", "release": "declined"}[kind]
 			if outcome != want {
 				t.Errorf("after %s: %s, want %s", kind, outcome, want)
 			}
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-func TestCrashesWithAGateway(t *testing.T) {
+func TestCrashesInGatewayWork(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, work := s.dropping(s.sims(transfer.Active)...)
+	s := newTestService(t)
+	r, work := s.dropWork(s.sims(transfer.Active)...)
 	s.Exec(`UPDATE work SET crashes = 10`)
-	g := willing()
+	g := droppingGateways()
 	h := handler(s.DB.DB, g)
-	s.archived(h, work)
-	if got := s.patience(work); !got.Dead || got.Leased || len(g.requests()) > 0 {
+	s.processDead(h, work)
+	if got := s.workRow(work); !got.Dead || got.Leased || len(g.requests()) > 0 {
 		t.Errorf("after ten crashes: %+v", got)
 	}
 	s.Check(7)
 	process(t, s.DB, h, work)
-	r.is(transfer.RequestCompleted, "completed")
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed")
+	s.noWorkLeft()
 }
 
-// Trouble on our side with a gateway: three errors, then the SIM stands alone,
-// then it fails.
-func TestTroubleWithGateways(t *testing.T) {
+// If a request to a gateway cannot be sent, the work is split after three errors,
+// and then the single SIM fails.
+func TestLocalErrorWithGateway(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, _ := s.dropping(s.sims(transfer.Active, transfer.Active)...)
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	s := newTestService(t)
+	r, _ := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.N == 1 {
 			return worker.Answer{}, errors.New("the secret is not text")
 		}
@@ -328,7 +327,7 @@ func TestTroubleWithGateways(t *testing.T) {
 	if errs := s.RunDue(handler(s.DB.DB, g)); len(errs) > 0 {
 		t.Errorf("errors: %v", errs)
 	}
-	r.is(transfer.RequestCompleted, "completed", "failed: internal_error")
-	s.online(1)
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed", "failed: internal_error")
+	s.openSessions(1)
+	s.noWorkLeft()
 }

@@ -15,11 +15,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// The orders of events that random load hardly ever hits: one transaction is
-// held at a chosen point while another one runs into it.
+// These tests hold one transaction at a chosen point while another one runs into
+// it. Random load rarely causes these orders of events.
 
-// holdChunk does what a handler does with a chunk, but for the commit.
-func (s *scene) holdChunk(work int64) *storagetest.Held {
+// holdChunk does what a handler does with a chunk, except for the commit.
+func (s *testService) holdChunk(work int64) *storagetest.Held {
 	s.t.Helper()
 	ctx := s.t.Context()
 	return s.Hold(func(tx *storage.Tx) error {
@@ -48,23 +48,23 @@ func (s *scene) holdChunk(work int64) *storagetest.Held {
 	})
 }
 
-// beside runs a task beside the test.
-func (s *scene) beside(work int64) <-chan error {
+// processAsync runs a task in the background.
+func (s *testService) processAsync(work int64) <-chan error {
 	s.t.Helper()
 	task := s.TaskOf(work)
 	return storagetest.Go(func() error { return s.handler.ProcessTask(s.t.Context(), task) })
 }
 
-// join fails the test for what something beside it met.
-func (s *scene) join(ended <-chan error) {
+// wait waits for something in the background and fails the test if it failed.
+func (s *testService) wait(ended <-chan error) {
 	s.t.Helper()
 	if err := <-ended; err != nil {
 		s.t.Error(err)
 	}
 }
 
-// events are a request's events without the counts.
-func (r request) events() []string {
+// events returns a request's events without their counts.
+func (r testRequest) events() []string {
 	r.s.t.Helper()
 	list, err := r.s.Events(r.s.t.Context(), r.id, 0, 1000)
 	if err != nil {
@@ -81,10 +81,11 @@ func (r request) events() []string {
 	return text
 }
 
-// Of the last two chunks of a phase that close together, exactly one ends it.
-func TestTwoLastChunks(t *testing.T) {
+// If the last two chunks of a phase finish at the same time, exactly one of them
+// ends the phase.
+func TestLastTwoChunks(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(transfer.ChunkSize+1, storagetest.SIM{Account: s.from.ID})
 	race := func(kind transfer.WorkKind) {
 		t.Helper()
@@ -93,13 +94,13 @@ func TestTwoLastChunks(t *testing.T) {
 			t.Fatalf("%d chunks to %s, want 2", len(work), kind)
 		}
 		held := s.holdChunk(work[1])
-		ended := s.beside(work[0])
+		ended := s.processAsync(work[0])
 		s.AwaitBlocked(1)
 		held.Commit()
-		s.join(ended)
+		s.wait(ended)
 		s.Check()
 	}
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	race("validate")
 	s.Decide(r.id, transfer.Cancel)
 	race("release")
@@ -110,7 +111,7 @@ func TestTwoLastChunks(t *testing.T) {
 	if diff := cmp.Diff(want, r.events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	r = s.ask(sims...)
+	r = s.request(sims...)
 	race("validate")
 	s.Decide(r.id, transfer.Accept)
 	race("execute")
@@ -121,20 +122,20 @@ func TestTwoLastChunks(t *testing.T) {
 	if diff := cmp.Diff(want, r.events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if now := r.now(); now.Completed != len(sims) {
+	if now := r.load(); now.Completed != len(sims) {
 		t.Errorf("the request: %+v", now)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// The last validation holds the request; a cancel waits, and then decides on
-// what the gate left.
-func TestCancelBehindTheLastValidation(t *testing.T) {
+// While the last validation holds the request, a cancel waits, and then applies to
+// the validated request.
+func TestCancelWaitsForTheLastValidation(t *testing.T) {
 	t.Parallel()
 	for _, partial := range []bool{false, true} {
-		s := newScene(t)
+		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Ready)
-		r := s.ask(sims...)
+		r := s.request(sims...)
 		held := s.holdChunk(s.onlyWork("validate"))
 		d := storage.Decision{Event: transfer.Cancel}
 		if partial {
@@ -146,26 +147,26 @@ func TestCancelBehindTheLastValidation(t *testing.T) {
 		})
 		s.AwaitBlocked(1)
 		held.Commit()
-		s.join(cancel)
+		s.wait(cancel)
 		s.Check()
 		r.run()
 		if partial {
-			r.is(transfer.AwaitingAcceptance, "canceled", "eligible")
+			r.expect(transfer.AwaitingAcceptance, "canceled", "eligible")
 		} else {
-			r.is(transfer.RequestCanceled, "canceled", "canceled")
+			r.expect(transfer.RequestCanceled, "canceled", "canceled")
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// A cancel holds the request; the last validation waits, and its gate finds
-// the request canceled, or SIMs withdrawn.
-func TestCancelBeforeTheGate(t *testing.T) {
+// While a cancel holds the request, the last validation waits, and then finds the
+// request canceled, or some of its SIMs.
+func TestLastValidationWaitsForCancel(t *testing.T) {
 	t.Parallel()
 	for _, partial := range []bool{false, true} {
-		s := newScene(t)
+		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Active, transfer.Terminated)
-		r := s.ask(sims...)
+		r := s.request(sims...)
 		d := storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}}
 		if partial {
 			d.SIMs = []transfer.Identifier{sims[1].Identifier()}
@@ -174,138 +175,139 @@ func TestCancelBeforeTheGate(t *testing.T) {
 			_, err := tx.Decide(t.Context(), r.id, d)
 			return err
 		})
-		ended := s.beside(s.onlyWork("validate"))
+		ended := s.processAsync(s.onlyWork("validate"))
 		s.AwaitBlocked(1)
 		held.Commit()
-		s.join(ended)
+		s.wait(ended)
 		s.Check()
 		r.run()
 		if partial {
-			r.is(transfer.AwaitingAcceptance, "eligible", "canceled", "ineligible: sim_terminated")
+			r.expect(transfer.AwaitingAcceptance, "eligible", "canceled", "ineligible: sim_terminated")
 		} else {
-			r.is(transfer.RequestCanceled, "canceled", "canceled", "ineligible: sim_terminated")
+			r.expect(transfer.RequestCanceled, "canceled", "canceled", "ineligible: sim_terminated")
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// Of two chunks, one was validated before the cancel and one comes after it.
+// A cancel between the validation of two chunks.
 func TestCancelBetweenTwoChunks(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(transfer.ChunkSize+2, storagetest.SIM{Account: s.from.ID})
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	work := s.work("validate")
 	process(t, s.DB, s.handler, work[0])
 	s.Decide(r.id, transfer.Cancel)
 	s.Check()
 	process(t, s.DB, s.handler, work[1])
-	if now := r.now(); now.Canceled != 2 || now.Eligible != transfer.ChunkSize || now.FinishedAt != nil || now.Left != len(sims) {
-		t.Errorf("after the gate: %+v", now)
+	if now := r.load(); now.Canceled != 2 || now.Eligible != transfer.ChunkSize || now.FinishedAt != nil || now.Left != len(sims) {
+		t.Errorf("after validation: %+v", now)
 	}
 	if n := storagetest.One[int](s.DB, `SELECT count(*) FROM open_transfers`); n != transfer.ChunkSize {
 		t.Errorf("%d claims, want those of the first chunk", n)
 	}
 	s.Check()
 	r.run()
-	if now := r.now(); now.Canceled != len(sims) || now.FinishedAt == nil {
-		t.Errorf("in the end: %+v", now)
+	if now := r.load(); now.Canceled != len(sims) || now.FinishedAt == nil {
+		t.Errorf("after the last task: %+v", now)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A request canceled before any chunk was validated needs no release.
+// A request that is canceled before validation needs no release.
 func TestCancelBeforeValidation(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r := s.ask(s.sims(transfer.Ready, transfer.Terminated)...)
+	s := newTestService(t)
+	r := s.request(s.sims(transfer.Ready, transfer.Terminated)...)
 	s.Decide(r.id, transfer.Cancel)
 	process(t, s.DB, s.handler, s.onlyWork("validate"))
-	r.is(transfer.RequestCanceled, "canceled", "canceled")
+	r.expect(transfer.RequestCanceled, "canceled", "canceled")
 	want := []string{"create → validating", "cancel → canceled", "validate", "finish → canceled"}
 	if diff := cmp.Diff(want, r.events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A claim waits for the hand-over of the same SIM, and gets it or not.
-func TestClaimBehindAHandOver(t *testing.T) {
+// A claim waits for a transfer of the same SIM, and depends on its result.
+func TestClaimWaitsForTransfer(t *testing.T) {
 	t.Parallel()
 	for _, committed := range []bool{true, false} {
-		s := newScene(t)
+		s := newTestService(t)
 		sim := s.sims(transfer.Ready)[0]
 		first := s.accepted(sim)
 		execute := s.onlyWork("execute")
-		second := s.ask(sim)
+		second := s.request(sim)
 		validate := s.onlyWork("validate")
 		held := s.holdChunk(execute)
-		ended := s.beside(validate)
+		ended := s.processAsync(validate)
 		s.AwaitBlocked(1)
 		if committed {
 			held.Commit()
 		} else {
 			held.Rollback()
 		}
-		s.join(ended)
+		s.wait(ended)
 		s.Check()
 		if committed {
-			first.is(transfer.RequestCompleted, "completed")
-			second.is(transfer.RequestRejected, "ineligible: sim_not_found")
+			first.expect(transfer.RequestCompleted, "completed")
+			second.expect(transfer.RequestRejected, "ineligible: sim_not_found")
 		} else {
-			second.is(transfer.RequestRejected, "ineligible: already_transferring")
+			second.expect(transfer.RequestRejected, "ineligible: already_transferring")
 			first.run()
-			first.is(transfer.RequestCompleted, "completed")
+			first.expect(transfer.RequestCompleted, "completed")
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// A claim waits for a release of the same SIM, and then has it.
-func TestClaimBehindARelease(t *testing.T) {
+// A claim waits for a release of the same SIM, and then succeeds.
+func TestClaimWaitsForRelease(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Ready)[0]
-	first := s.ask(sim)
+	first := s.request(sim)
 	first.run()
 	s.Decide(first.id, transfer.Decline)
 	release := s.onlyWork("release")
-	second := s.ask(sim)
+	second := s.request(sim)
 	validate := s.onlyWork("validate")
 	held := s.holdChunk(release)
-	ended := s.beside(validate)
+	ended := s.processAsync(validate)
 	s.AwaitBlocked(1)
 	held.Commit()
-	s.join(ended)
-	first.is(transfer.RequestDeclined, "declined")
-	second.is(transfer.AwaitingAcceptance, "eligible")
-	s.alone()
+	s.wait(ended)
+	first.expect(transfer.RequestDeclined, "declined")
+	second.expect(transfer.AwaitingAcceptance, "eligible")
+	s.noWorkLeft()
 }
 
-// Two requests for the same SIMs in opposite orders claim them in one order.
-func TestOppositeOrders(t *testing.T) {
+// Two requests for the same SIMs in opposite orders claim them in the same order,
+// without a deadlock.
+func TestOppositeClaimOrders(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(transfer.ChunkSize, storagetest.SIM{Account: s.from.ID})
 	back := slices.Clone(sims)
 	slices.Reverse(back)
 	for range 5 {
-		s.ask(sims...)
-		s.ask(back...)
+		s.request(sims...)
+		s.request(back...)
 		var ended []<-chan error
 		for _, work := range s.work("validate") {
-			ended = append(ended, s.beside(work))
+			ended = append(ended, s.processAsync(work))
 		}
 		for _, e := range ended {
-			s.join(e)
+			s.wait(e)
 		}
 		if left := s.work("validate"); len(left) > 0 {
 			t.Fatalf("work is left: %s", *storagetest.One[*string](s.DB, `SELECT error FROM work WHERE id = $1`, left[0]))
 		}
 		s.Check()
-		// The winner lets go of them.
+		// Cancel the request that got them.
 		for _, id := range storagetest.All[string](s.DB, `SELECT id FROM requests WHERE state = 'awaiting_acceptance'`) {
-			r := request{s: s}
+			r := testRequest{s: s}
 			s.Get(&r.id, `SELECT $1::uuid`, id)
 			s.Decide(r.id, transfer.Cancel)
 			r.run()
@@ -313,11 +315,11 @@ func TestOppositeOrders(t *testing.T) {
 	}
 }
 
-// A request that names SIMs of somebody else claims none of them: their owner
-// does not wait for it.
-func TestStrangersClaimNothing(t *testing.T) {
+// A request for SIMs of another account does not claim them, so their owner does
+// not wait for it.
+func TestForeignSIMsAreNotClaimed(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
 	stranger := s.Request(storagetest.Request{From: s.to, To: s.from, SIMs: sims})
 	foreign := s.onlyWork("validate")
@@ -329,27 +331,27 @@ func TestStrangersClaimNothing(t *testing.T) {
 		_, err = tx.Claim(t.Context(), w)
 		return err
 	})
-	own := s.ask(sims...)
+	own := s.request(sims...)
 	work := s.work("validate")
-	process(t, s.DB, handler(s.Connect(storage.Options{}), willing()), work[len(work)-1]) // which would not wait long
-	own.is(transfer.InReview, "eligible", "eligible")
+	process(t, s.DB, handler(s.Connect(storage.Options{}), droppingGateways()), work[len(work)-1]) // with a short lock timeout
+	own.expect(transfer.InReview, "eligible", "eligible")
 	held.Rollback()
 	process(t, s.DB, s.handler, foreign)
-	request{stranger, s}.is(transfer.RequestRejected, "ineligible: sim_not_found", "ineligible: sim_not_found")
-	s.alone()
+	testRequest{stranger, s}.expect(transfer.RequestRejected, "ineligible: sim_not_found", "ineligible: sim_not_found")
+	s.noWorkLeft()
 }
 
-// Claims are made by ascending SIM, whatever the order in the request: one that
-// has to wait for the lowest holds none of the others.
+// SIMs are claimed in ascending order, whatever their order in the request: while
+// the lowest one has to wait, none of the others is claimed.
 func TestClaimsAreOrdered(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(50, storagetest.SIM{Account: s.from.ID})
 	slices.Reverse(sims)
 	lowest := sims[len(sims)-1].ID
-	r := s.ask(sims...)
-	letGo := s.HoldSQL(`INSERT INTO open_transfers (sim, request, n) VALUES ($1, gen_random_uuid(), 0)`, lowest)
-	ended := s.beside(s.onlyWork("validate"))
+	r := s.request(sims...)
+	unlock := s.HoldSQL(`INSERT INTO open_transfers (sim, request, n) VALUES ($1, gen_random_uuid(), 0)`, lowest)
+	ended := s.processAsync(s.onlyWork("validate"))
 	s.AwaitBlocked(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -362,38 +364,38 @@ func TestClaimsAreOrdered(t *testing.T) {
 		t.Errorf("a SIM above the lowest is claimed already: %v", err)
 	}
 	_ = tx.Rollback()
-	letGo()
-	s.join(ended)
-	if now := r.now(); now.Eligible != 49 {
+	unlock()
+	s.wait(ended)
+	if now := r.load(); now.Eligible != 49 {
 		t.Errorf("the request: %+v", now)
 	}
 }
 
-// SIMs are locked by ascending id, whatever the order in the request.
+// SIMs are locked in ascending order, whatever their order in the request.
 func TestLocksAreOrdered(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sims := s.SIMs(50, storagetest.SIM{Account: s.from.ID})
 	slices.Reverse(sims)
 	lowest := sims[len(sims)-1].ID
 	r := s.accepted(sims...)
-	letGo := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR NO KEY UPDATE`, lowest)
-	ended := s.beside(s.onlyWork("execute"))
+	unlock := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR NO KEY UPDATE`, lowest)
+	ended := s.processAsync(s.onlyWork("execute"))
 	s.AwaitBlocked(1)
 	if _, err := s.Pool().ExecContext(t.Context(), `SELECT FROM sims WHERE id > $1 FOR NO KEY UPDATE NOWAIT`, lowest); err != nil {
 		t.Errorf("a SIM above the lowest is locked already: %v", err)
 	}
-	letGo()
-	s.join(ended)
-	if now := r.now(); now.Completed != 50 {
+	unlock()
+	s.wait(ended)
+	if now := r.load(); now.Completed != 50 {
 		t.Errorf("the request: %+v", now)
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// A session that starts while its SIM is being handed over waits, and is the
-// earlier owner's when it began before.
-func TestStartBehindAHandOver(t *testing.T) {
+// A session start waits for the transfer of its SIM. If the session began before
+// the transfer, it belongs to the earlier owner.
+func TestSessionStartWaitsForTransfer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name      string
@@ -406,7 +408,7 @@ func TestStartBehindAHandOver(t *testing.T) {
 		{"before, and it was rolled back", 0, false, false, transfer.Active},
 		{"after, by the gateway's clock", time.Minute, true, false, transfer.Active},
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		sim := s.sims(transfer.Ready)[0]
 		r := s.accepted(sim)
 		held := s.holdChunk(s.onlyWork("execute"))
@@ -420,7 +422,7 @@ func TestStartBehindAHandOver(t *testing.T) {
 		} else {
 			held.Rollback()
 		}
-		s.join(start)
+		s.wait(start)
 		if got := len(s.work("drop_stray")) == 1; got != c.stray {
 			t.Errorf("began %s: stray: %t", c.name, got)
 		}
@@ -431,34 +433,34 @@ func TestStartBehindAHandOver(t *testing.T) {
 		r.run()
 		switch {
 		case !c.committed:
-			r.is(transfer.RequestCompleted, "failed: status_changed")
-			s.online(1)
+			r.expect(transfer.RequestCompleted, "failed: status_changed")
+			s.openSessions(1)
 		case c.stray:
-			r.is(transfer.RequestCompleted, "completed")
-			s.online(0)
+			r.expect(transfer.RequestCompleted, "completed")
+			s.openSessions(0)
 		default:
-			r.is(transfer.RequestCompleted, "completed")
-			s.online(1)
+			r.expect(transfer.RequestCompleted, "completed")
+			s.openSessions(1)
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// An execution that waits for a session's start sees the session.
-func TestHandOverBehindAStart(t *testing.T) {
+// A transfer that waits for a session start sees the session.
+func TestTransferWaitsForSessionStart(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[transfer.Status]string{
 		transfer.Ready:  "failed: status_changed",
 		transfer.Active: "eligible",
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		sim := s.sims(status)[0]
 		r := s.accepted(sim)
-		letIn := s.HoldSQL(storagetest.SessionStart, "one", sim.IMSI, sim.MSISDN, s.gateway, 0)
-		ended := s.beside(s.onlyWork("execute"))
+		commit := s.HoldSQL(storagetest.SessionStart, "one", sim.IMSI, sim.MSISDN, s.gateway, 0)
+		ended := s.processAsync(s.onlyWork("execute"))
 		s.AwaitBlocked(1)
-		letIn()
-		s.join(ended)
+		commit()
+		s.wait(ended)
 		if got := r.outcomes(); !slices.Equal(got, []string{want}) {
 			t.Errorf("a SIM that was %s: %v, want %s", status, got, want)
 		}
@@ -467,39 +469,38 @@ func TestHandOverBehindAStart(t *testing.T) {
 		}
 		s.Check()
 		r.run()
-		s.alone()
+		s.noWorkLeft()
 	}
 }
 
-// The same at the end of drop work, when the sessions that were asked about
-// are gone.
-func TestDroppedAndOnlineBehindAStart(t *testing.T) {
+// The same at the end of drop_sessions work, after its sessions were dropped.
+func TestSessionStartWhileDropping(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Active)[0]
-	r, work := s.dropping(sim)
-	letIn := s.HoldSQL(storagetest.SessionStart, "another", sim.IMSI, sim.MSISDN, s.gateway, 0)
-	ended := s.beside(work)
+	r, work := s.dropWork(sim)
+	commit := s.HoldSQL(storagetest.SessionStart, "another", sim.IMSI, sim.MSISDN, s.gateway, 0)
+	ended := s.processAsync(work)
 	s.AwaitBlocked(1)
-	letIn()
-	s.join(ended)
-	r.is(transfer.Transferring, "eligible")
-	if got := s.patience(work); got.Attempts != 1 {
+	commit()
+	s.wait(ended)
+	r.expect(transfer.Transferring, "eligible")
+	if got := s.workRow(work); got.Attempts != 1 {
 		t.Errorf("the work: %+v", got)
 	}
 	s.Check()
 	s.HurryWork()
 	r.run()
-	r.is(transfer.RequestCompleted, "completed")
-	s.online(0)
-	s.alone()
+	r.expect(transfer.RequestCompleted, "completed")
+	s.openSessions(0)
+	s.noWorkLeft()
 }
 
-// An owner's change to a SIM waits for its hand-over and is then refused: the
-// SIM is another's.
-func TestEditBehindAHandOver(t *testing.T) {
+// An owner's change to a SIM waits for its transfer and is then refused, because
+// the SIM has a new owner.
+func TestEditWaitsForTransfer(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	sim := s.sims(transfer.Ready)[0]
 	s.accepted(sim)
 	held := s.holdChunk(s.onlyWork("execute"))
@@ -516,11 +517,11 @@ func TestEditBehindAHandOver(t *testing.T) {
 	if storagetest.One[bool](s.DB, `SELECT transfer_lock FROM sims`) {
 		t.Error("the former owner has locked the SIM")
 	}
-	s.alone()
+	s.noWorkLeft()
 }
 
-// And an execution that waits for an owner's change sees it.
-func TestHandOverBehindAnEdit(t *testing.T) {
+// A transfer that waits for an owner's change sees the change.
+func TestTransferWaitsForEdit(t *testing.T) {
 	t.Parallel()
 	for change, want := range map[string]string{
 		`transfer_lock = true`:  "failed: sim_locked",
@@ -528,19 +529,19 @@ func TestHandOverBehindAnEdit(t *testing.T) {
 		`status = 'suspended'`:  "completed",
 		`sim_group = 'pumps'`:   "completed",
 	} {
-		s := newScene(t)
+		s := newTestService(t)
 		r := s.accepted(s.sims(transfer.Active)...)
-		letGo := s.HoldSQL(fmt.Sprintf(`UPDATE sims SET %s`, change))
-		ended := s.beside(s.onlyWork("execute"))
+		unlock := s.HoldSQL(fmt.Sprintf(`UPDATE sims SET %s`, change))
+		ended := s.processAsync(s.onlyWork("execute"))
 		s.AwaitBlocked(1)
-		letGo()
-		s.join(ended)
-		r.is(transfer.RequestCompleted, want)
+		unlock()
+		s.wait(ended)
+		r.expect(transfer.RequestCompleted, want)
 		if want == "completed" {
 			if got := decode(t, *s.TransfersOf(r.id)[0].Before)["sim_group"]; change == `sim_group = 'pumps'` && got != "pumps" {
 				t.Errorf("the snapshot has the group %v, want the one that was just set", got)
 			}
 		}
-		s.alone()
+		s.noWorkLeft()
 	}
 }

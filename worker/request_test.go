@@ -9,28 +9,28 @@ import (
 	"simtransfer/transfer"
 )
 
-// request is a request of a scene.
-type request struct {
+// testRequest is a request of a testService.
+type testRequest struct {
 	id uuid.UUID
-	s  *scene
+	s  *testService
 }
 
-// run carries out what is due with willing gateways.
-func (r request) run() {
+// run carries out all due work, with gateways that drop every session.
+func (r testRequest) run() {
 	r.s.t.Helper()
 	for _, err := range r.s.RunAll(r.s.handler) {
 		r.s.t.Error(err)
 	}
 }
 
-func (r request) now() storage.Request {
+func (r testRequest) load() storage.Request {
 	r.s.t.Helper()
 	return r.s.Find(r.id)
 }
 
-// outcomes are the states of the transfers, with their reasons: "completed",
-// "failed: sim_locked".
-func (r request) outcomes() []string {
+// outcomes returns the states of the transfers with their reasons, such as
+// "completed" or "failed: sim_locked".
+func (r testRequest) outcomes() []string {
 	r.s.t.Helper()
 	var list []string
 	for _, x := range r.s.TransfersOf(r.id) {
@@ -43,11 +43,11 @@ func (r request) outcomes() []string {
 	return list
 }
 
-// is fails the test unless the request is in a state and its transfers have
+// expect fails the test unless the request has the state and its transfers have
 // the outcomes.
-func (r request) is(state transfer.RequestState, outcomes ...string) {
+func (r testRequest) expect(state transfer.RequestState, outcomes ...string) {
 	r.s.t.Helper()
-	if got := r.now().State; got != state {
+	if got := r.load().State; got != state {
 		r.s.t.Errorf("the request is %s, want %s", got, state)
 	}
 	if diff := cmp.Diff(outcomes, r.outcomes()); diff != "" {
@@ -55,8 +55,8 @@ func (r request) is(state transfer.RequestState, outcomes ...string) {
 	}
 }
 
-// charges lists what was charged, by transfer.
-func (r request) charges() map[int]int64 {
+// charges returns the amounts charged, by number of the transfer.
+func (r testRequest) charges() map[int]int64 {
 	r.s.t.Helper()
 	type charge struct {
 		N      int

@@ -17,13 +17,13 @@ import (
 	"simtransfer/worker"
 )
 
-// A worker that is stopped lets its handlers finish, and gives back what does
-// not finish in time: the task goes to the queue again, and nobody is blamed.
-func TestStop(t *testing.T) {
+// At shutdown a worker waits for its handlers. What does not finish in time goes
+// back to the queue and does not count as a failure.
+func TestShutdown(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
-	r, slow := s.dropping(s.sims(transfer.Active)...)
-	other := s.ask(s.sims(transfer.Ready)...)
+	s := newTestService(t)
+	r, slow := s.dropWork(s.sims(transfer.Active)...)
+	other := s.request(s.sims(transfer.Ready)...)
 	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
@@ -32,9 +32,9 @@ func TestStop(t *testing.T) {
 	defer func() { _ = client.Close() }()
 
 	asked := make(chan struct{})
-	g := &gateways{answer: func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(ctx context.Context, _ storage.OpenSession) (worker.Answer, error) {
 		close(asked)
-		<-ctx.Done() // it takes longer than the worker has
+		<-ctx.Done() // longer than the shutdown timeout
 		return worker.Answer{}, ctx.Err()
 	}}
 	ctx, stop := context.WithCancel(t.Context())
@@ -46,15 +46,15 @@ func TestStop(t *testing.T) {
 		}
 	}
 	<-asked
-	storagetest.Await(t, "the other request", func() bool { return other.now().State == transfer.AwaitingAcceptance })
+	storagetest.Await(t, "the other request", func() bool { return other.load().State == transfer.AwaitingAcceptance })
 	stop()
-	s.join(ended)
+	s.wait(ended)
 
-	storagetest.Await(t, "the work to be given back", func() bool { return !s.patience(slow).Leased })
-	if got := s.patience(slow); got.Errors+got.Crashes+got.Attempts != 0 || got.Dead || !got.Idle {
+	storagetest.Await(t, "the work to be requeued", func() bool { return !s.workRow(slow).Leased })
+	if got := s.workRow(slow); got.Errors+got.Crashes+got.Attempts != 0 || got.Dead || !got.Idle {
 		t.Errorf("the work: %+v", got)
 	}
-	r.is(transfer.Transferring, "eligible")
+	r.expect(transfer.Transferring, "eligible")
 	inspector := asynq.NewInspector(redis)
 	defer func() { _ = inspector.Close() }()
 	if info, err := inspector.GetTaskInfo(string(transfer.QueueGatewayInteractive), tasks.ID(slow, 1)); err != nil || info.State != asynq.TaskStatePending || info.Retried != 0 {
@@ -62,14 +62,14 @@ func TestStop(t *testing.T) {
 	}
 	s.Check()
 	s.RunDue(s.handler)
-	r.is(transfer.RequestCompleted, "completed")
+	r.expect(transfer.RequestCompleted, "completed")
 }
 
-// A batch whose gateways keep every slot for drop work waiting delays no
-// interactive request whose SIM is online elsewhere.
-func TestBatchDelaysNoInteractiveDrop(t *testing.T) {
+// A batch whose gateways are slow occupies all gateway handlers, but does not delay
+// an interactive request whose SIM is online at another gateway.
+func TestBatchDoesNotDelayInteractiveSessions(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestBatchDelaysNoInteractiveDrop(t *testing.T) {
 	large := s.accepted(batch...)
 	process(t, s.DB, s.handler, s.onlyWork("execute"))
 	asked, answer := make(chan struct{}, slots+1), make(chan struct{})
-	g := &gateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.NASIPAddress == s.gateway {
 			return worker.Answer{Gone: true}, nil
 		}
@@ -111,38 +111,38 @@ func TestBatchDelaysNoInteractiveDrop(t *testing.T) {
 
 	one := s.sims(transfer.Active)
 	s.Online(one[0], s.gateway)
-	small := s.ask(one...)
+	small := s.request(one...)
 	step := func(state transfer.RequestState) {
 		t.Helper()
 		storagetest.Await(t, "the small request to be "+string(state), func() bool {
 			enqueue()
-			return small.now().State == state
+			return small.load().State == state
 		})
 	}
 	step(transfer.InReview)
 	s.Decide(small.id, transfer.Approve)
 	s.Decide(small.id, transfer.Accept)
 	step(transfer.RequestCompleted)
-	small.is(transfer.RequestCompleted, "completed")
-	if now := large.now(); now.Left != slots+1 {
+	small.expect(transfer.RequestCompleted, "completed")
+	if now := large.load(); now.Left != slots+1 {
 		t.Errorf("%d of the batch are left, want the %d that are online", now.Left, slots+1)
 	}
 	close(answer)
-	storagetest.Await(t, "the batch", func() bool { return large.now().State == transfer.RequestCompleted })
+	storagetest.Await(t, "the batch", func() bool { return large.load().State == transfer.RequestCompleted })
 	stop()
-	s.join(ended)
-	s.alone()
+	s.wait(ended)
+	s.noWorkLeft()
 }
 
-// A worker whose Redis is not there waits for it, and ends when it is told to.
+// A worker waits for Redis if it is down, and stops when its context is canceled.
 func TestRunWithoutRedis(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newTestService(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var started storagetest.Log
-	w := worker.New(s.DB.DB, willing(), slog.New(slog.NewTextHandler(&started, nil)), worker.Config{})
+	w := worker.New(s.DB.DB, droppingGateways(), slog.New(slog.NewTextHandler(&started, nil)), worker.Config{})
 	ended := storagetest.Go(func() error { return w.Run(ctx, asynq.RedisClientOpt{Addr: "127.0.0.1:1"}) })
 	storagetest.Await(t, "it to serve", func() bool { return strings.Contains(started.String(), "worker is running") })
 	stop()
-	s.join(ended)
+	s.wait(ended)
 }

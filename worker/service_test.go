@@ -15,15 +15,15 @@ import (
 	"simtransfer/worker"
 )
 
-// gateways answer for every gateway as a test wants them to.
-type gateways struct {
+// fakeGateways answers for every gateway with the function that a test sets.
+type fakeGateways struct {
 	answer func(ctx context.Context, s storage.OpenSession) (worker.Answer, error)
 
 	mu    sync.Mutex
 	asked []storage.OpenSession
 }
 
-func (g *gateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
+func (g *fakeGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
 	g.mu.Lock()
 	g.asked = append(g.asked, s)
 	g.mu.Unlock()
@@ -31,22 +31,22 @@ func (g *gateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answ
 }
 
 // requests returns the sessions that the gateways were asked about so far.
-func (g *gateways) requests() []storage.OpenSession {
+func (g *fakeGateways) requests() []storage.OpenSession {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]storage.OpenSession(nil), g.asked...)
 }
 
-// willing gateways drop every session.
-func willing() *gateways {
-	return &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+// droppingGateways drop every session.
+func droppingGateways() *fakeGateways {
+	return &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
 		return worker.Answer{Gone: true}, nil
 	}}
 }
 
-// refusing gateways drop none.
-func refusing() *gateways {
-	return &gateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+// refusingGateways drop no session.
+func refusingGateways() *fakeGateways {
+	return &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
 		return worker.Answer{Why: "the gateway refused"}, nil
 	}}
 }
@@ -55,11 +55,11 @@ func handler(db *storage.DB, g worker.Gateways) asynq.Handler {
 	return worker.New(db, g, slog.New(slog.DiscardHandler), worker.Config{}).Handler()
 }
 
-func configured(db *storage.DB, g worker.Gateways, c worker.Config) asynq.Handler {
+func handlerWith(db *storage.DB, g worker.Gateways, c worker.Config) asynq.Handler {
 	return worker.New(db, g, slog.New(slog.DiscardHandler), c).Handler()
 }
 
-// process runs the task of a piece of work.
+// process runs the task for a piece of work.
 func process(t *testing.T, db *storagetest.DB, h asynq.Handler, work int64) {
 	t.Helper()
 	if err := h.ProcessTask(t.Context(), db.TaskOf(work)); err != nil {
@@ -67,24 +67,24 @@ func process(t *testing.T, db *storagetest.DB, h asynq.Handler, work int64) {
 	}
 }
 
-// scene is two accounts and what happens between them.
-type scene struct {
+// testService is a database with two accounts, and a handler for its tasks.
+type testService struct {
 	*storagetest.DB
 	t        *testing.T
 	from, to storage.Account
 	gateway  string
-	handler  asynq.Handler // with willing gateways
+	handler  asynq.Handler // with gateways that drop every session
 }
 
-func newScene(t *testing.T) *scene {
+func newTestService(t *testing.T) *testService {
 	t.Helper()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	return &scene{DB: db, t: t, from: db.Account(), to: db.Account(), gateway: db.Gateway(), handler: handler(db.DB, willing())}
+	return &testService{DB: db, t: t, from: db.Account(), to: db.Account(), gateway: db.Gateway(), handler: handler(db.DB, droppingGateways())}
 }
 
-// sims makes SIMs of the source account, one per status named.
-func (s *scene) sims(statuses ...transfer.Status) []storagetest.SIM {
+// sims creates SIMs of the source account, one for each status.
+func (s *testService) sims(statuses ...transfer.Status) []storagetest.SIM {
 	s.t.Helper()
 	var list []storagetest.SIM
 	for _, status := range statuses {
@@ -93,18 +93,18 @@ func (s *scene) sims(statuses ...transfer.Status) []storagetest.SIM {
 	return list
 }
 
-// ask makes a request for SIMs.
-func (s *scene) ask(sims ...storagetest.SIM) (r request) {
+// request creates a request for SIMs.
+func (s *testService) request(sims ...storagetest.SIM) (r testRequest) {
 	s.t.Helper()
-	return request{s.Request(storagetest.Request{From: s.from, To: s.to, SIMs: sims}), s}
+	return testRequest{s.Request(storagetest.Request{From: s.from, To: s.to, SIMs: sims}), s}
 }
 
-// accepted makes a request for SIMs that has come as far as its execution.
-func (s *scene) accepted(sims ...storagetest.SIM) request {
+// accepted creates a request for SIMs that is validated, approved and accepted.
+func (s *testService) accepted(sims ...storagetest.SIM) testRequest {
 	s.t.Helper()
-	r := s.ask(sims...)
+	r := s.request(sims...)
 	r.run()
-	if r.now().State == transfer.InReview {
+	if r.load().State == transfer.InReview {
 		s.Decide(r.id, transfer.Approve)
 	}
 	s.Decide(r.id, transfer.Accept)
@@ -112,13 +112,13 @@ func (s *scene) accepted(sims ...storagetest.SIM) request {
 }
 
 // work lists the work rows of a kind.
-func (s *scene) work(kind transfer.WorkKind) []int64 {
+func (s *testService) work(kind transfer.WorkKind) []int64 {
 	s.t.Helper()
 	return storagetest.All[int64](s.DB, `SELECT id FROM work WHERE kind = $1 ORDER BY id`, kind)
 }
 
 // onlyWork returns the one work row of a kind.
-func (s *scene) onlyWork(kind transfer.WorkKind) int64 {
+func (s *testService) onlyWork(kind transfer.WorkKind) int64 {
 	s.t.Helper()
 	list := s.work(kind)
 	if len(list) != 1 {
@@ -127,8 +127,8 @@ func (s *scene) onlyWork(kind transfer.WorkKind) int64 {
 	return list[0]
 }
 
-// alone checks the invariants and that no work is left.
-func (s *scene) alone() {
+// noWorkLeft checks the invariants and that no work is left.
+func (s *testService) noWorkLeft() {
 	s.t.Helper()
 	if n := storagetest.One[int](s.DB, `SELECT count(*) FROM work`); n != 0 {
 		s.t.Errorf("%d rows of work are left", n)
@@ -138,7 +138,7 @@ func (s *scene) alone() {
 
 // archived runs the task of a piece of work that is dead afterwards: asynq is
 // to keep the task, and not to retry it.
-func (s *scene) archived(h asynq.Handler, work int64) {
+func (s *testService) processDead(h asynq.Handler, work int64) {
 	s.t.Helper()
 	if err := h.ProcessTask(s.t.Context(), s.TaskOf(work)); !errors.Is(err, asynq.SkipRetry) {
 		s.t.Errorf("dead work: %v, want that asynq archives the task", err)
