@@ -13,33 +13,6 @@ import (
 	"simtransfer/transfer"
 )
 
-// Plan is a tariff that SIMs are on.
-type Plan struct {
-	Name          string `db:"name"`
-	CoverageBound bool   `db:"coverage_bound"` // its SIMs cannot move to an account of another coverage
-}
-
-// Plans lists every plan by name.
-func (db *DB) Plans(ctx context.Context) ([]Plan, error) {
-	list := []Plan{}
-	if err := db.pool.SelectContext(ctx, &list, `SELECT name, coverage_bound FROM plans ORDER BY name`); err != nil {
-		return nil, fmt.Errorf("listing plans: %w", err)
-	}
-	return list, nil
-}
-
-// PutPlan makes a plan known, or changes it.
-func (db *DB) PutPlan(ctx context.Context, p Plan) error {
-	if _, err := db.pool.ExecContext(ctx, `
-		INSERT INTO plans (name, coverage_bound)
-		VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET coverage_bound = excluded.coverage_bound`, p.Name, p.CoverageBound,
-	); err != nil {
-		return fmt.Errorf("putting plan %q: %w", p.Name, err)
-	}
-	return nil
-}
-
 // SIM is a SIM as its owner sees it.
 type SIM struct {
 	ID           int64               `db:"id"`
@@ -58,8 +31,10 @@ type SIM struct {
 	RequestExpiresAt *time.Time             `db:"request_expires_at"`
 }
 
-func simColumns() string {
-	return `
+// selectSIMSQL selects SIMs s with their owners, identifiers, sessions and open
+// transfers.
+func selectSIMSQL() string {
+	return `SELECT
 	s.id,
 	a.operator_id,
 	s.since,
@@ -80,118 +55,168 @@ LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request`
 }
 
-// SIM returns the SIM that an identifier names, if it is registered to an
-// account, or else ErrNotFound. Account zero sees every SIM.
+var selectSIM = newStatement(statement{
+	name:    "select_sim",
+	does:    "Reads the SIM that an identifier names.",
+	given:   "@identifier; @account that the SIM has to be registered to (0: any).",
+	returns: "The SIM; none if there is no such SIM.",
+	text: selectSIMSQL() + `
+WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = @identifier)
+  AND (@account = 0 OR s.account = @account)`,
+})
+
+// SIM returns the SIM that an identifier names. It returns ErrNotFound if there
+// is none, or if it is not registered to the account; account 0 sees all SIMs.
 func (db *DB) SIM(ctx context.Context, account int64, id transfer.Identifier) (SIM, error) {
-	var s SIM
-	err := db.pool.GetContext(ctx, &s, `
-		SELECT`+simColumns()+`
-		WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1) AND ($2 = 0 OR s.account = $2)`,
-		id.String(), account)
-	return s, notFound(err)
+	return sim(ctx, db, account, id)
 }
 
-// SIMFilter narrows a list of SIMs; zero fields do not.
+func sim(ctx context.Context, q querier, account int64, id transfer.Identifier) (SIM, error) {
+	var s SIM
+	err := q.get(ctx, &s, selectSIM, args{"identifier": id.String(), "account": account})
+	return s, err
+}
+
+// SIMFilter selects SIMs; zero fields select all.
 type SIMFilter struct {
 	Account int64
 	Status  transfer.Status
 	Plan    string
 	Group   string
-	Tag     string // name=value, or a name alone for any value
-	Prefix  string // of one of its identifiers: 6 digits or more
-	After   int64  // only SIMs behind this id: the cursor
-	Limit   int    // at most this many; required
+	Tag     string // name=value, or only a name for any value
+	Prefix  string // the first digits of one of its identifiers, 6 or more
+	After   int64  // the cursor: only SIMs with a greater id
+	Limit   int    // maximum number of SIMs; required
 }
+
+// prefixMatchesSQL holds for an identifier, which has at most 22 digits, that
+// begins with the digits @prefix.
+const prefixMatchesSQL = `identifier BETWEEN @prefix::text AND rpad(@prefix, 22, '9')`
+
+var selectSIMs = newStatement(statement{
+	name: "select_sims",
+	does: "Lists SIMs in the order in which they were imported.",
+	given: `@account (0: any); @status, @plan and @group (empty: any); @after: only SIMs with a greater id;
+		@tag: the name of a tag (empty: any), with its value in @tag_value (null: any); @prefix: the first
+		digits of an identifier (empty: any); @ids: only these SIMs (null: any); @limit: maximum number of
+		rows.`,
+	returns: "The SIMs.",
+	text: selectSIMSQL() + `
+WHERE (@account = 0 OR s.account = @account)
+  AND (@status = '' OR s.status = @status)
+  AND s.id > @after
+  AND (@plan = '' OR s.plan = @plan)
+  AND (@group = '' OR s.sim_group = @group)
+  AND (@tag = '' OR CASE WHEN @tag_value::text IS NULL THEN s.tags ? @tag ELSE s.tags ->> @tag = @tag_value END)
+  AND (@ids::bigint[] IS NULL OR s.id = ANY (@ids))
+  AND (@prefix = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND ` + prefixMatchesSQL + `))
+ORDER BY s.id
+LIMIT @limit`,
+})
 
 // SIMs lists SIMs in the order in which they were imported.
 func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 	list := []SIM{}
-	tag, text, valued := strings.Cut(f.Tag, "=")
-	value := sql.NullString{String: text, Valid: valued}
-	few, err := db.fewWithPrefix(ctx, f.Prefix)
+	tag, text, hasValue := strings.Cut(f.Tag, "=")
+	value := sql.NullString{String: text, Valid: hasValue}
+	ids, err := db.simsWithPrefix(ctx, f.Prefix)
 	if err != nil {
 		return nil, err
 	}
-	err = db.pool.SelectContext(ctx, &list, `
-		SELECT`+simColumns()+`
-		WHERE ($1 = 0 OR s.account = $1)
-		  AND ($2 = '' OR s.status = $2)
-		  AND s.id > $3
-		  AND ($5 = '' OR s.plan = $5)
-		  AND ($6 = '' OR s.sim_group = $6)
-		  AND ($7 = '' OR CASE WHEN $8::text IS NULL THEN s.tags ? $7 ELSE s.tags ->> $7 = $8 END)
-		  AND ($10::bigint[] IS NULL OR s.id = ANY ($10))
-		  AND ($9 = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND `+hasPrefixSQL("$9")+`))
-		ORDER BY s.id
-		LIMIT $4`, f.Account, f.Status, f.After, f.Limit, f.Plan, f.Group, tag, value, f.Prefix, few)
-	if err != nil {
+	if err := db.list(ctx, &list, selectSIMs, args{
+		"account": f.Account, "status": f.Status, "plan": f.Plan, "group": f.Group,
+		"tag": tag, "tag_value": value, "prefix": f.Prefix, "ids": ids,
+		"after": f.After, "limit": f.Limit,
+	}); err != nil {
 		return nil, fmt.Errorf("listing SIMs: %w", err)
 	}
 	return list, nil
 }
 
-// fewWithPrefix returns the SIMs that have an identifier with a prefix, if they
-// are so few that a list begins best with them; otherwise, and without a
-// prefix, nil: then a list soon meets enough of them.
-func (db *DB) fewWithPrefix(ctx context.Context, prefix string) (few pq.Int64Array, err error) {
-	const most = 50000
+// maxPrefixSIMs is the number of SIMs up to which a list with a prefix starts
+// from the SIMs that have it.
+const maxPrefixSIMs = 50000
+
+var selectSIMsWithPrefix = newStatement(statement{
+	name:    "select_sims_with_prefix",
+	does:    "Looks up the SIMs that have an identifier with a prefix.",
+	given:   "@prefix: the first digits; @limit: maximum number of identifiers.",
+	returns: "The ids of the SIMs in an array.",
+	text: `
+		SELECT coalesce(array_agg(sim), '{}')
+		FROM (
+			SELECT sim
+			FROM identifiers
+			WHERE ` + prefixMatchesSQL + `
+			LIMIT @limit
+		) found`,
+})
+
+// simsWithPrefix returns the ids of the SIMs that have an identifier with a
+// prefix if there are at most maxPrefixSIMs, so that a list starts from them.
+// Otherwise, and without a prefix, it returns nil: then a list that looks at
+// SIM after SIM soon finds enough.
+func (db *DB) simsWithPrefix(ctx context.Context, prefix string) (ids pq.Int64Array, err error) {
 	if prefix == "" {
 		return nil, nil
 	}
-	if err := db.pool.GetContext(ctx, &few, `
-		SELECT coalesce(array_agg(sim), '{}')
-		FROM (SELECT sim FROM identifiers WHERE `+hasPrefixSQL("$1")+` LIMIT $2) found`, prefix, most+1); err != nil {
+	if err := db.get(ctx, &ids, selectSIMsWithPrefix, args{"prefix": prefix, "limit": maxPrefixSIMs + 1}); err != nil {
 		return nil, fmt.Errorf("looking for identifiers that begin with %s: %w", prefix, err)
 	}
-	if len(few) > most {
+	if len(ids) > maxPrefixSIMs {
 		return nil, nil
 	}
-	return few, nil
+	return ids, nil
 }
 
-// hasPrefixSQL says that an identifier, at most 22 digits, begins with others.
-func hasPrefixSQL(prefix string) string {
-	return "identifier BETWEEN " + prefix + "::text AND rpad(" + prefix + ", 22, '9')"
-}
-
-// SIMChange is what to change of a SIM; a nil field stays.
+// SIMChange lists the new values of a SIM's fields; nil fields do not change.
 type SIMChange struct {
 	TransferLock *bool
-	Tags         Tags    // all of them; nil stays, empty takes them all away
-	Group        *string // empty takes the SIM out of its group
+	Tags         Tags    // replaces all tags; an empty map removes them
+	Group        *string // empty removes the SIM from its group
 	Status       *transfer.Status
 }
 
-// UpdateSIM changes the SIM that an identifier names, if it is registered to
-// an account at that instant, or else returns ErrNotFound. Account zero
-// changes any SIM.
+var updateSIM = newStatement(statement{
+	name: "update_sim",
+	does: "Changes the SIM that an identifier names.",
+	given: `@identifier; @account that the SIM has to be registered to (0: any); @transfer_lock, @tags, @group
+		and @status: the new values, null for no change; an empty @group is none.`,
+	locks: "Takes the SIM.",
+	text: `
+		UPDATE sims
+		SET transfer_lock = coalesce(@transfer_lock, transfer_lock),
+			tags = coalesce(@tags::jsonb, tags),
+			sim_group = CASE WHEN @group::text IS NULL THEN sim_group ELSE nullif(@group, '') END,
+			status = coalesce(@status, status)
+		WHERE id = (SELECT sim FROM identifiers WHERE identifier = @identifier)
+		  AND (@account = 0 OR account = @account)`,
+})
+
+// UpdateSIM changes the SIM that an identifier names and returns it as it is
+// after the change. It returns ErrNotFound if there is none, or if it is not
+// registered to the account at that moment; account 0 may change all SIMs.
 func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
-	var tags any // null stays
+	var tags any // nil: no change
 	if c.Tags != nil {
 		tags = c.Tags
 	}
-	var s SIM
+	var changed SIM
 	err := db.InRetriedTx(ctx, func(t *Tx) error {
-		n, err := t.rawExec(ctx, `
-			UPDATE sims
-			SET transfer_lock = coalesce($3, transfer_lock),
-				tags = coalesce($4::jsonb, tags),
-				sim_group = CASE WHEN $5::text IS NULL THEN sim_group ELSE nullif($5, '') END,
-				status = coalesce($6, status)
-			WHERE id = (SELECT sim FROM identifiers WHERE identifier = $1) AND ($2 = 0 OR account = $2)`,
-			id.String(), account, c.TransferLock, tags, c.Group, c.Status)
+		n, err := t.exec(ctx, updateSIM, args{
+			"identifier": id.String(), "account": account,
+			"transfer_lock": c.TransferLock, "tags": tags, "group": c.Group, "status": c.Status,
+		})
 		if err != nil {
 			return fmt.Errorf("changing SIM %s: %w", id, err)
 		}
 		if n == 0 {
 			return ErrNotFound
 		}
-		if err := t.rawGet(ctx, &s, `
-			SELECT`+simColumns()+`
-			WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1)`, id.String()); err != nil {
+		if changed, err = sim(ctx, t, 0, id); err != nil {
 			return fmt.Errorf("reading SIM %s: %w", id, err)
 		}
 		return nil
 	})
-	return s, err
+	return changed, err
 }

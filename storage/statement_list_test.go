@@ -21,6 +21,11 @@ func statements() []*statement {
 		isPast,
 		insertFee,
 		selectFee,
+		// history.go
+		selectRegistrations,
+		selectPastTransfers,
+		selectPastSessions,
+		selectCharges,
 		// idempotency.go
 		lockIdempotencyKey,
 		selectAnswer,
@@ -36,10 +41,18 @@ func statements() []*statement {
 		revokeKey,
 		selectCaller,
 		recordKeyUse,
+		// plans.go
+		selectPlans,
+		putPlan,
 		// sign_ins.go
 		insertSignIn,
 		selectSignedIn,
 		deleteSignIn,
+		// sims.go
+		selectSIM,
+		selectSIMs,
+		selectSIMsWithPrefix,
+		updateSIM,
 		// work.go
 		lockWork,
 		lockFreeWork,

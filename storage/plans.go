@@ -1,0 +1,47 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+)
+
+// Plan is a tariff of SIMs.
+type Plan struct {
+	Name          string `db:"name"`
+	CoverageBound bool   `db:"coverage_bound"` // its SIMs cannot move to an account with another coverage
+}
+
+var selectPlans = newStatement(statement{
+	name:    "select_plans",
+	does:    "Lists plans by name.",
+	returns: "Every plan.",
+	text:    `SELECT name, coverage_bound FROM plans ORDER BY name`,
+})
+
+// Plans lists all plans by name.
+func (db *DB) Plans(ctx context.Context) ([]Plan, error) {
+	list := []Plan{}
+	if err := db.list(ctx, &list, selectPlans, args{}); err != nil {
+		return nil, fmt.Errorf("listing plans: %w", err)
+	}
+	return list, nil
+}
+
+var putPlan = newStatement(statement{
+	name:  "put_plan",
+	does:  "Creates a plan, or changes the one with the same name.",
+	given: "@name and @coverage_bound of the plan.",
+	text: `
+		INSERT INTO plans (name, coverage_bound)
+		VALUES (@name, @coverage_bound)
+		ON CONFLICT (name) DO UPDATE
+		SET coverage_bound = excluded.coverage_bound`,
+})
+
+// PutPlan creates a plan, or changes the one with the same name.
+func (db *DB) PutPlan(ctx context.Context, p Plan) error {
+	if _, err := db.exec(ctx, putPlan, args{"name": p.Name, "coverage_bound": p.CoverageBound}); err != nil {
+		return fmt.Errorf("putting plan %q: %w", p.Name, err)
+	}
+	return nil
+}

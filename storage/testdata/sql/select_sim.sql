@@ -1,0 +1,30 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads the SIM that an identifier names.
+-- Given:    @identifier; @account that the SIM has to be registered to (0: any).
+-- Returns:  The SIM; none if there is no such SIM.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_sim(identifier, account);
+PREPARE select_sim AS
+SELECT
+	s.id,
+	a.operator_id,
+	s.since,
+	s.iccid,
+	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,
+	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) AS msisdns,
+	s.status,
+	s.plan,
+	s.transfer_lock,
+	s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock,
+	EXISTS (SELECT 1 FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL) AS online,
+	o.request,
+	r.state AS request_state,
+	r.expires_at AS request_expires_at
+FROM sims s
+JOIN accounts a ON a.id = s.account
+LEFT JOIN open_transfers o ON o.sim = s.id
+LEFT JOIN requests r ON r.id = o.request
+WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1 /*identifier*/)
+  AND ($2 /*account*/ = 0 OR s.account = $2 /*account*/);
