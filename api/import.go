@@ -64,18 +64,18 @@ func placed(err error, places []upload.Place) error {
 		return err
 	}
 	var invalid upload.Invalid
-	for _, f := range wrong.Faults {
-		invalid.Add(upload.LineError{Place: places[f.N], Column: faultColumn(f), Code: upload.Code(f.Fault), Problem: faultMessage(f)})
+	for _, e := range wrong.Rows {
+		invalid.Add(upload.LineError{Place: places[e.Row], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e)})
 	}
 	return &invalid
 }
 
-// faultColumn is the column that a fault is in.
-func faultColumn(f storage.ImportFault) string {
-	if f.Field == "imsi" || f.Field == "msisdn" {
-		return f.Field + "s"
+// rowErrorColumn returns the column of the upload that an error is in.
+func rowErrorColumn(e storage.RowError) string {
+	if e.Field == "imsi" || e.Field == "msisdn" {
+		return e.Field + "s"
 	}
-	return f.Field
+	return e.Field
 }
 
 // uploadError tells a file that is wrong from one that did not arrive.
@@ -297,17 +297,17 @@ func (p simParser) imei() *string {
 	return p.optional(colIMEILock)
 }
 
-// faultMessage says what only the database could see.
-func faultMessage(f storage.ImportFault) string {
-	value := problem.Clip(f.Value)
-	switch f.Fault {
+// rowErrorMessage explains an error that only the database could find.
+func rowErrorMessage(e storage.RowError) string {
+	value := problem.Clip(e.Value)
+	switch e.Code {
 	case storage.UnknownAccount:
 		return "there is no account " + value + ": create it first"
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: make it known first", value)
-	case storage.TakenIdentifier:
+	case storage.IdentifierTaken:
 		return "a SIM of the inventory has " + value + " already"
-	case storage.DoubleIdentifier:
+	case storage.IdentifierRepeated:
 		return "the upload has " + value + " twice"
 	}
 	return value + " cannot be imported"

@@ -76,8 +76,8 @@ func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 			made++
 		case !errors.As(err, &wrong):
 			t.Error(err)
-		case len(wrong.Faults) != 100 || wrong.Faults[0].N != 0 || wrong.Faults[0].Fault != storage.TakenIdentifier:
-			t.Errorf("%d faults, the first %+v", len(wrong.Faults), wrong.Faults[0])
+		case len(wrong.Rows) != 100 || wrong.Rows[0].Row != 0 || wrong.Rows[0].Code != storage.IdentifierTaken:
+			t.Errorf("%d errors, the first %+v", len(wrong.Rows), wrong.Rows[0])
 		}
 	}
 	if made != 1 {

@@ -23,6 +23,7 @@ type statement struct {
 	given   string // what each @parameter means
 	returns string // empty: nothing
 	locks   string // which locks it takes, and which the caller must hold; empty: none
+	setup   string // SQL that creates the temporary tables that it reads; empty: none
 
 	// prepared statements stay prepared on the connections that have run them:
 	// those of the hot path.

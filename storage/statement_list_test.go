@@ -31,6 +31,10 @@ func statements() []*statement {
 		selectAnswer,
 		storeAnswer,
 		deleteOldAnswers,
+		// imports.go
+		selectRowErrors,
+		importSIMs,
+		importIdentifiers,
 		// keys.go
 		insertKey,
 		selectKey,
@@ -44,6 +48,10 @@ func statements() []*statement {
 		// plans.go
 		selectPlans,
 		putPlan,
+		// session_links.go
+		selectUnlinkedSessions,
+		lockSessionSIMs,
+		linkSessions,
 		// sign_ins.go
 		insertSignIn,
 		selectSignedIn,
@@ -136,11 +144,17 @@ func statements() []*statement {
 	}
 }
 
-// Queries returns the text of every statement as the server gets it, by name.
-func Queries() map[string]string {
-	queries := map[string]string{}
+// Query is a statement as the server gets it.
+type Query struct {
+	Setup string // creates temporary tables for it, in a transaction
+	Text  string
+}
+
+// Queries returns every statement by name.
+func Queries() map[string]Query {
+	queries := map[string]Query{}
 	for _, s := range statements() {
-		queries[s.name] = s.query
+		queries[s.name] = Query{s.setup, s.query}
 	}
 	return queries
 }

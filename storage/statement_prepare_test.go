@@ -14,11 +14,19 @@ func TestPrepareStatements(t *testing.T) {
 	for name, query := range storage.Queries() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stmt, err := db.Pool().PrepareContext(t.Context(), query)
+			tx, err := db.Pool().BeginTxx(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = stmt.Close() }()
+			defer func() { _ = tx.Rollback() }()
+			if _, err := tx.ExecContext(t.Context(), query.Setup); err != nil {
+				t.Fatal(err)
+			}
+			stmt, err := tx.PrepareContext(t.Context(), query.Text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = stmt.Close()
 		})
 	}
 }

@@ -89,7 +89,11 @@ func rendered(s *statement) string {
 	if len(s.params) > 0 {
 		execute += "(" + strings.Join(s.params, ", ") + ")"
 	}
-	fmt.Fprintf(&b, "--\n-- EXPLAIN EXECUTE %s;\nPREPARE %s AS\n", execute, s.name)
+	fmt.Fprintf(&b, "--\n-- EXPLAIN EXECUTE %s;\n", execute)
+	if s.setup != "" {
+		fmt.Fprintf(&b, "BEGIN;\n%s;\n", dedent(s.setup))
+	}
+	fmt.Fprintf(&b, "PREPARE %s AS\n", s.name)
 	b.WriteString(parameters.ReplaceAllStringFunc(s.text, func(found string) string {
 		if found[0] != '@' {
 			return found

@@ -1,0 +1,36 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Creates the SIMs of an import and their first registrations. Both get the same instant in since.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE import_sims;
+BEGIN;
+CREATE TEMPORARY TABLE staged_sims (
+	LIKE sims,
+	n           integer NOT NULL,
+	operator_id text NOT NULL
+) ON COMMIT DROP;
+ALTER TABLE staged_sims
+	ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
+	DROP COLUMN account,
+	DROP COLUMN since;
+CREATE TEMPORARY TABLE staged_identifiers (
+	n          integer NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+PREPARE import_sims AS
+WITH created AS (
+	INSERT INTO sims (id, account, since, status, transfer_lock, iccid, plan, tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)
+	OVERRIDING SYSTEM VALUE
+	SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.iccid, s.plan, s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock
+	FROM staged_sims s
+	JOIN accounts a USING (operator_id)
+	ORDER BY s.id
+	RETURNING id, since, account
+)
+INSERT INTO registrations (sim, since, account)
+SELECT id, since, account
+FROM created;
