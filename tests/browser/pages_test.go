@@ -18,9 +18,8 @@ import (
 
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 
-// TestPages looks at the pages for people as a browser shows them: they work,
-// under their content security policy, without loading anything from
-// other servers.
+// TestPages opens the web pages in a browser: they must work under their content
+// security policy, and load nothing from other servers.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
@@ -43,7 +42,7 @@ func TestPages(t *testing.T) {
 		)
 		text := page.text("body")
 		if !strings.Contains(text, "Create a transfer request") {
-			t.Errorf("the page does not describe how to ask for a transfer:\n%.2000s", text)
+			t.Errorf("the page does not describe how to create a transfer request:\n%.2000s", text)
 		}
 	})
 
@@ -69,13 +68,14 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// page is a tab of a browser of its own that takes note of what should not be.
+// page is a tab of a separate browser. It reports violations of the content
+// security policy and responses from other origins as test failures.
 type page struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// open starts a browser that may talk to one origin.
+// open starts a browser that may load from one origin.
 func open(t *testing.T, origin string) *page {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -103,7 +103,7 @@ func open(t *testing.T, origin string) *page {
 		func() error { _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); return err },
 	} {
 		if err := enable(); err != nil {
-			t.Fatalf("listening to the browser: %v", err)
+			t.Fatalf("enabling browser events: %v", err)
 		}
 	}
 	return p
@@ -112,7 +112,7 @@ func open(t *testing.T, origin string) *page {
 func (p *page) run(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	if err := chromedp.Do(p.ctx, actions...); err != nil {
-		p.t.Fatalf("looking at a page: %v", err)
+		p.t.Fatalf("running browser actions: %v", err)
 	}
 }
 
@@ -125,18 +125,17 @@ func (p *page) text(selector string) string {
 	return text
 }
 
-// notice takes note of answers by others, and of complaints about content.
+// notice handles a browser event.
 func (p *page) notice(origin string, event any) {
 	switch e := event.(type) {
 	case *network.EventResponseReceived:
 		if u := e.Response.URL; !strings.HasPrefix(u, origin) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "blob:") {
-			p.t.Errorf("the page was answered by %s", u)
+			p.t.Errorf("the page loaded %s, from another origin", u)
 		}
 	case *log.EventEntryAdded:
-		// asynqmon asks for two fonts that it can do without; our policy is
-		// there to refuse them.
+		// asynqmon loads two optional fonts, which our policy refuses.
 		if e.Entry.Source == log.EntrySourceSecurity && !strings.Contains(e.Entry.Text, "https://fonts.googleapis.com/") {
-			p.t.Errorf("the browser complains: %s (%s)", e.Entry.Text, e.Entry.URL)
+			p.t.Errorf("the browser reports: %s (%s)", e.Entry.Text, e.Entry.URL)
 		}
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"simtransfer/worker"
 )
 
-// engine is schedulers and workers that run on a database and a Redis of a
-// test's own.
-type engine struct {
+// testEngine is schedulers and workers that run on a test's own database and
+// Redis.
+type testEngine struct {
 	*storagetest.DB
 	t        *testing.T
 	url      string // of Redis
@@ -30,11 +30,11 @@ type engine struct {
 	from, to storage.Account
 }
 
-// startEngine starts two schedulers and two workers, each with connections of
-// its own, as processes have them.
-func startEngine(t *testing.T, gateways worker.Gateways) *engine {
+// startEngine starts two schedulers and two workers, each with its own connection
+// pool, like separate processes.
+func startEngine(t *testing.T, gateways worker.Gateways) *testEngine {
 	t.Helper()
-	e := &engine{DB: storagetest.Open(t), t: t, url: serverstest.RedisURL(t)}
+	e := &testEngine{DB: storagetest.Open(t), t: t, url: serverstest.RedisURL(t)}
 	e.Fee("EUR", 500)
 	e.from, e.to = e.Account(), e.Account()
 	redis, err := asynq.ParseRedisURI(e.url)
@@ -54,8 +54,8 @@ func startEngine(t *testing.T, gateways worker.Gateways) *engine {
 	return e
 }
 
-// shutdown ends what runs, as a process ends at SIGTERM.
-func (e *engine) shutdown() {
+// shutdown stops everything, like SIGTERM.
+func (e *testEngine) shutdown() {
 	e.t.Helper()
 	e.stop()
 	for _, ended := range e.ended {
@@ -66,7 +66,7 @@ func (e *engine) shutdown() {
 }
 
 // await waits until a request is in a state.
-func (e *engine) await(r storage.Request, state transfer.RequestState) storage.Request {
+func (e *testEngine) await(r storage.Request, state transfer.RequestState) storage.Request {
 	e.t.Helper()
 	storagetest.Await(e.t, "the request to be "+string(state), func() bool {
 		r = e.Find(r.ID)
@@ -75,28 +75,28 @@ func (e *engine) await(r storage.Request, state transfer.RequestState) storage.R
 	return r
 }
 
-// moody gateways refuse every third session among the first that they are asked
-// about, and drop the others.
-type moody struct {
-	first int64
-	asked atomic.Int64
+// refusingFirst are gateways that refuse every third session in the first n calls,
+// and then drop all.
+type refusingFirst struct {
+	n     int64
+	calls atomic.Int64
 }
 
-func (m *moody) Drop(_ context.Context, s storage.OpenSession) (worker.Answer, error) {
-	if m.asked.Add(1) <= m.first && s.ID%3 == 0 {
+func (g *refusingFirst) Drop(_ context.Context, s storage.OpenSession) (worker.Answer, error) {
+	if g.calls.Add(1) <= g.n && s.ID%3 == 0 {
 		return worker.Answer{Why: "not now"}, nil
 	}
 	return worker.Answer{Gone: true}, nil
 }
 
-// A request of 2,500 SIMs, some of them online, runs through by itself, and
-// what ran leaves nothing behind.
+// A request of 2,500 SIMs, some of them online, is completed, and no goroutine is
+// leaked.
 //
-//nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
+//nolint:paralleltest // the check for leaked goroutines would see those of other tests
 func TestEngine(t *testing.T) {
 	leaks := []goleak.Option{goleak.IgnoreCurrent(), serverstest.IgnoreServers()}
 	t.Cleanup(func() { goleak.VerifyNone(t, leaks...) }) // after the connections are closed
-	e := startEngine(t, &moody{first: 100})
+	e := startEngine(t, &refusingFirst{n: 100})
 	ready := e.SIMs(1500, storagetest.SIM{Account: e.from.ID})
 	active := e.SIMs(1000, storagetest.SIM{Account: e.from.ID, Status: transfer.Active})
 	gateways := []string{e.Gateway(), e.Gateway()}
@@ -126,11 +126,10 @@ func TestEngine(t *testing.T) {
 	e.Check()
 }
 
-// Redis forgets everything again and again while a request runs, and the
-// request runs through all the same, once.
-func TestEngineWithoutMemory(t *testing.T) {
+// A request is completed, once, although Redis is flushed all the time.
+func TestEngineWithFlushedRedis(t *testing.T) {
 	t.Parallel()
-	e := startEngine(t, &moody{first: 20})
+	e := startEngine(t, &refusingFirst{n: 20})
 	sims := e.SIMs(3000, storagetest.SIM{Account: e.from.ID, Status: transfer.Suspended})
 	gateway := e.Gateway()
 	for _, sim := range sims[:20] {
@@ -142,7 +141,7 @@ func TestEngineWithoutMemory(t *testing.T) {
 	}
 	client := redis.NewClient(o)
 	defer func() { _ = client.Close() }()
-	forget := func(state transfer.RequestState, id storage.Request) {
+	flushUntil := func(state transfer.RequestState, id storage.Request) {
 		t.Helper()
 		storagetest.Await(t, "the request to be "+string(state), func() bool {
 			if err := client.FlushDB(t.Context()).Err(); err != nil {
@@ -154,10 +153,10 @@ func TestEngineWithoutMemory(t *testing.T) {
 		})
 	}
 	r := e.Find(e.Request(storagetest.Request{From: e.from, To: e.to, SIMs: sims}))
-	forget(transfer.InReview, r)
+	flushUntil(transfer.InReview, r)
 	e.Decide(r.ID, transfer.Approve)
 	e.Decide(r.ID, transfer.Accept)
-	forget(transfer.RequestCompleted, r)
+	flushUntil(transfer.RequestCompleted, r)
 	if r := e.Find(r.ID); r.Completed != 3000 {
 		t.Errorf("the request: %+v", r)
 	}

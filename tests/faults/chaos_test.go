@@ -15,11 +15,11 @@ import (
 	"simtransfer/dev/stack"
 )
 
-// TestChaos lets everything fail at random for some seconds.
+// TestChaos injects random faults for some seconds.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	duration := 10 * time.Second
-	if _, long := simsOf(0); long {
+	if _, long := testSize(0); long {
 		duration = 5 * time.Minute
 	}
 	result, err := chaos.Run(t.Context(), chaos.Options{
@@ -37,12 +37,12 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// TestChaosCounts tampers with the database, once in each way, and expects the
-// count at the end of a run to report each. No change may make up
-// for another: the transfer that is undone is one without a charge.
-func TestChaosCounts(t *testing.T) {
+// TestChaosVerification tampers with the database, once in each way, and expects the
+// verification at the end of a run to report each change. No change may cancel out
+// another: the transfer that is undone is one without a charge.
+func TestChaosVerification(t *testing.T) {
 	t.Parallel()
-	tampering := []struct{ statement, told string }{
+	tampering := []struct{ statement, report string }{
 		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is not there"},
 		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at)
 			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day'
@@ -84,8 +84,8 @@ func TestChaosCounts(t *testing.T) {
 		t.Error(result)
 	}
 	for _, x := range tampering {
-		if !strings.Contains(out.String(), x.told) {
-			t.Errorf("the count does not say %q", x.told)
+		if !strings.Contains(out.String(), x.report) {
+			t.Errorf("the verification does not report %q", x.report)
 		}
 	}
 	if !strings.HasSuffix(out.String(), "\n"+result.String()+"\n") {

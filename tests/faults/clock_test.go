@@ -19,132 +19,134 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestWrongClocks runs processes whose clocks are an hour fast and an hour slow.
-// Only PostgreSQL's clock decides.
+// TestWrongClocks runs processes whose clocks are an hour fast or an hour slow.
+// Only PostgreSQL's clock must matter.
 func TestWrongClocks(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{program: buildWithWrongClock(t), env: []string{ahead}})
-	r.clockIs(r.only("api"), time.Hour)
-	r.clockIs(r.only("scheduler"), time.Hour)
-	early := r.askFor(r.mixed(5), 1800) // which has expired already by the clocks ahead
-	early.offered()
-	r.step("expiry by clocks that are ahead", func(r *rig) { r.expiry(early.id) })
-	r.kill("worker")
-	r.kill("scheduler")
-	r.start("worker", behind)
-	r.clockIs(r.start("scheduler", behind), -time.Hour)
-	r.step("expiry by slow clocks", func(r *rig) { r.expiry(early.id) })
-	r.step("acceptance and completion", func(r *rig) {
-		o := order{r, early.id, early.sims}
-		o.accept()
-		o.completed()
-		if apart := scan[float64](r, `
+	s := startService(t, serviceOptions{program: buildWithWrongClock(t), env: []string{ahead}})
+	s.checkClock(s.only("api"), time.Hour)
+	s.checkClock(s.only("scheduler"), time.Hour)
+	early := s.createExpiring(s.mixedSIMs(5), 1800) // already expired according to the fast clocks
+	early.awaitOffered()
+	s.step("expiry with fast clocks", func(s *testService) { s.expiry(early.id) })
+	s.kill("worker")
+	s.kill("scheduler")
+	s.start("worker", behind)
+	s.checkClock(s.start("scheduler", behind), -time.Hour)
+	s.step("expiry with slow clocks", func(s *testService) { s.expiry(early.id) })
+	s.step("acceptance and completion", func(s *testService) {
+		r := testRequest{s, early.id, early.sims}
+		r.accept()
+		r.awaitCompleted()
+		if apart := scan[float64](s, `
 			SELECT extract(epoch FROM max(x.at) - min(x.at))
 			FROM events e
 			JOIN transfers t USING (request)
 			JOIN registrations g USING (request)
 			JOIN charges c USING (request)
 			CROSS JOIN LATERAL (VALUES (e.at), (t.finished_at), (g.since), (c.charged_at)) AS x (at)
-			WHERE e.request = $1`, o.id); apart > 300 {
-			r.t.Errorf("its times lie %.0f s apart", apart)
+			WHERE e.request = $1`, r.id); apart > 300 {
+			s.t.Errorf("its times are %.0f s apart", apart)
 		}
 	})
-	r.start("worker")
-	r.start("scheduler") // which are ahead
-	r.step("lost work comes back", func(r *rig) {
-		o := r.offer(r.mixed(30))
-		r.pause(transfer.QueueInteractive)
-		o.accept()
-		o.inRedis()
+	s.start("worker")
+	s.start("scheduler") // both fast
+	s.step("lost work is recovered", func(s *testService) {
+		r := s.createOffered(s.mixedSIMs(30))
+		s.pause(transfer.QueueInteractive)
+		r.accept()
+		r.inRedis()
 		flushed := time.Now()
-		r.flush()
-		r.within(promise, flushed, "the request is finished", o.finished)
-		o.isCompleted()
+		s.flushRedis()
+		s.eventuallyWithin(recoveryLimit, flushed, "the request is finished", r.finished)
+		r.checkCompleted()
 	})
-	r.step("killed workers are replaced", func(r *rig) {
-		o := r.offer(r.mixed(30))
-		letGo := o.acceptHolding()
+	s.step("killed workers are replaced", func(s *testService) {
+		r := s.createOffered(s.mixedSIMs(30))
+		unblock := r.acceptBlocked()
 		killed := time.Now()
-		r.kill("worker")
-		letGo()
-		r.start("worker")
-		r.start("worker", behind)
-		r.within(promise, killed, "the request is finished", o.finished)
-		o.isCompleted()
+		s.kill("worker")
+		unblock()
+		s.start("worker")
+		s.start("worker", behind)
+		s.eventuallyWithin(recoveryLimit, killed, "the request is finished", r.finished)
+		r.checkCompleted()
 	})
-	r.step("a lease keeps other workers out", func(r *rig) {
-		g := r.atGateway(3, radius.Behavior{Delay: 1500 * time.Millisecond})
-		o := r.offer(g.sims)
-		o.accept()
-		r.eventually("sessions are being dropped", func() bool { return g.Stats().Requests > 0 })
-		task := scan[storage.Task](r, `SELECT id, gen, kind, queue, request FROM work WHERE request = $1`, o.id)
+	s.step("a lease excludes other workers", func(s *testService) {
+		g := s.atGateway(3, radius.Behavior{Delay: 1500 * time.Millisecond})
+		r := s.createOffered(g.sims)
+		r.accept()
+		s.eventually("sessions are being dropped", func() bool { return g.Stats().Requests > 0 })
+		task := scan[storage.Task](s, `SELECT id, gen, kind, queue, request FROM work WHERE request = $1`, r.id)
 		for range 6 {
-			r.replay(task) // by any worker
+			s.replay(task) // any worker may take it
 		}
-		o.completed()
-		if s := g.Stats(); s.Requests-s.Retransmissions != len(g.sims) {
-			r.t.Errorf("the gateway was asked %d times about %d sessions", s.Requests-s.Retransmissions, len(g.sims))
+		r.awaitCompleted()
+		if stats := g.Stats(); stats.Requests-stats.Retransmissions != len(g.sims) {
+			s.t.Errorf("the gateway received %d requests for %d sessions", stats.Requests-stats.Retransmissions, len(g.sims))
 		}
 	})
-	r.verify()
+	s.checkInvariants()
 }
 
-// expiry has a request expire, and sees that the one with more time does not.
-func (r *rig) expiry(early uuid.UUID) {
-	o := r.askFor(r.SIMs(3, storagetest.SIM{Account: r.from.ID}), 1)
-	o.await("the request is expired", func(s storage.Request) bool { return s.FinishedAt != nil })
-	if s := o.now().State; s != transfer.RequestExpired {
-		r.t.Errorf("the request is %s", s)
+// expiry creates a request that expires, and checks that the request early, which
+// has more time, does not.
+func (s *testService) expiry(early uuid.UUID) {
+	r := s.createExpiring(s.SIMs(3, storagetest.SIM{Account: s.from.ID}), 1)
+	r.await("the request is expired", func(r storage.Request) bool { return r.FinishedAt != nil })
+	if state := r.read().State; state != transfer.RequestExpired {
+		s.t.Errorf("the request is %s", state)
 	}
-	if took := scan[float64](r, `
+	if took := scan[float64](s, `
 		SELECT extract(epoch FROM max(at) FILTER (WHERE to_state = 'expired') - max(at) FILTER (WHERE to_state = 'awaiting_acceptance'))
-		FROM events WHERE request = $1`, o.id); took < 1 || took > 15 {
-		r.t.Errorf("a request that had a second has expired after %.1f s", took)
+		FROM events WHERE request = $1`, r.id); took < 1 || took > 15 {
+		s.t.Errorf("a request with an acceptance time of 1 s expired after %.1f s", took)
 	}
-	if s := (order{rig: r, id: early}).now().State; s != transfer.AwaitingAcceptance {
-		r.t.Errorf("a request that has half an hour is %s", s)
+	if state := (testRequest{testService: s, id: early}).read().State; state != transfer.AwaitingAcceptance {
+		s.t.Errorf("a request with an acceptance time of half an hour is %s", state)
 	}
 }
 
-// askFor makes a request that expires.
-func (r *rig) askFor(sims []storagetest.SIM, seconds int) order {
-	r.t.Helper()
-	body := r.body(sims)
+// createExpiring creates a request with an acceptance time.
+func (s *testService) createExpiring(sims []storagetest.SIM, seconds int) testRequest {
+	s.t.Helper()
+	body := s.body(sims)
 	body["acceptance_seconds"] = seconds
 	var made struct {
 		ID uuid.UUID `json:"id"`
 	}
-	r.post(r.source, "", body, &made)
-	return order{r, made.ID, sims}
+	s.post(s.source, "", body, &made)
+	return testRequest{s, made.ID, sims}
 }
 
-// clockIs sees by its log that a process's clock is wrong indeed.
-func (r *rig) clockIs(p *stack.Process, off time.Duration) {
-	r.t.Helper()
+// checkClock checks by the log of a process that its clock is off.
+func (s *testService) checkClock(p *stack.Process, off time.Duration) {
+	s.t.Helper()
 	stamp := regexp.MustCompile(`time=(\S+) .*(serving|running)`)
 	var found []string
-	r.eventually("the process has logged something", func() bool {
-		found = stamp.FindStringSubmatch(r.read(p.Log()))
+	s.eventually("the process has logged something", func() bool {
+		found = stamp.FindStringSubmatch(s.readLog(p.Log()))
 		return found != nil
 	})
 	at, err := time.Parse(time.RFC3339Nano, found[1])
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if wrong := time.Until(at) - off; wrong.Abs() > 10*time.Minute {
-		r.t.Fatalf("the clock of the %s is off by %s, it was to be by %s", p.Name, time.Until(at), off)
+		s.t.Fatalf("the clock of the %s is off by %s, want %s", p.Name, time.Until(at), off)
 	}
 }
 
-// The variable that sets the clock of a program built by buildWithWrongClock.
+// The variable that sets the clock of a program built by buildWithWrongClock,
+// and two settings of it.
 const (
 	wrongClock = "WRONG_CLOCK_SECONDS"
 	ahead      = wrongClock + "=+3600"
 	behind     = wrongClock + "=-3600"
 )
 
-// buildWithWrongClock builds the program with a package time whose clock is
-// wrong by as many seconds as a variable says.
+// buildWithWrongClock builds the program with a modified package time, whose
+// clock is off by the number of seconds in the variable wrongClock.
 func buildWithWrongClock(t *testing.T) string {
 	t.Helper()
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
@@ -158,7 +160,7 @@ func buildWithWrongClock(t *testing.T) string {
 	}
 	const read = "sec, nsec, mono := runtimeNow()\n" // in func Now
 	if strings.Count(string(source), read) != 1 {
-		t.Fatal("this version of Go reads its clock in another way: fix this test")
+		t.Fatal("this version of Go reads its clock differently: update this test")
 	}
 	dir := t.TempDir()
 	write := func(name, text string) string {

@@ -21,69 +21,69 @@ import (
 )
 
 // TestRollingRestart replaces every process, one after the other, during a large
-// batch and a stream of small requests. Clients do not notice.
+// batch and a stream of small requests. Clients must not notice.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
-	r.recordBlame()
-	r.slowBatches()
-	urls := map[*stack.Process]string{r.only("api"): r.stack.Admin.URL}
-	another, client, err := r.stack.StartAPI(t.Context())
+	s := startService(t, serviceOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
+	s.recordBlame()
+	s.slowBatches()
+	urls := map[*stack.Process]string{s.only("api"): s.stack.Admin.URL}
+	another, client, err := s.stack.StartAPI(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	urls[another] = client.URL
 	for _, name := range []string{"worker", "worker", "scheduler"} {
-		r.start(name)
+		s.start(name)
 	}
-	n, _ := simsOf(12000)
-	g := r.atGateway(100, radius.Behavior{Delay: 300 * time.Millisecond})
-	stream := &stream{rig: r, urls: []string{r.stack.Admin.URL, client.URL}, sims: r.SIMs(2000, storagetest.SIM{Account: r.from.ID})}
-	batch := r.offer(append(r.mixed(n-100), g.sims...))
+	n, _ := testSize(12000)
+	g := s.atGateway(100, radius.Behavior{Delay: 300 * time.Millisecond})
+	stream := &stream{testService: s, urls: []string{s.stack.Admin.URL, client.URL}, sims: s.SIMs(2000, storagetest.SIM{Account: s.from.ID})}
+	batch := s.createOffered(append(s.mixedSIMs(n-100), g.sims...))
 	batch.accept()
-	batch.await("the batch is in progress", func(s storage.Request) bool { return s.Completed > 0 })
+	batch.await("the batch is in progress", func(r storage.Request) bool { return r.Completed > 0 })
 
 	enough := make(chan struct{})
 	caller := storagetest.Go(func() error { return stream.run(enough) })
-	processes := r.stack.Processes()
+	processes := s.stack.Processes()
 	slices.SortStableFunc(processes, func(a, b *stack.Process) int { return -cmp.Compare(a.Name, b.Name) }) // workers first
 	for _, p := range processes {
-		t.Logf("%d SIMs of %d are moved; replacing a %s", batch.now().Completed, n, p.Name)
-		before := scan[int](r, `SELECT count(*) FROM requests WHERE finished_at IS NOT NULL`)
-		r.replace(p, urls[p])
-		r.eventually("small requests go on", func() bool {
-			return scan[int](r, `SELECT count(*) FROM requests WHERE finished_at IS NOT NULL`) > before+2
+		t.Logf("%d of %d SIMs are transferred; replacing a %s", batch.read().Completed, n, p.Name)
+		before := scan[int](s, `SELECT count(*) FROM requests WHERE finished_at IS NOT NULL`)
+		s.replace(p, urls[p])
+		s.eventually("small requests are being finished", func() bool {
+			return scan[int](s, `SELECT count(*) FROM requests WHERE finished_at IS NOT NULL`) > before+2
 		})
 	}
 	close(enough)
 	if err := <-caller; err != nil {
 		t.Error(err)
 	}
-	batch.completed()
-	for _, o := range stream.made {
-		o.completed()
+	batch.awaitCompleted()
+	for _, r := range stream.created {
+		r.awaitCompleted()
 	}
-	t.Logf("%d small requests meanwhile", len(stream.made))
-	if blamed := storagetest.All[string](r.DB, `SELECT what FROM blamed`); len(blamed) > 0 {
+	t.Logf("%d small requests during the restart", len(stream.created))
+	if blamed := storagetest.All[string](s.DB, `SELECT what FROM blamed`); len(blamed) > 0 {
 		t.Errorf("work was blamed: %q", blamed)
 	}
-	queues, err := r.inspector.Queues() // those that had tasks
+	queues, err := s.inspector.Queues() // only those that have had tasks
 	if err != nil {
 		t.Error(err)
 	}
 	for _, queue := range queues {
-		if info, err := r.inspector.GetQueueInfo(string(queue)); err != nil || info.FailedTotal > 0 || info.Archived > 0 {
+		if info, err := s.inspector.GetQueueInfo(string(queue)); err != nil || info.FailedTotal > 0 || info.Archived > 0 {
 			t.Errorf("tasks failed in queue %s: %+v, %v", queue, info, err)
 		}
 	}
-	r.verify()
+	s.checkInvariants()
 }
 
-// slowBatches makes each chunk of a batch take a second, to have processes end
-// in the middle of one.
-func (r *rig) slowBatches() {
-	r.t.Helper()
-	r.Exec(`
+// slowBatches makes each chunk of a batch take a second, so that processes are
+// stopped in the middle of one.
+func (s *testService) slowBatches() {
+	s.t.Helper()
+	s.Exec(`
 		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF (SELECT count(*) FROM moved) > 100 THEN
@@ -95,33 +95,33 @@ func (r *rig) slowBatches() {
 			FOR EACH STATEMENT EXECUTE FUNCTION slow();`)
 }
 
-// replace ends a process in good order. Another one has taken over before; an
-// API takes over its predecessor's address.
-func (r *rig) replace(p *stack.Process, url string) {
-	r.t.Helper()
+// replace shuts a process down and starts another: a worker or scheduler before
+// the shutdown, and an API after it, with the same address.
+func (s *testService) replace(p *stack.Process, url string) {
+	s.t.Helper()
 	if url == "" {
-		r.start(p.Name)
+		s.start(p.Name)
 	}
 	if err := p.Shutdown(); err != nil {
-		r.t.Error(err)
+		s.t.Error(err)
 	}
 	if url == "" {
 		return
 	}
-	api := r.start("api", "SIMTRANSFER_LISTEN="+strings.TrimPrefix(url, "http://"))
-	if err := r.stack.AwaitAPI(r.t.Context(), api, url); err != nil {
-		r.t.Fatal(err)
+	api := s.start("api", "SIMTRANSFER_LISTEN="+strings.TrimPrefix(url, "http://"))
+	if err := s.stack.AwaitAPI(s.t.Context(), api, url); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// stream is a caller who makes one small request after the other, and does what
-// a load balancer does for callers: when an API takes no connection it goes to
-// the other one. Nothing else is forgiven.
+// stream creates and accepts one small request after the other. Like a load
+// balancer, it uses the other API if one refuses the connection. Any other error
+// fails the test.
 type stream struct {
-	*rig
-	urls []string
-	sims []storagetest.SIM
-	made []order
+	*testService
+	urls    []string
+	sims    []storagetest.SIM
+	created []testRequest
 }
 
 func (s *stream) run(enough <-chan struct{}) error {
@@ -140,8 +140,8 @@ func (s *stream) run(enough <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		o := order{s.rig, id, sims}
-		s.made = append(s.made, o)
+		r := testRequest{s.testService, id, sims}
+		s.created = append(s.created, r)
 		for {
 			now, err := s.stack.DB.Request(s.t.Context(), id)
 			if err != nil {
@@ -152,7 +152,7 @@ func (s *stream) run(enough <-chan struct{}) error {
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
-		if _, err := s.call(s.dest.Key, "/v1/transfer-requests/"+id.String()+"/accept", map[string]any{}); err != nil {
+		if _, err := s.call(s.destination.Key, "/v1/transfer-requests/"+id.String()+"/accept", map[string]any{}); err != nil {
 			return err
 		}
 	}
@@ -162,7 +162,7 @@ func (s *stream) run(enough <-chan struct{}) error {
 func (s *stream) call(key, path string, body any) (map[string]any, error) {
 	var errs []error
 	for i := range s.urls {
-		status, _, answer, err := call(s.t.Context(), s.urls[(len(s.made)+i)%len(s.urls)], key, uuid.NewString(), path, body)
+		status, _, answer, err := call(s.t.Context(), s.urls[(len(s.created)+i)%len(s.urls)], key, uuid.NewString(), path, body)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
 			errs = append(errs, err)

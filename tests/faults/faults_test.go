@@ -33,71 +33,72 @@ import (
 
 func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 
-// The fault suite: the service as it runs in production, real processes on a
-// PostgreSQL and a Redis with durable settings, hurt at chosen points. The
-// points are known from locks in the database and from what passes through a
-// relay, never from the time that has passed.
+// The fault tests run the service as in production: real processes with a
+// PostgreSQL and a Redis that have durable settings. They break one thing at a
+// chosen point. A test knows that the point is reached from locks in the database
+// or from the data that passes through a relay, never from elapsed time.
 
-// promise is how long work may rest after Redis has forgotten it or its worker
-// was killed.
-const promise = 15 * time.Second
+// recoveryLimit is how long work may stand still after Redis has lost its task or
+// its worker was killed.
+const recoveryLimit = 15 * time.Second
 
-// patience is how long a test waits for what has to happen at some time. A test
-// that passes never waits for it.
-const patience = time.Minute
+// waitLimit bounds how long a test waits for a condition. It only ends tests that
+// fail.
+const waitLimit = time.Minute
 
-// simsOf is how many SIMs a test that scales takes: few, or as many as the
-// variable SIMTRANSFER_TEST_SIMS says, which makes the other tests longer, too.
-func simsOf(few int) (sims int, long bool) {
+// testSize returns the number of SIMs for a test that scales: few, or the value
+// of the variable SIMTRANSFER_TEST_SIMS. If that is set, long is true, and tests
+// include parts that take minutes.
+func testSize(few int) (sims int, long bool) {
 	if n, err := strconv.Atoi(os.Getenv("SIMTRANSFER_TEST_SIMS")); err == nil && n > 0 {
 		return n, true
 	}
 	return few, false
 }
 
-// rig is a whole service of a test's own, with an account that sends SIMs and
-// one that receives them.
-type rig struct {
-	*storagetest.DB // whose connections wait longer than those of a process
-	t               *testing.T
-	stack           *stack.Stack
-	redis           *redis.Client
-	inspector       *asynq.Inspector
-	enqueuer        *asynq.Client
-	from, to        storage.Account
-	source, dest    *client.Client
-	support         *client.Client
+// testService is a whole service with its own servers, an account that is the
+// source of requests and one that is their destination.
+type testService struct {
+	*storagetest.DB     // with longer time limits than the connections of a process
+	t                   *testing.T
+	stack               *stack.Stack
+	redis               *redis.Client
+	inspector           *asynq.Inspector
+	enqueuer            *asynq.Client
+	from, to            storage.Account
+	source, destination *client.Client
+	support             *client.Client
 }
 
-type rigOptions struct {
-	program string            // empty: this very binary
+type serviceOptions struct {
+	program string            // empty means this test binary
 	env     []string          // of every process
 	redis   map[string]string // settings
 }
 
-func newRig(t *testing.T, o rigOptions) *rig {
+func startService(t *testing.T, config serviceOptions) *testService {
 	t.Helper()
 	stack, err := stack.Start(t.Context(), stack.Options{
 		Servers: servers.Options{
 			Durable:          true,
 			PostgresSettings: map[string]string{"shared_buffers": "64MB"},
-			RedisSettings:    o.redis,
+			RedisSettings:    config.redis,
 		},
-		Program: o.program,
-		Env:     append([]string{commandtest.Env, "SIMTRANSFER_RATE_LIMIT=0"}, o.env...),
+		Program: config.program,
+		Env:     append([]string{commandtest.Env, "SIMTRANSFER_RATE_LIMIT=0"}, config.env...),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, stack: stack}
+	s := &testService{t: t, stack: stack}
 	t.Cleanup(func() {
 		for _, p := range stack.Processes() {
 			_ = p.Signal(syscall.SIGCONT)
 		}
 		if t.Failed() {
-			r.showLogs()
+			s.showLogs()
 		}
-		stack.DB.Pool().SetMaxIdleConns(0) // some may be to a server that is gone, which Stop would report
+		stack.DB.Pool().SetMaxIdleConns(0) // Stop would report errors of connections to a server that was restarted
 		if err := stack.Stop(); err != nil {
 			t.Error(err)
 		}
@@ -108,86 +109,87 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	r.DB = (&storagetest.DB{DB: db}).For(t)
+	s.DB = (&storagetest.DB{DB: db}).For(t)
 	options, err := redis.ParseURL(stack.RedisURL(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.redis = redis.NewClient(options)
-	t.Cleanup(func() { _ = r.redis.Close() })
-	r.inspector = asynq.NewInspectorFromRedisClient(r.redis)
-	r.enqueuer = asynq.NewClientFromRedisClient(r.redis)
-	r.from, r.to = r.Account(), r.Account()
-	r.Fee("EUR", fee)
-	r.source = r.client(storage.NewKey{Role: storage.RoleAccount, OperatorID: r.from.OperatorID, Name: "source"})
-	r.dest = r.client(storage.NewKey{Role: storage.RoleAccount, OperatorID: r.to.OperatorID, Name: "destination"})
-	r.support = r.client(storage.NewKey{Role: storage.RoleSupport, Name: "support"})
-	return r
+	s.redis = redis.NewClient(options)
+	t.Cleanup(func() { _ = s.redis.Close() })
+	s.inspector = asynq.NewInspectorFromRedisClient(s.redis)
+	s.enqueuer = asynq.NewClientFromRedisClient(s.redis)
+	s.from, s.to = s.Account(), s.Account()
+	s.Fee("EUR", fee)
+	s.source = s.client(storage.NewKey{Role: storage.RoleAccount, OperatorID: s.from.OperatorID, Name: "source"})
+	s.destination = s.client(storage.NewKey{Role: storage.RoleAccount, OperatorID: s.to.OperatorID, Name: "destination"})
+	s.support = s.client(storage.NewKey{Role: storage.RoleSupport, Name: "support"})
+	return s
 }
 
-// fee is what a SIM costs that needs support, in cents.
+// fee is the price in cents of transferring a SIM that needs support.
 const fee = 500
 
-// step is the rig for a subtest, whose failures are then its own.
-func (r *rig) step(name string, do func(r *rig)) {
-	r.t.Helper()
-	r.t.Run(name, func(t *testing.T) {
-		sub := *r
-		sub.t, sub.DB = t, r.For(t)
+// step runs do as a subtest, with a copy of the service that reports failures to it.
+func (s *testService) step(name string, do func(s *testService)) {
+	s.t.Helper()
+	s.t.Run(name, func(t *testing.T) {
+		sub := *s
+		sub.t, sub.DB = t, s.For(t)
 		began := time.Now()
 		do(&sub)
 		t.Logf("took %.1f s", time.Since(began).Seconds())
 	})
 }
 
-// showLogs writes what the processes had to say for themselves.
-func (r *rig) showLogs() {
+// showLogs prints the last lines of each process's log.
+func (s *testService) showLogs() {
 	seen := map[string]bool{}
-	for _, p := range r.stack.Processes() {
+	for _, p := range s.stack.Processes() {
 		seen[p.Log()] = true
 		text, err := os.ReadFile(p.Log())
 		if err != nil {
 			continue
 		}
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-		r.t.Logf("the log of the %s ends:\n%s", p.Name, strings.Join(lines[max(0, len(lines)-25):], "\n"))
+		s.t.Logf("the end of the log of the %s:\n%s", p.Name, strings.Join(lines[max(0, len(lines)-25):], "\n"))
 	}
 }
 
-func (r *rig) client(k storage.NewKey) *client.Client {
-	r.t.Helper()
-	_, token, err := r.stack.DB.CreateKey(r.t.Context(), k)
+func (s *testService) client(k storage.NewKey) *client.Client {
+	s.t.Helper()
+	_, token, err := s.stack.DB.CreateKey(s.t.Context(), k)
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return &client.Client{URL: r.stack.Admin.URL, Key: token}
+	return &client.Client{URL: s.stack.Admin.URL, Key: token}
 }
 
 // eventually waits until a condition holds.
-func (r *rig) eventually(what string, holds func() bool) {
-	r.t.Helper()
-	r.within(patience, time.Now(), what, holds)
+func (s *testService) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	s.eventuallyWithin(waitLimit, time.Now(), what, holds)
 }
 
-// within waits until a condition holds, and fails if it takes longer than it
-// may since an instant.
-func (r *rig) within(limit time.Duration, since time.Time, what string, holds func() bool) {
-	r.t.Helper()
+// eventuallyWithin waits until a condition holds, and fails the test if that is
+// not before limit has passed since an instant.
+func (s *testService) eventuallyWithin(limit time.Duration, since time.Time, what string, holds func() bool) {
+	s.t.Helper()
 	for !holds() {
 		if time.Since(since) > limit {
-			r.t.Fatalf("%s: not within %s\n%s", what, limit, r.pending())
+			s.t.Fatalf("%s: not true within %s\n%s", what, limit, s.pending())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 	if took := time.Since(since); took > 500*time.Millisecond {
-		r.t.Logf("%s: after %.1f s", what, took.Seconds())
+		s.t.Logf("%s: after %.1f s", what, took.Seconds())
 	}
 }
 
-// pending describes what there is to do, for a test that waits without success.
-func (r *rig) pending() string {
+// pending describes the unfinished requests, the work and the queues, for the
+// message of a failing test.
+func (s *testService) pending() string {
 	var lines []string
-	if err := r.Pool().SelectContext(r.t.Context(), &lines, `
+	if err := s.Pool().SelectContext(s.t.Context(), &lines, `
 		SELECT format('request %s is %s, %s left, %s completed', id, state, n_left, n_completed) FROM requests WHERE finished_at IS NULL
 		UNION ALL
 		SELECT format('work %s (%s): n %s, queue %s, due in %s, dispatched %s ago (%s), looked at %s ago, suspect %s, lease ends in %s, attempts %s, errors %s, crashes %s, dead %s: %s',
@@ -198,247 +200,250 @@ func (r *rig) pending() string {
 		return err.Error()
 	}
 	for _, queue := range transfer.Queues() {
-		if info, err := r.inspector.GetQueueInfo(string(queue)); err == nil {
+		if info, err := s.inspector.GetQueueInfo(string(queue)); err == nil {
 			lines = append(lines, fmt.Sprintf("queue %s: %d pending, %d active, %d retry, %d archived, paused %t", queue, info.Pending, info.Active, info.Retry, info.Archived, info.Paused))
 		}
 	}
 	return strings.Join(lines, "\n")
 }
 
-// scan reads one value in a test that cannot rely on its connections: it waits
-// until there is an answer.
-func scan[T any](r *rig, query string, args ...any) (v T) {
-	r.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		err := r.Pool().GetContext(r.t.Context(), &v, query, args...)
+// scan reads one value. It retries while the database is not available.
+func scan[T any](s *testService, query string, args ...any) (v T) {
+	s.t.Helper()
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(10 * time.Millisecond) {
+		err := s.Pool().GetContext(s.t.Context(), &v, query, args...)
 		if err == nil {
 			return v
 		}
 		if !storage.IsTransient(err) || time.Now().After(deadline) {
-			r.t.Fatalf("%s: %v", strings.TrimSpace(query), err)
+			s.t.Fatalf("%s: %v", strings.TrimSpace(query), err)
 		}
 	}
 }
 
 // start starts another process.
-func (r *rig) start(name string, env ...string) *stack.Process {
-	r.t.Helper()
-	p, err := r.stack.StartProcess(name, env...)
+func (s *testService) start(name string, env ...string) *stack.Process {
+	s.t.Helper()
+	p, err := s.stack.StartProcess(name, env...)
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return p
 }
 
 // kill ends every process of a kind by SIGKILL.
-func (r *rig) kill(name string) {
-	r.t.Helper()
-	for _, p := range r.stack.Processes() {
+func (s *testService) kill(name string) {
+	s.t.Helper()
+	for _, p := range s.stack.Processes() {
 		if p.Name == name {
-			r.killOne(p)
+			s.killOne(p)
 		}
 	}
 }
 
-func (r *rig) killOne(p *stack.Process) {
-	r.t.Helper()
+func (s *testService) killOne(p *stack.Process) {
+	s.t.Helper()
 	if err := p.Kill(); err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 }
 
-func (r *rig) signal(p *stack.Process, s syscall.Signal) {
-	r.t.Helper()
-	if err := p.Signal(s); err != nil {
-		r.t.Fatal(err)
+func (s *testService) signal(p *stack.Process, sig syscall.Signal) {
+	s.t.Helper()
+	if err := p.Signal(sig); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// only is the process of a kind of which there is one.
-func (r *rig) only(name string) (found *stack.Process) {
-	r.t.Helper()
-	for _, p := range r.stack.Processes() {
+// only returns the only process of a kind.
+func (s *testService) only(name string) (found *stack.Process) {
+	s.t.Helper()
+	for _, p := range s.stack.Processes() {
 		if p.Name == name {
 			if found != nil {
-				r.t.Fatalf("there is more than one %s", name)
+				s.t.Fatalf("there is more than one %s", name)
 			}
 			found = p
 		}
 	}
 	if found == nil {
-		r.t.Fatalf("there is no %s", name)
+		s.t.Fatalf("there is no %s", name)
 	}
 	return found
 }
 
-// read reads a log.
-func (r *rig) read(log string) string {
-	r.t.Helper()
+// readLog returns the content of a log file.
+func (s *testService) readLog(log string) string {
+	s.t.Helper()
 	text, err := os.ReadFile(log)
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return string(text)
 }
 
-// program runs the program as a person at a shell does, and returns what it
-// prints.
-func (r *rig) program(args ...string) string {
-	r.t.Helper()
+// program runs a command of the program, such as work list, and returns its
+// standard output.
+func (s *testService) program(args ...string) string {
+	s.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	c := exec.CommandContext(r.t.Context(), self, args...)
-	c.Env = append(os.Environ(), commandtest.Env, "SIMTRANSFER_DATABASE_URL="+r.stack.DatabaseURL("simtransfer"))
+	c := exec.CommandContext(s.t.Context(), self, args...)
+	c.Env = append(os.Environ(), commandtest.Env, "SIMTRANSFER_DATABASE_URL="+s.stack.DatabaseURL("simtransfer"))
 	var said bytes.Buffer
 	c.Stderr = &said
 	out, err := c.Output()
 	if err != nil {
-		r.t.Fatalf("simtransfer %s: %v: %s", strings.Join(args, " "), err, said.String())
+		s.t.Fatalf("simtransfer %s: %v: %s", strings.Join(args, " "), err, said.String())
 	}
 	return string(out)
 }
 
-// redisRelay stands before Redis.
-func (r *rig) redisRelay() *relay {
-	r.t.Helper()
-	u, err := url.Parse(r.stack.RedisURL(0))
+// redisRelay starts a relay to Redis.
+func (s *testService) redisRelay() *relay {
+	s.t.Helper()
+	u, err := url.Parse(s.stack.RedisURL(0))
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return newRelay(r.t, u.Host)
+	return newRelay(s.t, u.Host)
 }
 
-// via is the variable that makes a process reach Redis through a relay.
-func (r *rig) via(w *relay) string {
-	u, err := url.Parse(r.stack.RedisURL(0))
+// via returns the variable that makes a process connect to Redis through a relay.
+func (s *testService) via(w *relay) string {
+	u, err := url.Parse(s.stack.RedisURL(0))
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	u.Host = w.address()
 	return "SIMTRANSFER_REDIS_URL=" + u.String()
 }
 
-// startBehindRelay starts a process that reaches PostgreSQL through a relay.
-func (r *rig) startBehindRelay(name string, env ...string) (*stack.Process, *relay) {
-	r.t.Helper()
-	u, err := url.Parse(r.stack.DatabaseURL("simtransfer"))
+// startBehindRelay starts a process that connects to PostgreSQL through a relay.
+func (s *testService) startBehindRelay(name string, env ...string) (*stack.Process, *relay) {
+	s.t.Helper()
+	u, err := url.Parse(s.stack.DatabaseURL("simtransfer"))
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	// Its path has to be short for a socket.
+	// The path of a socket must be short.
 	dir, err := os.MkdirTemp("", "relay-")
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	s.t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	q := u.Query()
 	socket := "/.s.PGSQL." + q.Get("port")
-	w := relayAt(r.t, "unix", dir+socket, q.Get("host")+socket)
+	w := relayAt(s.t, "unix", dir+socket, q.Get("host")+socket)
 	q.Set("host", dir)
 	u.RawQuery = q.Encode()
-	return r.start(name, append(env, "SIMTRANSFER_DATABASE_URL="+u.String())...), w
+	return s.start(name, append(env, "SIMTRANSFER_DATABASE_URL="+u.String())...), w
 }
 
-// order is a transfer request as its parties see it.
-type order struct {
-	*rig
+// testRequest is a transfer request of a testService.
+type testRequest struct {
+	*testService
 	id   uuid.UUID
 	sims []storagetest.SIM
 }
 
 // body is the body of a call that creates a transfer request for SIMs.
-func (r *rig) body(sims []storagetest.SIM) map[string]any {
+func (s *testService) body(sims []storagetest.SIM) map[string]any {
 	names := make([]string, len(sims))
-	for i, s := range sims {
-		names[i] = s.ICCID
+	for i, sim := range sims {
+		names[i] = sim.ICCID
 	}
 	return map[string]any{
-		"destination": map[string]any{"email": r.to.Email, "operator_id": r.to.OperatorID},
+		"destination": map[string]any{"email": s.to.Email, "operator_id": s.to.OperatorID},
 		"sims":        names,
 	}
 }
 
-// ask makes a request over HTTP.
-func (r *rig) ask(sims []storagetest.SIM) order {
-	r.t.Helper()
+// create creates a request over HTTP.
+func (s *testService) create(sims []storagetest.SIM) testRequest {
+	s.t.Helper()
 	var made struct {
 		ID uuid.UUID `json:"id"`
 	}
-	r.post(r.source, "", r.body(sims), &made)
-	return order{r, made.ID, sims}
+	s.post(s.source, "", s.body(sims), &made)
+	return testRequest{s, made.ID, sims}
 }
 
-// post calls the API about a request, or to make one, and has to be accepted.
-func (r *rig) post(c *client.Client, what string, body, into any) {
+// post creates a request, or calls an action of one, and fails the test if the
+// API refuses.
+func (s *testService) post(c *client.Client, what string, body, into any) {
+	s.t.Helper()
+	if err := c.Call(s.t.Context(), http.MethodPost, "/v1/transfer-requests"+what, body, into); err != nil {
+		s.t.Fatalf("POST /v1/transfer-requests%s: %v", what, err)
+	}
+}
+
+// createOffered creates a request and brings it to awaiting_acceptance.
+func (s *testService) createOffered(sims []storagetest.SIM) testRequest {
+	s.t.Helper()
+	r := s.create(sims)
+	r.awaitOffered()
+	return r
+}
+
+// awaitOffered waits for the end of validation, and approves the request if it
+// is in review.
+func (r testRequest) awaitOffered() {
 	r.t.Helper()
-	if err := c.Call(r.t.Context(), http.MethodPost, "/v1/transfer-requests"+what, body, into); err != nil {
-		r.t.Fatalf("POST /v1/transfer-requests%s: %v", what, err)
+	r.await("the end of validation", func(r storage.Request) bool { return r.State != transfer.Validating })
+	if r.read().State == transfer.InReview {
+		r.decide(r.support, "approve", map[string]any{"ticket": "CASE-1"})
+	}
+	if state := r.read().State; state != transfer.AwaitingAcceptance {
+		r.t.Fatalf("the request is %s", state)
 	}
 }
 
-// offer makes a request and brings it to where its destination can accept.
-func (r *rig) offer(sims []storagetest.SIM) order {
+func (r testRequest) decide(c *client.Client, what string, body any) {
 	r.t.Helper()
-	o := r.ask(sims)
-	o.offered()
-	return o
+	r.post(c, "/"+r.id.String()+"/"+what, body, nil)
 }
 
-// offered waits for the end of validation and approves if that is asked for.
-func (o order) offered() {
-	o.t.Helper()
-	o.await("the end of validation", func(s storage.Request) bool { return s.State != transfer.Validating })
-	if o.now().State == transfer.InReview {
-		o.decide(o.support, "approve", map[string]any{"ticket": "CASE-1"})
-	}
-	if s := o.now().State; s != transfer.AwaitingAcceptance {
-		o.t.Fatalf("the request is %s", s)
-	}
-}
+func (r testRequest) accept() { r.t.Helper(); r.decide(r.destination, "accept", nil) }
 
-func (o order) decide(c *client.Client, what string, body any) {
-	o.t.Helper()
-	o.post(c, "/"+o.id.String()+"/"+what, body, nil)
-}
-
-func (o order) accept() { o.t.Helper(); o.decide(o.dest, "accept", nil) }
-
-// now is the request as it is.
-func (o order) now() storage.Request {
-	o.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		s, err := o.DB.DB.Request(o.t.Context(), o.id)
+// read returns the current state of the request.
+func (r testRequest) read() storage.Request {
+	r.t.Helper()
+	for deadline := time.Now().Add(waitLimit); ; time.Sleep(10 * time.Millisecond) {
+		request, err := r.DB.DB.Request(r.t.Context(), r.id)
 		if err == nil {
-			return s
+			return request
 		}
 		if !storage.IsTransient(err) || time.Now().After(deadline) {
-			o.t.Fatal(err)
+			r.t.Fatal(err)
 		}
 	}
 }
 
-func (o order) await(what string, holds func(storage.Request) bool) {
-	o.t.Helper()
-	o.eventually(what, func() bool { return holds(o.now()) })
+func (r testRequest) await(what string, holds func(storage.Request) bool) {
+	r.t.Helper()
+	r.eventually(what, func() bool { return holds(r.read()) })
 }
 
-func (o order) finished() bool { return o.now().FinishedAt != nil }
+func (r testRequest) finished() bool { return r.read().FinishedAt != nil }
 
-// completed waits until the request is finished, and counts: every SIM is the
-// destination's, once, for its fee, once.
-func (o order) completed() {
-	o.t.Helper()
-	o.await("the request is finished", func(storage.Request) bool { return o.finished() })
-	o.isCompleted()
+// awaitCompleted waits until the request is finished, and then does what
+// checkCompleted does.
+func (r testRequest) awaitCompleted() {
+	r.t.Helper()
+	r.await("the request is finished", func(storage.Request) bool { return r.finished() })
+	r.checkCompleted()
 }
 
-func (o order) isCompleted() {
-	o.t.Helper()
+// checkCompleted checks that every SIM belongs to the destination, with one
+// registration, and that each fee was charged once.
+func (r testRequest) checkCompleted() {
+	r.t.Helper()
 	fees := 0
-	for _, s := range o.sims {
-		if s.Status != transfer.Ready {
+	for _, sim := range r.sims {
+		if sim.Status != transfer.Ready {
 			fees++
 		}
 	}
@@ -447,8 +452,8 @@ func (o order) isCompleted() {
 		Completed, Owned, Registered, Charges, Events int
 		Amount                                        int64
 	}
-	want := count{transfer.RequestCompleted, len(o.sims), len(o.sims), len(o.sims), fees, len(o.sims), int64(fees) * fee}
-	got := scan[count](o.rig, `
+	want := count{transfer.RequestCompleted, len(r.sims), len(r.sims), len(r.sims), fees, len(r.sims), int64(fees) * fee}
+	got := scan[count](r.testService, `
 		SELECT
 			r.state,
 			r.n_completed AS completed,
@@ -458,128 +463,129 @@ func (o order) isCompleted() {
 			(SELECT coalesce(sum((e.detail->>'completed')::int), 0) FROM events e WHERE e.request = r.id AND e.kind IN ('execute', 'drop_sessions')) AS events,
 			(SELECT coalesce(sum(c.amount), 0) FROM charges c WHERE c.request = r.id) AS amount
 		FROM requests r
-		WHERE r.id = $1`, o.id)
+		WHERE r.id = $1`, r.id)
 	if diff := cmp.Diff(want, got); diff != "" {
-		o.t.Errorf("the request in the end (-want +got):\n%s", diff)
+		r.t.Errorf("the finished request (-want +got):\n%s", diff)
 	}
 }
 
-// verify sees that the promises hold.
-func (r *rig) verify() {
-	r.t.Helper()
-	findings, err := r.DB.DB.Check(r.t.Context())
+// checkInvariants does what simtransfer check does.
+func (s *testService) checkInvariants() {
+	s.t.Helper()
+	findings, err := s.DB.DB.Check(s.t.Context())
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	for _, f := range findings {
 		if f.Violations > 0 {
-			r.t.Errorf("%d violations of invariant %d, %s:\n\t%s", f.Violations, f.Number, f.Invariant, strings.Join(f.Examples, "\n\t"))
+			s.t.Errorf("%d violations of invariant %d, %s:\n\t%s", f.Violations, f.Number, f.Invariant, strings.Join(f.Examples, "\n\t"))
 		}
 	}
 }
 
-// mixed seeds SIMs that move by themselves and others that need support.
-func (r *rig) mixed(n int) []storagetest.SIM {
-	r.t.Helper()
-	sims := r.SIMs(n-n/3, storagetest.SIM{Account: r.from.ID})
-	return append(sims, r.SIMs(n/3, storagetest.SIM{Account: r.from.ID, Status: transfer.Active})...)
+// mixedSIMs creates n SIMs, one third of which need support.
+func (s *testService) mixedSIMs(n int) []storagetest.SIM {
+	s.t.Helper()
+	sims := s.SIMs(n-n/3, storagetest.SIM{Account: s.from.ID})
+	return append(sims, s.SIMs(n/3, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})...)
 }
 
-// acceptHolding accepts a request and holds the first SIM of every chunk locked
-// until letGo, so that a worker waits in the middle of its transaction, the work
-// row locked. It returns when one does.
-func (o order) acceptHolding() (letGo func()) {
-	o.t.Helper()
+// acceptBlocked locks the first SIM of every chunk and accepts the request, so
+// that workers wait in the middle of their transactions, with the work row locked.
+// It returns when one waits; unblock releases the locks.
+func (r testRequest) acceptBlocked() (unblock func()) {
+	r.t.Helper()
 	var ids []string
-	for i := 0; i < len(o.sims); i += transfer.ChunkSize {
-		ids = append(ids, fmt.Sprint(o.sims[i].ID))
+	for i := 0; i < len(r.sims); i += transfer.ChunkSize {
+		ids = append(ids, fmt.Sprint(r.sims[i].ID))
 	}
-	letGo = o.HoldSQL(fmt.Sprintf(`SELECT FROM sims WHERE id IN (%s) ORDER BY id FOR UPDATE`, strings.Join(ids, ", ")))
-	o.accept()
-	o.awaitBlocked(1)
-	return letGo
+	unblock = r.HoldSQL(fmt.Sprintf(`SELECT FROM sims WHERE id IN (%s) ORDER BY id FOR UPDATE`, strings.Join(ids, ", ")))
+	r.accept()
+	r.awaitBlocked(1)
+	return unblock
 }
 
-// awaitBlocked waits until n transactions of workers wait for a lock.
-func (r *rig) awaitBlocked(n int) {
-	r.t.Helper()
-	r.eventually("a transaction waits for a lock", func() bool {
-		return scan[int](r, `
+// awaitBlocked waits until n transactions wait for a lock.
+func (s *testService) awaitBlocked(n int) {
+	s.t.Helper()
+	s.eventually("a transaction waits for a lock", func() bool {
+		return scan[int](s, `
 			SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`) >= n
 	})
 }
 
-// taskOf is the task of the only work of a request, as it was dispatched last.
-func (o order) taskOf() (queue transfer.Queue, id string) {
-	o.t.Helper()
-	w := scan[storage.WorkInfo](o.rig, `SELECT id, gen, queue FROM work WHERE request = $1`, o.id)
+// taskOf returns the queue and id of the last dispatched task of the request's
+// only work.
+func (r testRequest) taskOf() (queue transfer.Queue, id string) {
+	r.t.Helper()
+	w := scan[storage.WorkInfo](r.testService, `SELECT id, gen, queue FROM work WHERE request = $1`, r.id)
 	return w.Queue, tasks.ID(w.ID, w.Gen)
 }
 
-// inRedis waits until Redis has the task of the only work of a request.
-func (o order) inRedis() (queue transfer.Queue, id string) {
-	o.t.Helper()
-	o.eventually("Redis has the task", func() bool {
-		if scan[int](o.rig, `SELECT count(*) FROM work WHERE request = $1 AND dispatched_at IS NOT NULL`, o.id) == 0 {
+// inRedis waits until Redis has the task of the request's only work.
+func (r testRequest) inRedis() (queue transfer.Queue, id string) {
+	r.t.Helper()
+	r.eventually("Redis has the task", func() bool {
+		if scan[int](r.testService, `SELECT count(*) FROM work WHERE request = $1 AND dispatched_at IS NOT NULL`, r.id) == 0 {
 			return false
 		}
-		queue, id = o.taskOf()
-		_, err := o.inspector.GetTaskInfo(string(queue), id)
+		queue, id = r.taskOf()
+		_, err := r.inspector.GetTaskInfo(string(queue), id)
 		return err == nil
 	})
 	return queue, id
 }
 
-func (r *rig) pause(queue transfer.Queue) {
-	r.t.Helper()
-	if err := r.inspector.PauseQueue(string(queue)); err != nil {
-		r.t.Fatal(err)
+func (s *testService) pause(queue transfer.Queue) {
+	s.t.Helper()
+	if err := s.inspector.PauseQueue(string(queue)); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-func (r *rig) unpause(queue transfer.Queue) {
-	r.t.Helper()
-	if err := r.inspector.UnpauseQueue(string(queue)); err != nil {
-		r.t.Fatal(err)
+func (s *testService) unpause(queue transfer.Queue) {
+	s.t.Helper()
+	if err := s.inspector.UnpauseQueue(string(queue)); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// waiting is how many tasks wait in a queue. (The inspector would not know a
-// queue of which Redis has just forgotten everything.)
-func (r *rig) waiting(queue transfer.Queue) int64 { return r.length(queue, "pending") }
+// waiting returns the number of tasks that wait in a queue. (The inspector
+// returns an error for a queue whose keys were flushed.)
+func (s *testService) waiting(queue transfer.Queue) int64 { return s.length(queue, "pending") }
 
-func (r *rig) length(queue transfer.Queue, list string) int64 {
-	r.t.Helper()
-	n, err := r.redis.LLen(r.t.Context(), fmt.Sprintf("asynq:{%s}:%s", queue, list)).Result()
+func (s *testService) length(queue transfer.Queue, list string) int64 {
+	s.t.Helper()
+	n, err := s.redis.LLen(s.t.Context(), fmt.Sprintf("asynq:{%s}:%s", queue, list)).Result()
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return n
 }
 
-// idle waits until no task waits or runs in a queue.
-func (r *rig) idle(queue transfer.Queue) {
-	r.t.Helper()
-	r.eventually("the queue is empty", func() bool { return r.waiting(queue) == 0 && r.length(queue, "active") == 0 })
+// idle waits until no task is waiting or running in a queue.
+func (s *testService) idle(queue transfer.Queue) {
+	s.t.Helper()
+	s.eventually("the queue is empty", func() bool { return s.waiting(queue) == 0 && s.length(queue, "active") == 0 })
 }
 
-// replay enqueues a task that Redis has had before, under another id, and waits
-// until a worker has carried it out.
-func (r *rig) replay(t storage.Task) {
-	r.t.Helper()
-	task := r.Task(t)
+// replay enqueues a copy of an earlier task under another id, and waits until a
+// worker has processed it.
+func (s *testService) replay(t storage.Task) {
+	s.t.Helper()
+	task := s.Task(t)
 	id := fmt.Sprintf("again-%s", uuid.NewString())
-	if _, err := r.enqueuer.EnqueueContext(r.t.Context(), task, asynq.TaskID(id), asynq.Retention(time.Hour)); err != nil {
-		r.t.Fatal(err)
+	if _, err := s.enqueuer.EnqueueContext(s.t.Context(), task, asynq.TaskID(id), asynq.Retention(time.Hour)); err != nil {
+		s.t.Fatal(err)
 	}
-	r.eventually("the same task has run again", func() bool {
-		info, err := r.inspector.GetTaskInfo(string(t.Queue), id)
+	s.eventually("the same task has run again", func() bool {
+		info, err := s.inspector.GetTaskInfo(string(t.Queue), id)
 		return err == nil && info.State == asynq.TaskStateCompleted
 	})
 }
 
-// call makes one HTTP request with an Idempotency-Key, as any client does.
+// call makes one HTTP request with an Idempotency-Key, without retries.
 func call(ctx context.Context, base, key, idempotency, path string, body any) (status int, replayed bool, answer map[string]any, err error) {
 	text, err := json.Marshal(body)
 	if err != nil {

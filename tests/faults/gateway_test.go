@@ -10,11 +10,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestGatewayFaults uses gateways that misbehave. SIMs at other gateways do not
+// TestGatewayFaults uses gateways that misbehave. SIMs at other gateways must not
 // wait for them.
 func TestGatewayFaults(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{env: []string{
+	s := startService(t, serviceOptions{env: []string{
 		"SIMTRANSFER_DROP_ATTEMPTS=3", "SIMTRANSFER_DROP_BACKOFF=1200ms", "SIMTRANSFER_DROP_TIMEOUT=600ms",
 	}})
 	const each = 5 // SIMs at each gateway
@@ -23,34 +23,34 @@ func TestGatewayFaults(t *testing.T) {
 		{},
 		{Delay: 400 * time.Millisecond},
 	} {
-		good = append(good, r.atGateway(each, b))
+		good = append(good, s.atGateway(each, b))
 	}
 	for _, b := range []radius.Behavior{
 		{Silent: true},
 		{Garbage: true},
 		{Forge: true},
 		{Refuse: radius.RefuseShare(1)},
-		{Delay: time.Minute}, // which ends the session
+		{Delay: time.Minute}, // drops the session, but answers too late
 	} {
-		bad = append(bad, r.atGateway(each, b))
+		bad = append(bad, s.atGateway(each, b))
 	}
-	late, forgetful := r.atGateway(each, radius.Behavior{Silent: true}), r.atGateway(each, radius.Behavior{LoseAnswers: true})
+	late, forgetful := s.atGateway(each, radius.Behavior{Silent: true}), s.atGateway(each, radius.Behavior{LoseAnswers: true})
 
-	offline := r.SIMs(60, storagetest.SIM{Account: r.from.ID})
+	offline := s.SIMs(60, storagetest.SIM{Account: s.from.ID})
 	sims := offline
 	for _, g := range append(append([]*atGateway{late, forgetful}, good...), bad...) {
 		sims = append(sims, g.sims...)
 	}
-	o := r.offer(sims)
-	o.accept()
-	r.eventually("a gateway has been silent", func() bool {
-		return scan[int](r, `SELECT count(*) FROM work WHERE gateway = $1 AND attempts > 0`, late.address) == 1
+	r := s.createOffered(sims)
+	r.accept()
+	s.eventually("a gateway has been silent", func() bool {
+		return scan[int](s, `SELECT count(*) FROM work WHERE gateway = $1 AND attempts > 0`, late.address) == 1
 	})
 	late.SetBehavior(radius.Behavior{})
 	forgetful.SetBehavior(radius.Behavior{})
-	o.await("the request is finished", func(s storage.Request) bool { return s.FinishedAt != nil })
+	r.await("the request is finished", func(r storage.Request) bool { return r.FinishedAt != nil })
 
-	r.step("who waited for whom", func(r *rig) {
+	s.step("outcomes and order", func(s *testService) {
 		type outcome struct {
 			Gateway string
 			State   transfer.State
@@ -60,18 +60,18 @@ func TestGatewayFaults(t *testing.T) {
 			Last    time.Time
 		}
 		byGateway := map[string][]outcome{}
-		for _, x := range storagetest.All[outcome](r.DB, `
+		for _, x := range storagetest.All[outcome](s.DB, `
 			SELECT coalesce(a.gateway, '') AS gateway, t.state, t.reason, count(*) AS n, min(t.finished_at) AS first, max(t.finished_at) AS last
 			FROM transfers t
 			LEFT JOIN (SELECT DISTINCT sim, host(nasipaddress) AS gateway FROM radius.radacct) a ON a.sim = t.sim
 			WHERE t.request = $1
-			GROUP BY 1, 2, 3`, o.id) {
+			GROUP BY 1, 2, 3`, r.id) {
 			byGateway[x.Gateway] = append(byGateway[x.Gateway], x)
 		}
 		is := func(address string, n int, state transfer.State, reason transfer.Reason) outcome {
 			list := byGateway[address]
 			if len(list) != 1 || list[0].N != n || list[0].State != state || (list[0].Reason == nil) != (reason == "") || (reason != "" && *list[0].Reason != reason) {
-				r.t.Errorf("SIMs at gateway %q: %+v, want %d %s %s", address, list, n, state, reason)
+				s.t.Errorf("SIMs at gateway %q: %+v, want %d %s %s", address, list, n, state, reason)
 				return outcome{}
 			}
 			return list[0]
@@ -86,40 +86,40 @@ func TestGatewayFaults(t *testing.T) {
 		is(forgetful.address, each, transfer.Completed, "")
 		for i, g := range bad {
 			x := is(g.address, each, transfer.Failed, transfer.SessionNotDropped)
-			// Three attempts with 1.2 s and 2.4 s between: the others were done
-			// before the first of these waits was over.
+			// There are 1.2 s and 2.4 s between the three attempts: the other SIMs
+			// must be finished before the first of these delays is over.
 			if wait := x.First.Sub(last); wait < 2*time.Second {
-				r.t.Errorf("other SIMs were done only %s before those at gateway %s were given up", wait, g.address)
+				s.t.Errorf("other SIMs were finished only %s before those at gateway %s failed", wait, g.address)
 			}
 			if up := g.Count(); up != each && (i < len(bad)-1 || up != 0) {
-				r.t.Errorf("%d sessions are up at gateway %s, want %d", up, g.address, each)
+				s.t.Errorf("%d sessions are up at gateway %s, want %d", up, g.address, each)
 			}
 		}
-		if stayed := scan[int](r, `
+		if stayed := scan[int](s, `
 			SELECT count(*)
 			FROM transfers t
 			JOIN sims s ON s.id = t.sim AND s.account = $2
 			WHERE t.request = $1 AND t.state = 'failed' AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.request = t.request AND c.n = t.n)`,
-			o.id, r.from.ID); stayed != each*len(bad) {
-			r.t.Errorf("%d SIMs are where they were, at no cost, want %d", stayed, each*len(bad))
+			r.id, s.from.ID); stayed != each*len(bad) {
+			s.t.Errorf("%d failed SIMs are still the source's and were not charged, want %d", stayed, each*len(bad))
 		}
-		r.verify()
+		s.checkInvariants()
 	})
-	r.step("they can be asked for again", func(r *rig) {
+	s.step("failed SIMs can be requested again", func(s *testService) {
 		var again []storagetest.SIM
 		for _, g := range bad {
 			g.SetBehavior(radius.Behavior{})
 			again = append(again, g.sims...)
 		}
-		o := r.offer(again)
-		o.accept()
-		o.completed()
+		r := s.createOffered(again)
+		r.accept()
+		r.awaitCompleted()
 		for _, g := range bad {
 			if g.Count() != 0 {
-				r.t.Errorf("%d sessions are up at gateway %s", g.Count(), g.address)
+				s.t.Errorf("%d sessions are up at gateway %s", g.Count(), g.address)
 			}
 		}
-		r.verify()
+		s.checkInvariants()
 	})
 }
 
@@ -131,20 +131,20 @@ type atGateway struct {
 }
 
 // atGateway brings n SIMs online at a new gateway.
-func (r *rig) atGateway(n int, b radius.Behavior) *atGateway {
-	r.t.Helper()
+func (s *testService) atGateway(n int, b radius.Behavior) *atGateway {
+	s.t.Helper()
 	const secret = "only-on-loopback"
 	g, err := radius.SimulateGateway("127.0.0.1:0", []byte(secret), b)
 	if err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { _ = g.Close() })
-	a := &atGateway{g, r.Gateway(), r.SIMs(n, storagetest.SIM{Account: r.from.ID, Status: transfer.Active})}
-	r.Server(a.address, g.Gateway().Address, secret)
-	for _, s := range a.sims {
-		id := r.Online(s, a.address)
-		session := scan[string](r, `SELECT acctsessionid FROM radius.radacct WHERE radacctid = $1`, id)
-		g.Start(radius.Session{ID: session, Username: s.IMSI + "@iot.example", CallingStationID: s.MSISDN, NASIPAddress: a.address})
+	s.t.Cleanup(func() { _ = g.Close() })
+	a := &atGateway{g, s.Gateway(), s.SIMs(n, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})}
+	s.Server(a.address, g.Gateway().Address, secret)
+	for _, sim := range a.sims {
+		id := s.Online(sim, a.address)
+		session := scan[string](s, `SELECT acctsessionid FROM radius.radacct WHERE radacctid = $1`, id)
+		g.Start(radius.Session{ID: session, Username: sim.IMSI + "@iot.example", CallingStationID: sim.MSISDN, NASIPAddress: a.address})
 	}
 	return a
 }

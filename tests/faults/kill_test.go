@@ -17,307 +17,307 @@ import (
 	"simtransfer/transfer"
 )
 
-// Processes that die, or stand still, where it hurts most.
+// TestKilledProcesses kills or suspends processes at the worst moments.
 func TestKilledProcesses(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{})
-	r.step("a worker in the middle of its transaction", (*rig).workerKilledInTransaction)
-	r.step("a worker between commit and acknowledgement", (*rig).workerKilledUnacknowledged)
-	r.step("a worker while it talks to a gateway", (*rig).workerKilledAtGateway)
-	r.step("a scheduler between claiming work and enqueueing it", (*rig).schedulerKilledBeforeEnqueueing)
-	r.step("a scheduler after enqueueing, before it knows", (*rig).schedulerKilledAfterEnqueueing)
-	r.step("an API after commit and before its answer", (*rig).apiKilledUnanswered)
-	r.step("a worker that stands still", (*rig).workerFrozen)
-	r.step("a worker that the network has lost", (*rig).networkFrozen)
-	if _, long := simsOf(0); long {
-		r.step("a worker again and again", (*rig).workersKilled)
+	s := startService(t, serviceOptions{})
+	s.step("a worker in the middle of its transaction", (*testService).workerKilledInTransaction)
+	s.step("a worker between commit and acknowledgement", (*testService).workerKilledUnacknowledged)
+	s.step("a worker while it waits for a gateway", (*testService).workerKilledAtGateway)
+	s.step("a scheduler between claiming work and enqueueing it", (*testService).schedulerKilledBeforeEnqueueing)
+	s.step("a scheduler after enqueueing, before it reads the response", (*testService).schedulerKilledAfterEnqueueing)
+	s.step("an API between commit and response", (*testService).apiKilledUnanswered)
+	s.step("a suspended worker", (*testService).workerFrozen)
+	s.step("a worker cut off from the network", (*testService).networkFrozen)
+	if _, long := testSize(0); long {
+		s.step("every worker that begins a chunk", (*testService).workersKilled)
 	}
-	r.verify()
+	s.checkInvariants()
 }
 
-func (r *rig) workerKilledInTransaction() {
-	o := r.offer(r.mixed(1200)) // two chunks
-	letGo := o.acceptHolding()
-	r.awaitBlocked(2)
+func (s *testService) workerKilledInTransaction() {
+	r := s.createOffered(s.mixedSIMs(1200)) // two chunks
+	unblock := r.acceptBlocked()
+	s.awaitBlocked(2)
 	killed := time.Now()
-	r.kill("worker")
-	letGo()
-	r.start("worker")
-	r.within(promise, killed, "the batch has run to its end", o.finished)
-	o.isCompleted()
+	s.kill("worker")
+	unblock()
+	s.start("worker")
+	s.eventuallyWithin(recoveryLimit, killed, "the batch is finished", r.finished)
+	r.checkCompleted()
 }
 
-func (r *rig) workerKilledUnacknowledged() {
-	r.kill("worker")
-	w := r.redisRelay()
-	doomed := r.start("worker", r.via(w))
-	o := r.offer(r.mixed(30))
-	letGo := o.acceptHolding()
-	queue, id := o.taskOf()
-	task := scan[storage.Task](r, `SELECT id, gen, kind, queue, request FROM work WHERE request = $1`, o.id)
+func (s *testService) workerKilledUnacknowledged() {
+	s.kill("worker")
+	w := s.redisRelay()
+	victim := s.start("worker", s.via(w))
+	r := s.createOffered(s.mixedSIMs(30))
+	unblock := r.acceptBlocked()
+	queue, id := r.taskOf()
+	task := scan[storage.Task](s, `SELECT id, gen, kind, queue, request FROM work WHERE request = $1`, r.id)
 	w.hold(true, true)
-	letGo()
-	o.completed()
-	r.eventually("the acknowledgement is on its way", w.holds)
-	r.killOne(doomed)
-	w.lose()
-	info, err := r.inspector.GetTaskInfo(string(queue), id)
+	unblock()
+	r.awaitCompleted()
+	s.eventually("the acknowledgement is being sent", w.isHolding)
+	s.killOne(victim)
+	w.disconnect()
+	info, err := s.inspector.GetTaskInfo(string(queue), id)
 	if err != nil || info.State != asynq.TaskStateActive {
-		r.t.Fatalf("to Redis the task is not being worked on: %+v, %v", info, err)
+		s.t.Fatalf("the task is not active in Redis: %+v, %v", info, err)
 	}
-	was := r.Dump()
-	r.start("worker")
-	r.replay(task)
-	r.Unchanged(was)
-	if _, long := simsOf(0); long {
-		r.within(3*time.Minute, time.Now(), "the task was recovered", func() bool {
-			info, err := r.inspector.GetTaskInfo(string(queue), id)
+	was := s.Dump()
+	s.start("worker")
+	s.replay(task)
+	s.Unchanged(was)
+	if _, long := testSize(0); long {
+		s.eventuallyWithin(3*time.Minute, time.Now(), "the task was recovered", func() bool {
+			info, err := s.inspector.GetTaskInfo(string(queue), id)
 			return err != nil || info.State != asynq.TaskStateActive
 		})
-		r.Unchanged(was)
+		s.Unchanged(was)
 		return
 	}
-	if err := r.redis.Del(r.t.Context(), fmt.Sprintf("asynq:{%s}:active", queue), fmt.Sprintf("asynq:{%s}:lease", queue)).Err(); err != nil {
-		r.t.Fatal(err)
+	if err := s.redis.Del(s.t.Context(), fmt.Sprintf("asynq:{%s}:active", queue), fmt.Sprintf("asynq:{%s}:lease", queue)).Err(); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// workerKilledAtGateway leaves a lease, which has to run out first.
-func (r *rig) workerKilledAtGateway() {
-	g := r.atGateway(4, radius.Behavior{Silent: true})
-	o := r.offer(g.sims)
-	o.accept()
-	r.eventually("the gateway is asked", func() bool { return g.Stats().Requests > 0 })
+// workerKilledAtGateway leaves a lease, which must expire first.
+func (s *testService) workerKilledAtGateway() {
+	g := s.atGateway(4, radius.Behavior{Silent: true})
+	r := s.createOffered(g.sims)
+	r.accept()
+	s.eventually("the gateway has received a request", func() bool { return g.Stats().Requests > 0 })
 	g.SetBehavior(radius.Behavior{})
 	killed := time.Now()
-	r.kill("worker")
-	r.start("worker")
-	r.within(promise, killed, "another worker has dropped the sessions", func() bool { return g.Count() == 0 })
-	o.completed()
+	s.kill("worker")
+	s.start("worker")
+	s.eventuallyWithin(recoveryLimit, killed, "another worker has dropped the sessions", func() bool { return g.Count() == 0 })
+	r.awaitCompleted()
 }
 
-func (r *rig) schedulerKilledBeforeEnqueueing() {
-	r.kill("scheduler")
-	w := r.redisRelay()
-	doomed := r.start("scheduler", r.via(w))
-	r.eventually("the scheduler runs", func() bool { return r.logged(doomed.Log(), "scheduler is running") })
+func (s *testService) schedulerKilledBeforeEnqueueing() {
+	s.kill("scheduler")
+	w := s.redisRelay()
+	victim := s.start("scheduler", s.via(w))
+	s.eventually("the scheduler runs", func() bool { return s.logContains(victim.Log(), "scheduler is running") })
 	w.hold(true, false)
-	o := r.ask(r.mixed(30))
-	r.eventually("the work is claimed", func() bool {
-		return scan[int](r, `SELECT count(*) FROM work WHERE request = $1 AND dispatched_at IS NOT NULL`, o.id) == 1
+	r := s.create(s.mixedSIMs(30))
+	s.eventually("the work is claimed", func() bool {
+		return scan[int](s, `SELECT count(*) FROM work WHERE request = $1 AND dispatched_at IS NOT NULL`, r.id) == 1
 	})
-	r.eventually("it is being enqueued", w.holds)
+	s.eventually("it is being enqueued", w.isHolding)
 	killed := time.Now()
-	r.killOne(doomed)
-	w.lose()
-	if queue, id := o.taskOf(); true {
-		if _, err := r.inspector.GetTaskInfo(string(queue), id); err == nil {
-			r.t.Fatal("Redis has the task: the scheduler was not killed before")
+	s.killOne(victim)
+	w.disconnect()
+	if queue, id := r.taskOf(); true {
+		if _, err := s.inspector.GetTaskInfo(string(queue), id); err == nil {
+			s.t.Fatal("Redis has the task: the scheduler was killed too late")
 		}
 	}
-	r.start("scheduler")
-	r.within(promise, killed, "the request is validated", func() bool { return o.now().State == transfer.InReview })
-	o.offered()
-	o.accept()
-	o.completed()
+	s.start("scheduler")
+	s.eventuallyWithin(recoveryLimit, killed, "the request is validated", func() bool { return r.read().State == transfer.InReview })
+	r.awaitOffered()
+	r.accept()
+	r.awaitCompleted()
 }
 
-func (r *rig) schedulerKilledAfterEnqueueing() {
-	r.kill("scheduler")
-	r.pause(transfer.QueueInteractive)
-	w := r.redisRelay()
-	doomed := r.start("scheduler", r.via(w))
-	// Until it has answered once it only greets the server.
-	r.eventually("the scheduler runs", func() bool { return r.logged(doomed.Log(), "scheduler is running") })
-	first := r.ask(r.mixed(3))
+func (s *testService) schedulerKilledAfterEnqueueing() {
+	s.kill("scheduler")
+	s.pause(transfer.QueueInteractive)
+	w := s.redisRelay()
+	victim := s.start("scheduler", s.via(w))
+	// Before the first response there is only the handshake.
+	s.eventually("the scheduler runs", func() bool { return s.logContains(victim.Log(), "scheduler is running") })
+	first := s.create(s.mixedSIMs(3))
 	first.inRedis()
 	w.hold(false, true)
-	o := r.ask(r.mixed(30))
-	queue, id := o.inRedis()
-	r.eventually("Redis has answered", w.holds)
-	r.killOne(doomed)
-	w.lose()
-	was := scan[time.Time](r, `SELECT checked_at FROM work WHERE request = $1`, o.id)
-	r.start("scheduler")
-	r.eventually("another scheduler has looked for lost work", func() bool {
-		return scan[time.Time](r, `SELECT checked_at FROM work WHERE request = $1`, o.id).After(was)
+	r := s.create(s.mixedSIMs(30))
+	queue, id := r.inRedis()
+	s.eventually("Redis has responded", w.isHolding)
+	s.killOne(victim)
+	w.disconnect()
+	was := scan[time.Time](s, `SELECT checked_at FROM work WHERE request = $1`, r.id)
+	s.start("scheduler")
+	s.eventually("another scheduler has looked for lost work", func() bool {
+		return scan[time.Time](s, `SELECT checked_at FROM work WHERE request = $1`, r.id).After(was)
 	})
-	r.eventually("nothing is suspected", func() bool {
-		return !scan[bool](r, `SELECT suspect FROM work WHERE request = $1`, o.id)
+	s.eventually("nothing is suspected", func() bool {
+		return !scan[bool](s, `SELECT suspect FROM work WHERE request = $1`, r.id)
 	})
-	if n := r.waiting(queue); n != 2 {
-		r.t.Errorf("%d tasks are waiting, there are to be 2", n)
+	if n := s.waiting(queue); n != 2 {
+		s.t.Errorf("%d tasks are waiting, want 2", n)
 	}
-	if _, again := o.taskOf(); again != id {
-		r.t.Errorf("dispatched again, as %s after %s", again, id)
+	if _, again := r.taskOf(); again != id {
+		s.t.Errorf("dispatched again, as %s, after %s", again, id)
 	}
-	r.unpause(transfer.QueueInteractive)
-	for _, o := range []order{first, o} {
-		o.offered()
-		o.accept()
-		o.completed()
+	s.unpause(transfer.QueueInteractive)
+	for _, r := range []testRequest{first, r} {
+		r.awaitOffered()
+		r.accept()
+		r.awaitCompleted()
 	}
 }
 
-// logged reports whether a process has logged something.
-func (r *rig) logged(log, text string) bool {
-	return strings.Contains(r.read(log), text)
+// logContains reports whether a log file contains a text.
+func (s *testService) logContains(log, text string) bool {
+	return strings.Contains(s.readLog(log), text)
 }
 
-func (r *rig) apiKilledUnanswered() {
-	offered := r.offer(r.mixed(20))
-	sims := r.mixed(20)
+func (s *testService) apiKilledUnanswered() {
+	offered := s.createOffered(s.mixedSIMs(20))
+	sims := s.mixedSIMs(20)
 	for _, c := range []struct {
 		what, key, path string
 		body            any
-		done            string // counts what the call makes
+		done            string // counts the effects of the call
 	}{
-		{"create", r.source.Key, "/v1/transfer-requests", r.body(sims), `SELECT count(*) FROM requests`},
-		{"accept", r.dest.Key, "/v1/transfer-requests/" + offered.id.String() + "/accept", map[string]any{}, `SELECT count(*) FROM events WHERE kind = 'accept'`},
+		{"create", s.source.Key, "/v1/transfer-requests", s.body(sims), `SELECT count(*) FROM requests`},
+		{"accept", s.destination.Key, "/v1/transfer-requests/" + offered.id.String() + "/accept", map[string]any{}, `SELECT count(*) FROM events WHERE kind = 'accept'`},
 	} {
-		doomed, client, err := r.stack.StartAPI(r.t.Context())
+		victim, client, err := s.stack.StartAPI(s.t.Context())
 		if err != nil {
-			r.t.Fatal(err)
+			s.t.Fatal(err)
 		}
-		w := newRelay(r.t, strings.TrimPrefix(client.URL, "http://"))
+		w := newRelay(s.t, strings.TrimPrefix(client.URL, "http://"))
 		w.hold(false, true)
-		before := scan[int](r, c.done)
+		before := scan[int](s, c.done)
 		idempotency := "unanswered " + c.what
 		failed := storagetest.Go(func() error {
-			status, _, _, err := call(r.t.Context(), "http://"+w.address(), c.key, idempotency, c.path, c.body)
+			status, _, _, err := call(s.t.Context(), "http://"+w.address(), c.key, idempotency, c.path, c.body)
 			if err == nil {
-				return fmt.Errorf("the call was answered: %d", status)
+				return fmt.Errorf("the call succeeded with status %d", status)
 			}
 			return nil
 		})
-		r.eventually("the call has taken effect", func() bool { return scan[int](r, c.done) == before+1 })
-		r.killOne(doomed)
-		w.lose()
+		s.eventually("the call has taken effect", func() bool { return scan[int](s, c.done) == before+1 })
+		s.killOne(victim)
+		w.disconnect()
 		if err := <-failed; err != nil {
-			r.t.Error(err)
+			s.t.Error(err)
 		}
 		for range 2 {
 			var status int
 			var replayed bool
 			var answer map[string]any
-			// The lock on the key outlives the commit by a moment.
-			r.eventually("the first call has ended", func() bool {
-				status, replayed, answer, err = call(r.t.Context(), r.stack.Admin.URL, c.key, idempotency, c.path, c.body)
+			// The lock on the idempotency key is released shortly after the commit.
+			s.eventually("the first call has released the key", func() bool {
+				status, replayed, answer, err = call(s.t.Context(), s.stack.Admin.URL, c.key, idempotency, c.path, c.body)
 				return err != nil || answer["code"] != "still_running"
 			})
 			if err != nil || status != http.StatusAccepted || !replayed || answer["id"] == nil {
-				r.t.Errorf("%s again: %d, replayed: %t, %v, %v", c.what, status, replayed, answer, err)
+				s.t.Errorf("%s again: %d, replayed: %t, %v, %v", c.what, status, replayed, answer, err)
 			}
 		}
-		if n := scan[int](r, c.done); n != before+1 {
-			r.t.Errorf("%s has taken effect %d times", c.what, n-before)
+		if n := scan[int](s, c.done); n != before+1 {
+			s.t.Errorf("%s has taken effect %d times", c.what, n-before)
 		}
 	}
-	offered.completed()
+	offered.awaitCompleted()
 }
 
-// workerFrozen stops a worker that has done everything but commit. Its SIMs are
-// unlocked within seconds, another worker does its work, and when it goes on
-// it changes nothing.
-func (r *rig) workerFrozen() {
-	frozen := r.only("worker")
-	o := r.offer(r.mixed(90))
-	r.pause(transfer.QueueInteractive)
-	o.accept()
-	queue, id := o.inRedis()
-	letGo := r.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, o.id))
-	r.unpause(transfer.QueueInteractive)
-	r.awaitBlocked(1)
-	r.signal(frozen, syscall.SIGSTOP)
-	letGo()
-	o.doneByAnother()
-	if _, long := simsOf(0); long {
-		r.within(patience, time.Now(), "asynq's lease is over", func() bool {
-			until, err := r.redis.ZScore(r.t.Context(), fmt.Sprintf("asynq:{%s}:lease", queue), id).Result()
+// workerFrozen suspends a worker just before it commits. Its SIMs must be unlocked
+// within seconds, and another worker must do its work. When the worker is resumed
+// it must change nothing.
+func (s *testService) workerFrozen() {
+	frozen := s.only("worker")
+	r := s.createOffered(s.mixedSIMs(90))
+	s.pause(transfer.QueueInteractive)
+	r.accept()
+	queue, id := r.inRedis()
+	unblock := s.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, r.id))
+	s.unpause(transfer.QueueInteractive)
+	s.awaitBlocked(1)
+	s.signal(frozen, syscall.SIGSTOP)
+	unblock()
+	r.checkTakeover()
+	if _, long := testSize(0); long {
+		s.eventuallyWithin(waitLimit, time.Now(), "asynq's lease has expired", func() bool {
+			until, err := s.redis.ZScore(s.t.Context(), fmt.Sprintf("asynq:{%s}:lease", queue), id).Result()
 			return err != nil || time.Unix(int64(until), 0).Before(time.Now())
 		})
 	}
-	was := r.Dump()
-	r.signal(frozen, syscall.SIGCONT)
-	r.killWorkersBut(frozen) // the one that stood still has to serve now
-	r.eventually("it has noticed", func() bool { return strings.Contains(r.read(frozen.Log()), "work failed") || r.taskGone(queue, id) })
-	r.Unchanged(was)
-	again := r.offer(r.mixed(20))
+	was := s.Dump()
+	s.signal(frozen, syscall.SIGCONT)
+	s.killWorkersBut(frozen) // the resumed worker is the only one left
+	s.eventually("the resumed worker has failed or finished the task", func() bool { return strings.Contains(s.readLog(frozen.Log()), "work failed") || s.taskGone(queue, id) })
+	s.Unchanged(was)
+	again := s.createOffered(s.mixedSIMs(20))
 	again.accept()
-	again.completed()
-	o.isCompleted()
+	again.awaitCompleted()
+	r.checkCompleted()
 }
 
-// doneByAnother starts another worker than the one that has just stopped with
-// the order's SIMs locked, and sees that it takes over.
-func (o order) doneByAnother() {
-	o.t.Helper()
+// checkTakeover starts another worker after one has stopped with the request's
+// SIMs locked, and checks that it takes over.
+func (r testRequest) checkTakeover() {
+	r.t.Helper()
 	stopped := time.Now()
-	o.start("worker")
-	o.within(8*time.Second, stopped, "the SIMs are free", func() bool {
-		_, err := o.Pool().ExecContext(o.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, o.sims[0].ID)
+	r.start("worker")
+	r.eventuallyWithin(8*time.Second, stopped, "the SIMs are unlocked", func() bool {
+		_, err := r.Pool().ExecContext(r.t.Context(), `SELECT FROM sims WHERE id = $1 FOR UPDATE NOWAIT`, r.sims[0].ID)
 		return err == nil
 	})
-	o.within(promise+5*time.Second, stopped, "another worker has done its work", o.finished)
-	o.isCompleted()
+	r.eventuallyWithin(recoveryLimit+5*time.Second, stopped, "another worker has finished the request", r.finished)
+	r.checkCompleted()
 }
 
-func (r *rig) killWorkersBut(one *stack.Process) {
-	r.t.Helper()
-	for _, p := range r.stack.Processes() {
+func (s *testService) killWorkersBut(one *stack.Process) {
+	s.t.Helper()
+	for _, p := range s.stack.Processes() {
 		if p.Name == "worker" && p != one {
-			r.killOne(p)
+			s.killOne(p)
 		}
 	}
 }
 
-// networkFrozen lets nothing pass between a worker and the servers, none of
-// which knows.
-func (r *rig) networkFrozen() {
-	queues := r.redisRelay()
-	cut, database := r.startBehindRelay("worker", r.via(queues))
-	r.killWorkersBut(cut)
-	o := r.offer(r.mixed(90))
-	r.pause(transfer.QueueInteractive)
-	o.accept()
-	o.inRedis()
-	letGo := r.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, o.id))
-	r.unpause(transfer.QueueInteractive)
-	r.awaitBlocked(1)
+// networkFrozen stops all traffic between a worker and the servers without
+// closing the connections.
+func (s *testService) networkFrozen() {
+	queues := s.redisRelay()
+	cut, database := s.startBehindRelay("worker", s.via(queues))
+	s.killWorkersBut(cut)
+	r := s.createOffered(s.mixedSIMs(90))
+	s.pause(transfer.QueueInteractive)
+	r.accept()
+	r.inRedis()
+	unblock := s.HoldSQL(fmt.Sprintf(`SELECT FROM requests WHERE id = '%s' FOR NO KEY UPDATE`, r.id))
+	s.unpause(transfer.QueueInteractive)
+	s.awaitBlocked(1)
 	queues.hold(true, true)
 	database.hold(true, true)
-	letGo()
-	o.doneByAnother()
+	unblock()
+	r.checkTakeover()
 	queues.hold(false, false)
 	database.hold(false, false)
-	r.killWorkersBut(cut)
-	again := r.offer(r.mixed(20))
+	s.killWorkersBut(cut)
+	again := s.createOffered(s.mixedSIMs(20))
 	again.accept()
-	again.completed()
-	o.isCompleted()
-	r.killOne(cut) // its relays end with this step
-	r.start("worker")
+	again.awaitCompleted()
+	r.checkCompleted()
+	s.killOne(cut) // its relays are closed at the end of this step
+	s.start("worker")
 }
 
-// workersKilled kills every worker that begins a chunk, until the chunk is
-// halved; no SIM fails for it.
-func (r *rig) workersKilled() {
-	o := r.offer(r.mixed(40))
-	letGo := o.acceptHolding()
+// workersKilled kills every worker that begins a chunk, until the chunk is split.
+// No SIM may fail because of it.
+func (s *testService) workersKilled() {
+	r := s.createOffered(s.mixedSIMs(40))
+	unblock := r.acceptBlocked()
 	for i := range 3 {
-		r.awaitBlocked(1)
-		r.kill("worker")
-		r.eventually("its death was noticed", func() bool {
-			return scan[int](r, `SELECT max(crashes) FROM work WHERE request = $1`, o.id) == i+1
+		s.awaitBlocked(1)
+		s.kill("worker")
+		s.eventually("the crash was counted", func() bool {
+			return scan[int](s, `SELECT max(crashes) FROM work WHERE request = $1`, r.id) == i+1
 		})
-		r.start("worker")
+		s.start("worker")
 	}
-	r.eventually("its work was halved", func() bool { return scan[int](r, `SELECT count(*) FROM work WHERE request = $1`, o.id) == 2 })
-	letGo()
-	o.completed()
+	s.eventually("its work was split", func() bool { return scan[int](s, `SELECT count(*) FROM work WHERE request = $1`, r.id) == 2 })
+	unblock()
+	r.awaitCompleted()
 }
 
-func (r *rig) taskGone(queue transfer.Queue, id string) bool {
-	_, err := r.inspector.GetTaskInfo(string(queue), id)
+func (s *testService) taskGone(queue transfer.Queue, id string) bool {
+	_, err := s.inspector.GetTaskInfo(string(queue), id)
 	return err != nil
 }

@@ -10,31 +10,32 @@ import (
 	"simtransfer/transfer"
 )
 
-// A PostgreSQL that loses connections, restarts, dies, or cannot do what it is
-// asked for the moment: what is tried again is no SIM's fault.
+// TestPostgresFaults ends connections, makes writes fail, restarts and kills
+// PostgreSQL. Work must be retried, and none of it may count as an error of a SIM.
 func TestPostgresFaults(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
-	r.recordBlame()
-	r.step("a worker's connection is ended", (*rig).backendTerminated)
-	r.step("writes fail for a while", (*rig).writesFail)
-	r.step("a fast restart in the middle of a batch", func(r *rig) {
-		r.postgresGone(func() error { return nil })
+	s := startService(t, serviceOptions{env: []string{"SIMTRANSFER_WORKER_BULK=1"}})
+	s.recordBlame()
+	s.step("a worker's connection is terminated", (*testService).backendTerminated)
+	s.step("writes fail for a while", (*testService).writesFail)
+	s.step("a fast restart in the middle of a batch", func(s *testService) {
+		s.postgresGone(func() error { return nil })
 	})
-	r.step("SIGKILL in the middle of a batch", func(r *rig) {
-		r.postgresGone(r.stack.Postgres().Kill)
+	s.step("SIGKILL in the middle of a batch", func(s *testService) {
+		s.postgresGone(s.stack.Postgres().Kill)
 	})
-	if blamed := storagetest.All[string](r.DB, `SELECT what FROM blamed`); len(blamed) > 0 {
+	if blamed := storagetest.All[string](s.DB, `SELECT what FROM blamed`); len(blamed) > 0 {
 		t.Errorf("work was blamed: %q", blamed)
 	}
-	r.verify()
+	s.checkInvariants()
 }
 
-// recordBlame notes all work to which an error or a crash was counted, and all
-// that was halved: what has passed leaves no other trace.
-func (r *rig) recordBlame() {
-	r.t.Helper()
-	r.Exec(`
+// recordBlame records all work with a counted error or crash, and all work that
+// was split, in the table blamed. The rows of finished work are deleted, so there
+// is no other trace.
+func (s *testService) recordBlame() {
+	s.t.Helper()
+	s.Exec(`
 		CREATE TABLE blamed (what text NOT NULL);
 		CREATE FUNCTION blame() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
@@ -44,39 +45,39 @@ func (r *rig) recordBlame() {
 		CREATE TRIGGER blame AFTER INSERT OR UPDATE ON work
 			FOR EACH ROW WHEN (NEW.errors > 0 OR NEW.crashes > 0 OR NEW.dead_at IS NOT NULL)
 			EXECUTE FUNCTION blame();
-		CREATE FUNCTION blame_halving() RETURNS trigger LANGUAGE plpgsql AS $$
+		CREATE FUNCTION blame_split() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
-			INSERT INTO blamed VALUES (format('%s work was halved: it is from %s to %s', NEW.kind, NEW.lo, NEW.hi));
+			INSERT INTO blamed VALUES (format('%s work was split: it is from %s to %s', NEW.kind, NEW.lo, NEW.hi));
 			RETURN NULL;
 		END $$;
-		CREATE TRIGGER blame_halving AFTER INSERT ON work
+		CREATE TRIGGER blame_split AFTER INSERT ON work
 			FOR EACH ROW WHEN (NEW.lo % 1000 <> 0 OR NEW.error IS NOT NULL)
-			EXECUTE FUNCTION blame_halving();`)
+			EXECUTE FUNCTION blame_split();`)
 }
 
-func (r *rig) backendTerminated() {
-	o := r.offer(r.mixed(1500))
-	letGo := o.acceptHolding()
-	n := scan[int](r, `
+func (s *testService) backendTerminated() {
+	r := s.createOffered(s.mixedSIMs(1500))
+	unblock := r.acceptBlocked()
+	n := scan[int](s, `
 		SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 		WHERE datname = current_database() AND wait_event_type = 'Lock'`)
 	if n != 1 {
-		r.t.Errorf("%d connections ended", n)
+		s.t.Errorf("%d connections were terminated, want 1", n)
 	}
 	ended := time.Now()
-	r.eventually("the work is to be tried again", func() bool {
-		return scan[int](r, `SELECT count(*) FROM work WHERE error LIKE '%57P01%' OR error LIKE '%bad connection%' OR error LIKE '%EOF%'`) == 1
+	s.eventually("the work will be retried", func() bool {
+		return scan[int](s, `SELECT count(*) FROM work WHERE error LIKE '%57P01%' OR error LIKE '%bad connection%' OR error LIKE '%EOF%'`) == 1
 	})
-	letGo()
-	r.within(promise, ended, "the request is finished", o.finished)
-	o.isCompleted()
+	unblock()
+	s.eventuallyWithin(recoveryLimit, ended, "the request is finished", r.finished)
+	r.checkCompleted()
 }
 
-// writesFail has one statement in each phase of three requests fail, more often
-// than what is to blame for its errors may.
-func (r *rig) writesFail() {
+// writesFail makes one statement in each phase of three requests fail, more often
+// than a chunk that causes errors is retried.
+func (s *testService) writesFail() {
 	const times = 3
-	r.Exec(`
+	s.Exec(`
 		CREATE TABLE hiccups (request uuid PRIMARY KEY, condition text NOT NULL);
 		CREATE SEQUENCE hiccup_count;
 		CREATE FUNCTION hiccup() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -89,7 +90,7 @@ func (r *rig) writesFail() {
 			END IF;
 			counter := format('hiccup_%s_%s', name, NEW.state);
 			IF nextval(counter) <= ` + fmt.Sprint(times) + ` THEN
-				RAISE EXCEPTION USING ERRCODE = name, MESSAGE = 'this is for a test';
+				RAISE EXCEPTION USING ERRCODE = name, MESSAGE = 'raised by a test';
 			END IF;
 			RETURN NULL;
 		END $$;
@@ -98,61 +99,61 @@ func (r *rig) writesFail() {
 		condition string
 		state     transfer.State
 	}{{"disk_full", transfer.Completed}, {"serialization_failure", transfer.Canceled}, {"deadlock_detected", transfer.Completed}}
-	r.pause(transfer.QueueInteractive)
-	var orders []order
+	s.pause(transfer.QueueInteractive)
+	var requests []testRequest
 	for _, end := range ends {
 		for _, state := range []transfer.State{transfer.Eligible, end.state} {
-			r.Exec(fmt.Sprintf(`CREATE SEQUENCE hiccup_%s_%s`, end.condition, state))
+			s.Exec(fmt.Sprintf(`CREATE SEQUENCE hiccup_%s_%s`, end.condition, state))
 		}
-		o := r.ask(r.mixed(60))
-		r.Exec(`INSERT INTO hiccups VALUES ($1, $2)`, o.id, end.condition)
-		orders = append(orders, o)
+		r := s.create(s.mixedSIMs(60))
+		s.Exec(`INSERT INTO hiccups VALUES ($1, $2)`, r.id, end.condition)
+		requests = append(requests, r)
 	}
-	r.unpause(transfer.QueueInteractive)
-	for i, o := range orders {
-		o.offered()
+	s.unpause(transfer.QueueInteractive)
+	for i, r := range requests {
+		r.awaitOffered()
 		if ends[i].state == transfer.Completed {
-			o.accept()
+			r.accept()
 		} else {
-			o.decide(r.source, "cancel", nil)
+			r.decide(s.source, "cancel", nil)
 		}
 	}
-	for i, o := range orders {
+	for i, r := range requests {
 		if ends[i].state == transfer.Completed {
-			o.completed()
+			r.awaitCompleted()
 			continue
 		}
-		o.await("the request is finished", func(s storage.Request) bool { return s.FinishedAt != nil })
-		if now := o.now(); now.Canceled != len(o.sims) {
-			r.t.Errorf("%d SIMs of %d are canceled", now.Canceled, len(o.sims))
+		r.await("the request is finished", func(r storage.Request) bool { return r.FinishedAt != nil })
+		if now := r.read(); now.Canceled != len(r.sims) {
+			s.t.Errorf("%d of %d SIMs are canceled", now.Canceled, len(r.sims))
 		}
 	}
 	for _, end := range ends {
 		for _, state := range []transfer.State{transfer.Eligible, end.state} {
-			if n := scan[int](r, fmt.Sprintf(`SELECT last_value FROM hiccup_%s_%s`, end.condition, state)); n != times+1 {
-				r.t.Errorf("%s: %s was tried %d times, want %d", end.condition, state, n, times+1)
+			if n := scan[int](s, fmt.Sprintf(`SELECT last_value FROM hiccup_%s_%s`, end.condition, state)); n != times+1 {
+				s.t.Errorf("%s: %s was tried %d times, want %d", end.condition, state, n, times+1)
 			}
 		}
 	}
-	r.Exec(`DROP TRIGGER hiccup ON transfers`)
+	s.Exec(`DROP TRIGGER hiccup ON transfers`)
 }
 
-// postgresGone restarts PostgreSQL, after something worse if need be, while a
-// batch is in the middle of its execution. No process dies of it.
-func (r *rig) postgresGone(before func() error) {
-	was := len(r.stack.Processes())
-	sims, _ := simsOf(2500)
-	o := r.offer(r.mixed(sims))
-	o.acceptHolding()
+// postgresGone calls before and then restarts PostgreSQL, while a batch is in the
+// middle of its execution. No process may end because of it.
+func (s *testService) postgresGone(before func() error) {
+	was := len(s.stack.Processes())
+	sims, _ := testSize(2500)
+	r := s.createOffered(s.mixedSIMs(sims))
+	r.acceptBlocked()
 	if err := before(); err != nil {
-		r.t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	if err := r.stack.Postgres().Restart(r.t.Context()); err != nil {
-		r.t.Fatal(err)
+	if err := s.stack.Postgres().Restart(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
-	r.within(promise, time.Now(), "the batch goes on", func() bool { return o.now().Completed > 0 })
-	o.completed()
-	if now := len(r.stack.Processes()); now != was {
-		r.t.Errorf("%d processes are left of %d", now, was)
+	s.eventuallyWithin(recoveryLimit, time.Now(), "the batch continues", func() bool { return r.read().Completed > 0 })
+	r.awaitCompleted()
+	if now := len(s.stack.Processes()); now != was {
+		s.t.Errorf("%d of %d processes are left", now, was)
 	}
 }

@@ -6,31 +6,31 @@ import (
 	"testing"
 )
 
-// relay stands between a process and a server. It can keep what passes in
-// either direction to itself, and lose it for good.
+// relay forwards connections between a process and a server. It can hold the
+// data of either direction back, and drop it.
 type relay struct {
 	t        *testing.T
 	listener net.Listener
 	network  string // of the server's address
 	target   string
 
-	mu          sync.Mutex
-	change      *sync.Cond
-	holdAsks    bool // what goes to the server
-	holdAnswers bool
-	held        int // pieces of it that are being held
-	lost        bool
-	conns       []net.Conn
-	running     sync.WaitGroup
+	mu            sync.Mutex
+	change        *sync.Cond
+	holdRequests  bool // data for the server
+	holdResponses bool
+	held          int // goroutines that hold data back
+	lost          bool
+	conns         []net.Conn
+	running       sync.WaitGroup
 }
 
-// newRelay stands before a server at host:port.
+// newRelay starts a relay to a server at host:port.
 func newRelay(t *testing.T, target string) *relay {
 	t.Helper()
 	return relayAt(t, "tcp", "127.0.0.1:0", target)
 }
 
-// relayAt stands at an address before a server.
+// relayAt starts a relay that listens on an address.
 func relayAt(t *testing.T, network, address, target string) *relay {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), network, address)
@@ -41,7 +41,7 @@ func relayAt(t *testing.T, network, address, target string) *relay {
 	w.change = sync.NewCond(&w.mu)
 	w.running.Go(w.accept)
 	t.Cleanup(func() {
-		w.lose()
+		w.disconnect()
 		_ = l.Close()
 		w.running.Wait()
 	})
@@ -50,23 +50,24 @@ func relayAt(t *testing.T, network, address, target string) *relay {
 
 func (w *relay) address() string { return w.listener.Addr().String() }
 
-// hold keeps everything that arrives from now on, in one direction or both.
-func (w *relay) hold(asks, answers bool) {
+// hold sets which directions hold back the data that arrives from now on.
+func (w *relay) hold(requests, responses bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.holdAsks, w.holdAnswers = asks, answers
+	w.holdRequests, w.holdResponses = requests, responses
 	w.change.Broadcast()
 }
 
-// holds reports whether something is being held.
-func (w *relay) holds() bool {
+// isHolding reports whether data is being held back.
+func (w *relay) isHolding() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.held > 0
 }
 
-// lose drops what is being held and every connection, and makes no others.
-func (w *relay) lose() {
+// disconnect drops the data that is held back, closes all connections, and accepts
+// no others.
+func (w *relay) disconnect() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lost = true
@@ -93,19 +94,19 @@ func (w *relay) accept() {
 		}
 		w.conns = append(w.conns, from, to)
 		w.mu.Unlock()
-		w.running.Go(func() { w.pass(from, to, &w.holdAsks) })
-		w.running.Go(func() { w.pass(to, from, &w.holdAnswers) })
+		w.running.Go(func() { w.forward(from, to, &w.holdRequests) })
+		w.running.Go(func() { w.forward(to, from, &w.holdResponses) })
 	}
 }
 
-// pass copies one direction, piece by piece.
-func (w *relay) pass(from, to net.Conn, hold *bool) {
+// forward copies one direction.
+func (w *relay) forward(from, to net.Conn, hold *bool) {
 	defer func() { _, _ = from.Close(), to.Close() }()
 	piece := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(piece)
 		if n > 0 {
-			if !w.let(hold) {
+			if !w.awaitRelease(hold) {
 				return
 			}
 			if _, err := to.Write(piece[:n]); err != nil {
@@ -118,8 +119,9 @@ func (w *relay) pass(from, to net.Conn, hold *bool) {
 	}
 }
 
-// let waits as long as a direction is held; false means that all is lost.
-func (w *relay) let(hold *bool) bool {
+// awaitRelease waits while a direction is held back. It returns false after
+// disconnect.
+func (w *relay) awaitRelease(hold *bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.held++
