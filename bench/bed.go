@@ -51,7 +51,7 @@ func newBed(ctx context.Context, o options) (_ *bed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// They are started anew for each run, on its database.
+	// They are started again for each run, on its database.
 	for _, p := range b.stack.Processes() {
 		if err := p.Shutdown(); err != nil {
 			return nil, err
@@ -196,7 +196,7 @@ func (b *bed) explain(ctx context.Context, db *storage.DB) {
 	}
 }
 
-// redisURL is a database of Redis that nobody has used.
+// redisURL is a Redis database that has not been used.
 func (b *bed) redisURL() string {
 	b.runs++
 	return b.stack.RedisURL(b.runs)

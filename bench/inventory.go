@@ -26,7 +26,7 @@ const (
 // fee is what a SIM that needs support costs, in cents.
 const fee = 500
 
-// spare is how many SIMs there are for small requests, beside those of a batch.
+// spare is how many SIMs there are for small requests, in addition to those of a batch.
 const spare = 3000
 
 func operatorID(account int) string { return fmt.Sprintf("OP%010d", account) }

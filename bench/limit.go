@@ -13,9 +13,8 @@ import (
 )
 
 // measureLimit makes the row changes of a whole request in one transaction of
-// one session: what PostgreSQL needs for them at least, with nobody to share
-// the work with and nothing around it. The result is such that the product's
-// own check finds nothing wrong with it.
+// one session: the least that PostgreSQL needs for them, without
+// parallel sessions and without a queue. The result passes simtransfer check.
 func measureLimit(ctx context.Context, b *bed) error {
 	template, err := b.offered(ctx, b.SIMs)
 	if err != nil {

@@ -25,7 +25,7 @@ type options struct {
 	Docs    string   // folder to write the page to; empty writes none
 	Explain bool     // say which statements took the database's time
 
-	Settings map[string]string // of PostgreSQL, beside the usual ones: to see what they do
+	Settings map[string]string // of PostgreSQL, in addition to the usual ones, to measure their effect
 }
 
 func main() {

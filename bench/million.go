@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// measureMillion takes a batch of ten times the usual size through its whole
-// life, and meanwhile single SIMs, for their latency beside it and for the
-// memory that the processes need at most.
+// measureMillion transfers a batch of ten times the usual size, and meanwhile
+// single SIMs, to measure their latency during the batch and the peak memory of
+// the processes.
 func measureMillion(ctx context.Context, b *bed) (err error) {
 	n := min(10*b.SIMs, 1000000)
 	template, err := b.inventory(ctx, n)

@@ -79,7 +79,7 @@ Taken on %s.
 - **asynq and River per SIM**: one task or job for each SIM, and a transaction each, on the same rows. They prepare every statement, enqueue and work at the same time (asynq: %[3]d workers and %[4]d enqueuers; River: %[5]d workers, fetching every %[6]v), and count nothing on a row that all would wait for. Measured with at most %[7]d SIMs and scaled.
 - **Whole life**: from the first byte of a CSV upload to the last transfer. Support and the destination decide as soon as they can.
 - **Growth**: the same request in an inventory of %[8]d SIMs with their timelines and %[9]d earlier transfers. Its SIMs lie together, as they were imported, or one in each stretch of %[10]d: then each is on a page of its own, which PostgreSQL writes to its log as a whole, because it changes for the first time since a checkpoint. How much that costs shows %[2]smake bench ONLY=growth ARGS="-set full_page_writes=off"%[2]s.
-- **Latency**: of one SIM, from the accept call; idle, and beside a batch of %[11]d SIMs from its upload to its end. **Memory** is of the processes during that batch.
+- **Latency**: of one SIM, from the accept call; idle, and during a batch of %[11]d SIMs from its upload to its end. **Memory** is of the processes during that batch.
 - **API**: requests of one SIM accepted by one API process, without an Idempotency-Key unless it is mentioned, against pgbench writing the same rows in one transaction; %[12]d clients each.
 - **Back and forth**: ten batches right after each other, between two accounts, with nothing but autovacuum.
 

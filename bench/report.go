@@ -121,7 +121,7 @@ func plains() []plain {
 		{"small requests, API", "api_per_s", "/s"},
 		{"small requests with an Idempotency-Key, API", "api_keyed_per_s", "/s"},
 		{"the same rows, pgbench", "pgbench_per_s", "/s"},
-		{"latency beside a large batch, p50", "busy_latency_p50_ms", "ms"},
+		{"latency during a large batch, p50", "busy_latency_p50_ms", "ms"},
 		{"large batch, whole life", "million_s", "s"},
 		{"first batch back and forth", "vacuum_life_01_s", "s"},
 		{"tenth", "vacuum_life_10_s", "s"},

@@ -32,7 +32,7 @@ func verify(ctx context.Context, db *storage.DB, e expected) error {
 		{"charges", `SELECT count(*) FROM charges WHERE amount = 500`, charges},
 		{"sessions dropped", `SELECT count(*) FROM radius.radacct WHERE acctterminatecause = 'Admin-Reset'`, e.dropped},
 		{"sessions open", `SELECT count(*) FROM radius.radacct WHERE acctstoptime IS NULL`, 0},
-		{"claims beside those of open transfers", `SELECT (SELECT count(*) FROM open_transfers) - (SELECT count(*) FROM transfers WHERE state = 'eligible')`, 0},
+		{"claims that no open transfer has", `SELECT (SELECT count(*) FROM open_transfers) - (SELECT count(*) FROM transfers WHERE state = 'eligible')`, 0},
 	} {
 		var got int
 		if err := db.Pool().GetContext(ctx, &got, c.query); err != nil {

@@ -76,9 +76,9 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 	}
 }
 
-// TestSecondSignal sees that a process that takes its time to stop ends at once
-// when it is told again. An API waits some seconds for a connection that has
-// asked nothing yet.
+// TestSecondSignal expects a process that is still stopping to end at once at a
+// second signal. An API waits some seconds for a connection that has sent no
+// request yet.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()

@@ -8,7 +8,7 @@ import (
 	"simtransfer/dev/servers/serverstest"
 )
 
-// There is one first administrator, unless somebody insists.
+// A second first key is refused without --force.
 func TestFirstKey(t *testing.T) {
 	t.Parallel()
 	database := []string{"SIMTRANSFER_DATABASE_URL=" + serverstest.DatabaseURL(t)}
@@ -18,7 +18,7 @@ func TestFirstKey(t *testing.T) {
 	}
 	again, said, code := commandtest.Program(t, database, "first-key")
 	if code != 1 || again != "" || !strings.Contains(said, "--force") || !strings.Contains(said, `"first administrator"`) {
-		t.Errorf("once more: exit code %d, printed %q and %q", code, again, said)
+		t.Errorf("again: exit code %d, printed %q and %q", code, again, said)
 	}
 	forced, said, code := commandtest.Program(t, database, "first-key", "--force", "--name=second")
 	if code != 0 || !strings.HasPrefix(forced, "st_admin_") || forced == key {

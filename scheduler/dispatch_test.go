@@ -57,7 +57,7 @@ func TestTask(t *testing.T) {
 	}
 }
 
-// Drop work has longer, in whichever queue: a slow gateway is asked about a
+// Drop work has more time, in any queue: a slow gateway is asked about a
 // thousand sessions.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
@@ -132,7 +132,7 @@ func TestDispatchCommitsFirst(t *testing.T) {
 	}
 }
 
-// With Redis away, work is due again, and nobody is to blame for it.
+// When Redis is down, work is due again, and no failure is counted.
 func TestDispatchWithoutRedis(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)

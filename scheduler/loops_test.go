@@ -204,7 +204,7 @@ func TestRun(t *testing.T) {
 	e.forget()
 	e.age(60)
 	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(transfer.QueueBulk)) == len(work) })
-	storagetest.Await(t, "a word about them in the log", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost were enqueued again") })
+	storagetest.Await(t, "a line about them in the log", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost were enqueued again") })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)

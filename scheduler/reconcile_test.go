@@ -117,8 +117,8 @@ func TestScheduledTasks(t *testing.T) {
 	}
 }
 
-// A task that is active, and whose work nobody holds, is suspicious once and
-// dispatched anew the second time: its worker is gone.
+// A task that is active although no worker holds its work is a suspect the first
+// time and dispatched again the second time: its worker is gone.
 func TestDeadWorker(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -332,8 +332,8 @@ func TestReconcileHoldsNoLock(t *testing.T) {
 	}
 }
 
-// Redis away: the reconciler says so, blames nobody, and goes on when it is
-// back.
+// When Redis is down, the reconciler returns an error, counts no failure, and
+// continues when Redis is back.
 func TestReconcileWithoutRedis(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t)
@@ -378,7 +378,7 @@ func TestDoneInTheMeantime(t *testing.T) {
 	stop()
 	task := storage.Task{Work: work[0], Gen: 1, Kind: "drop_stray", Queue: transfer.QueueBulk, Suspect: true}
 	if _, ok, err := e.Redispatch(t.Context(), task); ok || err != nil {
-		t.Errorf("dispatched anew: %t, %v", ok, err)
+		t.Errorf("dispatched again: %t, %v", ok, err)
 	}
 	e.once(s.Reconcile)
 	if got := e.pending(transfer.QueueBulk); len(got) != 0 {
@@ -407,7 +407,7 @@ func TestDeadWorkerAfterALoss(t *testing.T) {
 	if err := e.inspector.PauseQueue(string(transfer.QueueBulk)); err != nil {
 		t.Fatal(err)
 	}
-	e.forget() // once more, and now the task is lost while its worker has it; no queue is paused any more
+	e.forget() // again, and now the task is lost while its worker has it; no queue is paused any more
 	e.age(7)
 	e.once(s.Reconcile)
 	storagetest.Await(t, "the task to be active again", func() bool {
@@ -425,7 +425,7 @@ func TestDeadWorkerAfterALoss(t *testing.T) {
 }
 
 // A suspicion is over when the task turns out to wait or to have been lost: the
-// next one has to be confirmed anew.
+// next one has to be confirmed again.
 func TestSuspicionPasses(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []bool{false, true} {

@@ -77,7 +77,7 @@ func TestCommandLinePage(t *testing.T) {
 // part is a command of a page with what comes before it and what it prints.
 type part struct {
 	text    string // as it stands on the page, the command included
-	command string // empty behind the last one
+	command string // empty after the last one
 	output  string
 }
 
@@ -289,7 +289,7 @@ func startupParameters(t *testing.T, o storage.Options) []string {
 		if binary.Read(c, binary.BigEndian, &length) == nil && length > 8 && length < 10000 {
 			packet := make([]byte, length-4)
 			if _, err := io.ReadFull(c, packet); err == nil {
-				got <- packet[4:] // behind the protocol's version
+				got <- packet[4:] // without the protocol's version
 			}
 		}
 	}()
