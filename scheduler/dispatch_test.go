@@ -15,39 +15,39 @@ import (
 
 func TestDispatch(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
+	svc := newTestService(t)
 	work := map[transfer.Queue][]int64{}
 	for _, queue := range transfer.Queues() {
-		work[queue] = e.work(queue, 3)
+		work[queue] = svc.work(queue, 3)
 	}
-	e.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[transfer.QueueBulk][0])
-	e.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[transfer.QueueBulk][1])
-	s := e.scheduler(e.redis)
+	svc.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[transfer.QueueBulk][0])
+	svc.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[transfer.QueueBulk][1])
+	s := svc.scheduler(svc.redis)
 	for range 3 {
-		if more := e.once(s.Dispatch); more {
+		if more := svc.once(s.Dispatch); more {
 			t.Error("there is more to do")
 		}
 	}
 	work[transfer.QueueBulk] = work[transfer.QueueBulk][2:]
 	for queue, ids := range work {
-		if diff := cmp.Diff(tasksOf(1, ids...), e.pending(queue)); diff != "" {
+		if diff := cmp.Diff(tasksOf(1, ids...), svc.pending(queue)); diff != "" {
 			t.Errorf("pending in %s (-want +got):\n%s", queue, diff)
 		}
 	}
 }
 
-// A task names its work, its dispatch and its request.
-func TestTask(t *testing.T) {
+// A task carries the ids of its work, dispatch and request.
+func TestTaskPayload(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	from, to := e.Account(), e.Account()
-	request := e.Request(storagetest.Request{From: from, To: to, SIMs: e.SIMs(1, storagetest.SIM{Account: from.ID})})
-	e.once(e.scheduler(e.redis).Dispatch)
-	ids := e.pending(transfer.QueueInteractive)
+	svc := newTestService(t)
+	from, to := svc.Account(), svc.Account()
+	request := svc.Request(storagetest.Request{From: from, To: to, SIMs: svc.SIMs(1, storagetest.SIM{Account: from.ID})})
+	svc.once(svc.scheduler(svc.redis).Dispatch)
+	ids := svc.pending(transfer.QueueInteractive)
 	if len(ids) != 1 {
 		t.Fatalf("%d tasks, want 1", len(ids))
 	}
-	info, err := e.inspector.GetTaskInfo(string(transfer.QueueInteractive), ids[0])
+	info, err := svc.inspector.GetTaskInfo(string(transfer.QueueInteractive), ids[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +57,12 @@ func TestTask(t *testing.T) {
 	}
 }
 
-// Drop work has more time, in any queue: a slow gateway is asked about a
-// thousand sessions.
+// Work at gateways has a longer timeout in every queue: a slow gateway may be asked
+// about a thousand sessions.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	client := asynq.NewClient(e.redis)
+	svc := newTestService(t)
+	client := asynq.NewClient(svc.redis)
 	defer func() { _ = client.Close() }()
 	for i, kind := range []transfer.WorkKind{"validate", "execute", "release", "drop_sessions", "drop_stray"} {
 		for j, queue := range transfer.Queues() {
@@ -81,17 +81,17 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// More than a page is dispatched page by page.
+// Work is dispatched page by page.
 func TestDispatchInPages(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	work := e.work(transfer.QueueBulk, 1001)
-	s := e.scheduler(e.redis)
+	svc := newTestService(t)
+	work := svc.work(transfer.QueueBulk, 1001)
+	s := svc.scheduler(svc.redis)
 	rounds := 1
-	for e.once(s.Dispatch) {
+	for svc.once(s.Dispatch) {
 		rounds++
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), svc.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 	if rounds != 3 {
@@ -99,66 +99,66 @@ func TestDispatchInPages(t *testing.T) {
 	}
 }
 
-// Work is marked and the mark committed before Redis hears of it, and no lock
-// is held meanwhile: a worker may be faster than the dispatcher.
+// Work is marked as dispatched, and the mark committed, before the task is sent to
+// Redis, and no lock is held then: a worker may be faster than the dispatcher.
 func TestDispatchCommitsFirst(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.work(transfer.QueueBulk, 5)
-	w, redis := e.wired()
+	svc := newTestService(t)
+	svc.work(transfer.QueueBulk, 5)
+	w, redis := svc.throughProxy()
 	open := w.block()
 	defer open()
-	s := e.scheduler(redis)
+	s := svc.scheduler(redis)
 	ended := storagetest.Go(func() error {
 		_, err := s.Dispatch(t.Context())
 		return err
 	})
-	<-w.said
-	if got := e.pending(transfer.QueueBulk); len(got) > 0 {
+	<-w.received
+	if got := svc.pending(transfer.QueueBulk); len(got) > 0 {
 		t.Errorf("pending already: %v", got)
 	}
-	if diff := cmp.Diff([]note{{Gen: 1, Dispatched: true}}, e.notes()); diff != "" {
+	if diff := cmp.Diff([]workRow{{Gen: 1, Dispatched: true}}, svc.workRows()); diff != "" {
 		t.Errorf("while the dispatcher talks to Redis (-want +got):\n%s", diff)
 	}
-	if _, err := e.Pool().ExecContext(t.Context(), `SELECT FROM work FOR UPDATE NOWAIT`); err != nil {
+	if _, err := svc.Pool().ExecContext(t.Context(), `SELECT FROM work FOR UPDATE NOWAIT`); err != nil {
 		t.Errorf("while the dispatcher talks to Redis: %v", err)
 	}
 	open()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if got := e.pending(transfer.QueueBulk); len(got) != 5 {
+	if got := svc.pending(transfer.QueueBulk); len(got) != 5 {
 		t.Errorf("pending: %v", got)
 	}
 }
 
-// When Redis is down, work is due again, and no failure is counted.
+// If Redis is down, the work is due again, and no failure is recorded.
 func TestDispatchWithoutRedis(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	work := e.work(transfer.QueueInteractive, 3)
-	w, away := e.wired()
+	svc := newTestService(t)
+	work := svc.work(transfer.QueueInteractive, 3)
+	w, redis := svc.throughProxy()
 	w.cut()
-	if _, err := e.scheduler(away).Dispatch(t.Context()); err == nil {
+	if _, err := svc.scheduler(redis).Dispatch(t.Context()); err == nil {
 		t.Error("dispatched without an error")
 	}
-	if diff := cmp.Diff([]note{{Gen: 1}}, e.notes()); diff != "" {
+	if diff := cmp.Diff([]workRow{{Gen: 1}}, svc.workRows()); diff != "" {
 		t.Errorf("work (-want +got):\n%s", diff)
 	}
-	e.once(e.scheduler(e.redis).Dispatch)
-	if diff := cmp.Diff(tasksOf(2, work...), e.pending(transfer.QueueInteractive)); diff != "" {
+	svc.once(svc.scheduler(svc.redis).Dispatch)
+	if diff := cmp.Diff(tasksOf(2, work...), svc.pending(transfer.QueueInteractive)); diff != "" {
 		t.Errorf("pending when it is back (-want +got):\n%s", diff)
 	}
 }
 
-// Two dispatchers at once enqueue everything once.
-func TestTwoDispatchers(t *testing.T) {
+// Two concurrent dispatchers enqueue each task once.
+func TestConcurrentDispatch(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	work := e.work(transfer.QueueBulk, 1200)
+	svc := newTestService(t)
+	work := svc.work(transfer.QueueBulk, 1200)
 	var ended []<-chan error
 	for range 2 {
-		s := e.scheduler(e.redis)
+		s := svc.scheduler(svc.redis)
 		ended = append(ended, storagetest.Go(func() error { return untilDone(t, s) }))
 	}
 	for _, e := range ended {
@@ -166,7 +166,7 @@ func TestTwoDispatchers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff(tasksOf(1, work...), e.pending(transfer.QueueBulk)); diff != "" {
+	if diff := cmp.Diff(tasksOf(1, work...), svc.pending(transfer.QueueBulk)); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
 }
@@ -179,8 +179,8 @@ func untilDone(t *testing.T, s *scheduler.Scheduler) error {
 	}
 }
 
-// Interactive work reaches Redis before bulk work does, and drop work of
-// interactive requests before that of batches.
+// Interactive work is enqueued before bulk work, and the sessions of interactive
+// requests before those of batches.
 func TestInteractiveFirst(t *testing.T) {
 	t.Parallel()
 	interactiveFirst(t, transfer.QueueInteractive, transfer.QueueBulk)
@@ -190,18 +190,18 @@ func TestInteractiveFirst(t *testing.T) {
 
 func interactiveFirst(t *testing.T, first, then transfer.Queue) {
 	t.Helper()
-	e := newEngine(t)
-	bulk, interactive := e.work(then, 2), e.work(first, 1)
-	w, redis := e.wired()
+	svc := newTestService(t)
+	bulk, interactive := svc.work(then, 2), svc.work(first, 1)
+	w, redis := svc.throughProxy()
 	open := w.block()
 	defer open()
-	s := e.scheduler(redis)
+	s := svc.scheduler(redis)
 	ended := storagetest.Go(func() error {
 		_, err := s.Dispatch(t.Context())
 		return err
 	})
-	<-w.said
-	got := storagetest.All[int64](e.DB, `SELECT id FROM work WHERE dispatched_at IS NOT NULL`)
+	<-w.received
+	got := storagetest.All[int64](svc.DB, `SELECT id FROM work WHERE dispatched_at IS NOT NULL`)
 	if !slices.Equal(got, interactive) {
 		t.Errorf("claimed %v, want the work %v of queue %s and not yet %v of queue %s", got, interactive, first, bulk, then)
 	}

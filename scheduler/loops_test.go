@@ -16,14 +16,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// waiting makes requests that wait for acceptance, by plain SQL.
-func (e *engine) waiting(n int) {
-	e.t.Helper()
-	from, to := e.Account(), e.Account()
-	for _, sim := range e.SIMs(n, storagetest.SIM{Account: from.ID}) {
-		e.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{sim}})
+// waiting creates requests that wait for acceptance, with plain SQL.
+func (svc *testService) waiting(n int) {
+	svc.t.Helper()
+	from, to := svc.Account(), svc.Account()
+	for _, sim := range svc.SIMs(n, storagetest.SIM{Account: from.ID}) {
+		svc.Request(storagetest.Request{From: from, To: to, SIMs: []storagetest.SIM{sim}})
 	}
-	e.Exec(`
+	svc.Exec(`
 		WITH done AS (DELETE FROM work), eligible AS (
 			UPDATE transfers t
 			SET state = 'eligible', method = 'self_service', fee = 0, sim = i.sim
@@ -41,67 +41,67 @@ func (e *engine) waiting(n int) {
 
 func TestExpire(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.waiting(103)
-	s := e.scheduler(e.redis)
+	svc := newTestService(t)
+	svc.waiting(103)
+	s := svc.scheduler(svc.redis)
 	expired := func(want int) {
 		t.Helper()
-		if n := storagetest.One[int](e.DB, `SELECT count(*) FROM requests WHERE state = 'expired'`); n != want {
+		if n := storagetest.One[int](svc.DB, `SELECT count(*) FROM requests WHERE state = 'expired'`); n != want {
 			t.Errorf("%d requests are expired, want %d", n, want)
 		}
 	}
-	if more := e.once(s.Expire); more {
+	if more := svc.once(s.Expire); more {
 		t.Error("nothing is due, and there is more to do")
 	}
 	expired(0)
-	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s' WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT 101)`)
-	if more := e.once(s.Expire); !more {
+	svc.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s' WHERE id IN (SELECT id FROM requests ORDER BY id LIMIT 101)`)
+	if more := svc.once(s.Expire); !more {
 		t.Error("a hundred requests were due, and there is no more to do")
 	}
 	expired(100)
-	if more := e.once(s.Expire); more {
+	if more := svc.once(s.Expire); more {
 		t.Error("the last request was due, and there is more to do")
 	}
 	expired(101)
-	if n := storagetest.One[int](e.DB, `SELECT count(*) FROM work WHERE kind = 'release'`); n != 101 {
+	if n := storagetest.One[int](svc.DB, `SELECT count(*) FROM work WHERE kind = 'release'`); n != 101 {
 		t.Errorf("%d rows of work, want one for each expired request", n)
 	}
-	e.Check()
+	svc.Check()
 }
 
-// The log says that requests expired only if all of them did.
-func TestExpireSaysWhatExpired(t *testing.T) {
+// The log reports requests as expired only if all of them were.
+func TestExpireLogsOnlySuccess(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.waiting(2)
-	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	svc := newTestService(t)
+	svc.waiting(2)
+	svc.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
 	var log storagetest.Log
-	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
-	e.Exec(`
+	s := scheduler.New(svc.DB.DB, svc.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
+	svc.Exec(`
 		CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'this one does not expire'; END $$;
 		CREATE TRIGGER refuse BEFORE UPDATE ON requests FOR EACH ROW WHEN (NEW.state = 'expired') EXECUTE FUNCTION refuse()`)
 	if _, err := s.Expire(t.Context()); err == nil {
 		t.Error("no error")
 	}
-	if said := log.String(); strings.Contains(said, "requests expired") || !strings.Contains(said, "due=2") {
-		t.Errorf("none expired, and the log says:\n%s", said)
+	if text := log.String(); strings.Contains(text, "requests expired") || !strings.Contains(text, "due=2") {
+		t.Errorf("none expired, and the log says:\n%s", text)
 	}
-	e.Exec(`DROP FUNCTION refuse() CASCADE`)
-	e.once(s.Expire)
-	if said := log.String(); !strings.Contains(said, "requests expired") || !strings.Contains(said, "requests=2") {
-		t.Errorf("two expired, and the log says:\n%s", said)
+	svc.Exec(`DROP FUNCTION refuse() CASCADE`)
+	svc.once(s.Expire)
+	if text := log.String(); !strings.Contains(text, "requests expired") || !strings.Contains(text, "requests=2") {
+		t.Errorf("two expired, and the log says:\n%s", text)
 	}
 }
 
-// Two sweeps at once expire every request once.
-func TestTwoSweeps(t *testing.T) {
+// Two concurrent calls expire each request once.
+func TestConcurrentExpire(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.waiting(150)
-	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	svc := newTestService(t)
+	svc.waiting(150)
+	svc.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
 	var ended []<-chan error
 	for range 2 {
-		s := e.scheduler(e.redis)
+		s := svc.scheduler(svc.redis)
 		ended = append(ended, storagetest.Go(func() error {
 			for {
 				if more, err := s.Expire(t.Context()); err != nil || !more {
@@ -115,53 +115,53 @@ func TestTwoSweeps(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	e.once(e.scheduler(e.redis).Expire) // what one of them left to the other
-	if n := storagetest.One[int](e.DB, `SELECT count(*) FROM requests WHERE state = 'expired' AND last_event = 3`); n != 150 {
+	svc.once(svc.scheduler(svc.redis).Expire) // what one of them left to the other
+	if n := storagetest.One[int](svc.DB, `SELECT count(*) FROM requests WHERE state = 'expired' AND last_event = 3`); n != 150 {
 		t.Errorf("%d requests are expired once, want 150", n)
 	}
-	e.Check()
+	svc.Check()
 }
 
 func TestPurge(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.waiting(2)
-	e.Exec(`INSERT INTO chosen SELECT id, 0 FROM requests; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
-	e.Exec(`INSERT INTO idempotency (scope, key, fingerprint, answer, created_at)
+	svc := newTestService(t)
+	svc.waiting(2)
+	svc.Exec(`INSERT INTO chosen SELECT id, 0 FROM requests; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
+	svc.Exec(`INSERT INTO idempotency (scope, key, fingerprint, answer, created_at)
 		VALUES ('1', 'old', '', '{}', clock_timestamp() - interval '25 hours'), ('1', 'new', '', '{}', clock_timestamp() - interval '23 hours')`)
-	e.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()
+	svc.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()
 		WHERE id = (SELECT id FROM requests ORDER BY id LIMIT 1)`)
-	if more := e.once(e.scheduler(e.redis).Purge); more {
+	if more := svc.once(svc.scheduler(svc.redis).Purge); more {
 		t.Error("there is more to do")
 	}
 	var left struct{ Chosen, Withdrawn, Answers int }
-	e.Get(&left, `SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM withdrawn) AS withdrawn, (SELECT count(*) FROM idempotency) AS answers`)
+	svc.Get(&left, `SELECT (SELECT count(*) FROM chosen) AS chosen, (SELECT count(*) FROM withdrawn) AS withdrawn, (SELECT count(*) FROM idempotency) AS answers`)
 	if left.Chosen != 1 || left.Withdrawn != 1 || left.Answers != 1 {
 		t.Errorf("left: %+v, want one of each", left)
 	}
 }
 
-// A round that has deleted all that it may goes on, although the notes are of
-// two tables.
-func TestPurgeGoesOn(t *testing.T) {
+// A call that has deleted a full batch reports that there may be more, although
+// the notes are in two tables.
+func TestPurgeReportsMore(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.waiting(1)
-	e.Exec(`INSERT INTO chosen SELECT id, i FROM requests, generate_series(0, 10000) AS i; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
-	e.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()`)
-	s := e.scheduler(e.redis)
-	if more := e.once(s.Purge); !more {
+	svc := newTestService(t)
+	svc.waiting(1)
+	svc.Exec(`INSERT INTO chosen SELECT id, i FROM requests, generate_series(0, 10000) AS i; INSERT INTO withdrawn SELECT id, 0 FROM requests`)
+	svc.Exec(`UPDATE requests SET state = 'canceled', n_eligible = 0, n_canceled = 1, finished_at = clock_timestamp()`)
+	s := svc.scheduler(svc.redis)
+	if more := svc.once(s.Purge); !more {
 		t.Error("one note is left, and there is no more to do")
 	}
-	if more := e.once(s.Purge); more {
+	if more := svc.once(s.Purge); more {
 		t.Error("nothing is left, and there is more to do")
 	}
-	if n := storagetest.One[int](e.DB, `SELECT (SELECT count(*) FROM chosen) + (SELECT count(*) FROM withdrawn)`); n != 0 {
+	if n := storagetest.One[int](svc.DB, `SELECT (SELECT count(*) FROM chosen) + (SELECT count(*) FROM withdrawn)`); n != 0 {
 		t.Errorf("%d notes are left", n)
 	}
 }
 
-// times are when lines with these words were written.
+// times returns when lines with this text were logged.
 func times(log *storagetest.Log, what string) (list []time.Time) {
 	for line := range strings.Lines(log.String()) {
 		var at string
@@ -178,59 +178,59 @@ func times(log *storagetest.Log, what string) (list []time.Time) {
 	return list
 }
 
-// The loops do it all by themselves, begin before Redis is there, and leave
-// nothing behind when they end.
+// The loops run unattended, start even if Redis is down, and leave no goroutine or
+// connection behind.
 //
-//nolint:paralleltest // it looks for goroutines that are left over, and would see those of other tests
+//nolint:paralleltest // it checks for leaked goroutines, and would find those of other tests
 func TestRun(t *testing.T) {
 	leaks := []goleak.Option{goleak.IgnoreCurrent(), serverstest.IgnoreServers()}
-	e := newEngine(t)
-	e.waiting(1)
-	e.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
-	work := e.work(transfer.QueueBulk, 10)
-	w, redis := e.wired()
+	svc := newTestService(t)
+	svc.waiting(1)
+	svc.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 s'`)
+	work := svc.work(transfer.QueueBulk, 10)
+	w, redis := svc.throughProxy()
 	open := w.block()
 	defer open()
 
 	var log storagetest.Log
-	s := scheduler.New(e.DB.DB, redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{Reconcile: 20 * time.Millisecond})
+	s := scheduler.New(svc.DB.DB, redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{Reconcile: 20 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
-	storagetest.Await(t, "the request's expiry, with Redis away", func() bool {
-		return storagetest.One[transfer.RequestState](e.DB, `SELECT state FROM requests`) == transfer.RequestExpired
+	storagetest.Await(t, "the request's expiry while Redis is down", func() bool {
+		return storagetest.One[transfer.RequestState](svc.DB, `SELECT state FROM requests`) == transfer.RequestExpired
 	})
 	open()
-	storagetest.Await(t, "the tasks", func() bool { return len(e.pending(transfer.QueueBulk)) == len(work) })
-	e.forget()
-	e.age(60)
-	storagetest.Await(t, "the lost tasks", func() bool { return len(e.pending(transfer.QueueBulk)) == len(work) })
-	storagetest.Await(t, "a line about them in the log", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost were enqueued again") })
+	storagetest.Await(t, "the tasks", func() bool { return len(svc.pending(transfer.QueueBulk)) == len(work) })
+	svc.flushRedis()
+	svc.age(60)
+	storagetest.Await(t, "the lost tasks", func() bool { return len(svc.pending(transfer.QueueBulk)) == len(work) })
+	storagetest.Await(t, "a log message about the lost tasks", func() bool { return strings.Contains(log.String(), "tasks that Redis had lost were enqueued again") })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 	w.cut()
-	_ = e.inspector.Close()
-	_ = e.Close()
+	_ = svc.inspector.Close()
+	_ = svc.Close()
 	goleak.VerifyNone(t, leaks...)
 }
 
-// A loop that fails says so, rests, and goes on.
-func TestLoopGoesOn(t *testing.T) {
+// A loop that fails logs the error, waits, and continues.
+func TestLoopContinuesAfterError(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
-	e.Exec(`ALTER TABLE work RENAME TO hidden`)
+	svc := newTestService(t)
+	svc.Exec(`ALTER TABLE work RENAME TO hidden`)
 	var log storagetest.Log
-	s := scheduler.New(e.DB.DB, e.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
+	s := scheduler.New(svc.DB.DB, svc.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
-	storagetest.Await(t, "two words about the failure", func() bool { return len(times(&log, "loop=dispatch")) > 1 })
-	if said := times(&log, "loop=dispatch"); said[1].Sub(said[0]) < 900*time.Millisecond {
-		t.Errorf("it rested %s", said[1].Sub(said[0]))
+	storagetest.Await(t, "two log messages about the failure", func() bool { return len(times(&log, "loop=dispatch")) > 1 })
+	if text := times(&log, "loop=dispatch"); text[1].Sub(text[0]) < 900*time.Millisecond {
+		t.Errorf("it waited %s", text[1].Sub(text[0]))
 	}
-	e.Exec(`ALTER TABLE hidden RENAME TO work`)
-	e.work(transfer.QueueBulk, 1)
-	storagetest.Await(t, "the task", func() bool { return len(e.pending(transfer.QueueBulk)) == 1 })
+	svc.Exec(`ALTER TABLE hidden RENAME TO work`)
+	svc.work(transfer.QueueBulk, 1)
+	storagetest.Await(t, "the task", func() bool { return len(svc.pending(transfer.QueueBulk)) == 1 })
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
