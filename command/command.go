@@ -29,7 +29,7 @@ type commands struct {
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Migrate the database to the schema of this version."`
 
 	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Create the first administrator's key, directly in the database."`
-	Check    checkCommand    `cmd:"" group:"operate" help:"Check the invariants: nothing is lost, duplicated or left half done. Safe on a live database."`
+	Check    checkCommand    `cmd:"" group:"operate" help:"Check the invariants: nothing is lost, duplicated or left incomplete. Safe on a live database."`
 	Work     workCommand     `cmd:"" group:"operate" help:"List and retry pending and dead work."`
 
 	cli.Commands `group:"use"`
@@ -48,16 +48,41 @@ type commands struct {
 // Help is the detailed help.
 func (commands) Help() string { return cli.ExitCodes }
 
-// Run runs the subcommand that args name and returns the exit code: 0 for
-// success, 1 when the command failed or found problems, and 2 for wrong usage.
-// The commands over HTTP return more specific codes, see cli.ExitCode.
-func Run(args []string, stderr io.Writer) int {
-	c := commands{
+// newCommands returns the commands with the defaults that other packages define.
+func newCommands() *commands {
+	return &commands{
 		API:       defaultAPICommand(),
 		Worker:    defaultWorkerCommand(),
 		Scheduler: defaultSchedulerCommand(),
 	}
-	parser, err := kong.New(&c,
+}
+
+// Run runs the subcommand that args name and returns the exit code: 0 for
+// success, 1 when the command failed or found problems, and 2 for wrong usage.
+// The commands over HTTP return more specific codes, see cli.ExitCode.
+func Run(args []string, stderr io.Writer) int {
+	c := newCommands()
+	call, err := c.parse(args, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "simtransfer:", err)
+		return cli.ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	call.BindTo(ctx, (*context.Context)(nil))
+	call.Bind(c.logger(), newSession(stderr))
+	err = call.Run()
+	if err != nil && !errors.Is(err, cli.ErrReported) {
+		fmt.Fprintln(stderr, "simtransfer:", err)
+	}
+	return cli.ExitCode(err)
+}
+
+// parse sets the flags from args and the environment. For --help, --version and
+// shell completion it prints the text and exits.
+func (c *commands) parse(args []string, stderr io.Writer) (*kong.Context, error) {
+	parser, err := kong.New(c,
 		kong.Name("simtransfer"),
 		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
 		kong.Vars{"version": version()},
@@ -73,28 +98,14 @@ func Run(args []string, stderr io.Writer) int {
 		kong.Writers(os.Stdout, stderr),
 	)
 	if err != nil {
-		fmt.Fprintln(stderr, "simtransfer:", err)
-		return cli.ExitUsage
+		return nil, err
 	}
 	kongcompletion.Register(parser, kongcompletion.WithPredictor("file", complete.PredictFiles("*")))
 	call, err := parser.Parse(args)
 	if err != nil && strings.HasPrefix(err.Error(), "missing flags: ") {
 		err = fmt.Errorf("%w: see --help", err)
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "simtransfer:", err)
-		return cli.ExitUsage
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	call.BindTo(ctx, (*context.Context)(nil))
-	call.Bind(c.logger(), newSession(stderr))
-	err = call.Run()
-	if err != nil && !errors.Is(err, cli.ErrReported) {
-		fmt.Fprintln(stderr, "simtransfer:", err)
-	}
-	return cli.ExitCode(err)
+	return call, err
 }
 
 func (c *commands) logger() *slog.Logger {

@@ -20,8 +20,7 @@ import (
 
 func TestMain(m *testing.M) { commandtest.Main(m, Run) }
 
-// TestBadConfiguration sees that a wrong setting fails at the start, with a
-// sentence that says what to set.
+// A wrong setting must fail at the start, with a message that names the setting.
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
 	const db, redis = "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1/0"
@@ -29,13 +28,13 @@ func TestBadConfiguration(t *testing.T) {
 		name string
 		args []string
 		code int
-		says string
+		want string // part of the message
 	}{
 		{"no command", nil, 2, "expected one of"},
 		{"an unknown flag", []string{"api", db, redis, "--prot=1"}, 2, "unknown flag --prot"},
 		{"no database", []string{"migrate", "--database-url="}, 1, "--database-url"},
 		{"an unreachable database", []string{"check", db}, 1, "SIMTRANSFER_DATABASE_URL"},
-		{"a Redis URL that is none", []string{"worker", db, "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
+		{"an invalid Redis URL", []string{"worker", db, "--redis-url=host:6379"}, 1, "SIMTRANSFER_REDIS_URL"},
 		{"sentinels without a master", []string{"worker", db, "--redis-url=redis-sentinel://host:26379"}, 1, "master"},
 		{"a period out of bounds", []string{"api", db, redis, "--acceptance=1000h"}, 2, "SIMTRANSFER_ACCEPTANCE_PERIOD"},
 		{"no attempts", []string{"worker", db, redis, "--drop-attempts=0"}, 2, "--drop-attempts"},
@@ -46,10 +45,10 @@ func TestBadConfiguration(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var said bytes.Buffer
-			code := Run(c.args, &said)
-			if code != c.code || !strings.Contains(said.String(), c.says) {
-				t.Errorf("exit code %d and %q, want %d and something with %q", code, said.String(), c.code, c.says)
+			var stderr bytes.Buffer
+			code := Run(c.args, &stderr)
+			if code != c.code || !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("exit code %d and %q, want %d and %q", code, stderr.String(), c.code, c.want)
 			}
 		})
 	}
@@ -59,7 +58,7 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 	t.Parallel()
 	out, _, code := commandtest.Program(t, nil, "--help")
 	if code != 0 || !strings.Contains(out, "the service does not answer, or is busy") {
-		t.Errorf("exit code %d, and the help does not explain exit codes:\n%s", code, out)
+		t.Errorf("exit code %d, and the help does not describe the exit codes:\n%s", code, out)
 	}
 	for _, c := range []struct {
 		args string
@@ -70,15 +69,14 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 		{"requests create", cli.ExitUsage},
 		{"login --url=http://127.0.0.1:1", cli.ExitUsage}, // without a key
 	} {
-		if _, said, code := commandtest.Program(t, nil, strings.Fields(c.args)...); code != c.code || said == "" {
-			t.Errorf("%s: exit code %d, not %d: %s", c.args, code, c.code, said)
+		if _, stderr, code := commandtest.Program(t, nil, strings.Fields(c.args)...); code != c.code || stderr == "" {
+			t.Errorf("%s: exit code %d, want %d: %s", c.args, code, c.code, stderr)
 		}
 	}
 }
 
-// TestSecondSignal expects a process that is still stopping to end at once at a
-// second signal. An API waits some seconds for a connection that has sent no
-// request yet.
+// A second signal must end a process that is still shutting down. Here the API
+// waits some seconds for a connection on which no request has arrived yet.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()
@@ -108,13 +106,13 @@ func TestSecondSignal(t *testing.T) {
 	defer func() { _ = c.Close() }()
 	ended := make(chan struct{})
 	go func() {
-		_ = api.Wait() // how it ended is looked at below
+		_ = api.Wait() // ProcessState is checked below
 		close(ended)
 	}()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for running := true; running; {
-		_ = api.Process.Signal(os.Interrupt) // it may have ended
+		_ = api.Process.Signal(os.Interrupt) // it may have ended already
 		select {
 		case <-ended:
 			running = false
@@ -122,7 +120,7 @@ func TestSecondSignal(t *testing.T) {
 		}
 	}
 	if status, ok := api.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
-		t.Errorf("it ended by itself: %v", api.ProcessState)
+		t.Errorf("it was not ended by the signal: %v", api.ProcessState)
 	}
 }
 
@@ -137,11 +135,11 @@ func TestShellCompletion(t *testing.T) {
 		got := strings.Fields(out)
 		slices.Sort(got)
 		if code != 0 || !slices.Equal(got, want) {
-			t.Errorf("%q becomes %q, not %q", line, got, want)
+			t.Errorf("%q: completions %q, want %q", line, got, want)
 		}
 	}
-	out, said, code := commandtest.Program(t, nil, "completion", "-c", "bash")
+	out, stderr, code := commandtest.Program(t, nil, "completion", "-c", "bash")
 	if code != 0 || !strings.Contains(out, "complete ") {
-		t.Errorf("exit code %d, printed %q and %q", code, out, said)
+		t.Errorf("exit code %d, printed %q and %q", code, out, stderr)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"simtransfer/dev/demo"
 )
 
-// TestDemo runs the whole demonstration with few SIMs, on real processes.
+// The demo must show every outcome, and report what its sample data predicts.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -25,7 +25,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !ok {
-		t.Errorf("the demonstration did not come out as foretold:\n%s", out.String())
+		t.Errorf("the results are not those that the sample data predicts:\n%s", out.String())
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var last map[string]float64
@@ -35,7 +35,7 @@ func TestDemo(t *testing.T) {
 	outcomes := 0.0
 	for _, name := range []string{"completed", "ineligible", "canceled", "declined", "expired", "failed"} {
 		if last[name] == 0 {
-			t.Errorf("no SIM is %s: the demonstration does not show it", name)
+			t.Errorf("no SIM is %s", name)
 		}
 		outcomes += last[name]
 	}
@@ -47,7 +47,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s is %v", name, last[name])
 		}
 	}
-	if violations, told := last["violations"]; !told || violations != 0 {
-		t.Errorf("violations: %v, told: %v", violations, told)
+	if violations, reported := last["violations"]; !reported || violations != 0 {
+		t.Errorf("violations: %v, reported: %v", violations, reported)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"simtransfer/command/commandtest"
 )
 
-// A folder that was used before has the SIMs as they were, online ones included,
-// and no more keys than one start makes.
-func TestDevGoesOnInItsFolder(t *testing.T) {
+// A second start with the same --dir must have the same SIMs, online ones included,
+// new keys, and no more keys than one start creates.
+func TestDevKeepsItsFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, path := range []string{filepath.Dir(dir), dir} { // PostgreSQL may run as another user
@@ -41,17 +41,17 @@ func TestDevGoesOnInItsFolder(t *testing.T) {
 	}
 	for who := range first {
 		if keys[who] == "" || keys[who] == first[who] {
-			t.Errorf("the key of %s was %q, and then %q", who, first[who], keys[who])
+			t.Errorf("the key of %s was %q and is now %q", who, first[who], keys[who])
 		}
 		as(who, "whoami")
 	}
 	if list := as("Admin", "keys", "list"); strings.Count(list, "\n") != len(first) {
-		t.Errorf("%d keys were shown, and there are\n%s", len(first), list)
+		t.Errorf("%d keys were printed, but there are\n%s", len(first), list)
 	}
 	if _, _, code := commandtest.Program(t, []string{"SIMTRANSFER_URL=" + url, "SIMTRANSFER_API_KEY=" + first["Admin"]}, "whoami"); code != cli.ExitUnauthorized {
-		t.Errorf("the first start's key is good: exit code %d", code)
+		t.Errorf("the key of the first start still works: exit code %d", code)
 	}
-	const online = "8999901000000000036" // and active, at the gateway that refuses nothing
+	const online = "8999901000000000036" // active, at the gateway that accepts Disconnect-Requests
 	var made struct {
 		ID string `json:"id"`
 	}
@@ -68,8 +68,8 @@ func TestDevGoesOnInItsFolder(t *testing.T) {
 	}
 }
 
-// startDev runs everything in a folder. It returns where, the keys by whose they
-// are, and what ends it.
+// startDev runs the dev command with a folder. It returns the URL of the API, the
+// printed keys by the name of their owner, and a function that stops it.
 func startDev(t *testing.T, dir string) (url string, keys map[string]string, end func()) {
 	t.Helper()
 	binary, err := os.Executable()

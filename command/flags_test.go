@@ -6,10 +6,60 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
+
+	"simtransfer/radius"
+	"simtransfer/scheduler"
+	"simtransfer/transfer"
+	"simtransfer/worker"
 )
 
-// TestPasswordsStaySecret sees that an error about a URL repeats no part of a
-// password, whatever a parser takes the part for, and says what to do.
+// Flags without a default tag must have the default that their package defines.
+func TestDefaultsOfFlags(t *testing.T) {
+	t.Parallel()
+	const db, redis = "--database-url=postgres://127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1/0"
+	parse := func(args ...string) *commands {
+		t.Helper()
+		c := newCommands()
+		if _, err := c.parse(args, t.Output()); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if c := parse("worker", db, redis).Worker; c.Config != worker.DefaultConfig() || c.DropTimeout != radius.DefaultTimeout {
+		t.Errorf("worker: %+v", c)
+	}
+	want := worker.DefaultConfig()
+	want.Bulk, want.DropBackoff = 7, time.Minute
+	if got := parse("worker", db, redis, "--bulk=7", "--drop-backoff=1m").Worker.Config; got != want {
+		t.Errorf("worker with two flags: %+v, want %+v", got, want)
+	}
+	if got := parse("scheduler", db, redis).Scheduler.Config; got != scheduler.DefaultConfig() {
+		t.Errorf("scheduler: %+v", got)
+	}
+	if c := parse("api", db, redis).API; c.Review != transfer.ReviewPeriod || c.Acceptance != transfer.AcceptancePeriod {
+		t.Errorf("api: %+v", c)
+	}
+}
+
+func TestShortDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		168 * time.Hour:            "168h",
+		90 * time.Minute:           "1h30m",
+		10 * time.Minute:           "10m",
+		time.Hour + 10*time.Second: "1h0m10s",
+		30 * time.Second:           "30s",
+		25 * time.Millisecond:      "25ms",
+	} {
+		if got := shortDuration(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+// An error about a URL must not repeat any part of the password, whatever a parser
+// takes that part for, and must say what to do.
 func TestPasswordsStaySecret(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"12#geheim", "12/geheim", "12?geheim", "%geheim", "12%zzgeheim", "geheim#12", "geheim/12", "geheim?12", "ge heim", "ge[heim", "ge^heim"} {
@@ -23,16 +73,16 @@ func TestPasswordsStaySecret(t *testing.T) {
 		} {
 			t.Run(name+" "+password, func(t *testing.T) {
 				t.Parallel()
-				var said bytes.Buffer
-				if code := Run(args, &said); code != 1 || !strings.Contains(said.String(), "SIMTRANSFER_") {
-					t.Errorf("exit code %d and %q", code, said.String())
+				var stderr bytes.Buffer
+				if code := Run(args, &stderr); code != 1 || !strings.Contains(stderr.String(), "SIMTRANSFER_") {
+					t.Errorf("exit code %d and %q", code, stderr.String())
 				}
-				if !strings.Contains(said.String(), "percent-encode special characters of the password") && name != "migrate, by keywords" {
-					t.Errorf("%q does not say what to do", said.String())
+				if !strings.Contains(stderr.String(), "percent-encode special characters of the password") && name != "migrate, by keywords" {
+					t.Errorf("%q does not say what to do", stderr.String())
 				}
 				for _, secret := range []string{"ge", "heim", "12"} {
-					if strings.Contains(strings.ReplaceAll(said.String(), "127.0.0.1", ""), secret) {
-						t.Errorf("%q repeats %q", said.String(), secret)
+					if strings.Contains(strings.ReplaceAll(stderr.String(), "127.0.0.1", ""), secret) {
+						t.Errorf("%q repeats %q", stderr.String(), secret)
 					}
 				}
 			})
@@ -40,8 +90,8 @@ func TestPasswordsStaySecret(t *testing.T) {
 	}
 }
 
-// TestServerWithoutTLS sees that a URL that says nothing of TLS fails with what
-// to do when the server has none, and that other failures do not mention it.
+// If the server has no TLS, a URL that requires it, or has no sslmode, must fail
+// with a message that says what to do. Other failures must not mention sslmode.
 func TestServerWithoutTLS(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -63,10 +113,10 @@ func TestServerWithoutTLS(t *testing.T) {
 	}()
 	for _, command := range []string{"migrate", "check"} {
 		for ending, hint := range map[string]bool{"": true, "?sslmode=require": true, "?sslmode=disable": false} {
-			var said bytes.Buffer
-			code := Run([]string{command, "--database-url=postgres://" + l.Addr().String() + "/none" + ending}, &said)
-			if code != 1 || strings.Contains(said.String(), "sslmode=disable") != hint {
-				t.Errorf("%s %s: exit code %d and %q", command, ending, code, said.String())
+			var stderr bytes.Buffer
+			code := Run([]string{command, "--database-url=postgres://" + l.Addr().String() + "/none" + ending}, &stderr)
+			if code != 1 || strings.Contains(stderr.String(), "sslmode=disable") != hint {
+				t.Errorf("%s %s: exit code %d and %q", command, ending, code, stderr.String())
 			}
 		}
 	}

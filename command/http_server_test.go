@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestCallsAreCutOff sees that a call that does not end keeps the process from
-// ending for a while only, and that the log says so.
-func TestCallsAreCutOff(t *testing.T) {
+// A request that does not end must not delay the shutdown longer than
+// shutdownTimeout, and the log must report it.
+func TestRequestsAreCutOff(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,13 +36,13 @@ func TestCallsAreCutOff(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c)
 		_ = c.Close()
 	}()
-	var said bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&said, nil))
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
 	if err := (httpServer{endless, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(said.String(), "cut off") {
-		t.Errorf("the log does not tell: %s", said.String())
+	if !strings.Contains(logged.String(), "cut off") {
+		t.Errorf("the log does not report it: %s", logged.String())
 	}
 	<-cutOff
 }

@@ -7,9 +7,9 @@ import (
 	"simtransfer/command/commandtest"
 )
 
-func TestOpenAPINeedsNothing(t *testing.T) {
+func TestOpenAPIWithoutService(t *testing.T) {
 	t.Parallel()
-	out, said, code := commandtest.Program(t, nil, "openapi")
+	out, stderr, code := commandtest.Program(t, nil, "openapi")
 	var document struct {
 		OpenAPI string         `json:"openapi"`
 		Paths   map[string]any `json:"paths"`
@@ -17,7 +17,7 @@ func TestOpenAPINeedsNothing(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &document); err != nil {
 		t.Fatal(err)
 	}
-	if code != 0 || said != "" || document.OpenAPI != "3.1.0" || len(document.Paths) == 0 {
-		t.Errorf("exit code %d, %q and %d paths; %s", code, document.OpenAPI, len(document.Paths), said)
+	if code != 0 || stderr != "" || document.OpenAPI != "3.1.0" || len(document.Paths) == 0 {
+		t.Errorf("exit code %d, %q and %d paths; %s", code, document.OpenAPI, len(document.Paths), stderr)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/hibiken/asynq"
 )
 
-// TestRedisUser sees that the user of a Redis URL is used, with TLS and without.
+// The user name in a Redis URL must be used, with TLS and without.
 func TestRedisUser(t *testing.T) {
 	t.Parallel()
 	for url, tls := range map[string]bool{

@@ -17,8 +17,8 @@ import (
 	"simtransfer/command/commandtest"
 )
 
-// Ctrl-C at the prompt for the key ends the program, and leaves a terminal that
-// shows what is typed.
+// Ctrl-C at the prompt for the key must end the program and turn the terminal's
+// echo on again.
 func TestLoginIsInterruptedOnATerminal(t *testing.T) {
 	t.Parallel()
 	keyboard, terminal := newTerminal(t)
@@ -45,7 +45,7 @@ func TestLoginIsInterruptedOnATerminal(t *testing.T) {
 		}
 		shown.Write(buffer[:n])
 	}
-	for hidden := false; !hidden; time.Sleep(time.Millisecond) { // it was asked before it is hidden
+	for hidden := false; !hidden; time.Sleep(time.Millisecond) { // the echo is turned off after the prompt
 		now, err := term.GetState(int(terminal.Fd()))
 		if err != nil {
 			t.Fatal(err)
@@ -55,20 +55,21 @@ func TestLoginIsInterruptedOnATerminal(t *testing.T) {
 	if _, err := keyboard.WriteString("\x03"); err != nil {
 		t.Fatal(err)
 	}
-	_ = login.Wait() // its exit code is looked at
+	_ = login.Wait() // its exit code is checked
 	if code := login.ProcessState.ExitCode(); code != cli.ExitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 	if now, err := term.GetState(int(terminal.Fd())); err != nil || *now != *before {
-		t.Errorf("the terminal was left as %v, not %v: %v", now, before, err)
+		t.Errorf("the terminal state is %v, want %v: %v", now, before, err)
 	}
 }
 
-// newTerminal makes a terminal, and what stands for its keyboard and screen.
+// newTerminal opens a pseudo-terminal. The other end stands for its keyboard and
+// screen.
 func newTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("a terminal is made in another way here")
+		t.Skip("pseudo-terminals are opened differently on this system")
 	}
 	const unlock, number = 0x40045431, 0x80045430 // TIOCSPTLCK, TIOCGPTN
 	var err error
