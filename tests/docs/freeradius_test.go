@@ -1,0 +1,65 @@
+package docs_test
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// The grants of the page must suffice to write sessions: a new one, an update, and
+// one that began before its SIM changed hands.
+func TestFreeRADIUSPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := regexp.MustCompile("(?s)```sql\n(GRANT .*?)```").FindSubmatch(page)
+	if grants == nil {
+		t.Fatal("the page has no GRANT statements")
+	}
+	s := storagetest.Open(t)
+	tx, err := s.Pool().BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }() // also removes the role, which other databases of the server would see
+	account := s.Account()
+	sims := s.SIMs(2, storagetest.SIM{Account: account.ID, Status: transfer.Ready})
+	run := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := tx.ExecContext(t.Context(), statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	const start = `
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
+		SELECT $1, $1, identifier, '192.0.2.1', clock_timestamp() - $3 * interval '1 hour'
+		FROM public.identifiers
+		WHERE sim = $2
+		LIMIT 1
+		ON CONFLICT (acctuniqueid) DO UPDATE SET acctstarttime = EXCLUDED.acctstarttime`
+	run(`CREATE ROLE freeradius`)
+	run(string(grants[1]))
+	run(`UPDATE registrations SET request = gen_random_uuid(), n = 0 WHERE sim = $1`, sims[1].ID)
+	run(`SET LOCAL ROLE freeradius`)
+	run(start, "new", sims[0].ID, 0)
+	run(start, "new", sims[0].ID, 0)
+	run(start, "outlived", sims[1].ID, 1)
+	run(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE acctuniqueid = 'new'`)
+	run(`SELECT * FROM radius.nas`)
+	run(`RESET ROLE`)
+	var strays, active int
+	if err := tx.QueryRowxContext(t.Context(), `
+		SELECT
+			(SELECT count(*) FROM work WHERE kind = 'drop_stray'),
+			(SELECT count(*) FROM sims WHERE status = 'active')`).Scan(&strays, &active); err != nil {
+		t.Fatal(err)
+	}
+	if strays != 1 || active != 1 {
+		t.Errorf("%d stray sessions and %d active SIMs, want one each", strays, active)
+	}
+}
