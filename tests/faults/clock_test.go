@@ -110,13 +110,9 @@ func (s *testService) expiry(early uuid.UUID) {
 // createExpiring creates a request with an acceptance time.
 func (s *testService) createExpiring(sims []storagetest.SIM, seconds int) testRequest {
 	s.t.Helper()
-	body := s.body(sims)
-	body["acceptance_seconds"] = seconds
-	var made struct {
-		ID uuid.UUID `json:"id"`
-	}
-	s.post(s.source, "", body, &made)
-	return testRequest{s, made.ID, sims}
+	n := s.newRequest(sims)
+	n.AcceptanceSeconds = int64(seconds)
+	return s.createWith(n, sims)
 }
 
 // checkClock checks by the log of a process that its clock is off.

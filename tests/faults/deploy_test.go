@@ -132,7 +132,7 @@ func (s *stream) run(enough <-chan struct{}) error {
 		default:
 		}
 		sims := s.sims[i : i+1]
-		answer, err := s.call(s.source.Key, "/v1/transfer-requests", s.body(sims))
+		answer, err := s.call(s.source.Key, "/v1/transfer-requests", s.newRequest(sims))
 		if err != nil {
 			return err
 		}

@@ -349,35 +349,28 @@ type testRequest struct {
 	sims []storagetest.SIM
 }
 
-// body is the body of a call that creates a transfer request for SIMs.
-func (s *testService) body(sims []storagetest.SIM) map[string]any {
+// newRequest is the body of a call that creates a transfer request for SIMs.
+func (s *testService) newRequest(sims []storagetest.SIM) client.NewRequest {
 	names := make([]string, len(sims))
 	for i, sim := range sims {
 		names[i] = sim.ICCID
 	}
-	return map[string]any{
-		"destination": map[string]any{"email": s.to.Email, "operator_id": s.to.OperatorID},
-		"sims":        names,
-	}
+	return client.NewRequest{Destination: client.Destination{Email: s.to.Email, OperatorID: s.to.OperatorID}, SIMs: names}
 }
 
 // create creates a request over HTTP.
 func (s *testService) create(sims []storagetest.SIM) testRequest {
 	s.t.Helper()
-	var made struct {
-		ID uuid.UUID `json:"id"`
-	}
-	s.post(s.source, "", s.body(sims), &made)
-	return testRequest{s, made.ID, sims}
+	return s.createWith(s.newRequest(sims), sims)
 }
 
-// post creates a request, or calls an action of one, and fails the test if the
-// API refuses.
-func (s *testService) post(c *client.Client, what string, body, into any) {
+func (s *testService) createWith(n client.NewRequest, sims []storagetest.SIM) testRequest {
 	s.t.Helper()
-	if err := c.Call(s.t.Context(), http.MethodPost, "/v1/transfer-requests"+what, body, into); err != nil {
-		s.t.Fatalf("POST /v1/transfer-requests%s: %v", what, err)
+	r, err := s.source.CreateRequest(s.t.Context(), n)
+	if err != nil {
+		s.t.Fatalf("creating a request: %v", err)
 	}
+	return testRequest{s, r.ID, sims}
 }
 
 // createOffered creates a request and brings it to awaiting_acceptance.
@@ -394,19 +387,28 @@ func (r testRequest) awaitOffered() {
 	r.t.Helper()
 	r.await("the end of validation", func(r storage.Request) bool { return r.State != transfer.Validating })
 	if r.read().State == transfer.InReview {
-		r.decide(r.support, "approve", map[string]any{"ticket": "CASE-1"})
+		if _, err := r.support.ApproveRequest(r.t.Context(), r.id, client.Approval{Ticket: "CASE-1"}); err != nil {
+			r.t.Fatalf("approving the request: %v", err)
+		}
 	}
 	if state := r.read().State; state != transfer.AwaitingAcceptance {
 		r.t.Fatalf("the request is %s", state)
 	}
 }
 
-func (r testRequest) decide(c *client.Client, what string, body any) {
+func (r testRequest) accept() {
 	r.t.Helper()
-	r.post(c, "/"+r.id.String()+"/"+what, body, nil)
+	if _, err := r.destination.AcceptRequest(r.t.Context(), r.id, client.Acceptance{}); err != nil {
+		r.t.Fatalf("accepting the request: %v", err)
+	}
 }
 
-func (r testRequest) accept() { r.t.Helper(); r.decide(r.destination, "accept", nil) }
+func (r testRequest) cancel() {
+	r.t.Helper()
+	if _, err := r.source.CancelRequest(r.t.Context(), r.id, client.Cancel{}); err != nil {
+		r.t.Fatalf("canceling the request: %v", err)
+	}
+}
 
 // read returns the current state of the request.
 func (r testRequest) read() storage.Request {

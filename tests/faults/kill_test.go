@@ -172,7 +172,7 @@ func (s *testService) apiKilledUnanswered() {
 		body            any
 		done            string // counts the effects of the call
 	}{
-		{"create", s.source.Key, "/v1/transfer-requests", s.body(sims), `SELECT count(*) FROM requests`},
+		{"create", s.source.Key, "/v1/transfer-requests", s.newRequest(sims), `SELECT count(*) FROM requests`},
 		{"accept", s.destination.Key, "/v1/transfer-requests/" + offered.id.String() + "/accept", map[string]any{}, `SELECT count(*) FROM events WHERE kind = 'accept'`},
 	} {
 		victim, client, err := s.stack.StartAPI(s.t.Context())

@@ -115,7 +115,7 @@ func (s *testService) writesFail() {
 		if ends[i].state == transfer.Completed {
 			r.accept()
 		} else {
-			r.decide(s.source, "cancel", nil)
+			r.cancel()
 		}
 	}
 	for i, r := range requests {

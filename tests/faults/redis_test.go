@@ -1,8 +1,8 @@
 package faults_test
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -135,7 +135,7 @@ func (s *testService) redisRestored() {
 	accepted, canceled := s.createOffered(s.mixedSIMs(1200)), s.createOffered(s.mixedSIMs(120))
 	s.pause(transfer.QueueBulk)
 	accepted.accept()
-	canceled.decide(s.source, "cancel", nil)
+	canceled.cancel()
 	s.eventually("the tasks are in Redis", func() bool { return s.waiting(transfer.QueueBulk) == 3 })
 	dump, err := s.stack.SnapshotRedis()
 	if err != nil {
@@ -193,10 +193,8 @@ func (s *testService) redisDown() {
 	for range 20 {
 		asked = append(asked, s.create(s.mixedSIMs(3)))
 	}
-	for _, path := range []string{"/healthz", "/readyz"} {
-		if err := s.source.Call(s.t.Context(), http.MethodGet, path, nil, nil); err != nil {
-			s.t.Errorf("%s without Redis: %v", path, err)
-		}
+	if err := errors.Join(s.source.Healthy(s.t.Context()), s.source.Ready(s.t.Context())); err != nil {
+		s.t.Errorf("without Redis: %v", err)
 	}
 	s.awaitFailedDispatches(waiting)
 	if _, long := testSize(0); long {

@@ -108,7 +108,7 @@ func (s *testService) deadWork() {
 	}
 	r := s.createOffered(s.SIMs(n, storagetest.SIM{Account: s.from.ID}))
 	s.Exec(`INSERT INTO cursed SELECT identifier, 'canceled' FROM transfers WHERE request = $1`, r.id)
-	r.decide(s.source, "cancel", nil)
+	r.cancel()
 	dead := func() int { return scan[int](s, `SELECT count(*) FROM work WHERE dead_at IS NOT NULL`) }
 	s.eventuallyWithin(20*waitLimit, time.Now(), "all work is dead", func() bool { return dead() == n })
 	listed := s.listDead()
