@@ -20,15 +20,15 @@ import (
 	"simtransfer/cli"
 )
 
-// terminal is a command line that is used in a test.
+// terminal runs command lines and records their output.
 type terminal struct {
 	t *testing.T
 	cli.Session
 	out, err bytes.Buffer
 }
 
-// newTerminal is logged in, by the environment, at a service that answers by
-// handler, in this process and without a network.
+// newTerminal returns a terminal with an API key for a service that handler
+// implements in this process, without a network.
 func newTerminal(t *testing.T, handler http.HandlerFunc) *terminal {
 	t.Helper()
 	c := &terminal{t: t}
@@ -38,15 +38,15 @@ func newTerminal(t *testing.T, handler http.HandlerFunc) *terminal {
 		Err:        &c.err,
 		ConfigFile: filepath.Join(t.TempDir(), "simtransfer", "config.json"),
 		Key:        "st_account_test",
-		HTTP:       &http.Client{Transport: answering(handler)},
+		HTTP:       &http.Client{Transport: inProcess(handler)},
 	}
 	return c
 }
 
-// answering is a transport that hands requests to a handler.
-type answering http.HandlerFunc
+// inProcess is a transport that passes requests to a handler.
+type inProcess http.HandlerFunc
 
-func (h answering) RoundTrip(r *http.Request) (*http.Response, error) {
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (h answering) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const service = "http://service.example"
 
-// run runs a command line and returns its exit code, as the program does.
+// run runs a command line as the program does, and returns its exit code.
 func (c *terminal) run(args ...string) int {
 	c.t.Helper()
 	return c.runIn(c.t.Context(), args...)
@@ -86,15 +86,15 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 
 func newParser(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars(), kong.Resolvers(at(service)))
+	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars(), kong.Resolvers(withURL(service)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parser
 }
 
-// at stands for SIMTRANSFER_URL, which a test that runs in parallel cannot set.
-func at(url string) kong.Resolver {
+// withURL stands for SIMTRANSFER_URL, which a parallel test cannot set.
+func withURL(url string) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		if flag.Name == "url" {
 			return url, nil
@@ -103,15 +103,15 @@ func at(url string) kong.Resolver {
 	})
 }
 
-// is checks an exit code, and that certain things were said on standard error.
-func (c *terminal) is(code, want int, said ...string) {
+// is checks an exit code, and that standard error contains the given texts.
+func (c *terminal) is(code, want int, messages ...string) {
 	c.t.Helper()
 	if code != want {
 		c.t.Fatalf("exit code %d, not %d:\n%s%s", code, want, c.out.String(), c.err.String())
 	}
-	for _, text := range said {
+	for _, text := range messages {
 		if !strings.Contains(c.err.String(), text) {
-			c.t.Errorf("it does not say %q:\n%s", text, c.err.String())
+			c.t.Errorf("standard error does not contain %q:\n%s", text, c.err.String())
 		}
 	}
 }
@@ -124,22 +124,22 @@ func (c *terminal) prints(want string) {
 	}
 }
 
-// problem answers with a problem document.
+// problem sends a problem document.
 func problem(w http.ResponseWriter, status int, code string, rest ...string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"title":"Title of %s","status":%d,"code":%q%s}`+"\n", code, status, code, strings.Join(rest, ""))
 }
 
-// calls remembers calls. It may be used from many goroutines.
+// calls records calls. Its methods may be called concurrently.
 type calls struct {
 	mu   sync.Mutex
 	list []string
-	keys map[string]int // Idempotency-Keys, and how often each was used
+	keys map[string]int // Idempotency-Keys, with the number of calls
 }
 
 func (c *calls) note(r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // what is missing would show
+	body, _ := io.ReadAll(r.Body) // a test notices what is missing
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.list = append(c.list, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), body)))

@@ -13,7 +13,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestCalls sees which call of the API each command makes.
+// TestCalls checks the call of the API that each command makes.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	const to = "--to-email=sims@example.com --to-operator=op0000000002"
@@ -110,8 +110,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestHelp sees that every command explains itself, with examples that it
-// understands.
+// TestHelp checks that every command has detailed help, and that the examples in
+// it can be parsed.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	parser := newParser(t)
@@ -139,15 +139,15 @@ func TestHelp(t *testing.T) {
 		}
 		for _, v := range values(node) {
 			if v.Help == "" {
-				t.Errorf("%s does not explain %s", node.FullPath(), v.Summary())
+				t.Errorf("%s has no help for %s", node.FullPath(), v.Summary())
 			}
 		}
 	}
 }
 
-// TestFlagsNameEveryValueOfTheRules compares what flags allow, and completion
-// offers, with the rules.
-func TestFlagsNameEveryValueOfTheRules(t *testing.T) {
+// TestFlagValues compares the values that flags accept with those of package
+// transfer.
+func TestFlagValues(t *testing.T) {
 	t.Parallel()
 	rules := map[string]string{
 		"reason": fmt.Sprint(transfer.Reasons()),

@@ -104,8 +104,8 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// A call that gets no answer is repeated as it was, and with the key to repeat
-// it by hand if all tries fail.
+// A call that gets no answer is repeated unchanged. If all attempts fail, the
+// error contains the Idempotency-Key to repeat the command with.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -129,8 +129,7 @@ func TestNoAnswer(t *testing.T) {
 	})
 }
 
-// An answer that nobody understands may have been given to a call that was
-// carried out.
+// A call whose answer cannot be decoded may have taken effect.
 func TestUnreadableAnswer(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
@@ -141,9 +140,9 @@ func TestUnreadableAnswer(t *testing.T) {
 	}
 }
 
-// What is done to a million SIMs at once is waited for as long as the service
-// may take.
-func TestCallsAboutManySIMsMayTakeLong(t *testing.T) {
+// The timeout of a call about up to a million SIMs is as long as the service may
+// take.
+func TestBulkCallsHaveALongTimeout(t *testing.T) {
 	t.Parallel()
 	for args, least := range map[string]time.Duration{
 		"requests retry " + someRequest:  10 * time.Minute,
@@ -160,7 +159,7 @@ func TestCallsAboutManySIMsMayTakeLong(t *testing.T) {
 	}
 }
 
-// Ctrl-C in the middle of a call says how to find out what became of it.
+// After Ctrl-C during a call, the error contains the Idempotency-Key.
 func TestInterruptedCall(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -170,7 +169,7 @@ func TestInterruptedCall(t *testing.T) {
 		"interrupted", "--idempotency-key=mine")
 }
 
-// failing is a transport that reads a request and loses the answer.
+// failing is a transport that reads a request and then fails.
 type failing func(*http.Request)
 
 func (f failing) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -179,8 +178,8 @@ func (f failing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("no route")
 }
 
-// A file is sent from its beginning each time; a pipe cannot be.
-func TestUploadIsRepeatedWhenItCanBe(t *testing.T) {
+// An upload is repeated if its file can seek. A pipe cannot.
+func TestUploadIsRepeated(t *testing.T) {
 	t.Parallel()
 	const rows = "sim,destination_email,destination_operator_id\n1,2,3\n"
 	for _, piped := range []bool{false, true} {
@@ -213,7 +212,7 @@ func TestUploadIsRepeatedWhenItCanBe(t *testing.T) {
 	}
 }
 
-// The first rows are with the service before the last ones exist.
+// The service receives the first rows before the last ones are written.
 func TestUploadStreams(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan string)
@@ -246,7 +245,7 @@ func TestUploadStreams(t *testing.T) {
 	c.is(c.run("sims", "import", "-", "--format=ndjson", "--url="+server.URL), 0, "2 SIMs imported")
 }
 
-func TestUploadOfAFileSaysItsSize(t *testing.T) {
+func TestUploadHasAContentLength(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 5 || r.Header.Get("Content-Type") != "text/csv" {
@@ -263,7 +262,7 @@ func TestUploadOfAFileSaysItsSize(t *testing.T) {
 	c.is(c.run("sims", "import", "-", "--format=csv"), 0)
 }
 
-func TestProblemsArePrintedWithTheirFaults(t *testing.T) {
+func TestProblemsArePrintedWithTheirErrors(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, 422, "invalid_lines", `,"detail":"3 to correct","errors":[`,

@@ -16,7 +16,7 @@ import (
 	"simtransfer/cli"
 )
 
-// welcoming knows one key.
+// welcoming is a service with one API key.
 func welcoming(key string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+key {
@@ -75,7 +75,7 @@ func TestWhoami(t *testing.T) {
 		"Account  OP0000000001, a@example.com\n" +
 		"Created  2026-01-31 12:00:00Z\n" +
 		"Expires  2026-02-01 12:00:00Z, because it was rotated\n")
-	c.Key, c.HTTP = "", &http.Client{Transport: answering(welcoming("st_one"))}
+	c.Key, c.HTTP = "", &http.Client{Transport: inProcess(welcoming("st_one"))}
 	c.is(c.run("whoami"), 4, "not logged in")
 }
 
@@ -89,7 +89,7 @@ func TestLoginAsksOnATerminal(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends a login that waits for somebody to type.
+// Ctrl-C ends a login that waits for input.
 func TestLoginIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, asksURL := range []bool{false, true} {
@@ -131,7 +131,7 @@ func TestLoginIsInterrupted(t *testing.T) {
 	c.is(c.runIn(ctx, "login"), cli.ExitInterrupted, "interrupted")
 }
 
-// reading is a reader that tells when it is read for the first time.
+// reading is a reader that calls a function when it is first read.
 type reading struct {
 	io.Reader
 	begins func()
@@ -142,7 +142,7 @@ func (r reading) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {
+func TestLoginRefusesInvalidURLsAndKeys(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, welcoming("st_one"))
 	for _, url := range []string{"service.example", "ftp://service.example", "https://", "https://user:secret@service.example", "https://service.example/?x"} {
@@ -155,8 +155,8 @@ func TestLoginRefusesWhatIsNoURLOrKey(t *testing.T) {
 	}
 }
 
-// What others could read is no secret any more.
-func TestConfigFileThatIsOpenToOthersIsRefused(t *testing.T) {
+// A key that other users can read is no longer secret.
+func TestConfigFileWithWrongModeIsRefused(t *testing.T) {
 	t.Parallel()
 	for mode, code := range map[fs.FileMode]int{0o600: 0, 0o400: 0, 0o640: 4, 0o604: 4, 0o660: 4, 0o666: 4} {
 		c := newTerminal(t, welcoming("st_one"))
@@ -171,7 +171,7 @@ func TestConfigFileThatIsOpenToOthersIsRefused(t *testing.T) {
 	}
 }
 
-func TestEnvironmentWinsOverConfigFile(t *testing.T) {
+func TestEnvironmentTakesPrecedence(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, welcoming("st_two"))
 	c.ConfigFile = writeFile(t, "config.json", `{"url":"`+service+`/","api_key":"st_one"}`)
@@ -185,15 +185,15 @@ func TestEnvironmentWinsOverConfigFile(t *testing.T) {
 	c.is(c.run("sims", "list"), 4, "damaged")
 }
 
-// A key goes only to the service that it was given for.
-func TestKeyOfConfigFileIsNotSentElsewhere(t *testing.T) {
+// The saved key is sent only to the URL that it was saved with.
+func TestSavedKeyIsNotSentElsewhere(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
 	c.ConfigFile = writeFile(t, "config.json", `{"url":"https://elsewhere.example","api_key":"st_one"}`)
 	c.Key = ""
 	c.is(c.run("sims", "list"), 4, "not logged in at "+service)
 	c.Key = "st_two"
-	c.HTTP = &http.Client{Transport: answering(func(w http.ResponseWriter, _ *http.Request) {
+	c.HTTP = &http.Client{Transport: inProcess(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "https://elsewhere.example/")
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})}

@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// accountsInPages answers with n accounts, in pages.
+// accountsInPages is a service that lists n accounts, in pages.
 func accountsInPages(n int, made *calls) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		made.note(r)
@@ -58,7 +58,7 @@ func TestListsReadAsManyPagesAsNeeded(t *testing.T) {
 	}
 }
 
-func TestJSONIsWhatTheServiceAnswers(t *testing.T) {
+func TestJSONIsUnchanged(t *testing.T) {
 	t.Parallel()
 	var made calls
 	c := newTerminal(t, accountsInPages(201, &made))
@@ -115,8 +115,8 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// Part of the results must not be taken for all of them.
-func TestResultsThatBreakOff(t *testing.T) {
+// Incomplete results are an error.
+func TestIncompleteResults(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, nil)
 	c.HTTP.Transport = breaking{}
@@ -125,7 +125,7 @@ func TestResultsThatBreakOff(t *testing.T) {
 	}
 }
 
-// breaking is a transport that breaks off in an answer.
+// breaking is a transport whose answers are cut off.
 type breaking struct{}
 
 func (breaking) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -15,7 +15,7 @@ import (
 	"simtransfer/cli"
 )
 
-// story is a request or a batch that changes each time that it is looked at.
+// story is a request or a batch that changes with each poll.
 type story struct {
 	looks  []map[string]any
 	events []map[string]any // of which those up to the number of looks have happened
@@ -52,7 +52,7 @@ func look(state, waitingFor string, counts map[string]int, finished bool) map[st
 	return v
 }
 
-// moving is a request that goes well, but for some of its SIMs.
+// moving is a request of which most SIMs are transferred.
 func moving(ineligible int) *story {
 	counts := func(pending, eligible, completed int) map[string]int {
 		return map[string]int{"sims": 1000, "pending": pending, "eligible": eligible, "completed": completed, "ineligible": ineligible}
@@ -74,7 +74,7 @@ func moving(ineligible int) *story {
 	}
 }
 
-func TestWatchTellsWhatHappens(t *testing.T) {
+func TestWatchShowsEventsAndProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := moving(0)
@@ -118,7 +118,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	})
 }
 
-func TestWatchEndsByWhatBecameOfTheSIMs(t *testing.T) {
+func TestExitCodeOfWatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTerminal(t, moving(100).ServeHTTP)
@@ -131,7 +131,7 @@ func TestWatchEndsByWhatBecameOfTheSIMs(t *testing.T) {
 	})
 }
 
-func TestWatchPrintsEveryChangeForPrograms(t *testing.T) {
+func TestWatchPrintsEveryChangeAsJSON(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := moving(1)
@@ -150,7 +150,7 @@ func TestWatchPrintsEveryChangeForPrograms(t *testing.T) {
 	})
 }
 
-// Ctrl-C ends the watching and nothing else.
+// Ctrl-C stops watching and prints the command to resume with.
 func TestWatchIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -178,7 +178,7 @@ func TestWatchIsInterrupted(t *testing.T) {
 	}
 }
 
-// A service that stays away ends the watching, too.
+// Watching ends when the service does not answer for too long.
 func TestWatchGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestWatchGivesUp(t *testing.T) {
 	})
 }
 
-func TestBatchIsSubmittedAndWatched(t *testing.T) {
+func TestSubmitAndWatchBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		counts := func(pending, eligible, completed int) map[string]int {
@@ -266,7 +266,7 @@ func TestEventsOfARequest(t *testing.T) {
 	}
 }
 
-func TestEventsAreFollowed(t *testing.T) {
+func TestFollowEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pages := map[string]string{
