@@ -13,10 +13,14 @@ import (
 
 type chaosCommand struct {
 	Seconds int    `default:"60" help:"Number of seconds during which faults are injected."`
-	Seed    uint64 `help:"Random seed. Default: a new seed, which is printed."`
-	SIMs    int    `name:"sims" default:"5000" help:"Number of SIMs in the inventory (100 to 100000)."`
-	Clients int    `default:"8" help:"Number of concurrent API clients."`
-	Dir     string `type:"path" help:"Folder in which to keep data and logs. Default: a temporary folder."`
+	Seed    uint64 `placeholder:"N" help:"Random seed. Default: a new seed, which is printed."`
+	SIMs    int    `name:"sims" help:"Number of SIMs in the inventory (100 to 100000)."`
+	Clients int    `help:"Number of concurrent API clients."`
+	Dir     string `type:"path" placeholder:"DIR" help:"Folder in which to keep data and logs. Default: a temporary folder."`
+}
+
+func defaultChaosCommand() chaosCommand {
+	return chaosCommand{SIMs: chaos.DefaultSIMs, Clients: chaos.DefaultClients}
 }
 
 func (c *chaosCommand) Validate() error {

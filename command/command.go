@@ -54,6 +54,7 @@ func newCommands() *commands {
 		API:       defaultAPICommand(),
 		Worker:    defaultWorkerCommand(),
 		Scheduler: defaultSchedulerCommand(),
+		Chaos:     defaultChaosCommand(),
 	}
 }
 

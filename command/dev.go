@@ -9,7 +9,7 @@ import (
 )
 
 type devCommand struct {
-	Dir    string `type:"path" help:"Folder in which to keep the data: the next start continues with it, with new API keys. Default: a temporary folder."`
+	Dir    string `type:"path" placeholder:"DIR" help:"Folder in which to keep the data: the next start continues with it, with new API keys. Default: a temporary folder."`
 	Listen string `default:"127.0.0.1:8080" help:"Address for the API to listen on."`
 	SIMs   int    `name:"sims" default:"1000" help:"Size of the sample batch (200 to 1000000). The sample inventory has 1.2 times as many SIMs. Ignored if --dir already has an inventory."`
 }

@@ -30,7 +30,7 @@ number() {
 	echo $((${major:-0} * 1000 + ${minor:-0}))
 }
 
-# The same places, in the same spirit, as dev/binaries.go.
+# Looks in the same places as dev/servers/binaries.go.
 postgres_found() {
 	IFS_old=$IFS
 	IFS=:

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,18 @@ import (
 	"simtransfer/transfer"
 )
 
+// The defaults of Options.
+const (
+	DefaultSIMs    = 5000
+	DefaultClients = 8
+)
+
 // Options say how to torture the service.
 type Options struct {
 	Duration time.Duration // of the faults
 	Seed     uint64        // every choice follows from it, as far as what runs at once lets it
-	SIMs     int           // of the inventory; zero means 5,000
-	Clients  int           // of the API, at once; zero means 8
+	SIMs     int           // of the inventory; zero means DefaultSIMs
+	Clients  int           // of the API, at once; zero means DefaultClients
 	Dir      string        // for data and logs, which stay; empty is temporary
 	Program  string        // the simtransfer binary; empty means this program
 	Env      []string      // for its processes
@@ -105,12 +112,8 @@ const (
 )
 
 func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
-	if o.SIMs == 0 {
-		o.SIMs = 5000
-	}
-	if o.Clients == 0 {
-		o.Clients = 8
-	}
+	o.SIMs = cmp.Or(o.SIMs, DefaultSIMs)
+	o.Clients = cmp.Or(o.Clients, DefaultClients)
 	c := &chaos{Options: o, accounts: sample.Accounts()}
 	fmt.Fprintf(o.Out, "seed %d\n", o.Seed)
 	c.stack, err = stack.Start(ctx, stack.Options{
