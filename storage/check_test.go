@@ -20,11 +20,11 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	completed := fixtureIn(t, db, transfer.AwaitingAcceptance) // with three that are ready and two that are active
+	completed := newTestRequest(t, db, transfer.AwaitingAcceptance) // with three that are ready and two that are active
 	db.Decide(completed.id, transfer.Accept, completed.sims[0].Identifier(), completed.sims[1].Identifier(), completed.sims[3].Identifier(), completed.sims[4].Identifier())
 	execute(t, db, completed.id)
-	waiting := fixtureIn(t, db, transfer.AwaitingAcceptance)
-	validating := fixtureIn(t, db, transfer.Validating)
+	waiting := newTestRequest(t, db, transfer.AwaitingAcceptance)
+	validating := newTestRequest(t, db, transfer.Validating)
 	session := db.Session(completed.sims[0], db.Gateway(), time.Hour) // which work will drop
 	mend := saved(db)
 	mend()

@@ -1,14 +1,18 @@
-// Package storage keeps accounts, SIMs, requests, transfers and the work that
-// remains to be done in PostgreSQL, the truth of the service.
+// Package storage stores accounts, SIMs, requests, transfers and the work that
+// remains to be done in PostgreSQL, which is the source of truth.
 //
-// A method of DB is a transaction, or a single statement; a method of Tx is a
-// part of one. Isolation is READ COMMITTED with explicit row locks,
-// taken by one statement before facts are read by a later one, in this order:
+// A method of DB is a transaction or a single statement; a method of Tx is part
+// of a transaction. The isolation level is READ COMMITTED with explicit row
+// locks. A transaction takes a lock with one statement and reads what the lock
+// protects with a later one. Locks are taken in this order:
 //
 //	advisory key lock → work row → sims by id → radacct → claims by sim
 //	→ own transfers → the request
 //
-// Every time that matters is the database's clock_timestamp().
+// All times come from the database's clock_timestamp().
+//
+// Statements have names and named parameters; testdata/sql has the text of each
+// as the server gets it.
 package storage
 
 import (
@@ -35,22 +39,22 @@ type DB struct {
 
 // Options configure a pool. The zero value suits a small process.
 type Options struct {
-	MaxConns int // open connections at most; zero means 10
+	MaxConns int // maximum number of open connections; zero means 10
 
-	// GenericPlans has every statement planned once per connection, whatever its
-	// arguments, and by index whatever the size of the tables then: right for a
-	// process that runs few statements often, wrong for lists with filters.
+	// GenericPlans makes each connection plan a prepared statement once, for all
+	// arguments, and prefer indexes even while tables are small. It suits a
+	// process that runs a few statements often, but not lists with filters.
 	GenericPlans bool
 
-	// StatementTimeout ends a statement that runs longer; zero means 50 s,
-	// which is below the time-out of a task.
+	// StatementTimeout cancels a statement that runs longer. Zero means 50 s,
+	// which is less than the time-out of a task.
 	StatementTimeout time.Duration
 }
 
 // Open connects to the database that a postgres:// URL or a lib/pq connection
-// string names. Every connection carries the time-outs that the protocol rests
-// on: a process that is stopped in the middle of a transaction loses its locks
-// after five seconds.
+// string names. Every connection gets the time-outs that the protocol relies on:
+// for example, a process that is stopped in the middle of a transaction loses
+// its locks after five seconds.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.MaxConns == 0 {
 		o.MaxConns = 10
@@ -90,7 +94,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	return &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, statements: map[string]*sqlx.Stmt{}}, nil
 }
 
-// withParameters adds parameters that the connection string does not set itself.
+// withParameters adds the parameters that the connection string does not set.
 func withParameters(dsn string, parameters [][2]string) (string, error) {
 	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
 		for _, p := range parameters {
@@ -117,15 +121,15 @@ func withParameters(dsn string, parameters [][2]string) (string, error) {
 // Close closes every connection.
 func (db *DB) Close() error { return db.pool.Close() }
 
-// Ping reports whether the database answers.
+// Ping returns an error if the database does not answer.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
 
-// Pool gives the connections to those who need plain SQL: tests, the sample
-// inventory and the benchmark.
+// Pool returns the connections for callers that run SQL of their own: tests, the
+// sample inventory and the benchmark.
 func (db *DB) Pool() *sqlx.DB { return db.pool }
 
-// Tx is a transaction in progress. It must not be kept beyond the function
-// that it was given to, and nothing may wait in it for a client or for Redis.
+// Tx is a transaction in progress. It must not be used after the function that
+// received it returns, and that function must not wait for a client or Redis.
 type Tx struct {
 	tx *sqlx.Tx
 	db *DB
@@ -137,7 +141,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := fn(&Tx{tx, db}); err != nil {
 		return err
 	}
@@ -242,6 +246,13 @@ func (db *DB) prepareNoted(ctx context.Context) {
 		}
 		db.mu.Unlock()
 	}
+}
+
+// command runs a command that has no parameters and is not a statement of its
+// own, such as SAVEPOINT.
+func (t *Tx) command(ctx context.Context, command string) error {
+	_, err := t.tx.ExecContext(ctx, command)
+	return err
 }
 
 // rawGet reads one row; a missing row is ErrNotFound.

@@ -23,8 +23,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Every connection carries the time-outs that the protocol rests on, whichever
-// way the database is named; what the name says itself stands.
+// Every connection gets the time-outs that the protocol relies on, whatever the
+// form of the connection string. Values in the string take precedence.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	byURL := serverstest.DatabaseURL(t)
@@ -72,7 +72,7 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-func TestOpenNothing(t *testing.T) {
+func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{
 		"postgres://%zz", "postgres://127.0.0.1:1/nothing?sslmode=disable", "host=127.0.0.1 port=1",
@@ -83,14 +83,14 @@ func TestOpenNothing(t *testing.T) {
 			_ = db.Close()
 			t.Errorf("%s was opened", dsn)
 		} else if strings.Contains(err.Error(), "hush") {
-			t.Errorf("the error tells a password: %v", err)
+			t.Errorf("the error contains a password: %v", err)
 		}
 	}
 }
 
-// A process that is stopped in the middle of a transaction loses its locks, and
-// when it goes on, what it wants to write is refused as a passing trouble.
-func TestStoppedInATransaction(t *testing.T) {
+// A process that is stopped in the middle of a transaction loses its locks. When
+// it continues, its writes fail with a transient error.
+func TestProcessStoppedInTransaction(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, to := db.Account(), db.Account()
@@ -106,7 +106,7 @@ func TestStoppedInATransaction(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		// It stands still, and another worker does the work.
+		// While this worker is stopped, another one does the work.
 		if err := carryOut(ctx, db.DB, work, validateChunk); err != nil {
 			t.Errorf("the other worker: %v", err)
 		}
@@ -117,7 +117,7 @@ func TestStoppedInATransaction(t *testing.T) {
 		return tx.CloseValidation(ctx, w, c)
 	})
 	if err == nil || !storage.IsTransient(err) {
-		t.Errorf("the worker that stood still: %v, want a passing trouble", err)
+		t.Errorf("the stopped worker: %v, want a transient error", err)
 	}
 	if r := db.Find(id); r.State != transfer.AwaitingAcceptance || r.Eligible != 2 {
 		t.Errorf("the request: %+v", r)
@@ -156,13 +156,13 @@ func TestInTx(t *testing.T) {
 		return create(ctx, tx)
 	})
 	if !storage.IsTransient(err) {
-		t.Errorf("canceled before the commit: %v, want a passing trouble", err)
+		t.Errorf("canceled before the commit: %v, want a transient error", err)
 	}
 	db.Unchanged(was)
 }
 
-// A transaction takes one connection and no other: with a pool of one, all work
-// goes through, the first time and when statements are prepared.
+// A transaction needs only one connection: with a pool of one, all work succeeds,
+// both the first time and when its statements are prepared.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -190,8 +190,8 @@ func TestOneConnection(t *testing.T) {
 	db.Check()
 }
 
-// Migrations may be run again, and by several at once; a database without them
-// is refused with what to do.
+// Migrations can be run again, and by several processes at once. The error for a
+// database without them says what to do.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	dsn := serverstest.EmptyDatabaseURL(t)
@@ -216,13 +216,13 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("a migrated database: %v", err)
 	}
 	if err := storage.Migrate(t.Context(), dsn); err != nil {
-		t.Errorf("once more: %v", err)
+		t.Errorf("migrating again: %v", err)
 	}
 }
 
-// A new request is answered with what is stored, however large it is, in a
-// transaction and by itself.
-func TestCreatedRequestIsAsStored(t *testing.T) {
+// Creating a request returns the request as it is stored, for every size, in a
+// transaction and without.
+func TestCreateRequestReturnsStoredRequest(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, to := db.Account(), db.Account()
@@ -279,10 +279,10 @@ func TestCreatedRequestIsAsStored(t *testing.T) {
 	db.Check()
 }
 
-// A connection that is lost after the commit and before the answer does not
-// make a request twice, nor lose it: the pool sends the statement again, and
-// the first one's request is the answer.
-func TestCreatedRequestWhoseAnswerIsLost(t *testing.T) {
+// If the connection is lost after the commit, the request is neither created
+// twice nor lost: the pool sends the statement again, and the first request is
+// returned.
+func TestCreateRequestOverLostConnection(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, to := db.Account(), db.Account()
@@ -298,7 +298,7 @@ func TestCreatedRequestWhoseAnswerIsLost(t *testing.T) {
 			SIMs: storagetest.Lines(identifier),
 		})
 	}
-	if _, err := create("8988000000000000001"); err != nil { // from now on the statement is prepared
+	if _, err := create("8988000000000000001"); err != nil { // the statement is prepared from now on
 		t.Fatal(err)
 	}
 	lose.Store(true)
@@ -317,8 +317,8 @@ func TestCreatedRequestWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-// lossy stands before the server of a database, and breaks the connection
-// instead of handing on the next answer whenever lose is set.
+// lossy is a proxy for a database server. When lose is set, it closes the
+// connection instead of forwarding the next answer.
 func lossy(t *testing.T, dsn string) (through string, lose *atomic.Bool) {
 	t.Helper()
 	u, err := url.Parse(dsn)

@@ -14,14 +14,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// Every event from every state, by every party: it goes where the transition
-// table says, or is refused as the table says and changes nothing.
+// Every event in every state, by every party, leads to the state in the
+// transition table, or is refused with the table's error and changes nothing.
 func TestEveryDecisionFromEveryState(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
 	for _, state := range transfer.RequestStates() {
-		f := fixtureIn(t, db, state)
+		f := newTestRequest(t, db, state)
 		was := db.Dump()
 		for _, event := range transfer.Events() {
 			for _, party := range transfer.Parties() {
@@ -43,16 +43,16 @@ func TestEveryDecisionFromEveryState(t *testing.T) {
 	db.Check()
 }
 
-// isDecision reports whether an event is something that somebody decides, and
-// not an outcome of work.
+// isDecision reports whether an event is a decision, as opposed to an outcome of
+// work.
 func isDecision(e transfer.Event) bool {
 	return !slices.Contains([]transfer.Event{transfer.Reject, transfer.Review, transfer.Offer, transfer.Finish}, e)
 }
 
-// tryAllowed decides on a fresh request and follows it to its end.
+// tryAllowed decides on a new request and carries out its work to the end.
 func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfer.RequestState, d storage.Decision) {
 	t.Helper()
-	f := fixtureIn(t, db, state)
+	f := newTestRequest(t, db, state)
 	r, err := db.TryDecide(f.id, d)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
@@ -81,11 +81,11 @@ func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfe
 	}
 	switch {
 	case released && (ended[outcome] != len(f.sims) || r.FinishedAt == nil || r.State != to):
-		t.Errorf("%s: in the end %+v, want all SIMs %s", name, r, outcome)
+		t.Errorf("%s: finished as %+v, want all SIMs %s", name, r, outcome)
 	case to == transfer.Transferring && (r.Completed != len(f.sims) || r.State != transfer.RequestCompleted):
-		t.Errorf("%s: in the end %+v, want all SIMs completed", name, r)
+		t.Errorf("%s: finished as %+v, want all SIMs completed", name, r)
 	case released && db.Owner(f.sims[0]) != f.from.ID:
-		t.Errorf("%s: a SIM has another owner", name)
+		t.Errorf("%s: a SIM has a new owner", name)
 	}
 }
 
@@ -98,10 +98,9 @@ func TestUnknownRequest(t *testing.T) {
 	}
 }
 
-// The sweep is not what ends a request's time: an accept or approval after it
-// is refused although the sweep has not come by. Whoever wants to end the
-// request may still do so.
-func TestTooLate(t *testing.T) {
+// An accept or approval after the expiry is refused even if the request has not
+// been marked as expired yet. Events that end the request are still allowed.
+func TestDecisionAfterExpiry(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
@@ -110,31 +109,31 @@ func TestTooLate(t *testing.T) {
 		transfer.AwaitingAcceptance: {transfer.Accept: true, transfer.Decline: false, transfer.Cancel: false, transfer.Expire: false},
 	} {
 		for event, late := range events {
-			f := fixtureIn(t, db, state)
+			f := newTestRequest(t, db, state)
 			db.Lapse(f.id)
 			was := db.Dump()
 			r, err := db.TryDecide(f.id, storage.Decision{Event: event, Ticket: "T-1"})
 			var expired *transfer.ExpiredError
 			if errors.As(err, &expired) != late || (err != nil) != late {
-				t.Errorf("%s of a lapsed request that is %s: %v", event, state, err)
+				t.Errorf("%s of an expired request that is %s: %v", event, state, err)
 			}
 			if late {
 				db.Unchanged(was)
 			} else if r.State == state {
-				t.Errorf("%s of a lapsed request changed nothing", event)
+				t.Errorf("%s of an expired request changed nothing", event)
 			}
 		}
 	}
 	db.Check()
 }
 
-// The clock is read when the lock is held: an accept that waited past the
-// expiry comes too late.
-func TestAcceptThatWaitedTooLong(t *testing.T) {
+// The clock is read under the lock: an accept that waits for the lock until
+// after the expiry is refused.
+func TestAcceptThatWaitsPastExpiry(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	f := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Exec(`UPDATE requests SET expires_at = clock_timestamp() + interval '500 ms' WHERE id = $1`, f.id)
 	letGo := db.HoldSQL(`SELECT FROM requests FOR NO KEY UPDATE`)
 	accept := storagetest.Go(func() error {
@@ -152,16 +151,16 @@ func TestAcceptThatWaitedTooLong(t *testing.T) {
 	}
 }
 
-// A decision that waited for another one is refused by the state that this one
-// left, and says so.
-func TestTheLoserNamesTheStateUnderTheLock(t *testing.T) {
+// A decision that waited for another one is refused, and its error names the
+// state that the other decision has led to.
+func TestSecondDecisionNamesNewState(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
 	competitors := []transfer.Event{transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Expire}
 	for _, first := range competitors {
 		for _, second := range competitors {
-			f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+			f := newTestRequest(t, db, transfer.AwaitingAcceptance)
 			var state transfer.RequestState
 			winner := db.Hold(func(tx *storage.Tx) error {
 				r, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: first, By: storage.Actor{Party: storagetest.UsualParty(first)}})
@@ -176,7 +175,7 @@ func TestTheLoserNamesTheStateUnderTheLock(t *testing.T) {
 			winner.Commit()
 			var refused *transfer.StateError
 			if err := <-loser; !errors.As(err, &refused) || refused.State != state {
-				t.Errorf("%s after %s: %v, want a refusal that names %s", second, first, err, state)
+				t.Errorf("%s after %s: %v, want an error that names %s", second, first, err, state)
 			}
 		}
 	}
@@ -184,7 +183,7 @@ func TestTheLoserNamesTheStateUnderTheLock(t *testing.T) {
 }
 
 // open lists the transfers of a request by state.
-func byState(db *storagetest.DB, f fixture) map[transfer.State][]int {
+func byState(db *storagetest.DB, f testRequest) map[transfer.State][]int {
 	m := map[transfer.State][]int{}
 	for _, x := range db.TransfersOf(f.id) {
 		m[x.State] = append(m[x.State], x.N)
@@ -201,7 +200,7 @@ func identifier(t *testing.T, s string) transfer.Identifier {
 	return id
 }
 
-// Some SIMs of a request, named in all the ways there are.
+// Partial decisions, with SIMs named by every kind of identifier.
 func TestPartialDecisions(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -216,8 +215,8 @@ func TestPartialDecisions(t *testing.T) {
 		{transfer.AwaitingAcceptance, transfer.Cancel, transfer.Canceled, transfer.RequestCanceled},
 		{transfer.AwaitingAcceptance, transfer.Decline, transfer.Declined, transfer.RequestDeclined},
 	} {
-		f := fixtureIn(t, db, c.state)
-		// The second SIM by two of its identifiers at once.
+		f := newTestRequest(t, db, c.state)
+		// The second SIM is named twice, by two of its identifiers.
 		r := db.Decide(f.id, c.event, identifier(t, f.sims[0].IMSI), identifier(t, f.sims[1].MSISDN), f.sims[1].Identifier(), f.sims[3].Identifier())
 		if r.State != c.state || r.Eligible != 2 || r.Support != 1 || r.Canceled+r.Declined != 3 || r.ExpiresAt == nil {
 			t.Errorf("%s of some from %s: %+v", c.event, c.state, r)
@@ -226,7 +225,8 @@ func TestPartialDecisions(t *testing.T) {
 		if diff := cmp.Diff(want, byState(db, f)); diff != "" {
 			t.Errorf("%s of some from %s (-want +got):\n%s", c.event, c.state, diff)
 		}
-		// Those that are closed, unknown or somebody else's are named, and nothing changes.
+		// The error names the SIMs that are closed, unknown or another account's, and
+		// nothing changes.
 		stranger := db.SIM(storagetest.SIM{Account: f.to.ID})
 		was := db.Dump()
 		_, err := db.TryDecide(f.id, storage.Decision{Event: c.event, SIMs: []transfer.Identifier{
@@ -237,7 +237,7 @@ func TestPartialDecisions(t *testing.T) {
 			t.Errorf("%s of SIMs that are not open: %v", c.event, err)
 		}
 		db.Unchanged(was)
-		// The last ones end the request like the decision.
+		// A decision on the last SIMs ends the request.
 		r = db.Decide(f.id, c.event, f.sims[2].Identifier(), f.sims[4].Identifier())
 		if r.State != c.end || r.FinishedAt == nil || r.Eligible != 0 || r.Support != 0 || r.Left != 0 || r.ExpiresAt != nil {
 			t.Errorf("%s of the last from %s: %+v", c.event, c.state, r)
@@ -250,7 +250,7 @@ func TestPartialAcceptance(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	f := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Decide(f.id, transfer.Cancel, f.sims[2].Identifier())
 
 	was := db.Dump()
@@ -280,28 +280,28 @@ func TestPartialAcceptance(t *testing.T) {
 	}
 	r = db.Find(f.id)
 	if r.State != transfer.RequestCompleted || r.Completed != 2 || r.Declined != 2 || r.Canceled != 1 {
-		t.Errorf("in the end: %+v", r)
+		t.Errorf("the finished request: %+v", r)
 	}
 	db.Check()
 
-	// The note of which were accepted is no longer needed.
+	// The record of the accepted SIMs is no longer needed.
 	if n, err := db.PurgeNotes(t.Context(), 100); n != 2 || err != nil {
-		t.Errorf("purged %d notes, %v; want 2", n, err)
+		t.Errorf("purged %d rows, %v; want 2", n, err)
 	}
 }
 
-// Notes of a request that is not finished stay.
-func TestPurgeKeepsWhatIsNeeded(t *testing.T) {
+// The records of partial decisions on unfinished requests are kept.
+func TestPurgeKeepsUnfinishedRequests(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	accepted := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	accepted := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Decide(accepted.id, transfer.Accept, accepted.sims[0].Identifier())
-	withdrawn := fixtureIn(t, db, transfer.Validating)
+	withdrawn := newTestRequest(t, db, transfer.Validating)
 	db.Decide(withdrawn.id, transfer.Cancel, withdrawn.sims[0].Identifier())
 	was := db.Dump()
 	if n, err := db.PurgeNotes(t.Context(), 100); n != 0 || err != nil {
-		t.Errorf("purged %d notes, %v; want none", n, err)
+		t.Errorf("purged %d rows, %v; want none", n, err)
 	}
 	db.Unchanged(was)
 	validate(t, db, withdrawn.id)
@@ -311,15 +311,15 @@ func TestPurgeKeepsWhatIsNeeded(t *testing.T) {
 	for want := 1; want >= 0; want-- { // one of each table at a time
 		n, err := db.PurgeNotes(t.Context(), 1)
 		if n != want*2 || err != nil {
-			t.Errorf("purged %d notes, %v; want %d", n, err, want*2)
+			t.Errorf("purged %d rows, %v; want %d", n, err, want*2)
 		}
 	}
 	if n := storagetest.One[int](db, `SELECT (SELECT count(*) FROM chosen) + (SELECT count(*) FROM withdrawn)`); n != 0 {
-		t.Errorf("%d notes are left", n)
+		t.Errorf("%d rows are left", n)
 	}
 }
 
-// SIMs withdrawn while validation runs are canceled when it ends.
+// SIMs that are withdrawn during validation are canceled when it ends.
 func TestWithdrawnWhileValidating(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -336,7 +336,7 @@ func TestWithdrawnWhileValidating(t *testing.T) {
 		{"all", []int{0, 1, 2, 3, 4}, false, transfer.RequestCanceled, 0},
 		{"the only eligible ones", []int{0, 3}, true, transfer.RequestCanceled, 0},
 	} {
-		f := fixtureIn(t, db, transfer.Validating)
+		f := newTestRequest(t, db, transfer.Validating)
 		if c.spoil {
 			for i, s := range f.sims {
 				if !slices.Contains(c.withdraw, i) {
@@ -365,29 +365,30 @@ func TestWithdrawnWhileValidating(t *testing.T) {
 	db.Check()
 }
 
-// What is withdrawn but ineligible stays ineligible.
+// SIMs that are withdrawn but ineligible stay ineligible.
 func TestWithdrawnAndIneligible(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	f := fixtureIn(t, db, transfer.Validating)
+	f := newTestRequest(t, db, transfer.Validating)
 	db.Exec(`UPDATE sims SET status = 'terminated'`)
 	db.Decide(f.id, transfer.Cancel, f.sims[0].Identifier())
 	_, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Cancel, SIMs: []transfer.Identifier{identifier(t, "987654321")}})
 	var unknown *storage.UnknownSIMsError
 	if !errors.As(err, &unknown) {
-		t.Errorf("withdrawing a SIM that was not asked for: %v", err)
+		t.Errorf("withdrawing a SIM that is not in the request: %v", err)
 	}
 	validate(t, db, f.id)
 	r := db.Find(f.id)
 	if r.State != transfer.RequestCanceled || r.Ineligible != 5 || r.Canceled != 0 || r.FinishedAt == nil {
-		t.Errorf("in the end: %+v", r)
+		t.Errorf("the finished request: %+v", r)
 	}
 	db.Check()
 }
 
-// Which identifiers are one SIM's is told of the source's own SIMs alone: of
-// another's, only the name that the request has can be withdrawn.
-func TestWithdrawingDoesNotTellOtherNames(t *testing.T) {
+// A SIM of the source can be withdrawn by any of its identifiers. Another
+// account's SIM can be withdrawn only by the identifier in the request, so that
+// its other identifiers are not disclosed.
+func TestWithdrawDisclosesNoIdentifiers(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, to, stranger := db.Account(), db.Account(), db.Account()
@@ -396,17 +397,17 @@ func TestWithdrawingDoesNotTellOtherNames(t *testing.T) {
 	_, err := db.TryDecide(id, storage.Decision{Event: transfer.Cancel, SIMs: []transfer.Identifier{identifier(t, other.IMSI)}})
 	var unknown *storage.UnknownSIMsError
 	if !errors.As(err, &unknown) {
-		t.Errorf("withdrawing another's SIM by another name: %v", err)
+		t.Errorf("withdrawing another account's SIM by another identifier: %v", err)
 	}
 	db.Decide(id, transfer.Cancel, identifier(t, other.ICCID), identifier(t, own.IMSI))
 	validate(t, db, id)
 	if r := db.Find(id); r.State != transfer.RequestCanceled || r.Canceled != 1 || r.Ineligible != 1 {
-		t.Errorf("in the end: %+v", r)
+		t.Errorf("the finished request: %+v", r)
 	}
 	db.Check()
 }
 
-// An identifier that names no SIM can be withdrawn too, as it was written.
+// An identifier that belongs to no SIM can be withdrawn too.
 func TestWithdrawUnknownSIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -416,7 +417,7 @@ func TestWithdrawUnknownSIM(t *testing.T) {
 	db.Decide(id, transfer.Cancel, identifier(t, "8988999999999999999"))
 	validate(t, db, id)
 	if r := db.Find(id); r.State != transfer.AwaitingAcceptance || r.Ineligible != 1 || r.Eligible != 1 {
-		t.Errorf("in the end: %+v", r)
+		t.Errorf("the finished request: %+v", r)
 	}
 	db.Check()
 }
@@ -443,7 +444,7 @@ func TestApproval(t *testing.T) {
 		if c.quoted {
 			db.Fee("EUR", 500)
 		}
-		f := fixtureIn(t, db, transfer.InReview)
+		f := newTestRequest(t, db, transfer.InReview)
 		db.Fee("EUR", 900) // from now on; the quote stands
 		was := db.Dump()
 		r, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Approve, Ticket: "T-7", FeeOverride: c.override, Reason: "as agreed"})
@@ -481,22 +482,22 @@ func TestApproval(t *testing.T) {
 	db.Check()
 }
 
-// A denial ends all SIMs of the request, those that are ready too, and cannot
-// be had for some of them.
-func TestDenialEndsAll(t *testing.T) {
+// A denial ends all transfers of the request, including those of ready SIMs. It
+// cannot be limited to some SIMs.
+func TestDenyEndsAllTransfers(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	f := fixtureIn(t, db, transfer.InReview)
+	f := newTestRequest(t, db, transfer.InReview)
 	db.Decide(f.id, transfer.Deny, f.sims[0].Identifier())
 	release(t, db, f.id)
 	if r := db.Find(f.id); r.State != transfer.RequestDenied || r.Denied != 5 || r.FinishedAt == nil {
-		t.Errorf("in the end: %+v", r)
+		t.Errorf("the finished request: %+v", r)
 	}
 	db.Check()
 }
 
-// The time that a request has is its own; review and acceptance are counted
-// from when they become possible.
+// Each request has its own periods. Review and acceptance are counted from when
+// they become possible.
 func TestPeriods(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -527,8 +528,8 @@ func TestExpireDue(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	inReview, awaiting := fixtureIn(t, db, transfer.InReview), fixtureIn(t, db, transfer.AwaitingAcceptance)
-	fresh, busy := fixtureIn(t, db, transfer.AwaitingAcceptance), fixtureIn(t, db, transfer.AwaitingAcceptance)
+	inReview, awaiting := newTestRequest(t, db, transfer.InReview), newTestRequest(t, db, transfer.AwaitingAcceptance)
+	fresh, busy := newTestRequest(t, db, transfer.AwaitingAcceptance), newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Lapse(inReview.id)
 	db.Lapse(awaiting.id)
 	db.Lapse(busy.id)
@@ -545,7 +546,7 @@ func TestExpireDue(t *testing.T) {
 	if n, err := db.ExpireDue(t.Context(), 100); n != 0 || err != nil {
 		t.Errorf("then expired %d requests, %v; want none", n, err)
 	}
-	for f, want := range map[*fixture]transfer.RequestState{
+	for f, want := range map[*testRequest]transfer.RequestState{
 		&inReview: transfer.RequestExpired, &awaiting: transfer.RequestExpired,
 		&fresh: transfer.AwaitingAcceptance, &busy: transfer.RequestCanceled,
 	} {
@@ -575,16 +576,16 @@ func TestExpireDueInPages(t *testing.T) {
 	}
 }
 
-// An accept and the sweep at the instant of expiry: the row's lock decides, and
-// whoever comes second finds it decided.
+// If an accept and the expiry happen at the same instant, the one that gets the
+// row lock first wins, and the other sees its decision.
 func TestAcceptAtTheInstantOfExpiry(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
 
-	// The accept was in time and has the lock; meanwhile the time is over. The
-	// sweep leaves the request to it.
-	f := fixtureIn(t, db, transfer.AwaitingAcceptance)
+	// The accept is in time and has the lock, and then the request expires. ExpireDue
+	// skips it.
+	f := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Exec(`UPDATE requests SET expires_at = clock_timestamp() + interval '1 s' WHERE id = $1`, f.id)
 	accept := db.Hold(func(tx *storage.Tx) error {
 		_, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: transfer.Accept, By: storage.Actor{Party: transfer.PartyDestination}})
@@ -605,8 +606,8 @@ func TestAcceptAtTheInstantOfExpiry(t *testing.T) {
 		t.Errorf("the accept was first, and the request is %s", r.State)
 	}
 
-	// The sweep has the lock, and the accept waits.
-	f = fixtureIn(t, db, transfer.AwaitingAcceptance)
+	// ExpireDue has the lock, and the accept waits.
+	f = newTestRequest(t, db, transfer.AwaitingAcceptance)
 	db.Lapse(f.id)
 	sweep := db.Hold(func(tx *storage.Tx) error {
 		_, err := tx.Decide(t.Context(), f.id, storage.Decision{Event: transfer.Expire, By: storage.System()})
@@ -620,7 +621,7 @@ func TestAcceptAtTheInstantOfExpiry(t *testing.T) {
 	sweep.Commit()
 	var refused *transfer.StateError
 	if err := <-late; !errors.As(err, &refused) || refused.State != transfer.RequestExpired {
-		t.Errorf("the accept was second: %v, want a refusal that names expired", err)
+		t.Errorf("the accept was second: %v, want an error that names expired", err)
 	}
 	release(t, db, f.id)
 	db.Check()

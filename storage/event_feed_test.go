@@ -10,9 +10,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// No reader of a feed passes by an event that commits late: while a transaction
-// that began to write earlier still runs, nothing that began later is read. Its
-// events come first then, although their ids are higher.
+// A reader of a feed cannot miss an event that commits late: while a transaction
+// is running, the events of later ones are not read. When it commits, its events
+// come first, although their ids are higher.
 func TestFeedsWaitForLateCommits(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

@@ -55,14 +55,14 @@ func (db *DB) ExpireDue(ctx context.Context, limit int) (int, error) {
 
 // attempt runs a part of a transaction. If it fails, only that part is undone.
 func (t *Tx) attempt(ctx context.Context, part func() error) error {
-	if _, err := t.rawExec(ctx, `SAVEPOINT attempt`); err != nil {
+	if err := t.command(ctx, `SAVEPOINT attempt`); err != nil {
 		return fmt.Errorf("beginning an attempt: %w", err)
 	}
 	end, err := `RELEASE SAVEPOINT attempt`, part()
 	if err != nil {
 		end = `ROLLBACK TO SAVEPOINT attempt`
 	}
-	if _, undone := t.rawExec(ctx, end); undone != nil {
+	if undone := t.command(ctx, end); undone != nil {
 		return errors.Join(err, fmt.Errorf("ending an attempt: %w", undone))
 	}
 	return err

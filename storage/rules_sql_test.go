@@ -17,9 +17,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// Every list of words in a CHECK constraint of the schema is a list of the
-// domain.
-func TestChecksRepeatTheDomain(t *testing.T) {
+// Every CHECK constraint of the schema that lists values lists those of package
+// transfer.
+func TestCheckConstraintsMatchTypes(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	want := map[string][]string{
@@ -36,7 +36,7 @@ func TestChecksRepeatTheDomain(t *testing.T) {
 		"work.queue":        words(transfer.Queues()),
 		"api_keys.role":     words(storage.Roles()),
 		"accounts.standing": words([]storage.Standing{storage.StandingOpen, storage.StandingClosed}),
-		"identifiers.kind":  {"iccid", "imsi", "msisdn"}, // the domain has no type for it
+		"identifiers.kind":  {"iccid", "imsi", "msisdn"}, // package transfer has no type for it
 	}
 	// PostgreSQL writes IN as = ANY (ARRAY['…'::text, …]).
 	type check struct {
@@ -56,7 +56,7 @@ func TestChecksRepeatTheDomain(t *testing.T) {
 		slices.Sort(got[c.Column])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("columns (-domain +schema):\n%s", diff)
+		t.Errorf("columns (-transfer +schema):\n%s", diff)
 	}
 }
 
@@ -69,8 +69,9 @@ func words[T ~string](list []T) []string {
 	return out
 }
 
-// The columns of the settings type, and of sims, are the policy's settings.
-func TestPolicyNamesColumns(t *testing.T) {
+// The type sim_settings and the table sims have the columns of the policy's
+// settings.
+func TestPolicyMatchesColumns(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	var want []string
@@ -107,7 +108,7 @@ func TestPolicyNamesColumns(t *testing.T) {
 
 func bools() []bool { return []bool{false, true} }
 
-// judged is what became of a transfer.
+// judged is a transfer after validation or execution.
 type judged struct {
 	N       int     `db:"n"`
 	State   string  `db:"state"`
@@ -128,15 +129,15 @@ func outcomes(db *storagetest.DB, id uuid.UUID) []judged {
 		ORDER BY t.n`, id)
 }
 
-// kind is one combination of what can be true of a SIM.
+// kind is one combination of facts about a SIM.
 type kind struct {
-	facts transfer.Facts // those of the SIM alone
+	facts transfer.Facts // those of the SIM, not of the request
 	sim   storagetest.SIM
 	bound bool // its plan is bound to a coverage
 }
 
-// kinds makes SIMs of every combination of status, lock and plan, owned and
-// foreign, n of each.
+// kinds creates n SIMs of every combination of status, lock and plan, for the
+// source and for another account.
 func kinds(db *storagetest.DB, n int, source, stranger storage.Account) (list []kind) {
 	for _, status := range transfer.Statuses() {
 		for _, locked := range bools() {
@@ -170,7 +171,8 @@ func (c circumstances) complete(k kind) transfer.Facts {
 	return f
 }
 
-// everyCircumstance yields each combination; standings are set in the database.
+// everyCircumstance yields every combination, after setting the accounts' standing
+// in the database.
 func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do func(circumstances, storage.Account)) {
 	standing := map[bool]string{true: "open", false: "closed"}
 	for _, source := range bools() {
@@ -189,7 +191,7 @@ func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do f
 	}
 }
 
-// Validation's SQL says of every combination of facts what the rules say.
+// The SQL of validation agrees with the rules for every combination of facts.
 func TestValidationFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -210,7 +212,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 			foreign = append(foreign, k.sim.ID)
 		}
 	}
-	identifiers = append(identifiers, "8988000000000000000") // which nobody has
+	identifiers = append(identifiers, "8988000000000000000") // of no SIM
 	list = append(list, kind{})
 
 	seen := map[transfer.Reason]int{}
@@ -219,7 +221,8 @@ func TestValidationFollowsTheRules(t *testing.T) {
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
 		work := workOf(db, id, "validate")[0]
 		claimAndJudge(t, db, work, func(claims storage.Claims) {
-			// No foreign SIM can be claimed so; the rule about it is tried all the same.
+			// Another account's SIM cannot be claimed like this, but the rule is tested
+			// anyway.
 			db.Exec(`
 				INSERT INTO open_transfers (sim, request, n)
 				SELECT i.sim, t.request, t.n FROM transfers t JOIN identifiers i USING (identifier)
@@ -238,7 +241,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 				t.Errorf("%+v %+v: %s", c, list[i].sim, diff)
 			}
 		}
-		db.Exec(`DELETE FROM open_transfers`) // so that the SIMs can be asked for again
+		db.Exec(`DELETE FROM open_transfers`) // so that the next request can claim the SIMs
 	})
 	for _, reason := range []transfer.Reason{
 		"", transfer.SIMNotFound, transfer.AccountClosed, transfer.SIMTerminated, transfer.AlreadyTransferring,
@@ -250,8 +253,8 @@ func TestValidationFollowsTheRules(t *testing.T) {
 	}
 }
 
-// claimAndJudge runs the steps of validation with something in between that
-// another transaction commits.
+// claimAndJudge runs the steps of validation. Between them, another transaction
+// commits a change.
 func claimAndJudge(t *testing.T, db *storagetest.DB, work int64, between func(storage.Claims)) {
 	t.Helper()
 	var w storage.Work
@@ -295,7 +298,7 @@ func compareValidated(f transfer.Facts, reason transfer.Reason, got judged, id u
 	return cmp.Diff(want, got)
 }
 
-// Execution's SQL says of every combination of facts what the rules say.
+// The SQL of execution agrees with the rules for every combination of facts.
 func TestExecutionFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -304,7 +307,7 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	all := kinds(db, requests*2, from, db.AccountIn("EUR", "here"))
 	seen, nth := map[transfer.Reason]int{}, 0
 	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
-		// Of the SIMs of each kind, this request has two, one per method.
+		// This request has two SIMs of each kind, one per method.
 		var list []kind
 		var identifiers []string
 		for i, k := range all {
@@ -344,8 +347,8 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	db.Check()
 }
 
-// makeEligible accepts a request whose SIMs are all made eligible, whatever the
-// rules say, by either method in turn.
+// makeEligible makes all SIMs of a request eligible, regardless of the rules and
+// with alternating methods, and accepts the request.
 func makeEligible(db *storagetest.DB, id uuid.UUID) {
 	db.Exec(`
 		WITH marked AS (

@@ -68,7 +68,7 @@ func TestSchemaRefusesWhatMustNeverBe(t *testing.T) {
 			t.Parallel()
 			db := storagetest.Open(t)
 			db.Fee("EUR", 500)
-			f := fixtureIn(t, db, c.state)
+			f := newTestRequest(t, db, c.state)
 			was := db.Dump()
 			_, err := db.Pool().ExecContext(t.Context(), c.wrong, f.id)
 			var e *pq.Error
@@ -86,7 +86,7 @@ func TestSecondFeeFails(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	f := fixtureIn(t, db, transfer.Transferring)
+	f := newTestRequest(t, db, transfer.Transferring)
 	db.Exec(`
 		INSERT INTO charges (request, n, account, amount, currency)
 		SELECT request, max(n), $2, 500, 'EUR' FROM transfers WHERE request = $1 AND method = 'support_assisted' GROUP BY request`, f.id, f.from.ID)

@@ -7,9 +7,10 @@ import (
 	"simtransfer/transfer"
 )
 
-// A session is its SIM's by User-Name or else by Calling-Station-Id, in all the
-// ways that gateways write them; one of an unknown SIM is let in all the same.
-func TestWhoseSession(t *testing.T) {
+// A session belongs to the SIM named by its User-Name, or else by its
+// Calling-Station-Id, in all the forms that gateways use. A session of an unknown
+// SIM is accepted too.
+func TestSIMOfSession(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	account := db.Account()
@@ -43,8 +44,9 @@ func TestWhoseSession(t *testing.T) {
 	db.Check()
 }
 
-// Only a start makes a ready SIM active, and no other status changes.
-func TestStartMakesActive(t *testing.T) {
+// Only the start of a session makes a ready SIM active. SIMs in other states keep
+// their status.
+func TestSessionStartActivatesSIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	account, gateway := db.Account(), db.Gateway()
@@ -64,14 +66,14 @@ func TestStartMakesActive(t *testing.T) {
 		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctstoptime)
 		VALUES ('over', 'over', $1, '10.0.0.1', clock_timestamp() - interval '2 h', clock_timestamp() - interval '1 h')`, over.IMSI)
 	if got := storagetest.One[transfer.Status](db, `SELECT status FROM sims WHERE id = $1`, over.ID); got != transfer.Ready {
-		t.Errorf("a session that was reported when it was over made its SIM %s", got)
+		t.Errorf("a session that was reported after its end made its SIM %s", got)
 	}
 	db.Check()
 }
 
-// Interim updates and stops take no lock on the SIM: a hand-over, which has it,
-// closes sessions after that, and the orders would cross.
-func TestUpdatesTakeNoLock(t *testing.T) {
+// Interim updates and stops take no lock on the SIM. A hand-over locks the SIM
+// first and its sessions second, so the opposite order could deadlock.
+func TestSessionUpdatesDoNotLockSIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	account := db.Account()

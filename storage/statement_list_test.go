@@ -61,6 +61,8 @@ func statements() []*statement {
 		selectSIMs,
 		selectSIMsWithPrefix,
 		updateSIM,
+		// transactions.go
+		setStatementTimeout,
 		// work.go
 		lockWork,
 		lockFreeWork,

@@ -11,7 +11,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// step is what one transaction does with work whose row it has locked.
+// step carries out work in a transaction that has locked the work row.
 type step func(ctx context.Context, tx *storage.Tx, w storage.Work) error
 
 func validateChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
@@ -45,12 +45,12 @@ func releaseChunk(ctx context.Context, tx *storage.Tx, w storage.Work) error {
 	return tx.CloseChunk(ctx, w, c)
 }
 
-// workOf lists the work of a request, of a kind.
+// workOf lists the work of one kind of a request.
 func workOf(db *storagetest.DB, id uuid.UUID, kind transfer.WorkKind) []int64 {
 	return storagetest.All[int64](db, `SELECT id FROM work WHERE request = $1 AND kind = $2 ORDER BY id`, id, kind)
 }
 
-// carryOut runs a step for a piece of work in a transaction of its own.
+// carryOut runs a step for work in its own transaction.
 func carryOut(ctx context.Context, db *storage.DB, work int64, do step) error {
 	return db.InTx(ctx, func(tx *storage.Tx) error {
 		w, err := tx.LockWork(ctx, work)
@@ -61,7 +61,7 @@ func carryOut(ctx context.Context, db *storage.DB, work int64, do step) error {
 	})
 }
 
-// carryOutAll runs a step for all work of a request, of a kind.
+// carryOutAll runs a step for all work of one kind of a request.
 func carryOutAll(t *testing.T, db *storagetest.DB, id uuid.UUID, kind transfer.WorkKind, do step) {
 	t.Helper()
 	for _, work := range workOf(db, id, kind) {
@@ -86,18 +86,18 @@ func release(t *testing.T, db *storagetest.DB, id uuid.UUID) {
 	carryOutAll(t, db, id, "release", releaseChunk)
 }
 
-// fixture is two accounts and a request that is brought to a state.
-type fixture struct {
+// testRequest is a request between two accounts.
+type testRequest struct {
 	db       *storagetest.DB
 	from, to storage.Account
 	sims     []storagetest.SIM // three that are ready, two that are active
 	id       uuid.UUID
 }
 
-// fixtureIn makes a fixture whose request is in a state.
-func fixtureIn(t *testing.T, db *storagetest.DB, state transfer.RequestState) fixture {
+// newTestRequest creates a request and brings it to a state.
+func newTestRequest(t *testing.T, db *storagetest.DB, state transfer.RequestState) testRequest {
 	t.Helper()
-	f := fixture{db: db, from: db.AccountIn("EUR", "global"), to: db.AccountIn("USD", "global")}
+	f := testRequest{db: db, from: db.AccountIn("EUR", "global"), to: db.AccountIn("USD", "global")}
 	f.sims = append(db.SIMs(3, storagetest.SIM{Account: f.from.ID}), db.SIMs(2, storagetest.SIM{Account: f.from.ID, Status: transfer.Active})...)
 	if state == transfer.RequestRejected {
 		db.Exec(`UPDATE sims SET status = 'terminated' WHERE account = $1`, f.from.ID)

@@ -33,10 +33,19 @@ func retried(ctx context.Context, run func() error) error {
 	}
 }
 
+var setStatementTimeout = newStatement(statement{
+	name:    "set_statement_timeout",
+	does:    "Sets the time-out of the transaction's following statements.",
+	given:   "@milliseconds, as text.",
+	returns: "The new time-out.",
+	text: `
+SELECT set_config('statement_timeout', @milliseconds, true)`,
+})
+
 // AllowLong raises the time-out of the transaction's following statements, for
 // operations on many rows.
 func (t *Tx) AllowLong(ctx context.Context, limit time.Duration) error {
-	if _, err := t.rawExec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(limit.Milliseconds())); err != nil {
+	if _, err := t.exec(ctx, setStatementTimeout, args{"milliseconds": fmt.Sprint(limit.Milliseconds())}); err != nil {
 		return fmt.Errorf("raising the statement time-out: %w", err)
 	}
 	return nil

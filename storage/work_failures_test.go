@@ -23,7 +23,6 @@ import (
 
 func code(c string) error { return fmt.Errorf("doing something: %w", &pq.Error{Code: pqerror.Code(c)}) }
 
-// What passes, and what does not.
 func TestIsTransient(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -42,11 +41,11 @@ func TestIsTransient(t *testing.T) {
 		{code("25P03"), true},               // idle-in-transaction time-out
 		{code("58030"), true},               // I/O error
 		{code("25006"), true},               // read-only: a standby
-		{driver.ErrBadConn, true},           // the driver's word for a lost connection
+		{driver.ErrBadConn, true},           // how the driver reports a lost connection
 		{sql.ErrConnDone, true},             //
 		{fmt.Errorf("x: %w", io.EOF), true}, // the server closed it
 		{io.ErrUnexpectedEOF, true},         //
-		{syscall.ECONNREFUSED, true},        // the server is away
+		{syscall.ECONNREFUSED, true},        // the server is down
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
 		{&net.DNSError{}, true},
 		{context.Canceled, true}, // the process is stopping
@@ -66,7 +65,7 @@ func TestIsTransient(t *testing.T) {
 	}
 }
 
-// row is what a work row says of its failures.
+// row is the state of a work row after failures.
 type row struct {
 	Kind            string
 	Lo, Hi          *int
@@ -83,7 +82,7 @@ func rows(db *storagetest.DB) []row {
 		FROM work ORDER BY lo, items, id`)
 }
 
-// chunkOf makes a request of n SIMs and returns its one chunk of a kind.
+// chunkOf creates a request of n SIMs and returns its only chunk of a kind.
 func chunkOf(t *testing.T, db *storagetest.DB, kind transfer.WorkKind, n int) (id uuid.UUID, work int64) {
 	t.Helper()
 	from, to := db.Account(), db.Account()
@@ -95,7 +94,7 @@ func chunkOf(t *testing.T, db *storagetest.DB, kind transfer.WorkKind, n int) (i
 	return id, workOf(db, id, kind)[0]
 }
 
-// fail reports a failure of work, as its handler does.
+// fail records a failure of work, as a worker does.
 func fail(t *testing.T, db *storagetest.DB, work int64, cause error) storage.Failure {
 	t.Helper()
 	db.Exec(`UPDATE work SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp() WHERE id = $1`, work)
@@ -106,9 +105,9 @@ func fail(t *testing.T, db *storagetest.DB, work int64, cause error) storage.Fai
 	return what
 }
 
-// What is transient is tried again without end: it halves nothing and fails
-// no SIM.
-func TestTransientFailuresAreFree(t *testing.T) {
+// Work is tried again without limit after transient errors: it is not split, and
+// no SIM fails.
+func TestTransientErrorsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, "execute", 4)
@@ -129,9 +128,10 @@ func TestTransientFailuresAreFree(t *testing.T) {
 	db.Check()
 }
 
-// Other errors: tried three times, halved, and the halves halved at once, down
-// to the one transfer, which has three tries of its own.
-func TestOtherErrorsHalve(t *testing.T) {
+// After other errors, work is tried three times and then split. Its halves are
+// split at their first error, down to a single transfer, which is tried three
+// times itself.
+func TestOtherErrorsSplitWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, "execute", 5)
@@ -153,7 +153,7 @@ func TestOtherErrorsHalve(t *testing.T) {
 		{Kind: "execute", Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: "broken"},
 	}
 	if diff := cmp.Diff(want, rows(db)); diff != "" {
-		t.Errorf("halves (-want +got):\n%s", diff)
+		t.Errorf("the two halves (-want +got):\n%s", diff)
 	}
 	if r := db.Find(id); r.Left != 5 {
 		t.Errorf("%d are left, want 5", r.Left)
@@ -187,8 +187,8 @@ func TestOtherErrorsHalve(t *testing.T) {
 	db.Check()
 }
 
-// Time-outs count as crashes: they halve, and never fail a SIM. A single
-// transfer whose workers keep dying is dead in the end.
+// Time-outs count as crashes: work is split, and no SIM fails. Work for a single
+// transfer that keeps crashing its workers is marked dead.
 func TestTimeoutsNeverFailASIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -230,7 +230,7 @@ func TestTimeoutsNeverFailASIM(t *testing.T) {
 	}
 }
 
-// A crash and an error do not add up: a SIM fails for three errors, no less.
+// Crashes and errors are counted separately: a SIM fails only after three errors.
 func TestCrashesAndErrors(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -250,8 +250,8 @@ func TestCrashesAndErrors(t *testing.T) {
 	db.Check()
 }
 
-// In release no SIM can fail; work that cannot be done is dead.
-func TestReleaseThatFailsIsDead(t *testing.T) {
+// No SIM can fail in release, so release work that keeps failing is marked dead.
+func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, "release", 1)
@@ -283,8 +283,8 @@ func TestReleaseThatFailsIsDead(t *testing.T) {
 	db.Check()
 }
 
-// When not even the failure can be written, the work is dead.
-func TestFailureThatFailsIsDead(t *testing.T) {
+// Work is marked dead if its failure cannot be recorded.
+func TestUnrecordedFailureMarksWorkDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	_, work := chunkOf(t, db, "validate", 1)
@@ -301,9 +301,9 @@ func TestFailureThatFailsIsDead(t *testing.T) {
 	db.Check(7)
 }
 
-// Work that is gone, or another worker's, has nothing to be noted: an unknown
-// commit had gone through after all.
-func TestFailureOfWorkThatIsGone(t *testing.T) {
+// A failure of work that is done or that another worker has is not recorded: it
+// happens when a commit of unknown outcome succeeded.
+func TestFailureOfFinishedWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, "execute", 2)
@@ -318,15 +318,15 @@ func TestFailureOfWorkThatIsGone(t *testing.T) {
 		db.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour'`)
 		was = db.Dump()
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{UUID: uuid.New(), Valid: true}, cause); what != storage.WorkGone || err != nil {
-			t.Errorf("%v, of work that somebody else has leased: %s, %v", cause, what, err)
+			t.Errorf("%v, of work that another worker has leased: %s, %v", cause, what, err)
 		}
-		// Nor by one who could not even take the lease.
+		// Nor by a worker without a lease.
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
-			t.Errorf("%v, without a lease on work that somebody has leased: %s, %v", cause, what, err)
+			t.Errorf("%v, without a lease on work that a worker has leased: %s, %v", cause, what, err)
 		}
 		db.Unchanged(was)
 	}
-	// A lease that has run out keeps nobody's failure out.
+	// A lease that has run out does not keep others from recording a failure.
 	db.Exec(`UPDATE work SET lease_until = clock_timestamp() - interval '1 ms'`)
 	if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, code("08006")); what != storage.WorkLater || err != nil {
 		t.Errorf("without a lease on work whose lease has run out: %s, %v", what, err)
@@ -341,8 +341,7 @@ func TestFailureOfWorkThatIsGone(t *testing.T) {
 	db.Unchanged(was)
 }
 
-// Only the dead is retried when nothing is named, and what is leased is left
-// alone.
+// Without ids, only dead work is retried. Leased work is never retried.
 func TestRetryWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -371,20 +370,20 @@ func TestRetryWork(t *testing.T) {
 	}
 	list, err := db.WorkList(t.Context(), false, alive, 1)
 	if err != nil || len(list) != 1 || list[0].ID != dead {
-		t.Fatalf("work behind %d: %+v, %v", alive, list, err)
+		t.Fatalf("work after %d: %+v, %v", alive, list, err)
 	}
 	if w := list[0]; w.Attempts != 0 || w.Errors != 0 || w.Crashes != 0 || w.DeadAt != nil {
-		t.Errorf("it does not begin anew: %+v", w)
+		t.Errorf("the retried work: %+v", w)
 	}
 }
 
-// Dead work that is tried once more, by hand, and fails again stays dead: it is
-// not halved, postponed or ended, whatever it fails for.
+// Dead work that is run by hand and fails again stays dead, whatever the error:
+// it is not split, postponed or ended.
 func TestDeadWorkStaysDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
-	f := fixtureIn(t, db, transfer.Transferring)
+	f := newTestRequest(t, db, transfer.Transferring)
 	work := workOf(db, f.id, "execute")[0]
 	for _, cause := range []error{errors.New("broken"), context.DeadlineExceeded} {
 		for _, tried := range []int{0, 2, 9} {

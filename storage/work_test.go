@@ -14,7 +14,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// someWork makes n rows of work of one queue and returns their ids.
+// someWork creates n work rows of one queue and returns their ids.
 func someWork(db *storagetest.DB, n int) []int64 {
 	return storagetest.All[int64](db, `
 		INSERT INTO work (kind, items, n, queue) SELECT 'drop_stray', ARRAY[i], 1, 'gateway' FROM generate_series(1, $1) AS i RETURNING id`, n)
@@ -48,14 +48,14 @@ func TestDispatch(t *testing.T) {
 	letGo := db.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work[2])
 
 	if list := dispatch(t, db, "bulk", 10); len(list) != 0 {
-		t.Errorf("of another queue: %v", ids(list))
+		t.Errorf("dispatched work of another queue: %v", ids(list))
 	}
 	if diff := cmp.Diff([]int64{work[6]}, ids(dispatch(t, db, "gateway", 1))); diff != "" {
-		t.Errorf("the oldest (-want +got):\n%s", diff)
+		t.Errorf("the oldest due work (-want +got):\n%s", diff)
 	}
 	list := dispatch(t, db, "gateway", 10)
 	if diff := cmp.Diff(work[3:6], ids(list)); diff != "" {
-		t.Errorf("what is due, alive and not locked (-want +got):\n%s", diff)
+		t.Errorf("work that is due, not dead and not locked (-want +got):\n%s", diff)
 	}
 	for _, task := range list {
 		if task.Gen != 1 || task.Kind != "drop_stray" || task.Queue != "gateway" || task.Request.Valid || task.Suspect {
@@ -64,13 +64,14 @@ func TestDispatch(t *testing.T) {
 	}
 	letGo()
 	if diff := cmp.Diff(work[2:3], ids(dispatch(t, db, "gateway", 10))); diff != "" {
-		t.Errorf("what was locked (-want +got):\n%s", diff)
+		t.Errorf("work that was locked before (-want +got):\n%s", diff)
 	}
 	if list := dispatch(t, db, "gateway", 10); len(list) != 0 {
 		t.Errorf("dispatched again: %v", ids(list))
 	}
 
-	// What could not be enqueued is due again; an older dispatch takes nothing back.
+	// Work that could not be enqueued is due again. Reverting an older dispatch
+	// changes nothing.
 	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[4])
 	stale := list[2]
 	stale.Gen--
@@ -79,14 +80,14 @@ func TestDispatch(t *testing.T) {
 	}
 	again := dispatch(t, db, "gateway", 10)
 	if diff := cmp.Diff([]int64{list[0].Work}, ids(again)); diff != "" {
-		t.Errorf("taken back (-want +got):\n%s", diff)
+		t.Errorf("work whose dispatch was reverted (-want +got):\n%s", diff)
 	}
 	if again[0].Gen != 2 {
 		t.Errorf("the second dispatch has generation %d", again[0].Gen)
 	}
 }
 
-// Several dispatchers share the work and take none of it twice.
+// Several dispatchers share the work, and none of it is dispatched twice.
 func TestDispatchersShare(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -117,7 +118,7 @@ func TestDispatchersShare(t *testing.T) {
 	}
 }
 
-// age moves what was dispatched, and last looked at, into the past.
+// age moves the times of dispatch and of the last check into the past.
 func age(db *storagetest.DB, seconds float64, work ...int64) {
 	for _, id := range work {
 		db.Exec(`
@@ -143,7 +144,7 @@ func TestUnconfirmed(t *testing.T) {
 	db.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[8]) // not dispatched
 	list := dispatch(t, db, "gateway", 100)
 	if got := unconfirmed(t, db, 100); len(got) != 0 {
-		t.Errorf("looked at work that was dispatched just now: %v", ids(got))
+		t.Errorf("listed work that was only just dispatched: %v", ids(got))
 	}
 	age(db, 5, work[0])
 	age(db, 7, work[1], work[2], work[3], work[4], work[5], work[6])
@@ -161,12 +162,13 @@ func TestUnconfirmed(t *testing.T) {
 	db.Exec(`UPDATE work SET checked_at = checked_at - interval '1 hour' WHERE id = $1`, work[6])
 
 	if diff := cmp.Diff([]int64{work[6]}, ids(unconfirmed(t, db, 1))); diff != "" {
-		t.Errorf("the one not looked at for longest (-want +got):\n%s", diff)
+		t.Errorf("the work with the oldest check (-want +got):\n%s", diff)
 	}
 	got := unconfirmed(t, db, 100)
-	// Of two seconds a suspect, of six all others; not the dead, the leased and the locked.
+	// A suspect is stale after two seconds, other work after six. Dead, leased and
+	// locked work is left out.
 	if diff := cmp.Diff([]int64{work[3], work[5], work[7]}, ids(got)); diff != "" {
-		t.Errorf("to be looked at (-want +got):\n%s", diff)
+		t.Errorf("stale work (-want +got):\n%s", diff)
 	}
 	for _, task := range got {
 		if want := task.Work != work[5]; task.Suspect != want || task.Gen != 1 {
@@ -174,15 +176,15 @@ func TestUnconfirmed(t *testing.T) {
 		}
 	}
 	if got := unconfirmed(t, db, 100); len(got) != 0 {
-		t.Errorf("looked at again at once: %v", ids(got))
+		t.Errorf("listed again at once: %v", ids(got))
 	}
 	letGo()
 	if diff := cmp.Diff([]int64{work[4]}, ids(unconfirmed(t, db, 100))); diff != "" {
-		t.Errorf("what was locked (-want +got):\n%s", diff)
+		t.Errorf("work that was locked before (-want +got):\n%s", diff)
 	}
 }
 
-// A suspect is dispatched anew once, by whoever comes first.
+// Suspect work is dispatched again only once, by the first that tries.
 func TestRedispatch(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -190,7 +192,7 @@ func TestRedispatch(t *testing.T) {
 	list := dispatch(t, db, "gateway", 100)
 	again, ok, err := db.Redispatch(t.Context(), list[0])
 	if err != nil || !ok || again.Gen != 2 || again.Work != list[0].Work || again.Kind != "drop_stray" || again.Queue != "gateway" {
-		t.Errorf("dispatched anew: %+v, %t, %v", again, ok, err)
+		t.Errorf("dispatched again: %+v, %t, %v", again, ok, err)
 	}
 	if crashes := storagetest.One[int](db, `SELECT crashes FROM work WHERE id = $1`, list[0].Work); crashes != 1 {
 		t.Errorf("%d crashes, want 1", crashes)
@@ -200,7 +202,7 @@ func TestRedispatch(t *testing.T) {
 	was := db.Dump()
 	for _, task := range append(list, storage.Task{Work: 1 << 40, Gen: 1}) { // an old generation, dead, due again, and never there
 		if _, ok, err := db.Redispatch(t.Context(), task); ok || err != nil {
-			t.Errorf("dispatched work %d anew: %t, %v", task.Work, ok, err)
+			t.Errorf("dispatched work %d again: %t, %v", task.Work, ok, err)
 		}
 	}
 	if err := db.MarkSuspect(t.Context(), list[0], true); err != nil { // of the old generation
@@ -209,7 +211,7 @@ func TestRedispatch(t *testing.T) {
 	db.Unchanged(was)
 }
 
-// A lease is had by one at a time, for work that is due or dead.
+// Only one worker at a time has the lease on work, which must be due or dead.
 func TestLease(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -222,7 +224,7 @@ func TestLease(t *testing.T) {
 	none := func(what string) {
 		t.Helper()
 		if _, err := db.TakeLease(ctx, work); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("%s: leased all the same: %v", what, err)
+			t.Errorf("%s: leased anyway: %v", what, err)
 		}
 	}
 	none("leased")
@@ -255,14 +257,13 @@ func TestLease(t *testing.T) {
 	none("not due")
 	db.Exec(`UPDATE work SET dead_at = clock_timestamp()`)
 	if _, err := db.TakeLease(ctx, work); err != nil {
-		t.Errorf("dead: %v", err)
+		t.Errorf("leasing dead work: %v", err)
 	}
 	db.Exec(`DELETE FROM work`)
 	none("gone")
 }
 
-// Requests are cut into chunks that cover them exactly, and go to the queue of
-// their size.
+// The chunks of a request cover it exactly, and its size decides the queue.
 func TestChunks(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -288,7 +289,7 @@ func TestChunks(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("chunks of a request of %d (-want +got):\n%s", c.size, diff)
 		}
-		// The order and the lines are those of the upload.
+		// The order and the line numbers are those of the upload.
 		last := db.TransfersOf(id)[c.size-1]
 		if last.N != c.size-1 || last.Line != c.size || last.Identifier != identifiers[c.size-1] || last.State != transfer.Pending {
 			t.Errorf("the last of %d transfers: %+v", c.size, last)

@@ -23,14 +23,28 @@ CREATE TEMPORARY TABLE staged_identifiers (
 ) ON COMMIT DROP;
 PREPARE import_sims AS
 WITH created AS (
-	INSERT INTO sims (id, account, since, status, transfer_lock, iccid, plan, tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)
-	OVERRIDING SYSTEM VALUE
-	SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.iccid, s.plan, s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock
-	FROM staged_sims s
-	JOIN accounts a USING (operator_id)
-	ORDER BY s.id
-	RETURNING id, since, account
-)
-INSERT INTO registrations (sim, since, account)
-SELECT id, since, account
-FROM created;
+			INSERT INTO sims (id, account, since, status, transfer_lock, iccid, plan, tags,
+expiration,
+termination_protection,
+sim_group,
+event_handlers,
+speed_class,
+containers,
+imei_lock)
+			OVERRIDING SYSTEM VALUE
+			SELECT s.id, a.id, clock_timestamp(), s.status, s.transfer_lock, s.iccid, s.plan, s.tags,
+s.expiration,
+s.termination_protection,
+s.sim_group,
+s.event_handlers,
+s.speed_class,
+s.containers,
+s.imei_lock
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			ORDER BY s.id
+			RETURNING id, since, account
+		)
+		INSERT INTO registrations (sim, since, account)
+		SELECT id, since, account
+		FROM created;
