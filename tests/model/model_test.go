@@ -18,21 +18,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestModel does random things to the service, in random order and at the same
-// time, and compares the whole database with a model after each: no SIM,
-// fee, claim or event may differ. The model works one step at a time and knows
-// no locks; where operations run at the same time, the outcome has to be that
-// of some order of their steps. At the end everything is carried out, and
-// every request is finished or waits for a person.
-//
-// Most runs hand tasks to the handlers directly, some through Redis and the
-// worker's servers. -rapid.checks, -rapid.steps and -rapid.seed ask for more, longer or the same.
+// TestModel compares the service with the model; see doc.go. Most runs pass tasks
+// to the handlers directly, some through Redis and the worker's servers.
 func TestModel(t *testing.T) {
 	fewerRuns(t) // before anything runs in parallel
 	t.Parallel()
-	w := newWorld(t)
+	w := newTestService(t)
 	rapid.Check(t, func(t *rapid.T) {
-		s := &machine{w: w, m: inventory()}
+		s := &comparison{w: w, m: inventory()}
 		w.overRedis = rapid.IntRange(0, 4).Draw(t, "through Redis") == 4
 		if err := w.reset(t.Context(), s.m); err != nil {
 			t.Fatal(err)
@@ -42,12 +35,11 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// runs is how often a property is tried unless more is asked for: every run is
-// some hundred transactions.
+// runs is the default of -rapid.checks. Every run is some hundred transactions.
 const runs = 40
 
-// fewerRuns sets rapid's flags where neither the command line nor the
-// environment does. No files: the seed is printed, and what went before.
+// fewerRuns sets rapid's flags unless the command line or the environment does. It
+// turns files of failures off: the seed and the history are printed.
 func fewerRuns(t *testing.T) {
 	t.Helper()
 	asked := map[string]bool{}
@@ -62,28 +54,28 @@ func fewerRuns(t *testing.T) {
 	}
 }
 
-// machine is the model and the world side by side.
-type machine struct {
-	w        *world
+// comparison is the model and the service, with the history of one run.
+type comparison struct {
+	w        *testService
 	m        *model
 	history  []string
 	sessions int // made so far
 	focus    focus
 }
 
-func (s *machine) say(format string, args ...any) {
+func (s *comparison) say(format string, args ...any) {
 	s.history = append(s.history, fmt.Sprintf(format, args...))
 }
 
-// fail ends the test with the history that led here: what happens at the same
-// time may not happen so again.
-func (s *machine) fail(t *rapid.T, format string, args ...any) {
+// fail ends the test and prints the history, because concurrent operations may run
+// in another order when the seed is replayed.
+func (s *comparison) fail(t *rapid.T, format string, args ...any) {
 	t.Helper()
 	t.Fatalf("%s\n\nafter:\n%s", fmt.Sprintf(format, args...), strings.Join(s.history, "\n"))
 }
 
-// do does an operation and compares.
-func (s *machine) do(t *rapid.T, op operation) {
+// do does an operation and compares the answer and the database with the model.
+func (s *comparison) do(t *rapid.T, op operation) {
 	t.Helper()
 	s.say("%s", op.name)
 	answer, err := op.do(t.Context(), func() {})
@@ -98,7 +90,7 @@ func (s *machine) do(t *rapid.T, op operation) {
 	}
 }
 
-func (s *machine) look(t *rapid.T) []string {
+func (s *comparison) look(t *rapid.T) []string {
 	t.Helper()
 	got, err := s.w.look(t.Context())
 	if err != nil {
@@ -107,22 +99,22 @@ func (s *machine) look(t *rapid.T) []string {
 	return got
 }
 
-// keepsPromises verifies the invariants.
-func (s *machine) keepsPromises(t *rapid.T, overdue bool) {
+// checkInvariants verifies the invariants.
+func (s *comparison) checkInvariants(t *rapid.T, overdue bool) {
 	t.Helper()
 	broken, err := s.w.broken(t.Context(), overdue)
 	if err != nil {
 		s.fail(t, "checking: %v", err)
 	}
 	if broken != "" {
-		s.fail(t, "broken promises:\n%s", broken)
+		s.fail(t, "broken invariants:\n%s", broken)
 	}
 }
 
 // --- drawing
 
 // open lists the requests that are not finished.
-func (s *machine) open() []int {
+func (s *comparison) open() []int {
 	var list []int
 	for i, r := range s.m.requests {
 		if !r.finished {
@@ -133,7 +125,7 @@ func (s *machine) open() []int {
 }
 
 // drawRequest prefers requests that are not finished.
-func (s *machine) drawRequest(t *rapid.T) int {
+func (s *comparison) drawRequest(t *rapid.T) int {
 	if s.focus.request != 0 {
 		return s.focus.request
 	}
@@ -144,7 +136,7 @@ func (s *machine) drawRequest(t *rapid.T) int {
 }
 
 // drawSIM prefers SIMs in requests that are not finished.
-func (s *machine) drawSIM(t *rapid.T) int {
+func (s *comparison) drawSIM(t *rapid.T) int {
 	var list []int
 	open := s.open()
 	if s.focus.request != 0 {
@@ -166,14 +158,14 @@ func (s *machine) drawSIM(t *rapid.T) int {
 	return rapid.IntRange(1, len(s.m.sims)).Draw(t, "SIM")
 }
 
-func (s *machine) drawIdentifier(t *rapid.T, sim int) string {
+func (s *comparison) drawIdentifier(t *rapid.T, sim int) string {
 	return rapid.SampledFrom(s.m.sim(sim).identifiers).Draw(t, "identifier")
 }
 
-func (s *machine) drawCreation(t *rapid.T) operation { return s.w.create(s.drawNew(t)) }
+func (s *comparison) drawCreation(t *rapid.T) operation { return s.w.create(s.drawNew(t)) }
 
 // drawNew prefers SIMs of the source.
-func (s *machine) drawNew(t *rapid.T) modelRequest {
+func (s *comparison) drawNew(t *rapid.T) modelRequest {
 	r := modelRequest{source: rapid.IntRange(1, len(s.m.accounts)).Draw(t, "source")}
 	r.destination = (r.source+rapid.IntRange(0, len(s.m.accounts)-2).Draw(t, "destination"))%len(s.m.accounts) + 1
 	r.selfOnly = rapid.IntRange(0, 9).Draw(t, "self-service only") == 9
@@ -191,7 +183,7 @@ func (s *machine) drawNew(t *rapid.T) modelRequest {
 		case kind < 9:
 			identifier = s.drawIdentifier(t, s.drawSIM(t))
 		}
-		// One identifier twice is refused before it comes here.
+		// The API refuses a duplicate identifier.
 		if !r.names(identifier) {
 			r.transfers = append(r.transfers, modelTransfer{identifier: identifier, state: transfer.Pending})
 		}
@@ -199,8 +191,8 @@ func (s *machine) drawNew(t *rapid.T) modelRequest {
 	return r
 }
 
-// drawRival is a request for the same SIMs, the other way round.
-func (s *machine) drawRival(t *rapid.T, r modelRequest) modelRequest {
+// drawRival draws a request for the same SIMs, in reverse order.
+func (s *comparison) drawRival(t *rapid.T, r modelRequest) modelRequest {
 	rival := modelRequest{source: r.source, destination: r.destination}
 	for _, x := range slices.Backward(r.transfers) {
 		if sim := s.m.named(x.identifier); sim != 0 {
@@ -214,7 +206,7 @@ func (s *machine) drawRival(t *rapid.T, r modelRequest) modelRequest {
 }
 
 // drawDecision prefers decisions that are possible.
-func (s *machine) drawDecision(t *rapid.T) operation {
+func (s *comparison) drawDecision(t *rapid.T) operation {
 	id := s.drawRequest(t)
 	r := s.m.request(id)
 	var d storage.Decision
@@ -257,9 +249,9 @@ func (s *machine) drawDecision(t *rapid.T) operation {
 	return s.w.decide(id, d)
 }
 
-// drawSIMs names some SIMs of a request, not always as it does itself, and at
-// times one that is not in it.
-func (s *machine) drawSIMs(t *rapid.T, r *modelRequest) (list []transfer.Identifier) {
+// drawSIMs draws some SIMs of a request, named by any of their identifiers, and
+// sometimes a SIM that is not in the request.
+func (s *comparison) drawSIMs(t *rapid.T, r *modelRequest) (list []transfer.Identifier) {
 	for range rapid.IntRange(1, 3).Draw(t, "SIMs") {
 		name := r.transfers[rapid.IntRange(0, len(r.transfers)-1).Draw(t, "n")].identifier
 		switch sim := s.m.named(name); rapid.IntRange(0, 19).Draw(t, "otherwise") {
@@ -283,8 +275,8 @@ func parsed(identifier string) transfer.Identifier {
 	return id
 }
 
-// drawStart is news of one session or, as accounting may bring it, of some.
-func (s *machine) drawStart(t *rapid.T) operation {
+// drawStart draws the start of one or several sessions, as accounting reports them.
+func (s *comparison) drawStart(t *rapid.T) operation {
 	var list []newSession
 	for range rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "sessions") {
 		sim := s.drawSIM(t)
@@ -303,16 +295,16 @@ func (s *machine) drawStart(t *rapid.T) operation {
 	return s.w.start(list, rapid.IntRange(0, len(list)-1).Draw(t, "held after"))
 }
 
-func (s *machine) drawStop(t *rapid.T) operation {
+func (s *comparison) drawStop(t *rapid.T) operation {
 	return s.w.stop(s.m.sessions[rapid.IntRange(0, len(s.m.sessions)-1).Draw(t, "session")].id)
 }
 
-func (s *machine) drawStatus(t *rapid.T) operation {
+func (s *comparison) drawStatus(t *rapid.T) operation {
 	sim := s.drawSIM(t)
 	return s.w.status(sim, parsed(s.m.sim(sim).identifiers[0]), rapid.SampledFrom(transfer.Statuses()).Draw(t, "status"))
 }
 
-func (s *machine) drawEdit(t *rapid.T) operation {
+func (s *comparison) drawEdit(t *rapid.T) operation {
 	sim := s.drawSIM(t)
 	account := s.m.sim(sim).account
 	if rapid.IntRange(0, 4).Draw(t, "another caller") == 4 {
@@ -322,8 +314,8 @@ func (s *machine) drawEdit(t *rapid.T) operation {
 	return s.w.edit(account, sim, parsed(s.m.sim(sim).identifiers[1]), rapid.Bool().Draw(t, "locked"), fleet)
 }
 
-// drawStanding closes an account, or opens the one that is closed.
-func (s *machine) drawStanding(t *rapid.T) operation {
+// drawStanding draws the closing of an account, or the opening of the closed one.
+func (s *comparison) drawStanding(t *rapid.T) operation {
 	if r := s.focus.request; r != 0 && s.m.accountsOpen(s.m.request(r)) {
 		return s.w.standing(rapid.SampledFrom([]int{s.m.request(r).source, s.m.request(r).destination}).Draw(t, "account"), false)
 	}
@@ -333,8 +325,8 @@ func (s *machine) drawStanding(t *rapid.T) operation {
 	return s.w.standing(rapid.IntRange(1, len(s.m.accounts)).Draw(t, "account"), false)
 }
 
-// take takes a task out of the queue, wherever it is; sometimes it stays too.
-func (s *machine) take(t *rapid.T) storage.Task {
+// take takes any task out of the queue; sometimes the queue keeps it too.
+func (s *comparison) take(t *rapid.T) storage.Task {
 	i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
 	task := s.w.queue[i]
 	if rapid.IntRange(0, 3).Draw(t, "again") != 3 {
@@ -345,8 +337,8 @@ func (s *machine) take(t *rapid.T) storage.Task {
 
 // --- actions
 
-// actions are what may happen next, each as often as its weight says.
-func (s *machine) actions() map[string]func(*rapid.T) {
+// actions returns what may happen next, each as often as its weight.
+func (s *comparison) actions() map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){}
 	for _, a := range []struct {
 		name   string
@@ -375,15 +367,15 @@ func (s *machine) actions() map[string]func(*rapid.T) {
 	return actions
 }
 
-func (s *machine) create(t *rapid.T) {
+func (s *comparison) create(t *rapid.T) {
 	if len(s.open()) > 6 {
 		t.Skip("enough requests for now")
 	}
 	s.do(t, s.drawCreation(t))
 }
 
-// advance brings a request a step nearer to its end.
-func (s *machine) advance(t *rapid.T) {
+// advance brings a request one step closer to its end.
+func (s *comparison) advance(t *rapid.T) {
 	if len(s.open()) == 0 {
 		t.Skip("no open request")
 	}
@@ -392,8 +384,8 @@ func (s *machine) advance(t *rapid.T) {
 	}
 }
 
-// advanceOne takes the decision that a request waits for, if it does.
-func (s *machine) advanceOne(t *rapid.T) bool {
+// advanceOne makes the decision that a request waits for, if any.
+func (s *comparison) advanceOne(t *rapid.T) bool {
 	id := rapid.SampledFrom(s.open()).Draw(t, "request")
 	d := storage.Decision{Event: transfer.Accept, By: storage.Actor{Party: transfer.PartyDestination}}
 	switch s.m.request(id).state {
@@ -411,28 +403,28 @@ func (s *machine) advanceOne(t *rapid.T) bool {
 	return true
 }
 
-func (s *machine) decide(t *rapid.T) {
+func (s *comparison) decide(t *rapid.T) {
 	if len(s.m.requests) == 0 {
 		t.Skip("no request")
 	}
 	s.do(t, s.drawDecision(t))
 }
 
-func (s *machine) dispatch(t *rapid.T) {
+func (s *comparison) dispatch(t *rapid.T) {
 	s.do(t, s.w.dispatch(rapid.IntRange(0, 4).Draw(t, "Redis is away") == 4))
 }
 
-func (s *machine) deliver(t *rapid.T) {
+func (s *comparison) deliver(t *rapid.T) {
 	if len(s.w.queue) == 0 {
 		t.Skip("the queue is empty")
 	}
 	s.do(t, s.w.deliver(s.m, s.take(t)))
 }
 
-// proceed carries out what is due, in random order.
-func (s *machine) proceed(t *rapid.T) { s.proceedWith(t, false) }
+// proceed carries out due work, in random order.
+func (s *comparison) proceed(t *rapid.T) { s.proceedWith(t, false) }
 
-func (s *machine) proceedWith(t *rapid.T, all bool) {
+func (s *comparison) proceedWith(t *rapid.T, all bool) {
 	for {
 		if slices.ContainsFunc(s.m.work, modelWork.due) {
 			s.do(t, s.w.dispatch(false))
@@ -445,11 +437,11 @@ func (s *machine) proceedWith(t *rapid.T, all bool) {
 		s.w.queue = slices.Delete(s.w.queue, i, i+1)
 		s.do(t, s.w.deliver(s.m, task))
 	}
-	s.keepsPromises(t, false)
+	s.checkInvariants(t, false)
 }
 
-// lose loses a task for good, or brings the lost ones back.
-func (s *machine) lose(t *rapid.T) {
+// lose loses a task, or recovers the lost ones.
+func (s *comparison) lose(t *rapid.T) {
 	if len(s.w.queue) > 0 && rapid.Bool().Draw(t, "lose") {
 		i := rapid.IntRange(0, len(s.w.queue)-1).Draw(t, "task")
 		s.say("lose %s", s.w.about(s.w.queue[i]))
@@ -459,7 +451,7 @@ func (s *machine) lose(t *rapid.T) {
 	s.do(t, s.w.reconcile())
 }
 
-func (s *machine) session(t *rapid.T) {
+func (s *comparison) session(t *rapid.T) {
 	if len(s.m.sessions) > 0 && rapid.IntRange(0, 3).Draw(t, "stop") == 3 {
 		s.do(t, s.drawStop(t))
 		return
@@ -467,7 +459,7 @@ func (s *machine) session(t *rapid.T) {
 	s.do(t, s.drawStart(t))
 }
 
-func (s *machine) change(t *rapid.T) {
+func (s *comparison) change(t *rapid.T) {
 	if rapid.Bool().Draw(t, "status") {
 		s.do(t, s.drawStatus(t))
 		return
@@ -475,7 +467,7 @@ func (s *machine) change(t *rapid.T) {
 	s.do(t, s.drawEdit(t))
 }
 
-func (s *machine) account(t *rapid.T) {
+func (s *comparison) account(t *rapid.T) {
 	closed := slices.ContainsFunc(s.m.accounts, func(a modelAccount) bool { return !a.open })
 	if !closed && rapid.IntRange(0, 3).Draw(t, "standing") != 3 {
 		s.do(t, s.w.price(
@@ -486,17 +478,17 @@ func (s *machine) account(t *rapid.T) {
 	s.do(t, s.drawStanding(t))
 }
 
-func (s *machine) answers(t *rapid.T) {
-	list := []manner{acknowledges, acknowledges, stopsFirst, reconnects, refusesOdd, refuses}
+func (s *comparison) answers(t *rapid.T) {
+	list := []behavior{acknowledges, acknowledges, stopsFirst, reconnects, refusesOdd, refuses}
 	if !s.w.overRedis { // that worker would remember it for a second
 		list = append(list, isSilent)
 	}
-	manners := rapid.SampledFrom(list)
-	s.do(t, s.w.gatewaysDo(manners.Draw(t, "first"), manners.Draw(t, "second"), rapid.IntRange(0, 4).Draw(t, "troubled") == 4))
+	behaviors := rapid.SampledFrom(list)
+	s.do(t, s.w.gatewaysDo(behaviors.Draw(t, "first"), behaviors.Draw(t, "second"), rapid.IntRange(0, 4).Draw(t, "troubled") == 4))
 }
 
-// failure is something that goes wrong in a worker.
-func (s *machine) failure(t *rapid.T) {
+// failure makes something fail in a worker.
+func (s *comparison) failure(t *rapid.T) {
 	var rows, drops []int64
 	for id := range s.w.work {
 		if w := s.m.workWith(s.w.modelled(s.m, id)); !w.later && !w.leased {
@@ -524,8 +516,8 @@ func (s *machine) failure(t *rapid.T) {
 	}
 }
 
-// time brings what only time brings.
-func (s *machine) time(t *rapid.T) {
+// time lets time pass.
+func (s *comparison) time(t *rapid.T) {
 	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
 	case kind == 0 && len(s.m.requests) > 0:
 		s.do(t, s.w.lapse(s.drawRequest(t)))
@@ -540,10 +532,10 @@ func (s *machine) time(t *rapid.T) {
 	}
 }
 
-// quiesce decides on most of what waits and carries out all that is left, at
-// first with the gateways as they are, then with willing ones, and looks at
-// the results.
-func (s *machine) quiesce(t *rapid.T) {
+// quiesce decides on most of the waiting requests and carries out all work, first
+// with the gateways as they are, then with gateways that acknowledge everything.
+// Then it checks the result.
+func (s *comparison) quiesce(t *rapid.T) {
 	for range s.open() {
 		s.advance(t)
 		s.decide(t)
@@ -564,7 +556,7 @@ func (s *machine) quiesce(t *rapid.T) {
 		s.do(t, s.w.reconcile())
 		s.proceedWith(t, true)
 	}
-	s.keepsPromises(t, true)
+	s.checkInvariants(t, true)
 	for i, r := range s.m.requests {
 		if !r.finished && r.state != transfer.InReview && r.state != transfer.AwaitingAcceptance {
 			s.fail(t, "request %d is %s at the end", i+1, r.state)
@@ -572,8 +564,8 @@ func (s *machine) quiesce(t *rapid.T) {
 	}
 }
 
-// stopUnknown ends the sessions that no gateway can drop.
-func (s *machine) stopUnknown(t *rapid.T) {
+// stopUnknown ends the sessions that no configured gateway can drop.
+func (s *comparison) stopUnknown(t *rapid.T) {
 	for _, x := range s.m.sessions {
 		if x.gateway == unknownGateway && x.cause == "" {
 			s.do(t, s.w.stop(x.id))

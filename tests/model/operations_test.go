@@ -20,13 +20,13 @@ import (
 type operation struct {
 	name  string
 	holds bool // it can be held in the middle
-	// do does it. It calls held, if it can be held, in a transaction that has
-	// done something.
+	// do calls the service. If the operation can be held, it calls held in its
+	// transaction, after a statement.
 	do    func(ctx context.Context, held func()) (answer string, err error)
 	steps []step
 }
 
-// at once makes a step of what needs no more than one.
+// atOnce returns the steps of an operation that has only one.
 func atOnce(do func(m *model) string) []step {
 	return []step{func(m *model, f *frame) bool {
 		f.result = do(m)
@@ -34,7 +34,7 @@ func atOnce(do func(m *model) string) []step {
 	}}
 }
 
-// silently is atOnce for what has no answer.
+// silently is atOnce for operations without an answer.
 func silently(do func(m *model)) []step {
 	return atOnce(func(m *model) string {
 		do(m)
@@ -42,8 +42,8 @@ func silently(do func(m *model)) []step {
 	})
 }
 
-// create makes a request, which gets the next number.
-func (w *world) create(r modelRequest) operation {
+// create creates a request, which gets the next number.
+func (w *testService) create(r modelRequest) operation {
 	w.requests = append(w.requests, uuid.Nil)
 	number := len(w.requests)
 	names := make([]string, len(r.transfers))
@@ -73,8 +73,8 @@ func (w *world) create(r modelRequest) operation {
 	}
 }
 
-// decide is a decision on the request of a number.
-func (w *world) decide(number int, d storage.Decision) operation {
+// decide decides on a request.
+func (w *testService) decide(number int, d storage.Decision) operation {
 	return operation{
 		name:  fmt.Sprintf("%s of request %d by the %s, SIMs %v", d.Event, number, d.By.Party, d.SIMs),
 		holds: true,
@@ -90,7 +90,7 @@ func (w *world) decide(number int, d storage.Decision) operation {
 	}
 }
 
-// refusal turns an error that the caller is to blame for into an answer.
+// refusal turns an error that is the caller's fault into an answer.
 func refusal(err error) (string, error) {
 	var (
 		state   *transfer.StateError
@@ -106,8 +106,8 @@ func refusal(err error) (string, error) {
 	return "", err
 }
 
-// lapse lets the time for a decision on a request run out.
-func (w *world) lapse(number int) operation {
+// lapse moves the expiry of a request into the past.
+func (w *testService) lapse(number int) operation {
 	return operation{
 		name: fmt.Sprintf("the time of request %d is over", number),
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -125,7 +125,7 @@ func (w *world) lapse(number int) operation {
 
 // sweep expires requests. Those that another transaction is deciding on are left to
 // the next sweep.
-func (w *world) sweep() operation {
+func (w *testService) sweep() operation {
 	return operation{
 		name: "sweep",
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -137,7 +137,7 @@ func (w *world) sweep() operation {
 }
 
 // purge deletes notes of partial decisions that are no longer needed.
-func (w *world) purge() operation {
+func (w *testService) purge() operation {
 	return operation{
 		name: "purge",
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -155,7 +155,7 @@ func (w *world) purge() operation {
 }
 
 // standing opens or closes an account.
-func (w *world) standing(account int, open bool) operation {
+func (w *testService) standing(account int, open bool) operation {
 	standing := storage.StandingClosed
 	if open {
 		standing = storage.StandingOpen
@@ -171,7 +171,7 @@ func (w *world) standing(account int, open bool) operation {
 }
 
 // price changes the fee schedule from now on.
-func (w *world) price(currency transfer.Currency, amount int64) operation {
+func (w *testService) price(currency transfer.Currency, amount int64) operation {
 	return operation{
 		name: fmt.Sprintf("the fee is %d %s", amount, currency),
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -185,7 +185,7 @@ func (w *world) price(currency transfer.Currency, amount int64) operation {
 }
 
 // status changes a SIM's status, as the network does.
-func (w *world) status(sim int, identifier transfer.Identifier, status transfer.Status) operation {
+func (w *testService) status(sim int, identifier transfer.Identifier, status transfer.Status) operation {
 	return operation{
 		name: fmt.Sprintf("SIM %d is %s", sim, status),
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -196,8 +196,9 @@ func (w *world) status(sim int, identifier transfer.Identifier, status transfer.
 	}
 }
 
-// edit is an owner's change to a SIM; it is refused to who is not.
-func (w *world) edit(account, sim int, identifier transfer.Identifier, locked bool, fleet string) operation {
+// edit is a change to a SIM by an account. It is refused unless the account owns
+// the SIM.
+func (w *testService) edit(account, sim int, identifier transfer.Identifier, locked bool, fleet string) operation {
 	return operation{
 		name: fmt.Sprintf("account %d edits SIM %d: locked %t, fleet %s", account, sim, locked, fleet),
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -220,8 +221,8 @@ func (w *world) edit(account, sim int, identifier transfer.Identifier, locked bo
 	}
 }
 
-// newSession is news of a data session: one that began a moment ago or, when it
-// is not fresh, long before.
+// newSession is the start of a data session: a moment ago if it is fresh, otherwise
+// long ago.
 type newSession struct {
 	id       string
 	sim      int
@@ -230,9 +231,9 @@ type newSession struct {
 	fresh    bool
 }
 
-// start records sessions in one transaction, by ascending SIM; it is held
-// after one of them.
-func (w *world) start(list []newSession, after int) operation {
+// start records sessions in one transaction, in ascending order of SIMs. It can be
+// held after one of them.
+func (w *testService) start(list []newSession, after int) operation {
 	return operation{
 		name:  fmt.Sprintf("sessions %+v", list),
 		holds: true,
@@ -265,7 +266,7 @@ func (w *world) start(list []newSession, after int) operation {
 }
 
 // stop is the end of a data session, as its gateway reports it.
-func (w *world) stop(id string) operation {
+func (w *testService) stop(id string) operation {
 	return operation{
 		name: "session " + id + " ends",
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -279,20 +280,20 @@ func (w *world) stop(id string) operation {
 	}
 }
 
-// gatewaysDo sets how gateways answer from now on.
-func (w *world) gatewaysDo(first, second manner, troubled bool) operation {
+// gatewaysDo changes how gateways answer.
+func (w *testService) gatewaysDo(first, second behavior, troubled bool) operation {
 	return operation{
-		name: fmt.Sprintf("gateways answer in manner %d and %d, trouble on our side %t", first, second, troubled),
+		name: fmt.Sprintf("gateways have behavior %d and %d, local errors %t", first, second, troubled),
 		do: func(context.Context, func()) (string, error) {
-			w.gateways.set([]manner{first, second}, troubled)
+			w.gateways.set([]behavior{first, second}, troubled)
 			return "", nil
 		},
-		steps: silently(func(m *model) { m.gateways, m.troubled = []manner{first, second, refuses}, troubled }),
+		steps: silently(func(m *model) { m.gateways, m.troubled = []behavior{first, second, refuses}, troubled }),
 	}
 }
 
-// check verifies the promises, which hold at every instant.
-func (w *world) check() operation {
+// check verifies the invariants, which hold at every instant.
+func (w *testService) check() operation {
 	return operation{
 		name: "check",
 		do:   func(ctx context.Context, _ func()) (string, error) { return w.broken(ctx, false) },
@@ -301,11 +302,11 @@ func (w *world) check() operation {
 
 // --- the queue
 
-// dispatch brings due work into the queue, unless Redis is away.
-func (w *world) dispatch(away bool) operation {
+// dispatch puts due work into the queue, unless Redis is down.
+func (w *testService) dispatch(away bool) operation {
 	var list []storage.Task
 	return operation{
-		name: fmt.Sprintf("dispatch, Redis away %t", away),
+		name: fmt.Sprintf("dispatch, Redis down %t", away),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			for _, queue := range transfer.Queues() {
 				due, err := w.db.Dispatch(ctx, queue, 100)
@@ -336,11 +337,11 @@ func (m *model) dispatch(away bool) {
 }
 
 // deliver gives a task to a worker.
-func (w *world) deliver(m *model, t storage.Task) operation {
+func (w *testService) deliver(m *model, t storage.Task) operation {
 	id := w.modelled(m, t.Work)
 	return operation{
 		name:  fmt.Sprintf("deliver %s (%s)", tasks.ID(t.Work, t.Gen), w.about(t)),
-		holds: t.Queue == transfer.QueueGateway, // which has to ask
+		holds: t.Queue == transfer.QueueGateway, // which asks gateways
 		do: func(ctx context.Context, _ func()) (string, error) {
 			answer, err := w.process(ctx, t)
 			if err == nil && m.troubled {
@@ -352,16 +353,16 @@ func (w *world) deliver(m *model, t storage.Task) operation {
 	}
 }
 
-// about says what a task is about, or was.
-func (w *world) about(t storage.Task) string {
+// about describes the work of a task.
+func (w *testService) about(t storage.Task) string {
 	if key, ok := w.work[t.Work]; ok {
 		return key
 	}
-	return string(t.Kind) + " that is over"
+	return string(t.Kind) + " that is done"
 }
 
-// modelled returns the model's id of a work row, 0 when the row is gone.
-func (w *world) modelled(m *model, id int64) int {
+// modelled returns the model's id of a work row, or 0 if the row is gone.
+func (w *testService) modelled(m *model, id int64) int {
 	key := w.work[id]
 	i := slices.IndexFunc(m.work, func(w modelWork) bool { return w.key() == key })
 	if i < 0 {
@@ -370,8 +371,8 @@ func (w *world) modelled(m *model, id int64) int {
 	return m.work[i].id
 }
 
-// reconcile brings back what the queue has lost.
-func (w *world) reconcile() operation {
+// reconcile recovers tasks that the queue has lost.
+func (w *testService) reconcile() operation {
 	return operation{
 		name: "reconcile",
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -406,12 +407,12 @@ func (w *world) reconcile() operation {
 	}
 }
 
-// die is what the scheduler does when it finds a task's worker gone.
-func (w *world) die(m *model, t storage.Task, times int) operation {
+// die is what the scheduler does when it finds that the worker of a task crashed.
+func (w *testService) die(m *model, t storage.Task, times int) operation {
 	id := w.modelled(m, t.Work)
 	gen := t.Gen
 	return operation{
-		name: fmt.Sprintf("%d workers die of %s (%s)", times, tasks.ID(t.Work, t.Gen), w.about(t)),
+		name: fmt.Sprintf("%d workers crash on %s (%s)", times, tasks.ID(t.Work, t.Gen), w.about(t)),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			again, ok := t, true
 			for range times {
@@ -437,11 +438,11 @@ func (w *world) die(m *model, t storage.Task, times int) operation {
 	}
 }
 
-// abandon is a worker that takes a lease and is never seen again.
-func (w *world) abandon(m *model, row int64) operation {
+// abandon is a worker that takes a lease and crashes.
+func (w *testService) abandon(m *model, row int64) operation {
 	id := w.modelled(m, row)
 	return operation{
-		name: "a worker vanishes with the lease of " + w.work[row],
+		name: "a worker crashes with the lease of " + w.work[row],
 		do: func(ctx context.Context, _ func()) (string, error) {
 			if _, err := w.db.TakeLease(ctx, row); err != nil {
 				return "", err
@@ -453,7 +454,7 @@ func (w *world) abandon(m *model, row int64) operation {
 }
 
 // endLease ends the lease on work, as if its worker were frozen.
-func (w *world) endLease(m *model, row int64) operation {
+func (w *testService) endLease(m *model, row int64) operation {
 	id := w.modelled(m, row)
 	return operation{
 		name: "the lease ends of " + w.work[row],
@@ -468,8 +469,8 @@ func (w *world) endLease(m *model, row int64) operation {
 	}
 }
 
-// passTime makes all due that was put off, and ends the leases of the dead.
-func (w *world) passTime() operation {
+// passTime makes all postponed work due, and expires the leases of crashed workers.
+func (w *testService) passTime() operation {
 	return operation{
 		name: "time passes",
 		do: func(ctx context.Context, _ func()) (string, error) {
@@ -486,9 +487,9 @@ func (w *world) passTime() operation {
 	}
 }
 
-// failing is a handler that comes to an error of a kind again and again, each
-// time that the work is due, and perhaps not due at last.
-func (w *world) failing(m *model, row int64, cause error, times int, later bool) operation {
+// failing is a handler that fails with the same error several times. The work is
+// due again after each time, except the last if later is set.
+func (w *testService) failing(m *model, row int64, cause error, times int, later bool) operation {
 	id := w.modelled(m, row)
 	leased := m.workWith(id).drops()
 	return operation{
@@ -532,7 +533,7 @@ func (w *world) failing(m *model, row int64, cause error, times int, later bool)
 	}
 }
 
-// failOnce is an error in a handler of work that is due again at once.
+// failOnce is an error in a handler, after which the work is due again.
 func (m *model) failOnce(id int, cause error) (what storage.Failure) {
 	w := m.workWith(id)
 	switch {
@@ -552,8 +553,8 @@ func (m *model) failOnce(id int, cause error) (what storage.Failure) {
 	return what
 }
 
-// retry is what an operator does about dead work.
-func (w *world) retry() operation {
+// retry is an operator's retry of all dead work.
+func (w *testService) retry() operation {
 	return operation{
 		name: "retry what is dead",
 		do: func(ctx context.Context, _ func()) (string, error) {

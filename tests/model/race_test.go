@@ -17,22 +17,22 @@ import (
 	"simtransfer/transfer"
 )
 
-// race does some operations at the same time. What comes of it has to be what
-// the model makes of their steps in some order.
-func (s *machine) race(t *rapid.T) {
+// race does several operations concurrently. The result has to be the model's
+// result for some order of their steps.
+func (s *comparison) race(t *rapid.T) {
 	if s.m.troubled {
-		t.Skip("what happens first and last would depend on how long a moment is")
+		t.Skip("the order would depend on the length of a delay")
 	}
 	s.prepare(t)
 	defer func() { s.focus = focus{} }()
 	ops, sweeps := s.contenders(t)
 	hold := s.drawHold(t, ops)
-	s.say("at the same time, with %s held:", hold)
+	s.say("concurrently, with %s held:", hold)
 	for _, op := range ops {
 		s.say("  %s", op.name)
 	}
 	answers := s.run(t, ops, hold)
-	after := []operation{s.w.dispatch(false)} // what was locked has been left to the next dispatch and sweep
+	after := []operation{s.w.dispatch(false)} // locked rows were left to the next dispatch and sweep
 	if sweeps {
 		after = []operation{s.w.sweep(), s.w.dispatch(false)}
 	}
@@ -65,7 +65,7 @@ func (s *machine) race(t *rapid.T) {
 
 func difference(want, got []string) string { return cmp.Diff(lines(want), lines(got)) }
 
-// lines are those of a dump that two of them do not share, for short diffs.
+// lines turns a dump into a set, for short diffs.
 func lines(list []string) map[string]int {
 	m := map[string]int{}
 	for _, line := range list {
@@ -74,9 +74,9 @@ func lines(list []string) map[string]int {
 	return m
 }
 
-// explore finds an order of the steps of operations whose end satisfies a
-// condition on the model and the answers. Orders without interleaving come
-// first: they explain most.
+// explore looks for an order of the operations' steps whose result satisfies a
+// condition on the model and the answers. It tries orders without interleaving
+// first, because they explain most results.
 func explore(m *model, ops []operation, end func(*model, []string) bool) bool {
 	return exploreFrom(m, ops, make([]frame, len(ops)), make([]int, len(ops)), true, end) ||
 		exploreFrom(m, ops, make([]frame, len(ops)), make([]int, len(ops)), false, end)
@@ -112,17 +112,16 @@ func exploreFrom(m *model, ops []operation, frames []frame, done []int, whole bo
 	return end(m.clone(), answers)
 }
 
-// focus is what a race is about: while it is set, all that is drawn has to do
-// with it. A zero focus leaves everything open.
+// focus is the subject of a race. While it is set, everything drawn concerns it. A
+// zero focus means anything.
 type focus struct {
 	request int
 	tasks   []storage.Task
 }
 
-// prepare chooses what a race is about and makes sure that there is something
-// to do: work of one request, decisions on one, two that want the same SIMs, or
-// anything.
-func (s *machine) prepare(t *rapid.T) {
+// prepare chooses the subject of a race: work of one request, decisions on one, two
+// requests for the same SIMs, or anything. It ensures that there is something to do.
+func (s *comparison) prepare(t *rapid.T) {
 	switch rapid.SampledFrom([]string{"anything", "work", "work", "work", "decisions", "rivals"}).Draw(t, "about") {
 	case "work":
 		if rapid.Bool().Draw(t, "advance") && len(s.open()) > 0 {
@@ -157,8 +156,8 @@ func (s *machine) prepare(t *rapid.T) {
 	}
 }
 
-// focusOnTask chooses a task that still has something to do, if there is one.
-func (s *machine) focusOnTask(t *rapid.T) {
+// focusOnTask chooses a task whose work is not done, if there is one.
+func (s *comparison) focusOnTask(t *rapid.T) {
 	if slices.ContainsFunc(s.m.work, modelWork.due) {
 		s.do(t, s.w.dispatch(false))
 	}
@@ -174,8 +173,8 @@ func (s *machine) focusOnTask(t *rapid.T) {
 	}
 }
 
-// contenders are operations that have something to contend for.
-func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
+// contenders returns operations that compete for the same rows.
+func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	created := false
 	n := rapid.IntRange(2, 3).Draw(t, "contenders")
 	for _, task := range s.focus.tasks {
@@ -227,9 +226,9 @@ func (s *machine) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	return ops, sweeps
 }
 
-// hold is what keeps the operations of a race waiting for a moment, so that
-// they really meet: a lock on something, or the first of them, which does not
-// commit before the others have come as far as they can.
+// hold makes the operations of a race wait for each other, so that they overlap: a
+// lock on a row, or the first operation, which does not commit before the others
+// wait for it.
 type hold struct {
 	what string
 	id   int
@@ -242,8 +241,8 @@ func (h hold) String() string {
 	return fmt.Sprintf("%s %d", h.what, h.id)
 }
 
-// drawHold moves what is held to the front.
-func (s *machine) drawHold(t *rapid.T, ops []operation) hold {
+// drawHold draws a hold, and moves the held operation to the front.
+func (s *comparison) drawHold(t *rapid.T, ops []operation) hold {
 	h := hold{what: rapid.SampledFrom([]string{"the first", "the first", "the first", "a SIM", "a claim", "a request", "nothing"}).Draw(t, "held")}
 	var holding []int
 	for i, op := range ops {
@@ -263,8 +262,8 @@ func (s *machine) drawHold(t *rapid.T, ops []operation) hold {
 	return h
 }
 
-// run does operations at the same time and returns their answers.
-func (s *machine) run(t *rapid.T, ops []operation, h hold) []string {
+// run does operations concurrently and returns their answers.
+func (s *comparison) run(t *rapid.T, ops []operation, h hold) []string {
 	ctx := t.Context()
 	release, err := s.w.lock(ctx, h)
 	if err != nil {
@@ -326,7 +325,7 @@ func (s *machine) run(t *rapid.T, ops []operation, h hold) []string {
 }
 
 // lock takes a lock that others have to wait for, until release is called.
-func (w *world) lock(ctx context.Context, h hold) (release func(), err error) {
+func (w *testService) lock(ctx context.Context, h hold) (release func(), err error) {
 	if h.id == 0 {
 		return func() {}, nil
 	}
@@ -349,10 +348,10 @@ func (w *world) lock(ctx context.Context, h hold) (release func(), err error) {
 	return sync.OnceFunc(func() { _ = tx.Rollback() }), nil
 }
 
-// await waits until everything has ended, or a condition on the number of
-// transactions that wait for a lock holds, but never long: what it waits for
-// makes a race closer and nothing else.
-func (w *world) await(ctx context.Context, ended <-chan struct{}, enough func(blocked int) bool) {
+// await waits until all operations have ended, or a condition on the number of
+// transactions that wait for a lock is true. It gives up early, because waiting only
+// makes a race more likely.
+func (w *testService) await(ctx context.Context, ended <-chan struct{}, enough func(blocked int) bool) {
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
 	for range 50 {

@@ -10,27 +10,27 @@ import (
 	"simtransfer/transfer"
 )
 
-// dropAttempts is how often the worker under test asks about a session.
+// dropAttempts is the number of attempts of the worker to drop a session.
 const dropAttempts = 3
 
-// manner is what a gateway does with a Disconnect-Request.
-type manner int
+// behavior is how a gateway responds to a Disconnect-Request.
+type behavior int
 
 const (
-	acknowledges manner = iota
-	stopsFirst          // reports the end of the session, then acknowledges
-	reconnects          // acknowledges, and the device comes online again at once
-	refusesOdd          // acknowledges sessions with even numbers
+	acknowledges behavior = iota
+	stopsFirst            // reports the end of the session, then acknowledges
+	reconnects            // acknowledges, and the device reconnects immediately
+	refusesOdd            // acknowledges sessions with even numbers
 	refuses
 	isSilent
 )
 
-// A step is a part of an operation that nothing else can come into. It returns
-// false, having changed nothing, when it has to wait for another operation.
+// A step is a part of an operation that runs without interruption. If it has to
+// wait for another operation, it changes nothing and returns false.
 type step func(m *model, f *frame) bool
 
-// frame is what an operation remembers from step to step. Its fields are
-// replaced, never written to.
+// frame is what an operation remembers between its steps. Slices and maps in it are
+// replaced, never changed.
 type frame struct {
 	result   string
 	over     bool
@@ -70,7 +70,7 @@ func (m *model) perform(steps []step) string {
 
 // --- deliveries
 
-// delivery is what a handler does with the work of an id.
+// delivery returns the steps of a handler for a piece of work.
 func delivery(kind transfer.WorkKind, id int) []step {
 	steps := []step{lockChunk(id)}
 	on := func(do func(*model, *modelWork, *frame)) step {
@@ -87,7 +87,7 @@ func delivery(kind transfer.WorkKind, id int) []step {
 	case "release":
 		return append(steps, on((*model).release), on((*model).closeChunk))
 	}
-	// A worker that has lost the lease no longer changes anything, but has asked.
+	// A worker that has lost the lease changes nothing, but has asked the gateways.
 	leased := func(do func(*model, *modelWork, *frame)) step {
 		return func(m *model, f *frame) bool {
 			if w := m.workWith(id); w != nil && w.lease == f.lease {
@@ -101,7 +101,7 @@ func delivery(kind transfer.WorkKind, id int) []step {
 	if kind == "drop_stray" {
 		return []step{lease(id), on((*model).ask), leased((*model).endStray)}
 	}
-	return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).giveBack)}
+	return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).requeue)}
 }
 
 func lockChunk(id int) step {
@@ -172,7 +172,7 @@ func (m *model) facts(r *modelRequest, s *modelSIM) transfer.Facts {
 	}
 }
 
-// seeOwned notes which SIMs are the source's, as the claim will see it.
+// seeOwned records which SIMs belong to the source, as the claim sees them.
 func (m *model) seeOwned(w *modelWork, f *frame) {
 	r := m.request(w.request)
 	f.owned = nil
@@ -307,9 +307,9 @@ func (m *model) handOverChunk(w *modelWork, f *frame) {
 	}
 }
 
-// handOver moves, fails or declines those of some transfers that are eligible,
-// except the SIMs that are online, whose numbers it returns. Dropped lists
-// those of which we ended a session; some may have others left.
+// handOver completes, fails or declines the given transfers that are eligible,
+// except those whose SIM is online, which it returns. Dropped lists the transfers of
+// which a session was dropped; their SIMs may have other sessions.
 func (m *model) handOver(request int, numbers, dropped []int, f *frame) (online []int) {
 	r := m.request(request)
 	f.counts = counts{}
@@ -344,7 +344,7 @@ func (m *model) handOver(request int, numbers, dropped []int, f *frame) (online 
 	return online
 }
 
-// move gives a SIM to the destination: owner, settings, timeline and fee.
+// move transfers a SIM: owner, settings, timeline and fee.
 func (m *model) move(request, n int) {
 	r := m.request(request)
 	m.closeOpen(r, n, transfer.Completed)
@@ -377,8 +377,8 @@ func (m *model) closeChunk(w *modelWork, f *frame) {
 	m.deleteWork(w.id)
 }
 
-// settle subtracts what was dealt with from what is left of the request; the
-// last work of a phase finishes it, except in validation.
+// settle subtracts the transfers dealt with from what is left of the request. The
+// last work of a phase finishes the request, except in validation.
 func (m *model) settle(w *modelWork, dealt int, c counts) {
 	r := m.request(w.request)
 	r.left -= dealt
@@ -395,7 +395,7 @@ func (m *model) settle(w *modelWork, dealt int, c counts) {
 	}
 }
 
-// ask asks the gateways to end the sessions that were open.
+// ask asks the gateways to end the sessions that were open when the work started.
 func (m *model) ask(w *modelWork, f *frame) {
 	f.gone = nil
 	if m.troubled && w != nil && slices.ContainsFunc(f.asked, func(id string) bool { return m.session(id).gateway != unknownGateway }) {
@@ -404,13 +404,13 @@ func (m *model) ask(w *modelWork, f *frame) {
 	}
 	for _, id := range f.asked {
 		s := m.session(id)
-		manner := m.gateways[s.gateway-1]
+		behavior := m.gateways[s.gateway-1]
 		switch {
-		case manner == stopsFirst && s.cause == "":
+		case behavior == stopsFirst && s.cause == "":
 			s.cause = "User-Request"
-		case manner == reconnects:
+		case behavior == reconnects:
 			m.start(id+"'", s.sim, s.gateway, true)
-		case manner == refuses, manner == isSilent, manner == refusesOdd && odd(id):
+		case behavior == refuses, behavior == isSilent, behavior == refusesOdd && odd(id):
 			continue
 		}
 		f.gone = append(f.gone, id)
@@ -431,7 +431,7 @@ func (m *model) closeSessions(ids []string) {
 	}
 }
 
-// fail is what the handler does with an error of its own.
+// fail is how a handler ends with an error.
 func (m *model) fail(w *modelWork, f *frame) {
 	if m.applyFailure(w, w.errors+1, w.crashes) == storage.WorkDead {
 		f.result = "dead"
@@ -474,8 +474,8 @@ func (m *model) handOverDropped(w *modelWork, f *frame) {
 	}
 }
 
-// giveBack ends the lease on what could not be dropped.
-func (m *model) giveBack(w *modelWork, f *frame) {
+// requeue ends the lease on the sessions that could not be dropped.
+func (m *model) requeue(w *modelWork, f *frame) {
 	w.attempts++
 	last := w.attempts >= dropAttempts
 	if last && w.kind == "drop_sessions" {
@@ -490,7 +490,7 @@ func (m *model) giveBack(w *modelWork, f *frame) {
 
 func (m *model) endStray(w *modelWork, f *frame) {
 	if len(f.gone) < len(f.asked) {
-		m.giveBack(w, f)
+		m.requeue(w, f)
 		return
 	}
 	m.closeSessions([]string{w.stray})
@@ -499,7 +499,7 @@ func (m *model) endStray(w *modelWork, f *frame) {
 
 // --- failures
 
-// failOpen ends work by failing all that is open in it.
+// failOpen ends work by failing all its open transfers.
 func (m *model) failOpen(w *modelWork, reason transfer.Reason) {
 	r := m.request(w.request)
 	c := counts{}
@@ -537,7 +537,7 @@ func (m *model) applyFailure(w *modelWork, errors, crashes int) storage.Failure 
 	switch {
 	case w.dead:
 	case w.n() > 1 && (errors >= 3 || crashes >= 3):
-		m.halve(w, errors >= 3)
+		m.split(w, errors >= 3)
 		return storage.WorkSplit
 	case errors >= 3 && w.kind != "release" && w.kind != "drop_stray":
 		m.failOpen(w, transfer.InternalError)
@@ -555,9 +555,9 @@ func (m *model) postpone(w *modelWork) {
 	w.later, w.dispatched, w.leased, w.lease, w.failed = true, false, false, 0, true
 }
 
-// halve makes two of one; that an error stays has been seen, so a half that
-// can be halved again has one try only.
-func (m *model) halve(w *modelWork, stays bool) {
+// split replaces work by its two halves. If the error is permanent, a half that can
+// be split again gets only one attempt.
+func (m *model) split(w *modelWork, stays bool) {
 	whole := *w
 	m.deleteWork(w.id)
 	cut := whole.n() / 2
@@ -593,7 +593,7 @@ func (m *model) create(r modelRequest) {
 	m.addWork(modelWork{kind: "validate", request: len(m.requests), hi: len(r.transfers)})
 }
 
-// decide returns the refusal in words, or nothing.
+// decide returns the text of the refusal, or "".
 func (m *model) decide(id int, d storage.Decision) string {
 	r := m.request(id)
 	to, err := transfer.Next(r.state, d.Event, d.By.Party)
@@ -698,9 +698,9 @@ func (m *model) endSome(id int, to transfer.RequestState, d storage.Decision) st
 	return ""
 }
 
-// numbersOf returns the transfers of a request that hold the SIMs named, or,
-// unless they have to be open, that name them: by any identifier, if they are
-// the source's.
+// numbersOf returns the transfers of a request for the named SIMs. If open is false,
+// transfers that only name the SIM count too. SIMs of the source may be named by any
+// of their identifiers.
 func (m *model) numbersOf(id int, names []transfer.Identifier, open bool) (ns []int, refusal string) {
 	r := m.request(id)
 	var unknown []string
@@ -739,10 +739,10 @@ func (m *model) sweep() {
 	}
 }
 
-// --- what happens to SIMs meanwhile
+// --- sessions
 
-// start is a data session that began a moment ago, or, when it is not fresh,
-// late news of one that began long before.
+// start is the start of a data session, a moment ago if it is fresh, otherwise long
+// ago and reported late.
 func (m *model) start(id string, sim, gateway int, fresh bool) {
 	m.sessions = append(m.sessions, modelSession{id: id, sim: sim, gateway: gateway})
 	s := m.sim(sim)

@@ -9,9 +9,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// model is a small service in memory that does one thing at a time. Ids are
-// those of the database, where they are numbers; requests are numbered in the
-// order in which they were made.
+// model is a small service in memory that does one thing at a time. Numeric ids are
+// those of the database. Requests are numbered in the order of their creation.
 type model struct {
 	accounts []modelAccount
 	sims     []modelSIM
@@ -19,8 +18,8 @@ type model struct {
 	requests []modelRequest
 	work     []modelWork
 	sessions []modelSession
-	gateways []manner // what each gateway does when asked to drop a session
-	troubled bool     // no gateway can be asked, for reasons on our side
+	gateways []behavior // what each gateway does when asked to drop a session
+	troubled bool       // no gateway can be asked, for reasons on our side
 	lastWork int
 	leases   int // taken so far
 }
@@ -148,7 +147,7 @@ func (m *model) deleteWork(id int) {
 	m.work = slices.DeleteFunc(m.work, func(w modelWork) bool { return w.id == id })
 }
 
-// openSessions are those of a SIM, as indexes.
+// openSessions returns the indexes of a SIM's open sessions.
 func (m *model) openSessions(sim int) []int {
 	var list []int
 	for i, s := range m.sessions {
@@ -164,8 +163,8 @@ func (m *model) session(id string) *modelSession {
 	return &m.sessions[i]
 }
 
-// count is how many transfers of a request are in a state, or of those the
-// ones that need support.
+// count returns how many transfers of a request are in a state, optionally only
+// those that need support.
 func (r *modelRequest) count(state transfer.State, support bool) int {
 	n := 0
 	for _, t := range r.transfers {
@@ -181,7 +180,7 @@ func (r *modelRequest) names(identifier string) bool {
 	return slices.ContainsFunc(r.transfers, func(t modelTransfer) bool { return t.identifier == identifier })
 }
 
-// n is how many transfers or sessions the work is about.
+// n is the number of transfers or sessions of the work.
 func (w *modelWork) n() int {
 	switch {
 	case w.stray != "":
@@ -192,7 +191,7 @@ func (w *modelWork) n() int {
 	return w.hi - w.lo
 }
 
-// numbers are the transfers that the work is about.
+// numbers returns the numbers of the transfers of the work.
 func (w *modelWork) numbers() []int {
 	if w.items != nil {
 		return w.items
@@ -204,7 +203,7 @@ func (w *modelWork) numbers() []int {
 	return list
 }
 
-// key names a work row by what it is about, which no two rows share.
+// key identifies a work row by its kind and contents, which no two rows share.
 func (w *modelWork) key() string {
 	switch {
 	case w.stray != "":
@@ -225,11 +224,11 @@ func (w *modelWork) queue() transfer.Queue {
 	return transfer.QueueInteractive
 }
 
-// drops reports whether the work is to drop sessions, under a lease.
+// drops reports whether the work drops sessions, under a lease.
 func (w *modelWork) drops() bool { return w.items != nil || w.stray != "" }
 
-// dump describes the whole state, a sorted line per thing, in the words of
-// the database's own dump.
+// dump describes the whole state in sorted lines, in the same words as the dump of
+// the database.
 func (m *model) dump() []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -313,12 +312,11 @@ const unknownGateway = 3
 
 func gatewayAddress(number int) string { return fmt.Sprintf("192.0.2.%d", number) }
 
-// simsEachAccount is how many SIMs an account has in the beginning.
+// simsEachAccount is how many SIMs an account has at first.
 const simsEachAccount = 10
 
-// inventory is what every run starts from: four accounts in two coverages and
-// two currencies, one of which has no fee in the schedule yet, and SIMs of
-// every kind.
+// inventory returns the state in which every run starts: four accounts with two
+// coverages and two currencies, one of them without a fee, and SIMs of every kind.
 func inventory() *model {
 	m := &model{
 		accounts: []modelAccount{
@@ -328,7 +326,7 @@ func inventory() *model {
 			{open: true, currency: "JPY", coverage: "japan"},
 		},
 		fees:     map[transfer.Currency]int64{"EUR": 500},
-		gateways: []manner{acknowledges, acknowledges, refuses},
+		gateways: []behavior{acknowledges, acknowledges, refuses},
 	}
 	statuses := []transfer.Status{
 		transfer.Ready, transfer.Ready, transfer.Active, transfer.Ready, transfer.Suspended,
@@ -356,7 +354,7 @@ func inventory() *model {
 	return m
 }
 
-// unset is what a setting is reset to, by its name.
+// unset returns the default of a setting.
 func unset(setting string) string {
 	switch setting {
 	case "tags":
@@ -369,7 +367,7 @@ func unset(setting string) string {
 	return "-"
 }
 
-// carried is what a transfer by a method makes of settings.
+// carried returns the settings after a transfer with a method.
 func carried(settings []string, method transfer.Method) []string {
 	after := slices.Clone(settings)
 	for i, s := range transfer.Policy() {

@@ -24,12 +24,12 @@ import (
 	"simtransfer/worker"
 )
 
-// world is the real thing: a database, the worker's handlers, gateways, and a
-// queue that loses, repeats and reorders as the test pleases.
-type world struct {
+// testService is the service under test: a database, a worker, gateways, and a queue
+// in which the test loses, repeats and reorders tasks.
+type testService struct {
 	db       *storage.DB
 	gateways *modelGateways
-	engine   *engine
+	engine   *redisWorker
 	dump     *sqlx.Stmt
 	requests []uuid.UUID      // by number, from 1
 	work     map[int64]string // what each work row was about when last looked at
@@ -40,11 +40,11 @@ type world struct {
 	queue []storage.Task
 }
 
-func newWorld(t *testing.T) *world {
+func newTestService(t *testing.T) *testService {
 	t.Helper()
 	url := serverstest.DatabaseURL(t)
-	// A wait for a lock may be long on a busy machine; a deadlock is found
-	// after a second all the same, and never forgiven.
+	// A wait for a lock may be long on a busy machine. A deadlock is still found
+	// after a second, and fails the test.
 	db, err := storage.Open(t.Context(), url+separator(url)+"lock_timeout=20000", storage.Options{MaxConns: 12})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	g := &modelGateways{db: db}
-	return &world{db: db, gateways: g, engine: newEngine(t, newWorker(db, g)), dump: dump}
+	return &testService{db: db, gateways: g, engine: newRedisWorker(t, newWorker(db, g)), dump: dump}
 }
 
 func separator(url string) string {
@@ -72,8 +72,8 @@ func separator(url string) string {
 	return "?"
 }
 
-// reset makes the database what a model says.
-func (w *world) reset(ctx context.Context, m *model) error {
+// reset fills the database with the state of a model.
+func (w *testService) reset(ctx context.Context, m *model) error {
 	w.requests, w.queue, w.work = nil, nil, nil
 	w.gateways.set(m.gateways, m.troubled)
 	var operators, currencies, coverages []string
@@ -169,9 +169,9 @@ func settingsColumns(prefix string) string {
 	return "concat_ws(' | ', " + strings.Join(values, ", ") + ")"
 }
 
-// look describes the whole state of the database as model.dump does, and notes
-// what each work row is about.
-func (w *world) look(ctx context.Context) ([]string, error) {
+// look describes the whole state of the database as model.dump does, and records
+// the key of each work row.
+func (w *testService) look(ctx context.Context) ([]string, error) {
 	var rows []struct {
 		Line string `db:"line"`
 		Work *int64 `db:"work"`
@@ -254,9 +254,9 @@ SELECT format('event %s/%s: %s by %s, "%s" to "%s", %s', r, lpad(seq::text, 2, '
 FROM events e LEFT JOIN label l ON l.id = e.request`
 }
 
-// broken lists the promises that do not hold at the moment. Overdue and dead
-// work counts only on request: the test holds things back on purpose.
-func (w *world) broken(ctx context.Context, overdue bool) (string, error) {
+// broken lists the invariants that are violated. Overdue and dead work only counts
+// if overdue is set, because the test delays work on purpose.
+func (w *testService) broken(ctx context.Context, overdue bool) (string, error) {
 	findings, err := w.db.Check(ctx)
 	if err != nil {
 		return "", err
@@ -270,14 +270,14 @@ func (w *world) broken(ctx context.Context, overdue bool) (string, error) {
 	return b.String(), nil
 }
 
-// exec runs plain SQL, as others than the service do.
-func (w *world) exec(ctx context.Context, query string, args ...any) error {
+// exec runs plain SQL.
+func (w *testService) exec(ctx context.Context, query string, args ...any) error {
 	_, err := w.db.Pool().ExecContext(ctx, query, args...)
 	return err
 }
 
-// enqueue adds tasks to the queue, unless it has them.
-func (w *world) enqueue(list ...storage.Task) {
+// enqueue adds tasks to the queue that it does not have.
+func (w *testService) enqueue(list ...storage.Task) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, t := range list {
@@ -287,8 +287,8 @@ func (w *world) enqueue(list ...storage.Task) {
 	}
 }
 
-// process gives a task to a worker, and says whether it ended as dead.
-func (w *world) process(ctx context.Context, t storage.Task) (string, error) {
+// process passes a task to a worker. It returns "dead" if the work is dead.
+func (w *testService) process(ctx context.Context, t storage.Task) (string, error) {
 	task, err := tasks.New(t.Kind, t.Queue, tasks.Payload{Work: t.Work, Gen: t.Gen})
 	if err != nil {
 		return "", err
@@ -296,7 +296,7 @@ func (w *world) process(ctx context.Context, t storage.Task) (string, error) {
 	if w.overRedis {
 		return w.engine.process(ctx, task, t.Queue)
 	}
-	// A worker of its own, as if there were many.
+	// A new worker for each task, as if there were many.
 	switch err := newWorker(w.db, w.gateways).Handler().ProcessTask(ctx, task); {
 	case errors.Is(err, asynq.SkipRetry):
 		return "dead", nil
@@ -314,20 +314,20 @@ func newWorker(db *storage.DB, g worker.Gateways) *worker.Worker {
 	})
 }
 
-// engine is Redis and a worker that serves its queues.
-type engine struct {
+// redisWorker is a Redis with a worker that serves its queues.
+type redisWorker struct {
 	client    *asynq.Client
 	inspector *asynq.Inspector
 	enqueued  atomic.Int64
 }
 
-func newEngine(t *testing.T, w *worker.Worker) *engine {
+func newRedisWorker(t *testing.T, w *worker.Worker) *redisWorker {
 	t.Helper()
 	redis, err := asynq.ParseRedisURI(serverstest.RedisURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{client: asynq.NewClient(redis), inspector: asynq.NewInspector(redis)}
+	e := &redisWorker{client: asynq.NewClient(redis), inspector: asynq.NewInspector(redis)}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx, redis) }()
@@ -340,9 +340,9 @@ func newEngine(t *testing.T, w *worker.Worker) *engine {
 	return e
 }
 
-// process enqueues a task, under an id that no other has, and waits for its
-// end. Redis keeps those that ended as dead.
-func (e *engine) process(ctx context.Context, task *asynq.Task, queue transfer.Queue) (string, error) {
+// process enqueues a task under a unique id and waits until it ends. Redis archives
+// tasks of dead work.
+func (e *redisWorker) process(ctx context.Context, task *asynq.Task, queue transfer.Queue) (string, error) {
 	id := fmt.Sprintf("delivery %d", e.enqueued.Add(1))
 	if _, err := e.client.EnqueueContext(ctx, task, asynq.TaskID(id)); err != nil {
 		return "", err
@@ -368,31 +368,31 @@ func (e *engine) process(ctx context.Context, task *asynq.Task, queue transfer.Q
 	}
 }
 
-// postpone moves what was to be tried again in a moment far away, so that it
-// does not depend on how long a moment is.
-func (w *world) postpone(ctx context.Context, work int64) error {
+// postpone moves a short delay of work far into the future, so that the test does
+// not depend on timing.
+func (w *testService) postpone(ctx context.Context, work int64) error {
 	return w.exec(ctx, `
 		UPDATE work SET not_before = clock_timestamp() + interval '1 hour'
 		WHERE id = $1 AND error IS NOT NULL AND dispatched_at IS NULL AND lease IS NULL AND dead_at IS NULL`, work)
 }
 
-// modelGateways answer as the model says that they do.
+// modelGateways answers as the model's gateways do.
 type modelGateways struct {
 	db *storage.DB
 
-	mu       sync.Mutex
-	manners  []manner
-	troubled bool
-	pause    func() // before each answer
+	mu        sync.Mutex
+	behaviors []behavior
+	troubled  bool
+	pause     func() // before each answer
 }
 
-func (g *modelGateways) set(manners []manner, troubled bool) {
+func (g *modelGateways) set(behaviors []behavior, troubled bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.manners, g.troubled = manners, troubled
+	g.behaviors, g.troubled = behaviors, troubled
 }
 
-// wait makes every answer wait for a function to return; nil takes that back.
+// wait makes every answer wait until a function returns; nil turns that off.
 func (g *modelGateways) wait(pause func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -403,7 +403,7 @@ func (g *modelGateways) wait(pause func()) {
 func (g *modelGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
 	g.mu.Lock()
 	number := int(s.NASIPAddress[len(s.NASIPAddress)-1] - '0')
-	manner, troubled, pause := g.manners[number-1], g.troubled, g.pause
+	behavior, troubled, pause := g.behaviors[number-1], g.troubled, g.pause
 	g.mu.Unlock()
 	if pause != nil {
 		pause()
@@ -411,7 +411,7 @@ func (g *modelGateways) Drop(ctx context.Context, s storage.OpenSession) (worker
 	if troubled {
 		return worker.Answer{}, errors.New("no socket to ask from")
 	}
-	switch manner {
+	switch behavior {
 	case acknowledges:
 	case stopsFirst:
 		_, err := g.db.Pool().ExecContext(ctx, stopSQL, s.AcctSessionID)
