@@ -61,6 +61,6 @@ func (c *Client) GetAccount(ctx context.Context, id transfer.OperatorID, options
 // UpdateAccount changes or closes an account, for administrators.
 func (c *Client) UpdateAccount(ctx context.Context, id transfer.OperatorID, change AccountChange, options ...Option) (Account, error) {
 	var a Account
-	err := c.Call(ctx, http.MethodPatch, path("accounts", string(id)), change, &a, options...)
+	err := c.callJSON(ctx, http.MethodPatch, path("accounts", string(id)), change, &a, options...)
 	return a, err
 }

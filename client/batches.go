@@ -98,7 +98,7 @@ func batchPath(id uuid.UUID, more ...string) string {
 // upload posts a file, which is streamed.
 func upload[T any](ctx context.Context, c *Client, path string, format Format, file io.Reader, options []Option) (T, error) {
 	var answer T
-	call := Call{Method: http.MethodPost, Path: path, ContentType: string(format), Body: file}
-	err := c.callWith(ctx, call, &answer, c.repeatable(options))
+	r := call{method: http.MethodPost, path: path, contentType: string(format), body: file}
+	err := c.exchange(ctx, r, &answer, c.repeatable(options))
 	return answer, err
 }

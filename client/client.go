@@ -31,70 +31,68 @@ type Client struct {
 	OnRetry func(error)
 }
 
-// Call is one call of the API. The typed methods make calls themselves; use
-// Call with [Client.Do] and [Client.Stream] for what they do not cover.
-type Call struct {
-	Method      string
-	Path        string // including the query
-	Accept      string // media type of the answer; empty leaves the choice to the service
-	ContentType string // of Body
+// call is one call of the API.
+type call struct {
+	method      string
+	path        string // including the query
+	accept      string // media type of the answer; empty leaves the choice to the service
+	contentType string // of body
 
-	// Body is streamed; nil means no body. A call can only be repeated if its
+	// body is streamed; nil means no body. A call can only be repeated if its
 	// body is an io.Seeker that can seek, or has not been read yet.
-	Body io.Reader
+	body io.Reader
 
-	LastEventID    string        // of a stream of events, after which to continue
-	IdempotencyKey string        // empty sends none
-	Timeout        time.Duration // of each attempt of Do; zero means that of Client.HTTP
-
-	answer *[]byte // see Raw
+	lastEventID    string        // of a stream of events, after which to continue
+	idempotencyKey string        // empty sends none
+	timeout        time.Duration // of each attempt; zero means that of Client.HTTP
+	raw            *[]byte       // see Raw
 }
 
 // Option changes how a method makes its call.
-type Option func(*Call)
+type Option func(*call)
 
 // IdempotencyKey makes the call safe to repeat: within 24 hours, the service
 // carries out calls with the same key once. Only operations that create or
 // decide something use it.
-func IdempotencyKey(key string) Option { return func(c *Call) { c.IdempotencyKey = key } }
+func IdempotencyKey(key string) Option { return func(c *call) { c.idempotencyKey = key } }
 
 // Timeout limits each attempt of the call.
-func Timeout(d time.Duration) Option { return func(c *Call) { c.Timeout = d } }
+func Timeout(d time.Duration) Option { return func(c *call) { c.timeout = d } }
 
 // Raw also stores the body of the answer, as the service sent it.
-func Raw(into *[]byte) Option { return func(c *Call) { c.answer = into } }
+func Raw(into *[]byte) Option { return func(c *call) { c.raw = into } }
 
-// Call sends body as JSON and decodes the answer into answer. A nil body sends
-// none, and a nil answer ignores the service's. Errors are as for Do.
-func (c *Client) Call(ctx context.Context, method, path string, body, answer any, options ...Option) error {
-	call := Call{Method: method, Path: path}
+// callJSON sends body as JSON and decodes the answer into answer. A nil body
+// sends none, and a nil answer ignores the service's. Errors are as for do.
+func (c *Client) callJSON(ctx context.Context, method, path string, body, answer any, options ...Option) error {
+	r := call{method: method, path: path}
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return fmt.Errorf("encoding the body of %s %s: %w", method, path, err)
 		}
-		call.Body, call.ContentType = bytes.NewReader(text), "application/json"
+		r.body, r.contentType = bytes.NewReader(text), "application/json"
 	}
-	return c.callWith(ctx, call, answer, options)
+	return c.exchange(ctx, r, answer, options)
 }
 
-// callWith makes a call with options and decodes its answer.
-func (c *Client) callWith(ctx context.Context, call Call, answer any, options []Option) error {
+// exchange makes a call with options and decodes its answer.
+func (c *Client) exchange(ctx context.Context, r call, answer any, options []Option) error {
 	for _, option := range options {
-		option(&call)
+		option(&r)
 	}
-	text, err := c.Do(ctx, call)
+	text, err := c.do(ctx, r)
 	if err != nil {
 		return err
 	}
-	if call.answer != nil {
-		*call.answer = text
+	if r.raw != nil {
+		*r.raw = text
 	}
 	if answer == nil {
 		return nil
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
-		return &callError{call, fmt.Errorf("%s is not a simtransfer service, or runs another version: decoding the answer to %s %s: %w", c.URL, call.Method, call.Path, err)}
+		return &callError{r, fmt.Errorf("%s is not a simtransfer service, or runs another version: decoding the answer to %s %s: %w", c.URL, r.method, r.path, err)}
 	}
 	return nil
 }
@@ -102,7 +100,7 @@ func (c *Client) callWith(ctx context.Context, call Call, answer any, options []
 // get makes a GET and decodes the answer.
 func get[T any](ctx context.Context, c *Client, path string, options []Option) (T, error) {
 	var answer T
-	err := c.Call(ctx, http.MethodGet, path, nil, &answer, options...)
+	err := c.callJSON(ctx, http.MethodGet, path, nil, &answer, options...)
 	return answer, err
 }
 
@@ -110,7 +108,7 @@ func get[T any](ctx context.Context, c *Client, path string, options []Option) (
 // decodes the answer.
 func post[T any](ctx context.Context, c *Client, path string, body any, options []Option) (T, error) {
 	var answer T
-	err := c.Call(ctx, http.MethodPost, path, body, &answer, c.repeatable(options)...)
+	err := c.callJSON(ctx, http.MethodPost, path, body, &answer, c.repeatable(options)...)
 	return answer, err
 }
 
@@ -123,15 +121,15 @@ func (c *Client) repeatable(options []Option) []Option {
 	return append([]Option{IdempotencyKey(uuid.NewString())}, options...)
 }
 
-// Do makes a call, repeats it if necessary, and returns the body of the answer.
+// do makes a call, repeats it if necessary, and returns the body of the answer.
 // It returns a *Problem if the service refuses the call, and an
 // *UnreachableError if the service does not answer.
-func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
+func (c *Client) do(ctx context.Context, r call) ([]byte, error) {
 	var text []byte
-	err := c.retry(ctx, call, func(body *body) error {
-		ctx, cancel := c.withTimeout(ctx, call)
+	err := c.retry(ctx, r, func(body *body) error {
+		ctx, cancel := c.withTimeout(ctx, r)
 		defer cancel()
-		answer, err := c.send(ctx, call, body)
+		answer, err := c.send(ctx, r, body)
 		if err != nil {
 			return err
 		}
@@ -143,23 +141,23 @@ func (c *Client) Do(ctx context.Context, call Call) ([]byte, error) {
 }
 
 // withTimeout limits one attempt of a call.
-func (c *Client) withTimeout(ctx context.Context, call Call) (context.Context, context.CancelFunc) {
+func (c *Client) withTimeout(ctx context.Context, r call) (context.Context, context.CancelFunc) {
 	switch {
-	case call.Timeout > 0:
-		return context.WithTimeout(ctx, call.Timeout)
+	case r.timeout > 0:
+		return context.WithTimeout(ctx, r.timeout)
 	case c.HTTP == nil:
 		return context.WithTimeout(ctx, 5*time.Minute)
 	}
 	return context.WithCancel(ctx)
 }
 
-// Stream is Do for an answer that is read while it arrives, without a
-// timeout unless Client.HTTP has one. The caller must close the answer. Reading one that is cut off
-// ends with an *UnreachableError.
-func (c *Client) Stream(ctx context.Context, call Call) (io.ReadCloser, error) {
+// stream is do for an answer that is read while it arrives, without a timeout
+// unless Client.HTTP has one. The caller must close the answer. Reading one that
+// is cut off ends with an *UnreachableError.
+func (c *Client) stream(ctx context.Context, r call) (io.ReadCloser, error) {
 	var answer io.ReadCloser
-	err := c.retry(ctx, call, func(body *body) (err error) {
-		answer, err = c.send(ctx, call, body)
+	err := c.retry(ctx, r, func(body *body) (err error) {
+		answer, err = c.send(ctx, r, body)
 		return err
 	})
 	return answer, err
@@ -169,13 +167,13 @@ func (c *Client) Stream(ctx context.Context, call Call) (io.ReadCloser, error) {
 // bytes. The longest page of a list is far below it.
 const maxAnswer = 64 << 20
 
-// stream is the body of an answer.
-type stream struct {
+// answerBody is the body of an answer.
+type answerBody struct {
 	io.ReadCloser
 	url string
 }
 
-func (s *stream) Read(p []byte) (int, error) {
+func (s *answerBody) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		err = &UnreachableError{URL: s.url, Err: fmt.Errorf("the answer was cut off: %w", err)}
@@ -184,10 +182,10 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 // send makes one attempt and returns the body of an answer that is a success.
-func (c *Client) send(ctx context.Context, call Call, body *body) (io.ReadCloser, error) {
-	request, err := c.request(ctx, call, body)
+func (c *Client) send(ctx context.Context, r call, body *body) (io.ReadCloser, error) {
+	request, err := c.request(ctx, r, body)
 	if err != nil {
-		return nil, fmt.Errorf("calling %s %s: %w", call.Method, call.Path, err)
+		return nil, fmt.Errorf("calling %s %s: %w", r.method, r.path, err)
 	}
 	response, err := c.httpClient().Do(request)
 	if err != nil {
@@ -197,7 +195,7 @@ func (c *Client) send(ctx context.Context, call Call, body *body) (io.ReadCloser
 		defer func() { _ = response.Body.Close() }()
 		return nil, readProblem(response)
 	}
-	return &stream{response.Body, c.URL}, nil
+	return &answerBody{response.Body, c.URL}, nil
 }
 
 // httpClient is the HTTP client. It follows no redirects: a redirected POST
@@ -211,22 +209,22 @@ func (c *Client) httpClient() *http.Client {
 	return &client
 }
 
-func (c *Client) request(ctx context.Context, call Call, body *body) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, r call, body *body) (*http.Request, error) {
 	var reader io.Reader
-	if call.Body != nil {
+	if r.body != nil {
 		reader = body
 	}
-	request, err := http.NewRequestWithContext(ctx, call.Method, strings.TrimRight(c.URL, "/")+call.Path, reader)
+	request, err := http.NewRequestWithContext(ctx, r.method, strings.TrimRight(c.URL, "/")+r.path, reader)
 	if err != nil {
 		return nil, err
 	}
 	request.ContentLength = body.length
 	request.Header.Set("Authorization", "Bearer "+c.Key)
 	for name, value := range map[string]string{
-		"Accept":          call.Accept,
-		"Content-Type":    call.ContentType,
-		"Idempotency-Key": call.IdempotencyKey,
-		"Last-Event-ID":   call.LastEventID,
+		"Accept":          r.accept,
+		"Content-Type":    r.contentType,
+		"Idempotency-Key": r.idempotencyKey,
+		"Last-Event-ID":   r.lastEventID,
 	} {
 		if value != "" {
 			request.Header.Set(name, value)

@@ -86,7 +86,7 @@ func streamEvents[T any](ctx context.Context, c *Client, path, lastEventID strin
 			var zero T
 			yield(zero, err)
 		}
-		stream, err := c.Stream(ctx, Call{Method: http.MethodGet, Path: path, Accept: "text/event-stream", LastEventID: lastEventID})
+		stream, err := c.stream(ctx, call{method: http.MethodGet, path: path, accept: "text/event-stream", lastEventID: lastEventID})
 		if err != nil {
 			fail(err)
 			return

@@ -75,5 +75,5 @@ func (c *Client) RotateKey(ctx context.Context, id int64, r Rotation, options ..
 
 // RevokeKey revokes an API key.
 func (c *Client) RevokeKey(ctx context.Context, id int64, options ...Option) error {
-	return c.Call(ctx, http.MethodDelete, path("keys", strconv.FormatInt(id, 10)), nil, nil, options...)
+	return c.callJSON(ctx, http.MethodDelete, path("keys", strconv.FormatInt(id, 10)), nil, nil, options...)
 }

@@ -29,6 +29,6 @@ func (c *Client) ListPlans(ctx context.Context, options ...Option) (Plans, error
 // PutPlan creates or changes a plan, for administrators.
 func (c *Client) PutPlan(ctx context.Context, name string, s PlanSettings, options ...Option) (Plan, error) {
 	var p Plan
-	err := c.Call(ctx, http.MethodPut, path("plans", name), s, &p, options...)
+	err := c.callJSON(ctx, http.MethodPut, path("plans", name), s, &p, options...)
 	return p, err
 }

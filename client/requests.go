@@ -152,7 +152,7 @@ func (c *Client) CreateRequest(ctx context.Context, r NewRequest, options ...Opt
 // PreviewRequest evaluates a transfer request without creating it.
 func (c *Client) PreviewRequest(ctx context.Context, r NewRequest, options ...Option) (Preview, error) {
 	var p Preview
-	err := c.Call(ctx, http.MethodPost, path("transfer-requests", "preview"), r, &p, options...)
+	err := c.callJSON(ctx, http.MethodPost, path("transfer-requests", "preview"), r, &p, options...)
 	return p, err
 }
 

@@ -55,7 +55,7 @@ func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilte
 }
 
 func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (io.ReadCloser, error) {
-	return c.Stream(ctx, Call{Method: http.MethodGet, Path: f.addTo(query{}).of(path), Accept: string(format)})
+	return c.stream(ctx, call{method: http.MethodGet, path: f.addTo(query{}).of(path), accept: string(format)})
 }
 
 // ReadResults decodes results in NDJSON while they arrive. It stops after the

@@ -36,7 +36,7 @@ func (e *UnreachableError) permanent() bool {
 
 // callError adds to an error the call that it is about.
 type callError struct {
-	call Call
+	call call
 	err  error
 }
 
@@ -48,15 +48,15 @@ func (e *callError) Unwrap() error { return e.err }
 func IdempotencyKeyOf(err error) string {
 	var e *callError
 	if errors.As(err, &e) {
-		return e.call.IdempotencyKey
+		return e.call.idempotencyKey
 	}
 	return ""
 }
 
 // retry calls attempt until it succeeds, a retry would not help, or
 // Client.Attempts are used up.
-func (c *Client) retry(ctx context.Context, call Call, attempt func(*body) error) error {
-	body := newBody(call.Body)
+func (c *Client) retry(ctx context.Context, r call, attempt func(*body) error) error {
+	body := newBody(r.body)
 	for n := 1; ; n++ {
 		err := attempt(body)
 		if err == nil {
@@ -64,18 +64,18 @@ func (c *Client) retry(ctx context.Context, call Call, attempt func(*body) error
 		}
 		var unreachable *UnreachableError
 		if errors.As(err, &unreachable) && ctx.Err() != nil {
-			return &callError{call, &UnreachableError{URL: c.URL, Err: ctx.Err()}}
+			return &callError{r, &UnreachableError{URL: c.URL, Err: ctx.Err()}}
 		}
 		wait, retryable := retryDelay(err, n)
 		if !retryable || n >= c.Attempts || !body.rewind(ctx) {
-			return &callError{call, err}
+			return &callError{r, err}
 		}
 		if c.OnRetry != nil {
 			c.OnRetry(err)
 		}
 		select {
 		case <-ctx.Done():
-			return &callError{call, &UnreachableError{URL: c.URL, Err: ctx.Err()}}
+			return &callError{r, &UnreachableError{URL: c.URL, Err: ctx.Err()}}
 		case <-time.After(wait):
 		}
 	}

@@ -137,7 +137,7 @@ func (c *Client) GetSIM(ctx context.Context, identifier string, options ...Optio
 // UpdateSIM changes a SIM.
 func (c *Client) UpdateSIM(ctx context.Context, identifier string, change SIMChange, options ...Option) (SIM, error) {
 	var s SIM
-	err := c.Call(ctx, http.MethodPatch, path("sims", identifier), change, &s, options...)
+	err := c.callJSON(ctx, http.MethodPatch, path("sims", identifier), change, &s, options...)
 	return s, err
 }
 

@@ -89,7 +89,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.Admin = &client.Client{URL: "http://" + o.Listen, Key: token}
-	return s, s.awaitAPI(ctx, s.processes[0], s.Admin, "/readyz")
+	return s, s.awaitAPI(ctx, s.processes[0], s.Admin.Ready)
 }
 
 // database is the name of the stack's database.
@@ -197,15 +197,13 @@ func (s *Stack) StartAPI(ctx context.Context, env ...string) (*Process, *client.
 // AwaitAPI waits until an API that was started or restarted answers.
 func (s *Stack) AwaitAPI(ctx context.Context, p *Process, url string) error {
 	client := &client.Client{URL: url, Key: s.Admin.Key, HTTP: &http.Client{Timeout: 5 * time.Second}}
-	return s.awaitAPI(ctx, p, client, "/healthz")
+	return s.awaitAPI(ctx, p, client.Healthy)
 }
 
-func (s *Stack) awaitAPI(ctx context.Context, p *Process, client *client.Client, path string) error {
+func (s *Stack) awaitAPI(ctx context.Context, p *Process, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := p.WaitReady(ctx, func(ctx context.Context) error {
-		return client.Call(ctx, http.MethodGet, path, nil, nil)
-	}); err != nil {
+	if err := p.WaitReady(ctx, ready); err != nil {
 		return fmt.Errorf("starting the API: %w", err)
 	}
 	return nil
