@@ -31,43 +31,44 @@ const (
 	DefaultClients = 8
 )
 
-// Options say how to torture the service.
+// Options configure Run.
 type Options struct {
-	Duration time.Duration // of the faults
-	Seed     uint64        // every choice follows from it, as far as what runs at once lets it
-	SIMs     int           // of the inventory; zero means DefaultSIMs
-	Clients  int           // of the API, at once; zero means DefaultClients
-	Dir      string        // for data and logs, which stay; empty is temporary
-	Program  string        // the simtransfer binary; empty means this program
+	Duration time.Duration // how long faults are injected
+	Seed     uint64        // seed of all random choices; concurrency can still change the run
+	SIMs     int           // number of SIMs in the inventory; zero means DefaultSIMs
+	Clients  int           // number of concurrent clients of the API; zero means DefaultClients
+	Dir      string        // folder for data and logs, which are kept; empty means a temporary one
+	Program  string        // path of the simtransfer binary; empty means this program
 	Env      []string      // for its processes
 	Out      io.Writer     // for the seed, every fault with its time, and the result
 
-	// Tamper, if it is set, changes something after the faults and before the
-	// count, for a test of the count.
+	// Tamper, if set, is called after the faults and before the verification, so
+	// that a test can check that the verification finds what it changes.
 	Tamper func(context.Context, *stack.Stack) error
 }
 
-// Result is what a chaos run came to.
+// Result is the result of a chaos run.
 type Result struct {
 	Faults     int
-	Transfers  int // that were asked for and accepted
-	Lost       int // that the API had promised and that are not there
-	Doubled    int // that are there more often than they were asked for
-	Violations int // of the invariants, and of what follows from the API's answers
+	Transfers  int // number of SIMs in all accepted requests
+	Lost       int // things that the API accepted and that are missing
+	Duplicated int // things that exist although they were not requested, or twice
+	Violations int // broken invariants, and contradictions to the answers of the API
 }
 
-// String is the last line of a run.
+// String returns the last line of the output of a run.
 func (r Result) String() string {
-	return fmt.Sprintf("chaos: %d faults, %d transfers, %d lost, %d doubled, %d violations", r.Faults, r.Transfers, r.Lost, r.Doubled, r.Violations)
+	return fmt.Sprintf("chaos: %d faults, %d transfers, %d lost, %d duplicated, %d violations", r.Faults, r.Transfers, r.Lost, r.Duplicated, r.Violations)
 }
 
-// OK reports whether nothing went wrong.
-func (r Result) OK() bool { return r.Lost == 0 && r.Doubled == 0 && r.Violations == 0 }
+// OK reports whether the verification found nothing.
+func (r Result) OK() bool { return r.Lost == 0 && r.Duplicated == 0 && r.Violations == 0 }
 
-// Run runs the whole service on private servers, has many clients use it, and
-// meanwhile kills, stops, floods and empties whatever there is, at random. When
-// the faults are over it waits until all work is done, and counts: every SIM,
-// request, decision, fee and event, by what the clients know on their own.
+// Run runs the whole service on private servers with many clients, and injects
+// random faults: it kills, suspends and restarts processes and servers, deletes
+// data of Redis, and lets writes and gateways fail. Then it waits until all work is
+// done, and compares every SIM, request, decision, fee and event with what the
+// clients know from the answers of the API.
 func Run(ctx context.Context, o Options) (_ Result, err error) {
 	c, err := newChaos(ctx, o)
 	if err != nil {
@@ -76,39 +77,39 @@ func Run(ctx context.Context, o Options) (_ Result, err error) {
 	defer func() { err = errors.Join(err, c.close()) }()
 	supervised, endSupervision := context.WithCancel(ctx)
 	g, supervised := errgroup.WithContext(supervised)
-	g.Go(func() error { return c.cast.supervise(supervised) })
+	g.Go(func() error { return c.supervisor.run(supervised) })
 	result, err := c.run(ctx)
 	endSupervision()
 	return result, errors.Join(err, g.Wait())
 }
 
-// chaos is a run in progress.
+// chaos is a chaos run.
 type chaos struct {
 	Options
-	stack    *stack.Stack
-	cast     *cast
-	field    *field
-	ledger   *ledger
-	clients  []*client
-	accounts []sample.Account
-	redis    *redis.Client
-	enqueuer *asynq.Client
-	began    time.Time
+	stack      *stack.Stack
+	supervisor *supervisor
+	devices    *devices
+	oracle     *oracle
+	clients    []*client
+	accounts   []sample.Account
+	redis      *redis.Client
+	enqueuer   *asynq.Client
+	began      time.Time
 
-	sayMu  sync.Mutex
-	faults int
-	past   []storage.Task // that were dispatched once
-	copy   *servers.RedisSnapshot
-	again  int
+	sayMu      sync.Mutex
+	faults     int                    // number of faults so far
+	dispatched []storage.Task         // some of the tasks that were dispatched, to enqueue them again
+	snapshot   *servers.RedisSnapshot // the last one; nil means none
+	requeued   int                    // number of tasks that were enqueued again
 }
 
 func newRand(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
-// Streams of the generator: each goroutine has its own.
+// Streams of the random number generator: each goroutine has its own.
 const (
 	streamFaults = iota
-	streamField
-	streamClients // and onwards
+	streamDevices
+	streamClients // and the numbers after it, one for each client
 )
 
 func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
@@ -121,7 +122,7 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 		Program: o.Program,
 		Env: append([]string{
 			"SIMTRANSFER_DROP_ATTEMPTS=4", "SIMTRANSFER_DROP_BACKOFF=1s", "SIMTRANSFER_DROP_TIMEOUT=1s",
-			"SIMTRANSFER_RATE_LIMIT=1000", // or counting would take longer than the faults
+			"SIMTRANSFER_RATE_LIMIT=1000", // the verification makes many calls
 		}, o.Env...),
 	})
 	if err != nil {
@@ -133,7 +134,7 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 		}
 	}()
 	if _, err = c.stack.DB.Pool().ExecContext(ctx, errorsSQL); err != nil {
-		return nil, fmt.Errorf("preparing failing writes: %w", err)
+		return nil, fmt.Errorf("installing the triggers that make writes fail: %w", err)
 	}
 	options, err := redis.ParseURL(c.stack.RedisURL(0))
 	if err != nil {
@@ -141,23 +142,23 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 	}
 	c.redis = redis.NewClient(options)
 	c.enqueuer = asynq.NewClientFromRedisClient(c.redis)
-	var hints []hint
-	if c.field, hints, err = newField(ctx, c.stack, o.SIMs, newRand(o.Seed, streamField)); err != nil {
+	var hints []simHint
+	if c.devices, hints, err = newDevices(ctx, c.stack, o.SIMs, newRand(o.Seed, streamDevices)); err != nil {
 		return nil, err
 	}
-	c.ledger = newLedger(hints)
+	c.oracle = newOracle(hints)
 	var urls []string
-	if c.cast, urls, err = newCast(ctx, c.stack); err != nil {
+	if c.supervisor, urls, err = newSupervisor(ctx, c.stack); err != nil {
 		return nil, err
 	}
 	var keys []string
-	for _, a := range c.field.Accounts {
+	for _, a := range c.devices.Accounts {
 		keys = append(keys, a.Key)
 	}
 	for i := range o.Clients {
 		c.clients = append(c.clients, &client{
 			number: i, seed: o.Seed, rand: newRand(o.Seed, streamClients+uint64(i)),
-			urls: urls, keys: keys, support: c.field.Support.Key, ledger: c.ledger, accounts: c.accounts,
+			urls: urls, keys: keys, support: c.devices.Support.Key, oracle: c.oracle, accounts: c.accounts,
 			http: &http.Client{},
 		})
 	}
@@ -169,72 +170,73 @@ func (c *chaos) close() error {
 	if c.redis != nil {
 		errs = append(errs, c.redis.Close())
 	}
-	if c.field != nil {
-		errs = append(errs, c.field.Close())
+	if c.devices != nil {
+		errs = append(errs, c.devices.Close())
 	}
-	c.stack.DB.Pool().SetMaxIdleConns(0) // some may be to a server that is gone, which Stop would report
+	c.stack.DB.Pool().SetMaxIdleConns(0) // Stop would report errors of connections to a killed server
 	return errors.Join(append(errs, c.stack.Stop())...)
 }
 
-// say prints a line with the time since the beginning.
+// say prints a line with the time since the start of the run.
 func (c *chaos) say(format string, args ...any) {
 	c.sayMu.Lock()
 	defer c.sayMu.Unlock()
 	fmt.Fprintf(c.Out, "%7.1fs  %s\n", time.Since(c.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// drainPatience is how long the clients have for an answer to everything they
-// asked, once the faults are over.
-const drainPatience = 90 * time.Second
+// drainTimeout is how long the clients wait for answers to their calls after the
+// faults are over.
+const drainTimeout = 90 * time.Second
 
 func (c *chaos) run(ctx context.Context) (Result, error) {
 	c.began = time.Now()
-	quiet := make(chan struct{})
+	loadOver := make(chan struct{})
 	var load errgroup.Group
 	clientsCtx, stopClients := context.WithCancel(ctx)
 	defer stopClients()
 	for _, client := range c.clients {
 		load.Go(func() error {
-			client.run(clientsCtx, quiet)
+			client.run(clientsCtx, loadOver)
 			return nil
 		})
 	}
-	load.Go(func() error { return c.field.run(clientsCtx, c.SIMs, quiet) })
+	load.Go(func() error { return c.devices.run(clientsCtx, c.SIMs, loadOver) })
 
 	err := c.inject(ctx, newRand(c.Seed, streamFaults), time.After(c.Duration))
 	if err == nil {
-		err = c.heal(ctx)
+		err = c.startAll(ctx)
 	}
-	close(quiet)
-	timer := time.AfterFunc(drainPatience, stopClients)
+	close(loadOver)
+	timer := time.AfterFunc(drainTimeout, stopClients)
 	defer timer.Stop()
 	if err := errors.Join(err, load.Wait()); err != nil {
 		return Result{}, err
 	}
-	return c.settle(ctx)
+	return c.finishWork(ctx)
 }
 
-// heal ends what is left of the faults.
-func (c *chaos) heal(ctx context.Context) error {
+// startAll starts the processes that are not running.
+func (c *chaos) startAll(ctx context.Context) error {
 	c.say("the faults are over")
-	for _, r := range c.cast.roles {
-		if err := c.cast.start(r); err != nil {
+	for _, p := range c.supervisor.processes {
+		if err := c.supervisor.start(p); err != nil {
 			return err
 		}
 	}
 	for i, url := range c.clients[0].urls {
-		if err := c.stack.AwaitAPI(ctx, c.cast.roles[[]int{0, 3}[i]].program, url); err != nil {
+		if err := c.stack.AwaitAPI(ctx, c.supervisor.apis()[i].current, url); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settle decides on what is left, waits until all work is done, and counts.
-func (c *chaos) settle(ctx context.Context) (Result, error) {
+// finishWork makes decisions on the open requests, waits until all work is done,
+// and verifies the result.
+func (c *chaos) finishWork(ctx context.Context) (Result, error) {
 	var g errgroup.Group
-	left := c.ledger.unfinished()
-	c.say("every call is answered; %d requests are left to decide on", len(left))
+	left := c.oracle.unfinished()
+	c.say("all calls are answered; %d requests are still open", len(left))
 	for i, client := range c.clients {
 		g.Go(func() error {
 			for n := i; n < len(left); n += len(c.clients) {
@@ -246,9 +248,9 @@ func (c *chaos) settle(ctx context.Context) (Result, error) {
 	if err := g.Wait(); err != nil {
 		return Result{}, err
 	}
-	revived := 0
+	retried := 0
 	for range 3 {
-		c.awaitQuiescence(ctx)
+		c.awaitIdle(ctx)
 		n, err := c.stack.DB.RetryWork(ctx, nil)
 		if err != nil {
 			return Result{}, err
@@ -256,29 +258,29 @@ func (c *chaos) settle(ctx context.Context) (Result, error) {
 		if n == 0 {
 			break
 		}
-		revived += n
+		retried += n
 	}
 	if c.Tamper != nil {
 		if err := c.Tamper(ctx, c.stack); err != nil {
 			return Result{}, err
 		}
 	}
-	return c.count(ctx, revived)
+	return c.verify(ctx, retried)
 }
 
-// settlePatience is how long all work may take once the faults are over.
-const settlePatience = 2 * time.Minute
+// idleTimeout is how long all work may take after the faults are over.
+const idleTimeout = 2 * time.Minute
 
-// awaitQuiescence waits until every request is finished or waits for a person,
-// and no work is left but what is dead. What does not come to an end is named
-// here and then counted as lost.
-func (c *chaos) awaitQuiescence(ctx context.Context) {
-	patient, cancel := context.WithTimeout(ctx, settlePatience)
+// awaitIdle waits until every request is finished or waits for a person, and all
+// work is done or dead. After idleTimeout it prints what is not; the verification
+// then counts it as lost.
+func (c *chaos) awaitIdle(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, idleTimeout)
 	defer cancel()
-	var moving []string
+	var unfinished []string
 	for {
-		moving = nil
-		if err := c.stack.DB.Pool().SelectContext(patient, &moving, `
+		unfinished = nil
+		if err := c.stack.DB.Pool().SelectContext(limited, &unfinished, `
 			SELECT format('request %s is %s, %s left, expires at %s', id, state, n_left, expires_at)
 			FROM requests
 			WHERE finished_at IS NULL
@@ -288,26 +290,26 @@ func (c *chaos) awaitQuiescence(ctx context.Context) {
 				id, kind, request, n, queue, not_before, dispatched_at, gen, checked_at, lease_until, attempts, errors, crashes, error)
 			FROM work
 			WHERE dead_at IS NULL`); err != nil {
-			moving = append(moving, "the database does not answer: "+err.Error())
-		} else if len(moving) == 0 {
+			unfinished = append(unfinished, "the database does not answer: "+err.Error())
+		} else if len(unfinished) == 0 {
 			return
 		}
-		if rest(patient) != nil {
+		if pollPause(limited) != nil {
 			break
 		}
 	}
-	c.say("after %s not at rest:\n  %s", settlePatience, strings.Join(moving, "\n  "))
+	c.say("not finished after %s:\n  %s", idleTimeout, strings.Join(unfinished, "\n  "))
 }
 
-// count compares everything and prints the result.
-func (c *chaos) count(ctx context.Context, revived int) (Result, error) {
-	c.say("all work is done; counting")
-	p, err := c.ask(ctx, c.clients[0])
+// verify compares the service with the oracle and prints the result.
+func (c *chaos) verify(ctx context.Context, retried int) (Result, error) {
+	c.say("all work is done; verifying")
+	data, err := c.observe(ctx, c.clients[0])
 	if err != nil {
 		return Result{}, err
 	}
-	a := &audit{ledger: c.ledger, accounts: c.accounts}
-	a.compare(p)
+	v := &verifier{oracle: c.oracle, accounts: c.accounts}
+	v.compare(data)
 	findings, err := c.stack.DB.Check(ctx)
 	if err != nil {
 		return Result{}, err
@@ -318,29 +320,29 @@ func (c *chaos) count(ctx context.Context, revived int) (Result, error) {
 			if i < len(f.Examples) {
 				example = ": " + f.Examples[i]
 			}
-			a.add(&a.violations, "check %d, %s%s", f.Number, f.Invariant, example)
+			v.add(&v.violations, "check %d, %s%s", f.Number, f.Invariant, example)
 		}
 	}
-	panics, err := c.cast.panics()
+	panics, err := c.supervisor.panics()
 	if err != nil {
 		return Result{}, err
 	}
 	for _, line := range panics {
-		a.add(&a.violations, "a process panicked: %s", line)
+		v.add(&v.violations, "a process panicked: %s", line)
 	}
-	result := Result{Faults: c.faults, Lost: len(a.lost), Doubled: len(a.doubled), Violations: len(a.violations)}
-	for _, r := range p.requests {
+	result := Result{Faults: c.faults, Lost: len(v.lost), Duplicated: len(v.duplicated), Violations: len(v.violations)}
+	for _, r := range data.requests {
 		result.Transfers += len(r.transfers)
 	}
-	c.print(p, a, revived)
+	c.printSummary(data, v, retried)
 	fmt.Fprintln(c.Out, result)
 	return result, nil
 }
 
-// print tells what happened, and what is wrong.
-func (c *chaos) print(p *platform, a *audit, revived int) {
+// printSummary prints what happened and what is wrong.
+func (c *chaos) printSummary(data *observed, v *verifier, retried int) {
 	states, outcomes, reasons := map[transfer.RequestState]int{}, map[transfer.State]int{}, map[transfer.Reason]int{}
-	for _, r := range p.requests {
+	for _, r := range data.requests {
 		states[r.State]++
 		for _, t := range r.transfers {
 			outcomes[t.State]++
@@ -350,20 +352,20 @@ func (c *chaos) print(p *platform, a *audit, revived int) {
 		}
 	}
 	charges := 0
-	for _, s := range p.charges {
+	for _, s := range data.charges {
 		charges += s.Count
 	}
 	fmt.Fprintf(c.Out, "requests: %v\ntransfers: %v\nreasons: %v\n", states, outcomes, reasons)
-	fmt.Fprintf(c.Out, "%d SIMs, %d charges, %d sessions, %d changes of status; %d calls repeated, %d answered 500; %d processes ended by themselves; %d pieces of dead work retried\n",
-		len(p.sims), charges, len(p.sessions), c.field.changes, c.ledger.retries, len(c.ledger.internal), c.cast.died, revived)
+	fmt.Fprintf(c.Out, "%d SIMs, %d charges, %d sessions, %d status changes; %d calls retried, %d answered with 500; %d processes ended by themselves; %d dead work items retried\n",
+		len(data.sims), charges, len(data.sessions), c.devices.changes, c.oracle.retries, len(c.oracle.internal), c.supervisor.exits, retried)
 	for _, list := range []struct {
 		name  string
 		lines []string
-	}{{"answered 500", c.ledger.internal}, {"lost", a.lost}, {"doubled", a.doubled}, {"violation", a.violations}} {
-		const most = 20
+	}{{"answered with 500", c.oracle.internal}, {"lost", v.lost}, {"duplicated", v.duplicated}, {"violation", v.violations}} {
+		const limit = 50
 		for i, line := range list.lines {
-			if i == most {
-				fmt.Fprintf(c.Out, "%s: and %d more\n", list.name, len(list.lines)-most)
+			if i == limit {
+				fmt.Fprintf(c.Out, "%s: and %d more\n", list.name, len(list.lines)-limit)
 				break
 			}
 			fmt.Fprintf(c.Out, "%s: %s\n", list.name, line)

@@ -17,38 +17,38 @@ import (
 	"simtransfer/transfer"
 )
 
-// client is one of many that use the API at once. It repeats a call whose
-// outcome it does not know, with the same Idempotency-Key, until it does.
+// client is one of several concurrent users of the API. It repeats a call with the
+// same Idempotency-Key until it knows the outcome.
 type client struct {
 	number   int
 	seed     uint64
 	rand     *rand.Rand
 	urls     []string // of the APIs
-	keys     []string // of the accounts
-	support  string
-	ledger   *ledger
+	keys     []string // API keys of the accounts
+	support  string   // API key of support
+	oracle   *oracle
 	http     *http.Client
-	made     int // calls, for their Idempotency-Keys
+	calls    int // number of calls, for their Idempotency-Keys
 	accounts []sample.Account
 }
 
-// callPatience is how long a client waits for an answer: an API that is
-// stopped does not keep it for long.
-const callPatience = 6 * time.Second
+// callTimeout is how long a client waits for an answer. It is short, because APIs
+// are suspended.
+const callTimeout = 6 * time.Second
 
-// answer is what a client has learned from a call.
+// answer is the final answer to a call.
 type answer struct {
 	status   int
 	body     []byte
 	replayed bool
-	sure     bool // no attempt before this answer had an unknown outcome
+	certain  bool // no earlier attempt had an unknown outcome
 }
 
-// run makes calls until quiet is closed.
-func (c *client) run(ctx context.Context, quiet <-chan struct{}) {
+// run makes random calls until loadOver is closed.
+func (c *client) run(ctx context.Context, loadOver <-chan struct{}) {
 	for {
 		select {
-		case <-quiet:
+		case <-loadOver:
 			return
 		case <-ctx.Done():
 			return
@@ -56,55 +56,56 @@ func (c *client) run(ctx context.Context, quiet <-chan struct{}) {
 		}
 		switch n := c.rand.IntN(100); {
 		case n < 25:
-			c.ask(ctx, 1+c.rand.IntN(4))
+			c.createRequest(ctx, 1+c.rand.IntN(4))
 		case n < 28:
-			c.ask(ctx, 20+c.rand.IntN(130))
+			c.createRequest(ctx, 20+c.rand.IntN(130))
 		case n < 30:
-			c.upload(ctx)
+			c.createBatch(ctx)
 		default:
-			if b := c.ledger.pick(c.rand); b != nil {
+			if b := c.oracle.pickOpen(c.rand); b != nil {
 				c.decide(ctx, b)
 			}
 		}
 	}
 }
 
-// name is one of a SIM's identifiers, at random.
-func (c *client) name(sim int) string {
+// pickIdentifier picks one of the identifiers of a SIM.
+func (c *client) pickIdentifier(sim int) string {
 	r := sample.SIM{Number: sim}
 	return []string{r.ICCID(), r.IMSI(), r.MSISDN()}[c.rand.IntN(3)]
 }
 
-// parties draws two accounts.
-func (c *client) parties() (source, to int) {
+// pickAccounts picks two different accounts.
+func (c *client) pickAccounts() (source, to int) {
 	source = c.rand.IntN(len(c.keys))
 	return source, (source + 1 + c.rand.IntN(len(c.keys)-1)) % len(c.keys)
 }
 
-// acceptance draws how long a destination has: many requests are to expire.
-func (c *client) acceptance() int {
+// pickAcceptance picks how many seconds a destination has to accept. A third of the
+// requests expire within seconds.
+func (c *client) pickAcceptance() int {
 	if c.rand.IntN(3) == 0 {
 		return 1 + c.rand.IntN(5)
 	}
 	return 3600
 }
 
-// ask makes a request.
-func (c *client) ask(ctx context.Context, n int) {
-	b := &booking{seconds: c.acceptance()}
-	b.source, b.to = c.parties()
-	b.sims = c.ledger.someOf(c.rand, b.source, n)
+// createRequest creates a request for up to n SIMs, or n + 1.
+func (c *client) createRequest(ctx context.Context, n int) {
+	b, seconds := &request{}, c.pickAcceptance()
+	b.source, b.destination = c.pickAccounts()
+	b.sims = c.oracle.pickSIMs(c.rand, b.source, n)
 	if len(b.sims) == 0 {
 		return
 	}
 	for _, s := range b.sims {
-		b.identifiers = append(b.identifiers, c.name(s))
+		b.identifiers = append(b.identifiers, c.pickIdentifier(s))
 	}
-	to := c.accounts[b.to]
+	to := c.accounts[b.destination]
 	body := map[string]any{
 		"destination":        map[string]any{"email": to.Email, "operator_id": to.OperatorID},
 		"sims":               b.identifiers,
-		"acceptance_seconds": b.seconds,
+		"acceptance_seconds": seconds,
 	}
 	key := c.keys[b.source]
 	if c.rand.IntN(20) == 0 {
@@ -112,75 +113,75 @@ func (c *client) ask(ctx context.Context, n int) {
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return // maps and strings: it cannot
+		return // cannot happen: maps and strings
 	}
-	c.twice(ctx, key, "/v1/transfer-requests", "application/json", text, func(a answer, again bool) {
-		var made told
-		if json.Unmarshal(a.body, &made) != nil || made.ID == "" {
-			c.ledger.note(&c.ledger.refused, "an accepted request has no id: "+string(a.body))
+	c.postTwice(ctx, key, "/v1/transfer-requests", "application/json", text, func(a answer, repeated bool) {
+		var created apiRequest
+		if json.Unmarshal(a.body, &created) != nil || created.ID == "" {
+			c.oracle.note(&c.oracle.unexpected, "an accepted request has no id: "+string(a.body))
 			return
 		}
-		booked := *b // anew for the second answer: others may be at the first by then
-		booked.id = made.ID
-		c.ledger.book(again, &booked)
+		r := *b // a copy: other clients may already use the one of the first answer
+		r.id = created.ID
+		c.oracle.addRequest(&r, repeated)
 	})
 }
 
-// upload makes a batch to several destinations.
-func (c *client) upload(ctx context.Context) {
-	source, _ := c.parties()
-	byDestination := map[int]*booking{}
+// createBatch uploads a batch for up to three destinations.
+func (c *client) createBatch(ctx context.Context) {
+	source, _ := c.pickAccounts()
+	byDestination := map[int]*request{}
 	var csv bytes.Buffer
 	csv.WriteString("sim,destination_email,destination_operator_id\n")
-	seconds, rows := c.acceptance(), 0
-	for _, s := range c.ledger.someOf(c.rand, source, 30+c.rand.IntN(170)) {
+	seconds, rows := c.pickAcceptance(), 0
+	for _, s := range c.oracle.pickSIMs(c.rand, source, 30+c.rand.IntN(170)) {
 		to := (source + 1 + c.rand.IntN(3)) % len(c.keys)
 		b := byDestination[to]
 		if b == nil {
-			b = &booking{source: source, to: to, seconds: seconds}
+			b = &request{source: source, destination: to}
 			byDestination[to] = b
 		}
-		name := c.name(s)
-		b.sims, b.identifiers = append(b.sims, s), append(b.identifiers, name)
-		fmt.Fprintf(&csv, "%s,%s,%s\n", name, c.accounts[to].Email, c.accounts[to].OperatorID)
+		identifier := c.pickIdentifier(s)
+		b.sims, b.identifiers = append(b.sims, s), append(b.identifiers, identifier)
+		fmt.Fprintf(&csv, "%s,%s,%s\n", identifier, c.accounts[to].Email, c.accounts[to].OperatorID)
 		rows++
 	}
 	if rows == 0 {
 		return
 	}
 	path := fmt.Sprintf("/v1/batches?acceptance_seconds=%d", seconds)
-	c.twice(ctx, c.keys[source], path, "text/csv", csv.Bytes(), func(a answer, again bool) {
-		var made struct {
-			ID       string `json:"id"`
-			Requests []told `json:"requests"`
+	c.postTwice(ctx, c.keys[source], path, "text/csv", csv.Bytes(), func(a answer, repeated bool) {
+		var batch struct {
+			ID       string       `json:"id"`
+			Requests []apiRequest `json:"requests"`
 		}
-		if json.Unmarshal(a.body, &made) != nil || len(made.Requests) != len(byDestination) {
-			c.ledger.note(&c.ledger.refused, "an accepted batch does not name its requests: "+string(a.body))
+		if json.Unmarshal(a.body, &batch) != nil || len(batch.Requests) != len(byDestination) {
+			c.oracle.note(&c.oracle.unexpected, "an accepted batch does not list its requests: "+string(a.body))
 			return
 		}
-		c.ledger.bookBatch(again, made.ID, rows)
-		for _, r := range made.Requests {
+		c.oracle.addBatch(batch.ID, rows, repeated)
+		for _, r := range batch.Requests {
 			for to, b := range byDestination {
 				if c.accounts[to].OperatorID == r.Destination {
-					booked := *b
-					booked.id, booked.batch = r.ID, made.ID
-					c.ledger.book(again, &booked)
+					created := *b
+					created.id, created.batch = r.ID, batch.ID
+					c.oracle.addRequest(&created, repeated)
 				}
 			}
 		}
 	})
 }
 
-// twice makes a call that ought to be accepted, and now and then makes it
-// again: the second answer has to be the first one's.
-func (c *client) twice(ctx context.Context, key, path, contentType string, body []byte, accepted func(a answer, again bool)) {
-	idempotency := c.nextKey()
+// postTwice makes a call that the API has to accept and, once in eight times,
+// repeats it: the second answer must be a replay of the first.
+func (c *client) postTwice(ctx context.Context, key, path, contentType string, body []byte, accepted func(a answer, repeated bool)) {
+	idempotency := c.newIdempotencyKey()
 	a, ok := c.post(ctx, key, path, contentType, idempotency, body)
 	if !ok {
 		return
 	}
 	if a.status != http.StatusAccepted {
-		c.ledger.note(&c.ledger.refused, fmt.Sprintf("POST %s: %d %s", path, a.status, a.body))
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("POST %s: %d %s", path, a.status, a.body))
 		return
 	}
 	accepted(a, false)
@@ -191,24 +192,25 @@ func (c *client) twice(ctx context.Context, key, path, contentType string, body 
 		return
 	}
 	if a.status != http.StatusAccepted || !a.replayed {
-		c.ledger.note(&c.ledger.twice, fmt.Sprintf("POST %s again: %d, replayed: %t", path, a.status, a.replayed))
+		c.oracle.note(&c.oracle.duplicates, fmt.Sprintf("POST %s repeated: %d, replayed: %t", path, a.status, a.replayed))
 	}
 	accepted(a, true)
 }
 
-func (c *client) nextKey() string {
-	c.made++
-	return fmt.Sprintf("chaos-%d-%d-%d", c.seed, c.number, c.made)
+func (c *client) newIdempotencyKey() string {
+	c.calls++
+	return fmt.Sprintf("chaos-%d-%d-%d", c.seed, c.number, c.calls)
 }
 
-// decide looks at a request and may do something about it.
-func (c *client) decide(ctx context.Context, b *booking) {
+// decide reads a request and makes a random decision that its state allows, or
+// none.
+func (c *client) decide(ctx context.Context, b *request) {
 	r, err := c.read(ctx, b.id, false)
 	if err != nil {
 		return
 	}
 	if r.FinishedAt != nil {
-		c.see(ctx, b)
+		c.recordOutcome(ctx, b)
 		return
 	}
 	n := c.rand.IntN(100)
@@ -216,30 +218,30 @@ func (c *client) decide(ctx context.Context, b *booking) {
 		if n -= choice.percent; n >= 0 {
 			continue
 		}
-		d := decided{kind: choice.kind}
+		d := decision{kind: choice.kind}
 		switch {
-		case choice.some && r.State == transfer.Validating:
-			d.sims = c.some(b.identifiers)
-		case choice.some:
-			d.sims = c.openIn(ctx, b)
+		case choice.partial && r.State == transfer.Validating:
+			d.sims = c.pickSome(b.identifiers)
+		case choice.partial:
+			d.sims = c.pickEligible(ctx, b)
 		case d.kind == transfer.Approve && c.rand.IntN(3) == 0:
 			fee := int64(c.rand.IntN(4) * 111)
 			d.fee = &fee
 		}
-		c.carryOut(ctx, b, d)
+		c.sendDecision(ctx, b, d)
 		return
 	}
 }
 
-// choice is what a client may do about a request, and how often it does.
+// choice is a possible decision on a request.
 type choice struct {
-	percent int
+	percent int // how often it is chosen
 	kind    transfer.Event
-	some    bool // of its SIMs only
+	partial bool // on some of its SIMs only
 }
 
-// choices are what may be done about a request in a state. What is left to a
-// hundred is to leave it as it is.
+// choices returns the possible decisions on a request in a state. The percentage
+// that is missing to 100 means no decision.
 func choices(s transfer.RequestState) []choice {
 	switch s {
 	case transfer.Validating:
@@ -260,20 +262,20 @@ func choices(s transfer.RequestState) []choice {
 	}
 }
 
-// carryOut sends a decision and books what came of it.
-func (c *client) carryOut(ctx context.Context, b *booking, d decided) {
+// sendDecision sends a decision and records the outcome.
+func (c *client) sendDecision(ctx context.Context, b *request, d decision) {
 	body, key := map[string]any{}, c.keys[b.source]
 	switch d.kind {
 	case transfer.Accept, transfer.Decline:
-		key = c.keys[b.to]
+		key = c.keys[b.destination]
 	case transfer.Approve:
-		key, body["ticket"] = c.support, fmt.Sprintf("CASE-%d", c.made)
+		key, body["ticket"] = c.support, fmt.Sprintf("CASE-%d", c.calls)
 		if d.fee != nil {
 			body["fee_minor"], body["fee_reason"] = *d.fee, "agreed on"
 		}
 	case transfer.Deny:
-		key, body["reason"] = c.support, "not in this storm"
-	default: // the source's
+		key, body["reason"] = c.support, "denied by the chaos run"
+	default: // a cancellation by the source
 	}
 	if len(d.sims) > 0 {
 		body["sims"] = d.sims
@@ -282,27 +284,27 @@ func (c *client) carryOut(ctx context.Context, b *booking, d decided) {
 	if err != nil {
 		return
 	}
-	a, ok := c.post(ctx, key, fmt.Sprintf("/v1/transfer-requests/%s/%s", b.id, d.kind), "application/json", c.nextKey(), text)
+	a, ok := c.post(ctx, key, fmt.Sprintf("/v1/transfer-requests/%s/%s", b.id, d.kind), "application/json", c.newIdempotencyKey(), text)
 	switch {
 	case !ok:
-		c.ledger.decide(b, d)
-		c.ledger.note(&c.ledger.refused, fmt.Sprintf("%s of %s: no answer to the end", d.kind, b.id))
+		c.oracle.addDecision(b, d)
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: never answered", d.kind, b.id))
 	case a.status == http.StatusAccepted:
-		d.sure = true
-		c.ledger.decide(b, d)
+		d.certain = true
+		c.oracle.addDecision(b, d)
 	case a.status == http.StatusConflict, a.status == http.StatusUnprocessableEntity:
-		// Refused because others were faster. An earlier attempt that was never
-		// answered may still be under way.
-		if !a.sure {
-			c.ledger.decide(b, d)
+		// Another client was faster. An earlier attempt without an answer may have
+		// taken effect nevertheless.
+		if !a.certain {
+			c.oracle.addDecision(b, d)
 		}
 	default:
-		c.ledger.note(&c.ledger.refused, fmt.Sprintf("%s of %s: %d %s", d.kind, b.id, a.status, a.body))
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: %d %s", d.kind, b.id, a.status, a.body))
 	}
 }
 
-// some draws a few of the identifiers of a request, at least one.
-func (c *client) some(list []string) []string {
+// pickSome picks at least one of a list of identifiers.
+func (c *client) pickSome(list []string) []string {
 	n := 1 + c.rand.IntN(1+len(list)/2)
 	chosen := make([]string, 0, n)
 	for _, i := range c.rand.Perm(len(list))[:n] {
@@ -311,50 +313,50 @@ func (c *client) some(list []string) []string {
 	return chosen
 }
 
-// openIn draws a few SIMs that are open in a request.
-func (c *client) openIn(ctx context.Context, b *booking) []string {
+// pickEligible picks some SIMs whose transfers are open in a request.
+func (c *client) pickEligible(ctx context.Context, b *request) []string {
 	list, err := c.transfers(ctx, b.id, transfer.Eligible)
 	if err != nil || len(list) == 0 {
-		return c.some(b.identifiers)
+		return c.pickSome(b.identifiers)
 	}
 	var open []string
 	for _, t := range list {
 		open = append(open, t.Identifier)
 	}
-	return c.some(open)
+	return c.pickSome(open)
 }
 
-// see notes what became of a request that is finished.
-func (c *client) see(ctx context.Context, b *booking) {
+// recordOutcome records which SIMs a finished request has transferred.
+func (c *client) recordOutcome(ctx context.Context, b *request) {
 	list, err := c.transfers(ctx, b.id, transfer.Completed)
 	if err != nil {
 		return
 	}
-	var moved []int
+	var transferred []int
 	for _, t := range list {
 		if i := slices.Index(b.identifiers, t.Identifier); i >= 0 {
-			moved = append(moved, b.sims[i])
+			transferred = append(transferred, b.sims[i])
 		}
 	}
-	c.ledger.seen(b, moved)
+	c.oracle.finish(b, transferred)
 }
 
-// post makes a call until its outcome is known: it is repeated with the same
-// Idempotency-Key after silence, a broken connection and any answer that says
-// to try again. False means that ctx ended first.
+// post makes a call and repeats it with the same Idempotency-Key after a timeout, a
+// broken connection or an answer that says to retry. It returns false if ctx ended
+// before the outcome was known.
 func (c *client) post(ctx context.Context, key, path, contentType, idempotency string, body []byte) (answer, bool) {
-	a := answer{sure: true}
+	a := answer{certain: true}
 	for {
-		status, header, text, err := c.once(ctx, http.MethodPost, key, path, contentType, idempotency, body)
+		status, header, text, err := c.attempt(ctx, http.MethodPost, key, path, contentType, idempotency, body)
 		if err == nil && status < http.StatusInternalServerError && !strings.Contains(string(text), `"still_running"`) {
 			a.status, a.body, a.replayed = status, text, header.Get("Idempotent-Replayed") == "true"
 			return a, true
 		}
 		if err == nil && status == http.StatusInternalServerError {
-			c.ledger.note(&c.ledger.internal, fmt.Sprintf("POST %s: %s", path, text))
+			c.oracle.note(&c.oracle.internal, fmt.Sprintf("POST %s: %s", path, text))
 		}
-		a.sure = false
-		c.ledger.retry()
+		a.certain = false
+		c.oracle.addRetry()
 		select {
 		case <-ctx.Done():
 			return a, false
@@ -363,10 +365,10 @@ func (c *client) post(ctx context.Context, key, path, contentType, idempotency s
 	}
 }
 
-// once makes one attempt at a call, at one of the APIs, and waits while that
-// says that the key makes too many.
-func (c *client) once(ctx context.Context, method, key, path, contentType, idempotency string, body []byte) (int, http.Header, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, callPatience)
+// attempt makes a call to one of the APIs. While the answer is that the key has
+// reached its rate limit, it waits and tries again.
+func (c *client) attempt(ctx context.Context, method, key, path, contentType, idempotency string, body []byte) (int, http.Header, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for {
 		request, err := http.NewRequestWithContext(ctx, method, c.urls[c.rand.IntN(len(c.urls))]+path, bytes.NewReader(body))
@@ -389,15 +391,15 @@ func (c *client) once(ctx context.Context, method, key, path, contentType, idemp
 		if response.StatusCode != http.StatusTooManyRequests {
 			return response.StatusCode, response.Header, text, err
 		}
-		if err := rest(ctx); err != nil {
+		if err := pollPause(ctx); err != nil {
 			return 0, nil, nil, err
 		}
 	}
 }
 
-// get reads something, once.
+// get makes one attempt at a GET call as support.
 func (c *client) get(ctx context.Context, path string, into any) error {
-	status, _, text, err := c.once(ctx, http.MethodGet, c.support, path, "", "", nil)
+	status, _, text, err := c.attempt(ctx, http.MethodGet, c.support, path, "", "", nil)
 	if err != nil {
 		return err
 	}
@@ -407,29 +409,29 @@ func (c *client) get(ctx context.Context, path string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// read reads a request, and what became of each SIM if whole is set.
-func (c *client) read(ctx context.Context, id string, whole bool) (*told, error) {
-	r := &told{}
-	if err := c.get(ctx, "/v1/transfer-requests/"+id, r); err != nil || !whole {
+// read reads a request, with its transfers and events if details is set.
+func (c *client) read(ctx context.Context, id string, details bool) (*apiRequest, error) {
+	r := &apiRequest{}
+	if err := c.get(ctx, "/v1/transfer-requests/"+id, r); err != nil || !details {
 		return r, err
 	}
 	var err error
 	if r.transfers, err = c.transfers(ctx, id, ""); err != nil {
 		return nil, err
 	}
-	r.events, err = pages[toldEvent](ctx, c, "/v1/transfer-requests/"+id+"/events", url.Values{"limit": {"200"}})
+	r.events, err = pages[apiEvent](ctx, c, "/v1/transfer-requests/"+id+"/events", url.Values{"limit": {"200"}})
 	return r, err
 }
 
-func (c *client) transfers(ctx context.Context, id string, state transfer.State) ([]toldTransfer, error) {
+func (c *client) transfers(ctx context.Context, id string, state transfer.State) ([]apiTransfer, error) {
 	q := url.Values{"limit": {"1000"}}
 	if state != "" {
 		q.Set("state", string(state))
 	}
-	return pages[toldTransfer](ctx, c, "/v1/transfer-requests/"+id+"/transfers", q)
+	return pages[apiTransfer](ctx, c, "/v1/transfer-requests/"+id+"/transfers", q)
 }
 
-// pages reads a list to its end.
+// pages reads all pages of a list.
 func pages[T any](ctx context.Context, c *client, path string, q url.Values) ([]T, error) {
 	var all []T
 	for {

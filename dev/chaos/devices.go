@@ -16,26 +16,26 @@ import (
 	"simtransfer/transfer"
 )
 
-// field is the SIMs out there in a chaos run: they come online and go offline,
-// and the platform around the service changes their status.
-type field struct {
+// devices simulates what happens to SIMs outside the service: they go online and
+// offline, and their status changes.
+type devices struct {
 	*sample.Installation
 	rand     *rand.Rand
-	sessions []*fieldSession
-	changes  int // of status
+	sessions []*session
+	changes  int // number of changes of status
 }
 
-// fieldSession is a data session that a gateway has held.
-type fieldSession struct {
+// session is a data session at a gateway.
+type session struct {
 	id       string
 	sim      int
 	gateway  int
-	started  time.Time // by the database's clock
-	reported bool      // it is in accounting
-	over     bool      // the device went offline by itself
+	started  time.Time // by the clock of the database
+	reported bool      // accounting has its current state
+	ended    bool      // the device went offline
 }
 
-// gatewayCount is how many simulated gateways there are.
+// gatewayCount is the number of simulated gateways.
 const gatewayCount = 3
 
 // simOf returns SIM number i of a chaos run: every account has as many as any
@@ -51,9 +51,10 @@ func simOf(i int) sample.SIM {
 	return s
 }
 
-// newField installs an inventory of n SIMs and the gateways.
-func newField(ctx context.Context, s *stack.Stack, n int, r *rand.Rand) (*field, []hint, error) {
-	hints := make([]hint, n)
+// newDevices installs an inventory of n SIMs and the gateways, and returns what the
+// clients may assume about the SIMs.
+func newDevices(ctx context.Context, s *stack.Stack, n int, r *rand.Rand) (*devices, []simHint, error) {
+	hints := make([]simHint, n)
 	for i := range hints {
 		hints[i].owner = simOf(i).Owner
 	}
@@ -74,55 +75,55 @@ func newField(ctx context.Context, s *stack.Stack, n int, r *rand.Rand) (*field,
 	if err != nil {
 		return nil, nil, err
 	}
-	return &field{Installation: in, rand: r}, hints, nil
+	return &devices{Installation: in, rand: r}, hints, nil
 }
 
-// run changes the field until quiet is closed, and then reports to accounting
-// what was not reported yet.
-func (f *field) run(ctx context.Context, n int, quiet <-chan struct{}) error {
+// run changes SIMs and sessions until loadOver is closed, and then reports all
+// sessions to accounting.
+func (d *devices) run(ctx context.Context, n int, loadOver <-chan struct{}) error {
 	for {
 		select {
-		case <-quiet:
-			return f.settle(ctx)
+		case <-loadOver:
+			return d.reportAll(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Duration(20+f.rand.IntN(150)) * time.Millisecond):
+		case <-time.After(time.Duration(20+d.rand.IntN(150)) * time.Millisecond):
 		}
-		// Without a database nothing happens; the next change may find one.
-		switch k := f.rand.IntN(10); {
+		// Changes fail while the database is down; later ones succeed.
+		switch k := d.rand.IntN(10); {
 		case k < 4:
-			_ = f.changeStatus(ctx, n)
+			_ = d.changeStatus(ctx, n)
 		case k < 7:
-			f.goOnline(ctx, n)
+			d.openSessions(ctx, n)
 		case k < 8:
-			f.report(ctx)
+			d.reportSessions(ctx)
 		default:
-			f.goOffline(ctx)
+			d.endSessions(ctx)
 		}
 	}
 }
 
-// settle makes accounting agree with the gateways.
-func (f *field) settle(ctx context.Context) error {
+// reportAll retries until accounting agrees with the gateways.
+func (d *devices) reportAll(ctx context.Context) error {
 	for {
-		f.report(ctx)
-		if !slices.ContainsFunc(f.sessions, func(s *fieldSession) bool { return !s.reported }) {
+		d.reportSessions(ctx)
+		if !slices.ContainsFunc(d.sessions, func(s *session) bool { return !s.reported }) {
 			return nil
 		}
-		if err := rest(ctx); err != nil {
+		if err := pollPause(ctx); err != nil {
 			return errors.New("the sessions could not be reported to accounting")
 		}
 	}
 }
 
-// changeStatus changes the status of a few SIMs, under their row locks.
-func (f *field) changeStatus(ctx context.Context, n int) error {
-	iccids := make([]string, 1+f.rand.IntN(15))
+// changeStatus changes the status of some SIMs, while it holds their row locks.
+func (d *devices) changeStatus(ctx context.Context, n int) error {
+	iccids := make([]string, 1+d.rand.IntN(15))
 	for i := range iccids {
-		iccids[i] = sample.SIM{Number: f.rand.IntN(n)}.ICCID()
+		iccids[i] = sample.SIM{Number: d.rand.IntN(n)}.ICCID()
 	}
-	to := []transfer.Status{transfer.Ready, transfer.Ready, transfer.Active, transfer.Inactive, transfer.Standby, transfer.Suspended}[f.rand.IntN(6)]
-	tx, err := f.Stack.DB.Pool().BeginTxx(ctx, nil)
+	to := []transfer.Status{transfer.Ready, transfer.Ready, transfer.Active, transfer.Inactive, transfer.Standby, transfer.Suspended}[d.rand.IntN(6)]
+	tx, err := d.Stack.DB.Pool().BeginTxx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -135,69 +136,69 @@ func (f *field) changeStatus(ctx context.Context, n int) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE sims SET status = $2 WHERE id = ANY($1)`, pq.Array(ids), to); err != nil {
 		return err
 	}
-	f.changes++
+	d.changes++
 	return tx.Commit()
 }
 
-// goOnline starts sessions at a gateway. Some are reported to accounting only
+// openSessions opens sessions at a gateway. Some are reported to accounting only
 // later, when their SIM may have another owner.
-func (f *field) goOnline(ctx context.Context, n int) {
+func (d *devices) openSessions(ctx context.Context, n int) {
 	var now time.Time
-	if f.Stack.DB.Pool().GetContext(ctx, &now, `SELECT clock_timestamp()`) != nil {
+	if d.Stack.DB.Pool().GetContext(ctx, &now, `SELECT clock_timestamp()`) != nil {
 		return
 	}
-	gateway := 1 + f.rand.IntN(gatewayCount)
-	for range 1 + f.rand.IntN(6) {
-		s := &fieldSession{id: fmt.Sprintf("chaos-%d", len(f.sessions)), sim: f.rand.IntN(n), gateway: gateway, started: now}
+	gateway := 1 + d.rand.IntN(gatewayCount)
+	for range 1 + d.rand.IntN(6) {
+		s := &session{id: fmt.Sprintf("chaos-%d", len(d.sessions)), sim: d.rand.IntN(n), gateway: gateway, started: now}
 		r := sample.SIM{Number: s.sim}
-		f.Gateways[gateway].Start(radius.Session{ID: s.id, Username: r.IMSI(), CallingStationID: r.MSISDN(), NASIPAddress: sample.GatewayAddress(gateway)})
-		f.sessions = append(f.sessions, s)
-		if f.rand.IntN(4) > 0 {
-			f.start(ctx, s)
+		d.Gateways[gateway].Start(radius.Session{ID: s.id, Username: r.IMSI(), CallingStationID: r.MSISDN(), NASIPAddress: sample.GatewayAddress(gateway)})
+		d.sessions = append(d.sessions, s)
+		if d.rand.IntN(4) > 0 {
+			d.reportSession(ctx, s)
 		}
 	}
 }
 
-// report starts in accounting what was not reported yet.
-func (f *field) report(ctx context.Context) {
-	for _, s := range f.sessions {
+// reportSessions reports all sessions that accounting does not have yet.
+func (d *devices) reportSessions(ctx context.Context) {
+	for _, s := range d.sessions {
 		if !s.reported {
-			f.start(ctx, s)
+			d.reportSession(ctx, s)
 		}
 	}
 }
 
-// start reports one session, as a RADIUS server does.
-func (f *field) start(ctx context.Context, s *fieldSession) {
+// reportSession writes a session to accounting, as a RADIUS server would.
+func (d *devices) reportSession(ctx context.Context, s *session) {
 	r := sample.SIM{Number: s.sim}
-	_, err := f.Stack.DB.Pool().ExecContext(ctx, `
+	_, err := d.Stack.DB.Pool().ExecContext(ctx, `
 		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, callingstationid, nasipaddress, acctstarttime)
 		VALUES ($1, $1, $2, $3, $4, $5)
 		ON CONFLICT (acctuniqueid) DO NOTHING`, s.id, r.IMSI(), r.MSISDN(), sample.GatewayAddress(s.gateway), s.started)
-	if err == nil && s.over {
-		err = f.stop(ctx, s)
+	if err == nil && s.ended {
+		err = d.reportEnd(ctx, s)
 	}
 	s.reported = err == nil
 }
 
-func (f *field) stop(ctx context.Context, s *fieldSession) error {
-	_, err := f.Stack.DB.Pool().ExecContext(ctx, `
+func (d *devices) reportEnd(ctx context.Context, s *session) error {
+	_, err := d.Stack.DB.Pool().ExecContext(ctx, `
 		UPDATE radius.radacct
 		SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request'
 		WHERE acctuniqueid = $1 AND acctstoptime IS NULL`, s.id)
 	return err
 }
 
-// goOffline ends some of the newest sessions.
-func (f *field) goOffline(ctx context.Context) {
-	for _, s := range f.sessions[max(0, len(f.sessions)-60):] {
-		if s.over || f.rand.IntN(10) > 0 {
+// endSessions ends some of the newest sessions.
+func (d *devices) endSessions(ctx context.Context) {
+	for _, s := range d.sessions[max(0, len(d.sessions)-60):] {
+		if s.ended || d.rand.IntN(10) > 0 {
 			continue
 		}
-		s.over = true
-		f.Gateways[s.gateway].Stop(s.id)
+		s.ended = true
+		d.Gateways[s.gateway].Stop(s.id)
 		if s.reported {
-			s.reported = f.stop(ctx, s) == nil // otherwise it is reported again
+			s.reported = d.reportEnd(ctx, s) == nil // if that fails, it is reported again
 		}
 	}
 }

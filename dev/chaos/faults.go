@@ -20,21 +20,21 @@ import (
 	"simtransfer/transfer"
 )
 
-// fault is one thing that goes wrong for a while.
+// fault is something that goes wrong for a while.
 type fault struct {
-	what   string
-	victim string // no two faults hurt the same one at once
-	do     func(ctx context.Context) error
+	description string
+	target      string                          // one fault at a time is injected into a target
+	inject      func(ctx context.Context) error // returns when the fault is over
 }
 
-// kindOfFault draws a fault of one kind.
-type kindOfFault struct {
+// faultKind creates random faults of one kind.
+type faultKind struct {
 	weight int
 	draw   func(c *chaos, r *rand.Rand) fault
 }
 
-func kindsOfFaults() []kindOfFault {
-	return []kindOfFault{
+func faultKinds() []faultKind {
+	return []faultKind{
 		{10, (*chaos).drawKill},
 		{8, (*chaos).drawFreeze},
 		{6, (*chaos).drawRestart},
@@ -46,7 +46,7 @@ func kindsOfFaults() []kindOfFault {
 		{3, (*chaos).drawRedisCopy},
 		{3, (*chaos).drawRedisRestore},
 		{3, (*chaos).drawRedisFull},
-		{5, (*chaos).drawAgain},
+		{5, (*chaos).drawRequeue},
 		{2, (*chaos).drawPause},
 		{6, (*chaos).drawTerminate},
 		{2, (*chaos).drawPostgresKill},
@@ -57,9 +57,9 @@ func kindsOfFaults() []kindOfFault {
 	}
 }
 
-// inject draws faults until the time is over, and then waits until those under
-// way are over, too. Every choice comes from one generator; a fault whose
-// victim is being hurt already is left out.
+// inject injects random faults until the time is over, and returns when all of them
+// are over. All choices come from one generator. A fault is skipped if another one
+// is in its target.
 func (c *chaos) inject(ctx context.Context, r *rand.Rand, until <-chan time.Time) error {
 	var (
 		wg   sync.WaitGroup
@@ -78,36 +78,36 @@ func (c *chaos) inject(ctx context.Context, r *rand.Rand, until <-chan time.Time
 			return errors.Join(errs...)
 		case <-time.After(pause):
 		}
-		c.remember(ctx)
+		c.rememberTasks(ctx)
 		f := c.draw(r)
 		mu.Lock()
-		taken := busy[f.victim]
-		busy[f.victim] = true
+		skip := busy[f.target]
+		busy[f.target] = true
 		failed := len(errs) > 0
 		mu.Unlock()
 		if failed {
 			wg.Wait()
 			return errors.Join(errs...)
 		}
-		if taken {
+		if skip {
 			continue
 		}
 		c.faults++
-		c.say("%s", f.what)
+		c.say("%s", f.description)
 		wg.Go(func() {
-			err := f.do(ctx)
+			err := f.inject(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			busy[f.victim] = false
+			busy[f.target] = false
 			if err != nil {
-				errs = append(errs, fmt.Errorf("injecting %q: %w", f.what, err))
+				errs = append(errs, fmt.Errorf("injecting %q: %w", f.description, err))
 			}
 		})
 	}
 }
 
 func (c *chaos) draw(r *rand.Rand) fault {
-	kinds, total := kindsOfFaults(), 0
+	kinds, total := faultKinds(), 0
 	for _, k := range kinds {
 		total += k.weight
 	}
@@ -121,65 +121,67 @@ func (c *chaos) draw(r *rand.Rand) fault {
 	panic("the weights do not add up")
 }
 
-// millis draws a duration.
+// millis picks a duration between from and to milliseconds.
 func millis(r *rand.Rand, from, to int) time.Duration {
 	return time.Duration(from+r.IntN(to-from)) * time.Millisecond
 }
 
-// anyRole draws a process: a worker more often than others.
-func (c *chaos) anyRole(r *rand.Rand) *role { return c.cast.roles[r.IntN(len(c.cast.roles))] }
+// pickProcess picks one of the processes.
+func (c *chaos) pickProcess(r *rand.Rand) *process {
+	return c.supervisor.processes[r.IntN(len(c.supervisor.processes))]
+}
 
 func (c *chaos) drawKill(r *rand.Rand) fault {
-	role, away := c.anyRole(r), millis(r, 0, 2500)
-	return fault{fmt.Sprintf("SIGKILL %s, back after %s", role.name, away), role.name, func(ctx context.Context) error {
-		if err := c.cast.kill(role); err != nil {
+	p, away := c.pickProcess(r), millis(r, 0, 2500)
+	return fault{fmt.Sprintf("SIGKILL %s, restart after %s", p.name, away), p.name, func(ctx context.Context) error {
+		if err := c.supervisor.kill(p); err != nil {
 			return err
 		}
 		pause(ctx, away)
-		return c.cast.start(role)
+		return c.supervisor.start(p)
 	}}
 }
 
 func (c *chaos) drawFreeze(r *rand.Rand) fault {
-	role, away := c.anyRole(r), millis(r, 200, 4000)
+	p, away := c.pickProcess(r), millis(r, 200, 4000)
 	switch n := r.IntN(10); {
 	case n == 0 && c.Duration >= 3*time.Minute:
-		away = millis(r, 33000, 40000) // longer than asynq's lease
+		away = millis(r, 33000, 40000) // longer than the lease of asynq
 	case n < 3 && c.Duration >= 30*time.Second:
 		away = millis(r, 5500, 9000) // longer than a transaction may be idle
 	}
-	return fault{fmt.Sprintf("SIGSTOP %s for %s", role.name, away), role.name, func(ctx context.Context) error {
-		if err := c.cast.signal(role, servers.Suspend); err != nil {
+	return fault{fmt.Sprintf("SIGSTOP %s for %s", p.name, away), p.name, func(ctx context.Context) error {
+		if err := c.supervisor.suspend(p); err != nil {
 			return err
 		}
 		pause(ctx, away)
-		return c.cast.signal(role, servers.Resume)
+		return c.supervisor.resume(p)
 	}}
 }
 
 func (c *chaos) drawRestart(r *rand.Rand) fault {
-	role := c.anyRole(r)
-	return fault{"restart of " + role.name, role.name, func(context.Context) error {
-		if err := c.cast.shutdown(role); err != nil {
+	p := c.pickProcess(r)
+	return fault{"restart " + p.name, p.name, func(context.Context) error {
+		if err := c.supervisor.shutdown(p); err != nil {
 			return err
 		}
-		return c.cast.start(role)
+		return c.supervisor.start(p)
 	}}
 }
 
 const (
-	victimRedis    = "redis"
-	victimPostgres = "postgres"
+	targetRedis    = "redis"
+	targetPostgres = "postgres"
 )
 
 func (c *chaos) drawFlush(*rand.Rand) fault {
-	return fault{"Redis: FLUSHALL", victimRedis, func(ctx context.Context) error { return c.redis.FlushAll(ctx).Err() }}
+	return fault{"Redis: FLUSHALL", targetRedis, func(ctx context.Context) error { return c.redis.FlushAll(ctx).Err() }}
 }
 
-// drawForget deletes some tasks behind asynq's back.
+// drawForget deletes some tasks of asynq.
 func (c *chaos) drawForget(r *rand.Rand) fault {
 	n := 1 + r.IntN(3)
-	return fault{fmt.Sprintf("Redis: DEL of up to %d tasks", n), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: DEL up to %d tasks", n), targetRedis, func(ctx context.Context) error {
 		found, _, err := c.redis.Scan(ctx, 0, "asynq:{*}:t:*", 1000).Result()
 		if err != nil || len(found) == 0 {
 			return err
@@ -189,14 +191,14 @@ func (c *chaos) drawForget(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawDisconnect(*rand.Rand) fault {
-	return fault{"Redis: CLIENT KILL of everybody", victimRedis, func(ctx context.Context) error {
+	return fault{"Redis: CLIENT KILL all clients", targetRedis, func(ctx context.Context) error {
 		return c.redis.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "yes").Err()
 	}}
 }
 
 func (c *chaos) drawRedisKill(r *rand.Rand) fault {
 	away := millis(r, 0, 4000)
-	return fault{fmt.Sprintf("Redis: SIGKILL, back after %s", away), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: SIGKILL, restart after %s", away), targetRedis, func(ctx context.Context) error {
 		if err := c.stack.Redis().Kill(); err != nil {
 			return err
 		}
@@ -207,32 +209,32 @@ func (c *chaos) drawRedisKill(r *rand.Rand) fault {
 
 func (c *chaos) drawRedisFreeze(r *rand.Rand) fault {
 	away := millis(r, 500, 5000)
-	return fault{fmt.Sprintf("Redis: SIGSTOP for %s", away), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: SIGSTOP for %s", away), targetRedis, func(ctx context.Context) error {
 		return freeze(ctx, away, c.stack.Redis().PID())
 	}}
 }
 
 func (c *chaos) drawRedisCopy(*rand.Rand) fault {
-	return fault{"Redis: a copy of its data is taken", victimRedis, func(context.Context) (err error) {
-		c.copy, err = c.stack.SnapshotRedis()
+	return fault{"Redis: snapshot of its data", targetRedis, func(context.Context) (err error) {
+		c.snapshot, err = c.stack.SnapshotRedis()
 		return err
 	}}
 }
 
 func (c *chaos) drawRedisRestore(r *rand.Rand) fault {
 	if r.IntN(4) == 0 {
-		return fault{"Redis: SIGKILL and restart without any data", victimRedis, func(ctx context.Context) error {
+		return fault{"Redis: SIGKILL, restart without data", targetRedis, func(ctx context.Context) error {
 			return c.stack.RestoreRedis(ctx, nil)
 		}}
 	}
-	return fault{"Redis: restart on the data that was copied last", victimRedis, func(ctx context.Context) error {
-		return c.stack.RestoreRedis(ctx, c.copy)
+	return fault{"Redis: SIGKILL, restart with the last snapshot", targetRedis, func(ctx context.Context) error {
+		return c.stack.RestoreRedis(ctx, c.snapshot)
 	}}
 }
 
 func (c *chaos) drawRedisFull(r *rand.Rand) fault {
 	away := millis(r, 500, 2500)
-	return fault{fmt.Sprintf("Redis: maxmemory reached for %s", away), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: maxmemory reached for %s", away), targetRedis, func(ctx context.Context) error {
 		if err := c.redis.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
 			return err
 		}
@@ -241,23 +243,23 @@ func (c *chaos) drawRedisFull(r *rand.Rand) fault {
 	}}
 }
 
-// drawAgain enqueues old tasks once more, under other ids: some of their work
-// is done, some is being done.
-func (c *chaos) drawAgain(r *rand.Rand) fault {
+// drawRequeue enqueues old tasks again, under other ids: some of their work is done,
+// some is being done.
+func (c *chaos) drawRequeue(r *rand.Rand) fault {
 	var picks []storage.Task
 	for range 1 + r.IntN(30) {
-		if pick := r.IntN(1 << 30); len(c.past) > 0 {
-			picks = append(picks, c.past[pick%len(c.past)])
+		if pick := r.IntN(1 << 30); len(c.dispatched) > 0 {
+			picks = append(picks, c.dispatched[pick%len(c.dispatched)])
 		}
 	}
-	return fault{fmt.Sprintf("Redis: %d old tasks are enqueued again", len(picks)), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: enqueue %d old tasks again", len(picks)), targetRedis, func(ctx context.Context) error {
 		for _, t := range picks {
 			task, err := tasks.New(t.Kind, t.Queue, tasks.Payload{Work: t.Work, Gen: t.Gen})
 			if err != nil {
 				return err
 			}
-			c.again++
-			id := fmt.Sprintf("again-%d-%s", c.again, tasks.ID(t.Work, t.Gen))
+			c.requeued++
+			id := fmt.Sprintf("requeued-%d-%s", c.requeued, tasks.ID(t.Work, t.Gen))
 			if _, err := c.enqueuer.EnqueueContext(ctx, task, asynq.TaskID(id)); err != nil {
 				return err
 			}
@@ -268,9 +270,9 @@ func (c *chaos) drawAgain(r *rand.Rand) fault {
 
 func (c *chaos) drawPause(r *rand.Rand) fault {
 	queue, away := transfer.Queues()[r.IntN(len(transfer.Queues()))], millis(r, 500, 3000)
-	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, away), victimRedis, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, away), targetRedis, func(ctx context.Context) error {
 		inspector := asynq.NewInspectorFromRedisClient(c.redis)
-		// Paused already, or not any more, is as well.
+		// It is not an error if the queue is already paused or resumed.
 		_ = inspector.PauseQueue(string(queue))
 		pause(ctx, away)
 		_ = inspector.UnpauseQueue(string(queue))
@@ -280,7 +282,7 @@ func (c *chaos) drawPause(r *rand.Rand) fault {
 
 func (c *chaos) drawTerminate(r *rand.Rand) fault {
 	n := 1 + r.IntN(12)
-	return fault{fmt.Sprintf("PostgreSQL: pg_terminate_backend of %d connections", n), victimPostgres, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("PostgreSQL: pg_terminate_backend for %d connections", n), targetPostgres, func(ctx context.Context) error {
 		_, err := c.stack.DB.Pool().ExecContext(ctx, `
 			SELECT pg_terminate_backend(pid)
 			FROM (
@@ -295,7 +297,7 @@ func (c *chaos) drawTerminate(r *rand.Rand) fault {
 
 func (c *chaos) drawPostgresKill(r *rand.Rand) fault {
 	away := millis(r, 0, 2000)
-	return fault{fmt.Sprintf("PostgreSQL: SIGKILL, back after %s", away), victimPostgres, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("PostgreSQL: SIGKILL, restart after %s", away), targetPostgres, func(ctx context.Context) error {
 		if err := c.stack.Postgres().Kill(); err != nil {
 			return err
 		}
@@ -305,33 +307,33 @@ func (c *chaos) drawPostgresKill(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawPostgresRestart(*rand.Rand) fault {
-	return fault{"PostgreSQL: fast restart", victimPostgres, func(ctx context.Context) error {
+	return fault{"PostgreSQL: fast restart", targetPostgres, func(ctx context.Context) error {
 		return c.stack.Postgres().Restart(ctx)
 	}}
 }
 
-// drawPostgresFreeze stops all of PostgreSQL, or one of its processes, which may
-// hold locks of every kind.
+// drawPostgresFreeze suspends all of PostgreSQL, or one of its processes, which may
+// hold any locks.
 func (c *chaos) drawPostgresFreeze(r *rand.Rand) fault {
 	away := millis(r, 300, 6000)
 	pick := r.IntN(1 << 30)
 	if pick%2 == 0 {
-		return fault{fmt.Sprintf("PostgreSQL: SIGSTOP of everything for %s", away), victimPostgres, func(ctx context.Context) error {
+		return fault{fmt.Sprintf("PostgreSQL: SIGSTOP all processes for %s", away), targetPostgres, func(ctx context.Context) error {
 			return freeze(ctx, away, c.stack.Postgres().PIDs()...)
 		}}
 	}
-	return fault{fmt.Sprintf("PostgreSQL: SIGSTOP of one process for %s", away), victimPostgres, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("PostgreSQL: SIGSTOP one process for %s", away), targetPostgres, func(ctx context.Context) error {
 		all := c.stack.Postgres().PIDs()
 		return freeze(ctx, away, all[pick%len(all)])
 	}}
 }
 
-// drawErrors makes one in a few statements fail for a while, as when a disk is
-// full or transactions are in each other's way.
+// drawErrors makes a share of the writes fail for a while, as if a disk were full or
+// transactions conflicted.
 func (c *chaos) drawErrors(r *rand.Rand) fault {
 	names := []string{"disk_full", "serialization_failure", "deadlock_detected", "too_many_connections", "out_of_memory"}
 	name, away, share := names[r.IntN(len(names))], millis(r, 500, 4000), 0.1+0.4*r.Float64()
-	return fault{fmt.Sprintf("PostgreSQL: %.0f%% of writes fail with %s for %s", 100*share, name, away), victimPostgres, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("PostgreSQL: %.0f%% of writes fail with %s for %s", 100*share, name, away), targetPostgres, func(ctx context.Context) error {
 		if err := c.setErrors(ctx, name, share); err != nil {
 			return err
 		}
@@ -340,15 +342,16 @@ func (c *chaos) drawErrors(r *rand.Rand) fault {
 	}}
 }
 
-// setErrors makes a share of the writes fail; 0 ends that.
+// setErrors makes a share of the writes fail; 0 means none.
 func (c *chaos) setErrors(ctx context.Context, name string, share float64) error {
-	return persist(ctx, func() error {
+	return retry(ctx, func() error {
 		_, err := c.stack.DB.Pool().ExecContext(ctx, `UPDATE chaos_errors SET condition = $1, share = $2`, name, share)
 		return err
 	})
 }
 
-// errorsSQL makes writes fail as the table chaos_errors says.
+// errorsSQL installs triggers that make writes fail as configured in the table
+// chaos_errors.
 const errorsSQL = `
 	CREATE TABLE chaos_errors (condition text NOT NULL, share double precision NOT NULL);
 	INSERT INTO chaos_errors VALUES ('disk_full', 0);
@@ -379,7 +382,7 @@ func (c *chaos) drawGateway(r *rand.Rand) fault {
 	case 0:
 		name, behavior = "answering with garbage", radius.Behavior{Garbage: true}
 	case 1:
-		name, behavior = "answering with forgeries", radius.Behavior{Forge: true}
+		name, behavior = "answering with forged packets", radius.Behavior{Forge: true}
 	case 2:
 		name, behavior = "slow", radius.Behavior{Delay: millis(r, 100, 2500)}
 	case 3:
@@ -388,25 +391,25 @@ func (c *chaos) drawGateway(r *rand.Rand) fault {
 		name, behavior = "refusing half of the sessions", radius.Behavior{Refuse: radius.RefuseShare(0.5)}
 	}
 	return fault{fmt.Sprintf("gateway %d: %s for %s", number, name, away), sample.GatewayAddress(number), func(ctx context.Context) error {
-		c.field.Gateways[number].SetBehavior(behavior)
+		c.devices.Gateways[number].SetBehavior(behavior)
 		pause(ctx, away)
-		c.field.Gateways[number].SetBehavior(radius.Behavior{})
+		c.devices.Gateways[number].SetBehavior(radius.Behavior{})
 		return nil
 	}}
 }
 
-// remember notes some of the tasks that there are now, to enqueue them again.
-func (c *chaos) remember(ctx context.Context) {
+// rememberTasks records some of the dispatched tasks, to enqueue them again later.
+func (c *chaos) rememberTasks(ctx context.Context) {
 	var list []storage.Task
-	// Without a database there is nothing to remember.
+	// While the database is down, nothing is recorded.
 	_ = c.stack.DB.Pool().SelectContext(ctx, &list, `SELECT id, gen, kind, queue FROM work WHERE gen > 0 LIMIT 20`)
-	c.past = append(c.past, list...)
-	if most := 2000; len(c.past) > most {
-		c.past = slices.Delete(c.past, 0, len(c.past)-most)
+	c.dispatched = append(c.dispatched, list...)
+	if limit := 2000; len(c.dispatched) > limit {
+		c.dispatched = slices.Delete(c.dispatched, 0, len(c.dispatched)-limit)
 	}
 }
 
-// freeze stops processes for a while.
+// freeze suspends processes for a while.
 func freeze(ctx context.Context, away time.Duration, pids ...int) error {
 	err := servers.Suspend(pids...)
 	if err == nil {
@@ -415,7 +418,7 @@ func freeze(ctx context.Context, away time.Duration, pids ...int) error {
 	return errors.Join(err, servers.Resume(pids...))
 }
 
-// pause waits, at most until ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -423,15 +426,15 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rest waits a moment before something is looked at again.
-func rest(ctx context.Context) error {
+// pollPause waits between two reads of the same thing. It returns an error if ctx
+// ends.
+func pollPause(ctx context.Context) error {
 	pause(ctx, 20*time.Millisecond)
 	return ctx.Err()
 }
 
-// persist tries something for a while, because its server may be hurt at the
-// moment.
-func persist(ctx context.Context, try func() error) error {
+// retry repeats try for up to 30 seconds, because another fault may be in its server.
+func retry(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -439,13 +442,14 @@ func persist(ctx context.Context, try func() error) error {
 		if err == nil {
 			return nil
 		}
-		if rest(ctx) != nil {
+		if pollPause(ctx) != nil {
 			return err
 		}
 	}
 }
 
-// ignoreLost ignores that the connection which ended others was ended too.
+// ignoreLost ignores the error if the connection that terminated others was
+// terminated, too.
 func ignoreLost(err error) error {
 	if err != nil && (storage.IsBusy(err) || strings.Contains(err.Error(), "bad connection")) {
 		return nil

@@ -10,149 +10,149 @@ import (
 	"simtransfer/transfer"
 )
 
-// ledger is what the clients of a chaos run know from the API's answers alone:
-// what was asked for, what was decided, and what became of it. In the end it
-// has to agree with what the service says.
-type ledger struct {
-	mu       sync.Mutex
-	requests map[string]*booking // by request id
-	batches  map[string]int      // rows, by batch id
-	open     []*booking          // not yet seen finished, in the order of their answers
-	sims     []hint
-	twice    []string // one call that was answered by two things
-	refused  []string // calls that ought not to have been refused
-	internal []string // answers 500
-	retries  int
+// oracle records what the clients know only from the answers of the API: which
+// requests it accepted, which decisions were made, and how requests ended. After
+// the run, the service must agree with it.
+type oracle struct {
+	mu         sync.Mutex
+	requests   map[string]*request // by id
+	batches    map[string]int      // number of rows, by id
+	open       []*request          // not yet seen finished, in the order of their answers
+	sims       []simHint           // by number
+	duplicates []string            // repeated calls that had a second effect
+	unexpected []string            // answers that no call should have got
+	internal   []string            // answers with status 500
+	retries    int
 }
 
-// booking is a request that the API has accepted.
-type booking struct {
-	id          string
-	batch       string
-	source, to  int // accounts
-	sims        []int
-	identifiers []string // of the SIMs as they were asked for, in digits
-	seconds     int      // of acceptance
-	decisions   []decided
+// request is a transfer request that the API has accepted.
+type request struct {
+	id                  string
+	batch               string   // empty if it is in no batch
+	source, destination int      // indexes of accounts
+	sims                []int    // numbers of the SIMs
+	identifiers         []string // of the SIMs, as in the call
+	decisions           []decision
 }
 
-// decided is a decision on a request.
-type decided struct {
-	kind transfer.Event
-	sims []string // identifiers; nil is all of them
-	fee  *int64   // on approval
-	sure bool     // it was accepted; otherwise an attempt at it may have taken effect
+// decision is a decision on a request.
+type decision struct {
+	kind    transfer.Event
+	sims    []string // identifiers; nil means all
+	fee     *int64   // per SIM, if an approval overrides it
+	certain bool     // the API accepted it; otherwise an attempt may have taken effect
 }
 
-// hint is what the clients guess of a SIM, to ask for what can be had.
-type hint struct {
-	owner int
+// simHint is what the clients assume about a SIM, so that most of their requests
+// are for SIMs that can be transferred.
+type simHint struct {
+	owner int  // index of an account
 	taken bool // in a request that was not seen finished
 }
 
-func newLedger(sims []hint) *ledger {
-	return &ledger{requests: map[string]*booking{}, batches: map[string]int{}, sims: sims}
+func newOracle(sims []simHint) *oracle {
+	return &oracle{requests: map[string]*request{}, batches: map[string]int{}, sims: sims}
 }
 
-// book notes requests that one call has made. A second answer to the same call
-// has to name the same ones.
-func (l *ledger) book(again bool, bookings ...*booking) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, b := range bookings {
-		_, known := l.requests[b.id]
-		switch {
-		case again && !known, !again && known:
-			l.twice = append(l.twice, "request "+b.id)
-		case !known:
-			l.requests[b.id] = b
-			l.open = append(l.open, b)
-			for _, s := range b.sims {
-				l.sims[s].taken = true
-			}
-		}
+// addRequest records a request that a call has created. repeated means that it is
+// from the second answer to the same call, which must name a known request.
+func (o *oracle) addRequest(r *request, repeated bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, known := o.requests[r.id]
+	if known != repeated {
+		o.duplicates = append(o.duplicates, "request "+r.id)
+	}
+	if known {
+		return
+	}
+	o.requests[r.id] = r
+	o.open = append(o.open, r)
+	for _, s := range r.sims {
+		o.sims[s].taken = true
 	}
 }
 
-// bookBatch notes a batch.
-func (l *ledger) bookBatch(again bool, id string, rows int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, known := l.batches[id]; known != again {
-		l.twice = append(l.twice, "batch "+id)
+// addBatch records a batch, under the same rules as addRequest.
+func (o *oracle) addBatch(id string, rows int, repeated bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, known := o.batches[id]; known != repeated {
+		o.duplicates = append(o.duplicates, "batch "+id)
 	}
-	l.batches[id] = rows
+	o.batches[id] = rows
 }
 
-func (l *ledger) decide(b *booking, d decided) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b.decisions = append(b.decisions, d)
+func (o *oracle) addDecision(r *request, d decision) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r.decisions = append(r.decisions, d)
 }
 
-func (l *ledger) note(list *[]string, text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (o *oracle) note(list *[]string, text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	*list = append(*list, text)
 }
 
-func (l *ledger) retry() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.retries++
+func (o *oracle) addRetry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.retries++
 }
 
-// pick returns a request that was not seen finished, a late one rather than an
-// early one; nil when there is none.
-func (l *ledger) pick(r *rand.Rand) *booking {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := len(l.open)
+// pickOpen picks a request that was not seen finished, more often a recent one.
+// It returns nil if there is none.
+func (o *oracle) pickOpen(rng *rand.Rand) *request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := len(o.open)
 	if n == 0 {
 		return nil
 	}
-	return l.open[max(r.IntN(n), r.IntN(n))]
+	return o.open[max(rng.IntN(n), rng.IntN(n))]
 }
 
-// seen notes that a request is finished, and which SIMs it has moved.
-func (l *ledger) seen(b *booking, moved []int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open = slices.DeleteFunc(l.open, func(o *booking) bool { return o == b })
-	for _, s := range b.sims {
-		l.sims[s].taken = false
+// finish records that a request is finished, and which SIMs it has transferred.
+func (o *oracle) finish(r *request, transferred []int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = slices.DeleteFunc(o.open, func(other *request) bool { return other == r })
+	for _, s := range r.sims {
+		o.sims[s].taken = false
 	}
-	for _, s := range moved {
-		l.sims[s].owner = b.to
+	for _, s := range transferred {
+		o.sims[s].owner = r.destination
 	}
 }
 
-// someOf returns up to n SIMs that seem to be an account's and free, and now and
-// then one that is not.
-func (l *ledger) someOf(r *rand.Rand, owner, n int) []int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	chosen := map[int]bool{}
+// pickSIMs picks up to n SIMs that seem to belong to owner and to be in no open
+// request. Once in eight times it adds a random SIM.
+func (o *oracle) pickSIMs(rng *rand.Rand, owner, n int) []int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	picked := map[int]bool{}
 	for range 50 * n {
-		if s := r.IntN(len(l.sims)); len(chosen) < n && l.sims[s].owner == owner && !l.sims[s].taken {
-			chosen[s] = true
+		if s := rng.IntN(len(o.sims)); len(picked) < n && o.sims[s].owner == owner && !o.sims[s].taken {
+			picked[s] = true
 		}
 	}
-	if r.IntN(8) == 0 {
-		chosen[r.IntN(len(l.sims))] = true
+	if rng.IntN(8) == 0 {
+		picked[rng.IntN(len(o.sims))] = true
 	}
-	return slices.Sorted(maps.Keys(chosen))
+	return slices.Sorted(maps.Keys(picked))
 }
 
 // unfinished returns the requests that were not seen finished.
-func (l *ledger) unfinished() []*booking {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.open)
+func (o *oracle) unfinished() []*request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.open)
 }
 
-// told is a transfer request as the API shows it, with what became of each SIM.
-type told struct {
+// apiRequest is a transfer request as the API returns it, with its transfers and
+// events.
+type apiRequest struct {
 	ID          string                `json:"id"`
 	State       transfer.RequestState `json:"state"`
 	Source      transfer.OperatorID   `json:"source"`
@@ -165,11 +165,11 @@ type told struct {
 	} `json:"fees"`
 	FinishedAt *time.Time `json:"finished_at"`
 
-	transfers []toldTransfer
-	events    []toldEvent
+	transfers []apiTransfer
+	events    []apiEvent
 }
 
-type toldTransfer struct {
+type apiTransfer struct {
 	Identifier string          `json:"identifier"`
 	ICCID      string          `json:"iccid"`
 	State      transfer.State  `json:"state"`
@@ -181,15 +181,15 @@ type toldTransfer struct {
 	} `json:"fee"`
 }
 
-// batch is a batch as the API shows it.
-type batch struct {
+// apiBatch is a batch as the API returns it.
+type apiBatch struct {
 	ID     string `json:"id"`
 	Counts struct {
 		SIMs int `json:"sims"`
 	} `json:"counts"`
 }
 
-type toldEvent struct {
+type apiEvent struct {
 	Seq  int                    `json:"seq"`
 	Kind string                 `json:"kind"`
 	To   *transfer.RequestState `json:"to"`

@@ -9,106 +9,117 @@ import (
 	"sync"
 	"time"
 
+	"simtransfer/dev/servers"
 	"simtransfer/dev/stack"
 )
 
-// cast is the processes of a stack under chaos. Each has a name that stays when
-// it is killed and started again; one that ends by itself is started again, as
-// a service manager does.
-type cast struct {
+// supervisor runs the processes of a stack under chaos. Like a service manager, it
+// restarts a process that ends by itself.
+type supervisor struct {
 	stack *stack.Stack
 
-	mu    sync.Mutex // over the stack's list of processes, too
-	roles []*role
-	logs  map[string]bool // of every process there was
-	died  int             // by themselves
+	mu        sync.Mutex // also guards the stack's list of processes
+	processes []*process
+	logs      map[string]bool // paths of the logs of all processes so far
+	exits     int             // number of processes that ended by themselves
 }
 
-// role is what one process plays.
-type role struct {
-	name, kind string
+// process keeps its name when it is killed and started again.
+type process struct {
+	name, kind string // such as "worker-2" and "worker"
 	env        []string
-	program    *stack.Process
-	wanted     bool // it ought to be running
+	current    *stack.Process
+	wanted     bool // whether it has to be running
 }
 
-// newCast takes over the processes of a stack and starts others: two APIs,
-// three workers and two schedulers in all.
-func newCast(ctx context.Context, s *stack.Stack) (*cast, []string, error) {
-	c := &cast{stack: s, logs: map[string]bool{}}
-	for _, p := range s.Processes() {
-		c.add(&role{name: p.Name + "-1", kind: p.Name, program: p, env: []string{"SIMTRANSFER_LISTEN=" + strings.TrimPrefix(s.Admin.URL, "http://")}})
+// newSupervisor takes over the processes of a stack and starts more: there are two
+// APIs, three workers and two schedulers. It returns the URLs of the APIs.
+func newSupervisor(ctx context.Context, service *stack.Stack) (*supervisor, []string, error) {
+	s := &supervisor{stack: service, logs: map[string]bool{}}
+	for _, p := range service.Processes() {
+		s.add(&process{name: p.Name + "-1", kind: p.Name, current: p, env: []string{"SIMTRANSFER_LISTEN=" + strings.TrimPrefix(service.Admin.URL, "http://")}})
 	}
-	p, second, err := s.StartAPI(ctx)
+	p, second, err := service.StartAPI(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	c.add(&role{name: "api-2", kind: "api", program: p, env: []string{"SIMTRANSFER_LISTEN=" + strings.TrimPrefix(second.URL, "http://")}})
+	s.add(&process{name: "api-2", kind: "api", current: p, env: []string{"SIMTRANSFER_LISTEN=" + strings.TrimPrefix(second.URL, "http://")}})
 	for _, name := range []string{"worker-2", "worker-3", "scheduler-2"} {
-		r := &role{name: name, kind: strings.TrimRight(name, "-0123456789")}
-		if r.program, err = s.StartProcess(r.kind); err != nil {
+		p := &process{name: name, kind: strings.TrimRight(name, "-0123456789")}
+		if p.current, err = service.StartProcess(p.kind); err != nil {
 			return nil, nil, err
 		}
-		c.add(r)
+		s.add(p)
 	}
-	return c, []string{s.Admin.URL, second.URL}, nil
+	return s, []string{service.Admin.URL, second.URL}, nil
 }
 
-func (c *cast) add(r *role) {
-	r.wanted = true
-	c.roles = append(c.roles, r)
-	c.logs[r.program.Log()] = true
+func (s *supervisor) add(p *process) {
+	p.wanted = true
+	s.processes = append(s.processes, p)
+	s.logs[p.current.Log()] = true
 }
 
-// kill ends a process by SIGKILL and does not have it started again.
-func (c *cast) kill(r *role) error {
-	c.mu.Lock()
-	r.wanted = false
-	p := r.program
-	c.mu.Unlock()
-	return p.Kill()
+// apis returns the processes that serve the API, in the order of their URLs.
+func (s *supervisor) apis() []*process {
+	var list []*process
+	for _, p := range s.processes {
+		if p.kind == "api" {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
-// shutdown ends a process in good order and does not have it started again.
-func (c *cast) shutdown(r *role) error {
-	c.mu.Lock()
-	r.wanted = false
-	p := r.program
-	c.mu.Unlock()
-	return p.Shutdown()
+// kill ends a process by SIGKILL. It is not restarted before start.
+func (s *supervisor) kill(p *process) error { return s.abandon(p).Kill() }
+
+// shutdown ends a process by SIGTERM. It is not restarted before start.
+func (s *supervisor) shutdown(p *process) error { return s.abandon(p).Shutdown() }
+
+// abandon makes a process one that need not be running.
+func (s *supervisor) abandon(p *process) *stack.Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.wanted = false
+	return p.current
 }
 
-// signal sends a signal to a process, if it is running.
-func (c *cast) signal(r *role, send func(pids ...int) error) error {
-	c.mu.Lock()
-	p := r.program
-	c.mu.Unlock()
-	if !p.Running() {
+// suspend stops a process by SIGSTOP, if it is running.
+func (s *supervisor) suspend(p *process) error { return servers.Suspend(s.pids(p)...) }
+
+// resume continues a suspended process.
+func (s *supervisor) resume(p *process) error { return servers.Resume(s.pids(p)...) }
+
+func (s *supervisor) pids(p *process) []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !p.current.Running() {
 		return nil
 	}
-	return send(p.Pid)
+	return []int{p.current.Pid}
 }
 
-// start has a process running from now on.
-func (c *cast) start(r *role) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r.wanted = true
-	if r.program.Running() {
+// start starts a process, unless it is running, and keeps it running from now on.
+func (s *supervisor) start(p *process) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.wanted = true
+	if p.current.Running() {
 		return nil
 	}
-	p, err := c.stack.StartProcess(r.kind, r.env...)
+	started, err := s.stack.StartProcess(p.kind, p.env...)
 	if err != nil {
 		return err
 	}
-	r.program = p
-	c.logs[p.Log()] = true
+	p.current = started
+	s.logs[started.Log()] = true
 	return nil
 }
 
-// supervise starts again what has ended by itself: without the database no
-// process gets beyond its start.
-func (c *cast) supervise(ctx context.Context) error {
+// run restarts processes that ended by themselves, until ctx ends. Without the
+// database, for example, no process gets beyond its start.
+func (s *supervisor) run(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -117,15 +128,15 @@ func (c *cast) supervise(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for _, r := range c.roles {
-			c.mu.Lock()
-			ended := r.wanted && !r.program.Running()
-			if ended {
-				c.died++
+		for _, p := range s.processes {
+			s.mu.Lock()
+			exited := p.wanted && !p.current.Running()
+			if exited {
+				s.exits++
 			}
-			c.mu.Unlock()
-			if ended {
-				if err := c.start(r); err != nil {
+			s.mu.Unlock()
+			if exited {
+				if err := s.start(p); err != nil {
 					return err
 				}
 			}
@@ -133,11 +144,11 @@ func (c *cast) supervise(ctx context.Context) error {
 	}
 }
 
-// panics returns the lines of the processes' logs that tell of a bug in the
-// program itself.
-func (c *cast) panics() ([]string, error) {
+// panics returns the lines of the processes' logs that report a panic, a fatal
+// error of the runtime, or a data race.
+func (s *supervisor) panics() ([]string, error) {
 	var found []string
-	for name := range c.logs {
+	for name := range s.logs {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading a log: %w", err)

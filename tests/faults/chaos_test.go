@@ -43,18 +43,18 @@ func TestChaos(t *testing.T) {
 func TestChaosVerification(t *testing.T) {
 	t.Parallel()
 	tampering := []struct{ statement, report string }{
-		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is not there"},
+		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is missing"},
 		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at)
 			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day'
-			FROM requests LIMIT 1`, "was answered to nobody"},
-		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it left an event"},
-		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "there ought to be"},
+			FROM requests LIMIT 1`, "is in no answer of the API"},
+		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it"},
+		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "the completed transfers need"},
 		{`UPDATE charges SET amount = 987654321 WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "charged 987654321"},
-		{`UPDATE requests SET charged = charged + 1 WHERE id = (SELECT request FROM charges LIMIT 1)`, "its completed SIMs cost"},
-		{`UPDATE sims SET account = account % 8 + 1 WHERE id = (SELECT max(id) FROM sims)`, "its transfers lead to"},
-		{`UPDATE sims SET iccid = '8999901999999999999' WHERE id = (SELECT min(id) FROM sims)`, "is nobody's"},
-		{`UPDATE transfers SET state = 'declined' WHERE (request, n) = (SELECT request, n FROM transfers WHERE state = 'completed' AND method = 'self_service' LIMIT 1)`, "it is declined, and nobody declined it"},
-		{`DELETE FROM transfers WHERE (request, n) = (SELECT request, max(n) FROM transfers WHERE request IN (SELECT id FROM requests WHERE state IN ('expired', 'canceled', 'declined')) GROUP BY request HAVING count(*) > 1 LIMIT 1)`, "asked for were"},
+		{`UPDATE requests SET charged = charged + 1 WHERE id = (SELECT request FROM charges LIMIT 1)`, "but the fees of its completed SIMs are"},
+		{`UPDATE sims SET account = account % 8 + 1 WHERE id = (SELECT max(id) FROM sims)`, "from its transfers"},
+		{`UPDATE sims SET iccid = '8999901999999999999' WHERE id = (SELECT min(id) FROM sims)`, "has no owner"},
+		{`UPDATE transfers SET state = 'declined' WHERE (request, n) = (SELECT request, n FROM transfers WHERE state = 'completed' AND method = 'self_service' LIMIT 1)`, "it is declined without a call for that"},
+		{`DELETE FROM transfers WHERE (request, n) = (SELECT request, max(n) FROM transfers WHERE request IN (SELECT id FROM requests WHERE state IN ('expired', 'canceled', 'declined')) GROUP BY request HAVING count(*) > 1 LIMIT 1)`, "transfers, the call had"},
 		{`INSERT INTO work (kind, items, n, gateway, queue, dead_at) VALUES ('drop_stray', '{0}', 1, '192.0.2.1', 'gateway', now())`, "no work is dead"},
 	}
 	var out bytes.Buffer
@@ -80,7 +80,7 @@ func TestChaosVerification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result.Lost == 0 || result.Doubled == 0 || result.Violations == 0 || result.OK() {
+	if result.Lost == 0 || result.Duplicated == 0 || result.Violations == 0 || result.OK() {
 		t.Error(result)
 	}
 	for _, x := range tampering {
