@@ -2,6 +2,8 @@ package worker_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,10 +16,17 @@ import (
 // settingsOf returns a SIM's current settings.
 func (s *testService) settingsOf(sim storagetest.SIM) map[string]any {
 	s.t.Helper()
-	return decode(s.t, storagetest.One[[]byte](s.DB, `
-		SELECT to_jsonb(x) FROM (
-			SELECT tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock FROM sims WHERE id = $1
-		) x`, sim.ID))
+	return decode(s.t, storagetest.One[[]byte](s.DB, fmt.Sprintf(`
+		SELECT to_jsonb(x) FROM (SELECT %s FROM sims WHERE id = $1) x`, strings.Join(settingNames(), ", ")), sim.ID))
+}
+
+// settingNames returns the columns of a SIM's settings.
+func settingNames() []string {
+	var names []string
+	for _, s := range transfer.Policy() {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 func decode(t *testing.T, text []byte) map[string]any {
@@ -159,8 +168,7 @@ func TestUnsetSettings(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
-	s.Exec(`UPDATE sims SET tags = '{}', expiration = NULL, termination_protection = false, sim_group = NULL,
-		event_handlers = '[]', speed_class = NULL, containers = '[]', imei_lock = NULL`)
+	s.Exec(`UPDATE sims SET ` + strings.Join(settingNames(), " = DEFAULT, ") + ` = DEFAULT`)
 	r := s.accepted(sims...)
 	r.run()
 	r.expect(transfer.RequestCompleted, "completed", "completed")

@@ -30,11 +30,12 @@ type testService struct {
 	db       *storage.DB
 	gateways *modelGateways
 	engine   *redisWorker
+	settings string // SQL for the settings of a SIM from an array s of texts
 	dump     *sqlx.Stmt
 	requests []uuid.UUID      // by number, from 1
-	work     map[int64]string // what each work row was about when last looked at
+	work     map[int64]string // the key of each work row at the last look
 
-	overRedis bool // deliveries are
+	overRedis bool // tasks are delivered through Redis
 
 	mu    sync.Mutex
 	queue []storage.Task
@@ -58,8 +59,15 @@ func newTestService(t *testing.T) *testService {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var settings string
+	if err := db.Pool().GetContext(t.Context(), &settings, `
+		SELECT string_agg(format('s[%s]::%s', attnum, atttypid::regtype), ', ' ORDER BY attnum)
+		FROM pg_attribute
+		WHERE attrelid = 'sim_settings'::regclass`); err != nil {
+		t.Fatal(err)
+	}
 	g := &modelGateways{db: db}
-	return &testService{db: db, gateways: g, engine: newRedisWorker(t, newWorker(db, g)), dump: dump}
+	return &testService{db: db, gateways: g, engine: newRedisWorker(t, newWorker(db, g)), dump: dump, settings: settings}
 }
 
 func separator(url string) string {
@@ -121,7 +129,7 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 		{
 			`INSERT INTO sims (account, since, status, transfer_lock, iccid, plan, ` + strings.Join(settingNames(), ", ") + `)
 			SELECT account, now() - interval '1 minute', status, locked, iccid, plan,
-				s[1]::jsonb, s[2]::timestamptz, s[3]::boolean, s[4], s[5]::jsonb, s[6], s[7]::jsonb, s[8]
+				` + w.settings + `
 			FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[]) WITH ORDINALITY AS u (account, status, locked, iccid, plan, nth)
 			CROSS JOIN LATERAL (SELECT ($6::text[])[nth * $7 - $7 + 1 : nth * $7]) AS v (s)
 			ORDER BY nth`,

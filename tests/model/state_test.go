@@ -345,13 +345,29 @@ func inventory() *model {
 			locked:   nth == 7,
 			bound:    nth == 5 || nth == 6,
 			timeline: []string{fmt.Sprint(account)},
-			settings: []string{
-				fmt.Sprintf(`{"fleet": "%d"}`, i+1), "2031-05-06 00:00:00+00", "true", fmt.Sprintf("group %d", account),
-				`["https://hooks.example/a"]`, "fast", `["data-eu"]`, "35693803564380",
-			},
 		})
+		for _, name := range settingNames() {
+			m.sims[i].settings = append(m.sims[i].settings, initial(name, i+1, account))
+		}
 	}
 	return m
+}
+
+// initial returns the value of a setting at first. No value is the default.
+func initial(setting string, sim, account int) string {
+	switch setting {
+	case "tags":
+		return fmt.Sprintf(`{"fleet": "%d"}`, sim)
+	case "expiration":
+		return "2031-05-06 00:00:00+00"
+	case "termination_protection":
+		return "true"
+	case "sim_group":
+		return fmt.Sprintf("group %d", account)
+	case "event_handlers", "containers":
+		return `["` + setting + `"]`
+	}
+	return setting + " value"
 }
 
 // unset returns the default of a setting.
