@@ -139,7 +139,7 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.CancelRequest(ctx, c.ID, client.Cancel{SIMs: sims}, options...)
+		return api.CancelRequest(ctx, c.ID, client.Cancellation{SIMs: sims}, options...)
 	})
 }
 

@@ -89,7 +89,7 @@ func types() map[string]reflect.Type {
 		"ApproveInputBody":       reflect.TypeFor[client.Approval](),
 		"Batch":                  reflect.TypeFor[client.Batch](),
 		"BatchCancel":            reflect.TypeFor[client.BatchCancel](),
-		"CancelInputBody":        reflect.TypeFor[client.Cancel](),
+		"CancelInputBody":        reflect.TypeFor[client.Cancellation](),
 		"ChargedFee":             reflect.TypeFor[client.ChargedFee](),
 		"Counts":                 reflect.TypeFor[client.Counts](),
 		"CreateAccountInputBody": reflect.TypeFor[client.NewAccount](),
@@ -365,7 +365,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"cancel-request": func(ctx context.Context, c *client.Client) error {
-			_, err := c.CancelRequest(ctx, id, client.Cancel{})
+			_, err := c.CancelRequest(ctx, id, client.Cancellation{})
 			return err
 		},
 		"approve-request": func(ctx context.Context, c *client.Client) error {

@@ -106,8 +106,8 @@ type Decline struct {
 	Reason string   `json:"reason,omitempty"`
 }
 
-// Cancel is the body of CancelRequest.
-type Cancel struct {
+// Cancellation is the body of CancelRequest.
+type Cancellation struct {
 	SIMs []string `json:"sims,omitempty"` // the others stay open; empty means all SIMs
 }
 
@@ -189,7 +189,7 @@ func (c *Client) DeclineRequest(ctx context.Context, id uuid.UUID, d Decline, op
 
 // CancelRequest cancels all or some SIMs of a request, for the source or
 // support.
-func (c *Client) CancelRequest(ctx context.Context, id uuid.UUID, d Cancel, options ...Option) (Request, error) {
+func (c *Client) CancelRequest(ctx context.Context, id uuid.UUID, d Cancellation, options ...Option) (Request, error) {
 	return post[Request](ctx, c, requestPath(id, "cancel"), d, options)
 }
 

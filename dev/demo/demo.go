@@ -218,7 +218,7 @@ func (d *demo) cancelSome(ctx context.Context) error {
 	}
 	d.say("the source cancels %d SIMs of one request", len(sims))
 	for part := range slices.Chunk(sims, transfer.MaxPartial) {
-		if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.requests[sample.PartlyCanceled].ID, client.Cancel{SIMs: part}); err != nil {
+		if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.requests[sample.PartlyCanceled].ID, client.Cancellation{SIMs: part}); err != nil {
 			return err
 		}
 	}
@@ -296,7 +296,7 @@ func (d *demo) finish(ctx context.Context) error {
 		func(r client.Request) bool { return r.FinishedAt != nil }); err != nil {
 		return err
 	}
-	if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.earlier, client.Cancel{}); err != nil {
+	if _, err := d.Accounts[sample.BatchSource].CancelRequest(ctx, d.earlier, client.Cancellation{}); err != nil {
 		return err
 	}
 	for _, id := range []uuid.UUID{d.earlier, d.requests[sample.DeclinesAll].ID} {

@@ -405,7 +405,7 @@ func (r testRequest) accept() {
 
 func (r testRequest) cancel() {
 	r.t.Helper()
-	if _, err := r.source.CancelRequest(r.t.Context(), r.id, client.Cancel{}); err != nil {
+	if _, err := r.source.CancelRequest(r.t.Context(), r.id, client.Cancellation{}); err != nil {
 		r.t.Fatalf("canceling the request: %v", err)
 	}
 }
