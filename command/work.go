@@ -18,7 +18,7 @@ type workCommand struct {
 type workListCommand struct {
 	databaseFlags
 	Dead  bool  `help:"List only dead work: work that failed permanently and waits for an operator."`
-	After int64 `help:"List only work with a higher id, to continue after the last row of a previous list."`
+	After int64 `placeholder:"ID" help:"List only work with a higher id, to continue after the last row of a previous list."`
 	Limit int   `default:"1000" help:"Maximum number of rows to list."`
 	JSON  bool  `help:"Print a JSON array instead of a table."`
 }
