@@ -30,11 +30,9 @@ import (
 type DB struct {
 	pool *sqlx.DB
 
-	mu         sync.Mutex
-	prepared   map[*statement]*sqlx.Stmt // nil until it is prepared
-	pending    []*statement              // to be prepared
-	statements map[string]*sqlx.Stmt     // of the hot path; nil until prepared
-	noted      []string                  // to be prepared
+	mu       sync.Mutex
+	prepared map[*statement]*sqlx.Stmt // nil until it is prepared
+	pending  []*statement              // to be prepared
 }
 
 // Options configure a pool. The zero value suits a small process.
@@ -91,7 +89,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 		_ = pool.Close()
 		return nil, fmt.Errorf("connecting to the database: %w", err)
 	}
-	return &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, statements: map[string]*sqlx.Stmt{}}, nil
+	return &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}}, nil
 }
 
 // withParameters adds the parameters that the connection string does not set.
@@ -148,104 +146,8 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	db.prepareNoted(ctx)
 	db.preparePending(ctx)
 	return nil
-}
-
-// hot is where statements of the hot path run: in a transaction, or each by itself.
-type hot interface {
-	hotGet(ctx context.Context, into any, query string, args ...any) error
-	hotSelect(ctx context.Context, into any, query string, args ...any) error
-}
-
-// hotGet reads one row by a single statement that stays prepared; a missing row
-// is ErrNotFound.
-func (db *DB) hotGet(ctx context.Context, into any, query string, args ...any) error {
-	defer db.prepareNoted(ctx)
-	stmt, ok := db.statement(query) //nolint:sqlclosecheck // kept for the life of the pool
-	if !ok {
-		return notFound(db.pool.GetContext(ctx, into, query, args...))
-	}
-	return notFound(stmt.GetContext(ctx, into, args...))
-}
-
-// hotSelect reads rows by a single statement that stays prepared.
-func (db *DB) hotSelect(ctx context.Context, into any, query string, args ...any) error {
-	defer db.prepareNoted(ctx)
-	stmt, ok := db.statement(query) //nolint:sqlclosecheck // kept for the life of the pool
-	if !ok {
-		return db.pool.SelectContext(ctx, into, query, args...)
-	}
-	return stmt.SelectContext(ctx, into, args...)
-}
-
-// hotGet is get for the statements of the hot path, which stay prepared on the
-// connections that have run them.
-func (t *Tx) hotGet(ctx context.Context, into any, query string, args ...any) error {
-	stmt, ok := t.db.statement(query)
-	if !ok {
-		return t.rawGet(ctx, into, query, args...)
-	}
-	own := t.tx.StmtxContext(ctx, stmt)
-	defer func() { _ = own.Close() }()
-	return notFound(own.GetContext(ctx, into, args...))
-}
-
-// hotExec is exec for the hot path.
-func (t *Tx) hotExec(ctx context.Context, query string, args ...any) error {
-	stmt, ok := t.db.statement(query)
-	if !ok {
-		_, err := t.rawExec(ctx, query, args...)
-		return err
-	}
-	own := t.tx.StmtxContext(ctx, stmt)
-	defer func() { _ = own.Close() }()
-	_, err := own.ExecContext(ctx, args...)
-	return err
-}
-
-// hotSelect reads rows for the hot path.
-func (t *Tx) hotSelect(ctx context.Context, into any, query string, args ...any) error {
-	stmt, ok := t.db.statement(query)
-	if !ok {
-		return t.tx.SelectContext(ctx, into, query, args...)
-	}
-	own := t.tx.StmtxContext(ctx, stmt)
-	defer func() { _ = own.Close() }()
-	return own.SelectContext(ctx, into, args...)
-}
-
-// statement returns a prepared statement. The first time there is none, and it
-// is noted for prepareNoted: preparing it here would take a second connection
-// while the transaction holds one.
-func (db *DB) statement(query string) (*sqlx.Stmt, bool) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	s, known := db.statements[query]
-	if !known {
-		db.statements[query] = nil
-		db.noted = append(db.noted, query)
-	}
-	return s, s != nil
-}
-
-// prepareNoted prepares what transactions have asked for, once they are over.
-func (db *DB) prepareNoted(ctx context.Context) {
-	db.mu.Lock()
-	noted := db.noted
-	db.noted = nil
-	db.mu.Unlock()
-	for _, query := range noted {
-		s, err := db.pool.PreparexContext(ctx, query) //nolint:sqlclosecheck // kept for the life of the pool
-		db.mu.Lock()
-		if err == nil {
-			db.statements[query] = s
-		} else {
-			delete(db.statements, query) // it is noted again when it is next used
-		}
-		db.mu.Unlock()
-	}
 }
 
 // command runs a command that has no parameters and is not a statement of its
@@ -253,18 +155,4 @@ func (db *DB) prepareNoted(ctx context.Context) {
 func (t *Tx) command(ctx context.Context, command string) error {
 	_, err := t.tx.ExecContext(ctx, command)
 	return err
-}
-
-// rawGet reads one row; a missing row is ErrNotFound.
-func (t *Tx) rawGet(ctx context.Context, into any, query string, args ...any) error {
-	return notFound(t.tx.GetContext(ctx, into, query, args...))
-}
-
-// rawExec runs a statement that returns nothing.
-func (t *Tx) rawExec(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := t.tx.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
 }

@@ -349,19 +349,19 @@ func lossy(t *testing.T, dsn string) (through string, lose *atomic.Bool) {
 			if err != nil {
 				return
 			}
-			behind, err := (&net.Dialer{}).Dial("unix", server)
+			upstream, err := (&net.Dialer{}).Dial("unix", server)
 			if err != nil {
 				_ = client.Close()
 				continue
 			}
 			running.Go(func() {
-				_, _ = io.Copy(behind, client)
-				_ = behind.Close()
+				_, _ = io.Copy(upstream, client)
+				_ = upstream.Close()
 			})
 			running.Go(func() {
 				defer func() { _ = client.Close() }()
 				for buffer := make([]byte, 1<<16); ; {
-					n, err := behind.Read(buffer)
+					n, err := upstream.Read(buffer)
 					if err != nil || lose.CompareAndSwap(true, false) {
 						return
 					}

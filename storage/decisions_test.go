@@ -538,7 +538,7 @@ func TestExpireDue(t *testing.T) {
 		_, err := tx.Decide(t.Context(), busy.id, storage.Decision{Event: transfer.Cancel, By: storage.Actor{Party: transfer.PartySource}})
 		return err
 	})
-	n, err := db.ExpireDue(t.Context(), 100) // does not wait for the one that somebody decides on
+	n, err := db.ExpireDue(t.Context(), 100) // skips the request that another transaction has locked
 	if n != 2 || err != nil {
 		t.Errorf("expired %d requests, %v; want 2", n, err)
 	}

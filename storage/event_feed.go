@@ -11,8 +11,7 @@ import (
 )
 
 // Cursor is a position in the order of all events: that of the last event read.
-// An id alone would not do, because a transaction with lower ids may commit
-// later.
+// The id is not enough, because a transaction with lower ids may commit later.
 type Cursor struct {
 	Tx int64 `db:"tx"` // the id of the transaction that wrote the event
 	ID int64 `db:"id"`

@@ -12,7 +12,7 @@ import (
 
 var lockExpired = newStatement(statement{
 	name:    "lock_expired",
-	does:    "Finds requests whose time to be decided on is over, oldest first.",
+	does:    "Finds undecided requests that have expired, oldest first.",
 	given:   "The maximum number of rows: @limit.",
 	returns: "The ids of the requests.",
 	locks:   "Takes the requests, and skips those that another transaction holds.",
@@ -25,7 +25,7 @@ LIMIT @limit
 FOR NO KEY UPDATE SKIP LOCKED`,
 })
 
-// ExpireDue expires up to limit requests whose time is over, oldest first, and
+// ExpireDue ends up to limit undecided requests that have expired, oldest first, and
 // returns how many it has tried. It skips requests that another transaction is
 // deciding on. If a request cannot be expired, the others still are; the error
 // names each that failed.

@@ -362,7 +362,7 @@ func makeEligible(db *storagetest.DB, id uuid.UUID) {
 			INSERT INTO open_transfers (sim, request, n) SELECT sim, $1, n FROM marked
 		), work AS (
 			UPDATE work SET kind = 'execute' WHERE request = $1
-		), told AS (
+		), event AS (
 			INSERT INTO events (request, seq, kind, party, to_state) VALUES ($1, 2, 'accept', 'destination', 'transferring')
 		)
 		UPDATE requests SET state = 'transferring', n_eligible = size, n_support = size / 2, quoted = size / 2 * 499, last_event = 2 WHERE id = $1`, id)

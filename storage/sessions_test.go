@@ -18,17 +18,17 @@ func TestSIMOfSession(t *testing.T) {
 	one, other := list[0], list[1]
 	for i, c := range []struct {
 		username, calling any
-		want              int64 // 0: nobody's
+		want              int64 // 0: no SIM
 	}{
 		{one.IMSI, nil, one.ID},
 		{one.IMSI + "@apn.example", nil, one.ID},
 		{"+" + one.MSISDN, nil, one.ID},
 		{nil, one.MSISDN, one.ID},
 		{nil, "+" + one.MSISDN, one.ID},
-		{"somebody@apn.example", one.MSISDN, one.ID},
+		{"user@apn.example", one.MSISDN, one.ID},
 		{one.IMSI, other.MSISDN, one.ID},
 		{one.ICCID, nil, one.ID},
-		{"somebody", "123456789", 0},
+		{"user", "123456789", 0},
 		{nil, nil, 0},
 		{"", "", 0},
 	} {

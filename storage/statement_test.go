@@ -247,11 +247,11 @@ func argumentNames(e ast.Expr) ([]string, bool) {
 func TestNumberedParameters(t *testing.T) {
 	t.Parallel()
 	s := newStatement(statement{name: "test", text: `
-		SELECT 'a@b.example' AS "@c", @id::int -- of @nobody
+		SELECT 'a@b.example' AS "@c", @id::int -- not @a parameter
 		FROM x
 			WHERE y = ANY(@list) AND z = @id
 	`})
-	const want = "SELECT 'a@b.example' AS \"@c\", $1::int -- of @nobody\nFROM x\n\tWHERE y = ANY($2) AND z = $1"
+	const want = "SELECT 'a@b.example' AS \"@c\", $1::int -- not @a parameter\nFROM x\n\tWHERE y = ANY($2) AND z = $1"
 	if diff := cmp.Diff(want, s.query); diff != "" {
 		t.Errorf("query (-want +got):\n%s", diff)
 	}

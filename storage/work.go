@@ -35,8 +35,8 @@ type Work struct {
 	Leased   bool                  `db:"leased"` // the lease is still valid
 }
 
-// heldByOther reports whether work is leased to somebody other than the caller,
-// who has a lease or none.
+// heldByOther reports whether another worker has a lease on work. The caller has
+// the lease given, or none.
 func (w Work) heldByOther(lease uuid.NullUUID) bool {
 	return w.Lease != lease && (lease.Valid || w.Leased)
 }

@@ -32,10 +32,10 @@ const (
 // Fail records that a handler failed on work, and decides what happens next.
 // After a transient error the work is tried again, without limit. After any
 // other error it is tried three times and then split in two, until the transfer
-// that causes the error is alone and fails with internal_error. Time-outs and
+// that causes the error is the only one left and fails with internal_error. Time-outs and
 // crashes never fail a SIM: work for a single transfer that keeps crashing is
-// marked dead, and waits for an operator. The lease is the handler's; without
-// one, Fail leaves leased work alone.
+// marked dead, and waits for an operator. The lease is the handler's. If it has
+// none, Fail does not change work that is leased.
 func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	var what Failure
 	err := db.InTx(ctx, func(t *Tx) (err error) {

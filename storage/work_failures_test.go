@@ -308,13 +308,13 @@ func TestFailureOfFinishedWork(t *testing.T) {
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, "execute", 2)
 	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
-		letGo := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // somebody else is at it
+		rollback := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // another transaction
 		was := db.Dump()
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
 			t.Errorf("%v, of work that is locked: %s, %v", cause, what, err)
 		}
 		db.Unchanged(was)
-		letGo()
+		rollback()
 		db.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour'`)
 		was = db.Dump()
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{UUID: uuid.New(), Valid: true}, cause); what != storage.WorkGone || err != nil {

@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Finds requests whose time to be decided on is over, oldest first.
+-- Does:     Finds undecided requests that have expired, oldest first.
 -- Given:    The maximum number of rows: @limit.
 -- Returns:  The ids of the requests.
 -- Locks:    Takes the requests, and skips those that another transaction holds.
