@@ -265,13 +265,13 @@ func TestUploadHasAContentLength(t *testing.T) {
 func TestProblemsArePrintedWithTheirErrors(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
-		problem(w, 422, "invalid_lines", `,"detail":"3 to correct","errors":[`,
+		problem(w, 422, "invalid_lines", `,"detail":"3 errors to fix","errors":[`,
 			`{"line":7,"message":"\"x\" is not a SIM","value":"x"},`,
 			`{"line":1,"row":8,"message":"taken","value":"12"},`,
 			`{"location":"body.sims[3]","message":"missing"}],"more_errors":5`)
 	})
 	c.is(c.run("sims", "import", writeFile(t, "x.json", "[]")), 1)
-	want := "Title of invalid_lines: 3 to correct\n  line 7: \"x\" is not a SIM\n  row 8: taken (\"12\")\n  body.sims[3]: missing\n  and 5 more\n"
+	want := "Title of invalid_lines: 3 errors to fix\n  line 7: \"x\" is not a SIM\n  row 8: taken (\"12\")\n  body.sims[3]: missing\n  and 5 more\n"
 	if got := c.err.String(); got != want {
 		t.Errorf("printed\n%s\nnot\n%s", got, want)
 	}

@@ -407,7 +407,7 @@ func TestCrashedWorkerAfterDataLoss(t *testing.T) {
 	if err := svc.inspector.PauseQueue(string(transfer.QueueBulk)); err != nil {
 		t.Fatal(err)
 	}
-	svc.flushRedis() // once more, and now the task is lost while its worker has it; no queue is paused any more
+	svc.flushRedis() // again, and now the task is lost while its worker has it; no queue is paused any more
 	svc.age(7)
 	svc.once(s.Reconcile)
 	storagetest.Await(t, "the task to be active again", func() bool {

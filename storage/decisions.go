@@ -326,7 +326,7 @@ var closeSome = newStatement(statement{
 	given: `@request and the @numbers of its transfers.
 		@outcome of the transfers: canceled or declined. @state of the request if none is left.`,
 	returns: "How many transfers are still eligible.",
-	locks:   "The caller holds the request, whose n_left is 0: no work is under way. Takes transfers and claims.",
+	locks:   "The caller holds the request, whose n_left is 0: no work of it is pending. Takes transfers and claims.",
 	text: closeOpenSQL(inNumbers, "@outcome", "NULL") + `
 UPDATE requests r
 SET n_eligible = n_eligible - c.eligible,

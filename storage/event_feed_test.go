@@ -37,7 +37,7 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 		{name: "the destination's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.Feed(t.Context(), to.ID, after, 100)
 		}},
-		{name: "everybody's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
+		{name: "all accounts'", read: func(after storage.Cursor) ([]storage.FeedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
 		{name: "the batch's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.BatchFeed(t.Context(), batch, after, 100)
 		}},

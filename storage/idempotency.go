@@ -46,7 +46,7 @@ var lockIdempotencyKey = newStatement(statement{
 // If the transaction conflicts with another one (a deadlock, a lock time-out),
 // it is run again: fn may run several times, and finds answer zeroed each time.
 // An error of fn rolls everything back and stores nothing. Once returns
-// ErrStillRunning, ErrKeyReused or ErrSealed if the answer cannot be had.
+// ErrStillRunning, ErrKeyReused or ErrSealed if it cannot return the answer.
 func (db *DB) Once(ctx context.Context, idem *Idempotency, answer any, fn func(*Tx) error) (replayed bool, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		reflect.ValueOf(answer).Elem().SetZero()

@@ -56,7 +56,7 @@ func TestOnceStoresTheAnswerWithItsEffects(t *testing.T) {
 	}
 	other.Scope = "b"
 	if found, err := db.Recall(t.Context(), &other, &reply{}); err != nil || found {
-		t.Errorf("somebody else's key: %v %v", found, err)
+		t.Errorf("another caller's key: %v %v", found, err)
 	}
 }
 
@@ -132,8 +132,8 @@ func TestPurgeTakesWhatIsOldInPages(t *testing.T) {
 	}
 }
 
-// A call that comes while the first one with its key still runs is told so; it
-// neither waits nor runs.
+// A call that arrives while the first one with its key is still running gets
+// ErrStillRunning; it neither waits nor runs.
 func TestOnceWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -142,7 +142,7 @@ func TestOnceWaitsForNobody(t *testing.T) {
 	out := reply{}
 	replayed, err := db.Once(t.Context(), idem, &out, func(*storage.Tx) error {
 		_, err := other.Once(t.Context(), idem, &reply{}, func(*storage.Tx) error {
-			t.Error("the second call runs beside the first")
+			t.Error("the second call runs at the same time as the first")
 			return nil
 		})
 		if !errors.Is(err, storage.ErrStillRunning) {

@@ -50,8 +50,8 @@ func TestImportFollowsTheUpload(t *testing.T) {
 	db.Check()
 }
 
-// Of two imports of the same SIMs at once, one makes them, and the other is
-// told which.
+// Of two concurrent imports of the same SIMs, one creates them, and the other
+// returns them as errors.
 func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -87,7 +87,7 @@ func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 }
 
 // A session that began before its SIM was known is linked later. If the SIM
-// has changed hands since, it belongs to nobody any more and is dropped.
+// has changed hands since, it belongs to an earlier owner and is dropped.
 func TestSessionsAreLinkedLater(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -118,8 +118,8 @@ func TestSessionsAreLinkedLater(t *testing.T) {
 	}
 }
 
-// Sessions of SIMs that are not ours stay unlinked, and keep no other for ever:
-// each call goes on where the last one ended, and begins anew at the end.
+// Sessions of unknown SIMs stay unlinked and do not block others: each call
+// continues where the last one ended, and starts over at the end.
 func TestSessionsOfUnknownSIMsKeepNoOther(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

@@ -20,7 +20,7 @@ type Preview struct {
 	Fee        *int64           `db:"fee"`    // in the source's currency, minor units; null when the schedule has none
 }
 
-// The rules as validation asks them, with nobody's claim in place of one's own.
+// The rules as validation asks them, with any claim in place of the transfer's own.
 func previewSQL() string {
 	return `
 WITH r AS MATERIALIZED (

@@ -46,7 +46,7 @@ func TestSchemaRefusesWhatMustNeverBe(t *testing.T) {
 			UPDATE requests
 			SET state = 'awaiting_acceptance', n_eligible = 1, expires_at = clock_timestamp()
 			WHERE id = $1`, check},
-		{"waiting for ever", transfer.AwaitingAcceptance, `UPDATE requests SET expires_at = NULL WHERE id = $1`, check},
+		{"waiting without an expiry", transfer.AwaitingAcceptance, `UPDATE requests SET expires_at = NULL WHERE id = $1`, check},
 		{"waiting for nothing", transfer.AwaitingAcceptance, `UPDATE requests SET n_eligible = 0, n_support = 0 WHERE id = $1`, check},
 		{"completed and not finished", transfer.RequestCompleted, `UPDATE requests SET finished_at = NULL WHERE id = $1`, check},
 		{"rejected and not finished", transfer.RequestRejected, `UPDATE requests SET finished_at = NULL WHERE id = $1`, check},

@@ -40,10 +40,10 @@ func (db *DB) Warnings(ctx context.Context) ([]string, error) {
 	warn(s.Version < 140000, "PostgreSQL is version %d.%d; this needs 14 or later", s.Version/10000, s.Version%10000)
 	warn(s.Fsync != "on", "PostgreSQL runs with fsync = %s: a crash of its machine can lose or damage everything; set it on", s.Fsync)
 	warn(s.FullPageWrites != "on", "PostgreSQL runs with full_page_writes = %s: a crash of its machine can damage data; set it on", s.FullPageWrites)
-	warn(s.SynchronousCommit == "off", "PostgreSQL runs with synchronous_commit = off: a crash can forget what the API has answered and gateways were told; set it on")
+	warn(s.SynchronousCommit == "off", "PostgreSQL runs with synchronous_commit = off: a crash can lose requests that the API has accepted and transfers that gateways have acted on; set it to on")
 	warn(s.IdleInTransaction == "0", "idle_in_transaction_session_timeout is 0 on this connection, perhaps because of a connection pooler: "+
-		"a process that is stopped would hold its SIMs for ever; set it to 5s by ALTER ROLE")
-	warn(s.LockTimeout == "0", "lock_timeout is 0 on this connection, perhaps because of a connection pooler; set it to 2s by ALTER ROLE")
+		"a stopped process would keep its SIMs locked indefinitely; set it to 5s with ALTER ROLE")
+	warn(s.LockTimeout == "0", "lock_timeout is 0 on this connection, perhaps because of a connection pooler; set it to 2s with ALTER ROLE")
 	warn(s.MaxConnections < 50, "PostgreSQL allows %d connections; three processes of 20 each want more, or fewer by --max-conns", s.MaxConnections)
 	return list, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // sessionPart is how many SIMs of a piece of work are committed together. After
-// a crash the gateways are asked again about the sessions of at most so many.
+// a crash the gateways are asked again about the sessions of up to this many SIMs.
 const sessionPart = 256
 
 // dropSessions disconnects the sessions of its SIMs and transfers the SIMs that

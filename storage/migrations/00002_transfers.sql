@@ -90,7 +90,7 @@ CREATE TABLE transfers (
     CHECK (state NOT IN ('eligible', 'completed') OR (sim IS NOT NULL AND method IS NOT NULL))
 ) WITH (fillfactor = 40);
 
-CREATE INDEX transfers_identifier ON transfers (identifier); -- what became of a SIM
+CREATE INDEX transfers_identifier ON transfers (identifier); -- the transfers of a SIM
 
 -- The claim: at most one open transfer per SIM. A transfer is open exactly
 -- while it is eligible.
@@ -126,7 +126,7 @@ CREATE TABLE charges (
 );
 
 -- What remains to be done. A row is made in the transaction that causes it and
--- deleted in the one that carries it out; whoever holds its lock owns the work.
+-- deleted in the one that carries it out; the transaction that holds its lock owns the work.
 -- Chunk work has lo and hi; drop_sessions has items, numbers of transfers;
 -- drop_stray has one item, a radacctid.
 CREATE TABLE work (
@@ -162,7 +162,7 @@ CREATE INDEX work_request ON work (request);
 
 -- Every decision and outcome of a request, in the transaction that caused it:
 -- the audit trail and the progress feed. A reader across requests follows
--- (tx, id) below pg_snapshot_xmin, behind which no late commit can slip.
+-- (tx, id) below pg_snapshot_xmin: nothing that commits later can precede it.
 CREATE TABLE events (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),

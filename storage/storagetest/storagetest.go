@@ -220,7 +220,7 @@ func (d *DB) Session(s SIM, gateway string, ago time.Duration) int64 {
 	return id
 }
 
-// SessionStart is the statement behind Session, for tests that need it in a
+// SessionStart is the statement that Session runs, for tests that need it in a
 // transaction of their own. Its parameters are a name of the session, the IMSI,
 // the MSISDN, the gateway's address and the session's age in seconds.
 const SessionStart = `

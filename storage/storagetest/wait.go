@@ -17,7 +17,7 @@ func Await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for this in vain: %s", patience, what)
+			t.Fatalf("waited %s without success for: %s", patience, what)
 		}
 	}
 }
@@ -109,7 +109,8 @@ func (h *Held) Rollback() {
 	}
 }
 
-// Go runs something beside the test and returns where its error will be.
+// Go runs do concurrently with the test. It returns the channel that receives
+// the error of do.
 func Go(do func() error) <-chan error {
 	ended := make(chan error, 1)
 	go func() { ended <- do() }()

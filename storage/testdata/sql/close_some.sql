@@ -5,7 +5,7 @@
 -- Given:    @request and the @numbers of its transfers.
 --           @outcome of the transfers: canceled or declined. @state of the request if none is left.
 -- Returns:  How many transfers are still eligible.
--- Locks:    The caller holds the request, whose n_left is 0: no work is under way. Takes transfers and claims.
+-- Locks:    The caller holds the request, whose n_left is 0: no work of it is pending. Takes transfers and claims.
 --
 -- EXPLAIN EXECUTE close_some(request, numbers, outcome, state);
 PREPARE close_some AS
