@@ -86,7 +86,7 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		}}
 		r.register(a, o)
 	}
-	server := httptest.NewServer(inside.prepare(mux))
+	server := httptest.NewServer(inside.withCall(mux))
 	t.Cleanup(server.Close)
 	direct := &service{t: t, db: s.db, url: server.URL, client: server.Client()}
 

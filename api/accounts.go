@@ -14,8 +14,8 @@ type Account struct {
 	OperatorID transfer.OperatorID `json:"operator_id" example:"OP0012345678"`
 	Email      string              `json:"email" format:"email" doc:"The primary email, in lower case."`
 	Currency   transfer.Currency   `json:"currency" example:"EUR" doc:"ISO 4217. Fees are charged in it."`
-	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. Some plans cannot move to another coverage."`
-	Standing   storage.Standing    `json:"standing" doc:"A closed account neither sends nor receives SIMs."`
+	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage."`
+	Standing   storage.Standing    `json:"standing" doc:"A closed account can neither send nor receive SIMs."`
 	CreatedAt  time.Time           `json:"created_at"`
 }
 
@@ -60,7 +60,7 @@ func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*re
 	})
 }
 
-// parsed reads a field and adds what is wrong with it to a problem.
+// parsed parses a field. If it is invalid, it adds an error to the problem.
 func parsed[T any](p *problem.Problem, location, text string, parse func(string) (T, error)) T {
 	v, err := parse(text)
 	if err != nil {
@@ -72,7 +72,7 @@ func parsed[T any](p *problem.Problem, location, text string, parse func(string)
 type listAccountsInput struct {
 	Paging
 	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`
-	Standing storage.Standing `query:"standing" doc:"Only accounts of this standing."`
+	Standing storage.Standing `query:"standing" doc:"Only accounts with this standing."`
 }
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
@@ -90,7 +90,7 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount)
 }
 
-// AccountPath names an account.
+// AccountPath is embedded in the input of routes for one account.
 type AccountPath struct {
 	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678" doc:"OP and ten digits."`
 }

@@ -14,58 +14,60 @@ import (
 	"simtransfer/transfer"
 )
 
-// Config is what the API is made from.
+// Config configures the API.
 type Config struct {
 	DB *storage.DB
 
-	// Ops is the page on the queues, which administrators find under
-	// /ops/queues; it must expect that path. Nil leaves it out.
+	// Ops is the queue UI, which is served to administrators under
+	// /ops/queues. Its handler gets the full path. Nil serves no queue UI.
 	Ops http.Handler
 
-	Limiter Limiter // bounds the calls of each key; nil does not
+	Limiter Limiter // limits the calls of each API key; nil means no limit
 
-	ReviewPeriod     time.Duration // how long support has; zero means transfer.ReviewPeriod
-	AcceptancePeriod time.Duration // how long the destination has where a request does not say; zero means transfer.AcceptancePeriod
+	ReviewPeriod     time.Duration // how long support has to decide; zero means transfer.ReviewPeriod
+	AcceptancePeriod time.Duration // how long the destination has to decide if the request does not say; zero means transfer.AcceptancePeriod
 
-	// TrustProxy takes a client's address from the last entry of X-Forwarded-For,
-	// which the proxy in front of the API has written. Without such a proxy
-	// clients could write there what they like.
+	// TrustProxy takes the client's address from the last entry of
+	// X-Forwarded-For. Set it only if a proxy in front of the API writes that
+	// entry: otherwise clients can forge their address.
 	TrustProxy bool
 
-	// Stopping, when it is closed, ends the streams of events, which would
-	// otherwise keep the process from stopping. Nil never does.
+	// Stopping ends all event streams when it is closed, so that they do not
+	// delay shutdown. Nil means never.
 	Stopping <-chan struct{}
 
-	MaxStreams     int           // streams of events at once, of which a caller has 16 at most; zero means 256
-	StreamInterval time.Duration // between looks for the events of a stream; zero means 500 ms
+	MaxStreams     int           // concurrent event streams, up to 16 per caller; zero means 256
+	StreamInterval time.Duration // between polls for new events of a stream; zero means 500 ms
 
 	Log *slog.Logger // nil means slog.Default()
 
-	Version string // of the program, for the document; empty means "dev"
+	Version string // of the program, for the OpenAPI document; empty means "dev"
 }
 
 type server struct {
 	Config
 	db      *storage.DB
-	streams *places // of events
-	uploads *places // of batches, while they are read and stored
-	imports *places // likewise
-	results *places // of batches, while they are sent
-	limits  limits
+	limiter limiterHealth
+
+	// Concurrent operations in this process.
+	streams *concurrency // event streams
+	uploads *concurrency // batches that are read and stored
+	imports *concurrency // imports that are read and stored
+	results *concurrency // batch results that are sent
 }
 
-// New returns a handler that serves the API, its document and the pages for
-// people. It starts nothing.
+// New returns a handler that serves the API, its OpenAPI document, the pages
+// that show the document, and the queue UI. It starts no goroutines.
 func New(c Config) http.Handler {
 	s := newServer(c)
 	mux := http.NewServeMux()
-	s.addDocs(mux, s.register(mux))
-	s.addOps(mux)
+	s.addSwaggerUI(mux, s.register(mux))
+	s.addQueueUI(mux)
 	mux.HandleFunc("/", notFound(mux))
-	return s.prepare(mux)
+	return s.withCall(mux)
 }
 
-// OpenAPI returns the document of the API as JSON. It needs no database.
+// OpenAPI returns the OpenAPI document as JSON. It needs no database.
 func OpenAPI(version string) ([]byte, error) {
 	document := newServer(Config{Version: version}).register(http.NewServeMux())
 	text, err := json.MarshalIndent(document, "", "  ")
@@ -97,14 +99,14 @@ func newServer(c Config) *server {
 	return &server{
 		Config:  c,
 		db:      c.DB,
-		streams: newPlaces("streams", c.MaxStreams, maxOwnStreams, 0),
-		uploads: newPlaces("uploads", maxUploads, maxOwnUploads, uploadPatience),
-		imports: newPlaces("imports", maxImports, maxOwnImports, uploadPatience),
-		results: newPlaces("results of batches", maxResults, maxOwnResults, uploadPatience),
+		streams: newConcurrency("event streams", c.MaxStreams, maxStreamsPerCaller, 0),
+		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
+		imports: newConcurrency("imports", maxImports, maxImportsPerCaller, maxQueueTime),
+		results: newConcurrency("downloads of batch results", maxResults, maxResultsPerCaller, maxQueueTime),
 	}
 }
 
-// register adds every route of the table to the mux and returns the document.
+// register adds every route to the mux and returns the OpenAPI document.
 func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	a := humago.New(mux, humaConfig(s.Version))
 	for _, r := range s.routes() {

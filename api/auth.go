@@ -29,7 +29,7 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 			err = s.limit(w, r)
 		}
 		if err == nil {
-			err = unreadable(r)
+			err = validQuery(r)
 		}
 		if err != nil {
 			s.problem(r.Context(), err).Write(w)
@@ -38,23 +38,22 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 		limit := route.timeout()
 		c, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
-		// A client that does not read its answer is let go of, too. Not every
-		// ResponseWriter has a connection below it; then there is nothing to bound.
+		// The connection of a client that does not read the response is closed.
+		// A ResponseWriter without a connection returns an error, which is fine.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + writeGrace))
 		w.Header().Set("Cache-Control", "no-store")
 		next(huma.WithContext(ctx, c))
 	}
 }
 
-// unreadable refuses parameters that the database could not compare with
-// anything: those that are no text.
-func unreadable(r *http.Request) error {
+// validQuery rejects query parameters that PostgreSQL cannot store as text.
+func validQuery(r *http.Request) error {
 	query := r.URL.Query()
-	p := problem.New(problem.Invalid, "nothing was done: correct what the errors list")
+	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range append(query[name], name) {
 			if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
-				p.Add(problem.FieldError{Location: "query." + strings.ToValidUTF8(problem.Clip(name), "�"), Message: "not text in UTF-8, or with a NUL character in it"})
+				p.Add(problem.FieldError{Location: "query." + strings.ToValidUTF8(problem.Clip(name), "�"), Message: "invalid UTF-8 or a NUL character: remove it"})
 				break
 			}
 		}
@@ -65,8 +64,8 @@ func unreadable(r *http.Request) error {
 	return nil
 }
 
-// writeGrace is how long the answer may take on its way, beyond the time for
-// working it out.
+// writeGrace is how long sending the response may take, in addition to the
+// time limit of the call.
 const writeGrace = time.Minute
 
 // authorize identifies the caller by the API key, stores it in the call, and

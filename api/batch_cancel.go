@@ -17,25 +17,25 @@ type cancelBatchInput struct {
 	Body *struct{}
 }
 
-// BatchCancel says what became of each request of a batch.
+// BatchCancel is the outcome of canceling a batch.
 type BatchCancel struct {
 	Batch    uuid.UUID       `json:"batch" format:"uuid"`
-	Canceled int             `json:"canceled" doc:"Requests that this call has canceled."`
+	Canceled int             `json:"canceled" doc:"How many requests this call canceled."`
 	Requests []RequestCancel `json:"requests" nullable:"false"`
 }
 
-// RequestCancel says what became of one request.
+// RequestCancel is the outcome for one request of the batch.
 type RequestCancel struct {
 	Request  uuid.UUID             `json:"request" format:"uuid"`
-	Canceled bool                  `json:"canceled" doc:"Whether this call has canceled it."`
-	State    transfer.RequestState `json:"state" doc:"Its state now."`
-	Code     problem.Code          `json:"code,omitempty" doc:"Why it was not canceled."`
+	Canceled bool                  `json:"canceled" doc:"Whether this call canceled the request."`
+	State    transfer.RequestState `json:"state" doc:"The current state of the request."`
+	Code     problem.Code          `json:"code,omitempty" doc:"Why the request was not canceled."`
 	Detail   string                `json:"detail,omitempty"`
 }
 
-// cancelBatch takes a transaction per request. With an Idempotency-Key the
-// answer is stored when all are through: a call that comes earlier works too,
-// finds nothing to cancel, and gets the answer of the one that ends first.
+// cancelBatch cancels each request in a transaction of its own. With an
+// Idempotency-Key the response is stored at the end. A second call in the
+// meantime finds less to cancel, and returns the response that is stored first.
 func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[BatchCancel], error) {
 	idem, err := idempotency(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 	})
 }
 
-// cancelOne cancels a request, or says why not.
+// cancelOne cancels a request, or returns why it cannot be canceled.
 func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, error) {
 	var after storage.Request
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {

@@ -15,18 +15,18 @@ import (
 	"simtransfer/transfer"
 )
 
-// Batch is one upload that became a request per destination.
+// Batch is one upload, from which one request per destination was created.
 type Batch struct {
 	ID        uuid.UUID           `json:"id" format:"uuid"`
 	Source    transfer.OperatorID `json:"source"`
 	CreatedAt time.Time           `json:"created_at"`
-	Finished  bool                `json:"finished" doc:"Whether all its requests are."`
-	Counts    Counts              `json:"counts" doc:"Of all requests together."`
+	Finished  bool                `json:"finished" doc:"Whether all its requests are finished."`
+	Counts    Counts              `json:"counts" doc:"The SIMs of all its requests together."`
 	Requests  int                 `json:"request_count"`
-	Items     []Request           `json:"requests,omitempty" nullable:"false" doc:"The first 200 of them; list transfer requests by batch for the others. In the answer for a single batch alone."`
+	Items     []Request           `json:"requests,omitempty" nullable:"false" doc:"The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists."`
 }
 
-// maxBatchItems is how many requests a batch shows.
+// maxBatchItems is how many requests the response for a batch lists.
 const maxBatchItems = 200
 
 func viewBatch(b storage.Batch) Batch {
@@ -54,47 +54,47 @@ func viewBatch(b storage.Batch) Batch {
 
 type createBatchInput struct {
 	Idempotent
-	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
-	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that."`
-	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs that would need support ineligible."`
+	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
+	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
+	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs ineligible that would need approval by support."`
 	File              body
 }
 
 func batchUpload() *uploadDoc {
 	return &uploadDoc{
-		text: "SIMs and where they shall go, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are accepted, or none if one of them is wrong.",
+		text: "SIMs and their destinations, as CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All rows are accepted, or none if a row has an error.",
 		columns: []uploadColumn{
 			{"sim", true, upload.Text, "An ICCID, IMSI or MSISDN."},
-			{"destination_email", true, upload.Text, "The primary email of the account that shall receive the SIM."},
-			{"destination_operator_id", true, upload.Text, "Its operator id."},
+			{"destination_email", true, upload.Text, "The primary email of the account that receives the SIM."},
+			{"destination_operator_id", true, upload.Text, "The operator id of the account that receives the SIM."},
 		},
 		example: "sim,destination_email,destination_operator_id\n" +
 			"8988211000000000011,sims@example.com,OP0012345678\n",
 	}
 }
 
-// batchStatement is how long one statement of a batch may take: the longest
+// batchStatementTimeout limits one statement of a batch or a retry: the longest
 // copies a million rows.
-const batchStatement = 5 * time.Minute
+const batchStatementTimeout = 5 * time.Minute
 
-// createBatch reads the whole file first, because no transaction waits for a
-// client, and then makes all requests or none.
+// createBatch reads the whole file first, because no transaction may wait for a
+// client. Then it creates all requests in one transaction.
 func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[Batch], error) {
 	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
 	if err != nil {
 		return nil, err
 	}
-	leave, err := s.uploads.take(ctx)
+	release, err := s.uploads.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer release()
 	reader, format, err := in.File.open()
 	if err != nil {
 		return nil, err
 	}
 	file, err := upload.Read(reader, format, uploadLimits())
-	if err := in.File.end(err); err != nil {
+	if err := in.File.close(err); err != nil {
 		return nil, uploadError(ctx, err)
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
@@ -112,8 +112,8 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	})
 }
 
-// batchDestinations returns the accounts that a file names, or the lines that
-// name a wrong one.
+// batchDestinations returns the destination accounts of a file in the order of
+// file.Destinations, or an error with the lines whose destination is invalid.
 func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Account, file *upload.Batch) ([]storage.Account, error) {
 	pairs := make([]storage.Pair, len(file.Destinations))
 	for i, d := range file.Destinations {
@@ -124,7 +124,7 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 		return nil, err
 	}
 	if source.Standing != storage.StandingOpen {
-		return nil, problem.New(problem.AccountClosed, "the source account is closed")
+		return nil, problem.New(problem.AccountClosed, "the source account is closed, so it cannot send SIMs")
 	}
 	var wrong []upload.LineError
 	for i, account := range to {
@@ -140,7 +140,7 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 	return to, nil
 }
 
-// byLine returns the first of the lines that are wrong, and counts the others.
+// byLine returns the errors sorted by line, as the error of an upload.
 func byLine(wrong []upload.LineError) error {
 	slices.SortFunc(wrong, func(a, b upload.LineError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))
@@ -152,9 +152,9 @@ func byLine(wrong []upload.LineError) error {
 	return &invalid
 }
 
-// createRequests makes a batch with one request per destination.
+// createRequests creates a batch with one request per destination.
 func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
-	if err := t.AllowLong(ctx, batchStatement); err != nil {
+	if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
 		return uuid.Nil, err
 	}
 	id, err := t.CreateBatch(ctx, source.ID, file.Len())
@@ -179,8 +179,8 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 	return id, nil
 }
 
-// lines yields rows with their lines, or with their numbers in a JSON
-// document, whose rows may all be on one line.
+// lines yields SIMs with their line numbers, or with their row numbers for a
+// JSON document, whose rows can all be on one line.
 func lines(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq2[int, transfer.Identifier] {
 	return func(yield func(int, transfer.Identifier) bool) {
 		for place, sim := range rows {
@@ -206,11 +206,11 @@ func readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) 
 
 type listBatchesInput struct {
 	Paging
-	Account string `query:"account" maxLength:"32" doc:"Only the batches of this operator id. For support; an account sees its own anyway."`
+	Account string `query:"account" maxLength:"32" doc:"Only batches of the account with this operator id. For support."`
 
-	Finished      string    `query:"finished" enum:"true,false" doc:"Only batches that are finished, or only those that are not."`
-	CreatedAfter  time.Time `query:"created_after" doc:"Only batches made at this instant or later."`
-	CreatedBefore time.Time `query:"created_before" doc:"Only batches made before this instant."`
+	Finished      string    `query:"finished" enum:"true,false" doc:"Only finished batches (true), or only unfinished ones (false)."`
+	CreatedAfter  time.Time `query:"created_after" doc:"Only batches created at or after this time."`
+	CreatedBefore time.Time `query:"created_before" doc:"Only batches created before this time."`
 }
 
 func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf[Batch], error) {
@@ -235,7 +235,7 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, viewBatch)
 }
 
-// BatchPath names a batch.
+// BatchPath is embedded in the input of routes for one batch.
 type BatchPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the batch."`
 }

@@ -9,36 +9,43 @@ import (
 	"simtransfer/api/problem"
 )
 
-// places bounds what goes on at once in this process: in all, and for each
-// caller, so that one of them cannot shut the others out.
-type places struct {
-	what      string // it is, in the plural
-	all, each int
-	patience  time.Duration // for which a place is waited for; zero waits for none
+// concurrency limits how many operations of one kind run at once in this
+// process: in total and per caller, so that no caller can block the others.
+type concurrency struct {
+	what             string // the operations, in the plural, for errors
+	total, perCaller int
+	maxWait          time.Duration // how long acquire waits for a slot; zero means not at all
 
-	mu    sync.Mutex
-	taken int
-	by    map[string]int // places taken, by caller; none at zero
-	freed chan struct{}  // closed when a place becomes free
+	mu       sync.Mutex
+	used     int
+	byCaller map[string]int // slots in use; callers without any have no entry
+	released chan struct{}  // closed when a slot becomes free
 }
 
-func newPlaces(what string, all, each int, patience time.Duration) *places {
-	return &places{what: what, all: all, each: each, patience: patience, by: map[string]int{}, freed: make(chan struct{})}
+func newConcurrency(what string, total, perCaller int, maxWait time.Duration) *concurrency {
+	return &concurrency{
+		what:      what,
+		total:     total,
+		perCaller: perCaller,
+		maxWait:   maxWait,
+		byCaller:  map[string]int{},
+		released:  make(chan struct{}),
+	}
 }
 
-// take takes a place for the caller, who calls leave when it is done. It
-// returns a problem when no place became free in time.
-func (p *places) take(ctx context.Context) (leave func(), err error) {
-	who := scope(callerOf(ctx))
-	timer := time.NewTimer(p.patience)
+// acquire takes a slot for the caller, who has to call release at the end. It
+// returns a problem if no slot becomes free in time.
+func (c *concurrency) acquire(ctx context.Context) (release func(), err error) {
+	caller := scope(callerOf(ctx))
+	timer := time.NewTimer(c.maxWait)
 	defer timer.Stop()
 	for {
-		full, freed := p.try(who)
+		full, released := c.try(caller)
 		if full == nil {
-			return func() { p.leave(who) }, nil
+			return func() { c.release(caller) }, nil
 		}
 		select {
-		case <-freed:
+		case <-released:
 		case <-timer.C:
 			return nil, full
 		case <-ctx.Done():
@@ -47,35 +54,34 @@ func (p *places) take(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// try takes a place, or says why there is none and returns what is closed when
-// one becomes free.
-func (p *places) try(who string) (full *problem.Problem, freed <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// try takes a slot. If none is free it returns the problem, and a channel that
+// is closed when one becomes free.
+func (c *concurrency) try(caller string) (full *problem.Problem, released <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case p.by[who] >= p.each:
-		full = problem.New(problem.RateLimited, fmt.Sprintf("as many %s of yours are under way as may be at once (%d): wait until one of them has ended, or end one", p.what, p.each))
-		full.RetryAfter = placeRetry
-		return full, p.freed
-	case p.taken >= p.all:
-		return problem.New(problem.Busy, fmt.Sprintf("too many %s are under way: ask again a little later", p.what)), p.freed
+	case c.byCaller[caller] >= c.perCaller:
+		full = problem.New(problem.RateLimited, fmt.Sprintf("you already have %d %s in progress, the maximum: wait for one to finish or stop one", c.perCaller, c.what))
+		full.RetryAfter = slotRetryAfter
+		return full, c.released
+	case c.used >= c.total:
+		return problem.New(problem.Busy, fmt.Sprintf("the service has too many %s in progress: try again later", c.what)), c.released
 	}
-	p.taken++
-	p.by[who]++
+	c.used++
+	c.byCaller[caller]++
 	return nil, nil
 }
 
-func (p *places) leave(who string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.taken--
-	if p.by[who]--; p.by[who] == 0 {
-		delete(p.by, who)
+func (c *concurrency) release(caller string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used--
+	if c.byCaller[caller]--; c.byCaller[caller] == 0 {
+		delete(c.byCaller, caller)
 	}
-	close(p.freed)
-	p.freed = make(chan struct{})
+	close(c.released)
+	c.released = make(chan struct{})
 }
 
-// placeRetry is after how many seconds a caller whose places are taken may ask
-// again.
-const placeRetry = 5 * time.Second
+// slotRetryAfter is how long a caller whose slots are all in use should wait.
+const slotRetryAfter = 5 * time.Second

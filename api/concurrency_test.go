@@ -41,8 +41,8 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const patience = time.Second
-		p := newPlaces("things", 3, 2, patience)
-		take := func(c storage.Caller) (func(), error) { return p.take(calledBy(t.Context(), c)) }
+		p := newConcurrency("things", 3, 2, patience)
+		take := func(c storage.Caller) (func(), error) { return p.acquire(calledBy(t.Context(), c)) }
 		var leave func()
 		for i, want := range []struct {
 			c    storage.Caller
@@ -68,7 +68,7 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 		}
 		gone, cancel := context.WithCancel(calledBy(t.Context(), storage.Caller{Key: 6}))
 		cancel()
-		if _, err := p.take(gone); !errors.Is(err, context.Canceled) {
+		if _, err := p.acquire(gone); !errors.Is(err, context.Canceled) {
 			t.Errorf("a client that has gone: %v", err)
 		}
 		time.AfterFunc(patience/2, leave)
@@ -84,7 +84,7 @@ func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
 	s := newService(t)
 	s.sims(2, transfer.Ready)
 	address := strings.TrimPrefix(s.url, "http://")
-	for range maxOwnUploads {
+	for range maxUploadsPerCaller {
 		w := dial(t, address, s.source)
 		w.ask("POST /v1/batches", "Content-Length: 1000", "Content-Type: text/csv", "Expect: 100-continue")
 		w.answer(http.StatusContinue) // it is being read
@@ -99,10 +99,10 @@ func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	t.Cleanup(func() { close(stopping) })
-	s := newService(t, quickly, func(c *Config) { c.MaxStreams, c.Stopping = maxOwnStreams+1, stopping })
+	s := newService(t, quickly, func(c *Config) { c.MaxStreams, c.Stopping = maxStreamsPerCaller+1, stopping })
 	s.sims(1, transfer.Ready)
 	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
-	for range maxOwnStreams {
+	for range maxStreamsPerCaller {
 		s.stream(s.source, path, "")
 	}
 	w := dial(t, strings.TrimPrefix(s.url, "http://"), s.source) // a stream that is let in does not end
@@ -126,12 +126,12 @@ func TestResultsOfBatchesAreBounded(t *testing.T) {
 	}
 	ctx := calledBy(t.Context(), caller)
 	api := newServer(Config{DB: s.db})
-	api.results.patience = 0
+	api.results.maxWait = 0
 	ask := func(accept string) (*huma.StreamResponse, error) {
 		return api.batchResults(ctx, &batchResultsInput{BatchPath: BatchPath{batch.ID}, Accepting: Accepting{accept}})
 	}
 	var last *huma.StreamResponse
-	for range maxOwnResults {
+	for range maxResultsPerCaller {
 		if _, err := ask("text/html"); codeOf(err) != problem.NotAcceptable {
 			t.Fatal(err)
 		}

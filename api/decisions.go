@@ -10,14 +10,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// SomeSIMs are the SIMs that a decision is about. Left out they mean all of
-// them; null is refused, because it is more likely a mistake.
+// SomeSIMs are the SIMs that a decision applies to. If the field is left out,
+// it applies to all SIMs. Null is rejected, because it is likely a mistake.
 type SomeSIMs []string
 
-// UnmarshalJSON reads a list.
+// UnmarshalJSON parses a list.
 func (s *SomeSIMs) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
-		return errors.New("sims is null: list SIMs, or leave it out to mean all")
+		return errors.New("sims is null: list SIMs, or leave the field out for all SIMs")
 	}
 	return json.Unmarshal(text, (*[]string)(s))
 }
@@ -26,9 +26,9 @@ type acceptInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Only these SIMs; the others are declined. All of them if it is left out."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs and decline the others. Default: all SIMs."`
 
-		Landing *Landing `json:"landing,omitempty" doc:"What the SIMs shall have as they arrive."`
+		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
 	}
 }
 
@@ -37,8 +37,8 @@ func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Req
 	var sims []string
 	if in.Body != nil {
 		sims = in.Body.SIMs
-		p := problem.New(problem.Invalid, "nothing was decided: correct what the errors list")
-		if d.Landing = in.Body.Landing.read(p, "body.landing"); len(p.Errors) > 0 {
+		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+		if d.Landing = in.Body.Landing.parse(p, "body.landing"); len(p.Errors) > 0 {
 			return nil, p
 		}
 	}
@@ -49,8 +49,8 @@ type declineInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
-		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"For the source to read."`
+		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs; the others stay open. Default: all SIMs."`
+		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Shown to the source."`
 	}
 }
 
@@ -67,7 +67,7 @@ type cancelInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Only these SIMs; the others stay open. All of them if it is left out."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs; the others continue. Default: all SIMs."`
 	}
 }
 
@@ -83,18 +83,18 @@ type approveInput struct {
 	Idempotent
 	RequestPath
 	Body struct {
-		Ticket    string `json:"ticket" minLength:"1" maxLength:"100" doc:"Support's reference."`
-		Fee       *int64 `json:"fee_minor,omitempty" minimum:"0" maximum:"1000000000000" doc:"What each SIM costs that needs support, in the minor unit of the source's currency, in place of what was quoted; 0 waives it."`
-		FeeReason string `json:"fee_reason,omitempty" maxLength:"500" doc:"Why; required with fee_minor."`
+		Ticket    string `json:"ticket" minLength:"1" maxLength:"100" doc:"The reference of the support case."`
+		Fee       *int64 `json:"fee_minor,omitempty" minimum:"0" maximum:"1000000000000" doc:"Replaces the quoted fee of each SIM that needs support, in the minor unit of the source's currency; 0 waives it."`
+		FeeReason string `json:"fee_reason,omitempty" maxLength:"500" doc:"Why the fee is changed. Required with fee_minor."`
 	}
 }
 
 func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[Request], error) {
 	switch {
 	case in.Body.Fee != nil && in.Body.FeeReason == "":
-		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_reason", Message: "say why the fee is changed or waived"})
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_reason", Message: "required with fee_minor: say why the fee is changed or waived"})
 	case in.Body.Fee == nil && in.Body.FeeReason != "":
-		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_minor", Message: "a fee_reason goes with a fee_minor"})
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_minor", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
 	}
 	return s.decide(ctx, in.RequestPath, storage.Decision{
 		Event:       transfer.Approve,
@@ -108,7 +108,7 @@ type denyInput struct {
 	Idempotent
 	RequestPath
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"For the source to read."`
+		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Shown to the source."`
 	}
 }
 
@@ -116,10 +116,10 @@ func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request
 	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Deny, Reason: in.Body.Reason}, nil)
 }
 
-// decide carries out a decision of the caller, for the SIMs named or, if there
-// are none, for the whole request.
+// decide makes a decision as the caller, for the given SIMs or, if there are
+// none, for the whole request.
 func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision, sims []string) (*reply[Request], error) {
-	p := problem.New(problem.Invalid, "nothing was decided: correct what the errors list")
+	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
 	if d.SIMs = parseSIMs(p, "body.sims", sims); len(p.Errors) > 0 {
 		return nil, p
 	}

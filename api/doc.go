@@ -1,8 +1,11 @@
-// Package api is the HTTP interface: routes, handlers and the problems they
-// answer with. It holds no rule of the business and no SQL; the first are in
-// package transfer, the second is in package storage.
+// Package api is the HTTP API: its routes, its handlers and its OpenAPI
+// document. It has no business rules and no SQL: the rules are in package
+// transfer, the SQL is in package storage.
 //
-// A handler reads top to bottom: parse, call, render. What it may be asked for
-// and by whom is one table, in routes.go; which error becomes which problem is
-// another, in problems.go.
+// A handler parses its input, calls storage and renders the result. Three
+// tables hold what is common to all handlers:
+//
+//   - routes.go lists the routes and who may call them
+//   - access.go says whose resources a caller reaches, and what each party sees
+//   - problems.go maps errors to the problems of package problem
 package api

@@ -19,31 +19,31 @@ import (
 )
 
 const (
-	maxStreams     = 256                    // at once, in this process
-	maxOwnStreams  = 16                     // of one caller
-	streamInterval = 500 * time.Millisecond // between looks at the database
-	streamPage     = 200                    // events at most that one look reads
-	heartbeat      = 15 * time.Second       // a comment at least this often
+	maxStreams          = 256                    // in this process
+	maxStreamsPerCaller = 16                     // in this process
+	streamInterval      = 500 * time.Millisecond // between polls of the database
+	streamPageEvents    = 200                    // that one poll reads
+	heartbeatInterval   = 15 * time.Second       // between comments on an idle stream
 
-	// streamTimeout ends a stream, so that a client that goes on has to show a
-	// key that is still good. Clients of server-sent events go on by themselves.
+	// streamTimeout ends a stream, so that the API key is checked again when the
+	// client reconnects. Clients of server-sent events reconnect by themselves.
 	streamTimeout = 15 * time.Minute
 )
 
 // LastEvent is embedded in the input of streams.
 type LastEvent struct {
-	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"The id of the last event that was received: the stream goes on behind it."`
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"The id of the last event that the client received. The stream continues after it."`
 }
 
-// sentEvent is an event on its way: id is what a client goes on behind.
-type sentEvent struct {
+// message is a server-sent event. A client resumes after its id.
+type message struct {
 	id   string
 	data any
 }
 
-// look reads what comes behind the events that it returned before, and whether
-// that is all there will ever be.
-type look func(ctx context.Context) (events []sentEvent, over bool, err error)
+// poll reads the events after those that it returned before. done is true if no
+// more events will follow these.
+type poll func(ctx context.Context) (events []message, done bool, err error)
 
 type streamRequestInput struct {
 	RequestPath
@@ -62,22 +62,22 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 		}
 	}
 	caller := callerOf(ctx)
-	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]sentEvent, bool, error) {
+	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
 		newest, finished, err := s.db.Newest(ctx, r.ID)
 		if err != nil || newest <= last {
 			return nil, finished, err
 		}
-		rows, err := s.db.Events(ctx, r.ID, last, streamPage)
+		rows, err := s.db.Events(ctx, r.ID, last, streamPageEvents)
 		if err != nil {
 			return nil, false, err
 		}
-		events := make([]sentEvent, 0, len(rows))
+		events := make([]message, 0, len(rows))
 		for _, row := range rows {
 			v, err := viewEvent(row, caller, party)
 			if err != nil {
 				return nil, false, err
 			}
-			events, last = append(events, sentEvent{strconv.Itoa(v.Seq), v}), v.Seq
+			events, last = append(events, message{strconv.Itoa(v.Seq), v}), v.Seq
 		}
 		return events, finished && last >= newest, nil
 	})
@@ -103,98 +103,98 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 		}
 	}
 	caller := callerOf(ctx)
-	var asked time.Time // when it was last looked whether the batch is over
-	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]sentEvent, bool, error) {
-		rows, err := s.db.BatchFeed(ctx, b, last, streamPage)
+	var checked time.Time // when it was last checked whether the batch is finished
+	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
+		rows, err := s.db.BatchFeed(ctx, b, last, streamPageEvents)
 		if err != nil {
 			return nil, false, err
 		}
-		events := make([]sentEvent, 0, len(rows))
+		events := make([]message, 0, len(rows))
 		for _, row := range rows {
 			v, err := viewFeedEvent(row, caller)
 			if err != nil {
 				return nil, false, err
 			}
-			events, last = append(events, sentEvent{v.Cursor, v}), row.Cursor
+			events, last = append(events, message{v.Cursor, v}), row.Cursor
 		}
 		if len(rows) > 0 {
-			asked = time.Time{}
+			checked = time.Time{}
 			return events, false, nil
 		}
-		if time.Since(asked) < heartbeat {
+		if time.Since(checked) < heartbeatInterval {
 			return nil, false, nil
 		}
-		asked = time.Now()
-		over, err := s.db.BatchOver(ctx, b, last)
-		return nil, over, err
+		checked = time.Now()
+		done, err := s.db.BatchOver(ctx, b, last)
+		return nil, done, err
 	})
 }
 
 func badEventID(id string) error {
 	return problem.New(problem.Invalid, "", problem.FieldError{
 		Location: "header.Last-Event-ID",
-		Message:  "not the id of an event of this stream: send it as it was received, or leave it out to start",
+		Message:  "not the id of an event of this stream: send the id as received, or leave the header out to start from the beginning",
 		Value:    problem.Clip(id),
 	})
 }
 
-// stream sends events until there will be no more. It takes the first look
-// before it answers, so that what is wrong is still a problem of its own.
-func (s *server) stream(ctx context.Context, from LastEvent, next look) (*huma.StreamResponse, error) {
-	leave, err := s.streams.take(ctx)
+// stream sends events until no more will follow. It polls once before it
+// responds, so that an error is still a problem with its own status.
+func (s *server) stream(ctx context.Context, from LastEvent, next poll) (*huma.StreamResponse, error) {
+	release, err := s.streams.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	events, over, err := next(ctx)
+	events, done, err := next(ctx)
 	if err != nil {
-		leave()
+		release()
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // the context is in hc
-		defer leave()
-		if from.LastEventID != "" && over && len(events) == 0 {
-			hc.SetStatus(http.StatusNoContent) // which tells a client of server-sent events not to come again
+		defer release()
+		if from.LastEventID != "" && done && len(events) == 0 {
+			hc.SetStatus(http.StatusNoContent) // tells the client not to reconnect
 			return
 		}
 		_, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", typeEvents)
-		w.Header().Set("X-Accel-Buffering", "no") // for a proxy that would hold events back
+		w.Header().Set("X-Accel-Buffering", "no") // keeps nginx from buffering events
 		out := &eventWriter{w: w, connection: http.NewResponseController(w)}
 		ctx := hc.Context()
-		if err := s.sendAll(ctx, out, events, over, next); err != nil && ctx.Err() == nil {
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "a stream of events was broken off", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+		if err := s.sendAll(ctx, out, events, done, next); err != nil && ctx.Err() == nil {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "an event stream was aborted", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
 		}
 	}}, nil
 }
 
-// sendAll sends what was read and goes on looking until it is over, the client
-// goes, or the process stops.
-func (s *server) sendAll(ctx context.Context, out *eventWriter, events []sentEvent, over bool, next look) error {
+// sendAll sends the events that were read and polls for more, until it is done,
+// the client disconnects, or the process stops.
+func (s *server) sendAll(ctx context.Context, out *eventWriter, events []message, done bool, next poll) error {
 	err := out.start()
-	pause := time.NewTicker(s.StreamInterval)
-	defer pause.Stop()
-	quiet := time.Now()
-	for ; err == nil; events, over, err = next(ctx) {
+	ticker := time.NewTicker(s.StreamInterval)
+	defer ticker.Stop()
+	lastSent := time.Now()
+	for ; err == nil; events, done, err = next(ctx) {
 		switch {
 		case len(events) > 0:
-			quiet = time.Now()
+			lastSent = time.Now()
 			if err := out.send(events); err != nil {
 				return err
 			}
-		case !over && time.Since(quiet) >= heartbeat:
-			quiet = time.Now()
-			if err := out.comment("still here"); err != nil {
+		case !done && time.Since(lastSent) >= heartbeatInterval:
+			lastSent = time.Now()
+			if err := out.comment("keep-alive"); err != nil {
 				return err
 			}
 		}
-		if over {
-			return out.comment("this is all")
+		if done {
+			return out.comment("end")
 		}
 		if len(events) > 0 {
 			continue
 		}
 		select {
-		case <-pause.C:
+		case <-ticker.C:
 		case <-s.Stopping:
 			return nil
 		case <-ctx.Done():
@@ -206,8 +206,8 @@ func (s *server) sendAll(ctx context.Context, out *eventWriter, events []sentEve
 
 const typeEvents = "text/event-stream"
 
-// eventWriter writes server-sent events. No client holds it up for longer than
-// pageGrace.
+// eventWriter writes server-sent events. Each write may take up to
+// pageWriteTimeout.
 type eventWriter struct {
 	w          io.Writer
 	connection *http.ResponseController
@@ -217,7 +217,7 @@ func (e *eventWriter) start() error { return e.write([]byte("retry: 2000\n\n")) 
 
 func (e *eventWriter) comment(text string) error { return e.write([]byte(": " + text + "\n\n")) }
 
-func (e *eventWriter) send(events []sentEvent) error {
+func (e *eventWriter) send(events []message) error {
 	var text []byte
 	for _, event := range events {
 		data, err := json.Marshal(event.data)
@@ -230,8 +230,8 @@ func (e *eventWriter) send(events []sentEvent) error {
 }
 
 func (e *eventWriter) write(text []byte) error {
-	// Where there is no connection below, there is nothing to bound.
-	_ = e.connection.SetWriteDeadline(time.Now().Add(pageGrace))
+	// A ResponseWriter without a connection returns an error, which is fine.
+	_ = e.connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
 	if _, err := e.w.Write(text); err != nil {
 		return err
 	}
@@ -243,14 +243,14 @@ func (e *eventWriter) write(text []byte) error {
 
 func eventsDoc(event any, text string) *streamDoc {
 	return &streamDoc{
-		text: text + " The stream ends when nothing more will come, and also from time to time: a client goes on with " +
-			"Last-Event-ID, and gets 204 when there is nothing more to come. Comments keep the connection open.",
-		none: "Nothing more will come behind Last-Event-ID.",
+		text: text + " The stream ends after the last event, and also after some minutes: the client then reconnects with " +
+			"Last-Event-ID, and gets 204 if no more events will follow. Comments keep the connection open.",
+		noContent: "No more events will follow Last-Event-ID.",
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			schema := registry.Schema(reflect.TypeOf(event), true, "")
 			return map[string]*huma.MediaType{typeEvents: {Schema: &huma.Schema{
 				Type:        huma.TypeString,
-				Description: "Server-sent events. The data of each is JSON, as in " + schema.Ref + ".",
+				Description: "Server-sent events. The data of each event is JSON with the schema " + schema.Ref + ".",
 			}}}
 		},
 	}

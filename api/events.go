@@ -11,16 +11,16 @@ import (
 	"simtransfer/transfer"
 )
 
-// Event is one entry of a request's history.
+// Event is one entry of the history of a request.
 type Event struct {
-	Seq     int                    `json:"seq" doc:"From 1, without gaps."`
+	Seq     int                    `json:"seq" doc:"The number of the event in its request, from 1 without gaps."`
 	At      time.Time              `json:"at"`
-	Kind    transfer.EventKind     `json:"kind" example:"accept"`
-	Party   transfer.Party         `json:"party" doc:"Who caused it."`
-	Key     *string                `json:"key,omitempty" doc:"The name of the API key, for those whose key it is, and for support."`
-	Address *string                `json:"address,omitempty" doc:"Where the call came from. For support alone."`
-	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before, if the state has changed."`
-	To      *transfer.RequestState `json:"to,omitempty" doc:"The state since, if the state has changed."`
+	Kind    transfer.EventKind     `json:"kind" example:"accept" doc:"What happened. New kinds can be added."`
+	Party   transfer.Party         `json:"party" doc:"Which party caused the event; system is the service itself."`
+	Key     *string                `json:"key,omitempty" doc:"The name of the API key. For the account that has the key, and for support."`
+	Address *string                `json:"address,omitempty" doc:"The IP address of the call. Only for support."`
+	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before the event, if it changed the state."`
+	To      *transfer.RequestState `json:"to,omitempty" doc:"The state after the event, if it changed the state."`
 	Detail  map[string]any         `json:"detail"`
 }
 

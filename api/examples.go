@@ -12,8 +12,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// addExamples gives every JSON body and answer of the document an example, by
-// the name of its schema, and every problem those of its status.
+// addExamples adds an example to every JSON body and response of the document, by
+// the name of its schema, and to every problem the examples for its status.
 func addExamples(document *huma.OpenAPI) {
 	all := examples()
 	problems := exampleProblems()
@@ -45,7 +45,7 @@ func addExample(m *huma.MediaType, all map[string]any) {
 	}
 }
 
-// exampleProblems is a problem of each kind, by its code.
+// exampleProblems returns an example for each kind of problem, by its code.
 func exampleProblems() map[string]*huma.Example {
 	all := map[string]*huma.Example{}
 	for _, k := range problem.Kinds() {
@@ -65,7 +65,7 @@ func exampleProblems() map[string]*huma.Example {
 	return all
 }
 
-// problemsWith refers to the examples of problems with a status.
+// problemsWith returns references to the examples of problems with a status.
 func problemsWith(status string) map[string]*huma.Example {
 	some := map[string]*huma.Example{}
 	for _, k := range problem.Kinds() {
@@ -76,8 +76,8 @@ func problemsWith(status string) map[string]*huma.Example {
 	return some
 }
 
-// examples lists what the schemas of bodies and answers can look like, by their
-// names. They tell one story: two SIMs go from one account to another.
+// examples returns an example for each schema of a body or response, by the name
+// of the schema. Together they show the transfer of two SIMs between accounts.
 func examples() map[string]any {
 	const (
 		source, receiver = transfer.OperatorID("OP0012345678"), transfer.OperatorID("OP0087654321")

@@ -12,9 +12,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// FeedEvent is an event of any of an account's requests.
+// FeedEvent is an event of one of an account's requests.
 type FeedEvent struct {
-	Cursor      string              `json:"cursor" doc:"Names the place behind this event."`
+	Cursor      string              `json:"cursor" doc:"The position after this event."`
 	Request     uuid.UUID           `json:"request" format:"uuid"`
 	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid"`
 	Source      transfer.OperatorID `json:"source"`
@@ -22,16 +22,16 @@ type FeedEvent struct {
 	Event
 }
 
-// Feed is a page of a feed, which has no last page.
+// Feed is a page of the event feed, which has no last page.
 type Feed struct {
 	Items      []FeedEvent `json:"items" nullable:"false"`
-	NextCursor string      `json:"next_cursor" doc:"Pass it as cursor to get what comes next, now or later. It never expires."`
-	More       bool        `json:"more" doc:"Whether more is there already."`
+	NextCursor string      `json:"next_cursor" doc:"Pass it as cursor to get the next events, now or later. It never expires."`
+	More       bool        `json:"more" doc:"Whether more events exist already."`
 }
 
 type feedInput struct {
 	Paging
-	Account string `query:"account" maxLength:"32" doc:"Only the events of this operator id's requests. For support; an account sees its own anyway."`
+	Account string `query:"account" maxLength:"32" doc:"Only events of the account with this operator id. For support."`
 }
 
 type feedOutput struct{ Body Feed }
@@ -78,7 +78,7 @@ func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error
 
 func cursorText(c storage.Cursor) string { return fmt.Sprintf("%d-%d", c.Tx, c.ID) }
 
-// feedCursor reads a cursor of the feed; an empty one is the start.
+// feedCursor parses a cursor of the feed. An empty one is the beginning.
 func feedCursor(text string) (storage.Cursor, error) {
 	if text == "" {
 		return storage.Cursor{}, nil

@@ -14,8 +14,8 @@ type Fee struct {
 	Method    transfer.Method   `json:"method"`
 	Currency  transfer.Currency `json:"currency" example:"EUR"`
 	Amount    int64             `json:"amount_minor" doc:"Per SIM, in the currency's minor unit."`
-	ValidFrom time.Time         `json:"valid_from" doc:"It holds until the next entry of its method and currency."`
-	Current   bool              `json:"current" doc:"Whether it holds now."`
+	ValidFrom time.Time         `json:"valid_from" doc:"When the fee starts to apply. It applies until the next entry for its method and currency."`
+	Current   bool              `json:"current" doc:"Whether the fee applies now."`
 }
 
 func viewFee(f storage.Fee) Fee {
@@ -25,10 +25,10 @@ func viewFee(f storage.Fee) Fee {
 type createFeeInput struct {
 	Idempotent
 	Body struct {
-		Method    transfer.Method `json:"method" doc:"Self-service is free of charge."`
+		Method    transfer.Method `json:"method" doc:"Self-service transfers are always free of charge."`
 		Currency  string          `json:"currency" maxLength:"8" example:"EUR"`
 		Amount    int64           `json:"amount_minor" minimum:"0" maximum:"1000000000000" doc:"Per SIM, in the currency's minor unit: 250 is 2.50 EUR."`
-		ValidFrom *time.Time      `json:"valid_from,omitempty" doc:"From now on if it is left out; it cannot be in the past."`
+		ValidFrom *time.Time      `json:"valid_from,omitempty" doc:"When the fee starts to apply, not in the past. Default: now."`
 	}
 }
 
@@ -40,7 +40,7 @@ func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee]
 		Amount:   in.Body.Amount,
 	}
 	if f.Method == transfer.SelfService && f.Amount != 0 {
-		p.Add(problem.FieldError{Location: "body.amount_minor", Message: "self-service is free of charge"})
+		p.Add(problem.FieldError{Location: "body.amount_minor", Message: "must be 0: self-service transfers are free of charge"})
 	}
 	if in.Body.ValidFrom != nil {
 		f.ValidFrom = in.Body.ValidFrom.UTC()

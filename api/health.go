@@ -8,7 +8,7 @@ import (
 	"simtransfer/storage"
 )
 
-// Health is the answer to those who ask whether the service works.
+// Health is the response of health checks.
 type Health struct {
 	Status string `json:"status" example:"ok"`
 }
@@ -19,15 +19,15 @@ func (s *server) health(context.Context, *struct{}) (*healthOutput, error) {
 	return &healthOutput{Health{"ok"}}, nil
 }
 
-// readyTimeout is how long the database may take to answer.
+// readyTimeout is how long the database may take to respond.
 const readyTimeout = 2 * time.Second
 
 func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.db.Ping(ctx); err != nil {
-		s.Log.WarnContext(ctx, "the database does not answer", "error", err)
-		return nil, problem.New(problem.Busy, "the database does not answer")
+		s.Log.WarnContext(ctx, "the database does not respond", "error", err)
+		return nil, problem.New(problem.Busy, "the database does not respond")
 	}
 	return &healthOutput{Health{"ok"}}, nil
 }

@@ -10,24 +10,24 @@ import (
 	"simtransfer/transfer"
 )
 
-// SIMHistory is everything that is known of a SIM, across accounts.
+// SIMHistory is everything that the service knows about a SIM, across accounts.
 type SIMHistory struct {
 	SIM       SIM            `json:"sim"`
-	Owners    []OwnedSince   `json:"owners" nullable:"false" doc:"Whom it was registered to, the latest first. Each entry holds until the one above it."`
-	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"What was asked for, the latest first, whatever became of it."`
+	Owners    []OwnedSince   `json:"owners" nullable:"false" doc:"The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts."`
+	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"All its transfers in any state, the latest first."`
 	Sessions  []Session      `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
 	Charges   []ChargedFee   `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
-	Truncated bool           `json:"truncated" doc:"Whether one of the lists is cut off after 500 entries."`
+	Truncated bool           `json:"truncated" doc:"Whether one of the lists is truncated to its latest 500 entries."`
 }
 
-// OwnedSince is an account that a SIM was registered to from an instant on.
+// OwnedSince is an account that a SIM was registered to, and since when.
 type OwnedSince struct {
 	Account transfer.OperatorID `json:"account"`
 	Since   time.Time           `json:"since"`
-	Request *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request that brought it; none for the first owner."`
+	Request *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request by which the account got the SIM; left out for the first account."`
 }
 
-// PastTransfer is a transfer of a SIM, with the request that it is part of.
+// PastTransfer is a transfer of a SIM with its request.
 type PastTransfer struct {
 	Request      uuid.UUID             `json:"request" format:"uuid"`
 	RequestState transfer.RequestState `json:"request_state"`
@@ -40,19 +40,19 @@ type PastTransfer struct {
 
 // Session is a data session.
 type Session struct {
-	ID        string     `json:"id" doc:"As the gateway calls it."`
-	Gateway   string     `json:"gateway" doc:"The address of the gateway that holds it."`
+	ID        string     `json:"id" doc:"The session id of the gateway."`
+	Gateway   string     `json:"gateway" doc:"The address of the gateway that has the session."`
 	StartedAt *time.Time `json:"started_at,omitempty"`
-	StoppedAt *time.Time `json:"stopped_at,omitempty" doc:"Left out while it is open."`
-	Cause     *string    `json:"cause,omitempty" doc:"Why it ended."`
+	StoppedAt *time.Time `json:"stopped_at,omitempty" doc:"When the session ended. Left out while it is open."`
+	Cause     *string    `json:"cause,omitempty" doc:"Why the session ended."`
 	InOctets  int64      `json:"in_octets"`
 	OutOctets int64      `json:"out_octets"`
 }
 
-// ChargedFee is a fee that was posted.
+// ChargedFee is a fee that was charged.
 type ChargedFee struct {
 	Request   uuid.UUID           `json:"request" format:"uuid"`
-	Account   transfer.OperatorID `json:"account" doc:"Who pays."`
+	Account   transfer.OperatorID `json:"account" doc:"The account that was charged."`
 	Fee       Money               `json:"fee"`
 	ChargedAt time.Time           `json:"charged_at"`
 }
@@ -83,10 +83,10 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 		return v, err
 	}
 	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) > storage.MaxHistory
-	for _, r := range shownHistory(h.Registrations) {
+	for _, r := range latest(h.Registrations) {
 		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request})
 	}
-	for _, t := range shownHistory(h.Transfers) {
+	for _, t := range latest(h.Transfers) {
 		row, err := viewTransfer(t.Transfer, t.Currency, transfer.PartySupport)
 		if err != nil {
 			return v, err
@@ -96,13 +96,13 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 			Ticket: t.Ticket, CreatedAt: t.CreatedAt.UTC(), Transfer: row,
 		})
 	}
-	for _, s := range shownHistory(h.Sessions) {
+	for _, s := range latest(h.Sessions) {
 		v.Sessions = append(v.Sessions, Session{
 			ID: s.ID, Gateway: s.Gateway, StartedAt: utc(s.Started), StoppedAt: utc(s.Stopped), Cause: s.Cause,
 			InOctets: s.Received, OutOctets: s.Sent,
 		})
 	}
-	for _, c := range shownHistory(h.Charges) {
+	for _, c := range latest(h.Charges) {
 		v.Charges = append(v.Charges, ChargedFee{
 			Request: c.Request, Account: c.OperatorID, Fee: Money{c.Amount, c.Currency}, ChargedAt: c.ChargedAt.UTC(),
 		})
@@ -110,4 +110,5 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	return v, nil
 }
 
-func shownHistory[T any](list []T) []T { return list[:min(len(list), storage.MaxHistory)] }
+// latest returns the entries that the response lists.
+func latest[T any](list []T) []T { return list[:min(len(list), storage.MaxHistory)] }

@@ -9,17 +9,17 @@ import (
 	"simtransfer/storage"
 )
 
-// Idempotent is embedded in the input of every POST that changes something. Its
-// field is for the document; the key is taken from the call.
+// Idempotent is embedded in the input of every POST that changes data. Its field
+// is for the document; handlers take the key from the call.
 type Idempotent struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again."`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing."`
 }
 
-// maxIdempotencyKey is the length of an Idempotency-Key at most.
+// maxIdempotencyKey is the maximum length of an Idempotency-Key in bytes.
 const maxIdempotencyKey = 255
 
-// idempotency returns the identity of a call, or nil if it has none. The body
-// has been read by now.
+// idempotency returns what identifies a call with an Idempotency-Key, or nil for
+// a call without one. The body has to be read before.
 func idempotency(ctx context.Context) (*storage.Idempotency, error) {
 	c := callOf(ctx)
 	if c.idem == nil {
@@ -27,13 +27,14 @@ func idempotency(ctx context.Context) (*storage.Idempotency, error) {
 	}
 	key := c.idem.key
 	if len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return nil, problem.New(problem.Invalid, "an Idempotency-Key has at most 255 printable ASCII characters",
-			problem.FieldError{Location: "header.Idempotency-Key", Message: "use a UUID, for example"})
+		return nil, problem.New(problem.Invalid, "the Idempotency-Key is invalid: it can have up to 255 printable ASCII characters",
+			problem.FieldError{Location: "header.Idempotency-Key", Message: "use for example a UUID"})
 	}
 	return &storage.Idempotency{Scope: scope(c.caller), Key: key, Fingerprint: c.idem.sum()}, nil
 }
 
-// scope says whose an Idempotency-Key is: the keys of one account share theirs.
+// scope returns who shares Idempotency-Keys and concurrency limits: all API keys
+// of an account. Every other API key has its own.
 func scope(c storage.Caller) string {
 	if c.Role == storage.RoleAccount {
 		return "account " + string(c.Account.OperatorID)
@@ -41,17 +42,17 @@ func scope(c storage.Caller) string {
 	return "key " + itoa(c.Key)
 }
 
-// reply is the answer to a POST: what is stored under an Idempotency-Key, and
-// what is sent.
+// reply is the response to a POST, as it is sent and as it is stored under an
+// Idempotency-Key.
 type reply[T any] struct {
 	Status   int    `json:"status"`
 	Location string `json:"location,omitempty" header:"Location"`
 	Body     T      `json:"body"`
-	Replayed string `json:"-" header:"Idempotent-Replayed"` // "true" for the answer of an earlier call
+	Replayed string `json:"-" header:"Idempotent-Replayed"` // "true" for the stored response of an earlier call
 }
 
-// once runs fn in a transaction, or sends the answer that an earlier call with
-// the same Idempotency-Key got.
+// once runs fn in a transaction, or returns the stored response of an earlier
+// call with the same Idempotency-Key.
 func once[T any](ctx context.Context, s *server, fn func(t *storage.Tx, out *reply[T]) error) (*reply[T], error) {
 	idem, err := idempotency(ctx)
 	if err != nil {
@@ -60,8 +61,8 @@ func once[T any](ctx context.Context, s *server, fn func(t *storage.Tx, out *rep
 	return onceAs(ctx, s, idem, fn)
 }
 
-// onceSealed is once for an answer with a secret in it. What is stored can be
-// read only with the token that the same caller shows again.
+// onceSealed is once for a response that has a secret in it. The stored response
+// is encrypted with the API key of the call, so only that key can read it again.
 func onceSealed[T any](ctx context.Context, s *server, fn func(t *storage.Tx, out *reply[T]) error) (*reply[T], error) {
 	idem, err := idempotency(ctx)
 	if err != nil {

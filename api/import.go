@@ -20,19 +20,19 @@ type importInput struct {
 	File body
 }
 
-// Imported says how many SIMs an import has made.
+// Imported is how many SIMs an import created.
 type Imported struct {
 	Imported int64 `json:"imported"`
 }
 
-// importSIMs reads the whole file first, because no transaction waits for a
-// client, and then imports all of it or nothing.
+// importSIMs reads the whole file first, because no transaction may wait for a
+// client. Then it imports all SIMs in one transaction.
 func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Imported], error) {
-	leave, err := s.imports.take(ctx)
+	release, err := s.imports.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer release()
 	reader, format, err := in.File.open()
 	if err != nil {
 		return nil, err
@@ -47,18 +47,19 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 			sims, places = append(sims, sim), append(places, record.Place)
 		}
 	}
-	if err := in.File.end(records.Err()); err != nil {
+	if err := in.File.close(records.Err()); err != nil {
 		return nil, uploadError(ctx, err)
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
 		n, err := t.ImportSIMs(ctx, slices.Values(sims))
 		out.Status, out.Body = 201, Imported{n}
-		return placed(err, places)
+		return withLines(err, places)
 	})
 }
 
-// placed says of the SIMs that made an import fail where they stand.
-func placed(err error, places []upload.Place) error {
+// withLines turns an error about SIMs into one about lines of the upload.
+// places has the place of each SIM.
+func withLines(err error, places []upload.Place) error {
 	var wrong *storage.ImportError
 	if !errors.As(err, &wrong) {
 		return err
@@ -78,7 +79,8 @@ func rowErrorColumn(e storage.RowError) string {
 	return e.Field
 }
 
-// uploadError tells a file that is wrong from one that did not arrive.
+// uploadError returns a problem for a file that did not arrive completely, and
+// any other error as it is.
 func uploadError(ctx context.Context, err error) error {
 	var invalid *upload.Invalid
 	var tooLarge *upload.TooLarge
@@ -87,14 +89,14 @@ func uploadError(ctx context.Context, err error) error {
 	case errors.As(err, &invalid), errors.As(err, &tooLarge):
 		return err
 	case ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout():
-		return problem.New(problem.BodyTooSlow, fmt.Sprintf("the upload did not arrive within %s", uploadTimeout))
+		return problem.New(problem.BodyTooSlow, fmt.Sprintf("the upload did not arrive within %s: send it over a faster connection, or split it into several", uploadTimeout))
 	case ctx.Err() == nil:
-		return problem.New(problem.Malformed, "the upload was cut off")
+		return problem.New(problem.Malformed, "the upload is incomplete: the connection ended before the whole file arrived. Send it again")
 	}
 	return err
 }
 
-// The columns of an import, by their place in a record.
+// The columns of an import, as indexes into a record.
 const (
 	colICCID = iota
 	colIMSIs
@@ -115,23 +117,23 @@ const (
 
 func simUpload() *uploadDoc {
 	return &uploadDoc{
-		text: "The SIMs, in CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All are imported, or none if one of them is wrong.",
+		text: "The SIMs, as CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All rows are imported, or none if a row has an error.",
 		columns: []uploadColumn{
 			colICCID:         {"iccid", true, upload.Text, "18 to 22 digits."},
-			colIMSIs:         {"imsis", true, upload.List, "One or more IMSIs; several are separated by semicolons."},
+			colIMSIs:         {"imsis", true, upload.List, "One or more IMSIs, separated by semicolons."},
 			colMSISDNs:       {"msisdns", false, upload.List, "MSISDNs, separated by semicolons."},
 			colAccount:       {"account", true, upload.Text, "The operator id of the account that the SIM is registered to."},
-			colStatus:        {"status", false, upload.Text, "ready (which is also meant by nothing), active, inactive, standby, suspended or terminated."},
-			colPlan:          {"plan", true, upload.Text, "The name of a plan that was made known before."},
-			colTags:          {"tags", false, upload.Map, "name=value, separated by semicolons."},
-			colExpiration:    {"expiration", false, upload.Text, "An instant as in 2030-01-31T00:00:00Z."},
-			colProtection:    {"termination_protection", false, upload.Flag, "true or false; nothing means false."},
+			colStatus:        {"status", false, upload.Text, "ready, active, inactive, standby, suspended or terminated. Default: ready."},
+			colPlan:          {"plan", true, upload.Text, "The name of an existing plan."},
+			colTags:          {"tags", false, upload.Map, "Tags as name=value, separated by semicolons."},
+			colExpiration:    {"expiration", false, upload.Text, "A time such as 2030-01-31T00:00:00Z."},
+			colProtection:    {"termination_protection", false, upload.Flag, "true or false. Default: false."},
 			colGroup:         {"group", false, upload.Text, "The group that the SIM is in."},
 			colEventHandlers: {"event_handlers", false, upload.List, "Event handlers, separated by semicolons."},
 			colSpeedClass:    {"speed_class", false, upload.Text, "The speed class."},
 			colContainers:    {"containers", false, upload.List, "Subscription containers, separated by semicolons."},
-			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI that the SIM is locked to: 14 to 16 digits."},
-			colTransferLock:  {"transfer_lock", false, upload.Flag, "true keeps the SIM from being transferred; nothing means false."},
+			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI to which the SIM is locked: 14 to 16 digits."},
+			colTransferLock:  {"transfer_lock", false, upload.Flag, "true or false: true prevents transfers of the SIM. Default: false."},
 		},
 		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
 			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",
@@ -146,7 +148,7 @@ func (d *uploadDoc) uploadColumns() []upload.Column {
 	return columns
 }
 
-// simParser reads a record, and refuses what is wrong with it.
+// simParser parses a record, and reports errors to the records.
 type simParser struct {
 	records *upload.Records
 	record  upload.Record
@@ -179,11 +181,11 @@ func (p simParser) refuse(column int, code upload.Code, problem string) {
 	p.records.Refuse(p.record.Place, p.columns[column].Name, code, problem)
 }
 
-// required returns a value that must not be empty.
+// required returns a value. It reports an error if the value is empty.
 func (p simParser) required(column int) string {
 	v := p.record.Values[column]
 	if v == "" {
-		p.refuse(column, upload.CodeMissing, "the value is missing")
+		p.refuse(column, upload.CodeMissing, "the value is missing: this column is required")
 	}
 	return v
 }
@@ -207,12 +209,12 @@ func parsedColumn[T any](p simParser, column int, parse func(string) (T, error))
 func (p simParser) iccid() transfer.Identifier {
 	id := parsedColumn(p, colICCID, transfer.ParseIdentifier)
 	if id.String() != "" && !id.IsICCID() {
-		p.refuse(colICCID, upload.CodeBadValue, fmt.Sprintf("%s is too short for an ICCID, which has 18 to 22 digits", id))
+		p.refuse(colICCID, upload.CodeBadValue, fmt.Sprintf("%s is too short: an ICCID has 18 to 22 digits", id))
 	}
 	return id
 }
 
-// subscribers reads IMSIs or MSISDNs.
+// subscribers parses IMSIs or MSISDNs.
 func (p simParser) subscribers(column int) []transfer.Identifier {
 	if column == colIMSIs && p.required(column) == "" {
 		return nil
@@ -231,7 +233,7 @@ func (p simParser) subscribers(column int) []transfer.Identifier {
 	return list
 }
 
-// list splits a value at its semicolons.
+// list splits a value at semicolons.
 func (p simParser) list(column int) []string {
 	var list []string
 	for text := range strings.SplitSeq(p.record.Values[column], ";") {
@@ -248,7 +250,7 @@ func (p simParser) status() transfer.Status {
 	case status == "":
 		return transfer.Ready
 	case !slices.Contains(transfer.Statuses(), status):
-		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: write one of %q", problem.Clip(string(status)), transfer.Statuses()))
+		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: use one of %s", problem.Clip(string(status)), joined(transfer.Statuses())))
 	}
 	return status
 }
@@ -258,7 +260,7 @@ func (p simParser) tags() map[string]string {
 	for _, text := range p.list(colTags) {
 		name, value, ok := strings.Cut(text, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: write name=value", problem.Clip(text)))
+			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: use name=value", problem.Clip(text)))
 		}
 		tags[name] = strings.TrimSpace(value)
 	}
@@ -272,7 +274,7 @@ func (p simParser) instant(column int) *time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not an instant such as 2030-01-31T00:00:00Z", problem.Clip(text)))
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not a time: use the format 2030-01-31T00:00:00Z", problem.Clip(text)))
 	}
 	return utc(&t)
 }
@@ -284,7 +286,7 @@ func (p simParser) flag(column int) bool {
 	}
 	on, err := strconv.ParseBool(text)
 	if err != nil {
-		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is neither true nor false", problem.Clip(text)))
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not a boolean: use true or false", problem.Clip(text)))
 	}
 	return on
 }
@@ -292,7 +294,7 @@ func (p simParser) flag(column int) bool {
 func (p simParser) imei() *string {
 	imei := p.record.Values[colIMEILock]
 	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
-		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI, which has 14 to 16 digits", problem.Clip(imei)))
+		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI: an IMEI has 14 to 16 digits", problem.Clip(imei)))
 	}
 	return p.optional(colIMEILock)
 }
@@ -302,13 +304,22 @@ func rowErrorMessage(e storage.RowError) string {
 	value := problem.Clip(e.Value)
 	switch e.Code {
 	case storage.UnknownAccount:
-		return "there is no account " + value + ": create it first"
+		return "no account has the operator id " + value + ": create the account first"
 	case storage.UnknownPlan:
-		return fmt.Sprintf("there is no plan %q: make it known first", value)
+		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:
-		return "a SIM of the inventory has " + value + " already"
+		return "the inventory already has a SIM with the identifier " + value + ": remove the row, or correct the identifier"
 	case storage.IdentifierRepeated:
-		return "the upload has " + value + " twice"
+		return "the upload has the identifier " + value + " twice: remove one of the two"
 	}
 	return value + " cannot be imported"
+}
+
+// joined returns "a, b, c".
+func joined[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
 }

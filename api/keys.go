@@ -13,15 +13,15 @@ import (
 // Key is an API key as the API shows it.
 type Key struct {
 	ID         int64                `json:"id"`
-	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning of the key and its end."`
+	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning and the end of the key."`
 	Role       storage.Role         `json:"role"`
-	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it acts for."`
+	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that the key acts for."`
 	Name       string               `json:"name"`
 	CreatedAt  time.Time            `json:"created_at"`
-	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"Up to a minute late."`
+	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"When the key was last used, up to a minute late."`
 	RevokedAt  *time.Time           `json:"revoked_at,omitempty"`
-	OldUntil   *time.Time           `json:"old_until,omitempty" doc:"When the key from before the last rotation ends to be good."`
-	Token      string               `json:"token,omitempty" doc:"The key itself. It is shown when the key is made, and never again."`
+	OldUntil   *time.Time           `json:"old_until,omitempty" doc:"When the previous key stops working, after a rotation."`
+	Token      string               `json:"token,omitempty" doc:"The key itself. It is only in the response that creates or rotates the key."`
 }
 
 func viewKey(k storage.Key) Key {
@@ -50,8 +50,8 @@ type createKeyInput struct {
 	Idempotent
 	Body struct {
 		Role    storage.Role `json:"role"`
-		Account string       `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for; with the role account alone."`
-		Name    string       `json:"name" minLength:"1" maxLength:"100" doc:"For people."`
+		Account string       `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account."`
+		Name    string       `json:"name" minLength:"1" maxLength:"100" doc:"A name that people recognize."`
 	}
 }
 
@@ -62,7 +62,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	case k.Role == storage.RoleAccount:
 		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
 	case in.Body.Account != "":
-		p.Add(problem.FieldError{Location: "body.account", Message: "only a key of the role account acts for an account"})
+		p.Add(problem.FieldError{Location: "body.account", Message: "only a key with the role account can act for an account: leave it out"})
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
@@ -70,7 +70,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
 		made, token, err := t.CreateKey(ctx, k)
 		if errors.Is(err, storage.ErrNotFound) {
-			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: "there is no such account", Value: string(k.OperatorID)})
+			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: "no account has this operator id", Value: string(k.OperatorID)})
 		}
 		out.Status, out.Body = 201, viewKey(made)
 		out.Body.Token = token
@@ -82,7 +82,7 @@ type rotateKeyInput struct {
 	Idempotent
 	KeyPath
 	Body *struct {
-		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key stays good, up to a day. It ends at once if it is left out; but a key that replaces itself stays good for at least a minute, so that the call can be repeated with its Idempotency-Key if the answer was lost."`
+		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key keeps working, up to one day. Default: it stops working at once. A key that rotates itself keeps working for at least a minute, so that the call can be repeated with its Idempotency-Key if the response is lost."`
 	}
 }
 
@@ -101,9 +101,9 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 
 type listKeysInput struct {
 	Paging
-	Role    storage.Role `query:"role" doc:"Only keys of this role."`
-	Account string       `query:"account" maxLength:"32" doc:"Only the keys that act for this operator id."`
-	Revoked string       `query:"revoked" enum:"true,false" doc:"Only keys that are revoked, or only those that are not."`
+	Role    storage.Role `query:"role" doc:"Only keys with this role."`
+	Account string       `query:"account" maxLength:"32" doc:"Only keys of the account with this operator id."`
+	Revoked string       `query:"revoked" enum:"true,false" doc:"Only revoked keys (true), or only keys that are not revoked (false)."`
 }
 
 func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key], error) {
@@ -122,11 +122,11 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey)
 }
 
-// CurrentKey is the key that a call is made with.
+// CurrentKey is the API key of the call.
 type CurrentKey struct {
 	Key
 	Email     string     `json:"email,omitempty" format:"email" doc:"The primary email of the account."`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the key that was shown ends to be good: it is the one before the last rotation. It is good until it is revoked if this is left out."`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the key stops working, because it has been rotated. Left out for a key that works until it is revoked."`
 }
 
 type currentKeyOutput struct{ Body CurrentKey }
@@ -134,7 +134,7 @@ type currentKeyOutput struct{ Body CurrentKey }
 func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOutput, error) {
 	k, old, err := s.db.KeyOf(ctx, callOf(ctx).token)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, unknownKey() // since a moment ago
+		return nil, unknownKey() // revoked since it was authenticated
 	}
 	if err != nil {
 		return nil, err
@@ -151,9 +151,9 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 	return out, err
 }
 
-// KeyPath names a key.
+// KeyPath is embedded in the input of routes for one key.
 type KeyPath struct {
-	ID int64 `path:"id" minimum:"1" doc:"The id of the key, as a list shows it."`
+	ID int64 `path:"id" minimum:"1" doc:"The id of the key, as in the list of keys."`
 }
 
 func (s *server) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {

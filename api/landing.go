@@ -10,38 +10,38 @@ import (
 	"simtransfer/storage"
 )
 
-// Landing is what the destination wants of the SIMs as they arrive. What it
-// leaves out is as the transfer leaves it.
+// Landing is the landing profile: what the destination sets on SIMs when they
+// arrive. Fields that are left out do not change the SIMs.
 type Landing struct {
 	Group      string            `json:"group,omitempty" maxLength:"128" example:"field-devices"`
-	Tags       map[string]string `json:"tags,omitempty" nullable:"false" maxProperties:"64" doc:"Added to the tags that the transfer keeps. A name has up to 128 characters, a value up to 256."`
+	Tags       map[string]string `json:"tags,omitempty" nullable:"false" maxProperties:"64" doc:"Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256."`
 	SpeedClass string            `json:"speed_class,omitempty" maxLength:"128"`
 }
 
-// The limits of tags: of those that the destination gives, and of those that the
-// owner sets. Of how many there may be, and how long a group may be, the
-// document says the same for both.
+// The limits of tags in characters, in landing profiles and in updates of SIMs.
+// The schemas limit the number of tags and the length of the group.
 const (
 	maxTagName  = 128
 	maxTagValue = 256
 )
 
-// checkTags adds what is wrong with tags to a problem.
+// checkTags adds an error to the problem for every invalid tag.
 func checkTags(p *problem.Problem, location string, tags map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		at := location + "." + problem.Clip(name)
 		if n := utf8.RuneCountInString(name); n == 0 || n > maxTagName {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the name of a tag has from 1 to %d characters", maxTagName)})
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("a tag name must have 1 to %d characters, but this one has %d", maxTagName, n)})
 		}
-		if value := tags[name]; utf8.RuneCountInString(value) > maxTagValue {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the value of a tag has up to %d characters", maxTagValue), Value: value})
+		value := tags[name]
+		if n := utf8.RuneCountInString(value); n > maxTagValue {
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("a tag value can have up to %d characters, but this one has %d", maxTagValue, n), Value: value})
 		}
 	}
 }
 
-// read returns a landing profile as it is stored, nil for an empty one, and
-// adds what is wrong with it to a problem.
-func (l *Landing) read(p *problem.Problem, location string) *storage.Landing {
+// parse returns the landing profile for storage, nil if it is empty. If it is
+// invalid, it adds errors to the problem.
+func (l *Landing) parse(p *problem.Problem, location string) *storage.Landing {
 	if l == nil || l.Group == "" && l.SpeedClass == "" && len(l.Tags) == 0 {
 		return nil
 	}

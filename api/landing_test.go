@@ -95,7 +95,7 @@ func TestClientAddress(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
 		r.RemoteAddr = test.remote
 		r.Header.Set("X-Forwarded-For", test.header)
-		if got := newServer(Config{TrustProxy: test.trust}).clientAddress(r); got != test.want {
+		if got := newServer(Config{TrustProxy: test.trust}).clientIP(r); got != test.want {
 			t.Errorf("%+v: %q", test, got)
 		}
 	}

@@ -17,19 +17,19 @@ import (
 	"simtransfer/storage"
 )
 
-// call is what is known of the HTTP request that a handler works on.
+// call describes the HTTP request that a handler serves.
 type call struct {
 	id      string // the request id, as in X-Request-Id
 	path    string
-	address string         // of the client, without its port
-	caller  storage.Caller // zero until a route has admitted it, and on public ones
-	token   string         // that the caller has shown
+	address string         // the client's IP address, empty if unknown
+	caller  storage.Caller // zero before authorization, and on public routes
+	token   string         // the API key that the caller sent
 	idem    *fingerprint   // nil without an Idempotency-Key
 }
 
 type callKey struct{}
 
-// callOf returns the call that a context belongs to.
+// callOf returns the call of a context, or an empty one.
 func callOf(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
@@ -39,37 +39,37 @@ func callOf(ctx context.Context) *call {
 
 func callerOf(ctx context.Context) storage.Caller { return callOf(ctx).caller }
 
-// prepare gives every request its id and its context, and answers for a
-// handler that panics.
-func (s *server) prepare(next http.Handler) http.Handler {
+// withCall adds the call to the context of every HTTP request, and responds for
+// a handler that panics.
+func (s *server) withCall(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path, address: s.clientAddress(r)}
+		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path, address: s.clientIP(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		out := &response{ResponseWriter: w, hasBody: r.ContentLength != 0}
-		// Before an answer leaves, net/http reads what is left of a body: of one
-		// that nobody asked for, too. Who reads a body sets a time of its own.
+		// Before it sends a response, net/http reads the rest of the body, even
+		// if no handler wanted it. Handlers that read a body set their own deadline.
 		_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
 			c.idem = newFingerprint(key, r)
-			r.Body = c.idem.follow(r.Body)
+			r.Body = c.idem.tee(r.Body)
 		}
 		defer s.end(out, r, start)
 		next.ServeHTTP(out, r)
 	})
 }
 
-// end is deferred: it answers for a handler that panicked, if nothing was
-// answered yet, and logs the call.
+// end is deferred. If the handler panicked before it responded, end responds
+// with a problem. It logs the call.
 func (s *server) end(w *response, r *http.Request, start time.Time) {
 	ctx := r.Context()
 	switch p := recover(); {
 	case p == nil:
 	case p == http.ErrAbortHandler: //nolint:errorlint // the value itself, as net/http documents
 		panic(p)
-	case ctx.Err() == nil: // else the client has gone, and there was nobody to write to
+	case ctx.Err() == nil: // otherwise the client is gone
 		err := s.problem(ctx, fmt.Errorf("handling %s %s: panic: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
 		if w.status == 0 {
 			err.Write(w)
@@ -80,30 +80,30 @@ func (s *server) end(w *response, r *http.Request, start time.Time) {
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
 		slog.Int("status", w.status),
-		slog.Duration("took", time.Since(start)),
+		slog.Duration("duration", time.Since(start)),
 		slog.Int64("key", c.caller.Key),
 		slog.String("request_id", c.id))
 }
 
-// requestID returns the id that the client has chosen, if it is a sane one, or
-// a new one.
-func requestID(asked string) string {
-	if n := len(asked); n > 0 && n <= 64 && strings.Trim(asked, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == "" {
-		return asked
+// requestID returns the id that the client sent, if it is short and plain, or a
+// new one.
+func requestID(sent string) string {
+	if n := len(sent); n > 0 && n <= 64 && strings.Trim(sent, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == "" {
+		return sent
 	}
 	return uuid.NewString()
 }
 
-// response remembers which status was written.
+// response records the status that was written.
 type response struct {
 	http.ResponseWriter
 	status  int
-	hasBody bool // of the request
+	hasBody bool // whether the HTTP request has a body
 }
 
-// SetReadDeadline bounds the time for the body. Without a body there is nothing
-// to bound: net/http then waits for the client to go, and would cancel the call
-// when the time is over.
+// SetReadDeadline limits the time for reading the body. Without a body it does
+// nothing: net/http reads in the background then, to notice that the client
+// disconnects, and a deadline would cancel the call.
 func (w *response) SetReadDeadline(at time.Time) error {
 	if !w.hasBody {
 		return nil
@@ -128,8 +128,8 @@ func (w *response) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// fingerprint is an Idempotency-Key with everything the call asks for; its sum
-// is complete when the body has been read to its end.
+// fingerprint identifies a call with an Idempotency-Key by its method, its URL
+// and its body. The sum is complete when the body has been read to its end.
 type fingerprint struct {
 	key  string
 	head string
@@ -149,8 +149,8 @@ func (f *fingerprint) sum() []byte {
 	return sum[:]
 }
 
-// follow returns a body that is summed while it is read.
-func (f *fingerprint) follow(body io.ReadCloser) io.ReadCloser {
+// tee returns a body that is added to the sum while it is read.
+func (f *fingerprint) tee(body io.ReadCloser) io.ReadCloser {
 	return struct {
 		io.Reader
 		io.Closer

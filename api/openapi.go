@@ -12,8 +12,8 @@ import (
 	"simtransfer/api/problem"
 )
 
-// humaConfig is what Huma is told about the API. Its own documentation page is
-// left out, because it loads its script from elsewhere.
+// humaConfig returns Huma's configuration. It leaves out Huma's documentation
+// page, which loads its script from another site.
 func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
@@ -25,11 +25,11 @@ func humaConfig(version string) huma.Config {
 			Info: &huma.Info{
 				Title:   "simtransfer",
 				Version: version,
-				Contact: &huma.Contact{Name: "Whoever operates this service"},
-				Description: "Moves the registration of IoT SIMs from one operator account to another. " +
-					"A source account asks, the destination accepts, and workers do the rest; 202 means that work is queued.",
+				Contact: &huma.Contact{Name: "The operator of this service"},
+				Description: "Transfers IoT SIMs from one operator account to another. The source account creates a transfer request, " +
+					"the destination account accepts it, and the service transfers the SIMs. Status 202 means that work is queued.",
 			},
-			Servers: []*huma.Server{{URL: "/", Description: "Where this document comes from."}},
+			Servers: []*huma.Server{{URL: "/", Description: "The service that this document was downloaded from."}},
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -37,17 +37,17 @@ func humaConfig(version string) huma.Config {
 				},
 			},
 			Tags: []*huma.Tag{
-				{Name: "transfer-requests", Description: "Ask for transfers, decide on them, and read what became of every SIM."},
-				{Name: "batches", Description: "One upload that becomes a transfer request per destination."},
-				{Name: "events", Description: "What happens to all requests of an account, to be followed by a cursor."},
-				{Name: "sims", Description: "The inventory."},
-				{Name: "support", Description: "What support needs to find anything."},
+				{Name: "transfer-requests", Description: "Create transfer requests, decide on them, and get the outcome for every SIM."},
+				{Name: "batches", Description: "Uploads that create one transfer request per destination."},
+				{Name: "events", Description: "The events of all requests of an account, to follow with a cursor."},
+				{Name: "sims", Description: "The SIMs of the inventory."},
+				{Name: "support", Description: "Information for support, across accounts."},
 				{Name: "accounts", Description: "Operator accounts."},
-				{Name: "plans", Description: "Plans that SIMs are on."},
-				{Name: "fees", Description: "What a transfer costs."},
+				{Name: "plans", Description: "Rate plans of SIMs."},
+				{Name: "fees", Description: "The fee schedule of transfers."},
 				{Name: "keys", Description: "API keys."},
-				{Name: "templates", Description: "Files to fill in and upload."},
-				{Name: "service", Description: "The service itself."},
+				{Name: "templates", Description: "CSV files to fill in and upload."},
+				{Name: "service", Description: "Health checks and documentation."},
 			},
 		},
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
@@ -63,15 +63,15 @@ func marshalJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// unmarshalJSON refuses what the database could not store.
+// unmarshalJSON rejects text that PostgreSQL cannot store.
 func unmarshalJSON(data []byte, v any) error {
 	if bytes.Contains(data, []byte(`\u0000`)) {
-		return errors.New("a text has a NUL character in it: remove it")
+		return errors.New("the body has a NUL character in a string: remove it")
 	}
 	return json.Unmarshal(data, v)
 }
 
-// finishDocument makes what Huma cannot know.
+// finishDocument corrects and completes the document that Huma generated.
 func finishDocument(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")
 	for _, s := range document.Components.Schemas.Map() {

@@ -9,12 +9,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// streamDoc describes an answer that Huma does not make.
+// streamDoc describes a response that a handler streams, which Huma does not
+// know the content of.
 type streamDoc struct {
-	text    string
-	none    string // what 204 means; empty if it is never answered
-	formats bool   // whether the client chooses one by Accept
-	content func(huma.Registry) map[string]*huma.MediaType
+	text      string
+	noContent string // what status 204 means; empty if it is never sent
+	formats   bool   // whether the header Accept chooses the format
+	content   func(huma.Registry) map[string]*huma.MediaType
 }
 
 func documentStream(document *huma.OpenAPI, r Route) {
@@ -24,8 +25,8 @@ func documentStream(document *huma.OpenAPI, r Route) {
 		Description: doc.text,
 		Content:     doc.content(document.Components.Schemas),
 	}
-	if doc.none != "" {
-		responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: doc.none}
+	if doc.noContent != "" {
+		responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: doc.noContent}
 	}
 }
 
@@ -35,8 +36,8 @@ const resultExample = `{"line":1,"identifier":"8988211000000000011","iccid":"898
 
 func resultsDoc() *streamDoc {
 	return &streamDoc{
-		text: "A row per SIM, in the order of submission. If something goes wrong on the way the connection breaks off: " +
-			"an answer that ends regularly is complete.",
+		text: "One row per SIM, in the order of submission. If an error occurs while the rows are sent, the connection is " +
+			"aborted: a response that ends normally is complete.",
 		formats: true,
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")

@@ -13,7 +13,7 @@ import (
 // List is a page of a list.
 type List[T any] struct {
 	Items      []T    `json:"items" nullable:"false"`
-	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor to get the next page. There is none behind the last."`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Pass it as cursor to get the next page. Left out on the last page."`
 }
 
 type listOf[T any] struct {
@@ -22,17 +22,17 @@ type listOf[T any] struct {
 
 // Paging is embedded in the input of lists.
 type Paging struct {
-	Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of the page before."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many entries at most."`
+	Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of the previous page. Default: the first page."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of entries."`
 }
 
-// pageOf renders rows, of which one more than the limit was asked for to know
-// whether others follow. cursor names a row to the next call.
+// pageOf returns a page of rows. The caller reads one row more than the limit, to
+// know whether there is a next page. cursor returns the cursor after a row.
 func pageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T) V) (*listOf[V], error) {
 	return tryPageOf(rows, limit, cursor, func(row T) (V, error) { return view(row), nil })
 }
 
-// tryPageOf is pageOf for rows that may fail to be read.
+// tryPageOf is pageOf with a view that can fail.
 func tryPageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T) (V, error)) (*listOf[V], error) {
 	page := &listOf[V]{List[V]{Items: make([]V, 0, len(rows))}}
 	if len(rows) > limit {
@@ -49,8 +49,8 @@ func tryPageOf[T, V any](rows []T, limit int, cursor func(T) string, view func(T
 	return page, nil
 }
 
-// numberCursor reads a cursor that is a number of so many bits, as the column
-// that it stands for; an empty one is the start.
+// numberCursor parses a cursor that is a number, with as many bits as the column
+// that it refers to. An empty cursor is start.
 func numberCursor(cursor string, start int64, bits int) (int64, error) {
 	if cursor == "" {
 		return start, nil
@@ -62,7 +62,7 @@ func numberCursor(cursor string, start int64, bits int) (int64, error) {
 	return n, nil
 }
 
-// idCursor reads a cursor that is an id; an empty one is the start.
+// idCursor parses a cursor that is an id. It returns nil for an empty cursor.
 func idCursor(cursor string) (*uuid.UUID, error) {
 	if cursor == "" {
 		return nil, nil
@@ -74,7 +74,8 @@ func idCursor(cursor string) (*uuid.UUID, error) {
 	return &id, nil
 }
 
-// flag reads a parameter that is true, false or left out, which is nil.
+// flag parses a parameter that is true or false. It returns nil if the parameter
+// is left out.
 func flag(text string) *bool {
 	if text == "" {
 		return nil
@@ -83,8 +84,8 @@ func flag(text string) *bool {
 	return &on
 }
 
-// given returns an instant of the query in UTC, because the database does not
-// know every offset that RFC 3339 has, or nil if there is none.
+// given returns a time of the query in UTC, because PostgreSQL does not accept
+// every offset of RFC 3339. It returns nil if the parameter is left out.
 func given(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -95,7 +96,7 @@ func given(t time.Time) *time.Time {
 func badCursor(cursor string) error {
 	return problem.New(problem.Invalid, "", problem.FieldError{
 		Location: "query.cursor",
-		Message:  "not a cursor: take it from next_cursor as it is, or leave it out to start",
+		Message:  "not a cursor: use the next_cursor of the previous page, or leave it out for the first page",
 		Value:    problem.Clip(cursor),
 	})
 }

@@ -9,46 +9,46 @@ import (
 	"simtransfer/transfer"
 )
 
-// Preview is what a transfer request would come to if it were made now. It
-// holds nothing: the quote that binds is that of the request itself.
+// Preview is the outcome of validating a transfer request now. It reserves
+// nothing: the binding quote is that of the request itself.
 type Preview struct {
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
-	Eligible    int                 `json:"eligible" doc:"SIMs that could go."`
-	Ineligible  int                 `json:"ineligible" doc:"SIMs that could not."`
-	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"Of the eligible SIMs, by method and currency."`
-	Reasons     []ReasonCount       `json:"reasons" nullable:"false" doc:"Why SIMs could not go, the most frequent first."`
-	Settings    []MethodSettings    `json:"settings" nullable:"false" doc:"What becomes of the settings of a SIM, by method."`
-	Items       []PreviewedSIM      `json:"items" nullable:"false" doc:"Every SIM, in the order in which they were named."`
+	Eligible    int                 `json:"eligible" doc:"How many SIMs could be transferred."`
+	Ineligible  int                 `json:"ineligible" doc:"How many SIMs could not be transferred."`
+	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"The eligible SIMs by method."`
+	Reasons     []ReasonCount       `json:"reasons" nullable:"false" doc:"Why SIMs could not be transferred, the most frequent reason first."`
+	Settings    []MethodSettings    `json:"settings" nullable:"false" doc:"What happens to the settings of a SIM, by method."`
+	Items       []PreviewedSIM      `json:"items" nullable:"false" doc:"Every SIM, in the order of submission."`
 }
 
-// PreviewTotal adds up the SIMs of a method.
+// PreviewTotal is the total of the SIMs with one method.
 type PreviewTotal struct {
 	Method   transfer.Method   `json:"method"`
-	Currency transfer.Currency `json:"currency" doc:"The source's."`
+	Currency transfer.Currency `json:"currency" doc:"The currency of the source account."`
 	SIMs     int               `json:"sims"`
-	Fees     int64             `json:"fees_minor" doc:"What the source would pay for all of them, in the minor unit."`
-	Unquoted int               `json:"unquoted,omitempty" doc:"SIMs for which the fee schedule has no amount: support would set one."`
+	Fees     int64             `json:"fees_minor" doc:"What the source would pay for these SIMs, in the minor unit of the currency."`
+	Unquoted int               `json:"unquoted,omitempty" doc:"How many SIMs have no fee, because the fee schedule has no amount: support would set one."`
 }
 
-// MethodSettings says what a method does to the settings of a SIM.
+// MethodSettings is what a method does to the settings of a SIM.
 type MethodSettings struct {
 	Method transfer.Method `json:"method"`
-	Kept   []string        `json:"kept" nullable:"false"`
-	Lost   []string        `json:"lost" nullable:"false" doc:"Settings that go back to their defaults, unless the destination says otherwise as it accepts."`
+	Kept   []string        `json:"kept" nullable:"false" doc:"Settings that the SIM keeps."`
+	Lost   []string        `json:"lost" nullable:"false" doc:"Settings that are reset to their defaults, unless the landing profile of the destination sets them."`
 }
 
-// PreviewedSIM is what would become of one SIM.
+// PreviewedSIM is the outcome of validating one SIM.
 type PreviewedSIM struct {
-	Line       int              `json:"line" doc:"Its place in the list, from 1."`
-	Identifier string           `json:"identifier" doc:"As it was named, in digits alone."`
-	ICCID      *string          `json:"iccid,omitempty" doc:"If it is the source's own."`
-	Status     *transfer.Status `json:"status,omitempty" doc:"If it is the source's own."`
+	Line       int              `json:"line" doc:"The position in the list, counted from 1."`
+	Identifier string           `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
+	ICCID      *string          `json:"iccid,omitempty" doc:"Only if the source owns the SIM."`
+	Status     *transfer.Status `json:"status,omitempty" doc:"Only if the source owns the SIM."`
 	Eligible   bool             `json:"eligible"`
-	Method     *transfer.Method `json:"method,omitempty" doc:"How it would go, if it is eligible."`
-	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why it could not go."`
+	Method     *transfer.Method `json:"method,omitempty" doc:"How the SIM would be transferred, if it is eligible."`
+	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM could not be transferred."`
 	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
-	Fee        *Money           `json:"fee,omitempty" doc:"What the source would pay."`
+	Fee        *Money           `json:"fee,omitempty" doc:"What the source would pay for the SIM."`
 }
 
 type previewInput struct{ Body NewRequest }
@@ -56,7 +56,7 @@ type previewInput struct{ Body NewRequest }
 type previewOutput struct{ Body Preview }
 
 func (s *server) previewRequest(ctx context.Context, in *previewInput) (*previewOutput, error) {
-	a, err := s.readRequest(ctx, in.Body)
+	a, err := s.parseRequest(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (t PreviewTotal) with(fee *int64) PreviewTotal {
 	return t
 }
 
-// settingsByMethod reads the policy as people ask for it.
+// settingsByMethod returns the policy on settings by method.
 func settingsByMethod() []MethodSettings {
 	var list []MethodSettings
 	for _, m := range transfer.Methods() {
@@ -137,7 +137,7 @@ func settingsByMethod() []MethodSettings {
 		for _, setting := range transfer.Policy() {
 			name := setting.Name
 			if name == "sim_group" {
-				name = "group" // as SIMs show it
+				name = "group" // its name in the API
 			}
 			if setting.Under(m) == transfer.Keep {
 				v.Kept = append(v.Kept, name)

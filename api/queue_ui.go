@@ -12,62 +12,63 @@ import (
 )
 
 const (
-	opsPath    = "/ops/queues"
-	opsLogin   = "/ops/login"
-	opsLogout  = "/ops/logout"
-	opsCookie  = "simtransfer_ops"
-	maxOpsForm = 4 << 10
-	opsTimeout = 30 * time.Second
+	queueUIPath   = "/ops/queues"
+	loginPath     = "/ops/login"
+	logoutPath    = "/ops/logout"
+	loginCookie   = "simtransfer_ops"
+	maxLoginBytes = 4 << 10
+	loginTimeout  = 30 * time.Second
 )
 
-// opsPolicy is what the queue page needs: it has inline scripts and styles. It
-// asks for fonts from elsewhere and does well without them.
-const opsPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; " +
+// queueUIPolicy allows what the queue UI needs, which has inline scripts and
+// styles. It does not allow the fonts that the UI would load from another site.
+const queueUIPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 const loginPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// addOps serves the page on the queues to administrators: with their key as
-// everywhere, or in a browser that has signed in. A browser keeps the secret
-// of a session, never the key, and the session ends with the key.
-func (s *server) addOps(mux *http.ServeMux) {
+// addQueueUI serves the queue UI to administrators, who send their API key or
+// have signed in with a browser. The browser stores the secret of a session
+// instead of the key. The session ends when the key is revoked.
+func (s *server) addQueueUI(mux *http.ServeMux) {
 	if s.Ops == nil {
 		return
 	}
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.problem(r.Context(), problem.New(problem.Forbidden, "the call comes from a page of another site")).Write(w)
+		s.problem(r.Context(), problem.New(problem.Forbidden, "the call comes from a page of another site: open "+queueUIPath+" directly")).Write(w)
 	}))
-	mux.Handle("GET /ops", http.RedirectHandler(opsPath, http.StatusSeeOther))
-	mux.HandleFunc("GET "+opsLogin, func(w http.ResponseWriter, _ *http.Request) { showLogin(w, http.StatusOK, "") })
-	mux.Handle("POST "+opsLogin, sameOrigin.Handler(http.HandlerFunc(s.signIn)))
-	mux.Handle("POST "+opsLogout, sameOrigin.Handler(http.HandlerFunc(s.signOut)))
-	queues := sameOrigin.Handler(http.HandlerFunc(s.serveOps))
-	mux.Handle(opsPath, queues)
-	mux.Handle(opsPath+"/", queues)
+	mux.Handle("GET /ops", http.RedirectHandler(queueUIPath, http.StatusSeeOther))
+	mux.HandleFunc("GET "+loginPath, func(w http.ResponseWriter, _ *http.Request) { showLogin(w, http.StatusOK, "") })
+	mux.Handle("POST "+loginPath, sameOrigin.Handler(http.HandlerFunc(s.signIn)))
+	mux.Handle("POST "+logoutPath, sameOrigin.Handler(http.HandlerFunc(s.signOut)))
+	queues := sameOrigin.Handler(http.HandlerFunc(s.serveQueueUI))
+	mux.Handle(queueUIPath, queues)
+	mux.Handle(queueUIPath+"/", queues)
 }
 
-func (s *server) serveOps(w http.ResponseWriter, r *http.Request) {
-	switch err := s.authorizeOps(r); {
+func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
+	switch err := s.authorizeQueueUI(r); {
 	case err == nil:
-		w.Header().Set("Content-Security-Policy", opsPolicy)
+		w.Header().Set("Content-Security-Policy", queueUIPolicy)
 		w.Header().Set("Referrer-Policy", "same-origin")
 		s.Ops.ServeHTTP(w, r)
 	case errors.Is(err, storage.ErrNotFound) && strings.Contains(r.Header.Get("Accept"), "text/html"):
-		http.Redirect(w, r, opsLogin, http.StatusSeeOther)
+		http.Redirect(w, r, loginPath, http.StatusSeeOther)
 	case errors.Is(err, storage.ErrNotFound):
-		s.problem(r.Context(), problem.New(problem.Unauthenticated, "sign in at "+opsLogin+" with an administrator's key")).Write(w)
+		s.problem(r.Context(), problem.New(problem.Unauthenticated, "sign in at "+loginPath+" with the API key of an administrator")).Write(w)
 	default:
 		s.problem(r.Context(), err).Write(w)
 	}
 }
 
-// authorizeOps returns ErrNotFound when nobody has signed in.
-func (s *server) authorizeOps(r *http.Request) error {
+// authorizeQueueUI returns ErrNotFound if the caller sends no API key and has not
+// signed in.
+func (s *server) authorizeQueueUI(r *http.Request) error {
 	if r.Header.Get("Authorization") != "" {
 		return s.authorize(r, admins)
 	}
-	cookie, err := r.Cookie(opsCookie)
+	cookie, err := r.Cookie(loginCookie)
 	if err != nil {
 		return storage.ErrNotFound
 	}
@@ -77,35 +78,35 @@ func (s *server) authorizeOps(r *http.Request) error {
 }
 
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxOpsForm)
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(opsTimeout)) // where there is a connection
+	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(loginTimeout)) // a ResponseWriter without a connection returns an error, which is fine
 	secret, err := s.db.SignIn(r.Context(), r.PostFormValue("key"))
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		showLogin(w, http.StatusUnauthorized, "This is not the key of an administrator, or it was revoked.")
+		showLogin(w, http.StatusUnauthorized, "This is not the API key of an administrator, or the key has been revoked.")
 		return
 	case err != nil:
 		s.problem(r.Context(), err).Write(w)
 		return
 	}
 	http.SetCookie(w, s.sessionCookie(r, secret, storage.SignInPeriod))
-	http.Redirect(w, r, opsPath, http.StatusSeeOther)
+	http.Redirect(w, r, queueUIPath, http.StatusSeeOther)
 }
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(opsCookie); err == nil {
+	if cookie, err := r.Cookie(loginCookie); err == nil {
 		if err := s.db.SignOut(r.Context(), cookie.Value); err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return
 		}
 	}
 	http.SetCookie(w, s.sessionCookie(r, "", -time.Second))
-	http.Redirect(w, r, opsLogin, http.StatusSeeOther)
+	http.Redirect(w, r, loginPath, http.StatusSeeOther)
 }
 
 func (s *server) sessionCookie(r *http.Request, value string, age time.Duration) *http.Cookie {
 	return &http.Cookie{
-		Name:     opsCookie,
+		Name:     loginCookie,
 		Value:    value,
 		Path:     "/ops",
 		MaxAge:   int(age.Seconds()),
@@ -115,14 +116,14 @@ func (s *server) sessionCookie(r *http.Request, value string, age time.Duration)
 	}
 }
 
-// showLogin sends the sign-in page, with what was wrong the last time.
-func showLogin(w http.ResponseWriter, status int, problem string) {
+// showLogin sends the sign-in page, with an error message if there is one.
+func showLogin(w http.ResponseWriter, status int, message string) {
 	page := template.Must(template.New("login").Parse(loginPage))
 	w.Header().Set("Content-Security-Policy", loginPolicy)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = page.Execute(w, problem) // the client may have gone
+	_ = page.Execute(w, message) // the client may be gone
 }
 
 const loginPage = `<!doctype html>

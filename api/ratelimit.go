@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -12,67 +13,69 @@ import (
 	"simtransfer/api/problem"
 )
 
-// Limiter counts the calls of each key, in all processes together.
+// Limiter limits the calls of each API key, across all processes.
 type Limiter interface {
-	// Allow counts a call of a key and says whether it may be made. It returns
-	// an error when it cannot tell.
+	// Allow counts a call of a key and returns whether it is allowed. It
+	// returns an error if the limiter is not available.
 	Allow(ctx context.Context, key string) (Allowance, error)
 }
 
-// Allowance is what a key may do.
+// Allowance is how many calls a key can make.
 type Allowance struct {
 	Allowed    bool
-	Limit      int           // calls that may be made at once
-	Remaining  int           // of those, from now
-	Reset      time.Duration // until they are all there again
-	RetryAfter time.Duration // until the next call may be made, if this one may not
+	Limit      int           // size of a burst, in calls
+	Remaining  int           // calls that are left of the burst
+	Reset      time.Duration // until the whole burst is available again
+	RetryAfter time.Duration // until the next call is allowed, if this one is not
 }
 
 const (
-	limiterTimeout = 50 * time.Millisecond
-	limiterPause   = time.Second // after a failure, in which it is not asked
-	limiterQuiet   = time.Minute // between lines in the log
+	limiterTimeout     = 50 * time.Millisecond
+	limiterRetryPause  = time.Second // after an error, before the limiter is used again
+	limiterLogInterval = time.Minute // between log lines about errors
 )
 
-// limits remembers that the limiter does not answer.
-type limits struct {
-	mu       sync.Mutex
-	askAgain time.Time
-	warnNext time.Time
+// limiterHealth records errors of the limiter, so that calls do not wait for a
+// limiter that is not available.
+type limiterHealth struct {
+	mu      sync.Mutex
+	retryAt time.Time
+	logAt   time.Time
 }
 
-// failed notes a failure and reports whether to log it.
-func (l *limits) failed() bool {
+// failed records an error and reports whether to log it.
+func (l *limiterHealth) failed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.askAgain = now.Add(limiterPause)
-	if now.Before(l.warnNext) {
+	l.retryAt = now.Add(limiterRetryPause)
+	if now.Before(l.logAt) {
 		return false
 	}
-	l.warnNext = now.Add(limiterQuiet)
+	l.logAt = now.Add(limiterLogInterval)
 	return true
 }
 
-func (l *limits) away() bool {
+// unavailable reports whether the limiter failed a moment ago.
+func (l *limiterHealth) unavailable() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return time.Now().Before(l.askAgain)
+	return time.Now().Before(l.retryAt)
 }
 
-// limit refuses a call that is one too many, and tells every client where it
-// stands. When the limiter does not answer, the call is let through: no call
-// needs Redis.
+// limit rejects a call that exceeds the rate of its key, and sends the state of
+// the limit in headers. It admits every call while the limiter is unavailable,
+// because no call may depend on Redis.
 func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
-	if s.Limiter == nil || s.limits.away() {
+	if s.Limiter == nil || s.limiter.unavailable() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limiterTimeout)
 	defer cancel()
 	a, err := s.Limiter.Allow(ctx, itoa(callerOf(ctx).Key))
 	if err != nil {
-		if r.Context().Err() == nil && s.limits.failed() {
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "calls are not limited: the limiter does not answer", slog.String("error", err.Error()))
+		if r.Context().Err() == nil && s.limiter.failed() {
+			s.Log.LogAttrs(ctx, slog.LevelWarn, "the rate limiter is not available: calls are not limited", slog.String("error", err.Error()))
 		}
 		return nil
 	}
@@ -82,10 +85,10 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
 	if a.Allowed {
 		return nil
 	}
-	p := problem.New(problem.RateLimited, "this key makes too many calls: ask again after the time that Retry-After says")
+	p := problem.New(problem.RateLimited, fmt.Sprintf("this API key made more than %d calls at once, its limit: wait for the time in the header Retry-After", a.Limit))
 	p.RetryAfter = max(time.Second, a.RetryAfter)
 	return p
 }
 
-// seconds rounds up.
+// seconds returns a duration in whole seconds, rounded up.
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

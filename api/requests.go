@@ -17,33 +17,33 @@ import (
 type Request struct {
 	ID                uuid.UUID             `json:"id" format:"uuid"`
 	State             transfer.RequestState `json:"state"`
-	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next, support or destination; null if the service works on it, or it is over."`
-	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends."`
-	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives."`
-	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The upload that it comes from, for the source and support."`
-	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request whose lines this one asks for again."`
-	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of requests that ask for lines of this one again."`
-	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need support were made ineligible."`
-	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has, once it can accept."`
+	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next: support or destination. Null while the service processes the request, and when it is finished."`
+	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends the SIMs."`
+	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives the SIMs."`
+	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The batch that the request is part of. For the source and support."`
+	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request that this one retries."`
+	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of the requests that retry this one."`
+	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need approval by support are ineligible."`
+	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination can accept."`
 	Counts            Counts                `json:"counts"`
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
 	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support."`
-	Landing           *Landing              `json:"landing,omitempty" doc:"What the destination wants of the SIMs as they arrive. For the destination and support alone."`
-	Ticket            *string               `json:"ticket,omitempty" doc:"Support's reference."`
-	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"What support has decided that each SIM costs which needs support, in the minor unit of the source's currency."`
-	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support has decided so."`
+	Landing           *Landing              `json:"landing,omitempty" doc:"The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support."`
+	Ticket            *string               `json:"ticket,omitempty" doc:"The reference of the support case. For the source and support."`
+	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"The fee that support set for each SIM that needs support, in the minor unit of the source's currency. For the source and support."`
+	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support set the fee. For the source and support."`
 	CreatedAt         time.Time             `json:"created_at"`
-	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide is over."`
-	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When every SIM had its outcome and was free again."`
+	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends."`
+	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When the request finished: every SIM had its outcome and could be requested again."`
 }
 
-// Counts are the SIMs of a request or a batch by their states. The destination
-// is not told of SIMs that were never open to it.
+// Counts are the numbers of SIMs of a request or a batch in each state. The
+// destination does not see SIMs that were never open for its decision.
 type Counts struct {
-	SIMs       int `json:"sims" doc:"All of them."`
+	SIMs       int `json:"sims" doc:"All SIMs."`
 	Pending    int `json:"pending" doc:"Not validated yet."`
-	Eligible   int `json:"eligible" doc:"Open: validated, and not at an end."`
-	Support    int `json:"needing_support" doc:"Of the eligible ones, those that support has to approve."`
+	Eligible   int `json:"eligible" doc:"Validated, and open for a decision or being transferred."`
+	Support    int `json:"needing_support" doc:"Eligible SIMs that support has to approve."`
 	Completed  int `json:"completed"`
 	Ineligible int `json:"ineligible"`
 	Failed     int `json:"failed"`
@@ -53,21 +53,20 @@ type Counts struct {
 	Expired    int `json:"expired"`
 }
 
-// ReasonCount is how many SIMs were not transferred for one reason, and what
-// to do about it.
+// ReasonCount is how many SIMs were not transferred for one reason.
 type ReasonCount struct {
 	State  transfer.State  `json:"state" enum:"ineligible,failed"`
 	Reason transfer.Reason `json:"reason"`
-	Remedy string          `json:"remedy"`
+	Remedy string          `json:"remedy" doc:"What to do about the reason."`
 	Count  int             `json:"count"`
 }
 
-// Fees are the fees of a request. The source pays them, on completion.
+// Fees are the fees of a request, which the source pays on completion.
 type Fees struct {
-	Currency transfer.Currency `json:"currency" doc:"The source's."`
-	Quoted   int64             `json:"quoted_minor" doc:"Of the SIMs that are still open, in the minor unit."`
-	Charged  int64             `json:"charged_minor" doc:"Posted so far."`
-	Unquoted int               `json:"unquoted,omitempty" doc:"Open SIMs for which the fee schedule had no amount: support has to set one."`
+	Currency transfer.Currency `json:"currency" doc:"The currency of the source account."`
+	Quoted   int64             `json:"quoted_minor" doc:"The fees of the SIMs that are still open, in the minor unit of the currency."`
+	Charged  int64             `json:"charged_minor" doc:"The fees that were charged so far, in the minor unit of the currency."`
+	Unquoted int               `json:"unquoted,omitempty" doc:"How many open SIMs have no fee, because the fee schedule had no amount: support has to set one."`
 }
 
 func viewRequest(r storage.Request, party transfer.Party) Request {
@@ -119,7 +118,7 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 	return v
 }
 
-// waitingFor says whose turn it is.
+// waitingFor returns the party that has to decide next, nil if none has to.
 func waitingFor(s transfer.RequestState) *transfer.Party {
 	var p transfer.Party
 	switch s {
@@ -146,32 +145,33 @@ type createRequestInput struct {
 	Body NewRequest
 }
 
-// NewRequest is what a transfer request is made from.
+// NewRequest is the body that creates or previews a transfer request.
 type NewRequest struct {
 	Destination       destination `json:"destination"`
-	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs, each by its ICCID, IMSI or MSISDN."`
-	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
-	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that."`
-	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source, for support alone, which has to say it."`
+	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN."`
+	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
+	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
+	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
 }
 
-// destination names an account by two things that have to fit together.
+// destination identifies an account by its email and its operator id, which have
+// to match.
 type destination struct {
 	Email      string `json:"email" maxLength:"254" doc:"The primary email of the account."`
-	OperatorID string `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"Its operator id."`
+	OperatorID string `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"The operator id of the account."`
 }
 
-// asked is a NewRequest that was read.
-type asked struct {
+// parsedRequest is a NewRequest that was parsed.
+type parsedRequest struct {
 	source storage.Account
-	pair   storage.Pair // the destination, as its source names it
+	pair   storage.Pair // the destination as submitted
 	sims   []transfer.Identifier
 }
 
-// readRequest reads what a request is to be made from.
-func (s *server) readRequest(ctx context.Context, r NewRequest) (asked, error) {
-	p := problem.New(problem.Invalid, "nothing was accepted: correct what the errors list")
-	a := asked{
+// parseRequest parses the body that creates or previews a request.
+func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest, error) {
+	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
+	a := parsedRequest{
 		pair: storage.Pair{
 			Email:      parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
 			OperatorID: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseOperatorID),
@@ -186,14 +186,15 @@ func (s *server) readRequest(ctx context.Context, r NewRequest) (asked, error) {
 	return a, err
 }
 
-// maker is where requests are made: in a transaction, or each by itself.
-type maker interface {
+// requestCreator creates requests: *storage.Tx in its transaction, *storage.DB
+// each in a transaction of its own.
+type requestCreator interface {
 	Destinations(ctx context.Context, pairs []storage.Pair) ([]storage.Account, error)
 	CreateRequest(ctx context.Context, r storage.NewRequest) (storage.Request, error)
 }
 
-// destination returns the account that a request is to go to.
-func (a asked) destination(ctx context.Context, by maker) (storage.Account, error) {
+// destination returns the destination account, or a problem if it is invalid.
+func (a parsedRequest) destination(ctx context.Context, by requestCreator) (storage.Account, error) {
 	to, err := by.Destinations(ctx, []storage.Pair{a.pair})
 	if err != nil {
 		return storage.Account{}, err
@@ -205,11 +206,11 @@ func (a asked) destination(ctx context.Context, by maker) (storage.Account, erro
 }
 
 func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*reply[Request], error) {
-	a, err := s.readRequest(ctx, in.Body)
+	a, err := s.parseRequest(ctx, in.Body)
 	if err != nil {
 		return nil, err
 	}
-	create := func(by maker, out *reply[Request]) error {
+	create := func(by requestCreator, out *reply[Request]) error {
 		to, err := a.destination(ctx, by)
 		if err != nil {
 			return err
@@ -230,14 +231,14 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		renderRequest(made, out)
 		return nil
 	}
-	if callOf(ctx).idem == nil { // nothing to store beside it
+	if callOf(ctx).idem == nil { // no response to store in the same transaction
 		out := &reply[Request]{}
 		return out, create(s.db, out)
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error { return create(t, out) })
 }
 
-// renderRequest answers with a request that the caller has just made.
+// renderRequest sets the response to a request that was just created.
 func renderRequest(r storage.Request, out *reply[Request]) {
 	out.Status, out.Location = 202, requestPath(r.ID)
 	out.Body = viewRequest(r, transfer.PartySource)
@@ -260,23 +261,24 @@ type destinationProblem struct {
 	message string
 }
 
-// wrongDestination says why an account cannot send to another, or nil. The
-// zero destination is one of which not both halves were right.
+// wrongDestination returns why an account cannot send SIMs to another, or nil. A
+// zero destination means that no account matches the email and operator id.
 func wrongDestination(source, to storage.Account) *destinationProblem {
 	switch {
 	case source.Standing != storage.StandingOpen:
-		return &destinationProblem{problem.AccountClosed, "the source account is closed"}
+		return &destinationProblem{problem.AccountClosed, "the source account is closed, so it cannot send SIMs"}
 	case to.ID == 0:
-		return &destinationProblem{problem.UnknownDestination, "no account has this email and this operator id together"}
+		return &destinationProblem{problem.UnknownDestination, "no account has both this email and this operator id: check both"}
 	case to.ID == source.ID:
-		return &destinationProblem{problem.OwnAccount, "the destination is the source account itself"}
+		return &destinationProblem{problem.OwnAccount, "the destination is the source account: give another account"}
 	case to.Standing != storage.StandingOpen:
-		return &destinationProblem{problem.AccountClosed, "the destination account is closed"}
+		return &destinationProblem{problem.AccountClosed, "the destination account is closed, so it cannot receive SIMs"}
 	}
 	return nil
 }
 
-// parseSIMs reads a list of SIMs and adds what is wrong with it to a problem.
+// parseSIMs parses a list of SIMs. It adds an error to the problem for every
+// invalid or repeated SIM.
 func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Identifier {
 	sims := make([]transfer.Identifier, len(list))
 	first := make(map[transfer.Identifier]int, len(list))
@@ -288,7 +290,7 @@ func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Id
 			continue
 		}
 		if earlier, twice := first[id]; twice {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the same as %s[%d]: remove one of the two", location, earlier), Value: id.String()})
+			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the same SIM identifier as in %s[%d]: remove one of the two", location, earlier), Value: id.String()})
 			continue
 		}
 		first[id], sims[i] = i, id
@@ -296,7 +298,7 @@ func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Id
 	return sims
 }
 
-// numbered yields SIMs with their places in the list, from 1.
+// numbered yields SIMs with their positions in the list, counted from 1.
 func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
 	return func(yield func(int, transfer.Identifier) bool) {
 		for i, id := range sims {
@@ -309,20 +311,20 @@ func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
 
 type listRequestsInput struct {
 	Paging
-	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Seen from the account: what it sends, or what it is to receive."`
-	Account   string                `query:"account" maxLength:"32" doc:"Only the requests of this operator id. For support; an account sees its own anyway."`
+	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Only requests that the account sends (outgoing) or receives (incoming)."`
+	Account   string                `query:"account" maxLength:"32" doc:"Only requests of the account with this operator id. For support."`
 	State     transfer.RequestState `query:"state" doc:"Only requests in this state."`
-	Batch     string                `query:"batch" format:"uuid" doc:"Only the requests of this batch, for the account that submitted it, and for support."`
-	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this reference. For support."`
+	Batch     string                `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
+	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
 
 	SIM           string          `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
 	Reason        transfer.Reason `query:"reason" doc:"Only requests with a SIM that was not transferred for this reason."`
-	Method        transfer.Method `query:"method" doc:"Only requests with a SIM that goes, or went, by this method."`
-	CreatedAfter  time.Time       `query:"created_after" doc:"Only requests made at this instant or later."`
-	CreatedBefore time.Time       `query:"created_before" doc:"Only requests made before this instant."`
+	Method        transfer.Method `query:"method" doc:"Only requests with a SIM that has this transfer method."`
+	CreatedAfter  time.Time       `query:"created_after" doc:"Only requests created at or after this time."`
+	CreatedBefore time.Time       `query:"created_before" doc:"Only requests created before this time."`
 }
 
-// narrow adds to a filter what the query asks for.
+// narrow adds the parameters of the query to a filter.
 func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 	if in.SIM != "" {
 		id, err := transfer.ParseIdentifier(in.SIM)
@@ -362,7 +364,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if in.Batch != "" {
 		batch, err := uuid.Parse(in.Batch)
 		if err != nil {
-			return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "query.batch", Message: "not a batch id", Value: in.Batch})
+			return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "query.batch", Message: "not a batch id: use the id of a batch, which is a UUID", Value: in.Batch})
 		}
 		f.Batch = &batch
 	}
@@ -377,7 +379,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	})
 }
 
-// RequestPath names a transfer request.
+// RequestPath is embedded in the input of routes for one transfer request.
 type RequestPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the transfer request."`
 }
@@ -393,14 +395,14 @@ func (s *server) getRequest(ctx context.Context, in *RequestPath) (*requestOutpu
 	return &requestOutput{v}, err
 }
 
-// reasons is where the reasons of a request's SIMs are counted: in a transaction
-// or beside any.
-type reasons interface {
+// reasonCounter counts the reasons of a request's SIMs: *storage.Tx in its
+// transaction, *storage.DB outside of one.
+type reasonCounter interface {
 	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
 }
 
-// viewWhole is viewRequest with what is told of a single request alone.
-func viewWhole(ctx context.Context, from reasons, r storage.Request, party transfer.Party) (Request, error) {
+// viewWhole is viewRequest with the fields that lists leave out.
+func viewWhole(ctx context.Context, from reasonCounter, r storage.Request, party transfer.Party) (Request, error) {
 	v := viewRequest(r, party)
 	if r.Ineligible+r.Failed > 0 {
 		counts, err := from.ReasonCounts(ctx, r.ID)
@@ -413,7 +415,7 @@ func viewWhole(ctx context.Context, from reasons, r storage.Request, party trans
 }
 
 // visible returns a request and as which party the caller sees it, or
-// ErrNotFound if it is none of the caller's business.
+// ErrNotFound if the caller may not see it.
 func (s *server) visible(ctx context.Context, id uuid.UUID) (storage.Request, transfer.Party, error) {
 	r, err := s.db.Request(ctx, id)
 	if err != nil {

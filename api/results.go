@@ -25,19 +25,19 @@ import (
 	"simtransfer/transfer"
 )
 
-// Result is what became of one SIM, as a flat row.
+// Result is the outcome for one SIM, as a flat row.
 type Result struct {
-	Line           int                 `json:"line" doc:"Its place in the list, its line in the upload, or its row in a JSON upload, from 1."`
-	Identifier     string              `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
+	Line           int                 `json:"line" doc:"The position in the list, the line in the upload, or the row in a JSON upload, counted from 1."`
+	Identifier     string              `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
 	ICCID          *string             `json:"iccid"`
 	Destination    transfer.OperatorID `json:"destination"`
 	State          transfer.State      `json:"state"`
 	Method         *transfer.Method    `json:"method" nullable:"true"`
-	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why it was not transferred."`
+	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why the SIM was not transferred."`
 	Remedy         *string             `json:"remedy" doc:"What to do about the reason."`
-	Fee            *int64              `json:"fee" doc:"In the currency's minor unit."`
+	Fee            *int64              `json:"fee" doc:"What the source pays, in the minor unit of the currency. For the source and support."`
 	Currency       *transfer.Currency  `json:"currency"`
-	SessionDropped bool                `json:"session_dropped" doc:"Its device may need a power cycle to come online again."`
+	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped. The device may need a power cycle to come online again."`
 	FinishedAt     *time.Time          `json:"finished_at"`
 }
 
@@ -57,16 +57,18 @@ func (r Result) record() []string {
 		finished = r.FinishedAt.Format(time.RFC3339Nano)
 	}
 	return []string{
-		strconv.Itoa(r.Line), r.Identifier, orEmpty(r.ICCID), string(r.Destination), string(r.State), orEmpty(r.Method),
-		orEmpty(r.Reason), orEmpty(r.Remedy), fee, orEmpty(r.Currency), strconv.FormatBool(r.SessionDropped), finished,
+		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
+		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, string(valueOrZero(r.Currency)), strconv.FormatBool(r.SessionDropped), finished,
 	}
 }
 
-func orEmpty[T ~string](v *T) string {
-	if v == nil {
-		return ""
+// valueOrZero returns what p points to, or the zero value if p is nil.
+func valueOrZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
 	}
-	return string(*v)
+	return *p
 }
 
 // viewResult is viewTransfer as a flat row.
@@ -93,28 +95,28 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 }
 
 const (
-	resultsPage    = 1000             // rows that one statement reads
-	resultsTimeout = time.Hour        // for all of them
-	pageGrace      = 30 * time.Second // for a client to take a page
+	resultsPageRows  = 1000             // that one statement reads
+	resultsTimeout   = time.Hour        // for the whole response
+	pageWriteTimeout = 30 * time.Second // for sending one page
 
-	// The results of a batch keep the order of its rows, 12 bytes each, until
-	// they are sent.
-	maxResults    = 16
-	maxOwnResults = 2
+	// The results of a batch keep the order of its rows in memory, 12 bytes per
+	// row, until they are sent.
+	maxResults          = 16 // concurrent downloads in this process
+	maxResultsPerCaller = 2
 )
 
-// pages is what results are read from: one statement, and no transaction, for
-// each page. What a row says is as of the moment when its page was read.
+// pages yields pages of results. Each page is read by one statement, outside of a
+// transaction, so a row is as current as its page.
 type pages = iter.Seq2[[]Result, error]
 
 // SomeResults is embedded in the input of results.
 type SomeResults struct {
 	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
 	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" doc:"Only SIMs that go, or went, by this method."`
+	Method transfer.Method `query:"method" doc:"Only SIMs that have this transfer method."`
 }
 
-// has reports whether a row is one of those that were asked for.
+// has reports whether a row matches the filter.
 func (f SomeResults) has(r Result) bool {
 	return (f.State == "" || r.State == f.State) &&
 		(f.Reason == "" || r.Reason != nil && *r.Reason == f.Reason) &&
@@ -132,15 +134,15 @@ func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.St
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
+	return s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // the context is a parameter
 		return func(yield func([]Result, error) bool) {
 			for after, more := -1, true; more; {
 				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
 					Offered: !sightOf(party).unoffered,
 					After:   after,
-					Limit:   resultsPage,
+					Limit:   resultsPageRows,
 				})
-				more = len(rows) == resultsPage
+				more = len(rows) == resultsPageRows
 				if len(rows) > 0 {
 					after = rows[len(rows)-1].N
 				}
@@ -168,19 +170,19 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	leave, err := s.results.take(ctx)
+	release, err := s.results.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // given when the answer is written
+	out, err := s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // the context is a parameter
 		return func(yield func([]Result, error) bool) {
 			order, err := s.db.BatchOrder(ctx, b.ID)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for from := 0; from < order.Len(); from += resultsPage {
-				rows, err := s.db.BatchResults(ctx, order, from, resultsPage)
+			for from := 0; from < order.Len(); from += resultsPageRows {
+				rows, err := s.db.BatchResults(ctx, order, from, resultsPageRows)
 				page, err := viewResults(rows, err, func(i int) transfer.OperatorID { return order.Request(from + i).Destination }, source.Currency, transfer.PartySource)
 				if !yield(page, err) || err != nil {
 					return
@@ -189,12 +191,12 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 		}
 	})
 	if err != nil {
-		leave()
+		release()
 		return nil, err
 	}
 	send := out.Body
 	out.Body = func(hc huma.Context) {
-		defer leave()
+		defer release()
 		send(hc)
 	}
 	return out, nil
@@ -222,7 +224,7 @@ func viewResults(rows []storage.Transfer, err error, to func(int) transfer.Opera
 	return page, nil
 }
 
-// Accepting is embedded in the input of what can be had in several formats.
+// Accepting is embedded in the input of routes with several response formats.
 type Accepting struct {
 	Accept string `header:"Accept" hidden:"true"`
 }
@@ -233,7 +235,8 @@ const (
 	typeCSV    = "text/csv"
 )
 
-// choose returns the media type that the client likes best.
+// choose returns the media type that the client prefers, the first one without a
+// preference.
 func (a Accepting) choose(types ...string) (string, error) {
 	if strings.TrimSpace(a.Accept) == "" {
 		return types[0], nil
@@ -245,14 +248,14 @@ func (a Accepting) choose(types ...string) (string, error) {
 		}
 	}
 	if best == "" {
-		return "", problem.New(problem.NotAcceptable, "the answer can be had as "+strings.Join(types, ", "),
-			problem.FieldError{Location: "header.Accept", Message: "name one of these", Value: a.Accept})
+		return "", problem.New(problem.NotAcceptable, "the response is available as "+strings.Join(types, ", "),
+			problem.FieldError{Location: "header.Accept", Message: "accept one of these media types", Value: a.Accept})
 	}
 	return best, nil
 }
 
-// quality is how much an Accept header likes a media type: the q of the most
-// specific range that matches, from 0 to 1.
+// quality returns the quality value of a media type in an Accept header, from 0
+// to 1: that of the most specific range that matches.
 func quality(accept, mediaType string) float64 {
 	kind, _, _ := strings.Cut(mediaType, "/")
 	q, specific := 0.0, -1
@@ -277,8 +280,8 @@ func quality(accept, mediaType string) float64 {
 	return q
 }
 
-// streamResults sends pages as they are read. What goes wrong on the way
-// breaks the connection off, so that nobody takes a part for the whole.
+// streamResults sends pages while they are read. An error on the way aborts the
+// connection, so that the client does not mistake a part for the whole.
 func (s *server) streamResults(accept Accepting, some SomeResults, read func(context.Context) pages) (*huma.StreamResponse, error) {
 	format, err := accept.choose(typeJSON, typeNDJSON, typeCSV)
 	if err != nil {
@@ -299,9 +302,8 @@ func (s *server) streamResults(accept Accepting, some SomeResults, read func(con
 			if err = readErr; err != nil {
 				break
 			}
-			// The client may take its time, but not forever. Where there is no
-			// connection below, there is nothing to bound.
-			_ = connection.SetWriteDeadline(time.Now().Add(pageGrace))
+			// A ResponseWriter without a connection returns an error, which is fine.
+			_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
 			page = slices.DeleteFunc(page, func(r Result) bool { return !some.has(r) })
 			if err = out.page(page); err != nil {
 				break
@@ -312,14 +314,14 @@ func (s *server) streamResults(accept Accepting, some SomeResults, read func(con
 		}
 		if err != nil {
 			if ctx.Err() == nil {
-				s.Log.LogAttrs(ctx, slog.LevelWarn, "results were broken off", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+				s.Log.LogAttrs(ctx, slog.LevelWarn, "sending results was aborted", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
 			}
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil
 }
 
-// resultWriter writes rows in one of the formats.
+// resultWriter writes results in one of the formats.
 type resultWriter struct {
 	format string
 	out    *bufio.Writer

@@ -86,7 +86,7 @@ func TestResultsInOrderInEveryFormat(t *testing.T) {
 		if r.Fee != nil {
 			fee = fmt.Sprint(*r.Fee, *r.Currency)
 		}
-		brief = append(brief, fmt.Sprint(r.Line, r.Identifier, r.State, orEmpty(r.Reason), fee))
+		brief = append(brief, fmt.Sprint(r.Line, r.Identifier, r.State, string(valueOrZero(r.Reason)), fee))
 	}
 	if diff := cmp.Diff([]string{
 		fmt.Sprint(1, iccid(3), "completed", "", fmt.Sprint(0, "EUR")),

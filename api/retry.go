@@ -13,9 +13,9 @@ type retryInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" doc:"Only SIMs that were not transferred for one of these reasons. All that failed, were ineligible or expired if it is left out, and those denied for the sake of others."`
-		SelfServiceOnly   bool              `json:"self_service_only,omitempty" doc:"Makes SIMs that would need support ineligible."`
-		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has, once it can accept. As long as before if it is left out."`
+		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" doc:"Retry only SIMs that were not transferred for one of these reasons. Default: all SIMs that failed, were ineligible or expired, and those that were denied because of other SIMs."`
+		SelfServiceOnly   bool              `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
+		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept. Default: as long as in the retried request."`
 	}
 }
 
@@ -45,7 +45,7 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		if wrong := wrongDestination(source, to); wrong != nil {
 			return problem.New(wrong.code, wrong.message)
 		}
-		if err := t.AllowLong(ctx, batchStatement); err != nil {
+		if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
 			return err
 		}
 		id, err := t.RetryRequest(ctx, old.ID, r)

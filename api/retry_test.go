@@ -105,7 +105,7 @@ func TestLongStatementsHaveRoutesThatWait(t *testing.T) {
 		waits[r.OperationID] = r.timeout()
 	}
 	for _, id := range []string{"retry-request", "create-batch", "import-sims"} {
-		if waits[id] <= batchStatement {
+		if waits[id] <= batchStatementTimeout {
 			t.Errorf("%s gives up after %s", id, waits[id])
 		}
 	}

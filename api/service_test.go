@@ -69,7 +69,7 @@ func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/x", nil)
 		r.Header.Set("X-Request-Id", "the-id")
-		s.prepare(handler).ServeHTTP(w, r)
+		s.withCall(handler).ServeHTTP(w, r)
 		var p problem.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 			t.Fatal(err)

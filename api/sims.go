@@ -15,7 +15,7 @@ import (
 // Plan is a plan as the API shows it.
 type Plan struct {
 	Name          string `json:"name"`
-	CoverageBound bool   `json:"coverage_bound" doc:"Whether its SIMs are kept from moving to an account of another coverage."`
+	CoverageBound bool   `json:"coverage_bound" doc:"Whether SIMs on this plan cannot move to an account with a different coverage."`
 }
 
 type listPlansOutput struct {
@@ -54,25 +54,25 @@ func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, er
 	return &planOutput{Plan(p)}, nil
 }
 
-// SIM is a SIM as its owner and support see it.
+// SIM is a SIM as the account that owns it and support see it.
 type SIM struct {
 	ICCID        string              `json:"iccid"`
 	IMSIs        []string            `json:"imsis" nullable:"false"`
 	MSISDNs      []string            `json:"msisdns" nullable:"false"`
 	Account      transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
-	Since        time.Time           `json:"since" doc:"When it was registered to this account."`
+	Since        time.Time           `json:"since" doc:"Since when it is registered to this account."`
 	Status       transfer.Status     `json:"status"`
 	Plan         string              `json:"plan"`
 	Online       bool                `json:"online" doc:"Whether it has an open data session."`
-	TransferLock bool                `json:"transfer_lock" doc:"Whether its owner keeps it from being transferred."`
+	TransferLock bool                `json:"transfer_lock" doc:"Whether the owner prevents transfers of the SIM."`
 	Settings
-	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. Its status is untouched by it."`
+	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. It does not change the status of the SIM."`
 }
 
-// OpenTransfer is the transfer that holds a SIM.
+// OpenTransfer is the open transfer of a SIM.
 type OpenTransfer struct {
 	Request   uuid.UUID             `json:"request" format:"uuid"`
-	State     transfer.RequestState `json:"state" doc:"The state of the request."`
+	State     transfer.RequestState `json:"state" doc:"The state of the transfer request."`
 	ExpiresAt *time.Time            `json:"expires_at,omitempty"`
 }
 
@@ -97,22 +97,23 @@ func viewSIM(s storage.SIM) (SIM, error) {
 
 type listSIMsInput struct {
 	Paging
-	Account string          `query:"account" maxLength:"32" doc:"Only the SIMs of this operator id. For support; an account sees its own anyway."`
-	Status  transfer.Status `query:"status" doc:"Only SIMs of this status."`
+	Account string          `query:"account" maxLength:"32" doc:"Only SIMs of the account with this operator id. For support."`
+	Status  transfer.Status `query:"status" doc:"Only SIMs with this status."`
 	Plan    string          `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that begins with these digits, 6 or more."`
-	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support names the account, too: all its SIMs are looked through."`
-	Tag     string          `query:"tag" maxLength:"385" example:"site=north" doc:"Only SIMs with this tag: name=value, or a name for any value. Support names the account, too: all its SIMs are looked through."`
+	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
+	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
+	Tag     string          `query:"tag" maxLength:"385" example:"site=north" doc:"Only SIMs with this tag: name=value, or only a name for any value. Support also has to give the account."`
 }
 
-// tooBroad refuses what would look through everybody's SIMs.
-func (in *listSIMsInput) tooBroad(account int64) error {
-	p := problem.New(problem.Invalid, "groups and tags are an account's own")
+// check rejects an invalid tag, and a search by group or tag across all accounts,
+// which would scan every SIM.
+func (in *listSIMsInput) check(account int64) error {
+	p := problem.New(problem.Invalid, "the search by group or tag is invalid: fix the listed errors")
 	if account == 0 && (in.Group != "" || in.Tag != "") {
-		p.Add(problem.FieldError{Location: "query.account", Message: "name the account, too"})
+		p.Add(problem.FieldError{Location: "query.account", Message: "required for a search by group or tag: give an operator id"})
 	}
 	if name, _, _ := strings.Cut(in.Tag, "="); in.Tag != "" && name == "" {
-		p.Add(problem.FieldError{Location: "query.tag", Message: "a tag has a name: write name=value, or name", Value: in.Tag})
+		p.Add(problem.FieldError{Location: "query.tag", Message: "the tag has no name: use name=value, or only a name", Value: in.Tag})
 	}
 	if len(p.Errors) > 0 {
 		return p
@@ -125,7 +126,7 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	if err := in.tooBroad(account); err != nil {
+	if err := in.check(account); err != nil {
 		return nil, err
 	}
 	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tag: in.Tag, Prefix: in.Prefix, Limit: in.Limit + 1}
@@ -139,13 +140,14 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	return tryPageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, viewSIM)
 }
 
-// SIMPath names a SIM by any of its identifiers.
+// SIMPath is embedded in the input of routes for one SIM, which is given by any of
+// its identifiers.
 type SIMPath struct {
 	SIM string `path:"sim" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
 }
 
-// identifier returns what the path names, or ErrNotFound, because nothing has
-// such a name.
+// identifier returns the identifier of the path. It returns ErrNotFound if it is
+// not valid, because no SIM has it.
 func (in SIMPath) identifier() (transfer.Identifier, error) {
 	id, err := transfer.ParseIdentifier(in.SIM)
 	if err != nil {
@@ -176,10 +178,10 @@ func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
 type updateSIMInput struct {
 	SIMPath
 	Body struct {
-		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"For the owner: keeps the SIM from being transferred."`
-		Tags         map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"For the owner: all tags; an empty object takes them away. A name has up to 128 characters, a value up to 256."`
-		Group        *string           `json:"group,omitempty" maxLength:"128" doc:"For the owner: an empty text takes the SIM out of its group."`
-		Status       *transfer.Status  `json:"status,omitempty" doc:"For support."`
+		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
+		Tags         map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"Replaces all tags; an empty object removes them. A name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
+		Group        *string           `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; an empty string removes it from its group. For the owner of the SIM."`
+		Status       *transfer.Status  `json:"status,omitempty" doc:"The new status. For support."`
 	}
 }
 

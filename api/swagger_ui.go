@@ -8,11 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/swaggest/swgui/v5emb"
-
-	"simtransfer/api/problem"
 )
 
-// docsPage shows the document in Swagger UI. Everything it loads comes from
+// docsPage shows the OpenAPI document in Swagger UI. It loads everything from
 // this server.
 const docsPage = `<!doctype html>
 <html lang="en">
@@ -40,16 +38,16 @@ const docsScript = `SwaggerUIBundle({
 });
 `
 
-// docsPolicy lets the page load from this server alone. Swagger UI sets styles
-// on elements.
+// docsPolicy allows the page to load only from this server. Swagger UI needs
+// inline styles.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// addDocs serves the document, and the page for people who read it.
-func (s *server) addDocs(mux *http.ServeMux, document *huma.OpenAPI) {
+// addSwaggerUI serves the OpenAPI document, and the page that shows it.
+func (s *server) addSwaggerUI(mux *http.ServeMux, document *huma.OpenAPI) {
 	text, err := json.Marshal(document)
 	if err != nil {
-		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // it is made of constants
+		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // cannot happen: it is built from constants
 	}
 	page := func(contentType, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -70,31 +68,4 @@ func (s *server) addDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 		w.Header().Set("Content-Security-Policy", docsPolicy)
 		assets.ServeHTTP(w, r)
 	})
-}
-
-// notFound answers for what no route matches: with 405 where another method
-// would do.
-func notFound(mux *http.ServeMux) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p := problem.New(problem.NotFound, "there is nothing at this address: the API is described at /docs")
-		if allowed := allowedMethods(mux, r); len(allowed) > 0 {
-			p = problem.New(problem.MethodNotAllowed, "this address has no "+problem.Clip(r.Method))
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-		}
-		c := callOf(r.Context())
-		p.Instance = c.path + "#" + c.id
-		p.Write(w)
-	}
-}
-
-func allowedMethods(mux *http.ServeMux, r *http.Request) []string {
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		other := r.Clone(r.Context())
-		other.Method = method
-		if _, pattern := mux.Handler(other); pattern != "/" {
-			allowed = append(allowed, method)
-		}
-	}
-	return allowed
 }

@@ -10,21 +10,21 @@ import (
 	"simtransfer/transfer"
 )
 
-// Transfer is what became of one SIM of a request.
+// Transfer is the transfer of one SIM of a request.
 type Transfer struct {
-	Line           int              `json:"line" doc:"Its place in the list, its line in the upload, or its row in a JSON upload, from 1."`
-	Identifier     string           `json:"identifier" doc:"As it was named when the transfer was asked for, in digits alone."`
+	Line           int              `json:"line" doc:"The position in the list, the line in the upload, or the row in a JSON upload, counted from 1."`
+	Identifier     string           `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
 	ICCID          *string          `json:"iccid,omitempty"`
 	State          transfer.State   `json:"state"`
 	Method         *transfer.Method `json:"method,omitempty"`
-	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why it was not transferred."`
+	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM was not transferred."`
 	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
 	SessionDropped bool             `json:"session_dropped"`
-	Advice         string           `json:"advice,omitempty" doc:"What to know about the SIM now."`
+	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
-	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. For support alone."`
-	After          *Settings        `json:"after,omitempty" doc:"The settings after it. For support alone."`
+	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
+	After          *Settings        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
 }
 
 // Money is an amount in a currency's minor unit.
@@ -33,7 +33,7 @@ type Money struct {
 	Currency transfer.Currency `json:"currency"`
 }
 
-// Settings are those of a SIM that a transfer can change.
+// Settings are the settings of a SIM that a transfer can change.
 type Settings struct {
 	Tags                  map[string]string `json:"tags"`
 	Expiration            *time.Time        `json:"expiration,omitempty"`
@@ -58,7 +58,7 @@ func viewSettings(s storage.SIMSettings) Settings {
 	}
 }
 
-// viewSnapshot reads the settings that a transfer has recorded, if any.
+// viewSnapshot returns the settings that a transfer recorded, nil for none.
 func viewSnapshot(stored *json.RawMessage) (*Settings, error) {
 	if stored == nil {
 		return nil, nil
@@ -85,7 +85,7 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	if t.Reason != nil {
 		v.Remedy = t.Reason.Remedy()
 		if *t.Reason == transfer.SIMNotFound {
-			v.ICCID = nil // it may be somebody else's
+			v.ICCID = nil // another account may own it
 		}
 	}
 	sight := sightOf(party)
@@ -108,11 +108,11 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 
 type listTransfersInput struct {
 	RequestPath
-	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the page before."`
-	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many entries at most."`
+	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the previous page. Default: the first page."`
+	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum number of entries."`
 	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
 	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" doc:"Only SIMs that go, or went, by this method."`
+	Method transfer.Method `query:"method" doc:"Only SIMs that have this transfer method."`
 }
 
 func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxUpload     = 128 << 20
-	uploadTimeout = 10 * time.Minute // for the file to arrive
-	storeTimeout  = 10 * time.Minute // to write it to the database
+	maxUploadBytes = 128 << 20
+	uploadTimeout  = 10 * time.Minute // for the file to arrive
+	storeTimeout   = 10 * time.Minute // for writing it to the database
 )
 
-// body is a file that is read as it comes: Huma does not touch it.
+// body is an uploaded file, which the handler reads instead of Huma.
 type body struct {
 	reader      io.Reader
 	contentType string
@@ -29,53 +29,54 @@ type body struct {
 	connection  *http.ResponseController
 }
 
-// Resolve keeps the reader for the handler.
+// Resolve implements huma.Resolver. It keeps the reader for the handler.
 func (b *body) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
-	b.reader = http.MaxBytesReader(w, r.Body, maxUpload)
+	b.reader = http.MaxBytesReader(w, r.Body, maxUploadBytes)
 	b.contentType = r.Header.Get("Content-Type")
 	b.length = r.ContentLength
 	b.connection = http.NewResponseController(w)
 	return nil
 }
 
-// open returns the reader and the format of the file, or the problem with them.
-// From then on the file has its time to arrive. The caller calls end when it
-// has read it, or has given up.
+// open returns the reader and the format of the file, or a problem. The file has
+// to arrive within uploadTimeout from now. The caller has to call close when it
+// has read the file, or has stopped reading it.
 func (b *body) open() (io.Reader, upload.Format, error) {
 	format, ok := upload.FormatOf(b.contentType)
 	switch {
 	case !ok:
 		return nil, 0, problem.New(problem.UnsupportedMediaType, fmt.Sprintf(
-			"%q is not a format of uploads: send text/csv, application/x-ndjson or application/json, in UTF-8", problem.Clip(b.contentType)))
-	case b.length > maxUpload:
-		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload has more than %d bytes: split it into several", int64(maxUpload)))
+			"uploads cannot have the Content-Type %q: send text/csv, application/x-ndjson or application/json, in UTF-8", problem.Clip(b.contentType)))
+	case b.length > maxUploadBytes:
+		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload is larger than the limit of %d bytes: split it into several", int64(maxUploadBytes)))
 	}
-	// Where there is no connection below, there is no time limit to set.
+	// A ResponseWriter without a connection returns an error, which is fine.
 	_ = b.connection.SetReadDeadline(time.Now().Add(uploadTimeout))
 	return b.reader, format, nil
 }
 
-// end lifts the limit on a file that has been read, or leaves the rest of one
-// that was given up as long as any other body has. It returns err as it is.
-func (b *body) end(err error) error {
-	var rest time.Time
+// close removes the read deadline if the whole file was read. If reading stopped
+// with an error, the rest of the file has to arrive within bodyTimeout. It
+// returns err.
+func (b *body) close(err error) error {
+	var deadline time.Time
 	if err != nil {
-		rest = time.Now().Add(bodyTimeout)
+		deadline = time.Now().Add(bodyTimeout)
 	}
-	_ = b.connection.SetReadDeadline(rest)
+	_ = b.connection.SetReadDeadline(deadline)
 	return err
 }
 
-func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUpload} }
+func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUploadBytes} }
 
-// uploadDoc describes an upload in the document. It is added behind Huma's
-// back, because Huma would take an operation with a schema for one whose body
-// it has to read.
+// uploadDoc describes an upload in the OpenAPI document. It is added after Huma
+// has registered the operation, because Huma reads the body of every operation
+// that has a schema for it.
 type uploadDoc struct {
-	text    string         // what the upload is
+	text    string         // describes the upload
 	columns []uploadColumn // in the order of the example
-	example string         // CSV
+	example string         // a CSV file with one row
 }
 
 type uploadColumn struct {
@@ -115,7 +116,7 @@ func documentUpload(document *huma.OpenAPI, r Route) {
 	}
 }
 
-// exampleRow is the row of the example as a JSON object.
+// exampleRow returns the row of the example as a JSON object.
 func (d *uploadDoc) exampleRow() string {
 	head, row, _ := strings.Cut(strings.TrimSpace(d.example), "\n")
 	values := strings.Split(row, ",")
@@ -126,7 +127,8 @@ func (d *uploadDoc) exampleRow() string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// shapeSchema is what a JSON value of a column may be besides a string.
+// shapeSchema returns the schema of what a JSON value of a column can be besides
+// a string, nil for nothing else.
 func shapeSchema(shape upload.Shape) *huma.Schema {
 	switch shape {
 	case upload.Flag:
@@ -140,13 +142,13 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 	return nil
 }
 
-// What a process reads and stores at once. A batch of a million rows takes some
-// 25 MB of memory meanwhile; an import keeps every value, and takes 400 to
-// 800 MB for as many, so it has places of its own.
+// The concurrent uploads of a process. A batch of a million rows takes about
+// 25 MB of memory while it is stored. An import keeps every value and takes 400
+// to 800 MB for a million rows, so it has limits of its own.
 const (
-	maxUploads     = 8
-	maxOwnUploads  = 2
-	maxImports     = 2
-	maxOwnImports  = 1
-	uploadPatience = 5 * time.Second // for its turn
+	maxUploads          = 8
+	maxUploadsPerCaller = 2
+	maxImports          = 2
+	maxImportsPerCaller = 1
+	maxQueueTime        = 5 * time.Second // that a call waits for others to finish
 )
