@@ -376,8 +376,9 @@ func (s *service) carryOut(tx *storage.Tx, id int64) error {
 			return err
 		}
 		return tx.CloseChunk(ctx, w, counts)
+	default:
+		return fmt.Errorf("these tests do not carry out work of the kind %s", w.Kind)
 	}
-	return fmt.Errorf("no such work: %s", w.Kind)
 }
 
 // same compares what a test has read with what it wants.

@@ -308,7 +308,7 @@ func rowErrorMessage(e storage.RowError) string {
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:
-		return "the inventory already has a SIM with the identifier " + value + ": remove the row, or correct the identifier"
+		return "a SIM with the identifier " + value + " already exists: remove the row, or correct the identifier"
 	case storage.IdentifierRepeated:
 		return "the upload has the identifier " + value + " twice: remove one of the two"
 	}

@@ -1490,16 +1490,16 @@ func (e ListTransfersParamsMethod) Valid() bool {
 
 // AcceptInputBody defines model for AcceptInputBody.
 type AcceptInputBody struct {
-	// Landing What the SIMs shall have as they arrive.
+	// Landing What to set on the SIMs when they arrive.
 	Landing *Landing `json:"landing,omitempty"`
 
-	// Sims Only these SIMs; the others are declined. All of them if it is left out.
+	// Sims Accept only these SIMs and decline the others. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
 // Account defines model for Account.
 type Account struct {
-	// Coverage Where its SIMs work. Some plans cannot move to another coverage.
+	// Coverage Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage.
 	//
 	// Examples: global
 	Coverage  string    `json:"coverage"`
@@ -1516,37 +1516,37 @@ type Account struct {
 	// OperatorID Examples: OP0012345678
 	OperatorID string `json:"operator_id"`
 
-	// Standing A closed account neither sends nor receives SIMs.
+	// Standing A closed account can neither send nor receive SIMs.
 	Standing AccountStanding `json:"standing"`
 }
 
-// AccountStanding A closed account neither sends nor receives SIMs.
+// AccountStanding A closed account can neither send nor receive SIMs.
 type AccountStanding string
 
 // ApproveInputBody defines model for ApproveInputBody.
 type ApproveInputBody struct {
-	// FeeMinor What each SIM costs that needs support, in the minor unit of the source's currency, in place of what was quoted; 0 waives it.
+	// FeeMinor Replaces the quoted fee of each SIM that needs support, in the minor unit of the source's currency; 0 waives it.
 	FeeMinor *int64 `json:"fee_minor,omitempty"`
 
-	// FeeReason Why; required with fee_minor.
+	// FeeReason Why the fee is changed. Required with fee_minor.
 	FeeReason *string `json:"fee_reason,omitempty"`
 
-	// Ticket Support's reference.
+	// Ticket The reference of the support case.
 	Ticket string `json:"ticket"`
 }
 
 // Batch defines model for Batch.
 type Batch struct {
-	// Counts Of all requests together.
+	// Counts The SIMs of all its requests together.
 	Counts    Counts    `json:"counts"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// Finished Whether all its requests are.
+	// Finished Whether all its requests are finished.
 	Finished     bool               `json:"finished"`
 	ID           openapi_types.UUID `json:"id"`
 	RequestCount int64              `json:"request_count"`
 
-	// Requests The first 200 of them; list transfer requests by batch for the others. In the answer for a single batch alone.
+	// Requests The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists.
 	Requests *[]Request `json:"requests,omitempty"`
 	Source   string     `json:"source"`
 }
@@ -1555,7 +1555,7 @@ type Batch struct {
 type BatchCancel struct {
 	Batch openapi_types.UUID `json:"batch"`
 
-	// Canceled Requests that this call has canceled.
+	// Canceled How many requests this call canceled.
 	Canceled int64           `json:"canceled"`
 	Requests []RequestCancel `json:"requests"`
 }
@@ -1565,13 +1565,13 @@ type CancelBatchInputBody = map[string]interface{}
 
 // CancelInputBody defines model for CancelInputBody.
 type CancelInputBody struct {
-	// Sims Only these SIMs; the others stay open. All of them if it is left out.
+	// Sims Cancel only these SIMs; the others continue. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
 // ChargedFee defines model for ChargedFee.
 type ChargedFee struct {
-	// Account Who pays.
+	// Account The account that was charged.
 	Account   string             `json:"account"`
 	ChargedAt time.Time          `json:"charged_at"`
 	Fee       Money              `json:"fee"`
@@ -1585,19 +1585,19 @@ type Counts struct {
 	Declined  int64 `json:"declined"`
 	Denied    int64 `json:"denied"`
 
-	// Eligible Open: validated, and not at an end.
+	// Eligible Validated, and open for a decision or being transferred.
 	Eligible   int64 `json:"eligible"`
 	Expired    int64 `json:"expired"`
 	Failed     int64 `json:"failed"`
 	Ineligible int64 `json:"ineligible"`
 
-	// NeedingSupport Of the eligible ones, those that support has to approve.
+	// NeedingSupport Eligible SIMs that support has to approve.
 	NeedingSupport int64 `json:"needing_support"`
 
 	// Pending Not validated yet.
 	Pending int64 `json:"pending"`
 
-	// Sims All of them.
+	// Sims All SIMs.
 	Sims int64 `json:"sims"`
 }
 
@@ -1632,22 +1632,22 @@ type CreateFeeInputBody struct {
 	// Currency Examples: EUR
 	Currency string `json:"currency"`
 
-	// Method Self-service is free of charge.
+	// Method Self-service transfers are always free of charge.
 	Method CreateFeeInputBodyMethod `json:"method"`
 
-	// ValidFrom From now on if it is left out; it cannot be in the past.
+	// ValidFrom When the fee starts to apply, not in the past. Default: now.
 	ValidFrom *time.Time `json:"valid_from,omitempty"`
 }
 
-// CreateFeeInputBodyMethod Self-service is free of charge.
+// CreateFeeInputBodyMethod Self-service transfers are always free of charge.
 type CreateFeeInputBodyMethod string
 
 // CreateKeyInputBody defines model for CreateKeyInputBody.
 type CreateKeyInputBody struct {
-	// Account The operator id of the account that the key acts for; with the role account alone.
+	// Account The operator id of the account that the key acts for. Only for the role account.
 	Account *string `json:"account,omitempty"`
 
-	// Name For people.
+	// Name A name that people recognize.
 	Name string                 `json:"name"`
 	Role CreateKeyInputBodyRole `json:"role"`
 }
@@ -1657,16 +1657,16 @@ type CreateKeyInputBodyRole string
 
 // DeclineInputBody defines model for DeclineInputBody.
 type DeclineInputBody struct {
-	// Reason For the source to read.
+	// Reason Shown to the source.
 	Reason *string `json:"reason,omitempty"`
 
-	// Sims Only these SIMs; the others stay open. All of them if it is left out.
+	// Sims Decline only these SIMs; the others stay open. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
 // DenyInputBody defines model for DenyInputBody.
 type DenyInputBody struct {
-	// Reason For the source to read.
+	// Reason Shown to the source.
 	Reason string `json:"reason"`
 }
 
@@ -1675,7 +1675,7 @@ type Destination struct {
 	// Email The primary email of the account.
 	Email string `json:"email"`
 
-	// OperatorID Its operator id.
+	// OperatorID The operator id of the account.
 	//
 	// Examples: OP0012345678
 	OperatorID string `json:"operator_id"`
@@ -1683,40 +1683,44 @@ type Destination struct {
 
 // Event defines model for Event.
 type Event struct {
-	// Address Where the call came from. For support alone.
+	// Address The IP address of the call. Only for support.
 	Address *string                `json:"address,omitempty"`
 	At      time.Time              `json:"at"`
 	Detail  map[string]interface{} `json:"detail"`
 
-	// From The state before, if the state has changed.
+	// From The state before the event, if it changed the state.
 	From *EventFrom `json:"from,omitempty"`
 
-	// Key The name of the API key, for those whose key it is, and for support.
+	// Key The name of the API key. For the account that has the key, and for support.
 	Key *string `json:"key,omitempty"`
 
-	// Kind Examples: accept
+	// Kind What happened. New kinds can be added.
+	//
+	// Examples: accept
 	Kind EventKind `json:"kind"`
 
-	// Party Who caused it.
+	// Party Which party caused the event; system is the service itself.
 	Party EventParty `json:"party"`
 
-	// Seq From 1, without gaps.
+	// Seq The number of the event in its request, from 1 without gaps.
 	Seq int64 `json:"seq"`
 
-	// To The state since, if the state has changed.
+	// To The state after the event, if it changed the state.
 	To *EventTo `json:"to,omitempty"`
 }
 
-// EventFrom The state before, if the state has changed.
+// EventFrom The state before the event, if it changed the state.
 type EventFrom string
 
-// EventKind Examples: accept
+// EventKind What happened. New kinds can be added.
+//
+// Examples: accept
 type EventKind string
 
-// EventParty Who caused it.
+// EventParty Which party caused the event; system is the service itself.
 type EventParty string
 
-// EventTo The state since, if the state has changed.
+// EventTo The state after the event, if it changed the state.
 type EventTo string
 
 // Fee defines model for Fee.
@@ -1727,11 +1731,11 @@ type Fee struct {
 	// Currency Examples: EUR
 	Currency string `json:"currency"`
 
-	// Current Whether it holds now.
+	// Current Whether the fee applies now.
 	Current bool      `json:"current"`
 	Method  FeeMethod `json:"method"`
 
-	// ValidFrom It holds until the next entry of its method and currency.
+	// ValidFrom When the fee starts to apply. It applies until the next entry for its method and currency.
 	ValidFrom time.Time `json:"valid_from"`
 }
 
@@ -1742,70 +1746,74 @@ type FeeMethod string
 type Feed struct {
 	Items []FeedEvent `json:"items"`
 
-	// More Whether more is there already.
+	// More Whether more events exist already.
 	More bool `json:"more"`
 
-	// NextCursor Pass it as cursor to get what comes next, now or later. It never expires.
+	// NextCursor Pass it as cursor to get the next events, now or later. It never expires.
 	NextCursor string `json:"next_cursor"`
 }
 
 // FeedEvent defines model for FeedEvent.
 type FeedEvent struct {
-	// Address Where the call came from. For support alone.
+	// Address The IP address of the call. Only for support.
 	Address *string             `json:"address,omitempty"`
 	At      time.Time           `json:"at"`
 	Batch   *openapi_types.UUID `json:"batch,omitempty"`
 
-	// Cursor Names the place behind this event.
+	// Cursor The position after this event.
 	Cursor      string                 `json:"cursor"`
 	Destination string                 `json:"destination"`
 	Detail      map[string]interface{} `json:"detail"`
 
-	// From The state before, if the state has changed.
+	// From The state before the event, if it changed the state.
 	From *FeedEventFrom `json:"from,omitempty"`
 
-	// Key The name of the API key, for those whose key it is, and for support.
+	// Key The name of the API key. For the account that has the key, and for support.
 	Key *string `json:"key,omitempty"`
 
-	// Kind Examples: accept
+	// Kind What happened. New kinds can be added.
+	//
+	// Examples: accept
 	Kind FeedEventKind `json:"kind"`
 
-	// Party Who caused it.
+	// Party Which party caused the event; system is the service itself.
 	Party   FeedEventParty     `json:"party"`
 	Request openapi_types.UUID `json:"request"`
 
-	// Seq From 1, without gaps.
+	// Seq The number of the event in its request, from 1 without gaps.
 	Seq    int64  `json:"seq"`
 	Source string `json:"source"`
 
-	// To The state since, if the state has changed.
+	// To The state after the event, if it changed the state.
 	To *FeedEventTo `json:"to,omitempty"`
 }
 
-// FeedEventFrom The state before, if the state has changed.
+// FeedEventFrom The state before the event, if it changed the state.
 type FeedEventFrom string
 
-// FeedEventKind Examples: accept
+// FeedEventKind What happened. New kinds can be added.
+//
+// Examples: accept
 type FeedEventKind string
 
-// FeedEventParty Who caused it.
+// FeedEventParty Which party caused the event; system is the service itself.
 type FeedEventParty string
 
-// FeedEventTo The state since, if the state has changed.
+// FeedEventTo The state after the event, if it changed the state.
 type FeedEventTo string
 
 // Fees defines model for Fees.
 type Fees struct {
-	// ChargedMinor Posted so far.
+	// ChargedMinor The fees that were charged so far, in the minor unit of the currency.
 	ChargedMinor int64 `json:"charged_minor"`
 
-	// Currency The source's.
+	// Currency The currency of the source account.
 	Currency string `json:"currency"`
 
-	// QuotedMinor Of the SIMs that are still open, in the minor unit.
+	// QuotedMinor The fees of the SIMs that are still open, in the minor unit of the currency.
 	QuotedMinor int64 `json:"quoted_minor"`
 
-	// Unquoted Open SIMs for which the fee schedule had no amount: support has to set one.
+	// Unquoted How many open SIMs have no fee, because the fee schedule had no amount: support has to set one.
 	Unquoted *int64 `json:"unquoted,omitempty"`
 }
 
@@ -1842,26 +1850,26 @@ type Imported struct {
 
 // Key defines model for Key.
 type Key struct {
-	// Account The operator id of the account that it acts for.
+	// Account The operator id of the account that the key acts for.
 	Account   *string   `json:"account,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// Hint The beginning of the key and its end.
+	// Hint The beginning and the end of the key.
 	//
 	// Examples: st_admin_abcd…wxyz
 	Hint string `json:"hint"`
 	ID   int64  `json:"id"`
 
-	// LastUsedAt Up to a minute late.
+	// LastUsedAt When the key was last used, up to a minute late.
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 	Name       string     `json:"name"`
 
-	// OldUntil When the key from before the last rotation ends to be good.
+	// OldUntil When the previous key stops working, after a rotation.
 	OldUntil  *time.Time `json:"old_until,omitempty"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 	Role      KeyRole    `json:"role"`
 
-	// Token The key itself. It is shown when the key is made, and never again.
+	// Token The key itself. It is only in the response that creates or rotates the key.
 	Token *string `json:"token,omitempty"`
 }
 
@@ -1874,7 +1882,7 @@ type Landing struct {
 	Group      *string `json:"group,omitempty"`
 	SpeedClass *string `json:"speed_class,omitempty"`
 
-	// Tags Added to the tags that the transfer keeps. A name has up to 128 characters, a value up to 256.
+	// Tags Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256.
 	Tags *map[string]string `json:"tags,omitempty"`
 }
 
@@ -1882,7 +1890,7 @@ type Landing struct {
 type ListBatch struct {
 	Items []Batch `json:"items"`
 
-	// NextCursor Pass it as cursor to get the next page. There is none behind the last.
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -1890,7 +1898,7 @@ type ListBatch struct {
 type ListEvent struct {
 	Items []Event `json:"items"`
 
-	// NextCursor Pass it as cursor to get the next page. There is none behind the last.
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -1898,7 +1906,7 @@ type ListEvent struct {
 type ListRequest struct {
 	Items []Request `json:"items"`
 
-	// NextCursor Pass it as cursor to get the next page. There is none behind the last.
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
@@ -1906,15 +1914,16 @@ type ListRequest struct {
 type ListTransfer struct {
 	Items []Transfer `json:"items"`
 
-	// NextCursor Pass it as cursor to get the next page. There is none behind the last.
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
 // MethodSettings defines model for MethodSettings.
 type MethodSettings struct {
+	// Kept Settings that the SIM keeps.
 	Kept []string `json:"kept"`
 
-	// Lost Settings that go back to their defaults, unless the destination says otherwise as it accepts.
+	// Lost Settings that are reset to their defaults, unless the landing profile of the destination sets them.
 	Lost   []string             `json:"lost"`
 	Method MethodSettingsMethod `json:"method"`
 }
@@ -1930,17 +1939,17 @@ type Money struct {
 
 // NewRequest defines model for NewRequest.
 type NewRequest struct {
-	// AcceptanceSeconds How long the destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that.
+	// AcceptanceSeconds How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
 	AcceptanceSeconds *int64      `json:"acceptance_seconds,omitempty"`
 	Destination       Destination `json:"destination"`
 
-	// OnBehalfOf The operator id of the source, for support alone, which has to say it.
+	// OnBehalfOf The operator id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `json:"on_behalf_of,omitempty"`
 
-	// SelfServiceOnly Makes SIMs that would need support ineligible.
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 
-	// Sims The SIMs, each by its ICCID, IMSI or MSISDN.
+	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN.
 	Sims []string `json:"sims"`
 }
 
@@ -1949,18 +1958,18 @@ type OpenTransfer struct {
 	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
 	Request   openapi_types.UUID `json:"request"`
 
-	// State The state of the request.
+	// State The state of the transfer request.
 	State OpenTransferState `json:"state"`
 }
 
-// OpenTransferState The state of the request.
+// OpenTransferState The state of the transfer request.
 type OpenTransferState string
 
 // OwnedSince defines model for OwnedSince.
 type OwnedSince struct {
 	Account string `json:"account"`
 
-	// Request The transfer request that brought it; none for the first owner.
+	// Request The transfer request by which the account got the SIM; left out for the first account.
 	Request *openapi_types.UUID `json:"request,omitempty"`
 	Since   time.Time           `json:"since"`
 }
@@ -1981,7 +1990,7 @@ type PastTransferRequestState string
 
 // Plan defines model for Plan.
 type Plan struct {
-	// CoverageBound Whether its SIMs are kept from moving to an account of another coverage.
+	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
 	CoverageBound bool   `json:"coverage_bound"`
 	Name          string `json:"name"`
 }
@@ -1990,37 +1999,37 @@ type Plan struct {
 type Preview struct {
 	Destination string `json:"destination"`
 
-	// Eligible SIMs that could go.
+	// Eligible How many SIMs could be transferred.
 	Eligible int64 `json:"eligible"`
 
-	// Ineligible SIMs that could not.
+	// Ineligible How many SIMs could not be transferred.
 	Ineligible int64 `json:"ineligible"`
 
-	// Items Every SIM, in the order in which they were named.
+	// Items Every SIM, in the order of submission.
 	Items []PreviewedSIM `json:"items"`
 
-	// Reasons Why SIMs could not go, the most frequent first.
+	// Reasons Why SIMs could not be transferred, the most frequent reason first.
 	Reasons []ReasonCount `json:"reasons"`
 
-	// Settings What becomes of the settings of a SIM, by method.
+	// Settings What happens to the settings of a SIM, by method.
 	Settings []MethodSettings `json:"settings"`
 	Source   string           `json:"source"`
 
-	// Totals Of the eligible SIMs, by method and currency.
+	// Totals The eligible SIMs by method.
 	Totals []PreviewTotal `json:"totals"`
 }
 
 // PreviewTotal defines model for PreviewTotal.
 type PreviewTotal struct {
-	// Currency The source's.
+	// Currency The currency of the source account.
 	Currency string `json:"currency"`
 
-	// FeesMinor What the source would pay for all of them, in the minor unit.
+	// FeesMinor What the source would pay for these SIMs, in the minor unit of the currency.
 	FeesMinor int64              `json:"fees_minor"`
 	Method    PreviewTotalMethod `json:"method"`
 	Sims      int64              `json:"sims"`
 
-	// Unquoted SIMs for which the fee schedule has no amount: support would set one.
+	// Unquoted How many SIMs have no fee, because the fee schedule has no amount: support would set one.
 	Unquoted *int64 `json:"unquoted,omitempty"`
 }
 
@@ -2031,38 +2040,38 @@ type PreviewTotalMethod string
 type PreviewedSIM struct {
 	Eligible bool `json:"eligible"`
 
-	// Fee What the source would pay.
+	// Fee What the source would pay for the SIM.
 	Fee *Money `json:"fee,omitempty"`
 
-	// Iccid If it is the source's own.
+	// Iccid Only if the source owns the SIM.
 	Iccid *string `json:"iccid,omitempty"`
 
-	// Identifier As it was named, in digits alone.
+	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
 
-	// Line Its place in the list, from 1.
+	// Line The position in the list, counted from 1.
 	Line int64 `json:"line"`
 
-	// Method How it would go, if it is eligible.
+	// Method How the SIM would be transferred, if it is eligible.
 	Method *PreviewedSIMMethod `json:"method,omitempty"`
 
-	// Reason Why it could not go.
+	// Reason Why the SIM could not be transferred.
 	Reason *PreviewedSIMReason `json:"reason,omitempty"`
 
 	// Remedy What to do about the reason.
 	Remedy *string `json:"remedy,omitempty"`
 
-	// Status If it is the source's own.
+	// Status Only if the source owns the SIM.
 	Status *PreviewedSIMStatus `json:"status,omitempty"`
 }
 
-// PreviewedSIMMethod How it would go, if it is eligible.
+// PreviewedSIMMethod How the SIM would be transferred, if it is eligible.
 type PreviewedSIMMethod string
 
-// PreviewedSIMReason Why it could not go.
+// PreviewedSIMReason Why the SIM could not be transferred.
 type PreviewedSIMReason string
 
-// PreviewedSIMStatus If it is the source's own.
+// PreviewedSIMStatus Only if the source owns the SIM.
 type PreviewedSIMStatus string
 
 // Problem defines model for Problem.
@@ -2110,8 +2119,10 @@ type PutPlanInputBody struct {
 type ReasonCount struct {
 	Count  int64             `json:"count"`
 	Reason ReasonCountReason `json:"reason"`
-	Remedy string            `json:"remedy"`
-	State  ReasonCountState  `json:"state"`
+
+	// Remedy What to do about the reason.
+	Remedy string           `json:"remedy"`
+	State  ReasonCountState `json:"state"`
 }
 
 // ReasonCountReason defines model for ReasonCount.Reason.
@@ -2122,80 +2133,80 @@ type ReasonCountState string
 
 // Request defines model for Request.
 type Request struct {
-	// AcceptanceSeconds How long the destination has, once it can accept.
+	// AcceptanceSeconds How long the destination can accept.
 	AcceptanceSeconds int64 `json:"acceptance_seconds"`
 
-	// Batch The upload that it comes from, for the source and support.
+	// Batch The batch that the request is part of. For the source and support.
 	Batch     *openapi_types.UUID `json:"batch,omitempty"`
 	Counts    Counts              `json:"counts"`
 	CreatedAt time.Time           `json:"created_at"`
 
-	// Destination The operator id of the account that receives.
+	// Destination The operator id of the account that receives the SIMs.
 	Destination string `json:"destination"`
 
-	// ExpiresAt When the time to decide is over.
+	// ExpiresAt When the time to decide ends.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// FeeMinor What support has decided that each SIM costs which needs support, in the minor unit of the source's currency.
+	// FeeMinor The fee that support set for each SIM that needs support, in the minor unit of the source's currency. For the source and support.
 	FeeMinor *int64 `json:"fee_minor,omitempty"`
 
-	// FeeReason Why support has decided so.
+	// FeeReason Why support set the fee. For the source and support.
 	FeeReason *string `json:"fee_reason,omitempty"`
 
 	// Fees For the source and support.
 	Fees *Fees `json:"fees,omitempty"`
 
-	// FinishedAt When every SIM had its outcome and was free again.
+	// FinishedAt When the request finished: every SIM had its outcome and could be requested again.
 	FinishedAt *time.Time         `json:"finished_at,omitempty"`
 	ID         openapi_types.UUID `json:"id"`
 
-	// Landing What the destination wants of the SIMs as they arrive. For the destination and support alone.
+	// Landing The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support.
 	Landing *Landing `json:"landing,omitempty"`
 
 	// Reasons Why SIMs were not transferred. Not in lists.
 	Reasons *[]ReasonCount `json:"reasons,omitempty"`
 
-	// RetriedBy The ids of requests that ask for lines of this one again.
+	// RetriedBy The ids of the requests that retry this one.
 	RetriedBy *[]string `json:"retried_by,omitempty"`
 
-	// RetryOf The request whose lines this one asks for again.
+	// RetryOf The request that this one retries.
 	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
 
-	// SelfServiceOnly Whether SIMs that would need support were made ineligible.
+	// SelfServiceOnly Whether SIMs that would need approval by support are ineligible.
 	SelfServiceOnly bool `json:"self_service_only"`
 
-	// Source The operator id of the account that sends.
+	// Source The operator id of the account that sends the SIMs.
 	Source string       `json:"source"`
 	State  RequestState `json:"state"`
 
-	// Ticket Support's reference.
+	// Ticket The reference of the support case. For the source and support.
 	Ticket *string `json:"ticket,omitempty"`
 
-	// WaitingFor Who has to decide next, support or destination; null if the service works on it, or it is over.
+	// WaitingFor Who has to decide next: support or destination. Null while the service processes the request, and when it is finished.
 	WaitingFor *RequestWaitingFor `json:"waiting_for"`
 }
 
 // RequestState defines model for Request.State.
 type RequestState string
 
-// RequestWaitingFor Who has to decide next, support or destination; null if the service works on it, or it is over.
+// RequestWaitingFor Who has to decide next: support or destination. Null while the service processes the request, and when it is finished.
 type RequestWaitingFor string
 
 // RequestCancel defines model for RequestCancel.
 type RequestCancel struct {
-	// Canceled Whether this call has canceled it.
+	// Canceled Whether this call canceled the request.
 	Canceled bool `json:"canceled"`
 
-	// Code Why it was not canceled.
+	// Code Why the request was not canceled.
 	Code    *string            `json:"code,omitempty"`
 	Detail  *string            `json:"detail,omitempty"`
 	Request openapi_types.UUID `json:"request"`
 
-	// State Its state now.
+	// State The current state of the request.
 	State RequestCancelState `json:"state"`
 }
 
-// RequestCancelState Its state now.
+// RequestCancelState The current state of the request.
 type RequestCancelState string
 
 // Result defines model for Result.
@@ -2203,25 +2214,25 @@ type Result struct {
 	Currency    *string `json:"currency"`
 	Destination string  `json:"destination"`
 
-	// Fee In the currency's minor unit.
+	// Fee What the source pays, in the minor unit of the currency. For the source and support.
 	Fee        *int64     `json:"fee"`
 	FinishedAt *time.Time `json:"finished_at"`
 	Iccid      *string    `json:"iccid"`
 
-	// Identifier As it was named when the transfer was asked for, in digits alone.
+	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
 
-	// Line Its place in the list, its line in the upload, or its row in a JSON upload, from 1.
+	// Line The position in the list, the line in the upload, or the row in a JSON upload, counted from 1.
 	Line   int64         `json:"line"`
 	Method *ResultMethod `json:"method"`
 
-	// Reason Why it was not transferred.
+	// Reason Why the SIM was not transferred.
 	Reason *ResultReason `json:"reason"`
 
 	// Remedy What to do about the reason.
 	Remedy *string `json:"remedy"`
 
-	// SessionDropped Its device may need a power cycle to come online again.
+	// SessionDropped Whether a data session was dropped. The device may need a power cycle to come online again.
 	SessionDropped bool        `json:"session_dropped"`
 	State          ResultState `json:"state"`
 }
@@ -2229,7 +2240,7 @@ type Result struct {
 // ResultMethod defines model for Result.Method.
 type ResultMethod string
 
-// ResultReason Why it was not transferred.
+// ResultReason Why the SIM was not transferred.
 type ResultReason string
 
 // ResultState defines model for Result.State.
@@ -2237,13 +2248,13 @@ type ResultState string
 
 // RetryInputBody defines model for RetryInputBody.
 type RetryInputBody struct {
-	// AcceptanceSeconds How long the destination has, once it can accept. As long as before if it is left out.
+	// AcceptanceSeconds How long the destination can accept. Default: as long as in the retried request.
 	AcceptanceSeconds *int64 `json:"acceptance_seconds,omitempty"`
 
-	// Reasons Only SIMs that were not transferred for one of these reasons. All that failed, were ineligible or expired if it is left out, and those denied for the sake of others.
+	// Reasons Retry only SIMs that were not transferred for one of these reasons. Default: all SIMs that failed, were ineligible or expired, and those that were denied because of other SIMs.
 	Reasons *[]RetryInputBodyReasons `json:"reasons,omitempty"`
 
-	// SelfServiceOnly Makes SIMs that would need support ineligible.
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 }
 
@@ -2269,17 +2280,17 @@ type SIM struct {
 	Online bool   `json:"online"`
 	Plan   string `json:"plan"`
 
-	// Since When it was registered to this account.
+	// Since Since when it is registered to this account.
 	Since                 time.Time         `json:"since"`
 	SpeedClass            *string           `json:"speed_class,omitempty"`
 	Status                SIMStatus         `json:"status"`
 	Tags                  map[string]string `json:"tags"`
 	TerminationProtection bool              `json:"termination_protection"`
 
-	// Transfer The open transfer of the SIM, if there is one. Its status is untouched by it.
+	// Transfer The open transfer of the SIM, if there is one. It does not change the status of the SIM.
 	Transfer *OpenTransfer `json:"transfer,omitempty"`
 
-	// TransferLock Whether its owner keeps it from being transferred.
+	// TransferLock Whether the owner prevents transfers of the SIM.
 	TransferLock bool `json:"transfer_lock"`
 }
 
@@ -2291,35 +2302,35 @@ type SIMHistory struct {
 	// Charges Fees for its transfers, the latest first.
 	Charges []ChargedFee `json:"charges"`
 
-	// Owners Whom it was registered to, the latest first. Each entry holds until the one above it.
+	// Owners The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts.
 	Owners []OwnedSince `json:"owners"`
 
 	// Sessions Data sessions, the latest first.
 	Sessions []Session `json:"sessions"`
 	Sim      SIM       `json:"sim"`
 
-	// Transfers What was asked for, the latest first, whatever became of it.
+	// Transfers All its transfers in any state, the latest first.
 	Transfers []PastTransfer `json:"transfers"`
 
-	// Truncated Whether one of the lists is cut off after 500 entries.
+	// Truncated Whether one of the lists is truncated to its latest 500 entries.
 	Truncated bool `json:"truncated"`
 }
 
 // Session defines model for Session.
 type Session struct {
-	// Cause Why it ended.
+	// Cause Why the session ended.
 	Cause *string `json:"cause,omitempty"`
 
-	// Gateway The address of the gateway that holds it.
+	// Gateway The address of the gateway that has the session.
 	Gateway string `json:"gateway"`
 
-	// ID As the gateway calls it.
+	// ID The session id of the gateway.
 	ID        string     `json:"id"`
 	InOctets  int64      `json:"in_octets"`
 	OutOctets int64      `json:"out_octets"`
 	StartedAt *time.Time `json:"started_at,omitempty"`
 
-	// StoppedAt Left out while it is open.
+	// StoppedAt When the session ended. Left out while it is open.
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 }
 
@@ -2338,13 +2349,13 @@ type Settings struct {
 
 // Transfer defines model for Transfer.
 type Transfer struct {
-	// Advice What to know about the SIM now.
+	// Advice What to do with the SIM after the transfer.
 	Advice *string `json:"advice,omitempty"`
 
-	// After The settings after it. For support alone.
+	// After The settings after the transfer. Only for support.
 	After *Settings `json:"after,omitempty"`
 
-	// Before The settings before the transfer. For support alone.
+	// Before The settings before the transfer. Only for support.
 	Before *Settings `json:"before,omitempty"`
 
 	// Fee What the source pays on completion. For the source and support.
@@ -2352,14 +2363,14 @@ type Transfer struct {
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Iccid      *string    `json:"iccid,omitempty"`
 
-	// Identifier As it was named when the transfer was asked for, in digits alone.
+	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
 
-	// Line Its place in the list, its line in the upload, or its row in a JSON upload, from 1.
+	// Line The position in the list, the line in the upload, or the row in a JSON upload, counted from 1.
 	Line   int64           `json:"line"`
 	Method *TransferMethod `json:"method,omitempty"`
 
-	// Reason Why it was not transferred.
+	// Reason Why the SIM was not transferred.
 	Reason *TransferReason `json:"reason,omitempty"`
 
 	// Remedy What to do about the reason.
@@ -2371,7 +2382,7 @@ type Transfer struct {
 // TransferMethod defines model for Transfer.Method.
 type TransferMethod string
 
-// TransferReason Why it was not transferred.
+// TransferReason Why the SIM was not transferred.
 type TransferReason string
 
 // TransferState defines model for Transfer.State.
@@ -2379,28 +2390,28 @@ type TransferState string
 
 // CreateAccountParams defines parameters for CreateAccount.
 type CreateAccountParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListBatchesParams defines parameters for ListBatches.
 type ListBatchesParams struct {
-	// Cursor The next_cursor of the page before.
+	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many entries at most.
+	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Account Only the batches of this operator id. For support; an account sees its own anyway.
+	// Account Only batches of the account with this operator id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
-	// Finished Only batches that are finished, or only those that are not.
+	// Finished Only finished batches (true), or only unfinished ones (false).
 	Finished *ListBatchesParamsFinished `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// CreatedAfter Only batches made at this instant or later.
+	// CreatedAfter Only batches created at or after this time.
 	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
 
-	// CreatedBefore Only batches made before this instant.
+	// CreatedBefore Only batches created before this time.
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 }
 
@@ -2409,10 +2420,10 @@ type ListBatchesParamsFinished string
 
 // CreateBatchJSONBody defines parameters for CreateBatch.
 type CreateBatchJSONBody = []struct {
-	// DestinationEmail The primary email of the account that shall receive the SIM.
+	// DestinationEmail The primary email of the account that receives the SIM.
 	DestinationEmail string `json:"destination_email"`
 
-	// DestinationOperatorID Its operator id.
+	// DestinationOperatorID The operator id of the account that receives the SIM.
 	DestinationOperatorID string `json:"destination_operator_id"`
 
 	// Sim An ICCID, IMSI or MSISDN.
@@ -2421,22 +2432,22 @@ type CreateBatchJSONBody = []struct {
 
 // CreateBatchParams defines parameters for CreateBatch.
 type CreateBatchParams struct {
-	// OnBehalfOf The operator id of the source, for support alone, which has to say it.
+	// OnBehalfOf The operator id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `form:"on_behalf_of,omitempty" json:"on_behalf_of,omitempty"`
 
-	// AcceptanceSeconds How long each destination has, once it can accept: 1 second to 30 days. If it is left out, what the service is set to holds: a day, unless its operator has changed that.
+	// AcceptanceSeconds How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
 	AcceptanceSeconds *int64 `form:"acceptance_seconds,omitempty" json:"acceptance_seconds,omitempty"`
 
-	// SelfServiceOnly Makes SIMs that would need support ineligible.
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `form:"self_service_only,omitempty" json:"self_service_only,omitempty"`
 
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelBatchParams defines parameters for CancelBatch.
 type CancelBatchParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2448,7 +2459,7 @@ type GetBatchResultsParams struct {
 	// Reason Only SIMs that were not transferred for this reason.
 	Reason *GetBatchResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// Method Only SIMs that go, or went, by this method.
+	// Method Only SIMs that have this transfer method.
 	Method *GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 }
 
@@ -2463,25 +2474,25 @@ type GetBatchResultsParamsMethod string
 
 // ListFeedParams defines parameters for ListFeed.
 type ListFeedParams struct {
-	// Cursor The next_cursor of the page before.
+	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many entries at most.
+	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Account Only the events of this operator id's requests. For support; an account sees its own anyway.
+	// Account Only events of the account with this operator id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 }
 
 // CreateFeeParams defines parameters for CreateFee.
 type CreateFeeParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2496,7 +2507,7 @@ type ImportSimsJSONBody = []struct {
 	// EventHandlers Event handlers, separated by semicolons.
 	EventHandlers *ImportSimsJSONBody_EventHandlers `json:"event_handlers,omitempty"`
 
-	// Expiration An instant as in 2030-01-31T00:00:00Z.
+	// Expiration A time such as 2030-01-31T00:00:00Z.
 	Expiration *string `json:"expiration,omitempty"`
 
 	// Group The group that the SIM is in.
@@ -2505,37 +2516,37 @@ type ImportSimsJSONBody = []struct {
 	// Iccid 18 to 22 digits.
 	Iccid string `json:"iccid"`
 
-	// ImeiLock The IMEI that the SIM is locked to: 14 to 16 digits.
+	// ImeiLock The IMEI to which the SIM is locked: 14 to 16 digits.
 	ImeiLock *string `json:"imei_lock,omitempty"`
 
-	// Imsis One or more IMSIs; several are separated by semicolons.
+	// Imsis One or more IMSIs, separated by semicolons.
 	Imsis ImportSimsJSONBody_Imsis `json:"imsis"`
 
 	// Msisdns MSISDNs, separated by semicolons.
 	Msisdns *ImportSimsJSONBody_Msisdns `json:"msisdns,omitempty"`
 
-	// Plan The name of a plan that was made known before.
+	// Plan The name of an existing plan.
 	Plan string `json:"plan"`
 
 	// SpeedClass The speed class.
 	SpeedClass *string `json:"speed_class,omitempty"`
 
-	// Status ready (which is also meant by nothing), active, inactive, standby, suspended or terminated.
+	// Status ready, active, inactive, standby, suspended or terminated. Default: ready.
 	Status *string `json:"status,omitempty"`
 
-	// Tags name=value, separated by semicolons.
+	// Tags Tags as name=value, separated by semicolons.
 	Tags *ImportSimsJSONBody_Tags `json:"tags,omitempty"`
 
-	// TerminationProtection true or false; nothing means false.
+	// TerminationProtection true or false. Default: false.
 	TerminationProtection *ImportSimsJSONBody_TerminationProtection `json:"termination_protection,omitempty"`
 
-	// TransferLock true keeps the SIM from being transferred; nothing means false.
+	// TransferLock true or false: true prevents transfers of the SIM. Default: false.
 	TransferLock *ImportSimsJSONBody_TransferLock `json:"transfer_lock,omitempty"`
 }
 
 // ImportSimsParams defines parameters for ImportSims.
 type ImportSimsParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2618,25 +2629,25 @@ type ImportSimsJSONBody_TransferLock struct {
 
 // ListRequestsParams defines parameters for ListRequests.
 type ListRequestsParams struct {
-	// Cursor The next_cursor of the page before.
+	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many entries at most.
+	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Direction Seen from the account: what it sends, or what it is to receive.
+	// Direction Only requests that the account sends (outgoing) or receives (incoming).
 	Direction *ListRequestsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
 
-	// Account Only the requests of this operator id. For support; an account sees its own anyway.
+	// Account Only requests of the account with this operator id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
 	// State Only requests in this state.
 	State *ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Batch Only the requests of this batch, for the account that submitted it, and for support.
+	// Batch Only requests of this batch. For the account that submitted it, and for support.
 	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
 
-	// Ticket Only requests that were approved with this reference. For support.
+	// Ticket Only requests that were approved with this ticket. For support.
 	Ticket *string `form:"ticket,omitempty" json:"ticket,omitempty"`
 
 	// Sim Only requests for this SIM: an ICCID, IMSI or MSISDN.
@@ -2645,13 +2656,13 @@ type ListRequestsParams struct {
 	// Reason Only requests with a SIM that was not transferred for this reason.
 	Reason *ListRequestsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// Method Only requests with a SIM that goes, or went, by this method.
+	// Method Only requests with a SIM that has this transfer method.
 	Method *ListRequestsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 
-	// CreatedAfter Only requests made at this instant or later.
+	// CreatedAfter Only requests created at or after this time.
 	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
 
-	// CreatedBefore Only requests made before this instant.
+	// CreatedBefore Only requests created before this time.
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 }
 
@@ -2669,61 +2680,61 @@ type ListRequestsParamsMethod string
 
 // CreateRequestParams defines parameters for CreateRequest.
 type CreateRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // AcceptRequestParams defines parameters for AcceptRequest.
 type AcceptRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ApproveRequestParams defines parameters for ApproveRequest.
 type ApproveRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelRequestParams defines parameters for CancelRequest.
 type CancelRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DeclineRequestParams defines parameters for DeclineRequest.
 type DeclineRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // DenyRequestParams defines parameters for DenyRequest.
 type DenyRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// Cursor The next_cursor of the page before.
+	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many entries at most.
+	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // RetryRequestParams defines parameters for RetryRequest.
 type RetryRequestParams struct {
-	// IdempotencyKey A text of your choice, such as a UUID. The same call with the same key within 24 hours gets the same answer and changes nothing again.
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // ListTransfersParams defines parameters for ListTransfers.
 type ListTransfersParams struct {
-	// Cursor The next_cursor of the page before.
+	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many entries at most.
+	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// State Only SIMs in this state.
@@ -2732,7 +2743,7 @@ type ListTransfersParams struct {
 	// Reason Only SIMs that were not transferred for this reason.
 	Reason *ListTransfersParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// Method Only SIMs that go, or went, by this method.
+	// Method Only SIMs that have this transfer method.
 	Method *ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 }
 
