@@ -90,7 +90,7 @@ type chaos struct {
 	supervisor *supervisor
 	devices    *devices
 	oracle     *oracle
-	clients    []*client
+	clients    []*caller
 	accounts   []sample.Account
 	redis      *redis.Client
 	enqueuer   *asynq.Client
@@ -156,7 +156,7 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 		keys = append(keys, a.Key)
 	}
 	for i := range o.Clients {
-		c.clients = append(c.clients, &client{
+		c.clients = append(c.clients, &caller{
 			number: i, seed: o.Seed, rand: newRand(o.Seed, streamClients+uint64(i)),
 			urls: urls, keys: keys, support: c.devices.Support.Key, oracle: c.oracle, accounts: c.accounts,
 			http: &http.Client{},

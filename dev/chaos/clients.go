@@ -13,13 +13,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
+	"simtransfer/client"
 	"simtransfer/dev/sample"
 	"simtransfer/transfer"
 )
 
-// client is one of several concurrent users of the API. It repeats a call with the
+// caller is one of the concurrent clients of the API. It repeats a call with the
 // same Idempotency-Key until it knows the outcome.
-type client struct {
+type caller struct {
 	number   int
 	seed     uint64
 	rand     *rand.Rand
@@ -45,7 +48,7 @@ type answer struct {
 }
 
 // run makes random calls until loadOver is closed.
-func (c *client) run(ctx context.Context, loadOver <-chan struct{}) {
+func (c *caller) run(ctx context.Context, loadOver <-chan struct{}) {
 	for {
 		select {
 		case <-loadOver:
@@ -70,20 +73,20 @@ func (c *client) run(ctx context.Context, loadOver <-chan struct{}) {
 }
 
 // pickIdentifier picks one of the identifiers of a SIM.
-func (c *client) pickIdentifier(sim int) string {
+func (c *caller) pickIdentifier(sim int) string {
 	r := sample.SIM{Number: sim}
 	return []string{r.ICCID(), r.IMSI(), r.MSISDN()}[c.rand.IntN(3)]
 }
 
 // pickAccounts picks two different accounts.
-func (c *client) pickAccounts() (source, to int) {
+func (c *caller) pickAccounts() (source, to int) {
 	source = c.rand.IntN(len(c.keys))
 	return source, (source + 1 + c.rand.IntN(len(c.keys)-1)) % len(c.keys)
 }
 
 // pickAcceptance picks how many seconds a destination has to accept. A third of the
 // requests expire within seconds.
-func (c *client) pickAcceptance() int {
+func (c *caller) pickAcceptance() int {
 	if c.rand.IntN(3) == 0 {
 		return 1 + c.rand.IntN(5)
 	}
@@ -91,7 +94,7 @@ func (c *client) pickAcceptance() int {
 }
 
 // createRequest creates a request for up to n SIMs, or n + 1.
-func (c *client) createRequest(ctx context.Context, n int) {
+func (c *caller) createRequest(ctx context.Context, n int) {
 	b, seconds := &request{}, c.pickAcceptance()
 	b.source, b.destination = c.pickAccounts()
 	b.sims = c.oracle.pickSIMs(c.rand, b.source, n)
@@ -102,33 +105,33 @@ func (c *client) createRequest(ctx context.Context, n int) {
 		b.identifiers = append(b.identifiers, c.pickIdentifier(s))
 	}
 	to := c.accounts[b.destination]
-	body := map[string]any{
-		"destination":        map[string]any{"email": to.Email, "operator_id": to.OperatorID},
-		"sims":               b.identifiers,
-		"acceptance_seconds": seconds,
+	body := client.NewRequest{
+		Destination:       client.Destination{Email: to.Email, OperatorID: to.OperatorID},
+		SIMs:              b.identifiers,
+		AcceptanceSeconds: int64(seconds),
 	}
 	key := c.keys[b.source]
 	if c.rand.IntN(20) == 0 {
-		key, body["on_behalf_of"] = c.support, c.accounts[b.source].OperatorID
+		key, body.OnBehalfOf = c.support, c.accounts[b.source].OperatorID
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return // cannot happen: maps and strings
 	}
 	c.postTwice(ctx, key, "/v1/transfer-requests", "application/json", text, func(a answer, repeated bool) {
-		var created apiRequest
-		if json.Unmarshal(a.body, &created) != nil || created.ID == "" {
+		var created client.Request
+		if json.Unmarshal(a.body, &created) != nil || created.ID == uuid.Nil {
 			c.oracle.note(&c.oracle.unexpected, "an accepted request has no id: "+string(a.body))
 			return
 		}
 		r := *b // a copy: other clients may already use the one of the first answer
-		r.id = created.ID
+		r.id = created.ID.String()
 		c.oracle.addRequest(&r, repeated)
 	})
 }
 
 // createBatch uploads a batch for up to three destinations.
-func (c *client) createBatch(ctx context.Context) {
+func (c *caller) createBatch(ctx context.Context) {
 	source, _ := c.pickAccounts()
 	byDestination := map[int]*request{}
 	var csv bytes.Buffer
@@ -151,20 +154,17 @@ func (c *client) createBatch(ctx context.Context) {
 	}
 	path := fmt.Sprintf("/v1/batches?acceptance_seconds=%d", seconds)
 	c.postTwice(ctx, c.keys[source], path, "text/csv", csv.Bytes(), func(a answer, repeated bool) {
-		var batch struct {
-			ID       string       `json:"id"`
-			Requests []apiRequest `json:"requests"`
-		}
+		var batch client.Batch
 		if json.Unmarshal(a.body, &batch) != nil || len(batch.Requests) != len(byDestination) {
 			c.oracle.note(&c.oracle.unexpected, "an accepted batch does not list its requests: "+string(a.body))
 			return
 		}
-		c.oracle.addBatch(batch.ID, rows, repeated)
+		c.oracle.addBatch(batch.ID.String(), rows, repeated)
 		for _, r := range batch.Requests {
 			for to, b := range byDestination {
 				if c.accounts[to].OperatorID == r.Destination {
 					created := *b
-					created.id, created.batch = r.ID, batch.ID
+					created.id, created.batch = r.ID.String(), batch.ID.String()
 					c.oracle.addRequest(&created, repeated)
 				}
 			}
@@ -174,7 +174,7 @@ func (c *client) createBatch(ctx context.Context) {
 
 // postTwice makes a call that the API has to accept and, once in eight times,
 // repeats it: the second answer must be a replay of the first.
-func (c *client) postTwice(ctx context.Context, key, path, contentType string, body []byte, accepted func(a answer, repeated bool)) {
+func (c *caller) postTwice(ctx context.Context, key, path, contentType string, body []byte, accepted func(a answer, repeated bool)) {
 	idempotency := c.newIdempotencyKey()
 	a, ok := c.post(ctx, key, path, contentType, idempotency, body)
 	if !ok {
@@ -197,14 +197,14 @@ func (c *client) postTwice(ctx context.Context, key, path, contentType string, b
 	accepted(a, true)
 }
 
-func (c *client) newIdempotencyKey() string {
+func (c *caller) newIdempotencyKey() string {
 	c.calls++
 	return fmt.Sprintf("chaos-%d-%d-%d", c.seed, c.number, c.calls)
 }
 
 // decide reads a request and makes a random decision that its state allows, or
 // none.
-func (c *client) decide(ctx context.Context, b *request) {
+func (c *caller) decide(ctx context.Context, b *request) {
 	r, err := c.read(ctx, b.id, false)
 	if err != nil {
 		return
@@ -263,7 +263,7 @@ func choices(s transfer.RequestState) []choice {
 }
 
 // sendDecision sends a decision and records the outcome.
-func (c *client) sendDecision(ctx context.Context, b *request, d decision) {
+func (c *caller) sendDecision(ctx context.Context, b *request, d decision) {
 	body, key := map[string]any{}, c.keys[b.source]
 	switch d.kind {
 	case transfer.Accept, transfer.Decline:
@@ -304,7 +304,7 @@ func (c *client) sendDecision(ctx context.Context, b *request, d decision) {
 }
 
 // pickSome picks at least one of a list of identifiers.
-func (c *client) pickSome(list []string) []string {
+func (c *caller) pickSome(list []string) []string {
 	n := 1 + c.rand.IntN(1+len(list)/2)
 	chosen := make([]string, 0, n)
 	for _, i := range c.rand.Perm(len(list))[:n] {
@@ -314,7 +314,7 @@ func (c *client) pickSome(list []string) []string {
 }
 
 // pickEligible picks some SIMs whose transfers are open in a request.
-func (c *client) pickEligible(ctx context.Context, b *request) []string {
+func (c *caller) pickEligible(ctx context.Context, b *request) []string {
 	list, err := c.transfers(ctx, b.id, transfer.Eligible)
 	if err != nil || len(list) == 0 {
 		return c.pickSome(b.identifiers)
@@ -327,7 +327,7 @@ func (c *client) pickEligible(ctx context.Context, b *request) []string {
 }
 
 // recordOutcome records which SIMs a finished request has transferred.
-func (c *client) recordOutcome(ctx context.Context, b *request) {
+func (c *caller) recordOutcome(ctx context.Context, b *request) {
 	list, err := c.transfers(ctx, b.id, transfer.Completed)
 	if err != nil {
 		return
@@ -344,7 +344,7 @@ func (c *client) recordOutcome(ctx context.Context, b *request) {
 // post makes a call and repeats it with the same Idempotency-Key after a timeout, a
 // broken connection or an answer that says to retry. It returns false if ctx ended
 // before the outcome was known.
-func (c *client) post(ctx context.Context, key, path, contentType, idempotency string, body []byte) (answer, bool) {
+func (c *caller) post(ctx context.Context, key, path, contentType, idempotency string, body []byte) (answer, bool) {
 	a := answer{certain: true}
 	for {
 		status, header, text, err := c.attempt(ctx, http.MethodPost, key, path, contentType, idempotency, body)
@@ -367,7 +367,7 @@ func (c *client) post(ctx context.Context, key, path, contentType, idempotency s
 
 // attempt makes a call to one of the APIs. While the answer is that the key has
 // reached its rate limit, it waits and tries again.
-func (c *client) attempt(ctx context.Context, method, key, path, contentType, idempotency string, body []byte) (int, http.Header, []byte, error) {
+func (c *caller) attempt(ctx context.Context, method, key, path, contentType, idempotency string, body []byte) (int, http.Header, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for {
@@ -398,7 +398,7 @@ func (c *client) attempt(ctx context.Context, method, key, path, contentType, id
 }
 
 // get makes one attempt at a GET call as support.
-func (c *client) get(ctx context.Context, path string, into any) error {
+func (c *caller) get(ctx context.Context, path string, into any) error {
 	status, _, text, err := c.attempt(ctx, http.MethodGet, c.support, path, "", "", nil)
 	if err != nil {
 		return err
@@ -410,35 +410,32 @@ func (c *client) get(ctx context.Context, path string, into any) error {
 }
 
 // read reads a request, with its transfers and events if details is set.
-func (c *client) read(ctx context.Context, id string, details bool) (*apiRequest, error) {
-	r := &apiRequest{}
-	if err := c.get(ctx, "/v1/transfer-requests/"+id, r); err != nil || !details {
+func (c *caller) read(ctx context.Context, id string, details bool) (*requestDetails, error) {
+	r := &requestDetails{}
+	if err := c.get(ctx, "/v1/transfer-requests/"+id, &r.Request); err != nil || !details {
 		return r, err
 	}
 	var err error
 	if r.transfers, err = c.transfers(ctx, id, ""); err != nil {
 		return nil, err
 	}
-	r.events, err = pages[apiEvent](ctx, c, "/v1/transfer-requests/"+id+"/events", url.Values{"limit": {"200"}})
+	r.events, err = pages[client.Event](ctx, c, "/v1/transfer-requests/"+id+"/events", url.Values{"limit": {"200"}})
 	return r, err
 }
 
-func (c *client) transfers(ctx context.Context, id string, state transfer.State) ([]apiTransfer, error) {
+func (c *caller) transfers(ctx context.Context, id string, state transfer.State) ([]client.Transfer, error) {
 	q := url.Values{"limit": {"1000"}}
 	if state != "" {
 		q.Set("state", string(state))
 	}
-	return pages[apiTransfer](ctx, c, "/v1/transfer-requests/"+id+"/transfers", q)
+	return pages[client.Transfer](ctx, c, "/v1/transfer-requests/"+id+"/transfers", q)
 }
 
 // pages reads all pages of a list.
-func pages[T any](ctx context.Context, c *client, path string, q url.Values) ([]T, error) {
+func pages[T any](ctx context.Context, c *caller, path string, q url.Values) ([]T, error) {
 	var all []T
 	for {
-		var page struct {
-			Items      []T    `json:"items"`
-			NextCursor string `json:"next_cursor"`
-		}
+		var page client.Page[T]
 		if err := c.get(ctx, path+"?"+q.Encode(), &page); err != nil {
 			return nil, err
 		}

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"time"
 
+	"simtransfer/client"
 	"simtransfer/transfer"
 )
 
@@ -150,47 +150,9 @@ func (o *oracle) unfinished() []*request {
 	return slices.Clone(o.open)
 }
 
-// apiRequest is a transfer request as the API returns it, with its transfers and
-// events.
-type apiRequest struct {
-	ID          string                `json:"id"`
-	State       transfer.RequestState `json:"state"`
-	Source      transfer.OperatorID   `json:"source"`
-	Destination transfer.OperatorID   `json:"destination"`
-	Batch       string                `json:"batch"`
-	FeeOverride *int64                `json:"fee_minor"`
-	Fees        struct {
-		Currency transfer.Currency `json:"currency"`
-		Charged  int64             `json:"charged_minor"`
-	} `json:"fees"`
-	FinishedAt *time.Time `json:"finished_at"`
-
-	transfers []apiTransfer
-	events    []apiEvent
-}
-
-type apiTransfer struct {
-	Identifier string          `json:"identifier"`
-	ICCID      string          `json:"iccid"`
-	State      transfer.State  `json:"state"`
-	Method     transfer.Method `json:"method"`
-	Reason     transfer.Reason `json:"reason"`
-	FinishedAt *time.Time      `json:"finished_at"`
-	Fee        *struct {
-		Minor int64 `json:"amount_minor"`
-	} `json:"fee"`
-}
-
-// apiBatch is a batch as the API returns it.
-type apiBatch struct {
-	ID     string `json:"id"`
-	Counts struct {
-		SIMs int `json:"sims"`
-	} `json:"counts"`
-}
-
-type apiEvent struct {
-	Seq  int                    `json:"seq"`
-	Kind string                 `json:"kind"`
-	To   *transfer.RequestState `json:"to"`
+// requestDetails is a transfer request with its transfers and events.
+type requestDetails struct {
+	client.Request
+	transfers []client.Transfer
+	events    []client.Event
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"simtransfer/client"
 	"simtransfer/dev/sample"
 	"simtransfer/transfer"
 )
@@ -36,19 +37,13 @@ func (v *verifier) add(list *[]string, format string, args ...any) {
 
 // observed is the data of the service after the run.
 type observed struct {
-	requests []*apiRequest                   // all requests
+	requests []*requestDetails               // all requests
 	batches  map[string]int                  // number of rows, by id
-	sims     []apiSIM                        // all SIMs of all accounts
+	sims     []client.SIM                    // all SIMs of all accounts
 	charges  map[transfer.Currency]chargeSum // as in the table charges
 	sessions map[string]accountingRow        // by id, as in accounting
 	online   map[string]int                  // the SIMs of the sessions that are open at gateways, by session id
 	opened   map[string]*session             // all sessions of the run, by id
-}
-
-type apiSIM struct {
-	ICCID   string              `json:"iccid"`
-	Account transfer.OperatorID `json:"account"`
-	Since   time.Time           `json:"since"`
 }
 
 type chargeSum struct {
@@ -64,38 +59,38 @@ type accountingRow struct {
 
 // observe reads the data of the service: through its API and, for charges and
 // sessions, from the database.
-func (c *chaos) observe(ctx context.Context, reader *client) (*observed, error) {
+func (c *chaos) observe(ctx context.Context, reader *caller) (*observed, error) {
 	data := &observed{batches: map[string]int{}, charges: map[transfer.Currency]chargeSum{}, sessions: map[string]accountingRow{}, online: map[string]int{}, opened: map[string]*session{}}
 	all := url.Values{"limit": {"200"}}
-	ids, err := pages[apiRequest](ctx, reader, "/v1/transfer-requests", maps.Clone(all))
+	ids, err := pages[client.Request](ctx, reader, "/v1/transfer-requests", maps.Clone(all))
 	if err != nil {
 		return nil, err
 	}
-	data.requests = make([]*apiRequest, len(ids))
+	data.requests = make([]*requestDetails, len(ids))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
 	for i, listed := range ids {
 		one := *reader
 		one.rand = newRand(reader.seed, 1000+uint64(i)) // a generator must not be shared by goroutines
 		g.Go(func() (err error) {
-			data.requests[i], err = one.read(gctx, listed.ID, true)
+			data.requests[i], err = one.read(gctx, listed.ID.String(), true)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	batches, err := pages[apiBatch](ctx, reader, "/v1/batches", maps.Clone(all))
+	batches, err := pages[client.Batch](ctx, reader, "/v1/batches", maps.Clone(all))
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range batches {
-		data.batches[b.ID] = b.Counts.SIMs
+		data.batches[b.ID.String()] = b.Counts.SIMs
 	}
 	for _, a := range c.accounts {
 		q := maps.Clone(all)
 		q.Set("account", string(a.OperatorID))
-		sims, err := pages[apiSIM](ctx, reader, "/v1/sims", q)
+		sims, err := pages[client.SIM](ctx, reader, "/v1/sims", q)
 		if err != nil {
 			return nil, err
 		}
@@ -135,13 +130,13 @@ func (c *chaos) observeDatabase(ctx context.Context, data *observed) error {
 
 // compare compares everything.
 func (v *verifier) compare(data *observed) {
-	byID := map[string]*apiRequest{}
+	byID := map[string]*requestDetails{}
 	for _, r := range data.requests {
-		if byID[r.ID] != nil {
+		if byID[r.ID.String()] != nil {
 			v.add(&v.duplicated, "request %s is listed twice", r.ID)
 		}
-		byID[r.ID] = r
-		if v.oracle.requests[r.ID] == nil {
+		byID[r.ID.String()] = r
+		if v.oracle.requests[r.ID.String()] == nil {
 			v.add(&v.duplicated, "request %s is in no answer of the API", r.ID)
 		}
 	}
@@ -165,13 +160,17 @@ func (v *verifier) compare(data *observed) {
 }
 
 // request compares one request.
-func (v *verifier) request(want *request, r *apiRequest) {
+func (v *verifier) request(want *request, r *requestDetails) {
 	waiting := r.State == transfer.InReview || r.State == transfer.AwaitingAcceptance
 	if r.FinishedAt == nil && !waiting {
 		v.add(&v.lost, "request %s is not finished: it is %s", want.id, r.State)
 	}
-	if r.Source != v.accounts[want.source].OperatorID || r.Destination != v.accounts[want.destination].OperatorID || r.Batch != want.batch {
-		v.add(&v.violations, "request %s is from %s to %s, in batch %q, unlike the call", want.id, r.Source, r.Destination, r.Batch)
+	batch := ""
+	if r.Batch != nil {
+		batch = r.Batch.String()
+	}
+	if r.Source != v.accounts[want.source].OperatorID || r.Destination != v.accounts[want.destination].OperatorID || batch != want.batch {
+		v.add(&v.violations, "request %s is from %s to %s, in batch %q, unlike the call", want.id, r.Source, r.Destination, batch)
 	}
 	v.events(want, r)
 	if len(r.transfers) != len(want.identifiers) {
@@ -194,8 +193,12 @@ func (v *verifier) request(want *request, r *apiRequest) {
 			v.add(&v.violations, "request %s, SIM %s: %s", want.id, t.Identifier, why)
 		}
 	}
-	if fee := want.charged(v.accounts[want.source], r); fee != r.Fees.Charged {
-		v.add(&v.violations, "request %s: %d charged, but the fees of its completed SIMs are %d", want.id, r.Fees.Charged, fee)
+	var charged int64
+	if r.Fees != nil {
+		charged = r.Fees.Charged
+	}
+	if fee := want.charged(v.accounts[want.source], r); fee != charged {
+		v.add(&v.violations, "request %s: %d charged, but the fees of its completed SIMs are %d", want.id, charged, fee)
 	}
 }
 
@@ -226,7 +229,7 @@ func endings() map[transfer.Event]transfer.RequestState {
 
 // events verifies that every decision is in the events once, and that the state
 // follows from the decisions.
-func (v *verifier) events(want *request, r *apiRequest) {
+func (v *verifier) events(want *request, r *requestDetails) {
 	count := map[string]int{}
 	for i, e := range r.events {
 		if e.Seq != i+1 {
@@ -267,7 +270,7 @@ func (v *verifier) events(want *request, r *apiRequest) {
 
 // unexplained returns what about a transfer does not follow from the decisions; ""
 // if all does.
-func (want *request) unexplained(t apiTransfer) string {
+func (want *request) unexplained(t client.Transfer) string {
 	named := func(d decision) bool { return d.sims == nil || slices.Contains(d.sims, t.Identifier) }
 	var accepted, declinedByOmission, ended bool
 	outcome := map[transfer.State]transfer.Event{transfer.Canceled: transfer.Cancel, transfer.Declined: transfer.Decline, transfer.Denied: transfer.Deny}[t.State]
@@ -305,7 +308,7 @@ func (want *request) unexplained(t apiTransfer) string {
 }
 
 // charged returns the sum of the fees that a request must have cost its source.
-func (want *request) charged(source sample.Account, r *apiRequest) (total int64) {
+func (want *request) charged(source sample.Account, r *requestDetails) (total int64) {
 	each := sample.Fees()[source.Currency]
 	for _, d := range want.decisions {
 		if d.kind == transfer.Approve && d.certain && d.fee != nil {
@@ -344,7 +347,7 @@ func (v *verifier) batches(data *observed) {
 func (v *verifier) charges(data *observed) {
 	sums := map[transfer.Currency]chargeSum{}
 	for _, r := range data.requests {
-		want := v.oracle.requests[r.ID]
+		want := v.oracle.requests[r.ID.String()]
 		if want == nil {
 			continue
 		}
@@ -386,7 +389,7 @@ type move struct {
 func (v *verifier) owners(data *observed) map[int]time.Time {
 	moves := map[int][]move{}
 	for _, r := range data.requests {
-		want := v.oracle.requests[r.ID]
+		want := v.oracle.requests[r.ID.String()]
 		for i, t := range r.transfers {
 			if want != nil && i < len(want.sims) && t.State == transfer.Completed {
 				moves[want.sims[i]] = append(moves[want.sims[i]], move{*t.FinishedAt, want.source, want.destination})
