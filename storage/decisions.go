@@ -62,8 +62,8 @@ WHERE id = @request
 FOR NO KEY UPDATE`,
 })
 
-var requestIsLate = newStatement(statement{
-	name:     "request_is_late",
+var selectRequestExpired = newStatement(statement{
+	name:     "select_request_expired",
 	does:     "Compares a request's expiry with the clock.",
 	given:    "@request.",
 	returns:  "Whether it has expired.",
@@ -96,7 +96,7 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	}
 	if d.Event == transfer.Accept || d.Event == transfer.Approve {
 		var late bool
-		if err := t.get(ctx, &late, requestIsLate, args{"request": id}); err != nil {
+		if err := t.get(ctx, &late, selectRequestExpired, args{"request": id}); err != nil {
 			return r, err
 		}
 		if late {
@@ -359,8 +359,8 @@ func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, to transfer.RequestSta
 	return left, nil
 }
 
-var findOpenTransfers = newStatement(statement{
-	name:    "find_open_transfers",
+var selectOpenTransfers = newStatement(statement{
+	name:    "select_open_transfers",
 	does:    "Finds the open transfers of a request that hold some SIMs.",
 	given:   "@request, and any of the @identifiers of each SIM.",
 	returns: "The number of the transfer for each identifier that has one.",
@@ -376,14 +376,14 @@ JOIN open_transfers o ON o.sim = x.sim AND o.request = @request`,
 func (t *Tx) openIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
 	names := texts(sims)
 	var found []numbered
-	if err := t.list(ctx, &found, findOpenTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
+	if err := t.list(ctx, &found, selectOpenTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
 		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
 	}
 	return numbers(names, found)
 }
 
-var findNamedTransfers = newStatement(statement{
-	name: "find_named_transfers",
+var selectNamedTransfers = newStatement(statement{
+	name: "select_named_transfers",
 	does: `Finds the transfers of a request that name some SIMs. A SIM of the source is found by
 		all its identifiers; of any other SIM, it is not disclosed which identifiers belong together.`,
 	given:   "@request and the @identifiers.",
@@ -403,7 +403,7 @@ JOIN transfers t ON t.request = @request AND t.identifier = coalesce(y.identifie
 func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
 	names := texts(sims)
 	var found []numbered
-	if err := t.list(ctx, &found, findNamedTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
+	if err := t.list(ctx, &found, selectNamedTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
 		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
 	}
 	return numbers(names, found)

@@ -78,8 +78,8 @@ LEFT JOIN accounts a ON a.id = k.account
 ORDER BY e.tx, e.id`
 }
 
-var readAccountFeed = newStatement(statement{
-	name:    "read_account_feed",
+var selectAccountFeed = newStatement(statement{
+	name:    "select_account_feed",
 	does:    "Reads events of an account's requests after a cursor, in the order of the feed.",
 	given:   "@account, the cursor @tx and @id, and the maximum number of rows: @limit.",
 	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
@@ -91,8 +91,8 @@ var readAccountFeed = newStatement(statement{
 	LIMIT @limit`),
 })
 
-var readFeed = newStatement(statement{
-	name:    "read_feed",
+var selectFeed = newStatement(statement{
+	name:    "select_feed",
 	does:    "Reads events of all requests after a cursor, in the order of the feed.",
 	given:   "The cursor @tx and @id, and the maximum number of rows: @limit.",
 	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
@@ -107,9 +107,9 @@ func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) 
 	list := []FeedEvent{}
 	var err error
 	if account == 0 {
-		err = db.list(ctx, &list, readFeed, args{"tx": after.tx(), "id": after.ID, "limit": limit})
+		err = db.list(ctx, &list, selectFeed, args{"tx": after.tx(), "id": after.ID, "limit": limit})
 	} else {
-		err = db.list(ctx, &list, readAccountFeed, args{"account": account, "tx": after.tx(), "id": after.ID, "limit": limit})
+		err = db.list(ctx, &list, selectAccountFeed, args{"account": account, "tx": after.tx(), "id": after.ID, "limit": limit})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the feed of account %d: %w", account, err)
@@ -117,8 +117,8 @@ func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) 
 	return list, nil
 }
 
-var readBatchFeed = newStatement(statement{
-	name:    "read_batch_feed",
+var selectBatchFeed = newStatement(statement{
+	name:    "select_batch_feed",
 	does:    "Reads events of a batch's requests after a cursor, in the order of the feed.",
 	given:   "@batch and its @account, the cursor @tx and @id, and the maximum number of rows: @limit.",
 	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
@@ -129,7 +129,7 @@ var readBatchFeed = newStatement(statement{
 // BatchFeed is Feed for the requests of one batch of an account.
 func (db *DB) BatchFeed(ctx context.Context, b Batch, after Cursor, limit int) ([]FeedEvent, error) {
 	list := []FeedEvent{}
-	if err := db.list(ctx, &list, readBatchFeed, args{
+	if err := db.list(ctx, &list, selectBatchFeed, args{
 		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID, "limit": limit,
 	}); err != nil {
 		return nil, fmt.Errorf("reading the events of batch %s: %w", b.ID, err)
@@ -139,8 +139,8 @@ func (db *DB) BatchFeed(ctx context.Context, b Batch, after Cursor, limit int) (
 
 // One transaction has created all requests of a batch, so the first event of any
 // of them will do.
-var readBatchStart = newStatement(statement{
-	name:    "read_batch_start",
+var selectBatchStart = newStatement(statement{
+	name:    "select_batch_start",
 	does:    "Reads the position before the first event of a batch.",
 	given:   "@batch.",
 	returns: "A cursor; no row if the batch has no request.",
@@ -162,14 +162,14 @@ LIMIT 1`,
 // ErrNotFound.
 func (db *DB) BatchStart(ctx context.Context, batch uuid.UUID) (Cursor, error) {
 	var c Cursor
-	if err := db.get(ctx, &c, readBatchStart, args{"batch": batch}); err != nil {
+	if err := db.get(ctx, &c, selectBatchStart, args{"batch": batch}); err != nil {
 		return c, fmt.Errorf("looking for the start of batch %s: %w", batch, err)
 	}
 	return c, nil
 }
 
-var readBatchOver = newStatement(statement{
-	name:    "read_batch_over",
+var selectBatchOver = newStatement(statement{
+	name:    "select_batch_over",
 	does:    "Finds out whether a batch is finished and has no event after a cursor.",
 	given:   "@batch and its @account, and the cursor @tx and @id.",
 	returns: "True or false.",
@@ -192,7 +192,7 @@ SELECT
 // their events comes after a cursor.
 func (db *DB) BatchOver(ctx context.Context, b Batch, after Cursor) (bool, error) {
 	var over bool
-	if err := db.get(ctx, &over, readBatchOver, args{
+	if err := db.get(ctx, &over, selectBatchOver, args{
 		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID,
 	}); err != nil {
 		return false, fmt.Errorf("reading whether batch %s is finished: %w", b.ID, err)

@@ -40,8 +40,8 @@ FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account`
 
-var listEvents = newStatement(statement{
-	name:    "list_events",
+var selectEvents = newStatement(statement{
+	name:    "select_events",
 	does:    "Lists events of a request, oldest first.",
 	given:   "@request, the sequence number @after which to start, and the maximum number of rows: @limit.",
 	returns: "The events.",
@@ -56,7 +56,7 @@ LIMIT @limit`,
 // greater than after, oldest first.
 func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) ([]Event, error) {
 	list := []Event{}
-	if err := db.list(ctx, &list, listEvents, args{"request": request, "after": after, "limit": limit}); err != nil {
+	if err := db.list(ctx, &list, selectEvents, args{"request": request, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing the events of request %s: %w", request, err)
 	}
 	return list, nil
@@ -69,8 +69,8 @@ type event struct {
 	detail   map[string]any
 }
 
-var addEvent = newStatement(statement{
-	name: "add_event",
+var insertEvent = newStatement(statement{
+	name: "insert_event",
 	does: "Writes an event of a request, with the request's next sequence number.",
 	given: `@request. The event's @kind, and the @party who caused it, with the API @key and the
 		@address of the call (null and empty for the system).
@@ -109,7 +109,7 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	if e.detail == nil {
 		detail = []byte("{}")
 	}
-	if _, err := t.exec(ctx, addEvent, args{
+	if _, err := t.exec(ctx, insertEvent, args{
 		"request": request, "kind": e.kind, "party": e.by.Party, "key": e.by.key(), "address": e.by.Address,
 		"from": e.from, "to": e.to, "detail": string(detail),
 	}); err != nil {
@@ -118,8 +118,8 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	return nil
 }
 
-var readNewestEvent = newStatement(statement{
-	name:    "read_newest_event",
+var selectNewestEvent = newStatement(statement{
+	name:    "select_newest_event",
 	does:    "Reads how far a request has come.",
 	given:   "@request.",
 	returns: "The number of its newest event, and whether it is finished; no row if there is no such request.",
@@ -136,7 +136,7 @@ func (db *DB) Newest(ctx context.Context, request uuid.UUID) (seq int, finished 
 		Seq      int  `db:"last_event"`
 		Finished bool `db:"finished"`
 	}
-	if err := db.get(ctx, &row, readNewestEvent, args{"request": request}); err != nil {
+	if err := db.get(ctx, &row, selectNewestEvent, args{"request": request}); err != nil {
 		return 0, false, fmt.Errorf("reading the newest event of request %s: %w", request, err)
 	}
 	return row.Seq, row.Finished, nil

@@ -162,8 +162,8 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	return made, err
 }
 
-var createRequestRow = newStatement(statement{
-	name: "create_request",
+var insertRequest = newStatement(statement{
+	name: "insert_request",
 	does: "Creates a request with its first event, its validation work and, if they are given, its transfers.",
 	given: `The @id, the @batch or null, the accounts @source and @destination, @self_service_only.
 		How many seconds the destination has (@acceptance) and support has (@review).
@@ -231,7 +231,7 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier.String())
 		}
 	}
-	if err := q.get(ctx, &made.CreatedAt, createRequestRow, args{
+	if err := q.get(ctx, &made.CreatedAt, insertRequest, args{
 		"id": id, "batch": r.Batch, "source": r.Source.ID, "destination": r.Destination.ID,
 		"self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(), "review": r.Review.Seconds(),
 		"queue": transfer.QueueOf(r.Batch != nil, r.Size), "size": r.Size, "chunk": transfer.ChunkSize,
@@ -278,8 +278,8 @@ func chunksSQL(kind string) string {
 	FROM r, generate_series(0, size - 1, @chunk::int) AS lo`
 }
 
-var addChunks = newStatement(statement{
-	name:     "add_chunks",
+var insertChunks = newStatement(statement{
+	name:     "insert_chunks",
 	does:     "Adds the work of a phase of a request: a row for each chunk.",
 	given:    "@request, the @kind of work, and the maximum size of a @chunk.",
 	locks:    "The caller holds the request, and sets its n_left to its size.",
@@ -295,14 +295,14 @@ WITH r AS (
 // addChunks adds the work of a phase to an existing request. The caller must
 // set its n_left to its size.
 func (t *Tx) addChunks(ctx context.Context, id uuid.UUID, kind transfer.WorkKind) error {
-	if _, err := t.exec(ctx, addChunks, args{"request": id, "kind": kind, "chunk": transfer.ChunkSize}); err != nil {
+	if _, err := t.exec(ctx, insertChunks, args{"request": id, "kind": kind, "chunk": transfer.ChunkSize}); err != nil {
 		return fmt.Errorf("adding %s work for request %s: %w", kind, id, err)
 	}
 	return nil
 }
 
-var readRequest = newStatement(statement{
-	name:     "read_request",
+var selectRequest = newStatement(statement{
+	name:     "select_request",
 	does:     "Reads a request.",
 	given:    "@request.",
 	returns:  "The request; no row if there is none.",
@@ -324,7 +324,7 @@ func (db *DB) Request(ctx context.Context, id uuid.UUID) (Request, error) {
 
 func requestBy(ctx context.Context, q querier, id uuid.UUID) (Request, error) {
 	var r Request
-	err := q.get(ctx, &r, readRequest, args{"request": id})
+	err := q.get(ctx, &r, selectRequest, args{"request": id})
 	return r, err
 }
 
@@ -351,8 +351,8 @@ type RequestFilter struct {
 	Viewer int64
 }
 
-var listRequests = newStatement(statement{
-	name: "list_requests",
+var selectRequests = newStatement(statement{
+	name: "select_requests",
 	does: "Lists requests, newest first. An empty, zero or null parameter selects all.",
 	given: `The accounts @source and @destination, or @either of them. @state, @batch, @ticket.
 		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
@@ -396,7 +396,7 @@ LIMIT @limit`,
 // Requests lists requests, newest first.
 func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
 	list := []Request{}
-	if err := db.list(ctx, &list, listRequests, args{
+	if err := db.list(ctx, &list, selectRequests, args{
 		"source": f.Source, "destination": f.Destination, "either": f.Either, "state": f.State, "batch": f.Batch,
 		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
 		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
@@ -444,8 +444,8 @@ type TransferFilter struct {
 	Snapshots bool // also read the settings before and after
 }
 
-var listTransfers = newStatement(statement{
-	name: "list_transfers",
+var selectTransfers = newStatement(statement{
+	name: "select_transfers",
 	does: "Lists transfers of a request in the order of submission. An empty parameter selects all.",
 	given: `@request, and @state, @reason and @method of the transfers. The number @after which to start.
 		@offered: only transfers that are or were open. The maximum number of rows: @limit.
@@ -470,7 +470,7 @@ LIMIT @limit`,
 // Transfers lists the transfers of a request in the order of submission.
 func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
 	list := []Transfer{}
-	if err := db.list(ctx, &list, listTransfers, args{
+	if err := db.list(ctx, &list, selectTransfers, args{
 		"request": request, "state": f.State, "reason": f.Reason, "method": f.Method, "after": f.After,
 		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots,
 	}); err != nil {

@@ -55,8 +55,8 @@ WHERE t.request = @request
   )`,
 })
 
-var createRetry = newStatement(statement{
-	name: "create_retry",
+var insertRetry = newStatement(statement{
+	name: "insert_retry",
 	does: "Creates a request that retries lines of a finished one, between the same accounts.",
 	given: `The finished @request and the id of the @retry. @self_service_only, the @queue of its work and its @size.
 		How many seconds the destination has (@acceptance, 0: as for the finished request) and support has (@review).`,
@@ -108,7 +108,7 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	if size == 0 {
 		return id, ErrNothingToRetry
 	}
-	if _, err := t.exec(ctx, createRetry, args{
+	if _, err := t.exec(ctx, insertRetry, args{
 		"request": old, "retry": id, "self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(),
 		"review": r.Review.Seconds(), "queue": transfer.QueueOf(false, int(size)), "size": size,
 	}); err != nil {

@@ -33,8 +33,8 @@ const sessionColumns = `
 FROM radius.radacct a
 LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)`
 
-var listSIMSessions = newStatement(statement{
-	name:     "list_sim_sessions",
+var selectSIMSessions = newStatement(statement{
+	name:     "select_sim_sessions",
 	does:     "Lists the open sessions of the SIMs of some eligible transfers, with the gateways to ask.",
 	given:    "@request and the @numbers of its transfers.",
 	returns:  "A row for each session.",
@@ -47,8 +47,8 @@ WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
 ORDER BY t.n, a.radacctid`,
 })
 
-var listStraySessions = newStatement(statement{
-	name:     "list_stray_sessions",
+var selectStraySessions = newStatement(statement{
+	name:     "select_stray_sessions",
 	does:     "Lists the sessions with some ids that are still open, with the gateways to ask.",
 	given:    "@ids of the sessions.",
 	returns:  "A row for each session.",
@@ -64,9 +64,9 @@ func (db *DB) SessionsOf(ctx context.Context, w Work) ([]OpenSession, error) {
 	var list []OpenSession
 	var err error
 	if w.Kind == transfer.WorkDropStray {
-		err = db.list(ctx, &list, listStraySessions, args{"ids": w.Items})
+		err = db.list(ctx, &list, selectStraySessions, args{"ids": w.Items})
 	} else {
-		err = db.list(ctx, &list, listSIMSessions, args{"request": w.Request, "numbers": w.Items})
+		err = db.list(ctx, &list, selectSIMSessions, args{"request": w.Request, "numbers": w.Items})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listing the sessions of work %d: %w", w.ID, err)

@@ -170,8 +170,8 @@ func (t *Tx) endCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	return t.addEvent(ctx, id, event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State})
 }
 
-var listWithdrawn = newStatement(statement{
-	name:    "list_withdrawn",
+var selectWithdrawn = newStatement(statement{
+	name:    "select_withdrawn",
 	does:    "Lists the transfers that the source has withdrawn from a request during validation.",
 	given:   "@request.",
 	returns: "One array of numbers, null if there are none.",
@@ -182,8 +182,8 @@ FROM withdrawn
 WHERE request = @request`,
 })
 
-var readProgress = newStatement(statement{
-	name:    "read_progress",
+var selectProgress = newStatement(statement{
+	name:    "select_progress",
 	does:    "Reads what is left of a request.",
 	given:   "@request.",
 	returns: "Its state and counters.",
@@ -198,14 +198,14 @@ WHERE id = @request`,
 // the request to its next state.
 func (t *Tx) endValidation(ctx context.Context, id uuid.UUID, p progress) error {
 	var withdrawn pq.Int64Array
-	if err := t.get(ctx, &withdrawn, listWithdrawn, args{"request": id}); err != nil {
+	if err := t.get(ctx, &withdrawn, selectWithdrawn, args{"request": id}); err != nil {
 		return fmt.Errorf("reading what was withdrawn from request %s: %w", id, err)
 	}
 	if len(withdrawn) > 0 {
 		if _, err := t.closeSome(ctx, id, transfer.RequestCanceled, withdrawn); err != nil {
 			return err
 		}
-		if err := t.get(ctx, &p, readProgress, args{"request": id}); err != nil {
+		if err := t.get(ctx, &p, selectProgress, args{"request": id}); err != nil {
 			return fmt.Errorf("reading request %s again: %w", id, err)
 		}
 	}

@@ -300,8 +300,8 @@ func (db *DB) RevertDispatch(ctx context.Context, list []Task) error {
 	return nil
 }
 
-var listUnconfirmed = newStatement(statement{
-	name: "list_unconfirmed",
+var checkUnconfirmed = newStatement(statement{
+	name: "check_unconfirmed",
 	does: `Finds dispatched work that no worker has leased and that was not checked for 6 s,
 		or for 2 s if the last check made it suspect, and marks it as checked.`,
 	given:    "The maximum number of rows: @limit.",
@@ -332,7 +332,7 @@ RETURNING w.id, w.gen, w.kind, w.queue, w.request, w.suspect OR w.lease_until IS
 // makes work suspect, because its worker did not renew it.
 func (db *DB) Unconfirmed(ctx context.Context, limit int) ([]Task, error) {
 	var list []Task
-	if err := db.list(ctx, &list, listUnconfirmed, args{"limit": limit}); err != nil {
+	if err := db.list(ctx, &list, checkUnconfirmed, args{"limit": limit}); err != nil {
 		return nil, fmt.Errorf("looking for unconfirmed work: %w", err)
 	}
 	return list, nil
@@ -406,8 +406,8 @@ type WorkInfo struct {
 	Error        *string           `db:"error" json:"error"`
 }
 
-var listWork = newStatement(statement{
-	name:    "list_work",
+var selectWork = newStatement(statement{
+	name:    "select_work",
 	does:    "Lists work by ascending id.",
 	given:   "@dead_only, the id @after which to start, and the maximum number of rows: @limit.",
 	returns: "The work rows.",
@@ -439,7 +439,7 @@ LIMIT @limit`,
 // is greater than after. If deadOnly is set, it lists only dead work.
 func (db *DB) WorkList(ctx context.Context, deadOnly bool, after int64, limit int) ([]WorkInfo, error) {
 	list := []WorkInfo{}
-	if err := db.list(ctx, &list, listWork, args{"dead_only": deadOnly, "after": after, "limit": limit}); err != nil {
+	if err := db.list(ctx, &list, selectWork, args{"dead_only": deadOnly, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing work: %w", err)
 	}
 	return list, nil

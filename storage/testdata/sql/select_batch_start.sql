@@ -5,8 +5,8 @@
 -- Returns:  A cursor; no row if the batch has no request.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE read_batch_start(batch);
-PREPARE read_batch_start AS
+-- EXPLAIN EXECUTE select_batch_start(batch);
+PREPARE select_batch_start AS
 SELECT e.tx::text::bigint AS tx, 0 AS id
 FROM (
 	SELECT id

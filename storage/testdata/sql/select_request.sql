@@ -5,8 +5,8 @@
 -- Returns:  The request; no row if there is none.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE read_request(request);
-PREPARE read_request AS
+-- EXPLAIN EXECUTE select_request(request);
+PREPARE select_request AS
 SELECT
 	r.id,
 	r.batch,

@@ -5,8 +5,8 @@
 -- Returns:  A row for each session.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_sim_sessions(request, numbers);
-PREPARE list_sim_sessions AS
+-- EXPLAIN EXECUTE select_sim_sessions(request, numbers);
+PREPARE select_sim_sessions AS
 SELECT
 	t.n,
 	a.radacctid,

@@ -5,8 +5,8 @@
 -- Returns:  One array of numbers, null if there are none.
 -- Locks:    The caller holds the request.
 --
--- EXPLAIN EXECUTE list_withdrawn(request);
-PREPARE list_withdrawn AS
+-- EXPLAIN EXECUTE select_withdrawn(request);
+PREPARE select_withdrawn AS
 SELECT array_agg(n ORDER BY n)
 FROM withdrawn
 WHERE request = $1 /*request*/;

@@ -6,8 +6,8 @@
 -- Returns:  nothing
 -- Locks:    The caller holds the finished request.
 --
--- EXPLAIN EXECUTE create_retry(retry, self_service_only, acceptance, review, queue, size, request);
-PREPARE create_retry AS
+-- EXPLAIN EXECUTE insert_retry(retry, self_service_only, acceptance, review, queue, size, request);
+PREPARE insert_retry AS
 INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
 SELECT
 	$1 /*retry*/,

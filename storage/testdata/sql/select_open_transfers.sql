@@ -5,8 +5,8 @@
 -- Returns:  The number of the transfer for each identifier that has one.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE find_open_transfers(identifiers, request);
-PREPARE find_open_transfers AS
+-- EXPLAIN EXECUTE select_open_transfers(identifiers, request);
+PREPARE select_open_transfers AS
 SELECT i.identifier, o.n
 FROM unnest($1 /*identifiers*/::text[]) AS i (identifier)
 JOIN identifiers x USING (identifier)

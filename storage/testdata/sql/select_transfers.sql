@@ -7,8 +7,8 @@
 -- Returns:  The transfers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_transfers(snapshots, request, state, reason, method, after, offered, limit);
-PREPARE list_transfers AS
+-- EXPLAIN EXECUTE select_transfers(snapshots, request, state, reason, method, after, offered, limit);
+PREPARE select_transfers AS
 SELECT
 	t.n,
 	t.line,

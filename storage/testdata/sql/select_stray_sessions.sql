@@ -5,8 +5,8 @@
 -- Returns:  A row for each session.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_stray_sessions(ids);
-PREPARE list_stray_sessions AS
+-- EXPLAIN EXECUTE select_stray_sessions(ids);
+PREPARE select_stray_sessions AS
 SELECT
 	0 AS n,
 	a.radacctid,

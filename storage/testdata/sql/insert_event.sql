@@ -7,8 +7,8 @@
 -- Returns:  nothing
 -- Locks:    Takes the request, as the last lock of the transaction.
 --
--- EXPLAIN EXECUTE add_event(request, kind, party, key, address, from, to, detail);
-PREPARE add_event AS
+-- EXPLAIN EXECUTE insert_event(request, kind, party, key, address, from, to, detail);
+PREPARE insert_event AS
 WITH r AS (
 	UPDATE requests
 	SET last_event = last_event + 1

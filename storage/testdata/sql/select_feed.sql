@@ -5,8 +5,8 @@
 -- Returns:  The events. Those of the latest transactions are left out while an earlier one is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE read_feed(tx, id, limit);
-PREPARE read_feed AS
+-- EXPLAIN EXECUTE select_feed(tx, id, limit);
+PREPARE select_feed AS
 WITH page AS MATERIALIZED (
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e

@@ -6,8 +6,8 @@
 -- Returns:  The tasks to look for in the queue. A task is suspect also if its lease has run out.
 -- Locks:    Takes the work rows, and skips those that another transaction holds.
 --
--- EXPLAIN EXECUTE list_unconfirmed(limit);
-PREPARE list_unconfirmed AS
+-- EXPLAIN EXECUTE check_unconfirmed(limit);
+PREPARE check_unconfirmed AS
 WITH stale AS (
 	SELECT id
 	FROM work

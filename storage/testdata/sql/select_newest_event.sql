@@ -5,8 +5,8 @@
 -- Returns:  The number of its newest event, and whether it is finished; no row if there is no such request.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE read_newest_event(request);
-PREPARE read_newest_event AS
+-- EXPLAIN EXECUTE select_newest_event(request);
+PREPARE select_newest_event AS
 SELECT last_event, finished_at IS NOT NULL AS finished
 FROM requests
 WHERE id = $1 /*request*/;

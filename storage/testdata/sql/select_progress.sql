@@ -5,8 +5,8 @@
 -- Returns:  Its state and counters.
 -- Locks:    The caller holds the request.
 --
--- EXPLAIN EXECUTE read_progress(request);
-PREPARE read_progress AS
+-- EXPLAIN EXECUTE select_progress(request);
+PREPARE select_progress AS
 SELECT state, n_left, n_eligible, n_support
 FROM requests
 WHERE id = $1 /*request*/;

@@ -9,8 +9,8 @@
 -- Returns:  When it was created.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE create_request(id, size, queue, batch, source, destination, self_service_only, acceptance, review, party, key, address, chunk, lines, identifiers);
-PREPARE create_request AS
+-- EXPLAIN EXECUTE insert_request(id, size, queue, batch, source, destination, self_service_only, acceptance, review, party, key, address, chunk, lines, identifiers);
+PREPARE insert_request AS
 WITH r AS (
 	SELECT $1 /*id*/::uuid AS id, $2 /*size*/::int AS size, $3 /*queue*/::text AS queue
 ), made AS (

@@ -5,8 +5,8 @@
 -- Returns:  Whether it has expired.
 -- Locks:    The caller holds the request.
 --
--- EXPLAIN EXECUTE request_is_late(request);
-PREPARE request_is_late AS
+-- EXPLAIN EXECUTE select_request_expired(request);
+PREPARE select_request_expired AS
 SELECT expires_at <= clock_timestamp()
 FROM requests
 WHERE id = $1 /*request*/;

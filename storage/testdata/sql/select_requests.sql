@@ -8,8 +8,8 @@
 -- Returns:  The requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_requests(source, destination, state, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reason, method, limit);
-PREPARE list_requests AS
+-- EXPLAIN EXECUTE select_requests(source, destination, state, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reason, method, limit);
+PREPARE select_requests AS
 SELECT
 	r.id,
 	r.batch,

@@ -5,8 +5,8 @@
 -- Returns:  True or false.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE read_batch_over(batch, account, tx, id);
-PREPARE read_batch_over AS
+-- EXPLAIN EXECUTE select_batch_over(batch, account, tx, id);
+PREPARE select_batch_over AS
 SELECT
 	NOT EXISTS (
 		SELECT 1

@@ -5,8 +5,8 @@
 -- Returns:  nothing
 -- Locks:    The caller holds the request, and sets its n_left to its size.
 --
--- EXPLAIN EXECUTE add_chunks(request, kind, chunk);
-PREPARE add_chunks AS
+-- EXPLAIN EXECUTE insert_chunks(request, kind, chunk);
+PREPARE insert_chunks AS
 WITH r AS (
 	SELECT id, size, queue
 	FROM requests

@@ -6,8 +6,8 @@
 -- Returns:  The number of each transfer, with the identifier that found it.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE find_named_transfers(identifiers, request);
-PREPARE find_named_transfers AS
+-- EXPLAIN EXECUTE select_named_transfers(identifiers, request);
+PREPARE select_named_transfers AS
 SELECT i.identifier, t.n
 FROM unnest($1 /*identifiers*/::text[]) AS i (identifier)
 LEFT JOIN identifiers x USING (identifier)

@@ -5,8 +5,8 @@
 -- Returns:  The work rows.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_work(dead_only, after, limit);
-PREPARE list_work AS
+-- EXPLAIN EXECUTE select_work(dead_only, after, limit);
+PREPARE select_work AS
 SELECT
 	id,
 	kind,

@@ -5,8 +5,8 @@
 -- Returns:  The events.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE list_events(request, after, limit);
-PREPARE list_events AS
+-- EXPLAIN EXECUTE select_events(request, after, limit);
+PREPARE select_events AS
 SELECT
 	e.seq,
 	e.at,
