@@ -95,7 +95,7 @@ func TestProcessStoppedInTransaction(t *testing.T) {
 	db := storagetest.Open(t)
 	from, to := db.Account(), db.Account()
 	id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(2, storagetest.SIM{Account: from.ID})})
-	work := workOf(db, id, "validate")[0]
+	work := workOf(db, id, transfer.WorkValidate)[0]
 	frozen, err := storage.Open(t.Context(), db.URL+"&idle_in_transaction_session_timeout=1500", storage.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -173,13 +173,13 @@ func TestOneConnection(t *testing.T) {
 		for _, s := range []struct {
 			kind transfer.WorkKind
 			do   step
-		}{{"validate", validateChunk}, {"execute", executeChunk}} {
+		}{{transfer.WorkValidate, validateChunk}, {transfer.WorkExecute, executeChunk}} {
 			for _, work := range workOf(db, id, s.kind) {
 				if err := carryOut(t.Context(), single, work, s.do); err != nil {
 					t.Error(err)
 				}
 			}
-			if s.kind == "validate" {
+			if s.kind == transfer.WorkValidate {
 				db.Decide(id, transfer.Accept)
 			}
 		}

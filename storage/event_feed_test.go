@@ -29,7 +29,7 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 		name string
 		read func(after storage.Cursor) ([]storage.FeedEvent, error)
 		at   storage.Cursor
-		got  []string
+		got  []transfer.EventKind
 	}{
 		{name: "the source's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.Feed(t.Context(), from.ID, after, 100)
@@ -52,12 +52,12 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 			}
 			for _, e := range list {
 				f.at = e.Cursor
-				f.got = append(f.got, string(e.Kind))
+				f.got = append(f.got, e.Kind)
 			}
 		}
 	}
 	follow()
-	work := workOf(db, one, "validate")[0]
+	work := workOf(db, one, transfer.WorkValidate)[0]
 	err := db.InTx(t.Context(), func(tx *storage.Tx) error {
 		if _, err := tx.LockWork(t.Context(), work); err != nil { // its first write
 			return err
@@ -70,7 +70,9 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"create", "create", "cancel", "validate", "offer"}
+	want := []transfer.EventKind{
+		transfer.EventCreate, transfer.EventCreate, transfer.EventCancel, transfer.EventValidate, transfer.EventOffer,
+	}
 	storagetest.Await(t, "every event in every feed", func() bool {
 		follow()
 		for _, f := range feeds {

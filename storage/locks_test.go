@@ -24,7 +24,7 @@ func TestLockStrength(t *testing.T) {
 		locked string
 	}{
 		{"SIMs of a chunk", transfer.Transferring, func(db *storagetest.DB, f testRequest) func(tx *storage.Tx) error {
-			work := workOf(db, f.id, "execute")[0]
+			work := workOf(db, f.id, transfer.WorkExecute)[0]
 			return func(tx *storage.Tx) error {
 				w, err := tx.LockWork(ctx, work)
 				if err != nil {

@@ -219,7 +219,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
 		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
-		work := workOf(db, id, "validate")[0]
+		work := workOf(db, id, transfer.WorkValidate)[0]
 		claimAndJudge(t, db, work, func(claims storage.Claims) {
 			// Another account's SIM cannot be claimed like this, but the rule is tested
 			// anyway.

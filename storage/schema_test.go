@@ -92,7 +92,7 @@ func TestSecondFeeFails(t *testing.T) {
 		SELECT request, max(n), $2, 500, 'EUR' FROM transfers WHERE request = $1 AND method = 'support_assisted' GROUP BY request`, f.id, f.from.ID)
 	was := db.Dump()
 	var e *pq.Error
-	if err := carryOut(t.Context(), db.DB, workOf(db, f.id, "execute")[0], executeChunk); !errors.As(err, &e) || e.Code != "23505" {
+	if err := carryOut(t.Context(), db.DB, workOf(db, f.id, transfer.WorkExecute)[0], executeChunk); !errors.As(err, &e) || e.Code != "23505" {
 		t.Errorf("%v, want a refusal of the second fee", err)
 	}
 	db.Unchanged(was)
@@ -144,17 +144,17 @@ func TestChunksMeetAtTheirEndAlone(t *testing.T) {
 	closing := func(tx *storage.Tx, w storage.Work, c storage.Counts) error { return tx.CloseChunk(ctx, w, c) }
 
 	id := db.Request(ask())
-	validating(workOf(db, id, "validate"))
+	validating(workOf(db, id, transfer.WorkValidate))
 	db.Decide(id, transfer.Decline)
-	meet(workOf(db, id, "release"), func(tx *storage.Tx, w storage.Work) (storage.Counts, error) { return tx.Release(ctx, w) }, closing, releaseChunk)
+	meet(workOf(db, id, transfer.WorkRelease), func(tx *storage.Tx, w storage.Work) (storage.Counts, error) { return tx.Release(ctx, w) }, closing, releaseChunk)
 	if r := db.Find(id); r.Declined != len(sims) || r.FinishedAt == nil {
 		t.Errorf("the request that was declined: %+v", r)
 	}
 
 	id = db.Request(ask())
-	validating(workOf(db, id, "validate"))
+	validating(workOf(db, id, transfer.WorkValidate))
 	db.Decide(id, transfer.Accept)
-	meet(workOf(db, id, "execute"), func(tx *storage.Tx, w storage.Work) (storage.Counts, error) {
+	meet(workOf(db, id, transfer.WorkExecute), func(tx *storage.Tx, w storage.Work) (storage.Counts, error) {
 		if err := tx.LockSIMs(ctx, w, nil); err != nil {
 			return storage.Counts{}, err
 		}

@@ -73,17 +73,17 @@ func carryOutAll(t *testing.T, db *storagetest.DB, id uuid.UUID, kind transfer.W
 
 func validate(t *testing.T, db *storagetest.DB, id uuid.UUID) {
 	t.Helper()
-	carryOutAll(t, db, id, "validate", validateChunk)
+	carryOutAll(t, db, id, transfer.WorkValidate, validateChunk)
 }
 
 func execute(t *testing.T, db *storagetest.DB, id uuid.UUID) {
 	t.Helper()
-	carryOutAll(t, db, id, "execute", executeChunk)
+	carryOutAll(t, db, id, transfer.WorkExecute, executeChunk)
 }
 
 func release(t *testing.T, db *storagetest.DB, id uuid.UUID) {
 	t.Helper()
-	carryOutAll(t, db, id, "release", releaseChunk)
+	carryOutAll(t, db, id, transfer.WorkRelease, releaseChunk)
 }
 
 // testRequest is a request between two accounts.

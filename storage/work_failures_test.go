@@ -67,7 +67,7 @@ func TestIsTransient(t *testing.T) {
 
 // row is the state of a work row after failures.
 type row struct {
-	Kind            string
+	Kind            transfer.WorkKind
 	Lo, Hi          *int
 	Items           *string
 	N               int
@@ -87,9 +87,9 @@ func chunkOf(t *testing.T, db *storagetest.DB, kind transfer.WorkKind, n int) (i
 	t.Helper()
 	from, to := db.Account(), db.Account()
 	id = db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(n, storagetest.SIM{Account: from.ID})})
-	if kind != "validate" {
+	if kind != transfer.WorkValidate {
 		validate(t, db, id)
-		db.Decide(id, map[transfer.WorkKind]transfer.Event{"execute": transfer.Accept, "release": transfer.Cancel}[kind])
+		db.Decide(id, map[transfer.WorkKind]transfer.Event{transfer.WorkExecute: transfer.Accept, transfer.WorkRelease: transfer.Cancel}[kind])
 	}
 	return id, workOf(db, id, kind)[0]
 }
@@ -110,7 +110,7 @@ func fail(t *testing.T, db *storagetest.DB, work int64, cause error) storage.Fai
 func TestTransientErrorsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	id, work := chunkOf(t, db, "execute", 4)
+	id, work := chunkOf(t, db, transfer.WorkExecute, 4)
 	for i := range 30 {
 		if what := fail(t, db, work, code([]string{"40P01", "57P01", "55P03", "53100", "08006", "25P03"}[i%6])); what != storage.WorkLater {
 			t.Fatalf("failure %d: %s", i, what)
@@ -134,7 +134,7 @@ func TestTransientErrorsAreNotCounted(t *testing.T) {
 func TestOtherErrorsSplitWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	id, work := chunkOf(t, db, "execute", 5)
+	id, work := chunkOf(t, db, transfer.WorkExecute, 5)
 	broken := errors.New("broken")
 	for i := 1; i <= 2; i++ {
 		if what := fail(t, db, work, broken); what != storage.WorkLater {
@@ -149,8 +149,8 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 	}
 	p := func(i int) *int { return &i }
 	want := []row{
-		{Kind: "execute", Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: "broken"},
-		{Kind: "execute", Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: "broken"},
+		{Kind: transfer.WorkExecute, Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: "broken"},
+		{Kind: transfer.WorkExecute, Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: "broken"},
 	}
 	if diff := cmp.Diff(want, rows(db)); diff != "" {
 		t.Errorf("the two halves (-want +got):\n%s", diff)
@@ -162,7 +162,7 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 	if what := fail(t, db, work, broken); what != storage.WorkGone {
 		t.Errorf("an error of the whole, which is no more: %s", what)
 	}
-	work = workOf(db, id, "execute")[0]
+	work = workOf(db, id, transfer.WorkExecute)[0]
 	if what := fail(t, db, work, broken); what != storage.WorkSplit {
 		t.Errorf("the first error of a half: %s", what)
 	}
@@ -192,7 +192,7 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 func TestTimeoutsNeverFailASIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	for _, kind := range []transfer.WorkKind{"validate", "execute", "release"} {
+	for _, kind := range []transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease} {
 		id, work := chunkOf(t, db, kind, 2)
 		slow := []error{code("57014"), fmt.Errorf("waiting: %w", context.DeadlineExceeded)}
 		for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkSplit} {
@@ -225,7 +225,7 @@ func TestTimeoutsNeverFailASIM(t *testing.T) {
 				t.Errorf("%s, after the retry: %+v", kind, r)
 			}
 		}
-		carryOutAll(t, db, id, kind, map[transfer.WorkKind]step{"validate": validateChunk, "execute": executeChunk, "release": releaseChunk}[kind])
+		carryOutAll(t, db, id, kind, map[transfer.WorkKind]step{transfer.WorkValidate: validateChunk, transfer.WorkExecute: executeChunk, transfer.WorkRelease: releaseChunk}[kind])
 		db.Check()
 	}
 }
@@ -234,7 +234,7 @@ func TestTimeoutsNeverFailASIM(t *testing.T) {
 func TestCrashesAndErrors(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	id, work := chunkOf(t, db, "execute", 1)
+	id, work := chunkOf(t, db, transfer.WorkExecute, 1)
 	slow, broken := code("57014"), errors.New("broken")
 	for i, cause := range []error{slow, slow, slow, slow, broken, slow, broken} {
 		if what := fail(t, db, work, cause); what != storage.WorkLater {
@@ -254,7 +254,7 @@ func TestCrashesAndErrors(t *testing.T) {
 func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	id, work := chunkOf(t, db, "release", 1)
+	id, work := chunkOf(t, db, transfer.WorkRelease, 1)
 	broken := errors.New("broken")
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead, storage.WorkDead} {
 		if what := fail(t, db, work, broken); what != want {
@@ -287,7 +287,7 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 func TestUnrecordedFailureMarksWorkDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	_, work := chunkOf(t, db, "validate", 1)
+	_, work := chunkOf(t, db, transfer.WorkValidate, 1)
 	db.Exec(`ALTER TABLE transfers ADD CHECK (reason <> 'internal_error')`)
 	broken := errors.New("broken")
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead} {
@@ -306,7 +306,7 @@ func TestUnrecordedFailureMarksWorkDead(t *testing.T) {
 func TestFailureOfFinishedWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	id, work := chunkOf(t, db, "execute", 2)
+	id, work := chunkOf(t, db, transfer.WorkExecute, 2)
 	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
 		rollback := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // another transaction
 		was := db.Dump()
@@ -345,9 +345,9 @@ func TestFailureOfFinishedWork(t *testing.T) {
 func TestRetryWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	_, alive := chunkOf(t, db, "validate", 1)
-	_, dead := chunkOf(t, db, "validate", 1)
-	_, leased := chunkOf(t, db, "validate", 1)
+	_, alive := chunkOf(t, db, transfer.WorkValidate, 1)
+	_, dead := chunkOf(t, db, transfer.WorkValidate, 1)
+	_, leased := chunkOf(t, db, transfer.WorkValidate, 1)
 	db.Exec(`
 		UPDATE work
 		SET dispatched_at = clock_timestamp(), checked_at = clock_timestamp(), errors = 2, attempts = 4, crashes = 9,
@@ -384,7 +384,7 @@ func TestDeadWorkStaysDead(t *testing.T) {
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
 	f := newTestRequest(t, db, transfer.Transferring)
-	work := workOf(db, f.id, "execute")[0]
+	work := workOf(db, f.id, transfer.WorkExecute)[0]
 	for _, cause := range []error{errors.New("broken"), context.DeadlineExceeded} {
 		for _, tried := range []int{0, 2, 9} {
 			db.Exec(`UPDATE work SET dead_at = clock_timestamp(), errors = $2, crashes = $2 WHERE id = $1`, work, tried)
@@ -399,7 +399,7 @@ func TestDeadWorkStaysDead(t *testing.T) {
 			}
 		}
 	}
-	if list := workOf(db, f.id, "execute"); len(list) != 1 {
+	if list := workOf(db, f.id, transfer.WorkExecute); len(list) != 1 {
 		t.Errorf("%d rows of work, want 1", len(list))
 	}
 }

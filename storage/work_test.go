@@ -47,26 +47,26 @@ func TestDispatch(t *testing.T) {
 	db.Exec(`UPDATE work SET dead_at = clock_timestamp() WHERE id = $1`, work[1])
 	letGo := db.HoldSQL(`SELECT FROM work WHERE id = $1 FOR UPDATE`, work[2])
 
-	if list := dispatch(t, db, "bulk", 10); len(list) != 0 {
+	if list := dispatch(t, db, transfer.QueueBulk, 10); len(list) != 0 {
 		t.Errorf("dispatched work of another queue: %v", ids(list))
 	}
-	if diff := cmp.Diff([]int64{work[6]}, ids(dispatch(t, db, "gateway", 1))); diff != "" {
+	if diff := cmp.Diff([]int64{work[6]}, ids(dispatch(t, db, transfer.QueueGateway, 1))); diff != "" {
 		t.Errorf("the oldest due work (-want +got):\n%s", diff)
 	}
-	list := dispatch(t, db, "gateway", 10)
+	list := dispatch(t, db, transfer.QueueGateway, 10)
 	if diff := cmp.Diff(work[3:6], ids(list)); diff != "" {
 		t.Errorf("work that is due, not dead and not locked (-want +got):\n%s", diff)
 	}
 	for _, task := range list {
-		if task.Gen != 1 || task.Kind != "drop_stray" || task.Queue != "gateway" || task.Request.Valid || task.Suspect {
+		if task.Gen != 1 || task.Kind != transfer.WorkDropStray || task.Queue != transfer.QueueGateway || task.Request.Valid || task.Suspect {
 			t.Errorf("dispatched: %+v", task)
 		}
 	}
 	letGo()
-	if diff := cmp.Diff(work[2:3], ids(dispatch(t, db, "gateway", 10))); diff != "" {
+	if diff := cmp.Diff(work[2:3], ids(dispatch(t, db, transfer.QueueGateway, 10))); diff != "" {
 		t.Errorf("work that was locked before (-want +got):\n%s", diff)
 	}
-	if list := dispatch(t, db, "gateway", 10); len(list) != 0 {
+	if list := dispatch(t, db, transfer.QueueGateway, 10); len(list) != 0 {
 		t.Errorf("dispatched again: %v", ids(list))
 	}
 
@@ -78,7 +78,7 @@ func TestDispatch(t *testing.T) {
 	if err := db.RevertDispatch(t.Context(), []storage.Task{list[0], list[1], stale}); err != nil {
 		t.Fatal(err)
 	}
-	again := dispatch(t, db, "gateway", 10)
+	again := dispatch(t, db, transfer.QueueGateway, 10)
 	if diff := cmp.Diff([]int64{list[0].Work}, ids(again)); diff != "" {
 		t.Errorf("work whose dispatch was reverted (-want +got):\n%s", diff)
 	}
@@ -98,7 +98,7 @@ func TestDispatchersShare(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for {
-				list, err := db.Dispatch(t.Context(), "gateway", 50)
+				list, err := db.Dispatch(t.Context(), transfer.QueueGateway, 50)
 				if err != nil {
 					t.Error(err)
 				}
@@ -142,7 +142,7 @@ func TestUnconfirmed(t *testing.T) {
 	db := storagetest.Open(t)
 	work := someWork(db, 9)
 	db.Exec(`UPDATE work SET not_before = clock_timestamp() + interval '1 hour' WHERE id = $1`, work[8]) // not dispatched
-	list := dispatch(t, db, "gateway", 100)
+	list := dispatch(t, db, transfer.QueueGateway, 100)
 	if got := unconfirmed(t, db, 100); len(got) != 0 {
 		t.Errorf("listed work that was only just dispatched: %v", ids(got))
 	}
@@ -189,9 +189,9 @@ func TestRedispatch(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	someWork(db, 3)
-	list := dispatch(t, db, "gateway", 100)
+	list := dispatch(t, db, transfer.QueueGateway, 100)
 	again, ok, err := db.Redispatch(t.Context(), list[0])
-	if err != nil || !ok || again.Gen != 2 || again.Work != list[0].Work || again.Kind != "drop_stray" || again.Queue != "gateway" {
+	if err != nil || !ok || again.Gen != 2 || again.Work != list[0].Work || again.Kind != transfer.WorkDropStray || again.Queue != transfer.QueueGateway {
 		t.Errorf("dispatched again: %+v, %t, %v", again, ok, err)
 	}
 	if crashes := storagetest.One[int](db, `SELECT crashes FROM work WHERE id = $1`, list[0].Work); crashes != 1 {
@@ -218,7 +218,7 @@ func TestLease(t *testing.T) {
 	work := someWork(db, 1)[0]
 	ctx := t.Context()
 	first, err := db.TakeLease(ctx, work)
-	if err != nil || !first.Lease.Valid || first.N != 1 || first.Kind != "drop_stray" {
+	if err != nil || !first.Lease.Valid || first.N != 1 || first.Kind != transfer.WorkDropStray {
 		t.Fatalf("leased %+v, %v", first, err)
 	}
 	none := func(what string) {
@@ -270,15 +270,15 @@ func TestChunks(t *testing.T) {
 	from, to := db.Account(), db.Account()
 	for _, c := range []struct {
 		size  int
-		queue string
+		queue transfer.Queue
 		want  []string
 	}{
-		{1, "interactive", []string{"0-1"}},
-		{100, "interactive", []string{"0-100"}},
-		{101, "bulk", []string{"0-101"}},
-		{1000, "bulk", []string{"0-1000"}},
-		{1001, "bulk", []string{"0-1000", "1000-1001"}},
-		{2500, "bulk", []string{"0-1000", "1000-2000", "2000-2500"}},
+		{1, transfer.QueueInteractive, []string{"0-1"}},
+		{100, transfer.QueueInteractive, []string{"0-100"}},
+		{101, transfer.QueueBulk, []string{"0-101"}},
+		{1000, transfer.QueueBulk, []string{"0-1000"}},
+		{1001, transfer.QueueBulk, []string{"0-1000", "1000-1001"}},
+		{2500, transfer.QueueBulk, []string{"0-1000", "1000-2000", "2000-2500"}},
 	} {
 		identifiers := make([]string, c.size)
 		for i := range identifiers {
