@@ -51,14 +51,14 @@ func invariants() []invariant {
 			  AND (g.before IS NOT DISTINCT FROM NULL OR g.after IS DISTINCT FROM ` + expectedSettingsSQL() + `)`},
 		{2, "its fee was charged once, to the source, as quoted, on completion; none when it is free", `
 			SELECT format('transfer %s/%s: fee %s, charged %s %s to account %s', t.request, t.n,
-				` + effectiveFeeSQL + `, c.amount, c.currency, c.account)
+				` + effectiveFee + `, c.amount, c.currency, c.account)
 			FROM transfers t
 			JOIN requests r ON r.id = t.request
 			JOIN accounts src ON src.id = r.source
 			LEFT JOIN charges c ON c.request = t.request AND c.n = t.n
 			WHERE t.state = 'completed'
 			  AND (coalesce(c.amount, 0), coalesce(c.account, r.source), coalesce(c.currency, src.currency)) IS DISTINCT FROM
-			      (` + effectiveFeeSQL + `, r.source, src.currency)`},
+			      (` + effectiveFee + `, r.source, src.currency)`},
 		{3, "a transfer that did not complete has no timeline row, no charge, no snapshot", `
 			SELECT format('transfer %s/%s is %s', t.request, t.n, t.state)
 			FROM transfers t

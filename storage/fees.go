@@ -31,20 +31,6 @@ const feeColumns = `
 		  AND g.valid_from > f.valid_from AND g.valid_from <= clock_timestamp()
 	) AS current`
 
-// currentFeeSQL selects the amount that the schedule has now for a
-// support-assisted transfer of the request r; no row if it has none.
-const currentFeeSQL = `
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
-	LIMIT 1`
-
-// effectiveFeeSQL is the fee of the transfer t of the request r, in minor
-// units: the one quoted, or the one that support has set instead. Null if the
-// schedule had none.
-const effectiveFeeSQL = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
-
 var selectFees = newStatement(statement{
 	name:    "select_fees",
 	does:    "Lists the fee schedule.",

@@ -18,9 +18,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings a database to the schema of this build. It may be run by
-// several processes at once: one works, the others wait for it. Migrations are
-// forward only and safe while the build before this one still runs.
+// Migrate brings a database to the schema of this build. Several processes may
+// run it at the same time: one migrates, the others wait for it. Migrations are
+// forward only, and safe while the previous build is still running.
 func Migrate(ctx context.Context, dsn string) error {
 	if err := CheckURL(dsn); err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
@@ -40,26 +40,26 @@ func Migrate(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// CheckURL returns an error that says what is wrong with a postgres:// URL, or a
-// lib/pq connection string. A password with characters that mean something else
-// in a URL can be misread as any other part, so the error repeats nothing of it.
+// CheckURL validates a postgres:// URL or a lib/pq connection string. The error
+// quotes nothing of it: a password with characters that are special in a URL
+// can be mistaken for any other part.
 func CheckURL(dsn string) error {
 	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
 		if _, err := pq.NewConfig(dsn); err != nil {
-			return errors.New("it is neither a URL such as postgres://user:password@host:5432/simtransfer nor a connection string such as 'host=host dbname=simtransfer'")
+			return errors.New("not a URL such as postgres://user:password@host:5432/simtransfer, nor a connection string such as 'host=host dbname=simtransfer'")
 		}
 		return nil
 	}
 	u, err := url.Parse(dsn)
 	if err != nil || misread(u) {
-		return errors.New("it is not a URL such as postgres://user:password@host:5432/simtransfer; percent-encode special characters of the password")
+		return errors.New("not a URL such as postgres://user:password@host:5432/simtransfer; percent-encode special characters of the password")
 	}
 	_, err = pq.NewConfig(dsn)
 	return err
 }
 
-// misread reports whether the end of a password may stand where a URL has no
-// such thing: postgres://user:12/34@host is the host "user" to a parser.
+// misread reports whether a part of the URL may really be the end of a
+// password: a parser takes "user" for the host of postgres://user:12/34@host.
 func misread(u *url.URL) bool {
 	odd := u.Fragment != "" || strings.Contains(u.Path, "@")
 	for name := range u.Query() {
@@ -68,17 +68,25 @@ func misread(u *url.URL) bool {
 	return odd
 }
 
-// CheckSchema returns an error that says what to do when the database is not
-// at the schema of this build. It only reads.
-func (db *DB) CheckSchema(ctx context.Context) error {
-	var migrated bool // if not, goose would make a table to read the version from
-	if err := db.pool.GetContext(ctx, &migrated, `
+var hasMigrations = newStatement(statement{
+	name:    "has_migrations",
+	does:    "Looks for the table in which goose records migrations.",
+	given:   "@table: its name.",
+	returns: "Whether it exists.",
+	text: `
 		SELECT EXISTS (
 			SELECT 1
 			FROM pg_tables
-			WHERE tablename = $1
+			WHERE tablename = @table
 			  AND (current_schema() IS NULL OR schemaname = current_schema())
-		)`, goose.DefaultTablename); err != nil {
+		)`,
+})
+
+// CheckSchema returns an error with a remedy if the database is not at the
+// schema of this build. It changes nothing.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	var migrated bool // if not, goose would create its table
+	if err := db.get(ctx, &migrated, hasMigrations, args{"table": goose.DefaultTablename}); err != nil {
 		return fmt.Errorf("looking for the schema's version: %w", err)
 	}
 	if !migrated {
@@ -105,7 +113,7 @@ func provider(pool *sqlx.DB) (*goose.Provider, error) {
 	}
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
-		return nil, fmt.Errorf("making the migrations' lock: %w", err)
+		return nil, fmt.Errorf("creating the lock for migrations: %w", err)
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, pool.DB, files, goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
 	if err != nil {

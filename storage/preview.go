@@ -11,35 +11,40 @@ import (
 
 // Preview is what would become of one SIM in a request.
 type Preview struct {
-	N          int              `db:"n"` // its place in the list, from 0
+	N          int              `db:"n"` // index in the list, from 0
 	Identifier string           `db:"identifier"`
-	ICCID      *string          `db:"iccid"`
-	Status     *transfer.Status `db:"status"`
-	Method     *transfer.Method `db:"method"` // null when it is not eligible
-	Reason     *transfer.Reason `db:"reason"` // why it is not eligible
-	Fee        *int64           `db:"fee"`    // in the source's currency, minor units; null when the schedule has none
+	ICCID      *string          `db:"iccid"`  // nil if the SIM is not the source's
+	Status     *transfer.Status `db:"status"` // nil if the SIM is not the source's
+	Method     *transfer.Method `db:"method"` // nil if the SIM is not eligible
+	Reason     *transfer.Reason `db:"reason"` // why the SIM is not eligible
+	Fee        *int64           `db:"fee"`    // in minor units of the source's currency; nil if the schedule has none
 }
 
-// The rules as validation asks them, with any claim in place of the transfer's own.
-func previewSQL() string {
-	return `
+// This is judge_transfers without claims: where a claim would be made, o stands
+// for it.
+var previewTransfers = newStatement(statement{
+	name:    "preview_transfers",
+	does:    "Decides for SIMs whether they would be eligible, by the rules of package transfer.",
+	given:   "@source and @destination: ids of accounts; @self_service_only; @identifiers of the SIMs.",
+	returns: "A row per identifier, in the same order.",
+	text: `
 WITH r AS MATERIALIZED (
 	SELECT
 		src.id AS source,
 		src.currency,
-		$3::boolean AS self_service_only,
+		@self_service_only::boolean AS self_service_only,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM accounts src, accounts dst
-	WHERE src.id = $1 AND dst.id = $2
-), fee AS MATERIALIZED (` + currentFeeSQL + `
+	WHERE src.id = @source AND dst.id = @destination
+), fee AS MATERIALIZED (` + scheduledFee + `
 ), named AS (
 	SELECT
 		u.nth,
 		u.identifier,
 		i.sim,
 		row_number() OVER (PARTITION BY i.sim ORDER BY u.nth) AS mention
-	FROM unnest($4::text[]) WITH ORDINALITY AS u (identifier, nth)
+	FROM unnest(@identifiers::text[]) WITH ORDINALITY AS u (identifier, nth)
 	LEFT JOIN identifiers i USING (identifier)
 ), judged AS (
 	SELECT
@@ -53,7 +58,7 @@ WITH r AS MATERIALIZED (
 	FROM r
 	CROSS JOIN named
 	LEFT JOIN sims s ON s.id = named.sim
-	-- o stands for the claim that the SIM would get
+	-- o stands for the claim that would be made
 	LEFT JOIN LATERAL (
 		SELECT s.id AS sim
 		WHERE named.mention = 1 AND NOT EXISTS (SELECT 1 FROM open_transfers held WHERE held.sim = s.id)
@@ -68,18 +73,20 @@ SELECT
 	reason,
 	` + indent(1, quoteSQL("judged")) + ` AS fee
 FROM judged
-ORDER BY nth`
-}
+ORDER BY nth`,
+})
 
-// PreviewRequest says what would become of SIMs if a request for them were
-// validated now. It writes and locks nothing, so it promises nothing either.
+// PreviewRequest returns what would become of SIMs in a request that was
+// validated now. It writes and locks nothing, so the real request may differ.
 func (db *DB) PreviewRequest(ctx context.Context, source, destination int64, selfServiceOnly bool, sims []transfer.Identifier) ([]Preview, error) {
 	identifiers := make([]string, len(sims))
 	for i, id := range sims {
 		identifiers[i] = id.String()
 	}
 	list := []Preview{}
-	if err := db.pool.SelectContext(ctx, &list, previewSQL(), source, destination, selfServiceOnly, pq.Array(identifiers)); err != nil {
+	if err := db.list(ctx, &list, previewTransfers, args{
+		"source": source, "destination": destination, "self_service_only": selfServiceOnly, "identifiers": pq.Array(identifiers),
+	}); err != nil {
 		return nil, fmt.Errorf("previewing %d SIMs: %w", len(sims), err)
 	}
 	return list, nil

@@ -9,8 +9,8 @@ import (
 	"simtransfer/storage"
 )
 
-// The servers for tests run without fsync, which has to be warned of; our own
-// time-outs are set on every connection, unless a connection string says else.
+// The test servers run without fsync, which causes a warning. Our own time-outs
+// are set on every connection unless the connection string sets others.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	url := serverstest.DatabaseURL(t)

@@ -54,7 +54,7 @@ func (t Tags) Value() (driver.Value, error) {
 }
 
 // Scan implements sql.Scanner.
-func (t *Tags) Scan(src any) error { return scanJSON(src, (*map[string]string)(t)) }
+func (t *Tags) Scan(src any) error { return scanJSON(src, t) }
 
 // Strings is a list of texts in a jsonb column. Nil is stored as [].
 type Strings []string
@@ -68,7 +68,7 @@ func (s Strings) Value() (driver.Value, error) {
 }
 
 // Scan implements sql.Scanner.
-func (s *Strings) Scan(src any) error { return scanJSON(src, (*[]string)(s)) }
+func (s *Strings) Scan(src any) error { return scanJSON(src, s) }
 
 func jsonValue(v any) (driver.Value, error) {
 	text, err := json.Marshal(v)

@@ -45,9 +45,19 @@ func statements() []*statement {
 		revokeKey,
 		selectCaller,
 		recordKeyUse,
+		// migrate.go
+		hasMigrations,
 		// plans.go
 		selectPlans,
 		putPlan,
+		// preview.go
+		previewTransfers,
+		// results.go
+		selectBatchDestinations,
+		selectBatchLines,
+		selectResults,
+		// server_settings.go
+		selectServerSettings,
 		// session_links.go
 		selectUnlinkedSessions,
 		lockSessionSIMs,

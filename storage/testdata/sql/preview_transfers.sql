@@ -1,0 +1,73 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Decides for SIMs whether they would be eligible, by the rules of package transfer.
+-- Given:    @source and @destination: ids of accounts; @self_service_only; @identifiers of the SIMs.
+-- Returns:  A row per identifier, in the same order.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE preview_transfers(self_service_only, source, destination, identifiers);
+PREPARE preview_transfers AS
+WITH r AS MATERIALIZED (
+	SELECT
+		src.id AS source,
+		src.currency,
+		$1 /*self_service_only*/::boolean AS self_service_only,
+		src.coverage <> dst.coverage AS crosses_coverage,
+		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
+	FROM accounts src, accounts dst
+	WHERE src.id = $2 /*source*/ AND dst.id = $3 /*destination*/
+), fee AS MATERIALIZED (
+	SELECT f.amount
+	FROM fees f, r
+	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+	ORDER BY f.valid_from DESC
+	LIMIT 1
+), named AS (
+	SELECT
+		u.nth,
+		u.identifier,
+		i.sim,
+		row_number() OVER (PARTITION BY i.sim ORDER BY u.nth) AS mention
+	FROM unnest($4 /*identifiers*/::text[]) WITH ORDINALITY AS u (identifier, nth)
+	LEFT JOIN identifiers i USING (identifier)
+), judged AS (
+	SELECT
+		named.nth,
+		named.identifier,
+		s.iccid,
+		s.status,
+		s.account = r.source AS own,
+		CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END AS method,
+		CASE
+			WHEN s.id IS NULL THEN 'sim_not_found'
+			WHEN s.account <> r.source THEN 'sim_not_found'
+			WHEN NOT r.accounts_open THEN 'account_closed'
+			WHEN s.status = 'terminated' THEN 'sim_terminated'
+			WHEN o.sim IS NULL THEN 'already_transferring'
+			WHEN s.transfer_lock THEN 'sim_locked'
+			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
+		END AS reason
+	FROM r
+	CROSS JOIN named
+	LEFT JOIN sims s ON s.id = named.sim
+	-- o stands for the claim that would be made
+	LEFT JOIN LATERAL (
+		SELECT s.id AS sim
+		WHERE named.mention = 1 AND NOT EXISTS (SELECT 1 FROM open_transfers held WHERE held.sim = s.id)
+	) o ON true
+)
+SELECT
+	nth - 1 AS n,
+	identifier,
+	CASE WHEN own THEN iccid END AS iccid,
+	CASE WHEN own THEN status END AS status,
+	CASE WHEN reason IS NULL THEN method END AS method,
+	reason,
+	CASE
+		WHEN judged.reason IS NOT NULL THEN NULL
+		WHEN judged.method = 'self_service' THEN 0
+		ELSE (SELECT amount FROM fee)
+	END AS fee
+FROM judged
+ORDER BY nth;
