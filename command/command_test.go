@@ -79,10 +79,7 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 // waits some seconds for a connection on which no request has arrived yet.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := commandtest.Path(t)
 	api := exec.CommandContext(t.Context(), program, "api", "--listen=127.0.0.1:0",
 		"--database-url="+serverstest.DatabaseURL(t), "--redis-url="+serverstest.RedisURL(t), "--log-format=json")
 	api.Env = append(os.Environ(), commandtest.Env)

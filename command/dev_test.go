@@ -33,9 +33,9 @@ func TestDevKeepsItsFolder(t *testing.T) {
 	defer end()
 	as := func(who string, args ...string) string {
 		t.Helper()
-		out, said, code := commandtest.Program(t, []string{"SIMTRANSFER_URL=" + url, "SIMTRANSFER_API_KEY=" + keys[who]}, args...)
+		out, stderr, code := commandtest.Program(t, []string{"SIMTRANSFER_URL=" + url, "SIMTRANSFER_API_KEY=" + keys[who]}, args...)
 		if code != 0 {
-			t.Fatalf("%q as %s: exit code %d: %s", args, who, code, said)
+			t.Fatalf("%q as %s: exit code %d: %s", args, who, code, stderr)
 		}
 		return strings.TrimSpace(out)
 	}
@@ -72,10 +72,7 @@ func TestDevKeepsItsFolder(t *testing.T) {
 // printed keys by the name of their owner, and a function that stops it.
 func startDev(t *testing.T, dir string) (url string, keys map[string]string, end func()) {
 	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := commandtest.Path(t)
 	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -26,10 +26,7 @@ func TestLoginIsInterruptedOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := commandtest.Path(t)
 	login := exec.CommandContext(t.Context(), binary, "login", "--url=http://127.0.0.1:1")
 	login.Env = []string{commandtest.Env, commandtest.QuickExit, "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	login.Stdin, login.Stdout, login.Stderr = terminal, terminal, terminal

@@ -25,11 +25,7 @@ type shell struct {
 func newShell(t *testing.T) *shell {
 	t.Helper()
 	s := &shell{t: t, folder: t.TempDir()}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(program, filepath.Join(s.folder, "simtransfer")); err != nil {
+	if err := os.Symlink(commandtest.Path(t), filepath.Join(s.folder, "simtransfer")); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -39,9 +35,11 @@ func newShell(t *testing.T) *shell {
 	out, w := io.Pipe()
 	sh.Stdout, sh.Stderr = w, w
 	s.out = bufio.NewReader(out)
-	if s.in, err = sh.StdinPipe(); err != nil {
+	in, err := sh.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.in = in
 	if err := sh.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -286,10 +286,7 @@ func (s *testService) readLog(log string) string {
 // standard output.
 func (s *testService) program(args ...string) string {
 	s.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	self := commandtest.Path(s.t)
 	c := exec.CommandContext(s.t.Context(), self, args...)
 	c.Env = append(os.Environ(), commandtest.Env, "SIMTRANSFER_DATABASE_URL="+s.stack.DatabaseURL("simtransfer"))
 	var said bytes.Buffer
