@@ -26,26 +26,26 @@ const (
 	apiTime    = 5 * time.Second
 )
 
-// measureAPI counts how many requests of one SIM a single API process accepts
-// in a second, and how often pgbench, with as many clients, writes the same
-// rows in a transaction. An Idempotency-Key has the answer stored as well.
-func measureAPI(ctx context.Context, b *bed) error {
+// measureAPI measures how many requests for one SIM a single API process accepts per
+// second, without and with an Idempotency-Key, for which the answer is stored too,
+// and how many transactions with the same rows pgbench makes with as many clients.
+func measureAPI(ctx context.Context, h *harness) error {
 	for _, keyed := range []bool{false, true} {
-		if err := b.onFreshInventory(ctx, func(ctx context.Context, db *storage.DB) error {
-			return b.callAPI(ctx, db, keyed)
+		if err := h.onNewInventory(ctx, func(ctx context.Context, db *storage.DB) error {
+			return h.callAPI(ctx, db, keyed)
 		}); err != nil {
 			return err
 		}
 	}
-	return b.onFreshInventory(ctx, b.callPgbench)
+	return h.onNewInventory(ctx, h.callPgbench)
 }
 
-func (b *bed) onFreshInventory(ctx context.Context, do func(context.Context, *storage.DB) error) (err error) {
-	template, err := b.inventory(ctx, b.SIMs)
+func (h *harness) onNewInventory(ctx context.Context, do func(context.Context, *storage.DB) error) (err error) {
+	template, err := h.inventory(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
@@ -53,17 +53,17 @@ func (b *bed) onFreshInventory(ctx context.Context, do func(context.Context, *st
 	return do(ctx, db)
 }
 
-// callAPI runs clients that send one request after the other.
-func (b *bed) callAPI(ctx context.Context, db *storage.DB, keyed bool) (err error) {
-	s, err := b.serve(ctx, database, db, "api")
+// callAPI runs clients that make one call after the other.
+func (h *harness) callAPI(ctx context.Context, db *storage.DB, keyed bool) (err error) {
+	s, err := h.serve(ctx, database, db, "api")
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.stopAfter(err) }()
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before, start := b.usage(s), time.Now()
+	before, start := h.usage(s), time.Now()
 	counts := make([]int, apiClients)
 	g, calling := errgroup.WithContext(ctx)
 	for i := range apiClients {
@@ -83,26 +83,26 @@ func (b *bed) callAPI(ctx context.Context, db *storage.DB, keyed bool) (err erro
 	if keyed {
 		figure = "api_keyed"
 	}
-	b.rate(figure, float64(total)/took.Seconds(), float64(total), b.usage(s).since(before))
-	if b.Explain {
-		b.explain(ctx, db)
+	h.rate(figure, float64(total)/took.Seconds(), float64(total), h.usage(s).since(before))
+	if h.Explain {
+		h.explain(ctx, db)
 	}
 	return verifyRequests(ctx, db, total)
 }
 
-// rate notes how many requests were accepted per second, and the processor
-// time that each took.
-func (b *bed) rate(figure string, perSecond, total float64, used usage) {
+// rate records the number of requests per second, and the processor time per
+// request.
+func (h *harness) rate(figure string, perSecond, total float64, used usage) {
 	for name := range used {
 		used[name] *= 1e6 / total
-		b.add(figure+"_cpu_us_"+name, used[name])
+		h.record(figure+"_cpu_us_"+name, used[name])
 	}
-	b.say("  %s: %.0f requests per second; processor microseconds per request: %s", figure, perSecond, used)
-	b.add(figure+"_per_s", perSecond)
+	h.logf("  %s: %.0f requests per second; processor microseconds per request: %s", figure, perSecond, used)
+	h.record(figure+"_per_s", perSecond)
 }
 
-// callUntil keeps one connection busy and returns how many requests were
-// accepted. It speaks HTTP by hand, to leave the processor to the API.
+// callUntil makes calls on one connection and returns how many requests were
+// accepted. It writes HTTP itself to leave more processor time to the API.
 func callUntil(ctx context.Context, s *service, end time.Time, client int, keyed bool) (int, error) {
 	u, err := url.Parse(s.support.URL)
 	if err != nil {
@@ -119,7 +119,7 @@ func callUntil(ctx context.Context, s *service, end time.Time, client int, keyed
 			return n, nil
 		}
 		body := fmt.Sprintf(`{"destination":{"email":%q,"operator_id":%q},"sims":[%q]}`,
-			email(destination), operatorID(destination), identifier((n*apiClients+client)%s.bed.SIMs))
+			email(destination), operatorID(destination), identifier((n*apiClients+client)%s.harness.SIMs))
 		key := ""
 		if keyed {
 			key = fmt.Sprintf("Idempotency-Key: %d-%d\r\n", client, n)
@@ -135,13 +135,13 @@ func callUntil(ctx context.Context, s *service, end time.Time, client int, keyed
 		text, err := io.ReadAll(answer.Body)
 		_ = answer.Body.Close()
 		if err != nil || answer.StatusCode != http.StatusAccepted {
-			return n, fmt.Errorf("the API answers %s: %s: %w", answer.Status, text, errors.Join(err, errors.New("not accepted")))
+			return n, fmt.Errorf("the API answered %s: %s: %w", answer.Status, text, errors.Join(err, errors.New("not accepted")))
 		}
 	}
 }
 
-// pgbenchScript writes what the API writes for a request of one SIM. The ids
-// rise, as the API's do.
+// pgbenchScript writes the rows that the API writes for a request for one SIM. The
+// ids increase, as the API's do.
 const pgbenchScript = `\set i :i + 1
 \set id :i * 65536 + :client_id
 \set sim random(0, :sims - 1)
@@ -157,8 +157,8 @@ VALUES (lpad(to_hex(:id::bigint), 32, '0')::uuid, 1, 2, 1, 'create', 'source', 1
 COMMIT;
 `
 
-// callPgbench has pgbench write the same rows, as quickly as it can.
-func (b *bed) callPgbench(ctx context.Context, db *storage.DB) error {
+// callPgbench measures how fast pgbench writes the same rows.
+func (h *harness) callPgbench(ctx context.Context, db *storage.DB) error {
 	program, err := pgbench()
 	if err != nil {
 		return err
@@ -172,13 +172,13 @@ func (b *bed) callPgbench(ctx context.Context, db *storage.DB) error {
 	if err := os.WriteFile(script, []byte(pgbenchScript), 0o600); err != nil {
 		return err
 	}
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before := b.usage(nil)
+	before := h.usage(nil)
 	command := exec.CommandContext(ctx, program, "--no-vacuum", "--protocol=prepared", "--file="+script,
 		fmt.Sprintf("--client=%d", apiClients), "--jobs=2", fmt.Sprintf("--time=%d", int(apiTime.Seconds())),
-		"--define=i=0", fmt.Sprintf("--define=sims=%d", b.SIMs), b.stack.DatabaseURL(database))
+		"--define=i=0", fmt.Sprintf("--define=sims=%d", h.SIMs), h.stack.DatabaseURL(database))
 	out, err := command.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("running pgbench: %w\n%s", err, out)
@@ -191,21 +191,22 @@ func (b *bed) callPgbench(ctx context.Context, db *storage.DB) error {
 	if err != nil {
 		return err
 	}
-	used := b.usage(nil).since(before)
+	used := h.usage(nil).since(before)
 	used["bench"] += (command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds()
-	b.rate("pgbench", rate, total, used)
+	h.rate("pgbench", rate, total, used)
 	return verifyRequests(ctx, db, int(total))
 }
 
 func number(text []byte, pattern string) (float64, error) {
 	m := regexp.MustCompile(pattern).FindSubmatch(text)
 	if m == nil {
-		return 0, fmt.Errorf("pgbench says nothing like %q:\n%s", pattern, text)
+		return 0, fmt.Errorf("the output of pgbench does not match %q:\n%s", pattern, text)
 	}
 	return strconv.ParseFloat(string(m[1]), 64)
 }
 
-// pgbench comes with PostgreSQL; Debian keeps it out of the PATH.
+// pgbench returns the path of pgbench, which is part of PostgreSQL. Debian does not
+// put it in PATH.
 func pgbench() (string, error) {
 	if path, err := exec.LookPath("pgbench"); err == nil {
 		return path, nil
@@ -217,8 +218,8 @@ func pgbench() (string, error) {
 	return found[len(found)-1], nil
 }
 
-// verifyRequests sees that every request accepted is there, with its SIM, its
-// work and its event.
+// verifyRequests checks that every accepted request exists, with its transfer, work
+// and event.
 func verifyRequests(ctx context.Context, db *storage.DB, n int) error {
 	var got [4]int
 	if err := db.Pool().QueryRowxContext(ctx, `
@@ -230,7 +231,7 @@ func verifyRequests(ctx context.Context, db *storage.DB, n int) error {
 		return err
 	}
 	if got != [4]int{n, n, n, n} {
-		return fmt.Errorf("%d requests were accepted, but there are %v requests, transfers, pieces of work and events", n, got)
+		return fmt.Errorf("%d requests were accepted, but the numbers of requests, transfers, work rows and events are %v", n, got)
 	}
 	return nil
 }

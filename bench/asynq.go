@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// asynqWorkers is how many tasks are worked on at once, and asynqEnqueuers how
-// many are enqueued at once: with more of either it is no faster.
+// The number of tasks that are processed, and enqueued, at once. More of either does
+// not make asynq faster.
 const (
 	asynqWorkers   = 32
 	asynqEnqueuers = 8
@@ -20,17 +20,17 @@ const typeMove = "sim:move"
 
 type movePayload struct{ N int }
 
-// measureAsynq takes the time that asynq needs with a task per SIM, from the
-// first task enqueued to the last transfer.
-func measureAsynq(ctx context.Context, b *bed) error {
-	redis, err := asynq.ParseRedisURI(b.redisURL())
+// measureAsynq measures how long asynq takes with a task per SIM, from the first
+// enqueued task to the last completed transfer.
+func measureAsynq(ctx context.Context, h *harness) error {
+	redis, err := asynq.ParseRedisURI(h.redisURL())
 	if err != nil {
 		return err
 	}
 	client := asynq.NewClient(redis)
 	defer func() { _ = client.Close() }()
 	nothing := func(context.Context, *peer, []int) error { return nil }
-	return measurePeer(ctx, b, "asynq_per_sim", nothing, func(ctx context.Context, p *peer, numbers []int) error {
+	return measurePeer(ctx, h, "asynq_per_sim", nothing, func(ctx context.Context, p *peer, numbers []int) error {
 		server := asynq.NewServer(redis, asynq.Config{
 			Concurrency:       asynqWorkers,
 			TaskCheckInterval: 20 * time.Millisecond,

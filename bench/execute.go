@@ -9,58 +9,58 @@ import (
 	"simtransfer/storage"
 )
 
-// measureOffline takes the time from the call that accepts a request to the
-// last of its transfers, with no session open.
-func measureOffline(ctx context.Context, b *bed) error {
-	return measureExecute(ctx, b, "simtransfer", false)
+// measureOffline measures the time from the call that accepts a request to its last
+// completed transfer, without open sessions.
+func measureOffline(ctx context.Context, h *harness) error {
+	return measureExecute(ctx, h, "simtransfer", false)
 }
 
-// measureOnline is the same with a tenth of the SIMs online.
-func measureOnline(ctx context.Context, b *bed) error {
-	return measureExecute(ctx, b, "online", true)
+// measureOnline measures the same with a tenth of the SIMs online.
+func measureOnline(ctx context.Context, h *harness) error {
+	return measureExecute(ctx, h, "online", true)
 }
 
-func measureExecute(ctx context.Context, b *bed, figure string, online bool) (err error) {
-	template, err := b.offered(ctx, b.SIMs)
+func measureExecute(ctx context.Context, h *harness, figure string, online bool) (err error) {
+	template, err := h.approvedTemplate(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	want := expected{moved: b.SIMs, whole: true}
+	want := expected{moved: h.SIMs, whole: true}
 	if online {
-		if want.dropped, err = b.connect(ctx, db, upTo(b.SIMs)); err != nil {
+		if want.dropped, err = h.connect(ctx, db, upTo(h.SIMs)); err != nil {
 			return err
 		}
 	}
-	request, err := offeredRequest(ctx, db)
+	request, err := approvedRequest(ctx, db)
 	if err != nil {
 		return err
 	}
-	if err := b.executeOn(ctx, database, db, request, figure); err != nil {
+	if err := h.executeOn(ctx, database, db, request, figure); err != nil {
 		return err
 	}
 	return verify(ctx, db, want)
 }
 
-// executeOn has a service of its own execute a request of a database.
-func (b *bed) executeOn(ctx context.Context, name string, db *storage.DB, request uuid.UUID, figure string) (err error) {
-	s, err := b.serve(ctx, name, db)
+// executeOn starts a service on a database and measures how long a request takes.
+func (h *harness) executeOn(ctx context.Context, name string, db *storage.DB, request uuid.UUID, figure string) (err error) {
+	s, err := h.serve(ctx, name, db)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.stopAfter(err) }()
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before := b.usage(s)
-	took, err := s.execute(ctx, request, forth(), looking)
+	before := h.usage(s)
+	took, err := s.execute(ctx, request, forth(), batchPoll)
 	if err != nil {
 		return err
 	}
-	b.took(ctx, db, figure, took, b.usage(s).since(before))
+	h.recordRun(ctx, db, figure, took, h.usage(s).since(before))
 	return nil
 }

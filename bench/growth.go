@@ -10,19 +10,19 @@ import (
 	"simtransfer/storage"
 )
 
-// The large inventory: 50 times the SIMs of a batch, of which 30 have been
-// transferred before. Some of the rest are set aside for the batches that are
-// measured.
+// The large inventory has 50 times as many SIMs as a batch; 30 times as many have
+// been transferred before. Some of the others are for the measured batches.
 const (
 	growthTimes  = 50
 	historyTimes = 30
 	growthRounds = 5
 )
 
-// Of every 50 SIMs in a row, 5 belong to scattered batches, one to each.
+// scattered is the number of SIMs in every 50 that are in scattered batches, one in
+// each batch.
 const scattered = growthRounds
 
-// scatteredBatch has SIMs from all over the inventory, none near another.
+// scatteredBatch returns SIMs that are evenly distributed over the inventory.
 func scatteredBatch(n, round int) []int {
 	list := make([]int, n)
 	for i := range list {
@@ -31,49 +31,50 @@ func scatteredBatch(n, round int) []int {
 	return list
 }
 
-// togetherBatch has SIMs that came into the inventory one after the other.
-func togetherBatch(n, round int) []int {
+// adjacentBatch returns SIMs that are adjacent in the inventory.
+func adjacentBatch(n, round int) []int {
 	const dense = growthTimes - scattered
 	list := make([]int, n)
 	for i := range list {
-		list[i] = (round*rowsOfTogether(n)+i/dense)*growthTimes + scattered + i%dense
+		list[i] = (round*groupsPerBatch(n)+i/dense)*growthTimes + scattered + i%dense
 	}
 	return list
 }
 
-// rowsOfTogether is how many times 50 SIMs a batch of n reaches over.
-func rowsOfTogether(n int) int { return (n + growthTimes - scattered - 1) / (growthTimes - scattered) }
+// groupsPerBatch returns how many groups of 50 SIMs an adjacent batch of n extends
+// over.
+func groupsPerBatch(n int) int { return (n + growthTimes - scattered - 1) / (growthTimes - scattered) }
 
-// measureGrowth executes batches of the same size in a small and in a large
-// inventory, in turns.
-func measureGrowth(ctx context.Context, b *bed) (err error) {
+// measureGrowth alternately executes batches of the same size in a small and in a
+// large inventory.
+func measureGrowth(ctx context.Context, h *harness) (err error) {
 	const name = "growth"
 	requests := map[string][]uuid.UUID{}
-	if err := b.template(ctx, name, "", func(ctx context.Context, db *storage.DB) error {
-		return b.seedGrowth(ctx, name, db)
+	if err := h.template(ctx, name, "", func(ctx context.Context, db *storage.DB) error {
+		return h.seedGrowth(ctx, name, db)
 	}); err != nil {
 		return err
 	}
-	db, err := b.open(ctx, name)
+	db, err := h.open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	rounds := growthRounds
-	if b.Rounds > 0 {
-		rounds = min(b.Rounds, rounds)
+	if h.Rounds > 0 {
+		rounds = min(h.Rounds, rounds)
 	}
-	s, err := b.serve(ctx, name, db)
+	s, err := h.serve(ctx, name, db)
 	if err != nil {
 		return err
 	}
 	for round := range rounds {
 		for figure, numbers := range map[string][]int{
-			"growth_scattered": scatteredBatch(b.SIMs, round),
-			"growth_together":  togetherBatch(b.SIMs, round),
+			"growth_scattered": scatteredBatch(h.SIMs, round),
+			"growth_adjacent":  adjacentBatch(h.SIMs, round),
 		} {
-			b.say("offering a batch of %s", figure)
-			request, err := s.offer(ctx, numbers, forth())
+			h.logf("creating a batch for %s", figure)
+			request, err := s.createAndApprove(ctx, numbers, forth())
 			if err != nil {
 				return s.stopAfter(err)
 			}
@@ -84,11 +85,11 @@ func measureGrowth(ctx context.Context, b *bed) (err error) {
 		return err
 	}
 	for round := range rounds {
-		if err := measureExecute(ctx, b, "growth_small", false); err != nil {
+		if err := measureExecute(ctx, h, "growth_small", false); err != nil {
 			return err
 		}
 		for figure, list := range requests {
-			if err := b.executeOn(ctx, name, db, list[round], figure); err != nil {
+			if err := h.executeOn(ctx, name, db, list[round], figure); err != nil {
 				return err
 			}
 		}
@@ -97,22 +98,22 @@ func measureGrowth(ctx context.Context, b *bed) (err error) {
 	if err := db.Pool().GetContext(ctx, &moved, `SELECT count(*) FROM sims WHERE account = $1`, destination); err != nil {
 		return err
 	}
-	if moved != 2*rounds*b.SIMs {
-		return fmt.Errorf("the work was not done: %d SIMs at the destination, want %d", moved, 2*rounds*b.SIMs)
+	if moved != 2*rounds*h.SIMs {
+		return fmt.Errorf("wrong result: %d SIMs at the destination, want %d", moved, 2*rounds*h.SIMs)
 	}
 	return check(ctx, db)
 }
 
-// seedGrowth makes the large inventory with its history. SIMs of the other
-// accounts change hands by ten thousand numbers.
-func (b *bed) seedGrowth(ctx context.Context, name string, db *storage.DB) error {
+// seedGrowth creates the large inventory with its history. The earlier transfers of
+// the other accounts have 10,000 SIM numbers each.
+func (h *harness) seedGrowth(ctx context.Context, name string, db *storage.DB) error {
 	const block = 10000
-	n := growthTimes * b.SIMs
-	together := growthRounds * rowsOfTogether(b.SIMs) * growthTimes
-	// Of the numbers from here on, those that are in no scattered batch were transferred before.
-	moved := (n - historyTimes*b.SIMs*growthTimes/(growthTimes-scattered)) / block * block
-	if moved < together {
-		return fmt.Errorf("too few SIMs to measure growth with: %d", b.SIMs)
+	n := growthTimes * h.SIMs
+	adjacent := growthRounds * groupsPerBatch(h.SIMs) * growthTimes
+	// From this number on, the SIMs that are in no scattered batch were transferred before.
+	moved := (n - historyTimes*h.SIMs*growthTimes/(growthTimes-scattered)) / block * block
+	if moved < adjacent {
+		return fmt.Errorf("-sims %d is too small to measure growth", h.SIMs)
 	}
 	var (
 		isScattered = fmt.Sprintf("i %% %d < %d", growthTimes, scattered)
@@ -122,17 +123,17 @@ func (b *bed) seedGrowth(ctx context.Context, name string, db *storage.DB) error
 		request     = fmt.Sprintf("('01900000-0000-7000-8000-' || lpad(to_hex(i / %d), 12, '0'))::uuid", block)
 		number      = fmt.Sprintf("(i %% %d / %d * %d + i %% %d - %d)::int", block, growthTimes, growthTimes-scattered, growthTimes, scattered)
 	)
-	if err := b.seedAccounts(ctx, name, db); err != nil {
+	if err := h.seedAccounts(ctx, name, db); err != nil {
 		return err
 	}
 	if err := seedSIMs(ctx, db, n, holding{
-		account: fmt.Sprintf("CASE WHEN %s OR i < %d THEN %d ELSE %s END", isScattered, together, source, owner),
+		account: fmt.Sprintf("CASE WHEN %s OR i < %d THEN %d ELSE %s END", isScattered, adjacent, source, owner),
 		request: fmt.Sprintf("CASE WHEN %s THEN %s END", isMoved, request),
 		n:       fmt.Sprintf("CASE WHEN %s THEN %s END", isMoved, number),
 	}); err != nil {
 		return err
 	}
-	b.say("making %d earlier transfers", historyTimes*b.SIMs)
+	h.logf("creating %d earlier transfers", historyTimes*h.SIMs)
 	for lo := moved; lo < n; lo += bulk {
 		from := fmt.Sprintf(`FROM (SELECT id - 1 AS i, * FROM sims WHERE id > %d AND id <= %d ORDER BY id) s WHERE %s`, lo, min(lo+bulk, n), isMoved)
 		for _, statement := range []string{

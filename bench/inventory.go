@@ -12,27 +12,27 @@ import (
 	"simtransfer/storage"
 )
 
-// The inventory. A SIM is known by its number; whatever there is to know about
-// it follows from that. Half of them are ready and go by self-service, the
-// others need support and cost a fee; each tenth can be online.
+// The inventory. All attributes of a SIM follow from its number. Half of the SIMs are
+// ready and are transferred by self-service; the others need support and cost a fee.
+// Every tenth SIM can be online.
 
-// The two accounts that batches move between, by their ids.
+// The ids of the two accounts between which batches are transferred.
 const (
 	source      = 1
 	destination = 2
-	others      = 48 // accounts that hold the other SIMs of a large inventory
+	others      = 48 // number of accounts that own the other SIMs of a large inventory
 )
 
-// fee is what a SIM that needs support costs, in cents.
+// fee is the fee, in cents, for a SIM that needs support.
 const fee = 500
 
-// spare is how many SIMs there are for small requests, in addition to those of a batch.
+// spare is the number of SIMs for small requests, in addition to those of a batch.
 const spare = 3000
 
 func operatorID(account int) string { return fmt.Sprintf("OP%010d", account) }
 func email(account int) string      { return fmt.Sprintf("sims%d@example.com", account) }
 
-// identifier names a SIM, by its ICCID, IMSI or MSISDN in turns.
+// identifier returns the ICCID, IMSI or MSISDN of a SIM.
 func identifier(number int) string {
 	switch number % 3 {
 	case 0:
@@ -43,7 +43,7 @@ func identifier(number int) string {
 	return fmt.Sprintf("88312%09d", number)
 }
 
-// kind tells SIMs apart by what they are, evenly wherever one looks.
+// kind returns the kind of a SIM, from 0 to 9. The kinds are evenly distributed.
 func kind(number int) int { return (number + number/50) % 10 }
 
 const kindSQL = "(i + i / 50) % 10"
@@ -51,11 +51,11 @@ const kindSQL = "(i + i / 50) % 10"
 func needsSupport(number int) bool { return kind(number) >= 5 }
 func isOnline(number int) bool     { return kind(number) == 5 }
 
-// keyring has the API keys of a database.
+// keyring holds the API keys of a database.
 type keyring struct{ source, destination, support string }
 
-// seedAccounts makes the accounts, their keys, the fee and the plans.
-func (b *bed) seedAccounts(ctx context.Context, name string, db *storage.DB) error {
+// seedAccounts creates the accounts, their keys, the fees and the plans.
+func (h *harness) seedAccounts(ctx context.Context, name string, db *storage.DB) error {
 	if _, err := db.Pool().ExecContext(ctx, fmt.Sprintf(`
 		INSERT INTO accounts (operator_id, email, currency, coverage)
 		SELECT 'OP' || lpad(i::text, 10, '0'), 'sims' || i || '@example.com', 'EUR', 'emea'
@@ -77,18 +77,18 @@ func (b *bed) seedAccounts(ctx context.Context, name string, db *storage.DB) err
 			return err
 		}
 	}
-	b.tokens[name] = keys
+	h.tokens[name] = keys
 	return nil
 }
 
-// holding says who holds the SIM with the number i, by expressions.
+// holding holds SQL expressions for the owner of the SIM with the number i.
 type holding struct {
 	account string
-	request string // and n: the transfer that brought it there, if there was one
+	request string // request and n identify the transfer to the owner; NULL if there was none
 	n       string
 }
 
-// seedSIMs makes the SIMs with the numbers from 0 to n-1.
+// seedSIMs creates the SIMs with the numbers from 0 to n-1.
 func seedSIMs(ctx context.Context, db *storage.DB, n int, h holding) error {
 	for lo := 0; lo < n; lo += bulk {
 		for _, statement := range []string{
@@ -138,39 +138,39 @@ func seedSIMs(ctx context.Context, db *storage.DB, n int, h holding) error {
 	return nil
 }
 
-// bulk is how many rows are made at once.
+// bulk is the number of SIMs that one statement inserts.
 const bulk = 500000
 
 // inventory returns the template with n SIMs of the source, and some to spare.
-func (b *bed) inventory(ctx context.Context, n int) (string, error) {
+func (h *harness) inventory(ctx context.Context, n int) (string, error) {
 	name := fmt.Sprintf("inventory_%d", n)
-	return name, b.template(ctx, name, "", func(ctx context.Context, db *storage.DB) error {
-		if err := b.seedAccounts(ctx, name, db); err != nil {
+	return name, h.template(ctx, name, "", func(ctx context.Context, db *storage.DB) error {
+		if err := h.seedAccounts(ctx, name, db); err != nil {
 			return err
 		}
 		return seedSIMs(ctx, db, n+spare, holding{account: fmt.Sprint(source), request: "NULL::uuid", n: "NULL::int"})
 	})
 }
 
-// offered returns the template of an inventory whose n SIMs have come, by the
-// service itself, to where the destination can accept them.
-func (b *bed) offered(ctx context.Context, n int) (string, error) {
-	from, err := b.inventory(ctx, n)
+// approvedTemplate returns the template of an inventory with a request for n SIMs,
+// which the service has validated and support has approved.
+func (h *harness) approvedTemplate(ctx context.Context, n int) (string, error) {
+	from, err := h.inventory(ctx, n)
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("offered_%d", n)
-	return name, b.template(ctx, name, from, func(ctx context.Context, db *storage.DB) error {
-		s, err := b.serve(ctx, name, db)
+	name := fmt.Sprintf("approved_%d", n)
+	return name, h.template(ctx, name, from, func(ctx context.Context, db *storage.DB) error {
+		s, err := h.serve(ctx, name, db)
 		if err != nil {
 			return err
 		}
-		_, err = s.offer(ctx, upTo(n), forth())
+		_, err = s.createAndApprove(ctx, upTo(n), forth())
 		return s.stopAfter(err)
 	})
 }
 
-// upTo lists the numbers below n.
+// upTo returns the numbers from 0 to n-1.
 func upTo(n int) []int {
 	list := make([]int, n)
 	for i := range list {
@@ -179,7 +179,7 @@ func upTo(n int) []int {
 	return list
 }
 
-// csv is the upload that sends SIMs to an account.
+// csv returns an upload that transfers SIMs to an account.
 func csv(numbers []int, to int) *bytes.Reader {
 	var file bytes.Buffer
 	file.WriteString("sim,destination_email,destination_operator_id\n")
@@ -189,14 +189,13 @@ func csv(numbers []int, to int) *bytes.Reader {
 	return bytes.NewReader(file.Bytes())
 }
 
-// gatewaySecret is what the simulated gateways share with the workers.
-const gatewaySecret = "only-on-loopback" //nolint:gosec // of gateways that exist in this process alone
+// gatewaySecret is the RADIUS secret of the simulated gateways.
+const gatewaySecret = "only-on-loopback" //nolint:gosec // of gateways that exist only in this process
 
-// connect starts a data session for those of the SIMs that can be online: at
-// the simulated gateways, and in accounting as a RADIUS server would write it.
-// It returns how many there are.
-func (b *bed) connect(ctx context.Context, db *storage.DB, numbers []int) (int, error) {
-	for i, g := range b.gateways {
+// connect opens a data session for the SIMs that can be online: at the simulated
+// gateways, and in accounting as a RADIUS server would. It returns their number.
+func (h *harness) connect(ctx context.Context, db *storage.DB, numbers []int) (int, error) {
+	for i, g := range h.gateways {
 		if _, err := db.Pool().ExecContext(ctx, `
 			INSERT INTO radius.nas (nasname, secret, server) VALUES ($1, $2, $3)`,
 			gatewayAddress(i), gatewaySecret, g.Gateway().Address); err != nil {
@@ -206,9 +205,9 @@ func (b *bed) connect(ctx context.Context, db *storage.DB, numbers []int) (int, 
 	online := slices.DeleteFunc(slices.Clone(numbers), func(number int) bool { return !isOnline(number) })
 	var ids, users, gateways []string
 	for i, number := range online {
-		g := i % len(b.gateways)
+		g := i % len(h.gateways)
 		s := radius.Session{ID: fmt.Sprintf("session-%d", number), Username: fmt.Sprintf("00101%010d", number), NASIPAddress: gatewayAddress(g)}
-		b.gateways[g].Start(s)
+		h.gateways[g].Start(s)
 		ids, users, gateways = append(ids, s.ID), append(users, s.Username), append(gateways, s.NASIPAddress)
 	}
 	if _, err := db.Pool().ExecContext(ctx, `
@@ -216,10 +215,10 @@ func (b *bed) connect(ctx context.Context, db *storage.DB, numbers []int) (int, 
 		SELECT id, id, username, gateway::inet, clock_timestamp()
 		FROM unnest($1::text[], $2::text[], $3::text[]) s (id, username, gateway)
 		ORDER BY username`, pq.Array(ids), pq.Array(users), pq.Array(gateways)); err != nil {
-		return 0, fmt.Errorf("starting %d sessions: %w", len(ids), err)
+		return 0, fmt.Errorf("opening %d sessions: %w", len(ids), err)
 	}
 	return len(online), nil
 }
 
-// gatewayAddress is how a gateway calls itself in accounting.
+// gatewayAddress returns the NAS-IP-Address of a gateway in accounting.
 func gatewayAddress(i int) string { return fmt.Sprintf("192.0.2.%d", i+1) }

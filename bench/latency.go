@@ -13,37 +13,37 @@ import (
 	"simtransfer/transfer"
 )
 
-// singles is how many requests of one SIM the latency is taken from.
+// singles is the number of requests for one SIM whose latency is measured.
 const singles = 300
 
-// measureLatency takes the time that one SIM needs from its acceptance, with
-// nothing else to do for the service.
-func measureLatency(ctx context.Context, b *bed) (err error) {
-	template, err := b.inventory(ctx, b.SIMs)
+// measureLatency measures how long the transfer of one SIM takes from its acceptance
+// on an idle service.
+func measureLatency(ctx context.Context, h *harness) (err error) {
+	template, err := h.inventory(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := b.serve(ctx, database, db)
+	s, err := h.serve(ctx, database, db)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.stopAfter(err) }()
-	requests, err := s.offerSingles(ctx, readySpares(b.SIMs, singles))
+	requests, err := s.createSingles(ctx, readySpares(h.SIMs, singles))
 	if err != nil {
 		return err
 	}
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before, start := b.usage(s), time.Now()
+	before, start := h.usage(s), time.Now()
 	var took []time.Duration
 	for _, request := range requests {
-		d, err := s.execute(ctx, request, forth(), watching)
+		d, err := s.execute(ctx, request, forth(), singlePoll)
 		if err != nil {
 			return err
 		}
@@ -52,13 +52,13 @@ func measureLatency(ctx context.Context, b *bed) (err error) {
 			return err
 		}
 	}
-	b.say("  processor seconds in %.1f s: %s", time.Since(start).Seconds(), b.usage(s).since(before))
-	b.addLatency("latency", took)
+	h.logf("  processor seconds in %.1f s: %s", time.Since(start).Seconds(), h.usage(s).since(before))
+	h.addLatency("latency", took)
 	return check(ctx, db)
 }
 
-// watching is how often the harness looks whether a short thing has ended.
-const watching = time.Millisecond
+// singlePoll is the interval at which a request for one SIM is checked for its end.
+const singlePoll = time.Millisecond
 
 func pause(ctx context.Context, d time.Duration) error {
 	select {
@@ -69,19 +69,19 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// addLatency notes the median and the 99th percentile, in milliseconds.
-func (b *bed) addLatency(figure string, took []time.Duration) {
+// addLatency records the median and the 99th percentile, in milliseconds.
+func (h *harness) addLatency(figure string, took []time.Duration) {
 	slices.Sort(took)
 	at := func(share float64) float64 {
 		return float64(took[min(int(share*float64(len(took))), len(took)-1)].Microseconds()) / 1000
 	}
-	b.say("  %s of %d: p50 %.1f ms, p99 %.1f ms, most %.1f ms", figure, len(took), at(0.5), at(0.99), at(1))
-	b.add(figure+"_p50_ms", at(0.5))
-	b.add(figure+"_p99_ms", at(0.99))
-	b.add(figure+"_samples", float64(len(took)))
+	h.logf("  %s of %d: p50 %.1f ms, p99 %.1f ms, max %.1f ms", figure, len(took), at(0.5), at(0.99), at(1))
+	h.record(figure+"_p50_ms", at(0.5))
+	h.record(figure+"_p99_ms", at(0.99))
+	h.record(figure+"_samples", float64(len(took)))
 }
 
-// readySpares lists SIMs that are in no batch of n and need no support.
+// readySpares returns SIMs that are not in the batch of n and need no support.
 func readySpares(n, count int) []int {
 	var list []int
 	for number := n; len(list) < count && number < n+spare; number++ {
@@ -92,22 +92,22 @@ func readySpares(n, count int) []int {
 	return list
 }
 
-// offerSingles makes a request for each SIM and waits until all can be accepted.
-func (s *service) offerSingles(ctx context.Context, numbers []int) ([]uuid.UUID, error) {
+// createSingles creates a request for each SIM, and waits until all can be accepted.
+func (s *service) createSingles(ctx context.Context, numbers []int) ([]uuid.UUID, error) {
 	var requests []uuid.UUID
 	for _, number := range numbers {
-		made, err := s.accounts[source].CreateRequest(ctx, client.NewRequest{
+		created, err := s.accounts[source].CreateRequest(ctx, client.NewRequest{
 			Destination:       client.Destination{Email: email(destination), OperatorID: transfer.OperatorID(operatorID(destination))},
 			SIMs:              []string{identifier(number)},
 			AcceptanceSeconds: 2592000,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("asking for SIM %d: %w", number, err)
+			return nil, fmt.Errorf("creating a request for SIM %d: %w", number, err)
 		}
-		requests = append(requests, made.ID)
+		requests = append(requests, created.ID)
 	}
 	for _, request := range requests {
-		if _, err := s.awaitState(ctx, request, looking, transfer.AwaitingAcceptance); err != nil {
+		if _, err := s.awaitState(ctx, request, batchPoll, transfer.AwaitingAcceptance); err != nil {
 			return nil, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// machine describes what the figures were taken on.
+// machine describes the machine of the measurements.
 type machine struct {
 	Processor string  `json:"processor"`
 	Cores     int     `json:"cores"`
@@ -22,10 +22,10 @@ type machine struct {
 	Postgres  string  `json:"postgres"`
 	Redis     string  `json:"redis"`
 	Go        string  `json:"go"`
-	FsyncUS   float64 `json:"fsync_us"` // of 8 KiB, the median
+	FsyncUS   float64 `json:"fsync_us"` // median time of a write of 8 KiB with fsync
 }
 
-func (b *bed) describeMachine(ctx context.Context) (machine, error) {
+func (h *harness) describeMachine(ctx context.Context) (machine, error) {
 	m := machine{
 		Processor: firstMatch("/proc/cpuinfo", `model name\s*:\s*(.+)`),
 		Cores:     runtime.NumCPU(),
@@ -36,10 +36,10 @@ func (b *bed) describeMachine(ctx context.Context) (machine, error) {
 	if err == nil {
 		m.System += " " + strings.TrimSpace(string(kernel))
 	}
-	kb, _ := strconv.ParseFloat(firstMatch("/proc/meminfo", `MemTotal:\s*(\d+)`), 64) // zero where it is unknown
+	kb, _ := strconv.ParseFloat(firstMatch("/proc/meminfo", `MemTotal:\s*(\d+)`), 64) // zero if unknown
 	m.MemoryGiB = kb / (1 << 20)
-	if err := b.stack.DB.Pool().GetContext(ctx, &m.Postgres, `SELECT split_part(current_setting('server_version'), ' ', 1)`); err != nil {
-		return m, fmt.Errorf("asking PostgreSQL for its version: %w", err)
+	if err := h.stack.DB.Pool().GetContext(ctx, &m.Postgres, `SELECT split_part(current_setting('server_version'), ' ', 1)`); err != nil {
+		return m, fmt.Errorf("reading the version of PostgreSQL: %w", err)
 	}
 	if out, err := exec.CommandContext(ctx, "redis-server", "--version").Output(); err == nil {
 		if v := regexp.MustCompile(`v=(\S+)`).FindSubmatch(out); v != nil {
@@ -61,8 +61,8 @@ func firstMatch(path, pattern string) string {
 	return ""
 }
 
-// fsyncLatency is how long it takes to make 8 KiB durable, over and over in
-// the same place: the median in microseconds.
+// fsyncLatency returns the median time, in microseconds, to write 8 KiB with fsync
+// to the same place in a file.
 func fsyncLatency() (float64, error) {
 	f, err := os.CreateTemp("", "simtransfer-bench-*")
 	if err != nil {

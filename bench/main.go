@@ -1,7 +1,7 @@
-// Bench measures simtransfer against what PostgreSQL can do at best, and
-// against the same work done by one task or job per SIM. Everything runs on
-// private, durable servers on this machine, and the service as the processes
-// that run in production.
+// Bench compares the performance of simtransfer with the same changes in plain SQL,
+// and with the same work done by one task or job per SIM. Everything runs on
+// private, durable servers on this machine, and the service as the same processes
+// as in production.
 package main
 
 import (
@@ -16,16 +16,16 @@ import (
 	"syscall"
 )
 
-// options are what the command line says.
+// options are the settings of the command line.
 type options struct {
-	SIMs    int      // in a batch; the inventory of growth is 50 times as large
-	Only    []string // measurements by name; empty means those that are not slow
-	Rounds  int      // of every measurement; zero means as many as each calls for
-	Program string   // the simtransfer binary
-	Docs    string   // folder to write the page to; empty writes none
-	Explain bool     // say which statements took the database's time
+	SIMs    int      // number of SIMs in a batch; the inventory of growth has 50 times as many
+	Only    []string // names of measurements; empty means all that are not slow
+	Rounds  int      // rounds of every measurement; zero means its own number
+	Program string   // path of the simtransfer binary
+	Docs    string   // folder to write the page to; empty means none
+	Explain bool     // print the statements that took the most time
 
-	Settings map[string]string // of PostgreSQL, in addition to the usual ones, to measure their effect
+	Settings map[string]string // extra settings of PostgreSQL, to measure their effect
 }
 
 func main() {
@@ -43,19 +43,19 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	b, err := newBed(ctx, o)
+	h, err := newHarness(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
-	m, err := b.describeMachine(ctx)
+	defer func() { err = errors.Join(err, h.close()) }()
+	m, err := h.describeMachine(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.measureAll(ctx); err != nil {
+	if err := h.measureAll(ctx); err != nil {
 		return err
 	}
-	r := newReport(o.SIMs, m, b.samples)
+	r := newReport(o.SIMs, m, h.samples)
 	if o.Docs != "" {
 		if err := writePage(o.Docs, r); err != nil {
 			return err
@@ -67,16 +67,16 @@ func run(ctx context.Context, args []string) (err error) {
 func parse(args []string) (options, error) {
 	o := options{Settings: map[string]string{}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.SIMs, "sims", 100000, "SIMs in a batch")
-	only := flags.String("only", "", "measurements, by name and separated by commas: "+strings.Join(names(), ", "))
-	flags.IntVar(&o.Rounds, "rounds", 0, "rounds of every measurement, in place of its own number")
-	flags.StringVar(&o.Program, "program", "../bin/simtransfer", "the simtransfer binary")
-	flags.StringVar(&o.Docs, "docs", "", "folder to write benchmarks.md, .svg and .json to")
+	flags.IntVar(&o.SIMs, "sims", 100000, "number of SIMs in a batch")
+	only := flags.String("only", "", "measurements to run, separated by commas: "+strings.Join(names(), ", "))
+	flags.IntVar(&o.Rounds, "rounds", 0, "rounds of every measurement (default: depends on the measurement)")
+	flags.StringVar(&o.Program, "program", "../bin/simtransfer", "path of the simtransfer binary")
+	flags.StringVar(&o.Docs, "docs", "", "folder to write benchmarks.md, benchmarks.svg and benchmarks.json to")
 	flags.BoolVar(&o.Explain, "explain", false, "print the statements that took the most time")
-	flags.Func("set", "a setting of PostgreSQL, such as full_page_writes=off; may be repeated, and goes with no -docs", func(text string) error {
+	flags.Func("set", "extra setting of PostgreSQL, such as full_page_writes=off; can be repeated; not allowed with -docs", func(text string) error {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok {
-			return errors.New("it has to be name=value")
+			return errors.New("must have the form name=value")
 		}
 		o.Settings[name] = value
 		return nil
@@ -89,33 +89,33 @@ func parse(args []string) (options, error) {
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(names(), name) {
-			return o, fmt.Errorf("there is no measurement %q: choose from %s", name, strings.Join(names(), ", "))
+			return o, fmt.Errorf("unknown measurement %q: must be one of %s", name, strings.Join(names(), ", "))
 		}
 	}
 	if o.Docs != "" && len(o.Settings) > 0 {
-		return o, errors.New("-docs is for figures taken with the usual settings: leave out -set")
+		return o, errors.New("-docs cannot be combined with -set: the page is for figures with the usual settings")
 	}
 	if o.SIMs < 1000 || o.SIMs > 1000000 {
-		return o, errors.New("-sims has to be from 1000 to 1000000")
+		return o, errors.New("-sims must be between 1000 and 1000000")
 	}
 	return o, nil
 }
 
-// measurement is one thing to measure.
+// measurement is one of the benchmarks.
 type measurement struct {
 	name   string
-	rounds int  // how often, alternating with the others
-	slow   bool // only when it is asked for by name
-	run    func(context.Context, *bed) error
+	rounds int  // how often it runs, alternating with the others
+	slow   bool // it runs only if it is named by -only
+	run    func(context.Context, *harness) error
 }
 
-// measurements lists everything, in the order of a round.
+// measurements returns all benchmarks, in the order of a round.
 func measurements() []measurement {
 	return []measurement{
-		{name: "limit", rounds: 5, run: measureLimit},
+		{name: "baseline", rounds: 5, run: measureBaseline},
 		{name: "simtransfer", rounds: 5, run: measureOffline},
 		{name: "online", rounds: 5, run: measureOnline},
-		{name: "life", rounds: 5, run: measureLife},
+		{name: "end_to_end", rounds: 5, run: measureEndToEnd},
 		{name: "asynq", rounds: 3, run: measureAsynq},
 		{name: "river", rounds: 3, run: measureRiver},
 		{name: "latency", rounds: 1, run: measureLatency},
@@ -134,23 +134,23 @@ func names() []string {
 	return list
 }
 
-// measureAll takes the chosen measurements in turns, so that what disturbs the
-// machine for a while disturbs them all.
-func (b *bed) measureAll(ctx context.Context) error {
+// measureAll runs the selected measurements alternately, so that a temporary
+// disturbance of the machine affects all of them.
+func (h *harness) measureAll(ctx context.Context) error {
 	for round := 1; ; round++ {
 		left := false
 		for _, m := range measurements() {
 			rounds := m.rounds
-			if b.Rounds > 0 && rounds > 1 {
-				rounds = b.Rounds
+			if h.Rounds > 0 && rounds > 1 {
+				rounds = h.Rounds
 			}
-			chosen := slices.Contains(b.Only, m.name) || len(b.Only) == 0 && !m.slow
+			chosen := slices.Contains(h.Only, m.name) || len(h.Only) == 0 && !m.slow
 			if !chosen || round > rounds {
 				continue
 			}
 			left = true
-			b.say("%s, round %d of %d", m.name, round, rounds)
-			if err := m.run(ctx, b); err != nil {
+			h.logf("%s, round %d of %d", m.name, round, rounds)
+			if err := m.run(ctx, h); err != nil {
 				return fmt.Errorf("measuring %s: %w", m.name, err)
 			}
 		}

@@ -9,34 +9,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// measureMillion transfers a batch of ten times the usual size, and meanwhile
-// single SIMs, to measure their latency during the batch and the peak memory of
-// the processes.
-func measureMillion(ctx context.Context, b *bed) (err error) {
-	n := min(10*b.SIMs, 1000000)
-	template, err := b.inventory(ctx, n)
+// measureMillion transfers a batch of ten times the usual size and, at the same
+// time, single SIMs. It measures the latency of the single SIMs and the peak memory
+// of the processes.
+func measureMillion(ctx context.Context, h *harness) (err error) {
+	n := min(10*h.SIMs, 1000000)
+	template, err := h.inventory(ctx, n)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := b.serve(ctx, database, db)
+	s, err := h.serve(ctx, database, db)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.stopAfter(err) }()
-	requests, err := s.offerSingles(ctx, readySpares(n, spare/2))
+	requests, err := s.createSingles(ctx, readySpares(n, spare/2))
 	if err != nil {
 		return err
 	}
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
 	file := csv(upTo(n), destination)
-	before := b.usage(s)
+	before := h.usage(s)
 
 	var p phases
 	var took []time.Duration
@@ -45,7 +45,7 @@ func measureMillion(ctx context.Context, b *bed) (err error) {
 	g.Go(func() (err error) {
 		defer close(over)
 		var request uuid.UUID
-		if p, request, err = s.offerTimed(running, file, forth()); err != nil {
+		if p, request, err = s.createAndApproveTimed(running, file, forth()); err != nil {
 			return err
 		}
 		p.execute, err = s.execute(running, request, forth(), 20*time.Millisecond)
@@ -58,26 +58,26 @@ func measureMillion(ctx context.Context, b *bed) (err error) {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	b.took(ctx, db, "million", p.total(), b.usage(s).since(before))
-	b.say("  upload %v, validation %v, execution %v", p.upload, p.validate, p.execute)
-	b.add("million_sims", float64(n))
-	b.addLatency("busy_latency", took)
+	h.recordRun(ctx, db, "million", p.total(), h.usage(s).since(before))
+	h.logf("  upload %v, validation %v, execution %v", p.upload, p.validate, p.execute)
+	h.record("million_sims", float64(n))
+	h.addLatency("busy_latency", took)
 	for _, program := range s.programs {
 		peak, err := peakMemory(program.Pid)
 		if err != nil {
 			return err
 		}
-		b.say("  %s: %.1f MiB at most", program.Name, peak)
-		b.add("memory_"+program.Name+"_mib", peak)
+		h.logf("  %s: peak memory %.1f MiB", program.Name, peak)
+		h.record("memory_"+program.Name+"_mib", peak)
 	}
 	return check(ctx, db)
 }
 
-// executeSingles accepts requests one after the other until a batch is over.
+// executeSingles accepts requests one after the other until over is closed.
 func (s *service) executeSingles(ctx context.Context, requests []uuid.UUID, over <-chan struct{}) ([]time.Duration, error) {
 	var took []time.Duration
 	for _, request := range requests {
-		d, err := s.execute(ctx, request, forth(), watching)
+		d, err := s.execute(ctx, request, forth(), singlePoll)
 		if err != nil {
 			return nil, err
 		}

@@ -15,12 +15,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// peer is the service that one would write on a job queue: a job per SIM, and
-// for each a transaction of its own. It works on the product's schema and
-// makes the same changes to a SIM, and is spared what would slow it down: it
-// counts nothing on the request's row, on which all its transactions would
-// have to wait for each other, and its jobs run in the process that awaits
-// them. pgx prepares every statement once per connection.
+// peer is the usual design on a job queue: one job per SIM, with its own
+// transaction. It uses the schema of simtransfer and makes the same changes to a
+// SIM. It is not slowed down unnecessarily: it updates no counter on the row of the
+// request, whose lock would serialize all its transactions; its jobs run in this
+// process; and pgx prepares every statement once per connection.
 type peer struct {
 	pool *pgxpool.Pool
 
@@ -28,29 +27,29 @@ type peer struct {
 	source, destination int64
 	currency            string
 
-	left atomic.Int64
+	left atomic.Int64  // number of SIMs not yet transferred
 	done chan struct{} // closed when left is 0
 }
 
 const (
-	peerSIMs        = 20000 // at most: the rate does not depend on the number
+	peerSIMs        = 20000 // maximum; the rate does not depend on the number
 	peerConnections = 40
 )
 
-// measurePeer takes the time that a queue needs for the SIMs of a request. run
-// enqueues the numbers and works on them until the peer is done.
-func measurePeer(ctx context.Context, b *bed, figure string, prepare, run func(context.Context, *peer, []int) error) (err error) {
-	template, err := b.offered(ctx, b.SIMs)
+// measurePeer measures how long a job queue takes for the SIMs of a request. run
+// enqueues the numbers and processes them until the peer is done.
+func measurePeer(ctx context.Context, h *harness, figure string, prepare, run func(context.Context, *peer, []int) error) (err error) {
+	template, err := h.approvedTemplate(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	numbers := upTo(min(b.SIMs, peerSIMs))
-	p, err := newPeer(ctx, b.stack.DatabaseURL(database), len(numbers))
+	numbers := upTo(min(h.SIMs, peerSIMs))
+	p, err := newPeer(ctx, h.stack.DatabaseURL(database), len(numbers))
 	if err != nil {
 		return err
 	}
@@ -58,16 +57,16 @@ func measurePeer(ctx context.Context, b *bed, figure string, prepare, run func(c
 	if err := prepare(ctx, p, numbers); err != nil {
 		return err
 	}
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before, start := b.usage(nil), time.Now()
+	before, start := h.usage(nil), time.Now()
 	if err := run(ctx, p, numbers); err != nil {
 		return err
 	}
 	took := time.Since(start)
-	b.took(ctx, db, figure+"_measured", took, b.usage(nil).since(before))
-	b.add(figure+"_s", took.Seconds()*float64(b.SIMs)/float64(len(numbers)))
+	h.recordRun(ctx, db, figure+"_measured", took, h.usage(nil).since(before))
+	h.record(figure+"_s", took.Seconds()*float64(h.SIMs)/float64(len(numbers)))
 	return verify(ctx, db, expected{moved: len(numbers)})
 }
 
@@ -88,12 +87,12 @@ func newPeer(ctx context.Context, url string, n int) (*peer, error) {
 		JOIN accounts a ON a.id = r.source
 		WHERE r.state = 'awaiting_acceptance'`).Scan(&p.request, &p.source, &p.destination, &p.currency); err != nil {
 		p.pool.Close()
-		return nil, fmt.Errorf("looking for the request: %w", err)
+		return nil, fmt.Errorf("finding the request: %w", err)
 	}
 	return p, nil
 }
 
-// wait returns when every SIM has been moved.
+// wait waits until every SIM is transferred.
 func (p *peer) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
@@ -106,7 +105,7 @@ func (p *peer) wait(ctx context.Context) error {
 // move carries out one transfer of the request.
 func (p *peer) move(ctx context.Context, n int) error {
 	if err := pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error { return p.moveIn(ctx, tx, n) }); err != nil {
-		return fmt.Errorf("moving SIM %d: %w", n, err)
+		return fmt.Errorf("transferring SIM %d: %w", n, err)
 	}
 	if p.left.Add(-1) == 0 {
 		close(p.done)
@@ -114,7 +113,7 @@ func (p *peer) move(ctx context.Context, n int) error {
 	return nil
 }
 
-// settings are those of a SIM, in the form of a snapshot.
+// settings are the settings of a SIM, with the fields of a snapshot.
 type settings struct {
 	Tags                  json.RawMessage
 	Expiration            *time.Time
@@ -126,7 +125,7 @@ type settings struct {
 	IMEILock              *string
 }
 
-// after is what the policy leaves of the settings.
+// after returns the settings after a transfer.
 func (s settings) after(method transfer.Method) settings {
 	s.Group, s.EventHandlers, s.SpeedClass = nil, json.RawMessage("[]"), nil
 	if method == transfer.SelfService {
@@ -160,7 +159,7 @@ func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
 		return err
 	}
 	if now, ok := status.Method(); account != p.source || locked || online || !ok || now != method {
-		return errors.New("the SIM no longer fits")
+		return errors.New("the SIM is no longer eligible")
 	}
 	after := before.after(method)
 	var since time.Time

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// report is what a run has measured: the median of each figure's samples, and
-// what follows from them. Only figures of one run are compared.
+// report is the result of a run: the median of the samples of each figure, and the
+// ratios of these medians. A ratio is only computed from figures of the same run.
 type report struct {
 	SIMs    int                `json:"sims"`
 	Machine machine            `json:"machine"`
 	Figures map[string]float64 `json:"figures"`
-	Taken   map[string]string  `json:"taken"` // by figure: on which day
+	Taken   map[string]string  `json:"taken"` // day of the measurement, by figure
 }
 
 func newReport(sims int, m machine, samples map[string][]float64) report {
@@ -26,15 +26,15 @@ func newReport(sims int, m machine, samples map[string][]float64) report {
 		r.Figures[figure] = median(list)
 	}
 	for _, d := range []struct{ figure, over, under string }{
-		{"ratio_to_limit", "simtransfer_s", "limit_s"},
-		{"ratio_online_to_limit", "online_s", "limit_s"},
-		{"ratio_life_to_limit", "whole_life_s", "limit_s"},
+		{"ratio_to_baseline", "simtransfer_s", "baseline_s"},
+		{"ratio_online_to_baseline", "online_s", "baseline_s"},
+		{"ratio_end_to_end_to_baseline", "end_to_end_s", "baseline_s"},
 		{"speedup_asynq", "asynq_per_sim_s", "simtransfer_s"},
 		{"speedup_river", "river_per_sim_s", "simtransfer_s"},
-		{"ratio_growth_together", "growth_together_s", "growth_small_s"},
+		{"ratio_growth_adjacent", "growth_adjacent_s", "growth_small_s"},
 		{"ratio_growth_scattered", "growth_scattered_s", "growth_small_s"},
 		{"ratio_api_to_pgbench", "api_per_s", "pgbench_per_s"},
-		{"ratio_vacuum_life", "vacuum_life_10_s", "vacuum_life_01_s"},
+		{"ratio_vacuum_end_to_end", "vacuum_end_to_end_10_s", "vacuum_end_to_end_01_s"},
 		{"ratio_vacuum_execute", "vacuum_execute_10_s", "vacuum_execute_01_s"},
 	} {
 		over, ok := r.Figures[d.over]
@@ -59,13 +59,13 @@ func median(list []float64) float64 {
 	return sorted[middle]
 }
 
-// goal is what a figure should be.
+// goal is a bound that a figure should keep.
 type goal struct {
 	text    string
 	figure  string
 	unit    string
 	bound   float64
-	atLeast bool // else at most
+	atLeast bool // bound is a minimum; otherwise it is a maximum
 }
 
 func (g goal) met(value float64) bool {
@@ -75,7 +75,7 @@ func (g goal) met(value float64) bool {
 	return value <= g.bound
 }
 
-func (g goal) wanted() string {
+func (g goal) condition() string {
 	sign := "≤"
 	if g.atLeast {
 		sign = "≥"
@@ -85,54 +85,54 @@ func (g goal) wanted() string {
 
 func goals() []goal {
 	return []goal{
-		{text: "simtransfer ÷ limit, time", figure: "ratio_to_limit", bound: 1},
-		{text: "the same with 10% online", figure: "ratio_online_to_limit", bound: 1.8},
+		{text: "simtransfer ÷ baseline, time", figure: "ratio_to_baseline", bound: 1},
+		{text: "simtransfer with 10% online ÷ baseline, time", figure: "ratio_online_to_baseline", bound: 1.8},
 		{text: "asynq per SIM ÷ simtransfer, time", figure: "speedup_asynq", bound: 25, atLeast: true},
 		{text: "River per SIM ÷ simtransfer, time", figure: "speedup_river", bound: 25, atLeast: true},
-		{text: "whole life ÷ limit", figure: "ratio_life_to_limit", bound: 2},
-		{text: "growth, SIMs in the order of the inventory", figure: "ratio_growth_together", bound: 1.6},
-		{text: "growth, SIMs from all over the inventory", figure: "ratio_growth_scattered", bound: 1.6},
-		{text: "latency idle, p50", figure: "latency_p50_ms", unit: "ms", bound: 60},
-		{text: "latency idle, p99", figure: "latency_p99_ms", unit: "ms", bound: 250},
-		{text: "latency under a large batch, p99", figure: "busy_latency_p99_ms", unit: "ms", bound: 1000},
+		{text: "end to end ÷ baseline, time", figure: "ratio_end_to_end_to_baseline", bound: 2},
+		{text: "large ÷ small inventory, adjacent SIMs", figure: "ratio_growth_adjacent", bound: 1.6},
+		{text: "large ÷ small inventory, scattered SIMs", figure: "ratio_growth_scattered", bound: 1.6},
+		{text: "latency on an idle service, p50", figure: "latency_p50_ms", unit: "ms", bound: 60},
+		{text: "latency on an idle service, p99", figure: "latency_p99_ms", unit: "ms", bound: 250},
+		{text: "latency during a large batch, p99", figure: "busy_latency_p99_ms", unit: "ms", bound: 1000},
 		{text: "API ÷ pgbench, requests per second", figure: "ratio_api_to_pgbench", bound: 0.5, atLeast: true},
-		{text: "peak memory of the api", figure: "memory_api_mib", unit: "MiB", bound: 128},
+		{text: "peak memory of the API", figure: "memory_api_mib", unit: "MiB", bound: 128},
 		{text: "peak memory of the worker", figure: "memory_worker_mib", unit: "MiB", bound: 128},
 		{text: "peak memory of the scheduler", figure: "memory_scheduler_mib", unit: "MiB", bound: 128},
-		{text: "tenth batch back and forth ÷ first, whole life", figure: "ratio_vacuum_life", bound: 1.25},
-		{text: "tenth batch back and forth ÷ first, execution", figure: "ratio_vacuum_execute", bound: 1.25},
+		{text: "back and forth, tenth ÷ first batch, end to end", figure: "ratio_vacuum_end_to_end", bound: 1.25},
+		{text: "back and forth, tenth ÷ first batch, execution", figure: "ratio_vacuum_execute", bound: 1.25},
 	}
 }
 
-// plain is a figure that has no goal of its own.
-type plain struct{ text, figure, unit string }
+// figure is a line of the table without a goal.
+type figure struct{ text, name, unit string }
 
-func plains() []plain {
-	return []plain{
-		{"limit: plain SQL, one transaction", "limit_s", "s"},
-		{"simtransfer, accept call to last transfer", "simtransfer_s", "s"},
+func figures() []figure {
+	return []figure{
+		{"baseline: plain SQL, one transaction", "baseline_s", "s"},
+		{"simtransfer, from accept call to last transfer", "simtransfer_s", "s"},
 		{"simtransfer, 10% of the SIMs online", "online_s", "s"},
-		{"simtransfer, whole life from the first byte uploaded", "whole_life_s", "s"},
+		{"simtransfer, end to end from the first byte uploaded", "end_to_end_s", "s"},
 		{"asynq, one task per SIM (scaled)", "asynq_per_sim_s", "s"},
 		{"River, one job per SIM (scaled)", "river_per_sim_s", "s"},
 		{"small inventory", "growth_small_s", "s"},
-		{"large inventory, SIMs in its order", "growth_together_s", "s"},
-		{"large inventory, SIMs from all over it", "growth_scattered_s", "s"},
-		{"small requests, API", "api_per_s", "/s"},
-		{"small requests with an Idempotency-Key, API", "api_keyed_per_s", "/s"},
+		{"large inventory, adjacent SIMs", "growth_adjacent_s", "s"},
+		{"large inventory, scattered SIMs", "growth_scattered_s", "s"},
+		{"requests for one SIM, API", "api_per_s", "/s"},
+		{"requests for one SIM with an Idempotency-Key, API", "api_keyed_per_s", "/s"},
 		{"the same rows, pgbench", "pgbench_per_s", "/s"},
 		{"latency during a large batch, p50", "busy_latency_p50_ms", "ms"},
-		{"large batch, whole life", "million_s", "s"},
-		{"first batch back and forth", "vacuum_life_01_s", "s"},
-		{"tenth", "vacuum_life_10_s", "s"},
+		{"large batch, end to end", "million_s", "s"},
+		{"back and forth, first batch", "vacuum_end_to_end_01_s", "s"},
+		{"back and forth, tenth batch", "vacuum_end_to_end_10_s", "s"},
 	}
 }
 
-// lines are the rows of the table: figure, value, goal, verdict.
+// lines returns the rows of the table: text, value, goal and whether it is met.
 func (r report) lines() [][4]string {
 	var lines [][4]string
-	for _, p := range plains() {
-		if value, ok := r.Figures[p.figure]; ok {
+	for _, p := range figures() {
+		if value, ok := r.Figures[p.name]; ok {
 			lines = append(lines, [4]string{p.text, show(value, p.unit), "", ""})
 		}
 	}
@@ -142,20 +142,20 @@ func (r report) lines() [][4]string {
 			if !g.met(value) {
 				verdict = "missed"
 			}
-			lines = append(lines, [4]string{g.text, show(value, g.unit), g.wanted(), verdict})
+			lines = append(lines, [4]string{g.text, show(value, g.unit), g.condition(), verdict})
 		}
 	}
 	return lines
 }
 
-// show writes a figure with as many digits as mean something.
+// show formats a figure with its significant digits.
 func show(value float64, unit string) string {
 	return strings.TrimSpace(fmt.Sprintf("%.*f %s", digits(value), value, unit))
 }
 
-// print writes the table, and one JSON object with every figure as the last line.
+// print writes the table and, as the last line, a JSON object with every figure.
 func (r report) print(w io.Writer) error {
-	fmt.Fprintf(w, "%d SIMs; medians; the times of the peers are scaled from at most %d SIMs\n\n", r.SIMs, peerSIMs)
+	fmt.Fprintf(w, "%d SIMs; medians; the times of asynq and River are scaled from up to %d SIMs\n\n", r.SIMs, peerSIMs)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "figure\tmeasured\tgoal\t")
 	for _, line := range r.lines() {

@@ -10,12 +10,13 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// riverWorkers is how many jobs are worked on at once, and riverCooldown how
-// soon River looks for the next: with more, or sooner, it is no faster.
+// riverWorkers is the number of jobs that are processed at once, and riverCooldown
+// the minimum time between two fetches. More workers or a shorter time do not make
+// River faster.
 const (
 	riverWorkers  = 100
 	riverCooldown = 5 * time.Millisecond
-	riverInsert   = 5000 // jobs at a time
+	riverInsert   = 5000 // number of jobs that are inserted at once
 )
 
 // moveArgs is a job: one transfer of the request.
@@ -32,9 +33,9 @@ func (w *moveWorker) Work(ctx context.Context, job *river.Job[moveArgs]) error {
 	return w.peer.move(ctx, job.Args.N)
 }
 
-// measureRiver takes the time that River needs with a job per SIM, from the
-// first job inserted to the last transfer.
-func measureRiver(ctx context.Context, b *bed) error {
+// measureRiver measures how long River takes with a job per SIM, from the first
+// inserted job to the last completed transfer.
+func measureRiver(ctx context.Context, h *harness) error {
 	migrate := func(ctx context.Context, p *peer, _ []int) error {
 		m, err := rivermigrate.New(riverpgxv5.New(p.pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
@@ -43,7 +44,7 @@ func measureRiver(ctx context.Context, b *bed) error {
 		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
 		return err
 	}
-	return measurePeer(ctx, b, "river_per_sim", migrate, func(ctx context.Context, p *peer, numbers []int) error {
+	return measurePeer(ctx, h, "river_per_sim", migrate, func(ctx context.Context, p *peer, numbers []int) error {
 		workers := river.NewWorkers()
 		river.AddWorker(workers, &moveWorker{peer: p})
 		client, err := river.NewClient(riverpgxv5.New(p.pool), &river.Config{

@@ -16,35 +16,35 @@ import (
 	"simtransfer/transfer"
 )
 
-// service is the running service: api, worker and scheduler on one database.
+// service is a running service: an API, a worker and a scheduler on one database.
 type service struct {
-	bed      *bed
-	db       *storage.DB // for looking
+	harness  *harness
+	db       *storage.DB // to look at the result
 	programs []*stack.Process
 
-	accounts map[int]*client.Client // with keys of source and destination
+	accounts map[int]*client.Client // with the keys of source and destination
 	support  *client.Client
 }
 
-// direction is from which account to which a batch goes.
+// direction names the accounts that a batch is from and to.
 type direction struct{ from, to int }
 
 func forth() direction { return direction{source, destination} }
 func back() direction  { return direction{destination, source} }
 
-// serve starts processes of the service, all three if none is named, on a
-// database and a Redis of their own.
-func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs ...string) (_ *service, err error) {
+// serve starts the named processes of the service, or all three if none is named,
+// on a database and an unused Redis database.
+func (h *harness) serve(ctx context.Context, name string, db *storage.DB, programs ...string) (_ *service, err error) {
 	if len(programs) == 0 {
 		programs = []string{"api", "worker", "scheduler"}
 	}
 	httpClient := &http.Client{Timeout: 20 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	as := func(token string) *client.Client {
-		return &client.Client{URL: b.stack.Admin.URL, Key: token, HTTP: httpClient}
+		return &client.Client{URL: h.stack.Admin.URL, Key: token, HTTP: httpClient}
 	}
-	keys := b.tokens[name]
+	keys := h.tokens[name]
 	s := &service{
-		bed:      b,
+		harness:  h,
 		db:       db,
 		accounts: map[int]*client.Client{source: as(keys.source), destination: as(keys.destination)},
 		support:  as(keys.support),
@@ -54,10 +54,10 @@ func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs .
 			err = s.stopAfter(err)
 		}
 	}()
-	// One key makes more calls than a client is meant to make.
-	env := []string{"SIMTRANSFER_RATE_LIMIT=1000000", "SIMTRANSFER_DATABASE_URL=" + b.stack.DatabaseURL(name), "SIMTRANSFER_REDIS_URL=" + b.redisURL()}
+	// One key makes more calls than the default limit allows.
+	env := []string{"SIMTRANSFER_RATE_LIMIT=1000000", "SIMTRANSFER_DATABASE_URL=" + h.stack.DatabaseURL(name), "SIMTRANSFER_REDIS_URL=" + h.redisURL()}
 	for _, program := range programs {
-		p, err := b.stack.StartProcess(program, env...)
+		p, err := h.stack.StartProcess(program, env...)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func (b *bed) serve(ctx context.Context, name string, db *storage.DB, programs .
 	})
 }
 
-// stopAfter stops the processes, after something that went as err says.
+// stopAfter stops the processes, and returns err joined with the errors of that.
 func (s *service) stopAfter(err error) error {
 	errs := []error{err}
 	for _, p := range s.programs {
@@ -77,7 +77,7 @@ func (s *service) stopAfter(err error) error {
 	return errors.Join(errs...)
 }
 
-// await asks again and again, with a pause in between, until the answer is yes.
+// await calls done repeatedly, with a pause in between, until it returns true.
 func (s *service) await(ctx context.Context, pause time.Duration, done func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
@@ -87,7 +87,7 @@ func (s *service) await(ctx context.Context, pause time.Duration, done func(cont
 		if ok, err := done(ctx); ok || err != nil {
 			return err
 		}
-		if len(s.bed.stack.Processes()) < len(s.programs) {
+		if len(s.harness.stack.Processes()) < len(s.programs) {
 			return errors.New("a process of the service has ended")
 		}
 		select {
@@ -98,15 +98,15 @@ func (s *service) await(ctx context.Context, pause time.Duration, done func(cont
 	}
 }
 
-// looking is how often the harness looks whether a long thing has ended.
-const looking = 20 * time.Millisecond
+// batchPoll is the interval at which a batch is checked for its end.
+const batchPoll = 20 * time.Millisecond
 
-// awaitState waits until a request is in one of some states.
+// awaitState waits until a request is in one of the given states.
 func (s *service) awaitState(ctx context.Context, request uuid.UUID, pause time.Duration, states ...transfer.RequestState) (transfer.RequestState, error) {
 	var state transfer.RequestState
 	err := s.await(ctx, pause, func(ctx context.Context) (bool, error) {
 		if err := s.db.Pool().GetContext(ctx, &state, `SELECT state FROM requests WHERE id = $1`, request); err != nil {
-			return false, fmt.Errorf("looking at request %s: %w", request, err)
+			return false, fmt.Errorf("reading the state of request %s: %w", request, err)
 		}
 		for _, wanted := range states {
 			if state == wanted {
@@ -121,8 +121,8 @@ func (s *service) awaitState(ctx context.Context, request uuid.UUID, pause time.
 	return state, err
 }
 
-// phases say how long the parts of a batch's life took, and how many calls the
-// people in it made.
+// phases holds the durations of the phases of a batch, and the number of calls that
+// its parties made.
 type phases struct {
 	upload, validate, approve, execute time.Duration
 	calls                              int
@@ -130,25 +130,26 @@ type phases struct {
 
 func (p phases) total() time.Duration { return p.upload + p.validate + p.approve + p.execute }
 
-// offer uploads SIMs as a batch to one destination and has support approve it.
-func (s *service) offer(ctx context.Context, numbers []int, d direction) (uuid.UUID, error) {
-	_, id, err := s.offerTimed(ctx, csv(numbers, d.to), d)
+// createAndApprove uploads SIMs as a batch to one destination, and approves its
+// request as support.
+func (s *service) createAndApprove(ctx context.Context, numbers []int, d direction) (uuid.UUID, error) {
+	_, id, err := s.createAndApproveTimed(ctx, csv(numbers, d.to), d)
 	return id, err
 }
 
-func (s *service) offerTimed(ctx context.Context, file io.Reader, d direction) (p phases, request uuid.UUID, err error) {
+func (s *service) createAndApproveTimed(ctx context.Context, file io.Reader, d direction) (p phases, request uuid.UUID, err error) {
 	start := time.Now()
 	lap := func() time.Duration {
 		now := time.Now()
 		defer func() { start = now }()
 		return now.Sub(start)
 	}
-	made, err := s.accounts[d.from].CreateBatch(ctx, client.CSV, file, client.BatchTerms{AcceptanceSeconds: 2592000})
+	created, err := s.accounts[d.from].CreateBatch(ctx, client.CSV, file, client.BatchTerms{AcceptanceSeconds: 2592000})
 	if err != nil {
 		return p, request, err
 	}
-	request, p.upload = made.Requests[0].ID, lap()
-	state, err := s.awaitState(ctx, request, looking, transfer.InReview, transfer.AwaitingAcceptance)
+	request, p.upload = created.Requests[0].ID, lap()
+	state, err := s.awaitState(ctx, request, batchPoll, transfer.InReview, transfer.AwaitingAcceptance)
 	if err != nil {
 		return p, request, err
 	}
@@ -163,8 +164,8 @@ func (s *service) offerTimed(ctx context.Context, file io.Reader, d direction) (
 	return p, request, nil
 }
 
-// execute has the destination accept a request and waits until every transfer
-// is completed.
+// execute accepts a request as its destination, and waits until every transfer is
+// completed.
 func (s *service) execute(ctx context.Context, request uuid.UUID, d direction, pause time.Duration) (time.Duration, error) {
 	start := time.Now()
 	if _, err := s.accounts[d.to].AcceptRequest(ctx, request, client.Acceptance{}); err != nil {
@@ -174,14 +175,14 @@ func (s *service) execute(ctx context.Context, request uuid.UUID, d direction, p
 	return time.Since(start), err
 }
 
-// live takes a batch through its whole life.
-func (s *service) live(ctx context.Context, numbers []int, d direction) (phases, error) {
+// endToEnd uploads, approves and executes a batch.
+func (s *service) endToEnd(ctx context.Context, numbers []int, d direction) (phases, error) {
 	file := csv(numbers, d.to)
-	p, request, err := s.offerTimed(ctx, file, d)
+	p, request, err := s.createAndApproveTimed(ctx, file, d)
 	if err != nil {
 		return p, err
 	}
-	p.execute, err = s.execute(ctx, request, d, looking)
+	p.execute, err = s.execute(ctx, request, d, batchPoll)
 	p.calls++
 	return p, err
 }

@@ -9,16 +9,15 @@ import (
 	"strings"
 )
 
-// usage is how much processor time each kind of process has used, in seconds
-// unless it says otherwise.
+// usage is the processor time, in seconds, that each kind of process has used.
 type usage map[string]float64
 
 // usage reads the processor time of the servers, of this process, and of the
-// service if there is one.
-func (b *bed) usage(s *service) usage {
+// service if s is not nil.
+func (h *harness) usage(s *service) usage {
 	u := usage{
-		"postgres": treeSeconds(b.stack.Postgres().PID()),
-		"redis":    ownSeconds(b.stack.Redis().PID()),
+		"postgres": treeSeconds(h.stack.Postgres().PID()),
+		"redis":    ownSeconds(h.stack.Redis().PID()),
 		"bench":    ownSeconds(os.Getpid()),
 	}
 	if s != nil {
@@ -29,7 +28,7 @@ func (b *bed) usage(s *service) usage {
 	return u
 }
 
-// since is what was used after an earlier reading.
+// since returns the difference to an earlier reading.
 func (u usage) since(before usage) usage {
 	used := usage{}
 	for name, seconds := range u {
@@ -38,7 +37,7 @@ func (u usage) since(before usage) usage {
 	return used
 }
 
-// String lists the kinds of processes, most used first.
+// String lists the kinds of processes, the most used first.
 func (u usage) String() string {
 	var list []string
 	for name := range u {
@@ -56,7 +55,7 @@ func (u usage) String() string {
 	return strings.Join(list, ", ")
 }
 
-// digits is how many digits after the point mean something.
+// digits returns the number of significant decimal places.
 func digits(value float64) int {
 	switch {
 	case value >= 100:
@@ -67,11 +66,11 @@ func digits(value float64) int {
 	return 2
 }
 
-// ticks is how many units /proc counts in a second, on every Linux.
+// ticks is the number of clock ticks per second in /proc on Linux.
 const ticks = 100
 
-// stat reads the fields of /proc/PID/stat that follow the name; none where
-// there is no such file.
+// stat returns the fields of /proc/PID/stat after the name; nil if there is no such
+// file.
 func stat(pid string) []string {
 	text, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
@@ -83,17 +82,17 @@ func stat(pid string) []string {
 func seconds(fields []string, from, to int) float64 {
 	sum := 0.0
 	for i := from; i <= to && i < len(fields); i++ {
-		n, _ := strconv.ParseFloat(fields[i], 64) // as the kernel writes it
+		n, _ := strconv.ParseFloat(fields[i], 64) // written by the kernel
 		sum += n / ticks
 	}
 	return sum
 }
 
-// ownSeconds is the processor time of a process.
+// ownSeconds returns the processor time of a process.
 func ownSeconds(pid int) float64 { return seconds(stat(strconv.Itoa(pid)), 11, 12) }
 
-// treeSeconds is that of a process and its children, those that have ended
-// included.
+// treeSeconds returns the processor time of a process and its children, including
+// those that have ended.
 func treeSeconds(pid int) float64 {
 	parent := strconv.Itoa(pid)
 	sum := seconds(stat(parent), 11, 14)
@@ -106,7 +105,7 @@ func treeSeconds(pid int) float64 {
 	return sum
 }
 
-// peakMemory is the most memory that a process has had resident, in MiB.
+// peakMemory returns the peak resident memory of a process in MiB.
 func peakMemory(pid int) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -118,5 +117,5 @@ func peakMemory(pid int) (float64, error) {
 			return kb / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmHWM", pid)
+	return 0, fmt.Errorf("process %d has no VmHWM in its status", pid)
 }

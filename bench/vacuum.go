@@ -6,28 +6,27 @@ import (
 	"fmt"
 )
 
-// backAndForth is how many batches follow each other.
+// backAndForth is the number of consecutive batches.
 const backAndForth = 10
 
-// measureVacuum moves the same SIMs back and forth between two accounts, one
-// batch right after the other, and sees whether the last is as fast as the
-// first: whether vacuum keeps up.
-func measureVacuum(ctx context.Context, b *bed) (err error) {
-	template, err := b.inventory(ctx, b.SIMs)
+// measureVacuum transfers the same SIMs back and forth between two accounts, in
+// consecutive batches. If autovacuum keeps up, the last is as fast as the first.
+func measureVacuum(ctx context.Context, h *harness) (err error) {
+	template, err := h.inventory(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := b.serve(ctx, database, db)
+	s, err := h.serve(ctx, database, db)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.stopAfter(err) }()
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
 	for i := range backAndForth {
@@ -35,13 +34,13 @@ func measureVacuum(ctx context.Context, b *bed) (err error) {
 		if i%2 == 1 {
 			d = back()
 		}
-		p, err := s.live(ctx, upTo(b.SIMs), d)
+		p, err := s.endToEnd(ctx, upTo(h.SIMs), d)
 		if err != nil {
 			return err
 		}
-		b.say("  batch %d: %.2f s, of which execution %.2f s", i+1, p.total().Seconds(), p.execute.Seconds())
-		b.add(fmt.Sprintf("vacuum_life_%02d_s", i+1), p.total().Seconds())
-		b.add(fmt.Sprintf("vacuum_execute_%02d_s", i+1), p.execute.Seconds())
+		h.logf("  batch %d: %.2f s, of which execution %.2f s", i+1, p.total().Seconds(), p.execute.Seconds())
+		h.record(fmt.Sprintf("vacuum_end_to_end_%02d_s", i+1), p.total().Seconds())
+		h.record(fmt.Sprintf("vacuum_execute_%02d_s", i+1), p.execute.Seconds())
 	}
 	return check(ctx, db)
 }

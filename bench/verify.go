@@ -7,14 +7,14 @@ import (
 	"simtransfer/storage"
 )
 
-// expected is what a run has to have done with the SIMs below a number.
+// expected is the expected result of a run.
 type expected struct {
-	moved   int  // SIMs that are the destination's
-	dropped int  // sessions
-	whole   bool // nothing else was going on, and the product's own check applies
+	moved   int  // number of SIMs transferred to the destination, the first ones by number
+	dropped int  // number of sessions
+	whole   bool // the run did nothing else, so that simtransfer check applies
 }
 
-// verify sees that the work was really done.
+// verify checks that a run did its work.
 func verify(ctx context.Context, db *storage.DB, e expected) error {
 	charges := 0
 	for number := range e.moved {
@@ -32,14 +32,14 @@ func verify(ctx context.Context, db *storage.DB, e expected) error {
 		{"charges", `SELECT count(*) FROM charges WHERE amount = 500`, charges},
 		{"sessions dropped", `SELECT count(*) FROM radius.radacct WHERE acctterminatecause = 'Admin-Reset'`, e.dropped},
 		{"sessions open", `SELECT count(*) FROM radius.radacct WHERE acctstoptime IS NULL`, 0},
-		{"claims that no open transfer has", `SELECT (SELECT count(*) FROM open_transfers) - (SELECT count(*) FROM transfers WHERE state = 'eligible')`, 0},
+		{"claims without an open transfer", `SELECT (SELECT count(*) FROM open_transfers) - (SELECT count(*) FROM transfers WHERE state = 'eligible')`, 0},
 	} {
 		var got int
 		if err := db.Pool().GetContext(ctx, &got, c.query); err != nil {
 			return fmt.Errorf("counting %s: %w", c.what, err)
 		}
 		if got != c.want {
-			return fmt.Errorf("the work was not done: %d %s, want %d", got, c.what, c.want)
+			return fmt.Errorf("wrong result: %d %s, want %d", got, c.what, c.want)
 		}
 	}
 	if !e.whole {
@@ -48,7 +48,7 @@ func verify(ctx context.Context, db *storage.DB, e expected) error {
 	return check(ctx, db)
 }
 
-// check is the product's own check of its promises.
+// check runs simtransfer check.
 func check(ctx context.Context, db *storage.DB) error {
 	findings, err := db.Check(ctx)
 	if err != nil {

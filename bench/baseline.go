@@ -12,48 +12,48 @@ import (
 	"simtransfer/storage"
 )
 
-// measureLimit makes the row changes of a whole request in one transaction of
-// one session: the least that PostgreSQL needs for them, without
-// parallel sessions and without a queue. The result passes simtransfer check.
-func measureLimit(ctx context.Context, b *bed) error {
-	template, err := b.offered(ctx, b.SIMs)
+// measureBaseline makes the row changes of a whole request in one transaction of one
+// session: the least work that they take in PostgreSQL without parallel sessions and
+// without a queue. The result passes simtransfer check.
+func measureBaseline(ctx context.Context, h *harness) error {
+	template, err := h.approvedTemplate(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := b.fresh(ctx, template)
+	db, err := h.copyTemplate(ctx, template)
 	if err != nil {
 		return err
 	}
-	session, err := b.session(ctx)
+	session, err := h.session(ctx)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	defer func() { _ = errors.Join(session.Close(), db.Close()) }()
-	request, err := offeredRequest(ctx, db)
+	request, err := approvedRequest(ctx, db)
 	if err != nil {
 		return err
 	}
-	if err := b.settle(ctx, db); err != nil {
+	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 		return err
 	}
-	before, start := b.usage(nil), time.Now()
+	before, start := h.usage(nil), time.Now()
 	if err := moveAll(ctx, session, request); err != nil {
 		return err
 	}
 	took := time.Since(start)
-	b.took(ctx, db, "limit", took, b.usage(nil).since(before))
-	return verify(ctx, db, expected{moved: b.SIMs, whole: true})
+	h.recordRun(ctx, db, "baseline", took, h.usage(nil).since(before))
+	return verify(ctx, db, expected{moved: h.SIMs, whole: true})
 }
 
-// offeredRequest is the one that waits for the destination.
-func offeredRequest(ctx context.Context, db *storage.DB) (id uuid.UUID, err error) {
+// approvedRequest returns the request that waits for its destination.
+func approvedRequest(ctx context.Context, db *storage.DB) (id uuid.UUID, err error) {
 	if err := db.Pool().GetContext(ctx, &id, `SELECT id FROM requests WHERE state = 'awaiting_acceptance'`); err != nil {
-		return id, fmt.Errorf("looking for the request: %w", err)
+		return id, fmt.Errorf("finding the request: %w", err)
 	}
 	return id, nil
 }
 
-// moveAll is the limit. The snapshots are written while the SIMs still have
+// moveAll makes the row changes. The snapshots come first, while the SIMs still have
 // their old settings.
 func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
 	tx, err := session.BeginTxx(ctx, nil)
@@ -61,7 +61,7 @@ func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, statement := range limitStatements() {
+	for _, statement := range baselineStatements() {
 		if _, err := tx.ExecContext(ctx, statement, request); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
@@ -69,7 +69,7 @@ func moveAll(ctx context.Context, session *sqlx.DB, request uuid.UUID) error {
 	return tx.Commit()
 }
 
-func limitStatements() []string {
+func baselineStatements() []string {
 	return []string{
 		`
 		INSERT INTO registrations (sim, since, account, request, n, before, after)
