@@ -12,11 +12,11 @@ import (
 // grant is denied: the zero values here grant nothing, and a role or a party
 // that it does not name gets nothing.
 
-// audience is who may call a route. The zero value is nobody.
+// audience is who may call a route. The zero value admits no caller.
 type audience uint8
 
 const (
-	nobody   audience = iota
+	noCaller audience = iota
 	everyone          // no API key needed
 	anyKey            // every role of API keys
 	staff             // support and administrators
@@ -24,7 +24,7 @@ const (
 )
 
 // roles returns the roles of the API keys that may call a route: none for
-// everyone, because no key is needed, and none for nobody.
+// everyone, because no key is needed, and none for noCaller.
 func (a audience) roles() []storage.Role {
 	switch a {
 	case anyKey:
@@ -33,7 +33,7 @@ func (a audience) roles() []storage.Role {
 		return []storage.Role{storage.RoleSupport, storage.RoleAdmin}
 	case admins:
 		return []storage.Role{storage.RoleAdmin}
-	case nobody, everyone:
+	case noCaller, everyone:
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func isAccount(c storage.Caller) bool {
 	return c.Role == storage.RoleAccount && c.Account.ID != 0
 }
 
-// reach is whose resources a caller reaches. The zero value is nobody's.
+// reach is whose resources a caller reaches. The zero value reaches nothing.
 type reach struct {
 	account int64 // the only account; zero if every is true
 	every   bool  // the resources of every account

@@ -109,11 +109,11 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 	}
 }
 
-// Nobody is the zero value, so a route that names no audience is closed.
+// The zero value admits no caller, so a route that names no audience is closed.
 func TestRoutesNameTheirAudience(t *testing.T) {
 	t.Parallel()
 	for _, r := range Routes() {
-		if r.audience == nobody || r.audience.admits(madeUpRole) || r.audience.admits("") {
+		if r.audience == noCaller || r.audience.admits(madeUpRole) || r.audience.admits("") {
 			t.Errorf("%s %s: audience %d", r.Method, r.Path, r.audience)
 		}
 		if r.audience == everyone && strings.HasPrefix(r.Path, "/v1/") && !strings.HasPrefix(r.Path, "/v1/templates/") {

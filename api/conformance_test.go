@@ -61,7 +61,7 @@ func (c truth) RoundTrip(r *http.Request) (*http.Response, error) {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(text), iotest.ErrReader(cmp.Or(err, io.EOF))), answer.Body}
 	if err != nil {
-		return answer, nil // broken off: the reader is told
+		return answer, nil // broken off, as the client can see
 	}
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {

@@ -111,7 +111,7 @@ func TestStreamsAreBoundedAndStop(t *testing.T) {
 	}
 	s.post(s.source, path+"/cancel", nil).is(202)
 	s.work()
-	for range ids { // to its end, which lets go of its place
+	for range ids { // to its end, which frees its slot
 	}
 	end()
 	other := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
@@ -119,6 +119,6 @@ func TestStreamsAreBoundedAndStop(t *testing.T) {
 	<-ids
 	close(stopping)
 	for range ids {
-		t.Error("an event behind the end")
+		t.Error("an event after the end")
 	}
 }

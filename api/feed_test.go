@@ -62,7 +62,7 @@ func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 	s.get(s.source, "/v1/events?account="+otherID).problem(403, problem.Forbidden)
 	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
 	if list, _ := s.follow(s.source, end, 200, 1); len(list) != 1 || list[0].Kind != "create" {
-		t.Errorf("behind the end: %+v", list)
+		t.Errorf("after the end: %+v", list)
 	}
 	for _, cursor := range []string{"x", "1", "1-", "-1", "1-x", "99999999999999999999-1", "1-2-3"} {
 		s.get(s.source, "/v1/events?cursor="+cursor).problem(422, problem.Invalid)

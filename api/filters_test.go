@@ -51,7 +51,7 @@ func TestFiltersOfLists(t *testing.T) {
 		"/v1/sims?identifier_prefix=" + iccid(2):                               1,
 		"/v1/sims?identifier_prefix=" + imsi(2):                                1,
 		"/v1/sims?identifier_prefix=00101000":                                  5,
-		"/v1/sims?identifier_prefix=" + iccid(1):                               0, // somebody else's now
+		"/v1/sims?identifier_prefix=" + iccid(1):                               0, // another account's now
 		"/v1/sims?identifier_prefix=999999":                                    0,
 		"/v1/batches?finished=true":                                            1,
 		"/v1/batches?finished=false":                                           1,

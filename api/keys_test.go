@@ -29,7 +29,7 @@ func TestCurrentKey(t *testing.T) {
 	}
 }
 
-// The token before a rotation is told when it ends.
+// A caller with the token from before a rotation sees when it expires.
 func TestCurrentKeyThatWasRotated(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

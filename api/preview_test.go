@@ -18,7 +18,7 @@ func TestPreviewEqualsWhatTheRequestThenSays(t *testing.T) {
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(5))
 	s.post(s.source, "/v1/transfer-requests", ask(iccid(6))).is(202)
 	s.work()
-	// a SIM that is nobody's, and one that is named twice, by two identifiers
+	// a SIM that does not exist, and one that is named twice, by two identifiers
 	body := ask(iccid(1), imsi(2), iccid(3), iccid(4), iccid(5), iccid(6), iccid(99), imsi(1))
 	for _, selfServiceOnly := range []bool{false, true} {
 		body["self_service_only"] = selfServiceOnly

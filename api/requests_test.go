@@ -201,7 +201,7 @@ func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {
 	}
 	list := read[List[Transfer]](s.get(s.source, path+"/transfers?reason=sim_not_found").is(200))
 	if len(list.Items) != 2 || list.Items[0].ICCID != nil || list.Items[1].ICCID != nil {
-		t.Errorf("the SIM of somebody else differs from one that does not exist: %+v", list.Items)
+		t.Errorf("the SIM of another account differs from one that does not exist: %+v", list.Items)
 	}
 	for cursor, n := "", 0; ; n++ {
 		page := read[List[Transfer]](s.get(s.source, path+"/transfers?limit=1&cursor="+cursor).is(200))

@@ -52,7 +52,7 @@ func TestRotatedKey(t *testing.T) {
 	}
 }
 
-// Whoever loses the answer to the rotation of its own key can ask again.
+// A caller that loses the answer to the rotation of its own key can repeat the call.
 func TestKeyThatRotatesItself(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -11,7 +11,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// caller is somebody who tries a route.
+// tester is a caller that tries every route.
 type tester struct {
 	name string
 	key  string
@@ -126,7 +126,7 @@ func admission(route Route, who tester, a answer) string {
 		}
 	case !who.own && strings.Contains(route.Path, "{"):
 		if a.status != 404 || p.Code != problem.NotFound {
-			return "sees what is somebody else's"
+			return "sees what belongs to another account"
 		}
 	case a.status == 401, p.Code == problem.Forbidden, a.status >= 500:
 		return "not let in"

@@ -53,8 +53,8 @@ func TestReadiness(t *testing.T) {
 	s.get("", "/healthz").is(200)
 }
 
-// Nothing of what went wrong inside is told; the log says it once, with the id
-// of the request.
+// The answer says nothing about an internal error; the log has it once, with the
+// id of the request.
 func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

@@ -96,7 +96,7 @@ func (w *wire) answer(status int) (header http.Header, body io.Reader) {
 	return r.Header, r.Body
 }
 
-// A body that does not come holds no answer up, whoever asked for it.
+// A body that does not arrive delays no answer, whether it was expected or not.
 func TestBodyThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -146,7 +146,7 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 	})
 }
 
-// The time for a body is that of one call, and of bodies alone.
+// The time limit for a body applies to one call, and only to its body.
 func TestTimeForABodyBoundsNothingElse(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

@@ -265,7 +265,7 @@ func TestNumberedParameters(t *testing.T) {
 		{"all", "", args{"list": 2, "id": 1}},
 		{"one missing", "statement test: argument @list is missing", args{"id": 1}},
 		{"another instead", "statement test: argument @list is missing", args{"id": 1, "lists": 2}},
-		{"one too many", "statement test has 2 parameters and was given 3 arguments", args{"id": 1, "list": 2, "more": 3}},
+		{"an extra one", "statement test has 2 parameters and was given 3 arguments", args{"id": 1, "list": 2, "more": 3}},
 	} {
 		values, err := s.bind(c.args)
 		if got := fmt.Sprint(err); c.err != "" && got != c.err {

@@ -81,8 +81,8 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	return t.applyFailure(ctx, w, cause)
 }
 
-// KeepsCrashing reports whether work has crashed so many workers that it must
-// not be tried again as it is.
+// KeepsCrashing reports whether work has crashed too many workers to be tried
+// again as it is.
 func (w Work) KeepsCrashing() bool {
 	return !w.Dead && w.Crashes >= failuresBeforeSplit && (w.N > 1 || w.Crashes >= crashesBeforeDead)
 }

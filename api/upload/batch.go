@@ -92,7 +92,7 @@ func (r *rows) append(value row) {
 }
 
 // digits is an identifier in half a byte per digit: 1 to 10 for the digits 0
-// to 9, and 0 behind the last. Its zero value is no identifier.
+// to 9, and 0 after the last. Its zero value is no identifier.
 type digits [12]byte
 
 func pack(text string) digits {

@@ -210,7 +210,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 	for rest := skipSpace(object[1:]); rest[0] != '}'; {
 		var name, value []byte
 		name, rest = cutValue(rest)
-		value, rest = cutValue(skipSpace(rest)[1:]) // behind the colon
+		value, rest = cutValue(skipSpace(rest)[1:]) // after the colon
 		if rest = skipSpace(rest); rest[0] == ',' {
 			rest = skipSpace(rest[1:])
 		}
@@ -281,7 +281,7 @@ func (o *objects) appendElements(value []byte, what string, named bool) string {
 				return "a name in " + what + " has a semicolon or an equals sign in it: remove it"
 			}
 			o.text = append(append(o.text, name...), '=')
-			element, rest = cutValue(skipSpace(rest)[1:]) // behind the colon
+			element, rest = cutValue(skipSpace(rest)[1:]) // after the colon
 		}
 		if rest = skipSpace(rest); rest[0] == ',' {
 			rest = skipSpace(rest[1:])

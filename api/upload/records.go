@@ -86,7 +86,7 @@ type Records struct {
 	limits  Limits
 	source  *source
 	reader  recordReader
-	start   int64 // the offset behind a byte order mark
+	start   int64 // the offset after a byte order mark
 	rows    int
 	invalid Invalid
 	ended   bool
@@ -119,7 +119,7 @@ func NewRecords(r io.Reader, format Format, columns []Column, limits Limits) *Re
 
 // All returns the records that can be read, in the order of the upload. It
 // leaves out those with a problem of their own, such as too few values, and
-// goes on behind them; Err has the problems. It can be used once.
+// continues after them; Err has the problems. It can be used once.
 func (r *Records) All() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		for !r.ended {

@@ -10,7 +10,7 @@ import (
 // record than it may have.
 var errLongRecord = errors.New("record too long")
 
-// source is an upload as it comes in. It counts and bounds the bytes, and
+// source is an upload as it arrives. It counts and bounds the bytes, and
 // remembers the error that ended them, which parsers like to hide.
 type source struct {
 	r        io.Reader
