@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -76,12 +77,16 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 }
 
 // A second signal must end a process that is still shutting down. Here the API
-// waits some seconds for a connection on which no request has arrived yet.
+// waits for the body of a request.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
-	program := commandtest.Path(t)
-	api := exec.CommandContext(t.Context(), program, "api", "--listen=127.0.0.1:0",
-		"--database-url="+serverstest.DatabaseURL(t), "--redis-url="+serverstest.RedisURL(t), "--log-format=json")
+	database := "--database-url=" + serverstest.DatabaseURL(t)
+	key, stderr, code := commandtest.Program(t, nil, "first-key", database)
+	if code != 0 {
+		t.Fatalf("first-key: exit code %d: %s", code, stderr)
+	}
+	api := exec.CommandContext(t.Context(), commandtest.Path(t), "api", "--listen=127.0.0.1:0", database,
+		"--redis-url="+serverstest.RedisURL(t), "--log-format=json")
 	api.Env = append(os.Environ(), commandtest.Env)
 	log, err := api.StderrPipe()
 	if err != nil {
@@ -101,6 +106,14 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
+	// The API answers 100 when it starts to wait for the body.
+	if _, err := fmt.Fprintf(c, "POST /v1/accounts HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", strings.TrimSpace(key)); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := bufio.NewReader(c).ReadString('\n'); err != nil || answer != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("the API answers %q: %v", answer, err)
+	}
 	ended := make(chan struct{})
 	go func() {
 		_ = api.Wait() // ProcessState is checked below
