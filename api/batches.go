@@ -126,11 +126,11 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 	if source.Standing != storage.StandingOpen {
 		return nil, problem.New(problem.AccountClosed, "the source account is closed, so it cannot send SIMs")
 	}
-	var wrong []upload.LineError
+	var wrong []upload.RowError
 	for i, account := range to {
 		if reason := wrongDestination(source, account); reason != nil {
 			for place := range file.Rows(i) {
-				wrong = append(wrong, upload.LineError{Place: place, Code: upload.Code(reason.code), Problem: reason.message})
+				wrong = append(wrong, upload.RowError{Place: place, Code: upload.Code(reason.code), Problem: reason.message})
 			}
 		}
 	}
@@ -141,8 +141,8 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 }
 
 // byLine returns the errors sorted by line, as the error of an upload.
-func byLine(wrong []upload.LineError) error {
-	slices.SortFunc(wrong, func(a, b upload.LineError) int {
+func byLine(wrong []upload.RowError) error {
+	slices.SortFunc(wrong, func(a, b upload.RowError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))
 	})
 	var invalid upload.Invalid

@@ -66,7 +66,7 @@ func withLines(err error, places []upload.Place) error {
 	}
 	var invalid upload.Invalid
 	for _, e := range wrong.Rows {
-		invalid.Add(upload.LineError{Place: places[e.Row], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e)})
+		invalid.Add(upload.RowError{Place: places[e.Row], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e)})
 	}
 	return &invalid
 }

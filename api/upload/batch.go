@@ -7,12 +7,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// Batch is an accepted upload: SIMs and the destinations they go to. It takes
-// 20 bytes a row. It never changes, so it can be read by several at once.
+// Batch is an accepted upload: SIMs with their destinations. It takes 20 bytes
+// per row. It is read-only, so it is safe for concurrent use.
 type Batch struct {
-	// Destinations are the accounts that the rows name, in the order in which
-	// they first appear. An index into it stands for the destination in the
-	// methods.
+	// Destinations are the accounts of the rows, in the order in which they
+	// first appear. The methods identify a destination by its index here.
 	Destinations []Destination
 
 	format Format
@@ -20,7 +19,7 @@ type Batch struct {
 	chains []chain // one per destination
 }
 
-// Destination is an account that rows go to, as the upload names it.
+// Destination is an account that receives SIMs, as the upload identifies it.
 type Destination struct {
 	Email      string // in lower case
 	OperatorID transfer.OperatorID
@@ -29,12 +28,12 @@ type Destination struct {
 // Len returns the number of rows.
 func (b *Batch) Len() int { return b.rows.n }
 
-// Size returns the number of rows that go to a destination: at least one.
+// Size returns the number of rows with a destination: at least one.
 func (b *Batch) Size(destination int) int { return int(b.chains[destination].n) }
 
-// Rows returns the rows that go to a destination, in the order of the upload:
-// their places and the identifiers of their SIMs. No identifier
-// comes twice in a batch, but two may name the same SIM.
+// Rows returns the rows with a destination, in the order of the upload: their
+// places and the identifiers of their SIMs. The identifiers of a batch are
+// unique, but two of them can belong to the same SIM.
 func (b *Batch) Rows(destination int) iter.Seq2[Place, transfer.Identifier] {
 	return func(yield func(Place, transfer.Identifier) bool) {
 		for i := b.chains[destination].first; ; {
@@ -56,20 +55,20 @@ func (b *Batch) place(i uint32) Place {
 	return place
 }
 
-// row is a row of a batch. The rows of a destination are a linked list.
+// row is a row of a batch. The rows with the same destination are a linked list.
 type row struct {
 	digits digits
 	line   uint32
-	next   uint32 // the next row of the same destination; 0 at the end, where no row can point
+	next   uint32 // index of the next row with the same destination; 0 at the end
 }
 
-// chain is the list of the rows of a destination.
+// chain is the list of the rows with one destination.
 type chain struct {
 	first, last, n uint32
 }
 
-// rows is a growing array of rows in blocks, so that growing copies nothing
-// and leaves nothing for the garbage collector.
+// rows is an array of rows in blocks. Growing it copies no rows and creates no
+// garbage.
 type rows struct {
 	blocks [][]row
 	n      int
@@ -82,7 +81,7 @@ func (r *rows) at(i uint32) *row { return &r.blocks[i/blockRows][i%blockRows] }
 func (r *rows) append(value row) {
 	switch {
 	case r.n == 0:
-		r.blocks = append(r.blocks, nil) // the first block grows as it must: most uploads are small
+		r.blocks = append(r.blocks, nil) // the first block grows from zero, because most uploads are small
 	case r.n%blockRows == 0:
 		r.blocks = append(r.blocks, make([]row, 0, blockRows))
 	}
@@ -91,8 +90,8 @@ func (r *rows) append(value row) {
 	r.n++
 }
 
-// digits is an identifier in half a byte per digit: 1 to 10 for the digits 0
-// to 9, and 0 after the last. Its zero value is no identifier.
+// digits is an identifier with half a byte per digit: 1 to 10 for the digits 0
+// to 9, and 0 after the last. The zero value is no identifier.
 type digits [12]byte
 
 func pack(text string) digits {
@@ -116,8 +115,8 @@ func (d digits) String() string {
 	return string(text[:])
 }
 
-// index finds rows by their digits: an open-addressing table of row numbers,
-// seeded so that no upload can be made to collide.
+// index finds rows by their digits. It is a hash table with open addressing and
+// a random seed, so that no upload can be crafted to collide.
 type index struct {
 	rows  *rows
 	slots []uint32 // row + 1, or 0
@@ -129,8 +128,7 @@ func newIndex(rows *rows) *index {
 	return &index{rows: rows, slots: make([]uint32, 1<<6), seed: maphash.MakeSeed()}
 }
 
-// find returns the slot of the row that has these digits, or the empty slot
-// where it belongs.
+// find returns the slot of the row with these digits, or the empty slot for it.
 func (x *index) find(d digits) *uint32 {
 	for i := maphash.Bytes(x.seed, d[:]); ; i++ {
 		slot := &x.slots[i&uint64(len(x.slots)-1)]
@@ -140,8 +138,8 @@ func (x *index) find(d digits) *uint32 {
 	}
 }
 
-// add enters a row by its digits. If an earlier row has the same, it returns
-// that one and true, and enters nothing.
+// add adds a row. If an earlier row has the same digits, it returns that row and
+// true, and adds nothing.
 func (x *index) add(i uint32) (earlier uint32, found bool) {
 	if 4*x.n >= 3*len(x.slots) {
 		x.grow()

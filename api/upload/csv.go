@@ -14,7 +14,7 @@ import (
 type csvReader struct {
 	records *Records
 	in      *csv.Reader
-	fields  []int // for each column its position in the file, or -1; nil until the header is read
+	fields  []int // position of each column in the file, or -1; nil until the header is read
 	line    int   // the last line read
 	values  []string
 }
@@ -47,7 +47,7 @@ func (c *csvReader) next() (Record, error) {
 	return Record{Place: place, Values: c.values}, nil
 }
 
-// read reads one line, or several if quotes hold them together.
+// read reads one record, which can have several lines if values are quoted.
 func (c *csvReader) read() ([]string, Place, error) {
 	start := c.in.InputOffset()
 	c.records.begin(start)
@@ -66,13 +66,13 @@ func (c *csvReader) read() ([]string, Place, error) {
 	return fields, place, nil
 }
 
-// isLong reports whether the line that began at an offset is too long.
+// isLong reports whether the record that started at an offset is too long.
 func (c *csvReader) isLong(start int64) bool {
 	return c.in.InputOffset()-start > int64(c.records.limits.MaxLine)
 }
 
-// refuse reports a line that is not CSV, and returns errRefused; any other
-// error of the CSV reader it returns.
+// refuse records the problem of a line that is not CSV, and returns errRefused. It
+// returns any other error of the CSV reader as it is.
 func (c *csvReader) refuse(err error, start int64, fields int) error {
 	if errors.Is(c.records.source.err, errLongRecord) {
 		return c.records.tooLong(Place{Line: c.line + 1})
@@ -89,19 +89,19 @@ func (c *csvReader) refuse(err error, start int64, fields int) error {
 	switch {
 	case errors.Is(wrong, csv.ErrFieldCount):
 		c.records.Refuse(place, "", CodeFieldCount, fmt.Sprintf(
-			"the line has %d %s, the header has %d: a comma is missing or too many, or a value with a comma needs quotes",
+			"the line has %d %s, but the header has %d: add or remove commas, and put values that contain commas in quotes",
 			fields, plural(fields, "value"), c.in.FieldsPerRecord))
 	case errors.Is(wrong, csv.ErrBareQuote):
 		c.records.Refuse(place, "", CodeSyntax,
-			"a quote stands inside a value without quotes: put the whole value in quotes and write the inner quote twice")
+			"a value without quotes contains a quote: put the whole value in quotes, and write each quote inside it twice")
 	default:
 		c.records.Refuse(place, "", CodeSyntax,
-			"a value in quotes does not end as it should: close the quote right before the comma or the line's end, and write an inner quote twice")
+			"a value in quotes is not closed correctly: put the closing quote directly before the comma or the end of the line, and write each quote inside the value twice")
 	}
 	return errRefused
 }
 
-// header reads the first line and finds the columns in it.
+// header reads the first line and finds the position of each column.
 func (c *csvReader) header() error {
 	names, place, err := c.read()
 	switch {
@@ -114,7 +114,7 @@ func (c *csvReader) header() error {
 		return err
 	}
 	if len(names) == 1 && strings.ContainsAny(names[0], ";\t") {
-		c.records.Refuse(place, "", CodeSyntax, "the columns are not separated by commas: save the file as CSV with commas, not semicolons or tabs")
+		c.records.Refuse(place, "", CodeSyntax, "the columns are not separated by commas: save the file as CSV with commas instead of semicolons or tabs")
 		return errGivenUp
 	}
 	fields := make([]int, len(c.records.columns))
@@ -126,20 +126,20 @@ func (c *csvReader) header() error {
 		column := c.records.column([]byte(name))
 		switch {
 		case name == "":
-			c.records.Refuse(place, "", CodeUnknownColumn, fmt.Sprintf("column %d of the header has no name: name or remove it", position+1))
+			c.records.Refuse(place, "", CodeUnknownColumn, fmt.Sprintf("column %d of the header has no name: add its name, or remove the column", position+1))
 		case !utf8.ValidString(name):
 			c.records.Refuse(place, "", CodeEncoding, "the header is not UTF-8: save the file as UTF-8")
 		case column < 0:
-			c.records.Refuse(place, clip(name), CodeUnknownColumn, "there is no such column: the columns are "+c.records.columnNames())
+			c.records.Refuse(place, clip(name), CodeUnknownColumn, "unknown column: remove it, or use one of "+c.records.columnNames())
 		case fields[column] >= 0:
-			c.records.Refuse(place, name, CodeRepeatedColumn, "the header has this column twice: remove one of them")
+			c.records.Refuse(place, name, CodeRepeatedColumn, "the header has this column twice: remove one of the two")
 		default:
 			fields[column] = position
 		}
 	}
 	for i, column := range c.records.columns {
 		if column.Required && fields[i] < 0 {
-			c.records.Refuse(place, column.Name, CodeMissingColumn, "the header has no such column: add it")
+			c.records.Refuse(place, column.Name, CodeMissingColumn, "the header does not have this required column: add it")
 		}
 	}
 	if c.records.Refused() {
@@ -149,7 +149,7 @@ func (c *csvReader) header() error {
 	return nil
 }
 
-// clip keeps a hostile name from flooding the error that quotes it.
+// clip truncates a name from outside to 40 bytes, for messages that quote it.
 func clip(s string) string {
 	if len(s) <= 40 {
 		return s

@@ -1,15 +1,15 @@
-// Package upload reads uploaded files row by row, in CSV, NDJSON or JSON, and
-// says of every bad line where it stands, what is wrong with it and what to do.
+// Package upload reads uploaded CSV, NDJSON and JSON files row by row. For every
+// invalid row it reports the line, what is wrong and what to do.
 //
-// [Read] reads a batch of transfers and keeps it in about 20 bytes a row, so
-// that a million rows fit a small process. [NewRecords] is the reading below
-// it, for uploads with other columns.
+// [Read] reads a batch of transfers and keeps it in about 20 bytes per row, so
+// that a small process can hold a million rows. [NewRecords] reads uploads with
+// other columns.
 //
-// An upload is accepted whole or not at all. What comes back otherwise is one
-// of three things:
+// An upload is accepted completely or not at all. Otherwise the error is one of:
 //
-//   - [*Invalid]: the content is wrong; up to 100 problems with their places
-//   - [*TooLarge]: a limit was passed; nothing after it was read
-//   - any other error: the upload could not be read, because the client went
-//     away or, if errors.As finds an *http.MaxBytesError, the server cut it off
+//   - [*Invalid]: rows have errors; it lists up to 100 of them
+//   - [*TooLarge]: the upload exceeds a limit; nothing after the limit was read
+//   - any other error: the upload could not be read, because the client
+//     disconnected or, if errors.As finds an *http.MaxBytesError, because it was
+//     larger than the server allows
 package upload

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// Format is how the rows of an upload are written. The zero value is no
-// format.
+// Format is the file format of an upload. The zero value is no format.
 type Format uint8
 
 const (
-	// CSV is RFC 4180 with a header line that names the columns, in any
-	// order. Lines end in CRLF or LF; blank lines are skipped.
+	// CSV is RFC 4180 with a header line, which has the columns in any order.
+	// Lines end with CRLF or LF; blank lines are skipped.
 	CSV Format = iota + 1
 	// NDJSON is one JSON object per line. Blank lines are skipped.
 	NDJSON
@@ -34,8 +33,8 @@ func (f Format) String() string {
 	}
 }
 
-// FormatOf returns the format that a Content-Type header announces. It is
-// false for any other media type, and for a charset that is not UTF-8.
+// FormatOf returns the format for a Content-Type header. It returns false for an
+// unknown media type, and for a charset other than UTF-8.
 func FormatOf(contentType string) (Format, bool) {
 	media, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // ndjsonReader reads one JSON object per line.
 type ndjsonReader struct {
 	records *Records
-	in      *bufio.Reader // holds a line of the longest length
+	in      *bufio.Reader // its buffer holds the longest line
 	objects *objects
 	line    int   // the last line read
 	offset  int64 // of its end
@@ -40,27 +40,27 @@ func (n *ndjsonReader) next() (Record, error) {
 		}
 		if !json.Valid(line) {
 			err := json.Unmarshal(line, new(any))
-			n.records.Refuse(place, "", CodeSyntax, fmt.Sprintf("the line is not a JSON object (%v): write one whole object per line", err))
+			n.records.Refuse(place, "", CodeSyntax, fmt.Sprintf("the line is not a JSON object (%v): write one complete object per line", err))
 			return Record{}, errRefused
 		}
 		return n.objects.record(line, place)
 	}
 }
 
-// document reads a JSON document: an array of objects, or one in the field
-// "rows" of an object.
+// document reads a JSON document: an array of objects, or an object with such an
+// array in its field "rows".
 type document struct {
 	records *Records
 	in      *json.Decoder
 	lines   *lineCounter
 	objects *objects
-	row     json.RawMessage // used again for each row
-	n       int             // rows begun
+	row     json.RawMessage // reused for each row
+	n       int             // rows that were started
 	opened  bool
-	wrapped bool // in {"rows": …}
+	wrapped bool // whether the array is in {"rows": …}
 }
 
-const documentShape = `a JSON upload is an array of objects, or {"rows": […]} with such an array`
+const documentShape = `the document has the wrong structure: send an array of objects, or {"rows": […]} with such an array`
 
 func newDocument(records *Records, in io.Reader) *document {
 	lines := &lineCounter{r: in}
@@ -70,7 +70,7 @@ func newDocument(records *Records, in io.Reader) *document {
 		lines:   lines,
 		objects: newObjects(records),
 	}
-	reader.in.UseNumber() // a number out of place may be too large for any type
+	reader.in.UseNumber() // an unexpected number may be too large for any type
 	return reader
 }
 
@@ -102,7 +102,7 @@ func (d *document) place(offset int64) Place {
 	return Place{Line: d.lines.at(offset), Row: d.n}
 }
 
-// open reads up to the first row.
+// open reads the document up to the first row.
 func (d *document) open() error {
 	token, err := d.in.Token()
 	if errors.Is(err, io.EOF) {
@@ -126,9 +126,9 @@ func (d *document) open() error {
 	return nil
 }
 
-// close reads from the last row to the end of the document.
+// close reads the document from the last row to its end.
 func (d *document) close() error {
-	token, err := d.in.Token() // the array's end, or what is wrong
+	token, err := d.in.Token() // the end of the array
 	if err == nil && d.wrapped {
 		token, err = d.in.Token()
 	}
@@ -139,7 +139,7 @@ func (d *document) close() error {
 		return d.misshapen()
 	}
 	if _, err := d.in.Token(); err == nil {
-		d.records.Refuse(Place{Line: d.lines.at(d.in.InputOffset())}, "", CodeSyntax, "something follows the document's end: send one document")
+		d.records.Refuse(Place{Line: d.lines.at(d.in.InputOffset())}, "", CodeSyntax, "the file continues after the end of the JSON document: send a single document")
 		return errGivenUp
 	} else if !errors.Is(err, io.EOF) {
 		return d.failed(err)
@@ -190,7 +190,7 @@ func newObjects(records *Records) *objects {
 	}
 }
 
-// record reads an object out of text that is known to be one JSON value.
+// record reads an object from text that is valid JSON.
 func (o *objects) record(object []byte, place Place) (Record, error) {
 	refused := false
 	refuse := func(column string, code Code, problem string) {
@@ -202,7 +202,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 		return Record{}, errRefused
 	}
 	if object[0] != '{' {
-		refuse("", CodeSyntax, "not an object: write a row as an object with the fields "+o.records.columnNames())
+		refuse("", CodeSyntax, "the row is not an object: write it as an object with the fields "+o.records.columnNames())
 		return Record{}, errRefused
 	}
 	clear(o.spans)
@@ -218,11 +218,11 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 		name = unquote(name)
 		column := o.records.column(name)
 		if column < 0 {
-			refuse(clip(string(name)), CodeUnknownColumn, "there is no such field: the fields are "+o.records.columnNames())
+			refuse(clip(string(name)), CodeUnknownColumn, "unknown field: remove it, or use one of "+o.records.columnNames())
 			continue
 		}
 		if o.spans[column].seen {
-			refuse(o.records.columns[column].Name, CodeRepeatedColumn, "the object has this field twice: remove one of them")
+			refuse(o.records.columns[column].Name, CodeRepeatedColumn, "the object has this field twice: remove one of the two")
 			continue
 		}
 		start := len(o.text)
@@ -241,7 +241,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 	return Record{Place: place, Values: o.values}, nil
 }
 
-// append adds the text of a JSON value, or returns what is wrong with it.
+// append adds the text of a JSON value, or returns why the value is invalid.
 func (o *objects) append(value []byte, shape Shape) string {
 	switch {
 	case value[0] == '"':
@@ -254,11 +254,11 @@ func (o *objects) append(value []byte, shape Shape) string {
 	case shape == Map && value[0] == '{':
 		return o.appendElements(value, "the object", true)
 	case shape == Flag:
-		return "the value is neither true nor false"
+		return "the value is not a boolean: use true or false"
 	case shape == List:
-		return "the value is neither a string nor a list of strings: put it in quotes"
+		return "the value is not a string or a list of strings: put it in quotes"
 	case shape == Map:
-		return "the value is neither a string nor an object of strings"
+		return "the value is not a string or an object with strings: put it in quotes"
 	default:
 		return "the value is not a string: put it in quotes"
 	}
@@ -278,7 +278,7 @@ func (o *objects) appendElements(value []byte, what string, named bool) string {
 		if named {
 			name := unquote(element)
 			if bytes.ContainsAny(name, ";=") {
-				return "a name in " + what + " has a semicolon or an equals sign in it: remove it"
+				return "a name in " + what + " contains a semicolon or an equals sign: remove it"
 			}
 			o.text = append(append(o.text, name...), '=')
 			element, rest = cutValue(skipSpace(rest)[1:]) // after the colon
@@ -287,17 +287,17 @@ func (o *objects) appendElements(value []byte, what string, named bool) string {
 			rest = skipSpace(rest[1:])
 		}
 		if element[0] != '"' {
-			return what + " has something other than strings in it: put each element in quotes"
+			return what + " contains an element that is not a string: put each element in quotes"
 		}
 		if element = unquote(element); bytes.IndexByte(element, ';') >= 0 {
-			return "an element of " + what + " has a semicolon in it, which separates elements: remove it"
+			return "an element of " + what + " contains a semicolon, which separates elements: remove it"
 		}
 		o.text = append(o.text, element...)
 	}
 	return ""
 }
 
-// The functions below walk through text that is known to be valid JSON.
+// The functions below read text that is valid JSON.
 
 func skipSpace(text []byte) []byte {
 	for i, c := range text {
@@ -308,7 +308,7 @@ func skipSpace(text []byte) []byte {
 	return nil
 }
 
-// cutValue returns the first value of the text and what follows it.
+// cutValue returns the first value of the text and the text after it.
 func cutValue(text []byte) (value, rest []byte) {
 	text = skipSpace(text)
 	depth, i := 0, 0
@@ -326,7 +326,7 @@ func cutValue(text []byte) (value, rest []byte) {
 		case '}', ']':
 			depth--
 		default:
-			if depth == 0 { // a number or a word: it ends where the next thing begins
+			if depth == 0 { // a number, boolean or null ends before a separator
 				end := bytes.IndexAny(text[i:], " \t\r\n,:]}")
 				if end < 0 {
 					end = len(text) - i

@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// MaxProblems is the most problems that an [Invalid] lists; it counts the
-// others.
+// MaxProblems is how many errors an [Invalid] lists; it counts the others.
 const MaxProblems = 100
 
-// Place is where in an upload something stands.
+// Place is a position in an upload.
 type Place struct {
 	Line int // 1-based line of the file, header included; 0 if it has none
 	Row  int // 1-based row of a JSON document; 0 in the other formats, whose rows are lines
@@ -28,7 +27,7 @@ func (p Place) String() string {
 	}
 }
 
-// short is the place as a later line refers to it.
+// short returns the place for references from other lines.
 func (p Place) short() string {
 	if p.Row > 0 {
 		return fmt.Sprintf("row %d", p.Row)
@@ -36,8 +35,8 @@ func (p Place) short() string {
 	return p.String()
 }
 
-// Code says in one word what is wrong with a line. Callers add codes of their
-// own for what only they can see.
+// Code identifies what is wrong with a row, for programs. Callers add codes of
+// their own for errors that only they can find.
 type Code string
 
 // The codes of this package.
@@ -45,25 +44,25 @@ const (
 	CodeEmpty          Code = "empty"           // the upload has no rows
 	CodeEncoding       Code = "not_utf8"        // text that is not UTF-8
 	CodeSyntax         Code = "syntax"          // not CSV, not JSON, or JSON of another shape
-	CodeUnknownColumn  Code = "unknown_column"  // a column or field that means nothing here
+	CodeUnknownColumn  Code = "unknown_column"  // a column or field that the upload does not have
 	CodeMissingColumn  Code = "missing_column"  // the header lacks a required column
 	CodeRepeatedColumn Code = "repeated_column" // a column or field twice
 	CodeFieldCount     Code = "field_count"     // a line with more or fewer values than the header
 	CodeMissing        Code = "missing_value"   // a required value is empty
-	CodeBadValue       Code = "bad_value"       // a value that cannot be what its column says
-	CodeDuplicate      Code = "duplicate"       // a SIM that an earlier line named
+	CodeBadValue       Code = "bad_value"       // a value that is not valid for its column
+	CodeDuplicate      Code = "duplicate"       // a SIM that an earlier line has already
 )
 
-// LineError is one thing that is wrong with an upload.
-type LineError struct {
+// RowError is an error in a row of an upload.
+type RowError struct {
 	Place
-	Column  string // the column or field; empty if it is the whole line
+	Column  string // the column or field; empty if the error is about the whole row
 	Code    Code
-	Problem string // what is wrong and what to do, as a sentence goes on after "line 7: "
+	Problem string // what is wrong and what to do, to be read after "line 7: "
 }
 
 // Error returns the place, the column and the problem.
-func (e LineError) Error() string {
+func (e RowError) Error() string {
 	parts := make([]string, 0, 2)
 	if place := e.String(); place != "" {
 		parts = append(parts, place)
@@ -77,17 +76,17 @@ func (e LineError) Error() string {
 	return strings.Join(parts, ", ") + ": " + e.Problem
 }
 
-// Invalid is the error for an upload whose content is wrong. None of it was
-// accepted. The zero value has no problem yet.
+// Invalid is the error for an upload that has invalid rows. Nothing of the upload
+// was accepted. The zero value has no errors yet.
 type Invalid struct {
-	Lines []LineError // in the order in which they were found, at most MaxProblems
-	More  int         // how many further problems there are
+	Lines []RowError // in the order in which they were found, at most MaxProblems
+	More  int        // how many errors there are in addition
 }
 
-// Error returns one problem per line.
+// Error returns all errors, each in a line of its own.
 func (e *Invalid) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "nothing was accepted, the upload has %d %s", len(e.Lines)+e.More, plural(len(e.Lines)+e.More, "problem"))
+	fmt.Fprintf(&b, "nothing was accepted: %d %s to fix", len(e.Lines)+e.More, plural(len(e.Lines)+e.More, "error"))
 	for _, line := range e.Lines {
 		b.WriteString("\n" + line.Error())
 	}
@@ -97,8 +96,8 @@ func (e *Invalid) Error() string {
 	return b.String()
 }
 
-// Add adds a problem, or counts it if there are MaxProblems already.
-func (e *Invalid) Add(line LineError) {
+// Add lists an error, or only counts it if MaxProblems are listed already.
+func (e *Invalid) Add(line RowError) {
 	if len(e.Lines) >= MaxProblems {
 		e.More++
 		return
@@ -106,7 +105,7 @@ func (e *Invalid) Add(line LineError) {
 	e.Lines = append(e.Lines, line)
 }
 
-// Measure is what an upload had too much of.
+// Measure is what a limit of an upload applies to.
 type Measure string
 
 // The measures, one for each of the [Limits].
@@ -117,23 +116,23 @@ const (
 	Destinations Measure = "destinations"
 )
 
-// TooLarge is the error for an upload that passed a limit. None of it was
-// accepted, and what follows the limit was not read.
+// TooLarge is the error for an upload that exceeds a limit. Nothing of the upload
+// was accepted, and nothing after the limit was read.
 type TooLarge struct {
 	Place   // of the line, if Measure is LineBytes
 	Measure Measure
 	Limit   int64
 }
 
-// Error says which limit was passed and what to do.
+// Error returns which limit was exceeded and what to do.
 func (e *TooLarge) Error() string {
 	switch e.Measure {
 	case Rows:
 		return fmt.Sprintf("the upload has more than %d rows: split it into several", e.Limit)
 	case LineBytes:
-		return fmt.Sprintf("%s is longer than %d bytes: is a quote left open, or a line break missing?", e.Place, e.Limit)
+		return fmt.Sprintf("%s is longer than the limit of %d bytes: check for a quote that is not closed, or a missing line break", e.Place, e.Limit)
 	case Destinations:
-		return fmt.Sprintf("the upload names more than %d destinations: split it into several", e.Limit)
+		return fmt.Sprintf("the upload has more than %d different destinations: split it into several", e.Limit)
 	case Bytes:
 		fallthrough
 	default:

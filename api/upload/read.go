@@ -15,10 +15,10 @@ const (
 	columnOperatorID = "destination_operator_id"
 )
 
-// Read reads a batch of transfers: rows of sim, destination_email and
-// destination_operator_id. Each SIM is named by its ICCID, IMSI or MSISDN. The
-// errors are those of [Records.Err]; a SIM whose identifier an earlier row has
-// is one of them, whatever the destinations.
+// Read reads a batch of transfers with the columns sim, destination_email and
+// destination_operator_id. Each SIM is identified by its ICCID, an IMSI or an
+// MSISDN, and each identifier may occur only once. Read returns the errors of
+// [Records.Err].
 func Read(r io.Reader, format Format, limits Limits) (*Batch, error) {
 	limits = limits.withDefaults()
 	records := NewRecords(r, format, []Column{
@@ -46,24 +46,22 @@ func Read(r io.Reader, format Format, limits Limits) (*Batch, error) {
 	return b.Batch, nil
 }
 
-// batchReader is a batch while it is read.
+// batchReader is a batch that is being read.
 type batchReader struct {
 	*Batch
 	records   *Records
 	sims      *index
 	known     map[Destination]uint32
-	spellings map[spelling]uint32 // destinations as written, to parse each once
+	spellings map[spelling]uint32 // destinations as written, so that each is parsed once
 }
 
-// spelling is a destination as a row writes it.
+// spelling is a destination as it is written in a row.
 type spelling struct{ email, operatorID string }
 
-// maxSpellings bounds the memory for spellings; there can be more of them than
-// of destinations.
+// maxSpellings limits the memory for spellings: a destination can have several.
 const maxSpellings = 1 << 14
 
-// add adds a record. A row that is refused is kept too, for the duplicates of
-// its SIM.
+// add adds a record. It also keeps refused rows, to find duplicates of their SIMs.
 func (b *batchReader) add(record Record) {
 	sim, email, operatorID := record.Values[0], record.Values[1], record.Values[2]
 	for b.rows.n < b.records.Rows()-1 {
@@ -89,7 +87,7 @@ func (b *batchReader) addSIM(i uint32, place Place, text string) {
 	}
 	b.rows.at(i).digits = pack(sim.String())
 	if earlier, found := b.sims.add(i); found {
-		b.records.Refuse(place, columnSIM, CodeDuplicate, fmt.Sprintf("%s is in %s already: remove one of the two%s",
+		b.records.Refuse(place, columnSIM, CodeDuplicate, fmt.Sprintf("%s is already in %s: remove one of the two%s",
 			sim, b.place(earlier).short(), transfer.LuhnHint(sim.String())))
 	}
 }
@@ -100,10 +98,10 @@ func spreadsheetHint(text string) string {
 	if !ok || mantissa == "" || strings.Trim(mantissa, "0123456789.,") != "" || strings.Trim(exponent, "0123456789") != "" {
 		return ""
 	}
-	return " (a spreadsheet has rounded it: set the column to text there, enter the numbers again, and export again)"
+	return " (a spreadsheet program has rounded it: format the column as text, enter the numbers again, and export the file again)"
 }
 
-// destination returns the index of a destination, a new one if need be.
+// destination returns the index of a destination. It adds a new destination.
 func (b *batchReader) destination(place Place, s spelling) (uint32, bool) {
 	if i, ok := b.spellings[s]; ok {
 		return i, true
@@ -134,20 +132,20 @@ func (b *batchReader) parse(place Place, s spelling) (Destination, bool) {
 	}
 	email, err := transfer.ParseEmail(s.email)
 	if s.email == "" {
-		refuse(columnEmail, CodeMissing, "the destination's email is missing: give the primary email of the account that shall receive the SIM")
+		refuse(columnEmail, CodeMissing, "the email of the destination is missing: give the primary email of the account that receives the SIM")
 	} else if err != nil {
 		refuse(columnEmail, CodeBadValue, err.Error())
 	}
 	operatorID, err := transfer.ParseOperatorID(s.operatorID)
 	if s.operatorID == "" {
-		refuse(columnOperatorID, CodeMissing, "the destination's operator id is missing: give the id of the account that shall receive the SIM, OP and ten digits")
+		refuse(columnOperatorID, CodeMissing, "the operator id of the destination is missing: give the id of the account that receives the SIM, OP and ten digits")
 	} else if err != nil {
 		refuse(columnOperatorID, CodeBadValue, err.Error())
 	}
 	return Destination{Email: strings.Clone(email), OperatorID: transfer.OperatorID(strings.Clone(string(operatorID)))}, ok
 }
 
-// link puts a row at the end of a destination's.
+// link adds a row to the rows of a destination.
 func (b *batchReader) link(i, destination uint32) {
 	chain := &b.chains[destination]
 	if chain.n == 0 {

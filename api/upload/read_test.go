@@ -168,7 +168,7 @@ func TestReadRefuses(t *testing.T) {
 		// The header.
 		{
 			"no header", upload.CSV, simA + "," + to + "\n", []problem{
-				{line(1), simA, upload.CodeUnknownColumn, "the columns are sim, destination_email, destination_operator_id"},
+				{line(1), simA, upload.CodeUnknownColumn, "use one of sim, destination_email, destination_operator_id"},
 				{line(1), "fleet@example.com", upload.CodeUnknownColumn, ""},
 				{line(1), "OP0012345678", upload.CodeUnknownColumn, ""},
 				{line(1), "sim", upload.CodeMissingColumn, "add it"},
@@ -177,7 +177,7 @@ func TestReadRefuses(t *testing.T) {
 			},
 		},
 		{"missing column", upload.CSV, "sim,destination_email\n" + simA + ",a@example.com\n", []problem{{line(1), "destination_operator_id", upload.CodeMissingColumn, "add it"}}},
-		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "no such column"}}},
+		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown column"}}},
 		{"column twice", upload.CSV, "sim,destination_email,sim,destination_operator_id\n", []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
 		{"column without a name", upload.CSV, "sim,destination_email,destination_operator_id,\n", []problem{{line(1), "", upload.CodeUnknownColumn, "column 4"}}},
 		{"semicolons", upload.CSV, strings.ReplaceAll(header, ",", ";"), []problem{{line(1), "", upload.CodeSyntax, "commas"}}},
@@ -194,21 +194,21 @@ func TestReadRefuses(t *testing.T) {
 				{line(2), "destination_email", upload.CodeBadValue, `"nobody" is not an email address`},
 				{line(2), "destination_operator_id", upload.CodeBadValue, `"OP1" is not an operator id`},
 				{line(4), "sim", upload.CodeBadValue, `"x" is not a SIM identifier`},
-				{line(4), "destination_email", upload.CodeMissing, "email is missing"},
-				{line(4), "destination_operator_id", upload.CodeMissing, "operator id is missing"},
+				{line(4), "destination_email", upload.CodeMissing, "email of the destination is missing"},
+				{line(4), "destination_operator_id", upload.CodeMissing, "operator id of the destination is missing"},
 			},
 		},
 		{"sim missing", upload.CSV, header + "  ," + to + "\n", []problem{{line(2), "sim", upload.CodeMissing, "the SIM is missing"}}},
-		{"too few values", upload.CSV, header + good + simA + ",a@example.com\n" + simC + "," + to, []problem{{line(3), "", upload.CodeFieldCount, "2 values, the header has 3"}}},
-		{"too many values", upload.CSV, header + simA + "," + to + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, the header has 3"}}},
-		{"only space", upload.CSV, header + good + " \n", []problem{{line(3), "", upload.CodeFieldCount, "1 value, the header has 3"}}},
-		{"bare quote", upload.CSV, header + "89\"44," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "a quote stands inside a value"}}},
-		{"text after a quote", upload.CSV, header + "\"8944\"x," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "does not end as it should"}}},
-		{"open quote", upload.CSV, header + good + "\"" + simA + "," + to + "\n" + simC + "," + to + "\n", []problem{{line(3), "", upload.CodeSyntax, "close the quote"}}},
+		{"too few values", upload.CSV, header + good + simA + ",a@example.com\n" + simC + "," + to, []problem{{line(3), "", upload.CodeFieldCount, "2 values, but the header has 3"}}},
+		{"too many values", upload.CSV, header + simA + "," + to + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, but the header has 3"}}},
+		{"only space", upload.CSV, header + good + " \n", []problem{{line(3), "", upload.CodeFieldCount, "1 value, but the header has 3"}}},
+		{"bare quote", upload.CSV, header + "89\"44," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "a value without quotes contains a quote"}}},
+		{"text after a quote", upload.CSV, header + "\"8944\"x," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "is not closed correctly"}}},
+		{"open quote", upload.CSV, header + good + "\"" + simA + "," + to + "\n" + simC + "," + to + "\n", []problem{{line(3), "", upload.CodeSyntax, "put the closing quote"}}},
 		{"not UTF-8", upload.CSV, header + simA + ",fl\xe9et@example.com,OP0012345678\n" + good, []problem{{line(2), "destination_email", upload.CodeEncoding, "UTF-8"}}},
 		{"NUL", upload.CSV, header + simA + ",fl\x00eet@example.com,OP0012345678\n", []problem{{line(2), "destination_email", upload.CodeBadValue, "NUL"}}},
 		{"line numbers after quoted line breaks", upload.CSV, header + "\"\n" + simA + "\"," + to + "\nx," + to + "\n", []problem{{line(4), "sim", upload.CodeBadValue, ""}}},
-		{"rounded by a spreadsheet", upload.CSV, header + "8.94450E+18," + to + "\n", []problem{{line(2), "sim", upload.CodeBadValue, "a spreadsheet has rounded it"}}},
+		{"rounded by a spreadsheet", upload.CSV, header + "8.94450E+18," + to + "\n", []problem{{line(2), "sim", upload.CodeBadValue, "a spreadsheet program has rounded it"}}},
 		{"number of digits", upload.CSV, header + "12345," + to + "\n1234567890123456," + to + "\n12345678901234567890123," + to + "\n+" + simA + "," + to + "\n", []problem{
 			{line(2), "sim", upload.CodeBadValue, "has 5 digits"},
 			{line(3), "sim", upload.CodeBadValue, "has 16 digits"},
@@ -217,14 +217,14 @@ func TestReadRefuses(t *testing.T) {
 		}},
 
 		// Duplicates.
-		{"duplicate", upload.CSV, header + simA + "," + to + "\n" + good + simA + "," + to + "\n", []problem{{line(4), "sim", upload.CodeDuplicate, simA + " is in line 2 already: remove one of the two"}}},
-		{"duplicate to another destination", upload.CSV, header + good + simB + ",a@example.com,OP0000000001\n", []problem{{line(3), "sim", upload.CodeDuplicate, "line 2 already"}}},
-		{"duplicate in other digits", upload.CSV, header + "+15551234567," + to + "\n 15551234567," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "15551234567 is in line 2 already"}}},
-		{"three times", upload.CSV, header + good + good + good, []problem{{line(3), "sim", upload.CodeDuplicate, "line 2 already"}, {line(4), "sim", upload.CodeDuplicate, "line 2 already"}}},
+		{"duplicate", upload.CSV, header + simA + "," + to + "\n" + good + simA + "," + to + "\n", []problem{{line(4), "sim", upload.CodeDuplicate, simA + " is already in line 2: remove one of the two"}}},
+		{"duplicate to another destination", upload.CSV, header + good + simB + ",a@example.com,OP0000000001\n", []problem{{line(3), "sim", upload.CodeDuplicate, "already in line 2"}}},
+		{"duplicate in other digits", upload.CSV, header + "+15551234567," + to + "\n 15551234567," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "15551234567 is already in line 2"}}},
+		{"three times", upload.CSV, header + good + good + good, []problem{{line(3), "sim", upload.CodeDuplicate, "already in line 2"}, {line(4), "sim", upload.CodeDuplicate, "already in line 2"}}},
 		{"duplicate of a refused line", upload.CSV, header + "x\n" + simB + ",,OP0012345678\n" + good, []problem{
 			{line(2), "", upload.CodeFieldCount, ""},
 			{line(3), "destination_email", upload.CodeMissing, ""},
-			{line(4), "sim", upload.CodeDuplicate, "line 3 already"},
+			{line(4), "sim", upload.CodeDuplicate, "already in line 3"},
 		}},
 		{"duplicate with a wrong check digit", upload.CSV, header + "8944500000000000019," + to + "\n8944500000000000019," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "check digit is wrong too"}}},
 
@@ -233,7 +233,7 @@ func TestReadRefuses(t *testing.T) {
 		{"two objects on a line", upload.NDJSON, rowA + rowB + "\n", []problem{{line(1), "", upload.CodeSyntax, ""}}},
 		{"not an object", upload.NDJSON, "[]\nnull\n1\n\"sim\"\n", []problem{{line(1), "", upload.CodeSyntax, "not an object"}, {line(2), "", upload.CodeSyntax, ""}, {line(3), "", upload.CodeSyntax, ""}, {line(4), "", upload.CodeSyntax, ""}}},
 		{"empty object", upload.NDJSON, "{ }", []problem{{line(1), "sim", upload.CodeMissing, ""}, {line(1), "destination_email", upload.CodeMissing, ""}, {line(1), "destination_operator_id", upload.CodeMissing, ""}}},
-		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "no such field: the fields are sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
+		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown field: remove it, or use one of sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
 		{"field twice", upload.NDJSON, `{"sim":"1",` + rowB[1:], []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
 		{"not strings", upload.NDJSON, `{"sim":` + simA + `,"destination_email":[ "a" ],"destination_operator_id":true }`, []problem{
 			{line(1), "sim", upload.CodeBadValue, "put it in quotes"},
@@ -243,10 +243,10 @@ func TestReadRefuses(t *testing.T) {
 		{"null", upload.NDJSON, `{"sim":null,` + dest + `}`, []problem{{line(1), "sim", upload.CodeMissing, ""}}},
 		{"ndjson not UTF-8", upload.NDJSON, strings.Replace(rowA, "fleet", "fl\xe9\\u0065t", 1), []problem{{line(1), "", upload.CodeEncoding, "UTF-8"}}},
 		{"ndjson NUL", upload.NDJSON, strings.Replace(rowA, "fleet", `fl\u0000eet`, 1), []problem{{line(1), "destination_email", upload.CodeBadValue, "NUL"}}},
-		{"ndjson duplicate", upload.NDJSON, rowA + "\n\n" + rowA, []problem{{line(3), "sim", upload.CodeDuplicate, "line 1 already"}}},
+		{"ndjson duplicate", upload.NDJSON, rowA + "\n\n" + rowA, []problem{{line(3), "sim", upload.CodeDuplicate, "already in line 1"}}},
 
 		// JSON documents.
-		{"json duplicate", upload.JSON, "[" + rowA + ",\n7,\n" + rowA + "]", []problem{{row(2, 2), "", upload.CodeSyntax, "not an object"}, {row(3, 3), "sim", upload.CodeDuplicate, "is in row 1 already"}}},
+		{"json duplicate", upload.JSON, "[" + rowA + ",\n7,\n" + rowA + "]", []problem{{row(2, 2), "", upload.CodeSyntax, "not an object"}, {row(3, 3), "sim", upload.CodeDuplicate, "is already in row 1"}}},
 		{"json cut off in a row", upload.JSON, "[\n" + rowA + ",\n{\"sim\":", []problem{{row(2, 2), "", upload.CodeSyntax, "cut off"}}},
 		{"json cut off between rows", upload.JSON, "[\n" + rowA + ",", []problem{{row(2, 2), "", upload.CodeSyntax, "cut off"}}},
 		{"json cut off after a row", upload.JSON, "[\n" + rowA + "\n", []problem{{row(1, 2), "", upload.CodeSyntax, "cut off"}}},
@@ -261,7 +261,7 @@ func TestReadRefuses(t *testing.T) {
 		{"json rows no array", upload.JSON, `{"rows":{}}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
 		{"json empty object", upload.JSON, `{}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
 		{"json second field", upload.JSON, `{"rows":[` + rowA + `],"more":1}`, []problem{{line(1), "", upload.CodeSyntax, "an array of objects"}}},
-		{"json then more", upload.JSON, "[" + rowA + "]\n[]", []problem{{line(2), "", upload.CodeSyntax, "something follows"}}},
+		{"json then more", upload.JSON, "[" + rowA + "]\n[]", []problem{{line(2), "", upload.CodeSyntax, "the file continues"}}},
 		{"json then rubbish", upload.JSON, "[" + rowA + "]\nx", []problem{{row(1, 2), "", upload.CodeSyntax, "not JSON"}}},
 		{"csv as json", upload.JSON, header, []problem{{line(1), "", upload.CodeSyntax, "not JSON"}}},
 	}
@@ -281,7 +281,7 @@ func TestReadRefuses(t *testing.T) {
 						t.Errorf("%s: problem %d is %q, want it to say %q", name, i, got[i].Problem, want.words)
 					}
 					got[i].Problem = ""
-					if got[i] != (upload.LineError{Place: want.place, Column: want.column, Code: want.code}) {
+					if got[i] != (upload.RowError{Place: want.place, Column: want.column, Code: want.code}) {
 						t.Errorf("%s: problem %d is %#v, want %#v", name, i, got[i], want)
 					}
 				}
@@ -305,7 +305,7 @@ func TestReadListsAHundredProblems(t *testing.T) {
 		t.Errorf("%d problems and %d more", len(invalid.Lines), invalid.More)
 	}
 	text := err.Error()
-	for _, want := range []string{"nothing was accepted, the upload has 250 problems\n", "\nline 2, sim: \"x\" is not a SIM", "\nand 150 more"} {
+	for _, want := range []string{"nothing was accepted: 250 errors to fix\n", "\nline 2, sim: \"x\" is not a SIM", "\nand 150 more"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the error does not say %q:\n%s", want, text)
 		}

@@ -14,11 +14,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// Limits bound an upload.
+// Limits are the limits of an upload.
 type Limits struct {
-	MaxBytes        int64 // of the whole upload, at most 4 GiB; zero means 256 MiB
+	MaxBytes        int64 // of the whole upload, up to 4 GiB; zero means 256 MiB
 	MaxRows         int   // zero means transfer.MaxBatchRows
-	MaxLine         int   // bytes of one row, its line breaks and blank lines before it included; zero means 64 KiB
+	MaxLine         int   // bytes of one row, including its line breaks and the blank lines before it; zero means 64 KiB
 	MaxDestinations int   // different destinations of a batch; zero means 10,000
 }
 
@@ -26,7 +26,7 @@ func (l Limits) withDefaults() Limits {
 	if l.MaxBytes <= 0 {
 		l.MaxBytes = 256 << 20
 	}
-	l.MaxBytes = min(l.MaxBytes, math.MaxUint32) // as many lines can be counted
+	l.MaxBytes = min(l.MaxBytes, math.MaxUint32) // so that line numbers fit in 32 bits
 	if l.MaxRows <= 0 {
 		l.MaxRows = transfer.MaxBatchRows
 	}
@@ -43,12 +43,12 @@ func (l Limits) withDefaults() Limits {
 // Column is a column of a CSV upload, or a field of the objects of a JSON one.
 type Column struct {
 	Name     string
-	Required bool // a CSV header must have it; a value may still be empty
+	Required bool // whether a CSV header must have it; values can still be empty
 	Shape    Shape
 }
 
-// Shape is what a JSON value of a column may be besides a string or null. The
-// text of the value is the same as in a CSV upload.
+// Shape is what a JSON value of a column can be in addition to a string or null.
+// It is converted to the text that a CSV upload has.
 type Shape uint8
 
 // The shapes of columns.
@@ -62,10 +62,10 @@ const (
 // Record is one row of an upload.
 type Record struct {
 	Place
-	// Values has one value per column, in the order of the columns given to
-	// NewRecords, without surrounding white space. A value that is not there
-	// is empty, and so is a JSON null. The slice is used again for the next
-	// record; the strings may be kept.
+	// Values has one value per column, in the order of the columns passed to
+	// NewRecords, without surrounding white space. Missing values and JSON
+	// nulls are empty. The slice is reused for the next record; the strings can
+	// be kept.
 	Values []string
 }
 
@@ -90,13 +90,13 @@ type Records struct {
 	rows    int
 	invalid Invalid
 	ended   bool
-	err     error // that ended it, other than Invalid
+	err     error // the error that ended reading, other than Invalid
 }
 
-// recordReader is the reading of one format. Its next returns io.EOF after
-// the last row, errRefused for a row whose problems it has reported,
-// errGivenUp if nothing can be read after the problem it has reported, and
-// any other error if the upload could not be read.
+// recordReader reads one format. Its next returns io.EOF after the last row,
+// errRefused for a row whose errors it has recorded, errGivenUp if nothing can be
+// read after the error that it has recorded, and any other error if the upload
+// could not be read.
 type recordReader interface {
 	next() (Record, error)
 }
@@ -118,8 +118,8 @@ func NewRecords(r io.Reader, format Format, columns []Column, limits Limits) *Re
 }
 
 // All returns the records that can be read, in the order of the upload. It
-// leaves out those with a problem of their own, such as too few values, and
-// continues after them; Err has the problems. It can be used once.
+// skips rows that cannot, such as those with too few values, and continues after
+// them; Err returns their errors. All can be used once.
 func (r *Records) All() iter.Seq[Record] {
 	return func(yield func(Record) bool) {
 		for !r.ended {
@@ -148,7 +148,7 @@ func (r *Records) next() (Record, error) {
 	return r.reader.next()
 }
 
-// open looks for a byte order mark and begins to read the format.
+// open skips a byte order mark and creates the reader of the format.
 func (r *Records) open() error {
 	r.source.allow(0)
 	in := bufio.NewReaderSize(r.source, max(r.limits.MaxLine+1, 64<<10))
@@ -174,13 +174,13 @@ func (r *Records) open() error {
 	case JSON:
 		r.reader = newDocument(r, in)
 	default:
-		return fmt.Errorf("no such upload format: %v", r.format)
+		return fmt.Errorf("unknown upload format: %v", r.format)
 	}
 	return nil
 }
 
-// clean drops the white space around the values, and refuses a record with
-// text that the database could not store.
+// clean removes white space around the values. It refuses a record with text that
+// PostgreSQL cannot store, and returns false.
 func (r *Records) clean(record Record) bool {
 	ok := true
 	for i, value := range record.Values {
@@ -190,7 +190,7 @@ func (r *Records) clean(record Record) bool {
 			r.Refuse(record.Place, r.columns[i].Name, CodeEncoding, "the value is not UTF-8: save the file as UTF-8")
 			ok = false
 		case strings.IndexByte(value, 0) >= 0:
-			r.Refuse(record.Place, r.columns[i].Name, CodeBadValue, "the value has a NUL character in it: remove it")
+			r.Refuse(record.Place, r.columns[i].Name, CodeBadValue, "the value contains a NUL character: remove it")
 			ok = false
 		}
 	}
@@ -200,14 +200,14 @@ func (r *Records) clean(record Record) bool {
 func (r *Records) end(err error) {
 	r.ended = true
 	if failure := r.source.failure(); failure != nil && !errors.Is(failure, errLongRecord) {
-		err = failure // whatever the parser made of it
+		err = failure // the parser may have hidden it
 	}
 	var tooLarge *TooLarge
 	switch {
 	case errors.Is(err, errGivenUp):
 	case errors.Is(err, io.EOF):
 		if r.rows == 0 {
-			r.Refuse(Place{}, "", CodeEmpty, "the upload has no rows: it needs at least one")
+			r.Refuse(Place{}, "", CodeEmpty, "the upload has no rows: add at least one")
 		}
 	case errors.As(err, &tooLarge):
 		r.err = tooLarge
@@ -216,23 +216,21 @@ func (r *Records) end(err error) {
 	}
 }
 
-// Refuse records a problem: Err will return an *Invalid that has it. The
-// problem says what is wrong and what to do; the column is empty if it is the
-// whole line.
+// Refuse records an error in a row, so Err returns an *Invalid that includes it.
+// The problem is what is wrong and what to do. The column is empty if the error is
+// about the whole row.
 func (r *Records) Refuse(place Place, column string, code Code, problem string) {
-	r.invalid.Add(LineError{Place: place, Column: column, Code: code, Problem: problem})
+	r.invalid.Add(RowError{Place: place, Column: column, Code: code, Problem: problem})
 }
 
-// Refused reports whether there has been a problem so far.
+// Refused reports whether an error was recorded so far.
 func (r *Records) Refused() bool { return len(r.invalid.Lines) > 0 }
 
-// Rows returns how many rows have been read so far, the refused ones
-// included.
+// Rows returns how many rows were read so far, including refused rows.
 func (r *Records) Rows() int { return r.rows }
 
-// Err returns what is wrong with the upload: an *Invalid, a *TooLarge, or the
-// error of the underlying reader, wrapped. It is nil if every record was read
-// and none refused.
+// Err returns an *Invalid, a *TooLarge, or the wrapped error of the underlying
+// reader. It returns nil if every record was read and none was refused.
 func (r *Records) Err() error {
 	switch {
 	case r.err != nil:
@@ -244,11 +242,11 @@ func (r *Records) Err() error {
 	}
 }
 
-// begin lets the reader of the format read the record that begins at an
-// offset, as the reader counts.
+// begin allows the reader of the format to read the record that starts at an
+// offset, counted without the byte order mark.
 func (r *Records) begin(offset int64) { r.source.allow(r.start + offset) }
 
-// tooLong is the error for the record at a place.
+// tooLong returns the error for a record that is too long.
 func (r *Records) tooLong(place Place) error {
 	return &TooLarge{Place: place, Measure: LineBytes, Limit: int64(r.limits.MaxLine)}
 }
@@ -263,7 +261,7 @@ func (r *Records) column(name []byte) int {
 	return -1
 }
 
-// columnNames lists the columns for a person.
+// columnNames returns the names of the columns for an error message.
 func (r *Records) columnNames() string {
 	names := make([]string, len(r.columns))
 	for i, column := range r.columns {

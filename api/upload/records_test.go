@@ -28,13 +28,13 @@ func TestRecords(t *testing.T) {
 		err    string // that the error contains
 	}{
 		{"csv without an optional column", upload.CSV, "imsis,iccid\n1;2,a\n,\" b \"\n", []string{"line 2 [a 1;2 ]", "line 3 [b  ]"}, ""},
-		{"csv without the required column", upload.CSV, "imsis,plan\n1;2,a\n", nil, "line 1, iccid: the header has no such column: add it"},
-		{"csv keeps what is good", upload.CSV, "iccid,imsis,plan\na,1\nb,1,\x00\nc,\xff,\nd,1,p\n", []string{"line 5 [d 1 p]"}, "has 3 problems"},
+		{"csv without the required column", upload.CSV, "imsis,plan\n1;2,a\n", nil, "line 1, iccid: the header does not have this required column: add it"},
+		{"csv keeps what is good", upload.CSV, "iccid,imsis,plan\na,1\nb,1,\x00\nc,\xff,\nd,1,p\n", []string{"line 5 [d 1 p]"}, "3 errors to fix"},
 		{"json", upload.JSON, `[{"iccid":"a","imsis":["1" , "\u0032"],"plan":"p"}, {"imsis":[ ],"iccid":"b"},{"imsis":"1;2"},{"imsis":null}]`, []string{"row 1 (line 1) [a 1;2 p]", "row 2 (line 1) [b  ]", "row 3 (line 1) [ 1;2 ]", "row 4 (line 1) [  ]"}, ""},
 		{"list elsewhere", upload.NDJSON, `{"plan":["p"]}`, nil, "line 1, plan: the value is not a string"},
-		{"list of numbers", upload.NDJSON, `{"imsis":["1",{"a":[2]}]}`, nil, "line 1, imsis: the list has something other than strings"},
-		{"semicolon in a list", upload.NDJSON, `{"imsis":["1;2"]}`, nil, "line 1, imsis: an element of the list has a semicolon"},
-		{"number for a list", upload.NDJSON, `{"imsis":12}`, nil, "line 1, imsis: the value is neither a string nor a list"},
+		{"list of numbers", upload.NDJSON, `{"imsis":["1",{"a":[2]}]}`, nil, "line 1, imsis: the list contains an element that is not a string"},
+		{"semicolon in a list", upload.NDJSON, `{"imsis":["1;2"]}`, nil, "line 1, imsis: an element of the list contains a semicolon"},
+		{"number for a list", upload.NDJSON, `{"imsis":12}`, nil, "line 1, imsis: the value is not a string or a list"},
 		{"field twice", upload.NDJSON, `{"plan":"p","plan":"p"}`, nil, "line 1, plan: the object has this field twice"},
 	}
 	for _, test := range tests {
@@ -129,13 +129,13 @@ func TestFormatString(t *testing.T) {
 func TestLineErrorText(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		err  upload.LineError
+		err  upload.RowError
 		want string
 	}{
-		{upload.LineError{Problem: "bad"}, "bad"},
-		{upload.LineError{Column: "sim", Problem: "bad"}, "sim: bad"},
-		{upload.LineError{Place: upload.Place{Line: 7}, Problem: "bad"}, "line 7: bad"},
-		{upload.LineError{Place: upload.Place{Line: 12, Row: 7}, Column: "sim", Problem: "bad"}, "row 7 (line 12), sim: bad"},
+		{upload.RowError{Problem: "bad"}, "bad"},
+		{upload.RowError{Column: "sim", Problem: "bad"}, "sim: bad"},
+		{upload.RowError{Place: upload.Place{Line: 7}, Problem: "bad"}, "line 7: bad"},
+		{upload.RowError{Place: upload.Place{Line: 12, Row: 7}, Column: "sim", Problem: "bad"}, "row 7 (line 12), sim: bad"},
 	}
 	for _, test := range tests {
 		if got := test.err.Error(); got != test.want {
@@ -159,7 +159,7 @@ func ExampleNewRecords() {
 		fmt.Println(invalid)
 	}
 	// Output:
-	// nothing was accepted, the upload has 1 problem
+	// nothing was accepted: 1 error to fix
 	// line 3, plan: there is no plan "plan-x": give plan-a
 }
 

@@ -6,18 +6,18 @@ import (
 	"io"
 )
 
-// errLongRecord is what a source answers to a parser that wants more for one
-// record than it may have.
+// errLongRecord is the error of a source if a parser reads more than the limit for
+// one record.
 var errLongRecord = errors.New("record too long")
 
-// source is an upload as it arrives. It counts and bounds the bytes, and
-// remembers the error that ended them, which parsers like to hide.
+// source reads an upload while it arrives. It counts and limits the bytes, and
+// keeps the error that ended reading, which parsers may hide.
 type source struct {
 	r        io.Reader
 	n        int64
 	maxBytes int64
 	maxLine  int64
-	until    int64 // how far may be read before the next call of allow
+	until    int64 // the offset up to which the parser can read before the next call of allow
 	err      error
 }
 
@@ -25,8 +25,8 @@ func newSource(r io.Reader, limits Limits) *source {
 	return &source{r: r, maxBytes: limits.MaxBytes, maxLine: int64(limits.MaxLine)}
 }
 
-// allow lets the parser read the record that begins at an offset. The byte
-// more lets it see that nothing follows.
+// allow allows the parser to read the record that starts at an offset. One byte
+// more than the limit lets it notice the end of the file.
 func (s *source) allow(start int64) { s.until = start + s.maxLine + 1 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -47,7 +47,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// failure returns the error that ended the upload before its end, or nil.
+// failure returns the error that ended reading before the end, or nil.
 func (s *source) failure() error {
 	if s.err == io.EOF { //nolint:errorlint // readers return io.EOF itself
 		return nil
@@ -55,13 +55,13 @@ func (s *source) failure() error {
 	return s.err
 }
 
-// lineCounter knows the line of every offset that a parser above it still has
-// before it.
+// lineCounter counts lines, so that a parser that reads from it can find the line
+// of an offset.
 type lineCounter struct {
 	r      io.Reader
 	offset int64
-	breaks []int64 // offsets of the line breaks that were read and not yet passed
-	line   int     // line breaks passed
+	breaks []int64 // offsets of the line breaks after the last offset passed to at
+	line   int     // line breaks before it
 }
 
 func (c *lineCounter) Read(p []byte) (int, error) {
@@ -78,7 +78,7 @@ func (c *lineCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// at returns the 1-based line of an offset. Offsets must not fall.
+// at returns the line of an offset, counted from 1. Offsets must not decrease.
 func (c *lineCounter) at(offset int64) int {
 	passed := 0
 	for passed < len(c.breaks) && c.breaks[passed] < offset {
