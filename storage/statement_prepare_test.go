@@ -26,7 +26,7 @@ func TestPrepareStatements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = stmt.Close()
+			defer func() { _ = stmt.Close() }()
 		})
 	}
 }

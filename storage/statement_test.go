@@ -85,6 +85,9 @@ func rendered(s *statement) string {
 			label = ""
 		}
 	}
+	if s.prepared {
+		fmt.Fprintf(&b, "-- Prepared: yes: it stays prepared on the connections that have run it\n")
+	}
 	execute := s.name
 	if len(s.params) > 0 {
 		execute += "(" + strings.Join(s.params, ", ") + ")"

@@ -5,6 +5,7 @@
 -- Given:    The maximum number of rows: @limit.
 -- Returns:  The tasks to look for in the queue. A task is suspect also if its lease has run out.
 -- Locks:    Takes the work rows, and skips those that another transaction holds.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE check_unconfirmed(limit);
 PREPARE check_unconfirmed AS

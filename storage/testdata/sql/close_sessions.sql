@@ -4,6 +4,7 @@
 -- Given:    @ids of the sessions.
 -- Returns:  nothing
 -- Locks:    Takes the sessions, by ascending id. The caller holds the work row and the SIMs.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE close_sessions(ids);
 PREPARE close_sessions AS

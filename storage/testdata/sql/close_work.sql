@@ -10,6 +10,7 @@
 --           @all: delete the work.
 -- Returns:  The request's state and counters, and whether the work row was deleted.
 -- Locks:    Takes the request, as the last lock of the transaction. The caller holds the work row.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unquoted, quoted, charged, validating, events, request, kind, party, detail, work, all);
 PREPARE close_work AS

@@ -4,6 +4,7 @@
 -- Given:    @id of the work.
 -- Returns:  nothing
 -- Locks:    The caller holds the work row.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE delete_work(id);
 PREPARE delete_work AS

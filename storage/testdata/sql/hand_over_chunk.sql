@@ -6,6 +6,7 @@
 -- Given:    @request and the numbers of the chunk's transfers: from @lo to below @hi.
 -- Returns:  How many transfers came to each state, and the change of the request's counters and sums.
 -- Locks:    The caller holds the work row, then the SIMs (lock_chunk_sims). Takes claims and transfers.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE hand_over_chunk(request, lo, hi);
 PREPARE hand_over_chunk AS

@@ -6,6 +6,7 @@
 --           @dropped has the numbers of those of which a session was disconnected.
 -- Returns:  How many transfers came to each state, and the change of the request's counters and sums.
 -- Locks:    The caller holds the work row, then the SIMs (lock_numbered_sims). Takes claims and transfers.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE hand_over_dropped(request, numbers, dropped);
 PREPARE hand_over_dropped AS

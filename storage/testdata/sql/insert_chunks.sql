@@ -4,6 +4,7 @@
 -- Given:    @request, the @kind of work, and the maximum size of a @chunk.
 -- Returns:  nothing
 -- Locks:    The caller holds the request, and sets its n_left to its size.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE insert_chunks(request, kind, chunk);
 PREPARE insert_chunks AS

@@ -6,6 +6,7 @@
 --           The states @from and @to; empty if the state did not change. A JSON object with @detail.
 -- Returns:  nothing
 -- Locks:    Takes the request, as the last lock of the transaction.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE insert_event(request, kind, party, key, address, from, to, detail);
 PREPARE insert_event AS

@@ -8,6 +8,7 @@
 --           The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later.
 -- Returns:  When it was created.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE insert_request(id, size, queue, batch, source, destination, self_service_only, acceptance, review, party, key, address, chunk, lines, identifiers);
 PREPARE insert_request AS

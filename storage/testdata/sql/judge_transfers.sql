@@ -6,6 +6,7 @@
 --           @claims has the claimed SIM of each, 0 for none, in the order of the numbers.
 -- Returns:  How many transfers are eligible and ineligible, and the change of the request's counters and sums.
 -- Locks:    The caller holds the work row and the claims. Takes the transfers.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE judge_transfers(request, claims, lo, hi);
 PREPARE judge_transfers AS

@@ -4,6 +4,7 @@
 -- Given:    @request and the numbers of the chunk's transfers: from @lo to below @hi.
 -- Returns:  How many SIMs there are.
 -- Locks:    Takes the SIMs. The caller holds the work row.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE lock_chunk_sims(request, lo, hi);
 PREPARE lock_chunk_sims AS

@@ -4,6 +4,7 @@
 -- Given:    @id of the work, and the @lease.
 -- Returns:  The work row; none if the work is done or the lease was lost.
 -- Locks:    Takes the work row: the first lock of a transaction that works on it.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE lock_leased_work(id, lease);
 PREPARE lock_leased_work AS

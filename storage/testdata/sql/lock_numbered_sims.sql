@@ -4,6 +4,7 @@
 -- Given:    @request and the @numbers of its transfers.
 -- Returns:  How many SIMs there are.
 -- Locks:    Takes the SIMs. The caller holds the work row.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE lock_numbered_sims(request, numbers);
 PREPARE lock_numbered_sims AS

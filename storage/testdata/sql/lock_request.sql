@@ -4,6 +4,7 @@
 -- Given:    @request.
 -- Returns:  Its state; no row if there is no such request.
 -- Locks:    Takes the request.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE lock_request(request);
 PREPARE lock_request AS

@@ -4,6 +4,7 @@
 -- Given:    @id of the work.
 -- Returns:  The row; none if the work is done.
 -- Locks:    Takes the work row: the first lock of a transaction that works on it.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE lock_work(id);
 PREPARE lock_work AS

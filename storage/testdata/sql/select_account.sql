@@ -4,6 +4,7 @@
 -- Given:    @operator_id of the account.
 -- Returns:  The account; none if it does not exist.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_account(operator_id);
 PREPARE select_account AS

@@ -4,6 +4,7 @@
 -- Given:    @scope and @key of the call.
 -- Returns:  The answer and the fingerprint of the call; none if there is no answer from the last 24 hours.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_answer(scope, key);
 PREPARE select_answer AS

@@ -4,6 +4,7 @@
 -- Given:    @hash of the token.
 -- Returns:  The caller; none if no key that is not revoked has the token.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_caller(hash);
 PREPARE select_caller AS

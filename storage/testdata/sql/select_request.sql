@@ -4,6 +4,7 @@
 -- Given:    @request.
 -- Returns:  The request; no row if there is none.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_request(request);
 PREPARE select_request AS

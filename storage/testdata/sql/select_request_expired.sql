@@ -4,6 +4,7 @@
 -- Given:    @request.
 -- Returns:  Whether it has expired.
 -- Locks:    The caller holds the request.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_request_expired(request);
 PREPARE select_request_expired AS

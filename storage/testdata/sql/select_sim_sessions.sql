@@ -4,6 +4,7 @@
 -- Given:    @request and the @numbers of its transfers.
 -- Returns:  A row for each session.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_sim_sessions(request, numbers);
 PREPARE select_sim_sessions AS

@@ -4,6 +4,7 @@
 -- Given:    @ids of the sessions.
 -- Returns:  A row for each session.
 -- Locks:    nothing
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_stray_sessions(ids);
 PREPARE select_stray_sessions AS

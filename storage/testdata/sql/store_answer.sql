@@ -4,6 +4,7 @@
 -- Given:    @scope and @key of the call, its @fingerprint and its @answer in JSON.
 -- Returns:  nothing
 -- Locks:    The caller holds the advisory lock of the key.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE store_answer(scope, key, fingerprint, answer);
 PREPARE store_answer AS

@@ -4,6 +4,7 @@
 -- Given:    @id of the work, the new @lease, and how many @seconds it lasts.
 -- Returns:  The work row; none if the work is done, not due or leased.
 -- Locks:    Takes the work row, until the end of the statement.
+-- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE take_lease(lease, seconds, id);
 PREPARE take_lease AS
