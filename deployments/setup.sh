@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs what is missing to run and test simtransfer on this machine:
+# Installs the programs that simtransfer and its tests need, if they are missing:
 #
 #   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium]
 #
-# Without arguments: postgres redis. What is there already is left as it is, and
-# running it again does nothing. It installs by apt-get, dnf or brew, starts no
-# service and creates no database cluster: simtransfer runs private servers of
-# its own from the installed binaries. `go` is only looked for, never installed,
-# because distributions' packages are too old.
+# Without arguments, it installs postgres and redis. It does not change programs
+# that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
+# starts no service and creates no database cluster: simtransfer runs its own
+# private servers from the installed programs. It only checks for go and does not
+# install it, because the packages of distributions are too old.
 set -eu
 
 postgres_min=14
@@ -17,7 +17,7 @@ say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# newer_or_same 15.3 14: the first two numbers of each decide.
+# newer_or_same VERSION MINIMUM compares the first two numbers of the versions.
 newer_or_same() {
 	[ "$(number "$1")" -ge "$(number "$2")" ]
 }
@@ -30,7 +30,7 @@ number() {
 	echo $((${major:-0} * 1000 + ${minor:-0}))
 }
 
-# Looks in the same places as dev/servers/binaries.go.
+# postgres_found looks in the same folders as dev/servers/binaries.go.
 postgres_found() {
 	IFS_old=$IFS
 	IFS=:
@@ -70,7 +70,7 @@ go_found() {
 	version=$(go env GOVERSION 2>/dev/null) && newer_or_same "${version#go}" 1.21
 }
 
-# missing prints which of the wanted things are not there.
+# missing prints the programs in $want that are not installed.
 missing() {
 	for thing in $want; do
 		"${thing}_found" || printf '%s ' "$thing"
@@ -81,22 +81,22 @@ describe() {
 	for thing in "$@"; do
 		case $thing in
 		go) say "  - Go 1.26 or later: https://go.dev/dl/" ;;
-		cc) say "  - a C compiler (go test -race needs one): gcc and the C library's headers" ;;
-		postgres) say "  - PostgreSQL $postgres_min or later, the server (initdb and postgres, in PATH): https://www.postgresql.org/download/" ;;
-		redis) say "  - Redis $redis_min or later (redis-server, in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
-		chromium) say "  - Chromium or Google Chrome (tests of pages drive it)" ;;
+		cc) say "  - a C compiler, for go test -race: gcc and the headers of the C library" ;;
+		postgres) say "  - the PostgreSQL server, version $postgres_min or later (initdb and postgres in PATH): https://www.postgresql.org/download/" ;;
+		redis) say "  - Redis $redis_min or later (redis-server in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
+		chromium) say "  - Chromium or Google Chrome, for the tests of web pages" ;;
 		esac
 	done
 }
 
 # --- apt-get -----------------------------------------------------------------
 
-# invoke-rc.d asks this program before it starts a service, and 101 means no.
+# invoke-rc.d runs this program before it starts a service; exit code 101 forbids it.
 policy=/usr/sbin/policy-rc.d
-# Read by the PostgreSQL packages before they create their default cluster.
+# The PostgreSQL packages read this file before they create their default cluster.
 no_cluster=/etc/postgresql-common/createcluster.d/zz-simtransfer-setup.conf
 lock=/run/simtransfer-setup.lock
-mark='# placed by simtransfer setup for the length of one installation'
+mark='# temporary file of simtransfer setup'
 
 place_guards() {
 	trap remove_guards EXIT
@@ -107,12 +107,12 @@ place_guards() {
 		printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
 		chmod 755 $policy
 	fi
-	# A policy that was already there stays; it must refuse as well.
+	# An existing policy is kept. It must forbid starting services, too.
 	answer=0
 	$policy redis-server start >/dev/null 2>&1 || answer=$?
 	[ $answer = 101 ] || {
 		describe "$@"
-		die "$policy lets packages start services; install the above yourself"
+		die "$policy allows packages to start services: install the programs above yourself"
 	}
 	for dir in /etc/postgresql-common ${no_cluster%/*}; do
 		[ -d "$dir" ] || { mkdir "$dir" && made_dirs="$dir ${made_dirs:-}"; }
@@ -120,7 +120,7 @@ place_guards() {
 	printf '%s\ncreate_main_cluster = false\n' "$mark" >$no_cluster
 }
 
-# remove_stale_guards removes what a killed run left behind.
+# remove_stale_guards removes the files that a killed run has left.
 remove_stale_guards() {
 	if [ -w $policy ] && grep -qxF "$mark" $policy; then
 		exec 9>$lock
@@ -128,7 +128,7 @@ remove_stale_guards() {
 	fi
 }
 
-# remove_guards takes away only what carries our mark.
+# remove_guards removes only files that contain $mark.
 remove_guards() {
 	for file in $policy $no_cluster; do
 		if grep -qxF "$mark" $file 2>/dev/null; then rm -f $file; fi
@@ -136,22 +136,23 @@ remove_guards() {
 	for dir in ${made_dirs:-}; do rmdir "$dir" 2>/dev/null || :; done
 }
 
-# candidate prints the version that apt-get would install, without epoch.
+# candidate prints the version that apt-get would install, without its epoch.
 candidate() {
 	apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p'
 }
 
 install_by_apt() {
-	# A second installation at the same time would lose its guards to the first.
+	# Of two installations at the same time, the first to end would remove the guards
+	# of the other.
 	exec 9>$lock
 	flock 9
 	set -- $(missing)
 	[ $# -gt 0 ] || return 0
 
 	export DEBIAN_FRONTEND=noninteractive
-	export NEEDRESTART_SUSPEND=1 # or Ubuntu restarts services that share a library
+	export NEEDRESTART_SUSPEND=1 # otherwise Ubuntu restarts services that use an updated library
 	place_guards "$@"
-	apt-get update -q >&2 || say "apt-get update did not succeed; going on with the package lists at hand"
+	apt-get update -q >&2 || say "apt-get update failed; continuing with the existing package lists"
 
 	packages=
 	for thing in "$@"; do
@@ -159,12 +160,12 @@ install_by_apt() {
 		cc) packages="$packages gcc libc6-dev" ;;
 		postgres)
 			newer_or_same "$(candidate postgresql)" $postgres_min ||
-				die "this distribution offers PostgreSQL '$(candidate postgresql)', and $postgres_min or later is needed: add https://wiki.postgresql.org/wiki/Apt and run this again"
+				die "this distribution provides PostgreSQL '$(candidate postgresql)', but $postgres_min or later is needed: add the repository https://wiki.postgresql.org/wiki/Apt and run this again"
 			packages="$packages postgresql"
 			;;
 		redis)
 			newer_or_same "$(candidate redis-server)" $redis_min ||
-				die "this distribution offers Redis '$(candidate redis-server)', and $redis_min or later is needed: add https://packages.redis.io and run this again"
+				die "this distribution provides Redis '$(candidate redis-server)', but $redis_min or later is needed: add the repository https://packages.redis.io and run this again"
 			packages="$packages redis-server"
 			;;
 		chromium) packages="$packages chromium" ;;
@@ -172,7 +173,7 @@ install_by_apt() {
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
 
-	# The package enables its service for the next boot, too.
+	# The package also enables its service for the next boot.
 	case " $* " in *' redis '*)
 		DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || :
 		update-rc.d redis-server disable >/dev/null 2>&1 || :
@@ -182,13 +183,13 @@ install_by_apt() {
 
 # --- dnf ---------------------------------------------------------------------
 
-# Fedora's and Red Hat's packages start and enable nothing by themselves.
+# The packages of Fedora and Red Hat neither start nor enable services.
 install_by_dnf() {
 	for thing in "$@"; do
 		case $thing in
 		cc) dnf install -y gcc >&2 ;;
 		postgres)
-			# Before release 10, Red Hat's default stream is too old.
+			# The default stream of Red Hat before release 10 is too old.
 			version=$(dnf -q repoquery --latest-limit=1 --qf '%{version}\n' postgresql-server 2>/dev/null | tail -n 1)
 			if ! newer_or_same "${version:-0}" $postgres_min; then
 				dnf module enable -y postgresql:16 >&2 || :
@@ -206,7 +207,7 @@ install_by_dnf() {
 install_by_brew() {
 	for thing in "$@"; do
 		case $thing in
-		cc) die "no C compiler: run xcode-select --install" ;;
+		cc) die "the C compiler is missing: run xcode-select --install" ;;
 		postgres) brew install postgresql@17 >&2 ;;
 		redis) brew install redis >&2 ;;
 		chromium) brew install --cask google-chrome >&2 ;;
@@ -220,7 +221,7 @@ want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
 	go | cc | postgres | redis | chromium) ;;
-	*) die "unknown: $thing (known: go cc postgres redis chromium)" ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis or chromium" ;;
 	esac
 done
 
@@ -233,12 +234,12 @@ fi
 say "missing: $*"
 case " $* " in *' go '*)
 	describe go
-	die "Go cannot be installed from packages; install it and run this again"
+	die "this script does not install Go: install it and run this again"
 	;;
 esac
 case " $* " in *' redis '*)
 	version=$(redis_version)
-	[ -z "$version" ] || die "Redis $version is installed, and $redis_min or later is needed; it is not replaced because it may be in use"
+	[ -z "$version" ] || die "Redis $version is installed, but $redis_min or later is needed: update it yourself, because it may be in use"
 	;;
 esac
 
@@ -249,18 +250,18 @@ elif have dnf; then
 elif have brew; then
 	manager=brew
 else
-	say "no apt-get, dnf or brew here; please install:"
+	say "found no apt-get, dnf or brew: install these programs yourself:"
 	describe "$@"
 	exit 1
 fi
 
 if [ $manager != brew ] && [ "$(id -u)" != 0 ]; then
 	if have sudo; then
-		say "installing needs root: asking sudo"
+		say "the installation needs root: running sudo"
 		exec sudo -- sh "$0" "$@"
 	fi
-	say "installing needs root, and there is no sudo; please run as root: sh $0 $*"
-	say "or install:"
+	say "the installation needs root, and sudo is not installed: run as root: sh $0 $*"
+	say "or install these programs yourself:"
 	describe "$@"
 	exit 1
 fi
@@ -270,7 +271,7 @@ install_by_$manager "$@"
 want="$*"
 set -- $(missing)
 [ $# -eq 0 ] || {
-	say "still missing after the installation; please install:"
+	say "still missing after the installation: install these programs yourself:"
 	describe "$@"
 	exit 1
 }
