@@ -36,7 +36,7 @@ postgres_found() {
 	IFS=:
 	set -- $PATH
 	IFS=$IFS_old
-	for dir in "$@" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+	for dir in "$@" /usr/lib/postgresql/*/bin /usr/lib/postgresql*/bin /usr/pgsql-*/bin \
 		/opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin \
 		/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin; do
 		[ -x "$dir/postgres" ] && [ -x "$dir/initdb" ] || continue
