@@ -105,7 +105,7 @@ func (t *Tx) applyFailure(ctx context.Context, w Work, cause error) (Failure, er
 		return WorkDead, t.markDead(ctx, w, cause)
 	case exhausted && w.N > 1:
 		return WorkSplit, t.split(ctx, w, cause)
-	case w.Errors >= failuresBeforeSplit && (w.Kind == transfer.WorkRelease || w.Kind == transfer.WorkDropStray):
+	case w.Errors >= failuresBeforeSplit && !w.Kind.MayFailSIM():
 		return WorkDead, t.markDead(ctx, w, cause)
 	case w.Errors >= failuresBeforeSplit:
 		return WorkEnded, t.failAlone(ctx, w)

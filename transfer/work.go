@@ -17,6 +17,17 @@ func WorkKinds() []WorkKind {
 	return []WorkKind{WorkValidate, WorkExecute, WorkDropSessions, WorkDropStray, WorkRelease}
 }
 
+// MayFailSIM reports whether a transfer fails with internal_error if it is the
+// only one in the work and the work keeps failing. Other work becomes dead.
+func (k WorkKind) MayFailSIM() bool {
+	switch k {
+	case WorkValidate, WorkExecute, WorkDropSessions:
+		return true
+	case WorkDropStray, WorkRelease:
+	}
+	return false
+}
+
 // Queue is the queue that carries a piece of work to a worker.
 type Queue string
 
