@@ -24,7 +24,7 @@ const madeUpRole storage.Role = "auditor"
 
 // madeUpKey returns a key with a role that access.go does not know, of an
 // account or of none. The database has to forget which roles there are.
-func (s *service) madeUpKey(account transfer.OperatorID) string {
+func (s *testService) madeUpKey(account transfer.OperatorID) string {
 	s.t.Helper()
 	s.exec(`
 		DO $$
@@ -48,9 +48,9 @@ func (s *service) madeUpKey(account transfer.OperatorID) string {
 
 func TestEveryRouteDeniesAnUnknownRole(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	request := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202)).ID.String()
+	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID.String()
 	paths := strings.NewReplacer("{id}", request, "keys/{id}", "keys/1", "{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01")
 	for _, key := range []string{s.madeUpKey(""), s.madeUpKey(sourceID)} {
 		for _, r := range Routes() {
@@ -65,9 +65,9 @@ func TestEveryRouteDeniesAnUnknownRole(t *testing.T) {
 // inside the handlers would give it nothing.
 func TestHandlersDenyAnUnknownRole(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
-	request := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202)).ID.String()
+	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID.String()
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202)).ID.String()
 	account, err := s.db.Account(t.Context(), sourceID)
 	if err != nil {
@@ -88,12 +88,12 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 	}
 	server := httptest.NewServer(inside.withCall(mux))
 	t.Cleanup(server.Close)
-	direct := &service{t: t, db: s.db, url: server.URL, client: server.Client()}
+	direct := &testService{t: t, db: s.db, url: server.URL, client: server.Client()}
 
 	paths := strings.NewReplacer("batches/{id}", "batches/"+batch, "{id}", request, "{operator_id}", sourceID, "{sim}", iccid(1))
 	bodies := map[string]any{
-		"create-request":  ask(iccid(1)),
-		"preview-request": ask(iccid(1)),
+		"create-request":  requestBody(iccid(1)),
+		"preview-request": requestBody(iccid(1)),
 		"create-batch":    "[]",
 		"update-sim":      map[string]any{"transfer_lock": true},
 	}

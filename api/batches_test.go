@@ -17,25 +17,25 @@ func batchCSV(sims ...string) string {
 	var b strings.Builder
 	b.WriteString("sim,destination_email,destination_operator_id\n")
 	for _, sim := range sims {
-		fmt.Fprintf(&b, "%s,%s,%s\n", sim, emailOf(otherID), otherID)
+		fmt.Fprintf(&b, "%s,%s,%s\n", sim, emailOf(destinationID), destinationID)
 	}
 	return b.String()
 }
 
-func (s *service) upload(key, query, contentType, text string) answer {
+func (s *testService) upload(key, query, contentType, text string) testResponse {
 	s.t.Helper()
 	return s.do(apiCall{method: "POST", path: "/v1/batches" + query, key: key, body: text, header: map[string]string{"Content-Type": contentType}})
 }
 
 func TestBatchMakesARequestPerDestination(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(4, transfer.Ready)
 	csv := "\ufeffdestination_operator_id,sim,destination_email\r\n" +
-		otherID + "," + iccid(1) + "," + emailOf(otherID) + "\r\n" +
-		standID + ",\"" + imsi(2) + "\"," + strings.ToUpper(emailOf(standID)) + "\r\n" +
-		otherID + "," + iccid(3) + "," + emailOf(otherID) + "\r\n"
-	ndjson := `{"sim":"` + iccid(4) + `","destination_email":"` + emailOf(otherID) + `","destination_operator_id":"` + otherID + `"}`
+		destinationID + "," + iccid(1) + "," + emailOf(destinationID) + "\r\n" +
+		bystanderID + ",\"" + imsi(2) + "\"," + strings.ToUpper(emailOf(bystanderID)) + "\r\n" +
+		destinationID + "," + iccid(3) + "," + emailOf(destinationID) + "\r\n"
+	ndjson := `{"sim":"` + iccid(4) + `","destination_email":"` + emailOf(destinationID) + `","destination_operator_id":"` + destinationID + `"}`
 	for _, test := range []struct {
 		contentType, text string
 		sizes             []int
@@ -71,12 +71,12 @@ func TestBatchMakesARequestPerDestination(t *testing.T) {
 
 func TestBatchIsSummedUp(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Ready)
 	b := read[Batch](s.upload(s.source, "", "text/csv", batchCSV(iccid(1), iccid(2), iccid(77))).is(202))
 	path := "/v1/batches/" + b.ID.String()
 	s.work()
-	s.post(s.other, "/v1/transfer-requests/"+b.Items[0].ID.String()+"/accept", nil).is(202)
+	s.post(s.destination, "/v1/transfer-requests/"+b.Items[0].ID.String()+"/accept", nil).is(202)
 	s.work()
 	b = read[Batch](s.get(s.source, path).is(200))
 	if !b.Finished || b.Counts.Completed != 2 || b.Counts.Ineligible != 1 || b.Counts.SIMs != 3 || b.Items[0].State != transfer.RequestCompleted {
@@ -92,11 +92,11 @@ func TestBatchIsSummedUp(t *testing.T) {
 // incoming requests belong to it.
 func TestBatchIsToldToItsSourceAlone(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
 	b := read[Batch](s.upload(s.source, "", "text/csv", batchCSV(iccid(1), iccid(2))).is(202))
 	s.work()
-	for key, n := range map[string]int{s.source: 1, s.support: 1, s.other: 0, s.bystand: 0} {
+	for key, n := range map[string]int{s.source: 1, s.support: 1, s.destination: 0, s.bystander: 0} {
 		for _, direction := range []string{"both", "incoming", "outgoing"} {
 			want := n
 			if key == s.source && direction == "incoming" {
@@ -108,38 +108,38 @@ func TestBatchIsToldToItsSourceAlone(t *testing.T) {
 			}
 		}
 	}
-	if r := read[Request](s.get(s.other, requestPath(b.Items[0].ID)).is(200)); r.Batch != nil {
+	if r := read[Request](s.get(s.destination, requestPath(b.Items[0].ID)).is(200)); r.Batch != nil {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestBatchIsRefusedWhole(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Ready)
 	row := func(sim, email, id string) string { return sim + "," + email + "," + id + "\n" }
 	head := "sim,destination_email,destination_operator_id\n"
-	good := row(iccid(1), emailOf(otherID), otherID)
+	good := row(iccid(1), emailOf(destinationID), destinationID)
 	for name, test := range map[string]struct {
 		text  string
 		lines []int
 		codes []string
 	}{
 		"lines in the middle": {
-			head + good + row("12x", emailOf(otherID), otherID) + row(iccid(2), emailOf(otherID), otherID) + "a,b\n",
+			head + good + row("12x", emailOf(destinationID), destinationID) + row(iccid(2), emailOf(destinationID), destinationID) + "a,b\n",
 			[]int{3, 5},
 			[]string{"bad_value", "field_count"},
 		},
 		"twice":            {head + good + good, []int{3}, []string{"duplicate"}},
-		"a missing column": {"sim,destination_email\n" + iccid(1) + "," + emailOf(otherID) + "\n", []int{1}, []string{"missing_column"}},
-		"an unknown one":   {"sim,destination_email,destination_operator_id,note\n" + iccid(1) + ",a@example.com," + otherID + ",x\n", []int{1}, []string{"unknown_column"}},
+		"a missing column": {"sim,destination_email\n" + iccid(1) + "," + emailOf(destinationID) + "\n", []int{1}, []string{"missing_column"}},
+		"an unknown one":   {"sim,destination_email,destination_operator_id,note\n" + iccid(1) + ",a@example.com," + destinationID + ",x\n", []int{1}, []string{"unknown_column"}},
 		"no rows":          {head, []int{0}, []string{"empty"}},
 		"nothing":          {"", []int{0}, []string{"empty"}},
-		"a wrong pair":     {head + good + row(iccid(2), emailOf(standID), otherID), []int{3}, []string{"unknown_destination"}},
+		"a wrong pair":     {head + good + row(iccid(2), emailOf(bystanderID), destinationID), []int{3}, []string{"unknown_destination"}},
 		"the own account":  {head + good + row(iccid(2), emailOf(sourceID), sourceID), []int{3}, []string{"own_account"}},
 		"a closed account": {head + good + row(iccid(2), emailOf(closedID), closedID), []int{3}, []string{"account_closed"}},
 		"several, by line": {
-			head + row(iccid(1), emailOf(closedID), closedID) + row(iccid(2), "nobody@example.com", otherID) + row(iccid(3), emailOf(closedID), closedID),
+			head + row(iccid(1), emailOf(closedID), closedID) + row(iccid(2), "nobody@example.com", destinationID) + row(iccid(3), emailOf(closedID), closedID),
 			[]int{2, 3, 4},
 			[]string{"account_closed", "unknown_destination", "account_closed"},
 		},
@@ -157,7 +157,7 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 	var many strings.Builder
 	many.WriteString(head)
 	for i := range 150 {
-		many.WriteString(row(iccid(i+1), "nobody@example.com", otherID))
+		many.WriteString(row(iccid(i+1), "nobody@example.com", destinationID))
 	}
 	if p := s.upload(s.source, "", "text/csv", many.String()).problem(422, problem.InvalidLines); len(p.Errors) != 100 || p.More != 50 || p.Errors[99].Line != 101 {
 		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
@@ -166,16 +166,16 @@ func TestBatchIsRefusedWhole(t *testing.T) {
 	s.upload(s.source, "", "", good).problem(415, problem.UnsupportedMediaType)
 	s.upload(s.source, "?acceptance_seconds=0", "text/csv", head+good).problem(422, problem.Invalid)
 	s.upload(s.source, "?acceptance_seconds=2592001", "text/csv", head+good).problem(422, problem.Invalid)
-	s.upload(s.source, "?on_behalf_of="+otherID, "text/csv", head+good).problem(403, problem.Forbidden)
+	s.upload(s.source, "?on_behalf_of="+destinationID, "text/csv", head+good).problem(403, problem.Forbidden)
 	s.upload(s.support, "", "text/csv", head+good).problem(422, problem.Invalid)
-	if n := s.number(`SELECT (SELECT count(*) FROM batches) + (SELECT count(*) FROM requests) + (SELECT count(*) FROM transfers)`); n != 0 {
+	if n := s.queryInt(`SELECT (SELECT count(*) FROM batches) + (SELECT count(*) FROM requests) + (SELECT count(*) FROM transfers)`); n != 0 {
 		t.Errorf("%d rows were left behind", n)
 	}
 }
 
 func TestSupportUploadsOnBehalfOfAnAccount(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	b := read[Batch](s.upload(s.support, "?on_behalf_of="+sourceID, "text/csv", batchCSV(iccid(1))).is(202))
 	if b.Source != sourceID {
@@ -190,12 +190,12 @@ func TestSupportUploadsOnBehalfOfAnAccount(t *testing.T) {
 
 func TestBatchCancel(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Ready)
-	csv := batchCSV(iccid(1)) + iccid(2) + "," + emailOf(standID) + "," + standID + "\n"
+	csv := batchCSV(iccid(1)) + iccid(2) + "," + emailOf(bystanderID) + "," + bystanderID + "\n"
 	b := read[Batch](s.upload(s.source, "", "text/csv", csv).is(202))
 	s.work()
-	s.post(s.other, "/v1/transfer-requests/"+b.Items[0].ID.String()+"/accept", nil).is(202)
+	s.post(s.destination, "/v1/transfer-requests/"+b.Items[0].ID.String()+"/accept", nil).is(202)
 	path := "/v1/batches/" + b.ID.String() + "/cancel"
 	s.post(s.source, path, map[string]any{"sims": []string{iccid(1)}}).problem(422, problem.Invalid)
 	call := apiCall{method: "POST", path: path, key: s.source, header: map[string]string{"Idempotency-Key": "c1"}}

@@ -81,43 +81,43 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 // One account's uploads leave room for those of the others.
 func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
 	address := strings.TrimPrefix(s.url, "http://")
 	for range maxUploadsPerCaller {
 		w := dial(t, address, s.source)
-		w.ask("POST /v1/batches", "Content-Length: 1000", "Content-Type: text/csv", "Expect: 100-continue")
-		w.answer(http.StatusContinue) // it is being read
+		w.send("POST /v1/batches", "Content-Length: 1000", "Content-Type: text/csv", "Expect: 100-continue")
+		w.readResponse(http.StatusContinue) // it is being read
 	}
 	if a := s.upload(s.source, "", "text/csv", batchCSV(iccid(1))); a.problem(429, problem.RateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%v", a.header)
 	}
-	s.upload(s.bystand, "", "text/csv", batchCSV(iccid(2))).is(202)
+	s.upload(s.bystander, "", "text/csv", batchCSV(iccid(2))).is(202)
 }
 
 func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	t.Cleanup(func() { close(stopping) })
-	s := newService(t, quickly, func(c *Config) { c.MaxStreams, c.Stopping = maxStreamsPerCaller+1, stopping })
+	s := newTestService(t, pollFast, func(c *Config) { c.MaxStreams, c.Stopping = maxStreamsPerCaller+1, stopping })
 	s.sims(1, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	for range maxStreamsPerCaller {
 		s.stream(s.source, path, "")
 	}
 	w := dial(t, strings.TrimPrefix(s.url, "http://"), s.source) // a stream that is let in does not end
-	w.ask("GET " + path + "/stream")
-	if header, _ := w.answer(http.StatusTooManyRequests); header.Get("Retry-After") == "" {
+	w.send("GET " + path + "/stream")
+	if header, _ := w.readResponse(http.StatusTooManyRequests); header.Get("Retry-After") == "" {
 		t.Errorf("%v", header)
 	}
-	s.stream(s.other, path, "")
+	s.stream(s.destination, path, "")
 	s.get(s.support, path+"/stream").problem(503, problem.Busy)
 }
 
 // The results of a batch have a place until they are sent.
 func TestResultsOfBatchesAreBounded(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	batch := read[Batch](s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).is(202))
 	caller, err := s.db.Authenticate(t.Context(), s.source)
@@ -127,19 +127,19 @@ func TestResultsOfBatchesAreBounded(t *testing.T) {
 	ctx := calledBy(t.Context(), caller)
 	api := newServer(Config{DB: s.db})
 	api.results.maxWait = 0
-	ask := func(accept string) (*huma.StreamResponse, error) {
+	download := func(accept string) (*huma.StreamResponse, error) {
 		return api.batchResults(ctx, &batchResultsInput{BatchPath: BatchPath{batch.ID}, Accepting: Accepting{accept}})
 	}
 	var last *huma.StreamResponse
 	for range maxResultsPerCaller {
-		if _, err := ask("text/html"); codeOf(err) != problem.NotAcceptable {
+		if _, err := download("text/html"); codeOf(err) != problem.NotAcceptable {
 			t.Fatal(err)
 		}
-		if last, err = ask(typeCSV); err != nil {
+		if last, err = download(typeCSV); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := ask(typeCSV); codeOf(err) != problem.RateLimited {
+	if _, err := download(typeCSV); codeOf(err) != problem.RateLimited {
 		t.Errorf("one more: %v", err)
 	}
 	w := httptest.NewRecorder()
@@ -147,7 +147,7 @@ func TestResultsOfBatchesAreBounded(t *testing.T) {
 	if n := strings.Count(w.Body.String(), "\n"); n != 2 {
 		t.Errorf("%d lines: %s", n, w.Body)
 	}
-	if _, err := ask(typeCSV); err != nil {
+	if _, err := download(typeCSV); err != nil {
 		t.Errorf("in place of one that was sent: %v", err)
 	}
 }

@@ -17,22 +17,22 @@ import (
 	"simtransfer/api/problem"
 )
 
-// truth is a transport that fails the test for every answer that is not as the
+// conformanceChecker is a transport that fails the test for every answer that is not as the
 // document says: its status, its media type and, of JSON, each field.
-type truth struct {
+type conformanceChecker struct {
 	t        testing.TB
 	next     http.RoundTripper
 	document *huma.OpenAPI
 	routes   *http.ServeMux
 }
 
-func newTruth(t testing.TB, next http.RoundTripper) truth {
+func newConformanceChecker(t testing.TB, next http.RoundTripper) conformanceChecker {
 	routes := http.NewServeMux()
-	return truth{t: t, next: next, document: newServer(Config{}).register(routes), routes: routes}
+	return conformanceChecker{t: t, next: next, document: newServer(Config{}).register(routes), routes: routes}
 }
 
 // RoundTrip makes a call.
-func (c truth) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c conformanceChecker) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := c.next.RoundTrip(r)
 	if err != nil {
 		return answer, err

@@ -8,7 +8,7 @@ import (
 // A template is accepted as it is, once what it names exists.
 func TestTemplatesAreUploads(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.post(s.admin, "/v1/accounts", map[string]any{
 		"operator_id": "OP0012345678", "email": "sims@example.com", "currency": "EUR", "coverage": "global",
 	}).is(201)
@@ -26,7 +26,7 @@ func TestTemplatesAreUploads(t *testing.T) {
 	}
 }
 
-// The rules that the document is linted by, as far as they are quickly broken.
+// The rules that the document is linted by, as far as they are pollFast broken.
 func TestDocumentIsComplete(t *testing.T) {
 	t.Parallel()
 	text, err := OpenAPI("1")

@@ -12,28 +12,28 @@ import (
 	"simtransfer/transfer"
 )
 
-// asked makes a request for n SIMs of a status and validates it.
-func (s *service) asked(n int, status transfer.Status) (path string, sims []string) {
+// testRequest creates a request for n SIMs of a status and validates it.
+func (s *testService) testRequest(n int, status transfer.Status) (path string, sims []string) {
 	s.t.Helper()
 	sims = s.sims(n, status)
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202))
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202))
 	s.work()
 	return requestPath(r.ID), sims
 }
 
-func named(sims ...string) map[string]any { return map[string]any{"sims": sims} }
+func simsBody(sims ...string) map[string]any { return map[string]any{"sims": sims} }
 
 func TestDecisionsOfTheWrongParty(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, _ := s.asked(1, transfer.Ready)
+	s := newTestService(t)
+	path, _ := s.testRequest(1, transfer.Ready)
 	for _, test := range []struct{ key, decision string }{
-		{s.source, "accept"}, {s.source, "decline"}, {s.other, "cancel"}, {s.support, "accept"}, {s.admin, "decline"},
+		{s.source, "accept"}, {s.source, "decline"}, {s.destination, "cancel"}, {s.support, "accept"}, {s.admin, "decline"},
 	} {
 		s.post(test.key, path+"/"+test.decision, nil).problem(403, problem.WrongParty)
 	}
 	for _, decision := range []string{"accept", "decline", "cancel"} {
-		s.post(s.bystand, path+"/"+decision, nil).problem(404, problem.NotFound)
+		s.post(s.bystander, path+"/"+decision, nil).problem(404, problem.NotFound)
 	}
 	s.post(s.source, path[:len(path)-12]+"000000000000/cancel", nil).problem(404, problem.NotFound)
 	s.post(s.source, "/v1/transfer-requests/nonsense/cancel", nil).problem(422, problem.Invalid)
@@ -41,21 +41,21 @@ func TestDecisionsOfTheWrongParty(t *testing.T) {
 
 func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, _ := s.asked(1, transfer.Ready)
+	s := newTestService(t)
+	path, _ := s.testRequest(1, transfer.Ready)
 	approve := map[string]any{"ticket": "T-1"}
 	if p := s.post(s.support, path+"/approve", approve).problem(409, problem.RequestState); p.State != "awaiting_acceptance" || !strings.Contains(p.Detail, "awaiting_acceptance") {
 		t.Errorf("%+v", p)
 	}
 	s.post(s.support, path+"/deny", map[string]any{"reason": "no"}).problem(409, problem.RequestState)
-	s.post(s.other, path+"/accept", nil).is(202)
-	for key, decision := range map[string]string{s.source: "cancel", s.other: "accept", s.support: "cancel"} {
+	s.post(s.destination, path+"/accept", nil).is(202)
+	for key, decision := range map[string]string{s.source: "cancel", s.destination: "accept", s.support: "cancel"} {
 		if p := s.post(key, path+"/"+decision, nil).problem(409, problem.RequestState); p.State != "transferring" {
 			t.Errorf("%+v", p)
 		}
 	}
 	s.work()
-	if p := s.post(s.other, path+"/decline", nil).problem(409, problem.RequestState); p.State != "completed" {
+	if p := s.post(s.destination, path+"/decline", nil).problem(409, problem.RequestState); p.State != "completed" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -63,9 +63,9 @@ func TestDecisionInAnotherStateNamesTheState(t *testing.T) {
 // What a decision answers is what a read would.
 func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Active)
-	made := s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(99))).is(202)
+	made := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(99))).is(202)
 	path := made.header.Get("Location")
 	for _, step := range []struct {
 		key, decision string
@@ -73,8 +73,8 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 		fees          *Fees
 	}{
 		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Currency: "EUR", Quoted: 500}},
-		{s.source, "cancel", named(iccid(1)), &Fees{Currency: "EUR", Quoted: 250}},
-		{s.other, "accept", nil, nil},
+		{s.source, "cancel", simsBody(iccid(1)), &Fees{Currency: "EUR", Quoted: 250}},
+		{s.destination, "accept", nil, nil},
 	} {
 		s.work()
 		decided := s.post(step.key, path+"/"+step.decision, step.body).is(202)
@@ -82,7 +82,7 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 		if diff := cmp.Diff(again, r); diff != "" {
 			t.Errorf("%s: -read +answered:\n%s", step.decision, diff)
 		}
-		if !reflect.DeepEqual(r.Fees, step.fees) || (r.Reasons == nil) != (step.key == s.other) {
+		if !reflect.DeepEqual(r.Fees, step.fees) || (r.Reasons == nil) != (step.key == s.destination) {
 			t.Errorf("%s: %s", step.decision, decided.text)
 		}
 	}
@@ -93,32 +93,32 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 
 func TestAcceptAfterTheExpiryIsTooLate(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, _ := s.asked(1, transfer.Ready)
+	s := newTestService(t)
+	path, _ := s.testRequest(1, transfer.Ready)
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp()`)
-	s.post(s.other, path+"/accept", nil).problem(409, problem.RequestExpired)
+	s.post(s.destination, path+"/accept", nil).problem(409, problem.RequestExpired)
 }
 
 func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, sims := s.asked(6, transfer.Ready)
-	r := read[Request](s.post(s.source, path+"/cancel", named(sims[0], imsi(2))).is(202))
+	s := newTestService(t)
+	path, sims := s.testRequest(6, transfer.Ready)
+	r := read[Request](s.post(s.source, path+"/cancel", simsBody(sims[0], imsi(2))).is(202))
 	if r.State != transfer.AwaitingAcceptance || r.Counts.Canceled != 2 || r.Counts.Eligible != 4 {
 		t.Errorf("canceled %+v", r)
 	}
-	r = read[Request](s.post(s.other, path+"/decline", map[string]any{"sims": sims[2:3], "reason": "too old"}).is(202))
+	r = read[Request](s.post(s.destination, path+"/decline", map[string]any{"sims": sims[2:3], "reason": "too old"}).is(202))
 	if r.Counts.Declined != 1 || r.Counts.Eligible != 3 {
 		t.Errorf("declined %+v", r)
 	}
-	p := s.post(s.other, path+"/accept", named(sims[3], sims[0], "12025550123")).problem(422, problem.UnknownSIMs)
+	p := s.post(s.destination, path+"/accept", simsBody(sims[3], sims[0], "12025550123")).problem(422, problem.UnknownSIMs)
 	if values := []string{p.Errors[0].Value, p.Errors[1].Value}; !slices.Equal(values, []string{sims[0], "12025550123"}) {
 		t.Errorf("unknown %q", values)
 	}
-	s.post(s.other, path+"/accept", named()).problem(422, problem.Invalid)
-	s.post(s.other, path+"/accept", named("x")).problem(422, problem.Invalid)
-	s.post(s.other, path+"/accept", map[string]any{"sim": sims}).problem(422, problem.Invalid)
-	r = read[Request](s.post(s.other, path+"/accept", named(sims[3], sims[4])).is(202))
+	s.post(s.destination, path+"/accept", simsBody()).problem(422, problem.Invalid)
+	s.post(s.destination, path+"/accept", simsBody("x")).problem(422, problem.Invalid)
+	s.post(s.destination, path+"/accept", map[string]any{"sim": sims}).problem(422, problem.Invalid)
+	r = read[Request](s.post(s.destination, path+"/accept", simsBody(sims[3], sims[4])).is(202))
 	if r.State != transfer.Transferring {
 		t.Errorf("accepted %+v", r)
 	}
@@ -141,11 +141,11 @@ func TestSomeSIMsAreAcceptedDeclinedOrCanceled(t *testing.T) {
 
 func TestCancelWhileValidationRuns(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(2, transfer.Ready)
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202))
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202))
 	path := requestPath(r.ID)
-	if r = read[Request](s.post(s.source, path+"/cancel", named(sims[0])).is(202)); r.State != transfer.Validating {
+	if r = read[Request](s.post(s.source, path+"/cancel", simsBody(sims[0])).is(202)); r.State != transfer.Validating {
 		t.Errorf("%+v", r)
 	}
 	s.work()
@@ -163,8 +163,8 @@ func TestCancelWhileValidationRuns(t *testing.T) {
 
 func TestSupportApproves(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, _ := s.asked(2, transfer.Active)
+	s := newTestService(t)
+	path, _ := s.testRequest(2, transfer.Active)
 	r := read[Request](s.get(s.source, path).is(200))
 	if r.State != transfer.InReview || *r.WaitingFor != transfer.PartySupport || r.Fees.Quoted != 500 || r.Counts.Support != 2 {
 		t.Errorf("%+v", r)
@@ -194,9 +194,9 @@ func TestSupportApproves(t *testing.T) {
 
 func TestApprovalNeedsAFeeWhereTheScheduleHasNone(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.exec(`DELETE FROM fees WHERE method = 'support_assisted'`)
-	path, _ := s.asked(1, transfer.Suspended)
+	path, _ := s.testRequest(1, transfer.Suspended)
 	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Unquoted != 1 {
 		t.Errorf("%+v", r.Fees)
 	}
@@ -206,10 +206,10 @@ func TestApprovalNeedsAFeeWhereTheScheduleHasNone(t *testing.T) {
 
 func TestSupportDenies(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	path, sims := s.asked(1, transfer.Active)
+	s := newTestService(t)
+	path, sims := s.testRequest(1, transfer.Active)
 	s.post(s.support, path+"/deny", map[string]any{}).problem(422, problem.Invalid)
-	s.post(s.other, path+"/deny", map[string]any{"reason": "x"}).problem(403, problem.Forbidden)
+	s.post(s.destination, path+"/deny", map[string]any{"reason": "x"}).problem(403, problem.Forbidden)
 	if r := read[Request](s.post(s.support, path+"/deny", map[string]any{"reason": "fraud"}).is(202)); r.State != transfer.RequestDenied {
 		t.Errorf("%+v", r)
 	}

@@ -13,10 +13,10 @@ import (
 	"simtransfer/transfer"
 )
 
-func quickly(c *Config) { c.StreamInterval = 5 * time.Millisecond }
+func pollFast(c *Config) { c.StreamInterval = 5 * time.Millisecond }
 
 // stream opens a stream of events; what follows its end is closed.
-func (s *service) stream(key, path, last string) (ids <-chan string, end context.CancelFunc) {
+func (s *testService) stream(key, path, last string) (ids <-chan string, end context.CancelFunc) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	s.t.Cleanup(cancel)
@@ -55,10 +55,10 @@ func (s *service) stream(key, path, last string) (ids <-chan string, end context
 
 func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
 	t.Parallel()
-	s := newService(t, quickly)
+	s := newTestService(t, pollFast)
 	s.sims(3, transfer.Ready)
 	for name, path := range map[string]string{
-		"request": s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location"),
+		"request": s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location"),
 		"batch":   s.upload(s.source, "", "text/csv", batchCSV(iccid(2))).is(202).header.Get("Location"),
 	} {
 		request := path
@@ -77,7 +77,7 @@ func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
 		got = append(got, next(got[0]))
 		got = append(got, next(got[1]))
 		rest, _ := s.stream(s.source, path, got[2])
-		s.post(s.other, request+"/accept", nil).is(202)
+		s.post(s.destination, request+"/accept", nil).is(202)
 		s.work()
 		for id := range rest { // it ends by itself
 			got = append(got, id)
@@ -94,19 +94,19 @@ func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
 		after := s.do(apiCall{method: "GET", path: path + "/stream", key: s.source, header: map[string]string{"Last-Event-ID": all[len(all)-1]}})
 		after.is(204)
 		s.do(apiCall{method: "GET", path: path + "/stream", key: s.source, header: map[string]string{"Last-Event-ID": "nonsense"}}).problem(422, problem.Invalid)
-		s.get(s.bystand, path+"/stream").problem(404, problem.NotFound)
+		s.get(s.bystander, path+"/stream").problem(404, problem.NotFound)
 	}
 }
 
 func TestStreamsAreBoundedAndStop(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
-	s := newService(t, quickly, func(c *Config) { c.MaxStreams, c.Stopping = 1, stopping })
+	s := newTestService(t, pollFast, func(c *Config) { c.MaxStreams, c.Stopping = 1, stopping })
 	s.sims(1, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	ids, end := s.stream(s.source, path, "")
 	<-ids
-	if a := s.get(s.other, path+"/stream"); a.problem(503, problem.Busy).Status != 503 || a.header.Get("Retry-After") == "" {
+	if a := s.get(s.destination, path+"/stream"); a.problem(503, problem.Busy).Status != 503 || a.header.Get("Retry-After") == "" {
 		t.Errorf("%v", a.header)
 	}
 	s.post(s.source, path+"/cancel", nil).is(202)
@@ -114,7 +114,7 @@ func TestStreamsAreBoundedAndStop(t *testing.T) {
 	for range ids { // to its end, which frees its slot
 	}
 	end()
-	other := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	other := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	ids, _ = s.stream(s.source, other, "")
 	<-ids
 	close(stopping)

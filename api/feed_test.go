@@ -13,7 +13,7 @@ import (
 
 // follow reads the feed from a cursor until it has n events, in pages. Events
 // take a moment to show: transactions of other tests may still be running.
-func (s *service) follow(key, cursor string, limit, n int) (events []FeedEvent, next string) {
+func (s *testService) follow(key, cursor string, limit, n int) (events []FeedEvent, next string) {
 	s.t.Helper()
 	for s.t.Context().Err() == nil {
 		page := read[Feed](s.get(key, fmt.Sprintf("/v1/events?limit=%d&cursor=%s", limit, cursor)).is(200))
@@ -27,11 +27,11 @@ func (s *service) follow(key, cursor string, limit, n int) (events []FeedEvent, 
 
 func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	s.work()
-	s.post(s.other, path+"/accept", nil).is(202)
+	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
 	s.get(s.source, "/v1/sims/"+iccid(1)).problem(404, problem.NotFound)
 	want := read[List[Event]](s.get(s.source, path+"/events").is(200)).Items
@@ -39,28 +39,28 @@ func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 	var got []Event
 	for _, e := range all {
 		got = append(got, e.Event)
-		if requestPath(e.Request) != path || e.Source != sourceID || e.Destination != otherID {
+		if requestPath(e.Request) != path || e.Source != sourceID || e.Destination != destinationID {
 			t.Errorf("%+v", e)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the feed differs from the request's events: %s", diff)
 	}
-	destination, _ := s.follow(s.other, "", 200, len(all))
+	destination, _ := s.follow(s.destination, "", 200, len(all))
 	if len(destination) != len(all) || destination[0].Key != nil || destination[0].Detail["size"] != nil {
 		t.Errorf("the destination reads %+v", destination)
 	}
-	if list, _ := s.follow(s.bystand, "", 200, 0); len(list) != 0 {
+	if list, _ := s.follow(s.bystander, "", 200, 0); len(list) != 0 {
 		t.Errorf("a bystander reads %+v", list)
 	}
 	if list, _ := s.follow(s.support, "", 200, len(all)); len(list) != len(all) {
 		t.Errorf("support reads %+v", list)
 	}
-	if list := read[Feed](s.get(s.support, "/v1/events?account="+standID).is(200)); len(list.Items) != 0 || list.NextCursor == "" {
+	if list := read[Feed](s.get(s.support, "/v1/events?account="+bystanderID).is(200)); len(list.Items) != 0 || list.NextCursor == "" {
 		t.Errorf("%+v", list)
 	}
-	s.get(s.source, "/v1/events?account="+otherID).problem(403, problem.Forbidden)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
+	s.get(s.source, "/v1/events?account="+destinationID).problem(403, problem.Forbidden)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(2))).is(202)
 	if list, _ := s.follow(s.source, end, 200, 1); len(list) != 1 || list[0].Kind != "create" {
 		t.Errorf("after the end: %+v", list)
 	}
@@ -73,10 +73,10 @@ func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
 // got the lower id commits last.
 func TestFeedDoesNotMissALateCommit(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(2))).is(202)
 	_, start := s.follow(s.source, "", 200, 2)
 	const note = `
 		WITH r AS (
@@ -86,8 +86,8 @@ func TestFeedDoesNotMissALateCommit(t *testing.T) {
 		)
 		INSERT INTO events (request, source, destination, seq, kind, party)
 		SELECT id, source, destination, last_event, $2, 'system' FROM r`
-	early := s.hold(note, iccid(1), "review")
-	late := s.hold(note, iccid(2), "offer")
+	early := s.holdTx(note, iccid(1), "review")
+	late := s.holdTx(note, iccid(2), "offer")
 	late(true)
 	first, cursor := s.follow(s.source, start, 200, 0)
 	if len(first) != 0 {

@@ -10,11 +10,11 @@ import (
 	"simtransfer/transfer"
 )
 
-// filled is a service with SIMs of every kind, a batch that is finished and
+// newFilledTestService returns a service with SIMs of every kind, a batch that is finished and
 // one that is not.
-func filled(t *testing.T) *service {
+func newFilledTestService(t *testing.T) *testService {
 	t.Helper()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(6, transfer.Ready)
 	s.exec(`UPDATE sims SET sim_group = 'field' WHERE iccid IN ($1, $2)`, iccid(1), iccid(2))
 	s.exec(`UPDATE sims SET tags = '{"site": "south", "empty": ""}' WHERE iccid = $1`, iccid(2))
@@ -22,7 +22,7 @@ func filled(t *testing.T) *service {
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(4))
 	done := read[Batch](s.upload(s.source, "?self_service_only=true", typeCSV, batchCSV(iccid(1), iccid(3), iccid(4), iccid(99))).is(202))
 	s.work()
-	s.post(s.other, requestPath(done.Items[0].ID)+"/accept", nil).is(202)
+	s.post(s.destination, requestPath(done.Items[0].ID)+"/accept", nil).is(202)
 	s.work()
 	s.upload(s.source, "", typeCSV, batchCSV(iccid(5))).is(202)
 	return s
@@ -30,7 +30,7 @@ func filled(t *testing.T) *service {
 
 func TestFiltersOfLists(t *testing.T) {
 	t.Parallel()
-	s := filled(t)
+	s := newFilledTestService(t)
 	batches := read[List[Batch]](s.get(s.source, "/v1/batches").is(200)).Items
 	between := url.QueryEscape(batches[0].CreatedAt.Format(time.RFC3339Nano))
 	results := "/v1/batches/" + batches[1].ID.String() + "/results"
@@ -86,11 +86,11 @@ func TestFiltersOfLists(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"/v1/accounts?email=" + strings.ToUpper(emailOf(otherID)):     1,
-		"/v1/accounts?standing=closed":                                1,
-		"/v1/accounts?email=" + emailOf(otherID) + "&standing=closed": 0,
-		"/v1/sims?account=" + otherID + "&group=field":                0,
-		"/v1/sims?account=" + sourceID + "&tag=site":                  5,
+		"/v1/accounts?email=" + strings.ToUpper(emailOf(destinationID)):     1,
+		"/v1/accounts?standing=closed":                                      1,
+		"/v1/accounts?email=" + emailOf(destinationID) + "&standing=closed": 0,
+		"/v1/sims?account=" + destinationID + "&group=field":                0,
+		"/v1/sims?account=" + sourceID + "&tag=site":                        5,
 	} {
 		if got := read[List[any]](s.get(s.support, path).is(200)); len(got.Items) != want {
 			t.Errorf("%s: %d items, not %d", path, len(got.Items), want)
@@ -106,7 +106,7 @@ func TestFiltersOfLists(t *testing.T) {
 // A value that a filter does not know is refused with those that it does.
 func TestFiltersNameTheirValues(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	for path, known := range map[string]string{
 		"/v1/transfer-requests?state=nonsense":     "awaiting_acceptance",
 		"/v1/transfer-requests?direction=nonsense": "incoming",
@@ -126,7 +126,7 @@ func TestFiltersNameTheirValues(t *testing.T) {
 // shown twice, and a page is full as long as there is more.
 func TestFilteredPagesWhileRowsChange(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(7, transfer.Ready)
 	s.exec(`UPDATE sims SET tags = '{}' WHERE iccid IN ($1, $2)`, iccid(2), iccid(3))
 	first := read[List[SIM]](s.get(s.source, "/v1/sims?tag=site&limit=2").is(200))
@@ -138,6 +138,6 @@ func TestFilteredPagesWhileRowsChange(t *testing.T) {
 	for _, sim := range append(first.Items, rest.Items...) {
 		seen = append(seen, sim.ICCID)
 	}
-	same(t, seen, []string{iccid(1), iccid(4), iccid(6), iccid(7)})
-	same(t, rest.NextCursor, "")
+	equal(t, seen, []string{iccid(1), iccid(4), iccid(6), iccid(7)})
+	equal(t, rest.NextCursor, "")
 }

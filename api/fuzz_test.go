@@ -11,50 +11,50 @@ import (
 	"simtransfer/transfer"
 )
 
-// fuzzed is a service that a fuzz target calls, with things of every kind.
-type fuzzed struct {
-	*service
+// fuzzTest is a service that a fuzz target calls, with things of every kind.
+type fuzzTest struct {
+	*testService
 	request, batch string // ids
 	keys           []string
 }
 
-func newFuzzed(f *testing.F) *fuzzed {
+func newFuzzTest(f *testing.F) *fuzzTest {
 	f.Helper()
 	stopping := make(chan struct{})
 	close(stopping) // streams end with what is there
-	s := newService(f, func(c *Config) { c.Stopping, c.Log = stopping, slog.New(slog.DiscardHandler) })
+	s := newTestService(f, func(c *Config) { c.Stopping, c.Log = stopping, slog.New(slog.DiscardHandler) })
 	s.sims(3, transfer.Ready)
 	b := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(9)), header: csvHeader()}).is(202))
-	z := &fuzzed{service: s, batch: b.ID.String(), keys: []string{s.source, s.other, s.support, s.admin}}
+	z := &fuzzTest{testService: s, batch: b.ID.String(), keys: []string{s.source, s.destination, s.support, s.admin}}
 	z.offer()
 	return z
 }
 
 // to lets another test make the calls.
-func (z *fuzzed) to(t testing.TB) *fuzzed {
-	s := *z.service
-	transport, _ := s.client.Transport.(truth)
+func (z *fuzzTest) to(t testing.TB) *fuzzTest {
+	s := *z.testService
+	transport, _ := s.client.Transport.(conformanceChecker)
 	transport.t = t
 	client := *s.client
 	client.Transport = transport
 	s.t, s.client = t, &client
-	return &fuzzed{&s, z.request, z.batch, z.keys}
+	return &fuzzTest{&s, z.request, z.batch, z.keys}
 }
 
 // offer makes the request that decisions are about, wherever the last one has
 // led the SIMs.
-func (z *fuzzed) offer() {
+func (z *fuzzTest) offer() {
 	z.work()
 	z.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1), status = 'ready', transfer_lock = false`, sourceID)
-	z.exec(`UPDATE accounts SET standing = 'open' WHERE operator_id IN ($1, $2)`, sourceID, otherID)
+	z.exec(`UPDATE accounts SET standing = 'open' WHERE operator_id IN ($1, $2)`, sourceID, destinationID)
 	z.exec(`UPDATE accounts SET email = lower(operator_id) || '@example.com'`)
-	r := read[Request](z.post(z.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(3))).is(202))
+	r := read[Request](z.post(z.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3))).is(202))
 	z.work()
 	z.request = r.ID.String()
 }
 
 // path is that of a route, for something that exists.
-func (z *fuzzed) path(r Route) string {
+func (z *fuzzTest) path(r Route) string {
 	id := z.request
 	switch {
 	case strings.HasPrefix(r.Path, "/v1/batches"):
@@ -67,7 +67,7 @@ func (z *fuzzed) path(r Route) string {
 }
 
 // written is a digest of everything but of what every call notes.
-func (z *fuzzed) written() string {
+func (z *fuzzTest) written() string {
 	var digest string
 	if err := z.db.Pool().Get(&digest, `
 		SELECT concat_ws(' ',
@@ -97,7 +97,7 @@ func takesJSON() []Route {
 // FuzzJSONBodies sends any body to any route that takes JSON, by any role:
 // what is refused has changed nothing, and nothing is our fault.
 func FuzzJSONBodies(f *testing.F) {
-	all := newFuzzed(f)
+	all := newFuzzTest(f)
 	routes := takesJSON()
 	bodies := []string{
 		``, `null`, `{}`, `[]`, `0`, `"x"`, `{`, `{"sims":null}`, `{"sims":[null]}`, `{"sims":[]}`, `{"sims":[""]}`, `{"sims":"x"}`,
@@ -105,7 +105,7 @@ func FuzzJSONBodies(f *testing.F) {
 		`{"landing":{"tags":{"":"x"}}}`, `{"landing":{"tags":null}}`, `{"reason":"` + strings.Repeat("x", 501) + `"}`, `{"reason":"no\u0000"}`, `{"reason":"\ud800"}`,
 		`{"ticket":"T-1","fee_minor":0,"fee_reason":"why"}`, `{"ticket":"T-1","fee_minor":-1}`, `{"ticket":"T-1","fee_minor":1e400}`, `{"ticket":"","fee_minor":1.5}`,
 		`{"reasons":["sim_locked","x"]}`, `{"acceptance_seconds":9223372036854775808}`, `{"acceptance_seconds":0.1}`,
-		`{"destination":{"email":"` + emailOf(otherID) + `","operator_id":"` + otherID + `"},"sims":["` + iccid(1) + `","+` + imsi(1) + `"],"on_behalf_of":"` + sourceID + `"}`,
+		`{"destination":{"email":"` + emailOf(destinationID) + `","operator_id":"` + destinationID + `"},"sims":["` + iccid(1) + `","+` + imsi(1) + `"],"on_behalf_of":"` + sourceID + `"}`,
 		`{"destination":{"email":"@","operator_id":"OP"},"sims":["12345678901234567890123"]}`, `{"destination":null,"sims":["` + iccid(1) + `"]}`,
 		`{"operator_id":"OP0000000009","email":"a@example.com","currency":"EUR","coverage":"c","standing":"closed"}`,
 		`{"email":"a@example.com"}`, `{"email":"a b"}`, `{"standing":"half"}`, `{"coverage":""}`,
@@ -114,7 +114,7 @@ func FuzzJSONBodies(f *testing.F) {
 		`{"method":"support_assisted","currency":"EUR","amount_minor":1,"valid_from":"2999-12-31T23:59:59+23:59"}`,
 		`{"method":"self_service","currency":"EUR","amount_minor":0,"valid_from":"0000-01-01T00:00:00Z"}`,
 		`{"method":"support_assisted","currency":"eur","amount_minor":1,"valid_from":"2026-02-30T00:00:00Z"}`,
-		`{"role":"account","account":"` + otherID + `","name":"x"}`, `{"role":"support","account":"OP0000000099","name":"x"}`, `{"role":"root","name":""}`,
+		`{"role":"account","account":"` + destinationID + `","name":"x"}`, `{"role":"support","account":"OP0000000099","name":"x"}`, `{"role":"root","name":""}`,
 		`{"tags":{"a":"b"},"group":"","transfer_lock":false}`, `{"tags":null,"status":"active"}`, `{"status":"lost"}`, `{"tags":{"\u0000":"x"}}`,
 		`{"a":1,"a":2}`, "\xff\xfe", `{"group":"` + "\xff" + `"}`,
 	}
@@ -146,11 +146,11 @@ func FuzzJSONBodies(f *testing.F) {
 // FuzzUploads sends any file, in any format, as an import and as a batch: it is
 // taken whole, or refused and nothing has changed.
 func FuzzUploads(f *testing.F) {
-	all := newFuzzed(f)
+	all := newFuzzTest(f)
 	types := []string{typeCSV, typeNDJSON, typeJSON, "text/plain"}
 	columns := "iccid,imsis,msisdns,account,status,plan,tags,expiration,termination_protection,group,event_handlers,speed_class,containers,imei_lock,transfer_lock\n"
 	row := `{"iccid":"` + iccid(50) + `","imsis":["` + imsi(50) + `"],"account":"` + sourceID + `","plan":"global-01"`
-	to := `"destination_email":"` + emailOf(otherID) + `","destination_operator_id":"` + otherID + `"`
+	to := `"destination_email":"` + emailOf(destinationID) + `","destination_operator_id":"` + destinationID + `"`
 	for path, files := range [][]string{{
 		columns + iccid(51) + "," + imsi(51) + ",+1202555,," + ",global-01,,,,,,,,,\n",
 		columns + iccid(51) + "," + imsi(51) + ",+12025550," + sourceID + ",ready,global-01,a=b;c=d,2999-12-31T23:59:59+23:59,true,g,x;y,s,c,12345678901234,false\n",
@@ -187,7 +187,7 @@ func FuzzUploads(f *testing.F) {
 // by any role. Its seeds give every parameter of the document values at the
 // edge, such as cursors that are no number of the database's.
 func FuzzQueries(f *testing.F) {
-	all := newFuzzed(f)
+	all := newFuzzTest(f)
 	routes := slices.DeleteFunc(Routes(), func(r Route) bool { return r.Method != http.MethodGet })
 	values := []string{
 		"", "0", "-1", "+1", "2147483648", "9223372036854775807", "9223372036854775808", "0x1", "\x00", "\xff", "'", "=", "a=\x00",

@@ -25,34 +25,34 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, serverstest.IgnoreServers())
 }
 
-// service is an API with a database of its own, and a key for every role.
-type service struct {
+// testService is an API with a database of its own, and a key for every role.
+type testService struct {
 	t      testing.TB
 	db     *storage.DB
 	dsn    string
 	url    string
 	client *http.Client
 
-	admin, support         string
-	source, other, bystand string // keys of accounts
+	admin, support                 string
+	source, destination, bystander string // keys of accounts
 }
 
 // The accounts of every test.
 const (
-	sourceID = "OP0000000001"
-	otherID  = "OP0000000002"
-	standID  = "OP0000000003"
-	closedID = "OP0000000004"
+	sourceID      = "OP0000000001"
+	destinationID = "OP0000000002"
+	bystanderID   = "OP0000000003"
+	closedID      = "OP0000000004"
 )
 
 func emailOf(id string) string { return strings.ToLower(id) + "@example.com" }
 
-func newService(t testing.TB, change ...func(*Config)) *service {
+func newTestService(t testing.TB, change ...func(*Config)) *testService {
 	t.Helper()
-	s := start(t, serverstest.DatabaseURL(t), change...)
+	s := startTestService(t, serverstest.DatabaseURL(t), change...)
 	s.exec(`INSERT INTO plans VALUES ('global-01', false), ('local-01', true)`)
 	s.exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES ('support_assisted', 'EUR', 250, '2020-01-01'), ('self_service', 'EUR', 0, '2020-01-01')`)
-	for id, standing := range map[string]storage.Standing{sourceID: "open", otherID: "open", standID: "open", closedID: "closed"} {
+	for id, standing := range map[string]storage.Standing{sourceID: "open", destinationID: "open", bystanderID: "open", closedID: "closed"} {
 		s.tx(func(tx *storage.Tx) error {
 			_, err := tx.CreateAccount(t.Context(), storage.Account{
 				OperatorID: transfer.OperatorID(id), Email: emailOf(id), Currency: "EUR", Coverage: "global", Standing: standing,
@@ -63,13 +63,13 @@ func newService(t testing.TB, change ...func(*Config)) *service {
 	s.admin = s.key(storage.NewKey{Role: storage.RoleAdmin, Name: "admin"})
 	s.support = s.key(storage.NewKey{Role: storage.RoleSupport, Name: "support"})
 	s.source = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Name: "source"})
-	s.other = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: otherID, Name: "other"})
-	s.bystand = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: standID, Name: "bystander"})
+	s.destination = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: destinationID, Name: "other"})
+	s.bystander = s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: bystanderID, Name: "bystander"})
 	return s
 }
 
-// start serves an API on a database.
-func start(t testing.TB, dsn string, change ...func(*Config)) *service {
+// startTestService serves an API on a database.
+func startTestService(t testing.TB, dsn string, change ...func(*Config)) *testService {
 	t.Helper()
 	db, err := storage.Open(t.Context(), dsn, storage.Options{})
 	if err != nil {
@@ -83,19 +83,19 @@ func start(t testing.TB, dsn string, change ...func(*Config)) *service {
 	server := httptest.NewServer(New(c))
 	t.Cleanup(server.Close)
 	client := server.Client()
-	client.Transport = newTruth(t, client.Transport)
+	client.Transport = newConformanceChecker(t, client.Transport)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &service{t: t, db: db, dsn: dsn, url: server.URL, client: client}
+	return &testService{t: t, db: db, dsn: dsn, url: server.URL, client: client}
 }
 
-// impatient serves the same database again, without waiting long for locks.
-func (s *service) impatient() *service {
+// withShortLockTimeout serves the same database again, without waiting long for locks.
+func (s *testService) withShortLockTimeout() *testService {
 	s.t.Helper()
 	separator := "?"
 	if strings.Contains(s.dsn, "?") {
 		separator = "&"
 	}
-	return start(s.t, s.dsn+separator+"lock_timeout=50")
+	return startTestService(s.t, s.dsn+separator+"lock_timeout=50")
 }
 
 // logTo writes what the service logs to the test's log.
@@ -108,7 +108,7 @@ func (l logTo) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (s *service) key(k storage.NewKey) string {
+func (s *testService) key(k storage.NewKey) string {
 	s.t.Helper()
 	_, token, err := s.db.CreateKey(s.t.Context(), k)
 	if err != nil {
@@ -117,23 +117,23 @@ func (s *service) key(k storage.NewKey) string {
 	return token
 }
 
-func (s *service) tx(fn func(*storage.Tx) error) {
+func (s *testService) tx(fn func(*storage.Tx) error) {
 	s.t.Helper()
 	if err := s.db.InTx(s.t.Context(), fn); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *service) exec(query string, args ...any) {
+func (s *testService) exec(query string, args ...any) {
 	s.t.Helper()
 	if _, err := s.db.Pool().ExecContext(s.t.Context(), query, args...); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// hold runs a statement in a transaction that stays open until the function
+// holdTx runs a statement in a transaction that stays open until the function
 // returned is called, or the test ends. Then it is rolled back, or committed.
-func (s *service) hold(query string, args ...any) (end func(commit bool)) {
+func (s *testService) holdTx(query string, args ...any) (end func(commit bool)) {
 	s.t.Helper()
 	tx, err := s.db.Pool().BeginTxx(s.t.Context(), nil)
 	if err != nil {
@@ -160,8 +160,8 @@ func (s *service) hold(query string, args ...any) (end func(commit bool)) {
 	}
 }
 
-// number reads one number from the database.
-func (s *service) number(query string) int {
+// queryInt reads one number from the database.
+func (s *testService) queryInt(query string) int {
 	s.t.Helper()
 	var n int
 	if err := s.db.Pool().GetContext(s.t.Context(), &n, query); err != nil {
@@ -170,8 +170,8 @@ func (s *service) number(query string) int {
 	return n
 }
 
-// answer is what the API has answered.
-type answer struct {
+// testResponse is a response of the API.
+type testResponse struct {
 	t      testing.TB
 	status int
 	header http.Header
@@ -186,7 +186,7 @@ type apiCall struct {
 	header       map[string]string
 }
 
-func (s *service) do(c apiCall) answer {
+func (s *testService) do(c apiCall) testResponse {
 	s.t.Helper()
 	var reader io.Reader
 	contentType := "application/json"
@@ -226,21 +226,21 @@ func (s *service) do(c apiCall) answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return answer{s.t, response.StatusCode, response.Header, string(text)}
+	return testResponse{s.t, response.StatusCode, response.Header, string(text)}
 }
 
-func (s *service) get(key, path string) answer {
+func (s *testService) get(key, path string) testResponse {
 	s.t.Helper()
 	return s.do(apiCall{method: "GET", path: path, key: key})
 }
 
-func (s *service) post(key, path string, body any) answer {
+func (s *testService) post(key, path string, body any) testResponse {
 	s.t.Helper()
 	return s.do(apiCall{method: "POST", path: path, key: key, body: body})
 }
 
 // is fails the test unless the answer has a status.
-func (a answer) is(status int) answer {
+func (a testResponse) is(status int) testResponse {
 	a.t.Helper()
 	if a.status != status {
 		a.t.Fatalf("answered %d, not %d: %s", a.status, status, a.text)
@@ -249,7 +249,7 @@ func (a answer) is(status int) answer {
 }
 
 // read returns the body; a field that its type does not have fails the test.
-func read[T any](a answer) T {
+func read[T any](a testResponse) T {
 	a.t.Helper()
 	var v T
 	d := json.NewDecoder(strings.NewReader(a.text))
@@ -262,7 +262,7 @@ func read[T any](a answer) T {
 
 // problem fails the test unless the answer is a problem of a code, and returns
 // it.
-func (a answer) problem(status int, code problem.Code) problem.Problem {
+func (a testResponse) problem(status int, code problem.Code) problem.Problem {
 	a.t.Helper()
 	a.is(status)
 	p := read[problem.Problem](a)
@@ -284,7 +284,7 @@ func iccid(n int) string { return fmt.Sprintf("8988211%012d", n) }
 func imsi(n int) string { return fmt.Sprintf("00101%010d", n) }
 
 // sims makes SIMs of the source account, numbered from 1.
-func (s *service) sims(n int, status transfer.Status) []string {
+func (s *testService) sims(n int, status transfer.Status) []string {
 	s.t.Helper()
 	var list []storage.NewSIM
 	var ids []string
@@ -308,16 +308,16 @@ func (s *service) sims(n int, status transfer.Status) []string {
 	return ids
 }
 
-// ask is the body of a transfer request to the other account.
-func ask(sims ...string) map[string]any {
+// requestBody is the body of a transfer request to the other account.
+func requestBody(sims ...string) map[string]any {
 	return map[string]any{
-		"destination": map[string]any{"email": emailOf(otherID), "operator_id": otherID},
+		"destination": map[string]any{"email": emailOf(destinationID), "operator_id": destinationID},
 		"sims":        sims,
 	}
 }
 
 // work carries out all work that is pending, as the worker does.
-func (s *service) work() {
+func (s *testService) work() {
 	s.t.Helper()
 	for {
 		list, err := s.db.Dispatch(s.t.Context(), "interactive", 100)
@@ -337,7 +337,7 @@ func (s *service) work() {
 	}
 }
 
-func (s *service) carryOut(tx *storage.Tx, id int64) error {
+func (s *testService) carryOut(tx *storage.Tx, id int64) error {
 	ctx := s.t.Context()
 	w, err := tx.LockWork(ctx, id)
 	if err != nil {
@@ -381,8 +381,8 @@ func (s *service) carryOut(tx *storage.Tx, id int64) error {
 	}
 }
 
-// same compares what a test has read with what it wants.
-func same[T any](t testing.TB, got, want T) {
+// equal compares what a test has read with what it wants.
+func equal[T any](t testing.TB, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

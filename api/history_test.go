@@ -12,21 +12,21 @@ import (
 
 func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	s.exec(`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, nasipaddress, username, acctstarttime, acctstoptime, acctterminatecause)
 		VALUES ('s-1', 'u-1', '192.0.2.1', $1, clock_timestamp(), clock_timestamp(), 'User-Request')`, imsi(1))
 	s.exec(`UPDATE sims SET status = 'active', transfer_lock = true`)
-	s.post(s.source, "/v1/transfer-requests", ask(imsi(1))).is(202) // is rejected
+	s.post(s.source, "/v1/transfer-requests", requestBody(imsi(1))).is(202) // is rejected
 	s.work()
 	s.exec(`UPDATE sims SET transfer_lock = false`)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	s.work()
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77"}).is(202)
-	s.post(s.other, path+"/accept", nil).is(202)
+	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
 	h := read[SIMHistory](s.get(s.support, "/v1/support/sims/"+imsi(1)).is(200))
-	if len(h.Owners) != 2 || h.Owners[0].Account != otherID || h.Owners[1].Account != sourceID || requestPath(*h.Owners[0].Request) != path {
+	if len(h.Owners) != 2 || h.Owners[0].Account != destinationID || h.Owners[1].Account != sourceID || requestPath(*h.Owners[0].Request) != path {
 		t.Errorf("owners %+v", h.Owners)
 	}
 	if len(h.Transfers) != 2 || h.Transfers[0].Transfer.State != transfer.Completed || *h.Transfers[0].Ticket != "T-77" ||
@@ -46,17 +46,17 @@ func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
 
 func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = $1`, iccid(2))
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(3))
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(3))).is(202)
-	assisted := s.post(s.source, "/v1/transfer-requests", ask(iccid(2))).is(202).header.Get("Location")
-	s.post(s.bystand, "/v1/transfer-requests", ask(imsi(1))).is(202) // not its own
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(3))).is(202)
+	assisted := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(2))).is(202).header.Get("Location")
+	s.post(s.bystander, "/v1/transfer-requests", requestBody(imsi(1))).is(202) // not its own
 	s.work()
 	s.post(s.support, assisted+"/approve", map[string]any{"ticket": "T 5&6"}).is(202)
 	hence := url.QueryEscape(time.Now().Add(time.Hour).Format(time.RFC3339Nano))
-	for query, want := range map[string]struct{ source, other, bystander, support int }{
+	for query, want := range map[string]struct{ source, destination, bystander, support int }{
 		"sim=" + iccid(1):                    {1, 1, 0, 2}, // by another name the bystander would learn whose it is
 		"sim=" + imsi(1):                     {1, 1, 1, 2},
 		"sim=" + imsi(2):                     {1, 1, 0, 1},
@@ -70,7 +70,7 @@ func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
 		"created_before=" + hence:            {2, 3, 1, 3},
 		"created_after=2020-01-01T00:00:00Z": {2, 3, 1, 3},
 	} {
-		for key, n := range map[string]int{s.source: want.source, s.other: want.other, s.bystand: want.bystander, s.support: want.support} {
+		for key, n := range map[string]int{s.source: want.source, s.destination: want.destination, s.bystander: want.bystander, s.support: want.support} {
 			if got := read[List[Request]](s.get(key, "/v1/transfer-requests?"+query).is(200)); len(got.Items) != n {
 				t.Errorf("%s: %d requests, not %d", query, len(got.Items), n)
 			}

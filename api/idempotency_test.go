@@ -16,10 +16,10 @@ func withKey(key string) map[string]string { return map[string]string{"Idempoten
 
 func TestSameCallTwiceGetsTheSameAnswer(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(3, transfer.Ready)
-	request := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims[0])).is(202))
-	canceled := read[Request](s.post(s.source, "/v1/transfer-requests", ask(sims[1])).is(202))
+	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(sims[0])).is(202))
+	canceled := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(sims[1])).is(202))
 	s.work()
 	simCSV := func(n int) string {
 		return fmt.Sprintf("iccid,imsis,account,plan\n%s,%s,%s,global-01\n", iccid(n), imsi(n), sourceID)
@@ -41,9 +41,9 @@ func TestSameCallTwiceGetsTheSameAnswer(t *testing.T) {
 		},
 		"key":     {"/v1/keys", s.admin, m{"role": "admin", "name": "second"}, m{"role": "support", "name": "second"}},
 		"import":  {"/v1/sims", s.admin, simCSV(50), simCSV(51)},
-		"request": {"/v1/transfer-requests", s.source, ask(sims[2]), ask(sims[0])},
+		"request": {"/v1/transfer-requests", s.source, requestBody(sims[2]), requestBody(sims[0])},
 		"batch":   {"/v1/batches", s.source, batchCSV(iccid(9)), batchCSV(iccid(8))},
-		"accept":  {requestPath(request.ID) + "/accept", s.other, nil, m{"sims": sims[:1]}},
+		"accept":  {requestPath(request.ID) + "/accept", s.destination, nil, m{"sims": sims[:1]}},
 		"cancel":  {requestPath(canceled.ID) + "/cancel", s.source, m{}, nil},
 	} {
 		call := apiCall{method: "POST", path: test.path, key: test.key, body: test.body, header: withKey("once " + name)}
@@ -64,17 +64,17 @@ func TestSameCallTwiceGetsTheSameAnswer(t *testing.T) {
 		call.body = test.other
 		s.do(call).problem(422, problem.IdempotencyKeyReused)
 	}
-	if n := s.number(`SELECT count(*) FROM requests`); n != 4 {
+	if n := s.queryInt(`SELECT count(*) FROM requests`); n != 4 {
 		t.Errorf("%d requests, not 4", n)
 	}
 }
 
 func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(4, transfer.Ready)
-	call := func(key string, sim string, idempotencyKey string) answer {
-		return s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: key, body: ask(sim), header: withKey(idempotencyKey)})
+	call := func(key string, sim string, idempotencyKey string) testResponse {
+		return s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: key, body: requestBody(sim), header: withKey(idempotencyKey)})
 	}
 	call(s.source, sims[0], "k").is(202)
 	call(s.source, sims[1], "k").problem(422, problem.IdempotencyKeyReused)
@@ -82,7 +82,7 @@ func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 	if a := call(second, sims[0], "k").is(202); a.header.Get("Idempotent-Replayed") != "true" {
 		t.Error("two keys of one account have idempotency keys of their own")
 	}
-	body := ask(sims[2])
+	body := requestBody(sims[2])
 	body["on_behalf_of"] = sourceID
 	s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.support, body: body, header: withKey("k")}).is(202)
 	call(s.source, sims[3], strings.Repeat("k", 255)).is(202)
@@ -94,10 +94,10 @@ func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 
 func TestRefusalsAreNotStored(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
-	accept := apiCall{method: "POST", path: requestPath(r.ID) + "/accept", key: s.other, header: withKey("a")}
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
+	accept := apiCall{method: "POST", path: requestPath(r.ID) + "/accept", key: s.destination, header: withKey("a")}
 	s.do(accept).problem(409, problem.RequestState)
 	s.work()
 	s.do(accept).is(202)
@@ -105,10 +105,10 @@ func TestRefusalsAreNotStored(t *testing.T) {
 
 func TestSecondCallWhileTheFirstRunsIsAConflict(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	call := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: withKey("held")}
-	end := s.hold(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "account "+sourceID+"\nheld")
+	call := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: requestBody(iccid(1)), header: withKey("held")}
+	end := s.holdTx(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "account "+sourceID+"\nheld")
 	if a := s.do(call); a.problem(409, problem.StillRunning).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
@@ -118,14 +118,14 @@ func TestSecondCallWhileTheFirstRunsIsAConflict(t *testing.T) {
 
 func TestManyCallsWithOneKeyAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	const n = 8
 	var wg sync.WaitGroup
-	answers := make([]answer, n)
+	answers := make([]testResponse, n)
 	for i := range n {
 		wg.Go(func() {
-			answers[i] = s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: withKey("many")})
+			answers[i] = s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: requestBody(iccid(1)), header: withKey("many")})
 		})
 	}
 	wg.Wait()
@@ -139,14 +139,14 @@ func TestManyCallsWithOneKeyAtOnce(t *testing.T) {
 			text = a.text
 		}
 	}
-	if n := s.number(`SELECT count(*) FROM requests`); n != 1 {
+	if n := s.queryInt(`SELECT count(*) FROM requests`); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 }
 
 func TestStoredAnswerDoesNotShowAKey(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	call := apiCall{method: "POST", path: "/v1/keys", key: s.admin, body: map[string]any{"role": "support", "name": "secret"}, header: withKey("k")}
 	k := read[Key](s.do(call).is(201))
 	if again := read[Key](s.do(call).is(201)); again.Token != k.Token {
@@ -162,22 +162,22 @@ func TestStoredAnswerDoesNotShowAKey(t *testing.T) {
 			t.Errorf("%q can be read in the database: %s", clear, stored)
 		}
 	}
-	if n := s.number(`SELECT count(*) FROM api_keys WHERE name = 'secret'`); n != 1 {
+	if n := s.queryInt(`SELECT count(*) FROM api_keys WHERE name = 'secret'`); n != 1 {
 		t.Errorf("%d keys", n)
 	}
 }
 
 func TestBusyDatabaseIsTriedAgainAndThenAdmitted(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	s.work()
-	end := s.hold(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
-	quick := s.impatient()
-	if a := quick.post(s.other, requestPath(r.ID)+"/accept", nil); a.problem(503, problem.Busy).Status == 0 || a.header.Get("Retry-After") == "" {
+	end := s.holdTx(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
+	quick := s.withShortLockTimeout()
+	if a := quick.post(s.destination, requestPath(r.ID)+"/accept", nil); a.problem(503, problem.Busy).Status == 0 || a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
 	end(false)
-	quick.post(s.other, requestPath(r.ID)+"/accept", nil).is(202)
+	quick.post(s.destination, requestPath(r.ID)+"/accept", nil).is(202)
 }

@@ -12,7 +12,7 @@ import (
 
 func TestCurrentKey(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	for token, want := range map[string]CurrentKey{
 		s.source:  {Key: Key{Role: "account", Account: new(transfer.OperatorID(sourceID)), Name: "source"}, Email: emailOf(sourceID)},
 		s.support: {Key: Key{Role: "support", Name: "support"}},
@@ -32,7 +32,7 @@ func TestCurrentKey(t *testing.T) {
 // A caller with the token from before a rotation sees when it expires.
 func TestCurrentKeyThatWasRotated(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	k := read[CurrentKey](s.get(s.source, "/v1/key").is(200))
 	now := read[Key](s.post(s.admin, fmt.Sprintf("/v1/keys/%d/rotate", k.ID), map[string]any{"grace_seconds": 60}).is(200))
 	was := read[CurrentKey](s.get(s.source, "/v1/key").is(200))

@@ -13,9 +13,9 @@ import (
 
 func TestDestinationSaysHowSIMsLand(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(2, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202).header.Get("Location")
 	s.work()
 	type m = map[string]any
 	tags := map[string]string{}
@@ -30,22 +30,22 @@ func TestDestinationSaysHowSIMsLand(t *testing.T) {
 		"a long group":     {"group": strings.Repeat("x", 129)},
 		"an unknown field": {"imei_lock": "1"},
 	} {
-		p := s.post(s.other, path+"/accept", m{"landing": landing}).problem(422, problem.Invalid)
+		p := s.post(s.destination, path+"/accept", m{"landing": landing}).problem(422, problem.Invalid)
 		if len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Location, "body.landing") {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
 	want := &Landing{Group: "fleet", Tags: map[string]string{"site": strings.Repeat("ü", 256)}, SpeedClass: "s1.fast"}
-	accepted := read[Request](s.post(s.other, path+"/accept", m{"landing": want}).is(202))
+	accepted := read[Request](s.post(s.destination, path+"/accept", m{"landing": want}).is(202))
 	if diff := cmp.Diff(want, accepted.Landing); diff != "" {
 		t.Error(diff)
 	}
 	s.work()
-	sim := read[SIM](s.get(s.other, "/v1/sims/"+sims[0]).is(200))
+	sim := read[SIM](s.get(s.destination, "/v1/sims/"+sims[0]).is(200))
 	if sim.Group == nil || *sim.Group != "fleet" || sim.SpeedClass == nil || *sim.SpeedClass != "s1.fast" || !cmp.Equal(sim.Tags, want.Tags) {
 		t.Errorf("landed %+v", sim)
 	}
-	for key, shown := range map[string]bool{s.source: false, s.other: true, s.support: true} {
+	for key, shown := range map[string]bool{s.source: false, s.destination: true, s.support: true} {
 		if r := read[Request](s.get(key, path).is(200)); (r.Landing != nil) != shown {
 			t.Errorf("landing %+v", r.Landing)
 		}
@@ -54,9 +54,9 @@ func TestDestinationSaysHowSIMsLand(t *testing.T) {
 
 func TestAuditTrailSaysWhereFrom(t *testing.T) {
 	t.Parallel()
-	s := newService(t, func(c *Config) { c.TrustProxy = true })
+	s := newTestService(t, func(c *Config) { c.TrustProxy = true })
 	s.sims(1, transfer.Ready)
-	made := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: ask(iccid(1)), header: map[string]string{
+	made := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: requestBody(iccid(1)), header: map[string]string{
 		"X-Forwarded-For": "203.0.113.1, 198.51.100.7",
 	}}).is(202)
 	s.work()
@@ -105,7 +105,7 @@ func TestClientAddress(t *testing.T) {
 // nothing that it could not have landed with.
 func TestOwnerSetsWhatASIMCanLandWith(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(1, transfer.Ready)
 	type m = map[string]any
 	tags := map[string]string{strings.Repeat("ü", maxTagName): strings.Repeat("ü", maxTagValue)}
@@ -113,12 +113,12 @@ func TestOwnerSetsWhatASIMCanLandWith(t *testing.T) {
 		tags[iccid(i)] = "x"
 	}
 	longest := m{"group": strings.Repeat("g", 128), "tags": tags}
-	path := s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202).header.Get("Location")
 	s.work()
-	s.post(s.other, path+"/accept", m{"landing": longest}).is(202)
+	s.post(s.destination, path+"/accept", m{"landing": longest}).is(202)
 	s.work()
-	patch := func(body m) answer {
-		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + sims[0], key: s.other, body: body})
+	patch := func(body m) testResponse {
+		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + sims[0], key: s.destination, body: body})
 	}
 	patch(m{"group": "", "tags": m{}}).is(200)
 	if sim := read[SIM](patch(longest).is(200)); !cmp.Equal(sim.Tags, tags) || *sim.Group != longest["group"] {

@@ -27,11 +27,11 @@ func TestDocumentExplainsEverything(t *testing.T) {
 			}
 		}
 		if o.RequestBody != nil {
-			exemplary(t, document, r.OperationID, o.RequestBody.Content)
+			checkExamples(t, document, r.OperationID, o.RequestBody.Content)
 		}
 		problems := 0
 		for status, response := range o.Responses {
-			exemplary(t, document, r.OperationID+" "+status, response.Content)
+			checkExamples(t, document, r.OperationID+" "+status, response.Content)
 			if response.Content[problem.ContentType] != nil {
 				problems++
 			}
@@ -42,7 +42,7 @@ func TestDocumentExplainsEverything(t *testing.T) {
 	}
 }
 
-func exemplary(t *testing.T, document *huma.OpenAPI, where string, content map[string]*huma.MediaType) {
+func checkExamples(t *testing.T, document *huma.OpenAPI, where string, content map[string]*huma.MediaType) {
 	t.Helper()
 	for mediaType, m := range content {
 		if mediaType == typeEvents {

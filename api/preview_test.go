@@ -11,20 +11,20 @@ import (
 
 func TestPreviewEqualsWhatTheRequestThenSays(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(8, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid IN ($1, $2)`, iccid(2), iccid(3))
 	s.exec(`UPDATE sims SET status = 'terminated' WHERE iccid = $1`, iccid(4))
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(5))
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(6))).is(202)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(6))).is(202)
 	s.work()
 	// a SIM that does not exist, and one that is named twice, by two identifiers
-	body := ask(iccid(1), imsi(2), iccid(3), iccid(4), iccid(5), iccid(6), iccid(99), imsi(1))
+	body := requestBody(iccid(1), imsi(2), iccid(3), iccid(4), iccid(5), iccid(6), iccid(99), imsi(1))
 	for _, selfServiceOnly := range []bool{false, true} {
 		body["self_service_only"] = selfServiceOnly
-		before := s.number(`SELECT count(*) FROM transfers`)
+		before := s.queryInt(`SELECT count(*) FROM transfers`)
 		preview := read[Preview](s.post(s.source, "/v1/transfer-requests/preview", body).is(200))
-		if n := s.number(`SELECT count(*) FROM transfers`); n != before {
+		if n := s.queryInt(`SELECT count(*) FROM transfers`); n != before {
 			t.Errorf("the preview wrote %d transfers", n-before)
 		}
 		made := s.post(s.source, "/v1/transfer-requests", body).is(202)
@@ -62,10 +62,10 @@ func TestPreviewEqualsWhatTheRequestThenSays(t *testing.T) {
 
 func TestPreviewAddsUp(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(3, transfer.Active)
 	s.exec(`UPDATE sims SET status = 'ready' WHERE iccid = $1`, iccid(1))
-	body := ask(sims...)
+	body := requestBody(sims...)
 	body["on_behalf_of"] = sourceID
 	p := read[Preview](s.post(s.support, "/v1/transfer-requests/preview", body).is(200))
 	want := []PreviewTotal{
@@ -87,6 +87,6 @@ func TestPreviewAddsUp(t *testing.T) {
 	if got := p.Totals[1]; got.Unquoted != 2 || got.Fees != 0 || p.Items[1].Fee != nil {
 		t.Errorf("%+v", p)
 	}
-	s.post(s.support, "/v1/transfer-requests/preview", ask(sims...)).problem(422, problem.Invalid)
-	s.post(s.source, "/v1/transfer-requests/preview", ask("x")).problem(422, problem.Invalid)
+	s.post(s.support, "/v1/transfer-requests/preview", requestBody(sims...)).problem(422, problem.Invalid)
+	s.post(s.source, "/v1/transfer-requests/preview", requestBody("x")).problem(422, problem.Invalid)
 }

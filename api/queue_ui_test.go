@@ -10,14 +10,14 @@ import (
 	"simtransfer/storage"
 )
 
-// withOps puts a page in place of the queue page.
-func withOps(c *Config) {
+// withQueueUI puts a page in place of the queue page.
+func withQueueUI(c *Config) {
 	c.Ops = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("queues " + r.Method + " " + r.URL.Path))
 	})
 }
 
-func (s *service) login(key string, header map[string]string) answer {
+func (s *testService) login(key string, header map[string]string) testResponse {
 	s.t.Helper()
 	h := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	for name, value := range header {
@@ -27,7 +27,7 @@ func (s *service) login(key string, header map[string]string) answer {
 }
 
 // cookie returns the session's cookie that an answer sets.
-func (a answer) cookie() *http.Cookie {
+func (a testResponse) cookie() *http.Cookie {
 	a.t.Helper()
 	cookies := (&http.Response{Header: a.header}).Cookies()
 	if len(cookies) != 1 {
@@ -38,13 +38,13 @@ func (a answer) cookie() *http.Cookie {
 
 func TestQueuesAreForAdministrators(t *testing.T) {
 	t.Parallel()
-	s := newService(t, withOps)
+	s := newTestService(t, withQueueUI)
 	if a := s.get(s.admin, "/ops/queues/api/queues").is(200); a.text != "queues GET /ops/queues/api/queues" || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'self'") {
 		t.Errorf("%s %v", a.text, a.header)
 	}
 	s.get(s.admin, "/ops/queues").is(200)
 	s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause", key: s.admin}).is(200)
-	for _, who := range s.testers() {
+	for _, who := range s.testCallers() {
 		a := s.get(who.key, "/ops/queues")
 		switch {
 		case who.role == storage.RoleAdmin:
@@ -63,7 +63,7 @@ func TestQueuesAreForAdministrators(t *testing.T) {
 
 func TestBrowserSignsIn(t *testing.T) {
 	t.Parallel()
-	s := newService(t, withOps)
+	s := newTestService(t, withQueueUI)
 	if page := s.get("", "/ops/login").is(200); !strings.Contains(page.text, "<form") || strings.Contains(page.text, "role=\"alert\"") {
 		t.Error(page.text)
 	}
@@ -87,7 +87,7 @@ func TestBrowserSignsIn(t *testing.T) {
 	if c := s.login(key, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie(); !c.Secure {
 		t.Error("the cookie would be sent in clear")
 	}
-	visit := func(header map[string]string, method string) answer {
+	visit := func(header map[string]string, method string) testResponse {
 		h := map[string]string{"Cookie": c.Name + "=" + c.Value}
 		for name, value := range header {
 			h[name] = value
@@ -116,12 +116,12 @@ func TestBrowserSignsIn(t *testing.T) {
 
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
-	s := newService(t, withOps)
+	s := newTestService(t, withQueueUI)
 	c := s.login(s.admin, nil).is(303).cookie()
 	s.exec(`UPDATE sign_ins SET expires_at = clock_timestamp()`)
 	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": c.Name + "=" + c.Value}}).problem(401, problem.Unauthenticated)
 	s.login(s.admin, nil).is(303)
-	if n := s.number(`SELECT count(*) FROM sign_ins`); n != 1 {
+	if n := s.queryInt(`SELECT count(*) FROM sign_ins`); n != 1 {
 		t.Errorf("%d sessions are kept, of which one is not over", n)
 	}
 }

@@ -22,7 +22,7 @@ func TestCallsOfAKeyAreLimited(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	calls := map[string]int{}
-	s := newService(t, func(c *Config) {
+	s := newTestService(t, func(c *Config) {
 		c.Limiter = limiterFunc(func(_ context.Context, key string) (Allowance, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -41,7 +41,7 @@ func TestCallsOfAKeyAreLimited(t *testing.T) {
 	if a.problem(429, problem.RateLimited); a.header.Get("Retry-After") != "1" || a.header.Get("RateLimit-Remaining") != "0" {
 		t.Errorf("%v", a.header)
 	}
-	s.get(s.other, "/v1/sims").is(200)
+	s.get(s.destination, "/v1/sims").is(200)
 	s.get("", "/healthz").is(200) // has no key
 }
 
@@ -49,7 +49,7 @@ func TestCallsAreLetThroughWithoutALimiter(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	log := &storagetest.Log{}
-	s := newService(t, func(c *Config) {
+	s := newTestService(t, func(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(log, nil))
 		c.Limiter = limiterFunc(func(ctx context.Context, _ string) (Allowance, error) {
 			asked.Add(1)

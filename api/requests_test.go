@@ -12,9 +12,9 @@ import (
 
 func TestTransferFromAskingToCompletion(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	sims := s.sims(3, transfer.Ready)
-	made := s.post(s.source, "/v1/transfer-requests", ask(sims...)).is(202)
+	made := s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202)
 	r := read[Request](made)
 	if r.State != transfer.Validating || r.Counts.SIMs != 3 || r.Counts.Pending != 3 || r.WaitingFor != nil {
 		t.Errorf("made %+v", r)
@@ -32,20 +32,20 @@ func TestTransferFromAskingToCompletion(t *testing.T) {
 	if sim.Transfer == nil || sim.Transfer.Request != r.ID || sim.Transfer.State != transfer.AwaitingAcceptance || sim.Status != transfer.Ready {
 		t.Errorf("SIM %+v", sim)
 	}
-	if r = read[Request](s.post(s.other, path+"/accept", nil).is(202)); r.State != transfer.Transferring {
+	if r = read[Request](s.post(s.destination, path+"/accept", nil).is(202)); r.State != transfer.Transferring {
 		t.Errorf("accepted %+v", r)
 	}
 	s.work()
-	r = read[Request](s.get(s.other, path).is(200))
+	r = read[Request](s.get(s.destination, path).is(200))
 	if r.State != transfer.RequestCompleted || r.Counts.Completed != 3 || r.FinishedAt == nil {
 		t.Errorf("completed %+v", r)
 	}
 	s.get(s.source, "/v1/sims/"+imsi(1)).problem(404, problem.NotFound)
-	sim = read[SIM](s.get(s.other, "/v1/sims/"+imsi(1)).is(200))
-	if sim.Account != otherID || sim.Transfer != nil {
+	sim = read[SIM](s.get(s.destination, "/v1/sims/"+imsi(1)).is(200))
+	if sim.Account != destinationID || sim.Transfer != nil {
 		t.Errorf("SIM %+v", sim)
 	}
-	list := read[List[Transfer]](s.get(s.other, path+"/transfers").is(200))
+	list := read[List[Transfer]](s.get(s.destination, path+"/transfers").is(200))
 	if len(list.Items) != 3 || list.Items[0].State != transfer.Completed || list.Items[0].Before != nil {
 		t.Errorf("transfers %+v", list)
 	}
@@ -57,10 +57,10 @@ func TestTransferFromAskingToCompletion(t *testing.T) {
 
 func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
 	with := func(name string, value any) map[string]any {
-		body := ask(iccid(1))
+		body := requestBody(iccid(1))
 		body[name] = value
 		return body
 	}
@@ -80,20 +80,20 @@ func TestBadInputIsRefused(t *testing.T) {
 		"a list":                 {"[]", 422, problem.Invalid, []string{"body"}},
 		"a NUL":                  {`{"sims":["\u0000"]}`, 400, problem.Malformed, []string{"body"}},
 		"an unknown field":       {with("note", "x"), 422, problem.Invalid, []string{"body.note"}},
-		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": otherID, "name": "x"}), 422, problem.Invalid, []string{"body.destination.name"}},
-		"no SIMs":                {ask(), 422, problem.Invalid, []string{"body.sims"}},
+		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": destinationID, "name": "x"}), 422, problem.Invalid, []string{"body.destination.name"}},
+		"no SIMs":                {requestBody(), 422, problem.Invalid, []string{"body.sims"}},
 		"null SIMs":              {with("sims", nil), 422, problem.Invalid, []string{"body.sims"}},
 		"numbers":                {with("sims", []any{iccid(1), 8988211}), 422, problem.Invalid, []string{"body.sims[1]"}},
-		"no numbers":             {ask(iccid(1), "x", iccid(2), ""), 422, problem.Invalid, []string{"body.sims[1]", "body.sims[3]"}},
-		"twice":                  {ask(iccid(1), iccid(2), " "+iccid(1)), 422, problem.Invalid, []string{"body.sims[2]"}},
+		"no numbers":             {requestBody(iccid(1), "x", iccid(2), ""), 422, problem.Invalid, []string{"body.sims[1]", "body.sims[3]"}},
+		"twice":                  {requestBody(iccid(1), iccid(2), " "+iccid(1)), 422, problem.Invalid, []string{"body.sims[2]"}},
 		"no operator id":         {to("a@example.com", "12"), 422, problem.Invalid, []string{"body.destination.operator_id"}},
-		"no email":               {to("a", otherID), 422, problem.Invalid, []string{"body.destination.email"}},
-		"a wrong email":          {to("nobody@example.com", otherID), 422, problem.UnknownDestination, []string{"body.destination"}},
-		"a wrong id":             {to(emailOf(otherID), "OP0000000099"), 422, problem.UnknownDestination, []string{"body.destination"}},
-		"another's email":        {to(emailOf(standID), otherID), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"no email":               {to("a", destinationID), 422, problem.Invalid, []string{"body.destination.email"}},
+		"a wrong email":          {to("nobody@example.com", destinationID), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"a wrong id":             {to(emailOf(destinationID), "OP0000000099"), 422, problem.UnknownDestination, []string{"body.destination"}},
+		"another's email":        {to(emailOf(bystanderID), destinationID), 422, problem.UnknownDestination, []string{"body.destination"}},
 		"the own account":        {to(emailOf(sourceID), sourceID), 422, problem.OwnAccount, []string{"body.destination"}},
 		"a closed account":       {to(emailOf(closedID), closedID), 422, problem.AccountClosed, []string{"body.destination"}},
-		"on another's behalf":    {with("on_behalf_of", otherID), 403, problem.Forbidden, []string{"body.on_behalf_of"}},
+		"on another's behalf":    {with("on_behalf_of", destinationID), 403, problem.Forbidden, []string{"body.on_behalf_of"}},
 		"no time at all":         {with("acceptance_seconds", 0), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
 		"too much time":          {with("acceptance_seconds", 30*24*3600+1), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
 		"half seconds":           {with("acceptance_seconds", 1.5), 422, problem.Invalid, []string{"body.acceptance_seconds"}},
@@ -112,12 +112,12 @@ func TestBadInputIsRefused(t *testing.T) {
 	for i := range wrong {
 		wrong[i] = "x"
 	}
-	if p := s.post(s.source, "/v1/transfer-requests", ask(wrong...)).problem(422, problem.Invalid); len(p.Errors) != 100 || p.More != 50 {
+	if p := s.post(s.source, "/v1/transfer-requests", requestBody(wrong...)).problem(422, problem.Invalid); len(p.Errors) != 100 || p.More != 50 {
 		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
 	}
 	form := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: "sims=1", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
 	s.do(form).problem(415, problem.UnsupportedMediaType)
-	if n := s.number(`SELECT count(*) FROM requests`); n != 0 {
+	if n := s.queryInt(`SELECT count(*) FROM requests`); n != 0 {
 		t.Errorf("%d requests were made", n)
 	}
 }
@@ -125,18 +125,18 @@ func TestBadInputIsRefused(t *testing.T) {
 // Two answers that differ would tell which half of the pair is right.
 func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	var texts []string
 	for _, pair := range [][2]string{
-		{"nobody@example.com", otherID},
-		{emailOf(otherID), "OP0000000099"},
+		{"nobody@example.com", destinationID},
+		{emailOf(destinationID), "OP0000000099"},
 		{"nobody@example.com", "OP0000000099"},
-		{emailOf(standID), otherID},
+		{emailOf(bystanderID), destinationID},
 		{"nobody@example.com", closedID},
-		{emailOf(closedID), otherID},
+		{emailOf(closedID), destinationID},
 	} {
-		body := ask(iccid(1))
+		body := requestBody(iccid(1))
 		body["destination"] = map[string]string{"email": pair[0], "operator_id": pair[1]}
 		a := s.do(apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: body, header: map[string]string{"X-Request-Id": "same"}})
 		a.problem(422, problem.UnknownDestination)
@@ -149,25 +149,25 @@ func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
 
 func TestClosedSourceCannotAsk(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + sourceID, key: s.admin, body: map[string]any{"standing": "closed"}}).is(200)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).problem(422, problem.AccountClosed)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).problem(422, problem.AccountClosed)
 	s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).problem(422, problem.AccountClosed)
 }
 
 func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	s.post(s.support, "/v1/transfer-requests", ask(iccid(1))).problem(422, problem.Invalid)
-	body := ask(iccid(1))
+	s.post(s.support, "/v1/transfer-requests", requestBody(iccid(1))).problem(422, problem.Invalid)
+	body := requestBody(iccid(1))
 	body["on_behalf_of"] = sourceID
 	r := read[Request](s.post(s.support, "/v1/transfer-requests", body).is(202))
 	if r.Source != sourceID {
 		t.Errorf("%+v", r)
 	}
-	for key, name := range map[string]string{s.source: "", s.support: "support", s.admin: "support", s.other: ""} {
+	for key, name := range map[string]string{s.source: "", s.support: "support", s.admin: "support", s.destination: ""} {
 		e := read[List[Event]](s.get(key, requestPath(r.ID)+"/events").is(200)).Items[0]
 		if e.Party != transfer.PartySupport || name == "" && e.Key != nil || name != "" && (e.Key == nil || *e.Key != name) {
 			t.Errorf("%+v, wanted the key %q", e, name)
@@ -179,12 +179,12 @@ func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
 
 func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(4, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'terminated' WHERE iccid = $1`, iccid(1))
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(2))
-	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(3), standID)
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(3), iccid(4), iccid(9), imsi(4))).is(202))
+	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(3), bystanderID)
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3), iccid(4), iccid(9), imsi(4))).is(202))
 	s.work()
 	path := requestPath(r.ID)
 	r = read[Request](s.get(s.source, path).is(200))
@@ -221,41 +221,41 @@ func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {
 // tried, pays, or agreed upon with support.
 func TestDestinationSeesItsPartOnly(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Active)
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(1))
-	r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2), iccid(3))).is(202))
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3))).is(202))
 	path := requestPath(r.ID)
-	if r := read[Request](s.get(s.other, path).is(200)); r.Counts.SIMs != 0 || r.Counts.Pending != 0 {
+	if r := read[Request](s.get(s.destination, path).is(200)); r.Counts.SIMs != 0 || r.Counts.Pending != 0 {
 		t.Errorf("while it is validated: %+v", r)
 	}
 	s.work()
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77", "fee_minor": 7, "fee_reason": "an old promise"}).is(202)
 	for _, from := range []string{"", "/transfers", "/events"} {
-		text := s.get(s.other, path+from).is(200).text
+		text := s.get(s.destination, path+from).is(200).text
 		for _, secret := range []string{"T-77", "promise", "fee_minor", "ineligible\":2", "\"sim_locked\"", "north", iccid(1), iccid(3), "\"support\",\"key\""} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows %q: %s", path+from, secret, text)
 			}
 		}
 	}
-	r = read[Request](s.get(s.other, path).is(200))
+	r = read[Request](s.get(s.destination, path).is(200))
 	if r.Counts.SIMs != 1 || r.Counts.Eligible != 1 || r.Reasons != nil || r.Fees != nil {
 		t.Errorf("%+v", r)
 	}
-	if list := read[List[Transfer]](s.get(s.other, path+"/transfers").is(200)); len(list.Items) != 1 || list.Items[0].Identifier != iccid(2) {
+	if list := read[List[Transfer]](s.get(s.destination, path+"/transfers").is(200)); len(list.Items) != 1 || list.Items[0].Identifier != iccid(2) {
 		t.Errorf("%+v", list)
 	}
 	r = read[Request](s.get(s.source, path).is(200))
 	if *r.Ticket != "T-77" || *r.FeeOverride != 7 || r.Fees.Quoted != 7 || r.Fees.Currency != "EUR" {
 		t.Errorf("the source sees %+v", r)
 	}
-	s.post(s.other, path+"/accept", nil).is(202)
+	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
 	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Charged != 7 || r.Fees.Quoted != 0 {
 		t.Errorf("fees %+v", r.Fees)
 	}
-	for key, shown := range map[string]bool{s.source: false, s.other: false, s.support: true, s.admin: true} {
+	for key, shown := range map[string]bool{s.source: false, s.destination: false, s.support: true, s.admin: true} {
 		list := read[List[Transfer]](s.get(key, path+"/transfers?state=completed").is(200))
 		if len(list.Items) != 1 || (list.Items[0].Before != nil) != shown || (list.Items[0].After != nil) != shown {
 			t.Errorf("%+v", list)

@@ -13,13 +13,13 @@ import (
 	"simtransfer/transfer"
 )
 
-func (s *service) results(key, path, accept string) answer {
+func (s *testService) results(key, path, accept string) testResponse {
 	s.t.Helper()
 	return s.do(apiCall{method: "GET", path: path + "/results", key: key, header: map[string]string{"Accept": accept}})
 }
 
 // rowsOf reads results in any format.
-func rowsOf(a answer) []Result {
+func rowsOf(a testResponse) []Result {
 	a.t.Helper()
 	switch contentType := a.header.Get("Content-Type"); contentType {
 	case typeJSON:
@@ -29,7 +29,7 @@ func rowsOf(a answer) []Result {
 	case typeNDJSON:
 		var rows []Result
 		for line := range strings.Lines(a.text) {
-			rows = append(rows, read[Result](answer{t: a.t, text: line}))
+			rows = append(rows, read[Result](testResponse{t: a.t, text: line}))
 		}
 		return rows
 	case "text/csv; charset=utf-8":
@@ -41,7 +41,7 @@ func rowsOf(a answer) []Result {
 }
 
 // rowsOfCSV makes JSON of every record, by its header.
-func rowsOfCSV(a answer) []Result {
+func rowsOfCSV(a testResponse) []Result {
 	a.t.Helper()
 	records, err := csv.NewReader(strings.NewReader(a.text)).ReadAll()
 	if err != nil {
@@ -64,20 +64,20 @@ func rowsOfCSV(a answer) []Result {
 		if err != nil {
 			a.t.Fatal(err)
 		}
-		rows = append(rows, read[Result](answer{t: a.t, text: string(text)}))
+		rows = append(rows, read[Result](testResponse{t: a.t, text: string(text)}))
 	}
 	return rows
 }
 
 func TestResultsInOrderInEveryFormat(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(6, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = $1`, iccid(2))
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(3), imsi(2), iccid(99), iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3), imsi(2), iccid(99), iccid(1))).is(202).header.Get("Location")
 	s.work()
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-1"}).is(202)
-	s.post(s.other, path+"/accept", nil).is(202)
+	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
 	want := rowsOf(s.results(s.source, path, "").is(200))
 	var brief []string
@@ -117,23 +117,23 @@ func TestResultsInOrderInEveryFormat(t *testing.T) {
 	s.results(s.source, path, "text/html").problem(406, problem.NotAcceptable)
 	s.results(s.source, path, "application/json;q=0").problem(406, problem.NotAcceptable)
 	// the destination is not told of what was never open to it
-	if got := rowsOf(s.results(s.other, path, "text/csv").is(200)); len(got) != 3 {
+	if got := rowsOf(s.results(s.destination, path, "text/csv").is(200)); len(got) != 3 {
 		t.Errorf("the destination reads %d rows", len(got))
 	}
-	s.results(s.bystand, path, "").problem(404, problem.NotFound)
+	s.results(s.bystander, path, "").problem(404, problem.NotFound)
 }
 
 func TestBatchResultsAreInTheOrderOfTheUpload(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	const n = 2500 // more than two pages
 	var csv strings.Builder
 	csv.WriteString("sim,destination_email,destination_operator_id\n")
 	want := make([]string, n)
 	for i := range n {
-		to := otherID
+		to := destinationID
 		if i%3 != 0 {
-			to = standID
+			to = bystanderID
 		}
 		fmt.Fprintf(&csv, "%s,%s,%s\n", iccid(n-i), emailOf(to), to)
 		want[i] = fmt.Sprint(i+2, iccid(n-i), to, "pending")
@@ -152,5 +152,5 @@ func TestBatchResultsAreInTheOrderOfTheUpload(t *testing.T) {
 	if got := rowsOf(s.results(s.support, requestPath(batch.Items[0].ID), typeCSV).is(200)); len(got) != batch.Items[0].Counts.SIMs {
 		t.Errorf("%d rows of %d", len(got), batch.Items[0].Counts.SIMs)
 	}
-	s.results(s.other, path, "").problem(404, problem.NotFound)
+	s.results(s.destination, path, "").problem(404, problem.NotFound)
 }

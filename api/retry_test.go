@@ -11,11 +11,11 @@ import (
 
 func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(4, transfer.Ready)
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(1))
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = $1`, iccid(3))
-	body := ask(iccid(1), iccid(2), iccid(3), iccid(99), iccid(4))
+	body := requestBody(iccid(1), iccid(2), iccid(3), iccid(99), iccid(4))
 	body["self_service_only"] = true
 	body["acceptance_seconds"] = 77
 	path := s.post(s.source, "/v1/transfer-requests", body).is(202).header.Get("Location")
@@ -23,14 +23,14 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	s.work()
-	s.post(s.other, path+"/accept", map[string]any{"sims": []string{iccid(2)}}).is(202)
+	s.post(s.destination, path+"/accept", map[string]any{"sims": []string{iccid(2)}}).is(202)
 	s.work()
 	old := read[Request](s.get(s.source, path).is(200))
 	if old.State != transfer.RequestCompleted {
 		t.Fatalf("%+v", old)
 	}
-	s.post(s.other, path+"/retry", nil).problem(403, problem.WrongParty)
-	s.post(s.bystand, path+"/retry", nil).problem(404, problem.NotFound)
+	s.post(s.destination, path+"/retry", nil).problem(403, problem.WrongParty)
+	s.post(s.bystander, path+"/retry", nil).problem(404, problem.NotFound)
 	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"session_not_dropped"}}).problem(422, problem.NothingToRetry)
 	s.post(s.source, path+"/retry", map[string]any{"reasons": []string{"nonsense"}}).problem(422, problem.Invalid)
 
@@ -43,7 +43,7 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 	one, two := read[Request](first), read[Request](s.post(s.support, path+"/retry", nil).is(202))
 	s.post(s.source, path+"/retry", nil).problem(422, problem.NothingToRetry)
 	for _, r := range []Request{one, two} {
-		if r.RetryOf == nil || *r.RetryOf != old.ID || r.Destination != otherID || r.AcceptanceSeconds != 77 || r.SelfServiceOnly {
+		if r.RetryOf == nil || *r.RetryOf != old.ID || r.Destination != destinationID || r.AcceptanceSeconds != 77 || r.SelfServiceOnly {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -76,11 +76,11 @@ func TestRetryAsksAgainForWhatFailed(t *testing.T) {
 
 func TestRetryAfterDenialAndExpiry(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(4, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = $1`, iccid(2))
-	denied := s.post(s.source, "/v1/transfer-requests", ask(iccid(1), iccid(2))).is(202).header.Get("Location")
-	expired := s.post(s.source, "/v1/transfer-requests", ask(iccid(3), iccid(4))).is(202).header.Get("Location")
+	denied := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2))).is(202).header.Get("Location")
+	expired := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3), iccid(4))).is(202).header.Get("Location")
 	s.work()
 	s.post(s.support, denied+"/deny", map[string]any{"reason": "no"}).is(202)
 	s.exec(`UPDATE requests SET expires_at = clock_timestamp() WHERE state = 'awaiting_acceptance'`)

@@ -12,7 +12,7 @@ import (
 
 func TestRotatedKey(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	type m = map[string]any
 	made := read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": "rotated"}).is(201))
 	path := fmt.Sprintf("/v1/keys/%d/rotate", made.ID)
@@ -55,7 +55,7 @@ func TestRotatedKey(t *testing.T) {
 // A caller that loses the answer to the rotation of its own key can repeat the call.
 func TestKeyThatRotatesItself(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	path := fmt.Sprintf("/v1/keys/%d/rotate", read[CurrentKey](s.get(s.admin, "/v1/key").is(200)).ID)
 	call := apiCall{method: "POST", path: path, key: s.admin, header: withKey("lost")}
 	first := s.do(call).is(200)

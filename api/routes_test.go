@@ -11,15 +11,15 @@ import (
 	"simtransfer/transfer"
 )
 
-// tester is a caller that tries every route.
-type tester struct {
+// testCaller is a caller that tries every route.
+type testCaller struct {
 	name string
 	key  string
 	role storage.Role // empty without a valid key
 	own  bool         // whether the things that the route names are its own, or it is staff
 }
 
-func (s *service) testers() []tester {
+func (s *testService) testCallers() []testCaller {
 	revoked, token, err := s.db.CreateKey(s.t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "revoked"})
 	if err != nil {
 		s.t.Fatal(err)
@@ -27,13 +27,13 @@ func (s *service) testers() []tester {
 	if err := s.db.RevokeKey(s.t.Context(), revoked.ID); err != nil {
 		s.t.Fatal(err)
 	}
-	return []tester{
+	return []testCaller{
 		{"nobody", "", "", false},
 		{"a wrong key", "st_admin_" + strings.Repeat("a", tokenSecretLength), "", false},
 		{"no key at all", "Basic", "", false},
 		{"a revoked key", token, "", false},
 		{"the account", s.source, storage.RoleAccount, true},
-		{"another account", s.bystand, storage.RoleAccount, false},
+		{"another account", s.bystander, storage.RoleAccount, false},
 		{"support", s.support, storage.RoleSupport, true},
 		{"an administrator", s.admin, storage.RoleAdmin, true},
 	}
@@ -45,9 +45,9 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	close(stopping) // streams end with what is there
-	s := newService(t, func(c *Config) { c.Ops, c.Stopping = nil, stopping })
+	s := newTestService(t, func(c *Config) { c.Ops, c.Stopping = nil, stopping })
 	s.sims(2, transfer.Ready)
-	request := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202))
+	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202))
 	s.work()
 	paths := map[string]string{
@@ -57,7 +57,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		"{identifier}":  imsi(1),
 		"{code}":        "not_found",
 	}
-	testers := s.testers()
+	testCallers := s.testCallers()
 	for _, route := range Routes() {
 		path := route.Path
 		for placeholder, value := range paths {
@@ -71,7 +71,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		default:
 			path = strings.ReplaceAll(path, "{id}", request.ID.String())
 		}
-		for _, who := range testers {
+		for _, who := range testCallers {
 			a := s.do(apiCall{method: route.Method, path: path, key: who.key, body: bodyFor(route, who.role)})
 			if problem := admission(route, who, a); problem != "" {
 				t.Errorf("%s %s as %s: %s: answered %d %s", route.Method, path, who.name, problem, a.status, a.text)
@@ -108,7 +108,7 @@ func bodyFor(route Route, role storage.Role) any {
 
 // admission says in what way an answer is not what a role should get, or
 // nothing.
-func admission(route Route, who tester, a answer) string {
+func admission(route Route, who testCaller, a testResponse) string {
 	var p problem.Problem
 	_ = json.Unmarshal([]byte(a.text), &p) // an answer that is no problem has no code
 	switch {
@@ -136,11 +136,11 @@ func admission(route Route, who tester, a answer) string {
 
 func TestListsShowNobodyElsesThings(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(2, transfer.Ready)
-	s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202)
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)
 	s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202)
-	for path, want := range map[string]struct{ source, other, bystander, support int }{
+	for path, want := range map[string]struct{ source, destination, bystander, support int }{
 		"/v1/transfer-requests":                             {2, 2, 0, 2},
 		"/v1/transfer-requests?direction=outgoing":          {2, 0, 0, 2},
 		"/v1/transfer-requests?direction=incoming":          {0, 2, 0, 2},
@@ -153,22 +153,22 @@ func TestListsShowNobodyElsesThings(t *testing.T) {
 		"/v1/sims":              {2, 0, 0, 2},
 		"/v1/sims?status=ready": {2, 0, 0, 2},
 	} {
-		for key, n := range map[string]int{s.source: want.source, s.other: want.other, s.bystand: want.bystander, s.support: want.support} {
+		for key, n := range map[string]int{s.source: want.source, s.destination: want.destination, s.bystander: want.bystander, s.support: want.support} {
 			if got := read[List[any]](s.get(key, path).is(200)); len(got.Items) != n {
 				t.Errorf("%s: %d items, not %d", path, len(got.Items), n)
 			}
 		}
 	}
 	for path, n := range map[string]int{
-		"/v1/transfer-requests?account=" + otherID:                     2,
-		"/v1/transfer-requests?direction=outgoing&account=" + otherID:  0,
-		"/v1/transfer-requests?direction=incoming&account=" + otherID:  2,
-		"/v1/transfer-requests?account=" + standID:                     0,
-		"/v1/batches?account=" + sourceID:                              1,
-		"/v1/batches?account=" + otherID:                               0,
-		"/v1/sims?account=" + sourceID:                                 2,
-		"/v1/sims?account=" + otherID:                                  0,
-		"/v1/transfer-requests?direction=outgoing&account=" + sourceID: 2,
+		"/v1/transfer-requests?account=" + destinationID:                    2,
+		"/v1/transfer-requests?direction=outgoing&account=" + destinationID: 0,
+		"/v1/transfer-requests?direction=incoming&account=" + destinationID: 2,
+		"/v1/transfer-requests?account=" + bystanderID:                      0,
+		"/v1/batches?account=" + sourceID:                                   1,
+		"/v1/batches?account=" + destinationID:                              0,
+		"/v1/sims?account=" + sourceID:                                      2,
+		"/v1/sims?account=" + destinationID:                                 0,
+		"/v1/transfer-requests?direction=outgoing&account=" + sourceID:      2,
 	} {
 		if got := read[List[any]](s.get(s.support, path).is(200)); len(got.Items) != n {
 			t.Errorf("%s: %d items, not %d", path, len(got.Items), n)
@@ -183,10 +183,10 @@ func TestListsShowNobodyElsesThings(t *testing.T) {
 
 func TestPagesAreCompleteWhileRowsAreAdded(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(7, transfer.Ready)
 	for i := 1; i <= 5; i++ {
-		s.post(s.source, "/v1/transfer-requests", ask(iccid(i))).is(202)
+		s.post(s.source, "/v1/transfer-requests", requestBody(iccid(i))).is(202)
 	}
 	var seen []string
 	for cursor := ""; ; {
@@ -195,7 +195,7 @@ func TestPagesAreCompleteWhileRowsAreAdded(t *testing.T) {
 			seen = append(seen, r.ID.String())
 		}
 		if len(seen) == 2 {
-			s.post(s.source, "/v1/transfer-requests", ask(iccid(6))).is(202)
+			s.post(s.source, "/v1/transfer-requests", requestBody(iccid(6))).is(202)
 		}
 		if cursor = page.NextCursor; cursor == "" {
 			break

@@ -15,7 +15,7 @@ import (
 
 func TestUnknownAddressesAndMethods(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.get("", "/nowhere").problem(404, problem.NotFound)
 	s.get(s.admin, "/v1/accounts/").problem(404, problem.NotFound)
 	s.get("", "/ops/queues").problem(404, problem.NotFound) // where there is no queue page
@@ -32,7 +32,7 @@ func TestUnknownAddressesAndMethods(t *testing.T) {
 
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	for asked, kept := range map[string]bool{"abc-1.2_X": true, "": false, "a b": false, strings.Repeat("x", 65): false, "<script>": false} {
 		a := s.do(apiCall{method: "GET", path: "/healthz", header: map[string]string{"X-Request-Id": asked}}).is(200)
 		got := a.header.Get("X-Request-Id")
@@ -44,7 +44,7 @@ func TestRequestIDs(t *testing.T) {
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.get("", "/readyz").is(200)
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestDocument(t *testing.T) {
 	if strings.Contains(string(text), "ErrorModel") {
 		t.Error("the document shows Huma's own errors")
 	}
-	s := newService(t)
+	s := newTestService(t)
 	if a := s.get("", "/openapi.json").is(200); !strings.Contains(a.text, `"create-batch"`) {
 		t.Error("the served document lacks an operation")
 	}
@@ -144,7 +144,7 @@ func TestDocument(t *testing.T) {
 
 func TestDocsPageLoadsFromHereAlone(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	page := s.get("", "/docs").is(200)
 	policy := page.header.Get("Content-Security-Policy")
 	if strings.Contains(page.text, "://") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self';") {

@@ -13,14 +13,14 @@ import (
 	"simtransfer/transfer"
 )
 
-func (s *service) importSIMs(contentType, text string) answer {
+func (s *testService) importSIMs(contentType, text string) testResponse {
 	s.t.Helper()
 	return s.do(apiCall{method: "POST", path: "/v1/sims", key: s.admin, body: text, header: map[string]string{"Content-Type": contentType}})
 }
 
 func TestImportInEveryFormat(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	csv := "\ufeffaccount,iccid,imsis,msisdns,status,plan,tags,expiration,termination_protection,group,event_handlers,speed_class,containers,imei_lock,transfer_lock\r\n" +
 		sourceID + "," + iccid(1) + "," + imsi(1) + ";" + imsi(101) + ",+12025550101,active,local-01,\"site=north; lot = 7 \",2030-01-31T00:00:00+01:00,true,meters,a;b,fast,profile,490154203237518,true\r\n"
 	if got := read[Imported](s.importSIMs("text/csv", csv).is(201)); got.Imported != 1 {
@@ -56,7 +56,7 @@ func TestImportInEveryFormat(t *testing.T) {
 	if sim.ICCID != iccid(2) || sim.Status != transfer.Ready || !sim.TransferLock || !maps.Equal(sim.Tags, map[string]string{"site": "south"}) || sim.Group != nil || len(sim.MSISDNs) != 0 {
 		t.Errorf("%+v", sim)
 	}
-	if n := s.number(`SELECT count(*) FROM sims s JOIN registrations r ON r.sim = s.id AND r.since = s.since AND r.account = s.account AND r.request IS NULL`); n != 5 {
+	if n := s.queryInt(`SELECT count(*) FROM sims s JOIN registrations r ON r.sim = s.id AND r.since = s.since AND r.account = s.account AND r.request IS NULL`); n != 5 {
 		t.Errorf("%d SIMs have the registration that they begin with", n)
 	}
 }
@@ -74,7 +74,7 @@ func deref(s SIM) any {
 
 func TestImportIsRefusedWhole(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	head := "iccid,imsis,account,plan,status,tags,expiration,imei_lock,transfer_lock\n"
 	good := func(n int) string {
@@ -129,14 +129,14 @@ func TestImportIsRefusedWhole(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	s.importSIMs("image/png", "x").problem(415, problem.UnsupportedMediaType)
-	if n := s.number(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {
+	if n := s.queryInt(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {
 		t.Errorf("%d rows, not the 4 of before", n)
 	}
 }
 
 func TestImportLinksOpenSessions(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	session := `INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctstoptime) VALUES ($1, $1, $2, '127.0.0.1', clock_timestamp(), $3)`
 	s.exec(session, "open", imsi(1)+"@iot", nil)
 	s.exec(session, "over", imsi(2), time.Now())
@@ -154,9 +154,9 @@ func TestImportLinksOpenSessions(t *testing.T) {
 
 func TestOwnerChangesSettings(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	patch := func(key string, body any) answer {
+	patch := func(key string, body any) testResponse {
 		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: key, body: body})
 	}
 	type m = map[string]any
@@ -175,7 +175,7 @@ func TestOwnerChangesSettings(t *testing.T) {
 	}
 	patch(s.source, m{"status": "active"}).problem(403, problem.Forbidden)
 	patch(s.support, m{"transfer_lock": false}).problem(403, problem.Forbidden)
-	patch(s.other, m{"transfer_lock": false}).problem(404, problem.NotFound)
+	patch(s.destination, m{"transfer_lock": false}).problem(404, problem.NotFound)
 	patch(s.support, m{"status": "lost"}).problem(422, problem.Invalid)
 	patch(s.source, m{"plan": "x"}).problem(422, problem.Invalid)
 	patch(s.source, m{"tags": m{"a": 1}}).problem(422, problem.Invalid)
@@ -186,14 +186,14 @@ func TestOwnerChangesSettings(t *testing.T) {
 // owner has.
 func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	end := s.hold(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, otherID)
-	done := make(chan answer)
+	end := s.holdTx(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, destinationID)
+	done := make(chan testResponse)
 	go func() {
 		done <- s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: s.source, body: map[string]any{"group": "mine"}})
 	}()
-	for s.number(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) == 0 {
+	for s.queryInt(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) == 0 {
 		if t.Context().Err() != nil {
 			t.Fatal("the edit did not wait")
 		}
@@ -204,8 +204,8 @@ func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
 
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	put := func(name string, body any) answer {
+	s := newTestService(t)
+	put := func(name string, body any) testResponse {
 		return s.do(apiCall{method: "PUT", path: "/v1/plans/" + name, key: s.admin, body: body})
 	}
 	put("global-02", map[string]any{"coverage_bound": false}).is(200)
@@ -220,7 +220,7 @@ func TestPlans(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	type m = map[string]any
 	a := m{"operator_id": " op0000000009", "email": "Nine@Example.com", "currency": "jpy", "coverage": "global"}
 	made := read[Account](s.post(s.admin, "/v1/accounts", a).is(201))
@@ -232,7 +232,7 @@ func TestAccounts(t *testing.T) {
 	if len(p.Errors) != 3 {
 		t.Errorf("%+v", p)
 	}
-	patch := func(id string, body any) answer {
+	patch := func(id string, body any) testResponse {
 		return s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + id, key: s.admin, body: body})
 	}
 	changed := read[Account](patch("OP0000000009", m{"email": "Other@example.com", "standing": "closed"}).is(200))
@@ -253,14 +253,14 @@ func TestAccounts(t *testing.T) {
 			break
 		}
 	}
-	if want := []string{sourceID, otherID, standID, closedID, "OP0000000009"}; !slices.Equal(ids, want) {
+	if want := []string{sourceID, destinationID, bystanderID, closedID, "OP0000000009"}; !slices.Equal(ids, want) {
 		t.Errorf("%q", ids)
 	}
 }
 
 func TestFees(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	type m = map[string]any
 	now := read[Fee](s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "currency": "eur", "amount_minor": 300}).is(201))
 	if now.Currency != "EUR" || !now.Current || now.Amount != 300 {
@@ -295,7 +295,7 @@ func TestFees(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	type m = map[string]any
 	for _, bad := range []m{
 		{"role": "account", "name": "x"},

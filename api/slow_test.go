@@ -15,33 +15,33 @@ import (
 	"simtransfer/transfer"
 )
 
-// hurry is how much faster the time of hasty connections goes by: a body has
+// hurry is how much faster the time of shortDeadlineListener connections goes by: a body has
 // 350 ms, and an upload 6 s.
 const hurry = 100
 
-// hasty is a listener whose connections shorten every limit on reading.
-type hasty struct{ net.Listener }
+// shortDeadlineListener is a listener whose connections shorten every limit on reading.
+type shortDeadlineListener struct{ net.Listener }
 
-func (l hasty) Accept() (net.Conn, error) {
+func (l shortDeadlineListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	return hastyConn{c}, err
+	return shortDeadlineConn{c}, err
 }
 
-type hastyConn struct{ net.Conn }
+type shortDeadlineConn struct{ net.Conn }
 
-func (c hastyConn) SetReadDeadline(at time.Time) error {
+func (c shortDeadlineConn) SetReadDeadline(at time.Time) error {
 	if left := time.Until(at); !at.IsZero() && left > 0 {
 		at = time.Now().Add(left / hurry)
 	}
 	return c.Conn.SetReadDeadline(at)
 }
 
-// slowly serves the API of a service on hasty connections, and returns its
+// startWithShortDeadlines serves the API of a service on shortDeadlineListener connections, and returns its
 // address.
-func (s *service) slowly() string {
+func (s *testService) startWithShortDeadlines() string {
 	s.t.Helper()
 	server := httptest.NewUnstartedServer(New(Config{DB: s.db, StreamInterval: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}))
-	server.Listener = hasty{server.Listener}
+	server.Listener = shortDeadlineListener{server.Listener}
 	server.Start()
 	s.t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
@@ -76,13 +76,13 @@ func (w *wire) write(text string) {
 }
 
 // ask writes the head of a call.
-func (w *wire) ask(line string, header ...string) {
+func (w *wire) send(line string, header ...string) {
 	w.t.Helper()
 	w.write(line + " HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer " + w.key + "\r\n" + strings.Join(append(header, "", ""), "\r\n"))
 }
 
 // answer reads an answer up to its body, which the test's end closes.
-func (w *wire) answer(status int) (header http.Header, body io.Reader) {
+func (w *wire) readResponse(status int) (header http.Header, body io.Reader) {
 	w.t.Helper()
 	r, err := http.ReadResponse(w.in, nil)
 	if err != nil {
@@ -99,10 +99,10 @@ func (w *wire) answer(status int) (header http.Header, body io.Reader) {
 // A body that does not arrive delays no answer, whether it was expected or not.
 func TestBodyThatDoesNotCome(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
-	address := s.slowly()
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
+	address := s.startWithShortDeadlines()
 	const announced, csv, json = "Content-Length: 1000", "Content-Type: text/csv", "Content-Type: application/json"
 	for _, test := range []struct {
 		key, line string
@@ -126,8 +126,8 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			w := dial(t, address, test.key)
-			w.ask(test.line, test.header...)
-			w.answer(test.status)
+			w.send(test.line, test.header...)
+			w.readResponse(test.status)
 			if took := time.Since(start); took > uploadTimeout/hurry/2 {
 				t.Errorf("answered after %s", took)
 			}
@@ -137,9 +137,9 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 		t.Parallel()
 		start := time.Now()
 		w := dial(t, address, s.source)
-		w.ask("POST /v1/batches", announced, csv)
+		w.send("POST /v1/batches", announced, csv)
 		w.write("\xff\xfe and so on")
-		w.answer(422)
+		w.readResponse(422)
 		if took := time.Since(start); took > uploadTimeout/hurry/2 {
 			t.Errorf("answered after %s", took)
 		}
@@ -149,48 +149,48 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 // The time limit for a body applies to one call, and only to its body.
 func TestTimeForABodyBoundsNothingElse(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(3, transfer.Ready)
-	path := s.post(s.source, "/v1/transfer-requests", ask(iccid(1))).is(202).header.Get("Location")
+	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	s.work()
-	address := s.slowly()
+	address := s.startWithShortDeadlines()
 	const pause = 2 * bodyTimeout / hurry // there is no other condition to wait for than that the time is over
 
 	t.Run("a slow upload", func(t *testing.T) {
 		t.Parallel()
 		file := batchCSV(iccid(2))
 		w := dial(t, address, s.source)
-		w.ask("POST /v1/batches", fmt.Sprint("Content-Length: ", len(file)), "Content-Type: text/csv")
+		w.send("POST /v1/batches", fmt.Sprint("Content-Length: ", len(file)), "Content-Type: text/csv")
 		for rest := file; rest != ""; rest = rest[min(len(rest), len(file)/4+1):] {
 			time.Sleep(pause / 2)
 			w.write(rest[:min(len(rest), len(file)/4+1)])
 		}
-		w.answer(202)
+		w.readResponse(202)
 	})
 	t.Run("the next call of the connection", func(t *testing.T) {
 		t.Parallel()
 		w := dial(t, address, s.source)
 		for range 2 {
-			w.ask("GET /v1/key", "Content-Length: 4")
+			w.send("GET /v1/key", "Content-Length: 4")
 			w.write("body")
-			_, body := w.answer(200)
+			_, body := w.readResponse(200)
 			if _, err := io.Copy(io.Discard, body); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(pause)
 		}
-		w.ask("GET /v1/key")
-		w.answer(200)
+		w.send("GET /v1/key")
+		w.readResponse(200)
 	})
 	t.Run("a stream", func(t *testing.T) {
 		t.Parallel()
 		w := dial(t, address, s.source)
-		w.ask("GET "+path+"/stream", "Content-Length: 4")
+		w.send("GET "+path+"/stream", "Content-Length: 4")
 		w.write("body")
-		_, body := w.answer(200)
+		_, body := w.readResponse(200)
 		lines := bufio.NewScanner(body)
 		time.Sleep(pause)
-		s.post(s.other, path+"/accept", nil).is(202)
+		s.post(s.destination, path+"/accept", nil).is(202)
 		s.work()
 		for lines.Scan() && lines.Text() != ": end" {
 		}
@@ -200,12 +200,12 @@ func TestTimeForABodyBoundsNothingElse(t *testing.T) {
 	})
 	t.Run("a call without a body", func(t *testing.T) {
 		t.Parallel()
-		r := read[Request](s.post(s.source, "/v1/transfer-requests", ask(iccid(3))).is(202))
-		end := s.hold(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
+		r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3))).is(202))
+		end := s.holdTx(`SELECT 1 FROM requests WHERE id = $1 FOR UPDATE`, r.ID)
 		w := dial(t, address, s.source)
-		w.ask("POST "+requestPath(r.ID)+"/cancel", "Content-Length: 0")
+		w.send("POST "+requestPath(r.ID)+"/cancel", "Content-Length: 0")
 		time.Sleep(pause)
 		end(false)
-		w.answer(202)
+		w.readResponse(202)
 	})
 }

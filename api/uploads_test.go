@@ -28,7 +28,7 @@ func (f failing) Read(p []byte) (int, error) {
 
 func TestUploadsThatDoNotArrive(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
+	s := newTestService(t)
 	s.sims(1, transfer.Ready)
 	handler := New(Config{DB: s.db})
 	ends := func(err error) func(string) io.Reader {
@@ -65,7 +65,7 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 			}
 		}
 	}
-	if n := s.number(`SELECT (SELECT count(*) FROM requests) + (SELECT count(*) FROM sims)`); n != 1 {
+	if n := s.queryInt(`SELECT (SELECT count(*) FROM requests) + (SELECT count(*) FROM sims)`); n != 1 {
 		t.Errorf("%d rows, not 1", n)
 	}
 }
