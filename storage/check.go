@@ -4,62 +4,75 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 
 	"simtransfer/transfer"
 )
 
-// Finding is what one invariant's check found.
+// Finding is the result of checking one invariant.
 type Finding struct {
-	Number     int      `json:"number"`
+	Number     int      `json:"number"` // of the group of invariants that this one belongs to
 	Invariant  string   `json:"invariant"`
 	Violations int      `json:"violations"`
-	Examples   []string `json:"examples,omitempty"` // some of what violates it
+	Examples   []string `json:"examples,omitempty"` // the first violations, up to maxExamples
 }
 
-// invariant is one promise; its query returns a line of text per violation.
+// maxExamples is the maximum number of violations that a Finding describes.
+const maxExamples = 5
+
+// invariant is a promise of the service. Its statement returns a line of text
+// for each violation.
 type invariant struct {
-	number int
-	text   string
-	query  string
+	number    int
+	text      string
+	statement *statement
 }
 
-// The promises of the service. Numbers group what belongs together.
+func newInvariant(number int, name, text, query string) invariant {
+	return invariant{number, text, newStatement(statement{
+		name:    "check_" + name,
+		does:    "Looks for violations of an invariant: " + text + ".",
+		returns: "A line of text for each violation.",
+		text:    query,
+	})}
+}
+
+// invariants lists the promises of the service. Related ones have the same
+// number.
 func invariants() []invariant {
 	return []invariant{
-		{1, "every SIM has one owner at every instant, the latest of its timeline", `
-			SELECT format('SIM %s (id %s): owner %s since %s, timeline says %s since %s', s.iccid, s.id, s.account, s.since, g.account, g.since)
+		newInvariant(1, "sim_owners", "every SIM has one owner at every instant, the latest of its timeline", `
+			SELECT format('SIM %s (id %s) belongs to account %s since %s, but its timeline says to account %s since %s', s.iccid, s.id, s.account, s.since, g.account, g.since)
 			FROM sims s
 			LEFT JOIN (SELECT DISTINCT ON (sim) sim, account, since FROM registrations ORDER BY sim, since DESC) g ON g.sim = s.id
-			WHERE (s.account, s.since) IS DISTINCT FROM (g.account, g.since)`},
-		{2, "a completed transfer has one timeline row, at the destination", `
-			SELECT format('transfer %s/%s: %s timeline rows', t.request, t.n, count(g.sim))
+			WHERE (s.account, s.since) IS DISTINCT FROM (g.account, g.since)`),
+		newInvariant(2, "completed_timeline", "a completed transfer has one timeline row, with the destination", `
+			SELECT format('transfer %s/%s has %s timeline rows', t.request, t.n, count(g.sim))
 			FROM transfers t
 			JOIN requests r ON r.id = t.request
 			LEFT JOIN registrations g ON g.request = t.request AND g.n = t.n AND g.sim = t.sim AND g.account = r.destination
 			WHERE t.state = 'completed'
 			GROUP BY t.request, t.n
-			HAVING count(g.sim) <> 1`},
-		{2, "its snapshots match the policy of its method, and the landing profile", `
-			SELECT format('transfer %s/%s (%s): snapshots are %s and %s', t.request, t.n, t.method, g.before, g.after)
+			HAVING count(g.sim) <> 1`),
+		newInvariant(2, "completed_snapshots", "the snapshots of a completed transfer match the policy of its method and the landing profile", `
+			SELECT format('transfer %s/%s (%s) has the snapshots %s and %s', t.request, t.n, t.method, g.before, g.after)
 			FROM transfers t
 			JOIN requests r ON r.id = t.request
 			JOIN registrations g ON g.request = t.request AND g.n = t.n AND g.sim = t.sim
 			WHERE t.state = 'completed'
-			  AND (g.before IS NOT DISTINCT FROM NULL OR g.after IS DISTINCT FROM ` + expectedSettingsSQL() + `)`},
-		{2, "its fee was charged once, to the source, as quoted, on completion; none when it is free", `
-			SELECT format('transfer %s/%s: fee %s, charged %s %s to account %s', t.request, t.n,
-				` + effectiveFee + `, c.amount, c.currency, c.account)
+			  AND (g.before IS NOT DISTINCT FROM NULL OR g.after IS DISTINCT FROM `+indent(3, expectedSettingsSQL())+`)`),
+		newInvariant(2, "completed_charges", "a completed transfer was charged once, to the source, with its fee; not at all if it is free", `
+			SELECT format('transfer %s/%s has the fee %s, but %s %s was charged to account %s', t.request, t.n,
+				`+effectiveFee+`, c.amount, c.currency, c.account)
 			FROM transfers t
 			JOIN requests r ON r.id = t.request
 			JOIN accounts src ON src.id = r.source
 			LEFT JOIN charges c ON c.request = t.request AND c.n = t.n
 			WHERE t.state = 'completed'
 			  AND (coalesce(c.amount, 0), coalesce(c.account, r.source), coalesce(c.currency, src.currency)) IS DISTINCT FROM
-			      (` + effectiveFee + `, r.source, src.currency)`},
-		{3, "a transfer that did not complete has no timeline row, no charge, no snapshot", `
+			      (`+effectiveFee+`, r.source, src.currency)`),
+		newInvariant(3, "uncompleted_transfers", "a transfer that is not completed has no timeline row, no charge and no snapshots", `
 			SELECT format('transfer %s/%s is %s', t.request, t.n, t.state)
 			FROM transfers t
 			LEFT JOIN registrations g ON g.request = t.request AND g.n = t.n
@@ -67,24 +80,24 @@ func invariants() []invariant {
 			WHERE t.state <> 'completed'
 			  AND (g.sim IS NOT NULL OR c.request IS NOT NULL)
 			UNION ALL
-			SELECT format('timeline row of SIM %s names transfer %s/%s, which there is not', g.sim, g.request, g.n)
+			SELECT format('a timeline row of SIM %s names transfer %s/%s, which does not exist', g.sim, g.request, g.n)
 			FROM registrations g
 			LEFT JOIN transfers t ON t.request = g.request AND t.n = g.n
 			WHERE g.request IS NOT NULL AND t.request IS NULL
 			UNION ALL
-			SELECT format('a charge names transfer %s/%s, which there is not', c.request, c.n)
+			SELECT format('a charge names transfer %s/%s, which does not exist', c.request, c.n)
 			FROM charges c
 			LEFT JOIN transfers t ON t.request = c.request AND t.n = c.n
-			WHERE t.request IS NULL`},
-		{4, "a transfer is open exactly while it has the claim on its SIM, in a request that is not finished", `
-			SELECT format('transfer %s/%s is %s, claim on SIM %s, request finished: %s',
+			WHERE t.request IS NULL`),
+		newInvariant(4, "open_transfers", "a transfer is open if and only if it holds the claim on its SIM, and its request is not finished", `
+			SELECT format('transfer %s/%s is %s, has a claim on SIM %s, request finished: %s',
 				coalesce(t.request, o.request), coalesce(t.n, o.n), t.state, o.sim, r.finished_at IS NOT NULL)
-			FROM (SELECT * FROM transfers WHERE state = 'eligible') t
+			FROM (SELECT request, n, sim, state FROM transfers WHERE state = 'eligible') t
 			FULL JOIN open_transfers o ON o.request = t.request AND o.n = t.n AND o.sim = t.sim
 			LEFT JOIN requests r ON r.id = coalesce(t.request, o.request)
-			WHERE t.request IS NULL OR o.sim IS NULL OR r.id IS NULL OR r.finished_at IS NOT NULL`},
-		{5, "a request's counters are the counts of its transfers, its fees their sums", `
-			SELECT format('request %s (%s): counters and transfers differ', r.id, r.state)
+			WHERE t.request IS NULL OR o.sim IS NULL OR r.id IS NULL OR r.finished_at IS NOT NULL`),
+		newInvariant(5, "request_counters", "a request's counters and sums match its transfers", `
+			SELECT format('the counters of request %s (%s) do not match its transfers', r.id, r.state)
 			FROM requests r
 			LEFT JOIN (
 				SELECT
@@ -108,34 +121,34 @@ func invariants() []invariant {
 			WHERE (r.size, r.n_eligible, r.n_support, r.n_completed, r.n_ineligible, r.n_failed, r.n_canceled, r.n_declined, r.n_denied, r.n_expired,
 				r.n_unquoted, r.quoted, r.charged)
 			  IS DISTINCT FROM (t.size, t.eligible, t.support, t.completed, t.ineligible, t.failed, t.canceled, t.declined, t.denied, t.expired,
-				t.unquoted, t.quoted, coalesce(c.charged, 0))`},
-		{5, "what is left of a request is the sum of its work", `
-			SELECT format('request %s (%s): %s left, work for %s', r.id, r.state, r.n_left, coalesce(w.n, 0))
+				t.unquoted, t.quoted, coalesce(c.charged, 0))`),
+		newInvariant(5, "request_work", "a request's number of transfers left is the sum of its work", `
+			SELECT format('request %s (%s) has %s transfers left, but work for %s', r.id, r.state, r.n_left, coalesce(w.n, 0))
 			FROM requests r
 			LEFT JOIN (SELECT request, sum(n) AS n FROM work WHERE request IS NOT NULL GROUP BY request) w ON w.request = r.id
 			WHERE r.n_left <> coalesce(w.n, 0)
 			UNION ALL
-			SELECT format('work %s names request %s, which there is not', w.id, w.request)
+			SELECT format('work %s names request %s, which does not exist', w.id, w.request)
 			FROM work w
 			LEFT JOIN requests r ON r.id = w.request
-			WHERE w.request IS NOT NULL AND r.id IS NULL`},
-		{5, "an unfinished request has work, or waits for a person and has an expiry", `
-			SELECT format('request %s is %s with %s left and expires at %s', id, state, n_left, expires_at)
+			WHERE w.request IS NOT NULL AND r.id IS NULL`),
+		newInvariant(5, "unfinished_requests", "an unfinished request has work, or waits for a decision and expires", `
+			SELECT format('request %s is %s with %s transfers left and expires at %s', id, state, n_left, expires_at)
 			FROM requests
 			WHERE finished_at IS NULL
 			  AND n_left = 0
-			  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL)`},
-		{5, "a request's events are numbered without gaps, and the last names its state", `
-			SELECT format('request %s (%s): %s events up to number %s, last state %s', r.id, r.state, count(e.seq), r.last_event,
+			  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL)`),
+		newInvariant(5, "request_events", "a request's events are numbered without gaps, and the last state in them is the request's", `
+			SELECT format('request %s (%s) has %s events up to number %s, and the last state in them is %s', r.id, r.state, count(e.seq), r.last_event,
 				(array_agg(e.to_state ORDER BY e.seq DESC) FILTER (WHERE e.to_state IS NOT NULL))[1])
 			FROM requests r
 			LEFT JOIN events e ON e.request = r.id
 			GROUP BY r.id
 			HAVING count(e.seq) <> r.last_event
 			    OR max(e.seq) <> r.last_event
-			    OR (array_agg(e.to_state ORDER BY e.seq DESC) FILTER (WHERE e.to_state IS NOT NULL))[1] <> r.state`},
-		{6, "every open session older than its SIM's hand-over has work that will drop it", `
-			SELECT format('session %s of SIM %s', a.radacctid, a.sim)
+			    OR (array_agg(e.to_state ORDER BY e.seq DESC) FILTER (WHERE e.to_state IS NOT NULL))[1] <> r.state`),
+		newInvariant(6, "outlived_sessions", "every open session that started before its SIM's last transfer has work to disconnect it", `
+			SELECT format('session %s of SIM %s has no work', a.radacctid, a.sim)
 			FROM radius.radacct a
 			JOIN sims s ON s.id = a.sim
 			JOIN registrations g ON g.sim = s.id AND g.since = s.since
@@ -143,30 +156,27 @@ func invariants() []invariant {
 			  AND g.request IS NOT NULL
 			  AND a.acctstarttime < s.since
 			  AND NOT EXISTS (SELECT 1 FROM work w WHERE w.kind = 'drop_stray' AND a.radacctid = ANY(w.items))
-			  AND NOT EXISTS (SELECT 1 FROM open_transfers o JOIN requests r ON r.id = o.request WHERE o.sim = a.sim AND r.state = 'transferring')`},
-		{7, "no work is overdue by more than 15 s", `
-			SELECT format('work %s (%s, queue %s): due since %s, dispatched %s, looked at %s', id, kind, queue, not_before, dispatched_at, checked_at)
+			  AND NOT EXISTS (SELECT 1 FROM open_transfers o JOIN requests r ON r.id = o.request WHERE o.sim = a.sim AND r.state = 'transferring')`),
+		newInvariant(7, "overdue_work", "no work is overdue by more than 15 seconds", `
+			SELECT format('work %s (%s, queue %s): due since %s, dispatched at %s, checked at %s', id, kind, queue, not_before, dispatched_at, checked_at)
 			FROM work
 			WHERE dead_at IS NULL
 			  AND (lease_until IS NULL OR lease_until < clock_timestamp())
 			  AND not_before < clock_timestamp() - interval '15 s'
-			  AND (dispatched_at IS NULL OR checked_at < clock_timestamp() - interval '15 s')`},
-		{7, "no work is dead", `
+			  AND (dispatched_at IS NULL OR checked_at < clock_timestamp() - interval '15 s')`),
+		newInvariant(7, "dead_work", "no work is dead", `
 			SELECT format('work %s (%s, queue %s) is dead since %s: %s', id, kind, queue, dead_at, error)
 			FROM work
-			WHERE dead_at IS NOT NULL`},
+			WHERE dead_at IS NOT NULL`),
 	}
 }
 
-// expectedSettingsSQL is what is to become of a transfer's snapshot before.
+// expectedSettingsSQL is what a transfer makes of its snapshot before.
 func expectedSettingsSQL() string {
 	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "t.method", "(g.before)."+s.Name) })
 }
 
-// examples is how many violations of an invariant are named.
-const examples = 5
-
-// Check verifies the invariants on one consistent snapshot of a live database.
+// Check verifies the invariants in one consistent snapshot of a live database.
 // It changes nothing.
 func (db *DB) Check(ctx context.Context) ([]Finding, error) {
 	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
@@ -179,7 +189,7 @@ func (db *DB) Check(ctx context.Context) ([]Finding, error) {
 	}
 	var findings []Finding
 	for _, i := range invariants() {
-		f, err := checkOne(ctx, tx, i)
+		f, err := i.check(ctx, tx)
 		if err != nil {
 			return nil, fmt.Errorf("checking that %s: %w", i.text, err)
 		}
@@ -188,9 +198,10 @@ func (db *DB) Check(ctx context.Context) ([]Finding, error) {
 	return findings, nil
 }
 
-func checkOne(ctx context.Context, tx *sqlx.Tx, i invariant) (Finding, error) {
+// check counts the violations without keeping them, because there may be many.
+func (i invariant) check(ctx context.Context, tx *sqlx.Tx) (Finding, error) {
 	f := Finding{Number: i.number, Invariant: i.text}
-	rows, err := tx.QueryContext(ctx, strings.TrimSpace(i.query))
+	rows, err := tx.QueryContext(ctx, i.statement.query)
 	if err != nil {
 		return f, err
 	}
@@ -201,7 +212,7 @@ func checkOne(ctx context.Context, tx *sqlx.Tx, i invariant) (Finding, error) {
 			return f, err
 		}
 		f.Violations++
-		if len(f.Examples) < examples {
+		if len(f.Examples) < maxExamples {
 			f.Examples = append(f.Examples, line)
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// Each promise notices what breaks it, and nothing else does. A checker that
-// finds nothing would let every other test pass.
-func TestCheckFindsWhatIsBroken(t *testing.T) {
+// Each invariant's check must find the rows that violate it: other tests rely on
+// Check, and one that finds nothing would let them pass.
+func TestCheckFindsViolations(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 500)
@@ -26,28 +26,28 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	waiting := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	validating := newTestRequest(t, db, transfer.Validating)
 	session := db.Session(completed.sims[0], db.Gateway(), time.Hour) // which work will drop
-	mend := saved(db)
-	mend()
+	restore := saved(db)
+	restore()
 
 	const (
 		owner      = "every SIM has one owner"
 		registered = "a completed transfer has one timeline row"
-		snapshots  = "its snapshots match"
-		charged    = "its fee was charged once"
-		incomplete = "a transfer that did not complete"
-		open       = "a transfer is open exactly while"
-		counters   = "a request's counters are"
-		left       = "what is left of a request"
+		snapshots  = "the snapshots of a completed"
+		charged    = "a completed transfer was charged once"
+		incomplete = "a transfer that is not completed"
+		open       = "a transfer is open if"
+		counters   = "a request's counters and"
+		left       = "a request's number of transfers left"
 		moving     = "an unfinished request has work"
 		events     = "a request's events are numbered"
-		stray      = "every open session older"
+		stray      = "every open session that started"
 		overdue    = "no work is overdue"
 		dead       = "no work is dead"
 	)
 	for _, c := range []struct {
-		breaks string
-		by     string // a statement; $1 and $2 are the request and the SIM, the session or nothing
-		args   []any
+		invariant string // the beginning of the one that the statement violates
+		statement string
+		args      []any
 	}{
 		{owner, `UPDATE sims SET account = account + 1 WHERE id = $1`, []any{waiting.sims[4].ID}},
 		{owner, `UPDATE sims SET since = since + interval '1 microsecond' WHERE id = $1`, []any{waiting.sims[4].ID}},
@@ -90,30 +90,30 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{overdue, `INSERT INTO work (kind, items, n, queue, not_before, dispatched_at, checked_at)
 			VALUES ('drop_stray', '{0}', 1, 'gateway', clock_timestamp() - interval '1 h', clock_timestamp() - interval '1 h', clock_timestamp() - interval '16 s')`, nil},
 	} {
-		if n := db.Exec(c.by, c.args...); n != 1 {
-			t.Fatalf("%s: %d rows", c.by, n)
+		if n := db.Exec(c.statement, c.args...); n != 1 {
+			t.Fatalf("%s: %d rows", c.statement, n)
 		}
-		noticed := false
+		found := false
 		for _, f := range findings(t, db) {
-			noticed = noticed || strings.HasPrefix(f.Invariant, c.breaks) && f.Violations > 0 && len(f.Examples) > 0
+			found = found || strings.HasPrefix(f.Invariant, c.invariant) && f.Violations > 0 && len(f.Examples) > 0
 		}
-		if !noticed {
-			t.Errorf("%q did not notice: %s", c.breaks, c.by)
+		if !found {
+			t.Errorf("the check that %q does not find: %s", c.invariant, c.statement)
 		}
-		mend()
+		restore()
 	}
 }
 
-// saved keeps the rows that a test is about to break, and returns what puts
-// them back and checks that all is well.
-func saved(db *storagetest.DB) (mend func()) {
-	var restore strings.Builder
+// saved copies the rows that a test is about to break, and returns a function
+// that restores them and checks the invariants.
+func saved(db *storagetest.DB) (restore func()) {
+	var statements strings.Builder
 	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events"} {
 		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
-		fmt.Fprintf(&restore, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
+		fmt.Fprintf(&statements, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
 	}
 	return func() {
-		db.Exec(restore.String())
+		db.Exec(statements.String())
 		db.Check()
 	}
 }
@@ -127,8 +127,8 @@ func findings(t *testing.T, db *storagetest.DB) []storage.Finding {
 	return list
 }
 
-// What is on its way, or just was looked at, is no violation.
-func TestCheckAllowsWhatIsMoving(t *testing.T) {
+// Work that was dispatched or checked a moment ago is not overdue.
+func TestCheckAllowsWorkInProgress(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Exec(`INSERT INTO work (kind, items, n, queue, not_before, dispatched_at, checked_at, lease, lease_until) VALUES
@@ -140,7 +140,7 @@ func TestCheckAllowsWhatIsMoving(t *testing.T) {
 	db.Check()
 }
 
-// The promises are numbered as the design numbers them, and none is missing.
+// The numbers of the invariants are those of the design, and none is missing.
 func TestCheckIsComplete(t *testing.T) {
 	t.Parallel()
 	var numbers []int
@@ -151,6 +151,6 @@ func TestCheckIsComplete(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
-		t.Errorf("promises (-want +got):\n%s", diff)
+		t.Errorf("numbers (-want +got):\n%s", diff)
 	}
 }

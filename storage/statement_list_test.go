@@ -156,6 +156,16 @@ func statements() []*statement {
 	}
 }
 
+// allStatements lists the statements of the invariants, too. Check runs them
+// without arguments.
+func allStatements() []*statement {
+	list := statements()
+	for _, i := range invariants() {
+		list = append(list, i.statement)
+	}
+	return list
+}
+
 // Query is a statement as the server gets it.
 type Query struct {
 	Setup string // creates temporary tables for it, in a transaction
@@ -165,7 +175,7 @@ type Query struct {
 // Queries returns every statement by name.
 func Queries() map[string]Query {
 	queries := map[string]Query{}
-	for _, s := range statements() {
+	for _, s := range allStatements() {
 		queries[s.name] = Query{s.setup, s.query}
 	}
 	return queries
