@@ -65,8 +65,8 @@ func (c *caller) run(ctx context.Context, loadOver <-chan struct{}) {
 		case n < 30:
 			c.createBatch(ctx)
 		default:
-			if b := c.oracle.pickOpen(c.rand); b != nil {
-				c.decide(ctx, b)
+			if req := c.oracle.pickOpen(c.rand); req != nil {
+				c.decide(ctx, req)
 			}
 		}
 	}
@@ -95,24 +95,24 @@ func (c *caller) pickAcceptance() int {
 
 // createRequest creates a request for up to n SIMs, or n + 1.
 func (c *caller) createRequest(ctx context.Context, n int) {
-	b, seconds := &request{}, c.pickAcceptance()
-	b.source, b.destination = c.pickAccounts()
-	b.sims = c.oracle.pickSIMs(c.rand, b.source, n)
-	if len(b.sims) == 0 {
+	req, seconds := &request{}, c.pickAcceptance()
+	req.source, req.destination = c.pickAccounts()
+	req.sims = c.oracle.pickSIMs(c.rand, req.source, n)
+	if len(req.sims) == 0 {
 		return
 	}
-	for _, s := range b.sims {
-		b.identifiers = append(b.identifiers, c.pickIdentifier(s))
+	for _, s := range req.sims {
+		req.identifiers = append(req.identifiers, c.pickIdentifier(s))
 	}
-	to := c.accounts[b.destination]
+	to := c.accounts[req.destination]
 	body := client.NewRequest{
 		Destination:       client.Destination{Email: to.Email, OperatorID: to.OperatorID},
-		SIMs:              b.identifiers,
+		SIMs:              req.identifiers,
 		AcceptanceSeconds: int64(seconds),
 	}
-	key := c.keys[b.source]
+	key := c.keys[req.source]
 	if c.rand.IntN(20) == 0 {
-		key, body.OnBehalfOf = c.support, c.accounts[b.source].OperatorID
+		key, body.OnBehalfOf = c.support, c.accounts[req.source].OperatorID
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c *caller) createRequest(ctx context.Context, n int) {
 			c.oracle.note(&c.oracle.unexpected, "an accepted request has no id: "+string(a.body))
 			return
 		}
-		r := *b // a copy: other clients may already use the one of the first answer
+		r := *req // a copy: other clients may already use the one of the first answer
 		r.id = created.ID.String()
 		c.oracle.addRequest(&r, repeated)
 	})
@@ -139,13 +139,13 @@ func (c *caller) createBatch(ctx context.Context) {
 	seconds, rows := c.pickAcceptance(), 0
 	for _, s := range c.oracle.pickSIMs(c.rand, source, 30+c.rand.IntN(170)) {
 		to := (source + 1 + c.rand.IntN(3)) % len(c.keys)
-		b := byDestination[to]
-		if b == nil {
-			b = &request{source: source, destination: to}
-			byDestination[to] = b
+		req := byDestination[to]
+		if req == nil {
+			req = &request{source: source, destination: to}
+			byDestination[to] = req
 		}
 		identifier := c.pickIdentifier(s)
-		b.sims, b.identifiers = append(b.sims, s), append(b.identifiers, identifier)
+		req.sims, req.identifiers = append(req.sims, s), append(req.identifiers, identifier)
 		fmt.Fprintf(&csv, "%s,%s,%s\n", identifier, c.accounts[to].Email, c.accounts[to].OperatorID)
 		rows++
 	}
@@ -161,9 +161,9 @@ func (c *caller) createBatch(ctx context.Context) {
 		}
 		c.oracle.addBatch(batch.ID.String(), rows, repeated)
 		for _, r := range batch.Requests {
-			for to, b := range byDestination {
+			for to, req := range byDestination {
 				if c.accounts[to].OperatorID == r.Destination {
-					created := *b
+					created := *req
 					created.id, created.batch = r.ID.String(), batch.ID.String()
 					c.oracle.addRequest(&created, repeated)
 				}
@@ -204,13 +204,13 @@ func (c *caller) newIdempotencyKey() string {
 
 // decide reads a request and makes a random decision that its state allows, or
 // none.
-func (c *caller) decide(ctx context.Context, b *request) {
-	r, err := c.read(ctx, b.id, false)
+func (c *caller) decide(ctx context.Context, req *request) {
+	r, err := c.read(ctx, req.id, false)
 	if err != nil {
 		return
 	}
 	if r.FinishedAt != nil {
-		c.recordOutcome(ctx, b)
+		c.recordOutcome(ctx, req)
 		return
 	}
 	n := c.rand.IntN(100)
@@ -221,14 +221,14 @@ func (c *caller) decide(ctx context.Context, b *request) {
 		d := decision{kind: choice.kind}
 		switch {
 		case choice.partial && r.State == transfer.Validating:
-			d.sims = c.pickSome(b.identifiers)
+			d.sims = c.pickSome(req.identifiers)
 		case choice.partial:
-			d.sims = c.pickEligible(ctx, b)
+			d.sims = c.pickEligible(ctx, req)
 		case d.kind == transfer.Approve && c.rand.IntN(3) == 0:
 			fee := int64(c.rand.IntN(4) * 111)
 			d.fee = &fee
 		}
-		c.sendDecision(ctx, b, d)
+		c.sendDecision(ctx, req, d)
 		return
 	}
 }
@@ -263,11 +263,11 @@ func choices(s transfer.RequestState) []choice {
 }
 
 // sendDecision sends a decision and records the outcome.
-func (c *caller) sendDecision(ctx context.Context, b *request, d decision) {
-	body, key := map[string]any{}, c.keys[b.source]
+func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
+	body, key := map[string]any{}, c.keys[req.source]
 	switch d.kind {
 	case transfer.Accept, transfer.Decline:
-		key = c.keys[b.destination]
+		key = c.keys[req.destination]
 	case transfer.Approve:
 		key, body["ticket"] = c.support, fmt.Sprintf("CASE-%d", c.calls)
 		if d.fee != nil {
@@ -284,22 +284,22 @@ func (c *caller) sendDecision(ctx context.Context, b *request, d decision) {
 	if err != nil {
 		return
 	}
-	a, ok := c.post(ctx, key, fmt.Sprintf("/v1/transfer-requests/%s/%s", b.id, d.kind), "application/json", c.newIdempotencyKey(), text)
+	a, ok := c.post(ctx, key, fmt.Sprintf("/v1/transfer-requests/%s/%s", req.id, d.kind), "application/json", c.newIdempotencyKey(), text)
 	switch {
 	case !ok:
-		c.oracle.addDecision(b, d)
-		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: never answered", d.kind, b.id))
+		c.oracle.addDecision(req, d)
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: never answered", d.kind, req.id))
 	case a.status == http.StatusAccepted:
 		d.certain = true
-		c.oracle.addDecision(b, d)
+		c.oracle.addDecision(req, d)
 	case a.status == http.StatusConflict, a.status == http.StatusUnprocessableEntity:
 		// Another client was faster. An earlier attempt without an answer may have
 		// taken effect nevertheless.
 		if !a.certain {
-			c.oracle.addDecision(b, d)
+			c.oracle.addDecision(req, d)
 		}
 	default:
-		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: %d %s", d.kind, b.id, a.status, a.body))
+		c.oracle.note(&c.oracle.unexpected, fmt.Sprintf("%s of %s: %d %s", d.kind, req.id, a.status, a.body))
 	}
 }
 
@@ -314,10 +314,10 @@ func (c *caller) pickSome(list []string) []string {
 }
 
 // pickEligible picks some SIMs whose transfers are open in a request.
-func (c *caller) pickEligible(ctx context.Context, b *request) []string {
-	list, err := c.transfers(ctx, b.id, transfer.Eligible)
+func (c *caller) pickEligible(ctx context.Context, req *request) []string {
+	list, err := c.transfers(ctx, req.id, transfer.Eligible)
 	if err != nil || len(list) == 0 {
-		return c.pickSome(b.identifiers)
+		return c.pickSome(req.identifiers)
 	}
 	var open []string
 	for _, t := range list {
@@ -327,18 +327,18 @@ func (c *caller) pickEligible(ctx context.Context, b *request) []string {
 }
 
 // recordOutcome records which SIMs a finished request has transferred.
-func (c *caller) recordOutcome(ctx context.Context, b *request) {
-	list, err := c.transfers(ctx, b.id, transfer.Completed)
+func (c *caller) recordOutcome(ctx context.Context, req *request) {
+	list, err := c.transfers(ctx, req.id, transfer.Completed)
 	if err != nil {
 		return
 	}
 	var transferred []int
 	for _, t := range list {
-		if i := slices.Index(b.identifiers, t.Identifier); i >= 0 {
-			transferred = append(transferred, b.sims[i])
+		if i := slices.Index(req.identifiers, t.Identifier); i >= 0 {
+			transferred = append(transferred, req.sims[i])
 		}
 	}
-	c.oracle.finish(b, transferred)
+	c.oracle.finish(req, transferred)
 }
 
 // post makes a call and repeats it with the same Idempotency-Key after a timeout, a

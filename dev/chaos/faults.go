@@ -39,20 +39,20 @@ func faultKinds() []faultKind {
 		{8, (*chaos).drawFreeze},
 		{6, (*chaos).drawRestart},
 		{5, (*chaos).drawFlush},
-		{4, (*chaos).drawForget},
-		{2, (*chaos).drawDisconnect},
+		{4, (*chaos).drawDeleteTasks},
+		{2, (*chaos).drawDisconnectClients},
 		{3, (*chaos).drawRedisKill},
 		{2, (*chaos).drawRedisFreeze},
-		{3, (*chaos).drawRedisCopy},
+		{3, (*chaos).drawRedisSnapshot},
 		{3, (*chaos).drawRedisRestore},
 		{3, (*chaos).drawRedisFull},
 		{5, (*chaos).drawRequeue},
-		{2, (*chaos).drawPause},
-		{6, (*chaos).drawTerminate},
+		{2, (*chaos).drawPauseQueue},
+		{6, (*chaos).drawTerminateConnections},
 		{2, (*chaos).drawPostgresKill},
 		{2, (*chaos).drawPostgresRestart},
 		{3, (*chaos).drawPostgresFreeze},
-		{5, (*chaos).drawErrors},
+		{5, (*chaos).drawFailingWrites},
 		{8, (*chaos).drawGateway},
 	}
 }
@@ -132,29 +132,29 @@ func (c *chaos) pickProcess(r *rand.Rand) *process {
 }
 
 func (c *chaos) drawKill(r *rand.Rand) fault {
-	p, away := c.pickProcess(r), millis(r, 0, 2500)
-	return fault{fmt.Sprintf("SIGKILL %s, restart after %s", p.name, away), p.name, func(ctx context.Context) error {
+	p, duration := c.pickProcess(r), millis(r, 0, 2500)
+	return fault{fmt.Sprintf("SIGKILL %s, restart after %s", p.name, duration), p.name, func(ctx context.Context) error {
 		if err := c.supervisor.kill(p); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.supervisor.start(p)
 	}}
 }
 
 func (c *chaos) drawFreeze(r *rand.Rand) fault {
-	p, away := c.pickProcess(r), millis(r, 200, 4000)
+	p, duration := c.pickProcess(r), millis(r, 200, 4000)
 	switch n := r.IntN(10); {
 	case n == 0 && c.Duration >= 3*time.Minute:
-		away = millis(r, 33000, 40000) // longer than the lease of asynq
+		duration = millis(r, 33000, 40000) // longer than the lease of asynq
 	case n < 3 && c.Duration >= 30*time.Second:
-		away = millis(r, 5500, 9000) // longer than a transaction may be idle
+		duration = millis(r, 5500, 9000) // longer than a transaction may be idle
 	}
-	return fault{fmt.Sprintf("SIGSTOP %s for %s", p.name, away), p.name, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("SIGSTOP %s for %s", p.name, duration), p.name, func(ctx context.Context) error {
 		if err := c.supervisor.suspend(p); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.supervisor.resume(p)
 	}}
 }
@@ -178,8 +178,8 @@ func (c *chaos) drawFlush(*rand.Rand) fault {
 	return fault{"Redis: FLUSHALL", targetRedis, func(ctx context.Context) error { return c.redis.FlushAll(ctx).Err() }}
 }
 
-// drawForget deletes some tasks of asynq.
-func (c *chaos) drawForget(r *rand.Rand) fault {
+// drawDeleteTasks deletes some tasks of asynq.
+func (c *chaos) drawDeleteTasks(r *rand.Rand) fault {
 	n := 1 + r.IntN(3)
 	return fault{fmt.Sprintf("Redis: DEL up to %d tasks", n), targetRedis, func(ctx context.Context) error {
 		found, _, err := c.redis.Scan(ctx, 0, "asynq:{*}:t:*", 1000).Result()
@@ -190,31 +190,31 @@ func (c *chaos) drawForget(r *rand.Rand) fault {
 	}}
 }
 
-func (c *chaos) drawDisconnect(*rand.Rand) fault {
+func (c *chaos) drawDisconnectClients(*rand.Rand) fault {
 	return fault{"Redis: CLIENT KILL all clients", targetRedis, func(ctx context.Context) error {
 		return c.redis.ClientKillByFilter(ctx, "TYPE", "normal", "SKIPME", "yes").Err()
 	}}
 }
 
 func (c *chaos) drawRedisKill(r *rand.Rand) fault {
-	away := millis(r, 0, 4000)
-	return fault{fmt.Sprintf("Redis: SIGKILL, restart after %s", away), targetRedis, func(ctx context.Context) error {
+	duration := millis(r, 0, 4000)
+	return fault{fmt.Sprintf("Redis: SIGKILL, restart after %s", duration), targetRedis, func(ctx context.Context) error {
 		if err := c.stack.Redis().Kill(); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.stack.Redis().Restart(ctx)
 	}}
 }
 
 func (c *chaos) drawRedisFreeze(r *rand.Rand) fault {
-	away := millis(r, 500, 5000)
-	return fault{fmt.Sprintf("Redis: SIGSTOP for %s", away), targetRedis, func(ctx context.Context) error {
-		return freeze(ctx, away, c.stack.Redis().PID())
+	duration := millis(r, 500, 5000)
+	return fault{fmt.Sprintf("Redis: SIGSTOP for %s", duration), targetRedis, func(ctx context.Context) error {
+		return freeze(ctx, duration, c.stack.Redis().PID())
 	}}
 }
 
-func (c *chaos) drawRedisCopy(*rand.Rand) fault {
+func (c *chaos) drawRedisSnapshot(*rand.Rand) fault {
 	return fault{"Redis: snapshot of its data", targetRedis, func(context.Context) (err error) {
 		c.snapshot, err = c.stack.SnapshotRedis()
 		return err
@@ -233,12 +233,12 @@ func (c *chaos) drawRedisRestore(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawRedisFull(r *rand.Rand) fault {
-	away := millis(r, 500, 2500)
-	return fault{fmt.Sprintf("Redis: maxmemory reached for %s", away), targetRedis, func(ctx context.Context) error {
+	duration := millis(r, 500, 2500)
+	return fault{fmt.Sprintf("Redis: maxmemory reached for %s", duration), targetRedis, func(ctx context.Context) error {
 		if err := c.redis.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.redis.ConfigSet(ctx, "maxmemory", "0").Err()
 	}}
 }
@@ -268,19 +268,19 @@ func (c *chaos) drawRequeue(r *rand.Rand) fault {
 	}}
 }
 
-func (c *chaos) drawPause(r *rand.Rand) fault {
-	queue, away := transfer.Queues()[r.IntN(len(transfer.Queues()))], millis(r, 500, 3000)
-	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, away), targetRedis, func(ctx context.Context) error {
+func (c *chaos) drawPauseQueue(r *rand.Rand) fault {
+	queue, duration := transfer.Queues()[r.IntN(len(transfer.Queues()))], millis(r, 500, 3000)
+	return fault{fmt.Sprintf("Redis: queue %s paused for %s", queue, duration), targetRedis, func(ctx context.Context) error {
 		inspector := asynq.NewInspectorFromRedisClient(c.redis)
 		// It is not an error if the queue is already paused or resumed.
 		_ = inspector.PauseQueue(string(queue))
-		pause(ctx, away)
+		pause(ctx, duration)
 		_ = inspector.UnpauseQueue(string(queue))
 		return nil
 	}}
 }
 
-func (c *chaos) drawTerminate(r *rand.Rand) fault {
+func (c *chaos) drawTerminateConnections(r *rand.Rand) fault {
 	n := 1 + r.IntN(12)
 	return fault{fmt.Sprintf("PostgreSQL: pg_terminate_backend for %d connections", n), targetPostgres, func(ctx context.Context) error {
 		_, err := c.stack.DB.Pool().ExecContext(ctx, `
@@ -296,12 +296,12 @@ func (c *chaos) drawTerminate(r *rand.Rand) fault {
 }
 
 func (c *chaos) drawPostgresKill(r *rand.Rand) fault {
-	away := millis(r, 0, 2000)
-	return fault{fmt.Sprintf("PostgreSQL: SIGKILL, restart after %s", away), targetPostgres, func(ctx context.Context) error {
+	duration := millis(r, 0, 2000)
+	return fault{fmt.Sprintf("PostgreSQL: SIGKILL, restart after %s", duration), targetPostgres, func(ctx context.Context) error {
 		if err := c.stack.Postgres().Kill(); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.stack.Postgres().Restart(ctx)
 	}}
 }
@@ -315,29 +315,29 @@ func (c *chaos) drawPostgresRestart(*rand.Rand) fault {
 // drawPostgresFreeze suspends all of PostgreSQL, or one of its processes, which may
 // hold any locks.
 func (c *chaos) drawPostgresFreeze(r *rand.Rand) fault {
-	away := millis(r, 300, 6000)
+	duration := millis(r, 300, 6000)
 	pick := r.IntN(1 << 30)
 	if pick%2 == 0 {
-		return fault{fmt.Sprintf("PostgreSQL: SIGSTOP all processes for %s", away), targetPostgres, func(ctx context.Context) error {
-			return freeze(ctx, away, c.stack.Postgres().PIDs()...)
+		return fault{fmt.Sprintf("PostgreSQL: SIGSTOP all processes for %s", duration), targetPostgres, func(ctx context.Context) error {
+			return freeze(ctx, duration, c.stack.Postgres().PIDs()...)
 		}}
 	}
-	return fault{fmt.Sprintf("PostgreSQL: SIGSTOP one process for %s", away), targetPostgres, func(ctx context.Context) error {
+	return fault{fmt.Sprintf("PostgreSQL: SIGSTOP one process for %s", duration), targetPostgres, func(ctx context.Context) error {
 		all := c.stack.Postgres().PIDs()
-		return freeze(ctx, away, all[pick%len(all)])
+		return freeze(ctx, duration, all[pick%len(all)])
 	}}
 }
 
-// drawErrors makes a share of the writes fail for a while, as if a disk were full or
+// drawFailingWrites makes a share of the writes fail for a while, as if a disk were full or
 // transactions conflicted.
-func (c *chaos) drawErrors(r *rand.Rand) fault {
+func (c *chaos) drawFailingWrites(r *rand.Rand) fault {
 	names := []string{"disk_full", "serialization_failure", "deadlock_detected", "too_many_connections", "out_of_memory"}
-	name, away, share := names[r.IntN(len(names))], millis(r, 500, 4000), 0.1+0.4*r.Float64()
-	return fault{fmt.Sprintf("PostgreSQL: %.0f%% of writes fail with %s for %s", 100*share, name, away), targetPostgres, func(ctx context.Context) error {
+	name, duration, share := names[r.IntN(len(names))], millis(r, 500, 4000), 0.1+0.4*r.Float64()
+	return fault{fmt.Sprintf("PostgreSQL: %.0f%% of writes fail with %s for %s", 100*share, name, duration), targetPostgres, func(ctx context.Context) error {
 		if err := c.setErrors(ctx, name, share); err != nil {
 			return err
 		}
-		pause(ctx, away)
+		pause(ctx, duration)
 		return c.setErrors(ctx, name, 0)
 	}}
 }
@@ -376,7 +376,7 @@ const errorsSQL = `
 	CREATE TRIGGER chaos AFTER INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION chaos_error();`
 
 func (c *chaos) drawGateway(r *rand.Rand) fault {
-	number, away := 1+r.IntN(gatewayCount), millis(r, 500, 8000)
+	number, duration := 1+r.IntN(gatewayCount), millis(r, 500, 8000)
 	name, behavior := "silent", radius.Behavior{Silent: true}
 	switch r.IntN(7) {
 	case 0:
@@ -390,9 +390,9 @@ func (c *chaos) drawGateway(r *rand.Rand) fault {
 	case 4:
 		name, behavior = "refusing half of the sessions", radius.Behavior{Refuse: radius.RefuseShare(0.5)}
 	}
-	return fault{fmt.Sprintf("gateway %d: %s for %s", number, name, away), sample.GatewayAddress(number), func(ctx context.Context) error {
+	return fault{fmt.Sprintf("gateway %d: %s for %s", number, name, duration), sample.GatewayAddress(number), func(ctx context.Context) error {
 		c.devices.Gateways[number].SetBehavior(behavior)
-		pause(ctx, away)
+		pause(ctx, duration)
 		c.devices.Gateways[number].SetBehavior(radius.Behavior{})
 		return nil
 	}}
@@ -410,10 +410,10 @@ func (c *chaos) rememberTasks(ctx context.Context) {
 }
 
 // freeze suspends processes for a while.
-func freeze(ctx context.Context, away time.Duration, pids ...int) error {
+func freeze(ctx context.Context, duration time.Duration, pids ...int) error {
 	err := servers.Suspend(pids...)
 	if err == nil {
-		pause(ctx, away)
+		pause(ctx, duration)
 	}
 	return errors.Join(err, servers.Resume(pids...))
 }

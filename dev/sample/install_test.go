@@ -16,8 +16,8 @@ import (
 	"simtransfer/storage"
 )
 
-// An inventory that one import cannot take comes in several, with every SIM in
-// one of them.
+// TestInventoryIsImportedInParts tests that an inventory larger than an import may be
+// is split into several imports, and that each SIM is in exactly one of them.
 func TestInventoryIsImportedInParts(t *testing.T) {
 	t.Parallel()
 	const n, part = 1000, 500
@@ -37,7 +37,7 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 		}
 		sizes = append(sizes, size)
 		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, `{"imported":1}`) // a client that is gone is noticed below
+		_, _ = io.WriteString(w, `{"imported":1}`) // if the client has gone, the test fails below
 	}))
 	t.Cleanup(server.Close)
 	in := &Installation{Stack: &stack.Stack{Admin: &client.Client{URL: server.URL}}}
@@ -45,14 +45,14 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []int{500, 500, 200}; !slices.Equal(sizes, want) {
-		t.Errorf("imports of %v SIMs, not %v", sizes, want)
+		t.Errorf("imports of %v SIMs, want %v", sizes, want)
 	}
 	var want []string
 	for r := range Inventory(n) {
 		want = append(want, r.ICCID())
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%d SIMs, not the %d of the inventory", len(got), len(want))
+		t.Errorf("%d SIMs, want the %d of the inventory", len(got), len(want))
 	}
 	sizes = nil
 	if err := in.importSIMs(t.Context(), slices.Values([]SIM{BatchSIM(1), BatchSIM(2)}), 2); err != nil || !slices.Equal(sizes, []int{2}) {
@@ -60,9 +60,9 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 	}
 }
 
-// A folder in which the first start was ended too early is not taken for one that
-// has the inventory; and however often something starts, it has one key.
-func TestWhatAnEarlierStartHasLeft(t *testing.T) {
+// TestResume tests that an incomplete sample inventory is detected, and that every
+// start replaces the key of the same name.
+func TestResume(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	db, err := storage.Open(ctx, serverstest.DatabaseURL(t), storage.Options{})
@@ -74,15 +74,15 @@ func TestWhatAnEarlierStartHasLeft(t *testing.T) {
 	if _, err := Resume(ctx, s); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("without gateways: %v", err)
 	}
-	wanted := storage.NewKey{Role: storage.RoleSupport, Name: supportKeyName}
+	key := storage.NewKey{Role: storage.RoleSupport, Name: supportKeyName}
 	if _, _, err := s.DB.CreateKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: "another"}); err != nil {
 		t.Fatal(err)
 	}
-	first, err := s.EnsureKey(ctx, wanted)
+	first, err := s.EnsureKey(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.EnsureKey(ctx, wanted)
+	second, err := s.EnsureKey(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,16 +97,16 @@ func TestWhatAnEarlierStartHasLeft(t *testing.T) {
 	}
 }
 
-// One part of the largest inventory is an upload that the service takes.
-func TestPartOfTheInventoryIsNotTooLarge(t *testing.T) {
+// TestImportIsNotTooLarge tests that the service accepts an import of a full part.
+func TestImportIsNotTooLarge(t *testing.T) {
 	t.Parallel()
-	const most, bytesMost = 1_000_000, 128 << 20 // what an import may have
+	const maxSIMs, maxBytes = 1_000_000, 128 << 20 // the limits of an import
 	var some bytes.Buffer
 	rows := slices.Collect(Inventory(1000))
 	if err := writeImport(&some, rows); err != nil {
 		t.Fatal(err)
 	}
-	if size := simsPerImport * some.Len() / len(rows); simsPerImport > most || size > bytesMost {
-		t.Errorf("a part has %d SIMs, and about %d bytes", simsPerImport, size)
+	if size := simsPerImport * some.Len() / len(rows); simsPerImport > maxSIMs || size > maxBytes {
+		t.Errorf("an import has %d SIMs and about %d bytes", simsPerImport, size)
 	}
 }
