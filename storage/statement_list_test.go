@@ -166,17 +166,11 @@ func allStatements() []*statement {
 	return list
 }
 
-// Query is a statement as the server gets it.
-type Query struct {
-	Setup string // creates temporary tables for it, in a transaction
-	Text  string
-}
-
-// Queries returns every statement by name.
-func Queries() map[string]Query {
-	queries := map[string]Query{}
+// StatementNames returns the name of every statement.
+func StatementNames() []string {
+	var names []string
 	for _, s := range allStatements() {
-		queries[s.name] = Query{s.setup, s.query}
+		names = append(names, s.name)
 	}
-	return queries
+	return names
 }

@@ -1,32 +1,37 @@
 package storage_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 )
 
-// PostgreSQL accepts every statement, and infers a type for each parameter.
+// PostgreSQL accepts the rendered text of every statement, as a reviewer pastes
+// it into psql.
 func TestPrepareStatements(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
-	for name, query := range storage.Queries() {
+	for _, name := range storage.StatementNames() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tx, err := db.Pool().BeginTxx(t.Context(), nil)
+			text, err := os.ReadFile(filepath.Join("testdata", "sql", name+".sql"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = tx.Rollback() }()
-			if _, err := tx.ExecContext(t.Context(), query.Setup); err != nil {
-				t.Fatal(err)
-			}
-			stmt, err := tx.PrepareContext(t.Context(), query.Text)
+			conn, err := db.Pool().Connx(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = stmt.Close() }()
+			defer func() { _ = conn.Close() }()
+			if _, err := conn.ExecContext(t.Context(), string(text)); err != nil {
+				t.Error(err)
+			}
+			if _, err := conn.ExecContext(t.Context(), "ROLLBACK; DEALLOCATE "+name); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }
