@@ -18,9 +18,9 @@ import (
 type Config struct {
 	DB *storage.DB
 
-	// Ops is the queue UI, which is served to administrators under
+	// QueueUI is the queue UI, which is served to administrators under
 	// /ops/queues. Its handler gets the full path. Nil serves no queue UI.
-	Ops http.Handler
+	QueueUI http.Handler
 
 	Limiter Limiter // limits the calls of each API key; nil means no limit
 

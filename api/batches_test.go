@@ -69,7 +69,7 @@ func TestBatchMakesARequestPerDestination(t *testing.T) {
 	}
 }
 
-func TestBatchIsSummedUp(t *testing.T) {
+func TestBatchCounts(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Ready)
@@ -90,7 +90,7 @@ func TestBatchIsSummedUp(t *testing.T) {
 
 // A destination that has heard of a batch's id must not find out which of its
 // incoming requests belong to it.
-func TestBatchIsToldToItsSourceAlone(t *testing.T) {
+func TestBatchIsVisibleOnlyToItsSource(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Ready)
@@ -113,7 +113,7 @@ func TestBatchIsToldToItsSourceAlone(t *testing.T) {
 	}
 }
 
-func TestBatchIsRefusedWhole(t *testing.T) {
+func TestBatchIsRejectedAsAWhole(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Ready)

@@ -37,7 +37,7 @@ func codeOf(err error) problem.Code {
 }
 
 // The keys of an account share its places; every other key has its own.
-func TestPlacesAreBoundedForEachCaller(t *testing.T) {
+func TestConcurrencyIsLimitedPerCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const patience = time.Second
@@ -79,7 +79,7 @@ func TestPlacesAreBoundedForEachCaller(t *testing.T) {
 }
 
 // One account's uploads leave room for those of the others.
-func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
+func TestUploadsOfOneAccountLeaveSlots(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Ready)
@@ -95,7 +95,7 @@ func TestUploadsOfOneAccountLeaveRoom(t *testing.T) {
 	s.upload(s.bystander, "", "text/csv", batchCSV(iccid(2))).is(202)
 }
 
-func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
+func TestStreamsOfOneAccountLeaveSlots(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	t.Cleanup(func() { close(stopping) })
@@ -115,7 +115,7 @@ func TestStreamsOfOneAccountLeaveRoom(t *testing.T) {
 }
 
 // The results of a batch have a place until they are sent.
-func TestResultsOfBatchesAreBounded(t *testing.T) {
+func TestBatchResultsAreLimited(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)

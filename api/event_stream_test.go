@@ -53,7 +53,7 @@ func (s *testService) stream(key, path, last string) (ids <-chan string, end con
 	return out, cancel
 }
 
-func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
+func TestStreamResumesWithoutGapsOrDuplicates(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, pollFast)
 	s.sims(3, transfer.Ready)
@@ -98,7 +98,7 @@ func TestStreamGoesOnWithoutGapOrDuplicate(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBoundedAndStop(t *testing.T) {
+func TestStreamsAreLimitedAndStop(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	s := newTestService(t, pollFast, func(c *Config) { c.MaxStreams, c.Stopping = 1, stopping })

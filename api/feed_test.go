@@ -25,7 +25,7 @@ func (s *testService) follow(key, cursor string, limit, n int) (events []FeedEve
 	return events, cursor
 }
 
-func TestFeedIsKeptAfterTheSIMIsLost(t *testing.T) {
+func TestSourceKeepsTheFeedOfTransferredSIMs(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Ready)

@@ -44,7 +44,7 @@ func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
 	s.get(s.source, "/v1/support/sims/"+iccid(1)).problem(403, problem.Forbidden)
 }
 
-func TestRequestsAreFoundByWhatIsInThem(t *testing.T) {
+func TestFindRequestsByTheirSIMsAndTickets(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Ready)

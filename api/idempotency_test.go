@@ -14,7 +14,7 @@ import (
 
 func withKey(key string) map[string]string { return map[string]string{"Idempotency-Key": key} }
 
-func TestSameCallTwiceGetsTheSameAnswer(t *testing.T) {
+func TestRepeatedCallGetsTheStoredResponse(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(3, transfer.Ready)
@@ -92,7 +92,7 @@ func TestIdempotencyKeyBelongsToOneCall(t *testing.T) {
 	call(s.source, sims[1], "k").is(202) // what is older than a day is forgotten, purged or not
 }
 
-func TestRefusalsAreNotStored(t *testing.T) {
+func TestErrorsAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
@@ -144,7 +144,7 @@ func TestManyCallsWithOneKeyAtOnce(t *testing.T) {
 	}
 }
 
-func TestStoredAnswerDoesNotShowAKey(t *testing.T) {
+func TestStoredResponseDoesNotContainTheKey(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	call := apiCall{method: "POST", path: "/v1/keys", key: s.admin, body: map[string]any{"role": "support", "name": "secret"}, header: withKey("k")}
@@ -167,7 +167,7 @@ func TestStoredAnswerDoesNotShowAKey(t *testing.T) {
 	}
 }
 
-func TestBusyDatabaseIsTriedAgainAndThenAdmitted(t *testing.T) {
+func TestBusyDatabaseIsRetriedThenReported(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)

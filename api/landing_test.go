@@ -11,7 +11,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestDestinationSaysHowSIMsLand(t *testing.T) {
+func TestLandingProfile(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(2, transfer.Ready)
@@ -52,7 +52,7 @@ func TestDestinationSaysHowSIMsLand(t *testing.T) {
 	}
 }
 
-func TestAuditTrailSaysWhereFrom(t *testing.T) {
+func TestAuditTrailHasClientAddresses(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, func(c *Config) { c.TrustProxy = true })
 	s.sims(1, transfer.Ready)
@@ -75,7 +75,7 @@ func TestAuditTrailSaysWhereFrom(t *testing.T) {
 	}
 }
 
-func TestClientAddress(t *testing.T) {
+func TestClientIP(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		trust                bool
@@ -103,7 +103,7 @@ func TestClientAddress(t *testing.T) {
 
 // A SIM that has landed with something can be given the same by its owner, and
 // nothing that it could not have landed with.
-func TestOwnerSetsWhatASIMCanLandWith(t *testing.T) {
+func TestOwnerSetsWhatALandingProfileCanSet(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(1, transfer.Ready)

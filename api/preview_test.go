@@ -9,7 +9,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestPreviewEqualsWhatTheRequestThenSays(t *testing.T) {
+func TestPreviewEqualsTheRequest(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(8, transfer.Ready)
@@ -60,7 +60,7 @@ func TestPreviewEqualsWhatTheRequestThenSays(t *testing.T) {
 	}
 }
 
-func TestPreviewAddsUp(t *testing.T) {
+func TestPreviewTotals(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(3, transfer.Active)

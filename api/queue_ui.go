@@ -31,7 +31,7 @@ const loginPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'no
 // have signed in with a browser. The browser stores the secret of a session
 // instead of the key. The session ends when the key is revoked.
 func (s *server) addQueueUI(mux *http.ServeMux) {
-	if s.Ops == nil {
+	if s.QueueUI == nil {
 		return
 	}
 	sameOrigin := http.NewCrossOriginProtection()
@@ -52,7 +52,7 @@ func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		w.Header().Set("Content-Security-Policy", queueUIPolicy)
 		w.Header().Set("Referrer-Policy", "same-origin")
-		s.Ops.ServeHTTP(w, r)
+		s.QueueUI.ServeHTTP(w, r)
 	case errors.Is(err, storage.ErrNotFound) && strings.Contains(r.Header.Get("Accept"), "text/html"):
 		http.Redirect(w, r, loginPath, http.StatusSeeOther)
 	case errors.Is(err, storage.ErrNotFound):

@@ -12,7 +12,7 @@ import (
 
 // withQueueUI puts a page in place of the queue page.
 func withQueueUI(c *Config) {
-	c.Ops = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c.QueueUI = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("queues " + r.Method + " " + r.URL.Path))
 	})
 }
@@ -36,7 +36,7 @@ func (a testResponse) cookie() *http.Cookie {
 	return cookies[0]
 }
 
-func TestQueuesAreForAdministrators(t *testing.T) {
+func TestQueueUIIsForAdministrators(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, withQueueUI)
 	if a := s.get(s.admin, "/ops/queues/api/queues").is(200); a.text != "queues GET /ops/queues/api/queues" || !strings.Contains(a.header.Get("Content-Security-Policy"), "default-src 'self'") {

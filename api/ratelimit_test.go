@@ -45,7 +45,7 @@ func TestCallsOfAKeyAreLimited(t *testing.T) {
 	s.get("", "/healthz").is(200) // has no key
 }
 
-func TestCallsAreLetThroughWithoutALimiter(t *testing.T) {
+func TestCallsAreAdmittedWithoutALimiter(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	log := &storagetest.Log{}

@@ -10,7 +10,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestTransferFromAskingToCompletion(t *testing.T) {
+func TestTransferFromRequestToCompletion(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(3, transfer.Ready)
@@ -55,7 +55,7 @@ func TestTransferFromAskingToCompletion(t *testing.T) {
 	}
 }
 
-func TestBadInputIsRefused(t *testing.T) {
+func TestInvalidInputIsRejected(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Ready)
@@ -123,7 +123,7 @@ func TestBadInputIsRefused(t *testing.T) {
 }
 
 // Two answers that differ would tell which half of the pair is right.
-func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
+func TestUnknownDestinationDoesNotRevealWhichPartIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
@@ -147,7 +147,7 @@ func TestWrongPairDoesNotTellWhichHalf(t *testing.T) {
 	}
 }
 
-func TestClosedSourceCannotAsk(t *testing.T) {
+func TestClosedSourceCannotCreateRequests(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
@@ -156,7 +156,7 @@ func TestClosedSourceCannotAsk(t *testing.T) {
 	s.upload(s.source, "", "text/csv", batchCSV(iccid(1))).problem(422, problem.AccountClosed)
 }
 
-func TestSupportAsksOnBehalfOfAnAccount(t *testing.T) {
+func TestSupportCreatesRequestsOnBehalfOfAnAccount(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)

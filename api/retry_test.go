@@ -9,7 +9,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestRetryAsksAgainForWhatFailed(t *testing.T) {
+func TestRetryOfFailedSIMs(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(4, transfer.Ready)
@@ -98,7 +98,7 @@ func TestRetryAfterDenialAndExpiry(t *testing.T) {
 }
 
 // No route gives up before a statement does that it allows more time.
-func TestLongStatementsHaveRoutesThatWait(t *testing.T) {
+func TestRoutesAllowTheirLongestStatement(t *testing.T) {
 	t.Parallel()
 	waits := map[string]time.Duration{}
 	for _, r := range Routes() {

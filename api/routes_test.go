@@ -45,7 +45,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	close(stopping) // streams end with what is there
-	s := newTestService(t, func(c *Config) { c.Ops, c.Stopping = nil, stopping })
+	s := newTestService(t, func(c *Config) { c.QueueUI, c.Stopping = nil, stopping })
 	s.sims(2, transfer.Ready)
 	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202))
@@ -134,7 +134,7 @@ func admission(route Route, who testCaller, a testResponse) string {
 	return ""
 }
 
-func TestListsShowNobodyElsesThings(t *testing.T) {
+func TestListsShowOnlyOwnResources(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Ready)

@@ -13,7 +13,7 @@ import (
 	"simtransfer/storage"
 )
 
-func TestUnknownAddressesAndMethods(t *testing.T) {
+func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.get("", "/nowhere").problem(404, problem.NotFound)
@@ -55,7 +55,7 @@ func TestReadiness(t *testing.T) {
 
 // The answer says nothing about an internal error; the log has it once, with the
 // id of the request.
-func TestInternalErrorsAreLoggedAndNotTold(t *testing.T) {
+func TestInternalErrorsAreLoggedAndHidden(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	s := newServer(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -142,7 +142,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-func TestDocsPageLoadsFromHereAlone(t *testing.T) {
+func TestDocsPageLoadsOnlyFromThisServer(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	page := s.get("", "/docs").is(200)

@@ -72,7 +72,7 @@ func deref(s SIM) any {
 	return f
 }
 
-func TestImportIsRefusedWhole(t *testing.T) {
+func TestImportIsRejectedAsAWhole(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
@@ -184,7 +184,7 @@ func TestOwnerChangesSettings(t *testing.T) {
 
 // An owner's edit that waits for a hand-over must not change what the new
 // owner has.
-func TestEditThatWaitedForAHandOverFindsNothing(t *testing.T) {
+func TestUpdateThatWaitedForATransferFindsNoSIM(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)

@@ -97,7 +97,7 @@ func (w *wire) readResponse(status int) (header http.Header, body io.Reader) {
 }
 
 // A body that does not arrive delays no answer, whether it was expected or not.
-func TestBodyThatDoesNotCome(t *testing.T) {
+func TestBodyThatDoesNotArrive(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
@@ -147,7 +147,7 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 }
 
 // The time limit for a body applies to one call, and only to its body.
-func TestTimeForABodyBoundsNothingElse(t *testing.T) {
+func TestBodyTimeoutLimitsOnlyBodies(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Ready)

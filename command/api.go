@@ -52,7 +52,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	defer func() { _ = queues.Close() }()
 	config := api.Config{
 		DB:               db,
-		Ops:              queues,
+		QueueUI:          queues,
 		ReviewPeriod:     c.Review,
 		AcceptancePeriod: c.Acceptance,
 		TrustProxy:       c.TrustProxy,
