@@ -64,7 +64,7 @@ func TestTimeouts(t *testing.T) {
 	svc := newTestService(t)
 	client := asynq.NewClient(svc.redis)
 	defer func() { _ = client.Close() }()
-	for i, kind := range []transfer.WorkKind{"validate", "execute", "release", "drop_sessions", "drop_stray"} {
+	for i, kind := range []transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDropSessions, transfer.WorkDropStray} {
 		for j, queue := range transfer.Queues() {
 			task, err := tasks.New(kind, queue, tasks.Payload{Work: int64(i), Gen: j})
 			if err != nil {

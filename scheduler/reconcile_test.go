@@ -376,7 +376,7 @@ func TestWorkDoneMeanwhile(t *testing.T) {
 	svc.Exec(`DELETE FROM work WHERE id = $1`, work[0])
 	close(done)
 	stop()
-	task := storage.Task{Work: work[0], Gen: 1, Kind: "drop_stray", Queue: transfer.QueueBulk, Suspect: true}
+	task := storage.Task{Work: work[0], Gen: 1, Kind: transfer.WorkDropStray, Queue: transfer.QueueBulk, Suspect: true}
 	if _, ok, err := svc.Redispatch(t.Context(), task); ok || err != nil {
 		t.Errorf("dispatched again: %t, %v", ok, err)
 	}

@@ -27,8 +27,8 @@ func (s *testService) dropWork(sims ...storagetest.SIM) (testRequest, int64) {
 		s.Online(sim, s.gateway)
 	}
 	r := s.accepted(sims...)
-	process(s.t, s.DB, s.handler, s.onlyWork("execute"))
-	return r, s.onlyWork("drop_sessions")
+	process(s.t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
+	return r, s.onlyWork(transfer.WorkDropSessions)
 }
 
 // workRow is the state of a work row.
@@ -189,7 +189,7 @@ func TestSilentGateway(t *testing.T) {
 	}
 	s.Online(otherSIMs[0], other)
 	r := s.accepted(append(silentSIMs, otherSIMs...)...)
-	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
 	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.NASIPAddress == other {
 			return worker.Answer{Gone: true}, nil
@@ -197,7 +197,7 @@ func TestSilentGateway(t *testing.T) {
 		return worker.Answer{Silent: true, Why: "no answer"}, nil
 	}}
 	h := handlerWith(s.DB.DB, g, worker.Config{DropSessions: 4, DropAttempts: 1})
-	for _, work := range s.work("drop_sessions") {
+	for _, work := range s.work(transfer.WorkDropSessions) {
 		process(t, s.DB, h, work)
 	}
 	if n := len(g.requests()); n > 20 {
@@ -262,12 +262,12 @@ func TestBreakerWithProxy(t *testing.T) {
 	s.Online(sims[0], s.gateway)
 	s.Online(sims[1], other)
 	r := s.accepted(sims...)
-	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
 	h := handlerWith(s.DB.DB, &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		silent := session.NASIPAddress == s.gateway
 		return worker.Answer{Gone: !silent, Silent: silent, Why: "no answer"}, nil
 	}}, worker.Config{DropAttempts: 1})
-	for _, work := range s.work("drop_sessions") { // that of the silent one is first
+	for _, work := range s.work(transfer.WorkDropSessions) { // that of the silent one is first
 		process(t, s.DB, h, work)
 	}
 	r.expect(transfer.RequestCompleted, "failed: session_not_dropped", "completed")
@@ -529,7 +529,7 @@ func TestLeaseLostBeforeTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wait(ended)
-	if got := s.workRow(s.onlyWork("drop_sessions")); got.N != 2 || got.Dead || !got.Leased || len(g.requests()) > 0 {
+	if got := s.workRow(s.onlyWork(transfer.WorkDropSessions)); got.N != 2 || got.Dead || !got.Leased || len(g.requests()) > 0 {
 		t.Errorf("the work: %+v, %d sessions were asked about", got, len(g.requests()))
 	}
 	r.expect(transfer.Transferring, "eligible", "eligible")

@@ -37,7 +37,7 @@ func TestStraySession(t *testing.T) {
 		s.Exec(`UPDATE sims SET since = since - interval '30 min'`)
 		since := storagetest.One[float64](s.DB, `SELECT extract(epoch FROM clock_timestamp() - since) FROM sims`)
 		s.Session(sim, s.gateway, time.Duration(since*float64(time.Second))+c.ago)
-		if got := len(s.work("drop_stray")); got != map[bool]int{true: 1}[c.stray] {
+		if got := len(s.work(transfer.WorkDropStray)); got != map[bool]int{true: 1}[c.stray] {
 			t.Errorf("%s: %d rows of work", c.name, got)
 		}
 		want := map[bool]transfer.Status{true: transfer.Ready, false: transfer.Active}[c.stray]
@@ -76,7 +76,7 @@ func TestStrayRefused(t *testing.T) {
 	sim := s.sims(transfer.Active)[0]
 	s.accepted(sim).run()
 	s.Session(sim, s.gateway, 0)
-	work := s.onlyWork("drop_stray")
+	work := s.onlyWork(transfer.WorkDropStray)
 	g := refusingGateways()
 	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 2, DropBackoff: 7 * time.Second})
 	process(t, s.DB, h, work)
@@ -118,7 +118,7 @@ func TestStrayLeaseLost(t *testing.T) {
 		sim := s.sims(transfer.Active)[0]
 		s.accepted(sim).run()
 		s.Session(sim, s.gateway, 0)
-		work := s.onlyWork("drop_stray")
+		work := s.onlyWork(transfer.WorkDropStray)
 		var was storagetest.Dump
 		g := &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
 			s.Exec(`UPDATE work SET lease = gen_random_uuid(), lease_until = clock_timestamp() + interval '1 hour' WHERE id = $1`, work)

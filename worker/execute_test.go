@@ -406,7 +406,7 @@ func TestOnlineSIMsMoveToDropWork(t *testing.T) {
 	s.Online(sims[2], other)
 	s.Online(sims[2], s.gateway) // at both: in the work for one of them
 	r := s.accepted(sims...)
-	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
 	r.expect(transfer.Transferring, "eligible", "eligible", "eligible", "completed", "completed")
 	if left := r.load().Left; left != 3 {
 		t.Errorf("%d are left, want 3", left)
@@ -449,7 +449,7 @@ func TestChunkReadsOnlyItsChosenTransfers(t *testing.T) {
 		END $$;
 		CREATE TRIGGER look AFTER DELETE ON work FOR EACH STATEMENT EXECUTE FUNCTION look()`)
 	s.Exec(`ANALYZE`)
-	process(t, s.DB, handler(s.Connect(storage.Options{GenericPlans: true}), droppingGateways()), s.work("execute")[0])
+	process(t, s.DB, handler(s.Connect(storage.Options{GenericPlans: true}), droppingGateways()), s.work(transfer.WorkExecute)[0])
 	if read := storagetest.One[int](s.DB, `SELECT max(read) FROM seen`); read != transfer.ChunkSize {
 		t.Errorf("a chunk of %d read %d of the %d that were chosen", transfer.ChunkSize, read, chosen)
 	}

@@ -51,21 +51,23 @@ func TestPoisonRow(t *testing.T) {
 	t.Parallel()
 	const immediate, atCommit = "TRIGGER poison BEFORE UPDATE ON transfers", "CONSTRAINT TRIGGER poison AFTER UPDATE ON transfers DEFERRABLE INITIALLY DEFERRED"
 	for _, c := range []struct {
-		name, phase, trigger string
-		bad                  []int
+		name    string
+		phase   transfer.WorkKind
+		trigger string
+		bad     []int
 	}{
-		{"the first", "validate", immediate, []int{0}},
-		{"the last", "validate", immediate, []int{36}},
-		{"one in the middle", "execute", immediate, []int{17}},
-		{"one at commit", "execute", atCommit, []int{20}},
+		{"the first", transfer.WorkValidate, immediate, []int{0}},
+		{"the last", transfer.WorkValidate, immediate, []int{36}},
+		{"one in the middle", transfer.WorkExecute, immediate, []int{17}},
+		{"one at commit", transfer.WorkExecute, atCommit, []int{20}},
 	} {
-		t.Run(c.phase+" "+c.name, func(t *testing.T) {
+		t.Run(string(c.phase)+" "+c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newTestService(t)
 			sims := append(s.SIMs(20, storagetest.SIM{Account: s.from.ID}), s.SIMs(17, storagetest.SIM{Account: s.from.ID, Status: transfer.Active})...)
 			var r testRequest
 			reason := "ineligible: internal_error"
-			if c.phase == "validate" {
+			if c.phase == transfer.WorkValidate {
 				r = s.request(sims...)
 			} else {
 				r = s.accepted(sims...)
@@ -79,7 +81,7 @@ func TestPoisonRow(t *testing.T) {
 			if tasks > 30 {
 				t.Errorf("it took %d tasks to isolate one SIM of 37", tasks)
 			}
-			if c.phase == "validate" {
+			if c.phase == transfer.WorkValidate {
 				s.Decide(r.id, transfer.Approve)
 				s.Decide(r.id, transfer.Accept)
 				s.Exec(`DROP FUNCTION poison() CASCADE`)
@@ -139,7 +141,7 @@ func TestPoisonRelease(t *testing.T) {
 	}
 	r.expect(transfer.RequestCanceled, "canceled", "eligible", "canceled")
 	s.Check(7)
-	work := s.onlyWork("release")
+	work := s.onlyWork(transfer.WorkRelease)
 
 	// The operator runs the archived task without success, then fixes the cause
 	// and runs it again.
@@ -162,7 +164,7 @@ func TestLockTimeoutPostponesWork(t *testing.T) {
 	}
 	defer func() { _ = impatient.Close() }()
 	unlock := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR UPDATE`, sims[1].ID)
-	work := s.onlyWork("execute")
+	work := s.onlyWork(transfer.WorkExecute)
 	for range 12 {
 		process(t, s.DB, handler(impatient, droppingGateways()), work)
 		if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle || got.Wait == 0 || !strings.Contains(got.Error, "lock timeout") {
@@ -185,7 +187,7 @@ func TestConnectionCut(t *testing.T) {
 		CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
 		CREATE TRIGGER cut BEFORE UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION cut()`)
-	work := s.onlyWork("execute")
+	work := s.onlyWork(transfer.WorkExecute)
 	for range 5 {
 		process(t, s.DB, s.handler, work)
 		if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes != 0 || !got.Idle {
@@ -206,7 +208,7 @@ func TestCanceledHandler(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	r := s.accepted(s.sims(transfer.Ready, transfer.Active)...)
-	work := s.onlyWork("execute")
+	work := s.onlyWork(transfer.WorkExecute)
 	task := s.TaskOf(work)
 	for range 4 {
 		unlock := s.HoldSQL(`SELECT FROM sims FOR UPDATE`)
@@ -240,10 +242,10 @@ func TestSlowStatements(t *testing.T) {
 		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(10); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE UPDATE ON sims FOR EACH STATEMENT EXECUTE FUNCTION slow()`)
 	for range 3 {
-		process(t, s.DB, handler(hasty, droppingGateways()), s.onlyWork("execute"))
+		process(t, s.DB, handler(hasty, droppingGateways()), s.onlyWork(transfer.WorkExecute))
 		s.HurryWork()
 	}
-	for _, work := range s.work("execute") {
+	for _, work := range s.work(transfer.WorkExecute) {
 		process(t, s.DB, handler(hasty, droppingGateways()), work)
 		if got := s.workRow(work); got.N != 1 || got.Errors != 0 || got.Crashes != 1 || !strings.Contains(got.Error, "statement timeout") {
 			t.Errorf("a half: %+v", got)
@@ -260,11 +262,11 @@ func TestSlowStatements(t *testing.T) {
 // to ten times and then marked dead. No SIM fails.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []transfer.WorkKind{"validate", "execute", "release"} {
+	for _, kind := range []transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease} {
 		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Active)
 		r := s.request(sims...)
-		if kind != "validate" {
+		if kind != transfer.WorkValidate {
 			r.run()
 			s.Decide(r.id, transfer.Approve)
 			s.Decide(r.id, map[transfer.WorkKind]transfer.Event{"execute": transfer.Accept, "release": transfer.Decline}[kind])

@@ -23,50 +23,50 @@ type workCase struct {
 func workCases() []workCase {
 	return []workCase{
 		{
-			kind: "validate",
+			kind: transfer.WorkValidate,
 			prepare: func(s *testService) int64 {
 				s.request(s.sims(transfer.Ready, transfer.Active, transfer.Terminated)...)
-				return s.onlyWork("validate")
+				return s.onlyWork(transfer.WorkValidate)
 			},
 			done: func(s *testService) {
 				s.firstRequest().expect(transfer.InReview, "eligible", "eligible", "ineligible: sim_terminated")
 			},
 		},
 		{
-			kind: "execute",
+			kind: transfer.WorkExecute,
 			prepare: func(s *testService) int64 {
 				sims := s.sims(transfer.Ready, transfer.Active, transfer.Ready)
 				s.accepted(sims...)
 				s.Exec(`UPDATE sims SET status = 'active' WHERE id = $1`, sims[2].ID)
-				return s.onlyWork("execute")
+				return s.onlyWork(transfer.WorkExecute)
 			},
 			done: func(s *testService) {
 				s.firstRequest().expect(transfer.RequestCompleted, "completed", "completed", "failed: status_changed")
 			},
 		},
 		{
-			kind: "release",
+			kind: transfer.WorkRelease,
 			prepare: func(s *testService) int64 {
 				r := s.request(s.sims(transfer.Ready, transfer.Active, transfer.Terminated)...)
 				r.run()
 				s.Decide(r.id, transfer.Cancel)
-				return s.onlyWork("release")
+				return s.onlyWork(transfer.WorkRelease)
 			},
 			done: func(s *testService) {
 				s.firstRequest().expect(transfer.RequestCanceled, "canceled", "canceled", "ineligible: sim_terminated")
 			},
 		},
 		{
-			kind: "drop_sessions",
+			kind: transfer.WorkDropSessions,
 			prepare: func(s *testService) int64 {
 				sims := s.sims(transfer.Active, transfer.Active)
 				for _, sim := range sims {
 					s.Online(sim, s.gateway)
 				}
 				r := s.accepted(sims...)
-				process(s.t, s.DB, s.handler, s.onlyWork("execute"))
+				process(s.t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
 				r.expect(transfer.Transferring, "eligible", "eligible")
-				return s.onlyWork("drop_sessions")
+				return s.onlyWork(transfer.WorkDropSessions)
 			},
 			done: func(s *testService) {
 				s.firstRequest().expect(transfer.RequestCompleted, "completed", "completed")
@@ -74,13 +74,13 @@ func workCases() []workCase {
 			},
 		},
 		{
-			kind: "drop_stray",
+			kind: transfer.WorkDropStray,
 			prepare: func(s *testService) int64 {
 				sim := s.sims(transfer.Active)[0]
 				r := s.accepted(sim)
 				r.run()
 				s.Session(sim, s.gateway, 0)
-				return s.onlyWork("drop_stray")
+				return s.onlyWork(transfer.WorkDropStray)
 			},
 			done: func(s *testService) { s.openSessions(0) },
 		},

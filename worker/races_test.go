@@ -28,14 +28,14 @@ func (s *testService) holdChunk(work int64) *storagetest.Held {
 			return err
 		}
 		switch w.Kind {
-		case "validate":
+		case transfer.WorkValidate:
 			claims, err := tx.Claim(ctx, w)
 			if err != nil {
 				return err
 			}
 			c, err := tx.Judge(ctx, w, claims)
 			return errors.Join(err, tx.CloseValidation(ctx, w, c))
-		case "execute":
+		case transfer.WorkExecute:
 			if err := tx.LockSIMs(ctx, w, nil); err != nil {
 				return err
 			}
@@ -101,9 +101,9 @@ func TestLastTwoChunks(t *testing.T) {
 		s.Check()
 	}
 	r := s.request(sims...)
-	race("validate")
+	race(transfer.WorkValidate)
 	s.Decide(r.id, transfer.Cancel)
-	race("release")
+	race(transfer.WorkRelease)
 	want := []string{
 		"create → validating", "validate", "validate", "offer → awaiting_acceptance",
 		"cancel → canceled", "release", "release", "finish → canceled",
@@ -112,9 +112,9 @@ func TestLastTwoChunks(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	r = s.request(sims...)
-	race("validate")
+	race(transfer.WorkValidate)
 	s.Decide(r.id, transfer.Accept)
-	race("execute")
+	race(transfer.WorkExecute)
 	want = []string{
 		"create → validating", "validate", "validate", "offer → awaiting_acceptance",
 		"accept → transferring", "execute", "execute", "finish → completed",
@@ -136,7 +136,7 @@ func TestCancelWaitsForTheLastValidation(t *testing.T) {
 		s := newTestService(t)
 		sims := s.sims(transfer.Ready, transfer.Ready)
 		r := s.request(sims...)
-		held := s.holdChunk(s.onlyWork("validate"))
+		held := s.holdChunk(s.onlyWork(transfer.WorkValidate))
 		d := storage.Decision{Event: transfer.Cancel}
 		if partial {
 			d.SIMs = []transfer.Identifier{sims[0].Identifier()}
@@ -175,7 +175,7 @@ func TestLastValidationWaitsForCancel(t *testing.T) {
 			_, err := tx.Decide(t.Context(), r.id, d)
 			return err
 		})
-		ended := s.processAsync(s.onlyWork("validate"))
+		ended := s.processAsync(s.onlyWork(transfer.WorkValidate))
 		s.AwaitBlocked(1)
 		held.Commit()
 		s.wait(ended)
@@ -196,7 +196,7 @@ func TestCancelBetweenTwoChunks(t *testing.T) {
 	s := newTestService(t)
 	sims := s.SIMs(transfer.ChunkSize+2, storagetest.SIM{Account: s.from.ID})
 	r := s.request(sims...)
-	work := s.work("validate")
+	work := s.work(transfer.WorkValidate)
 	process(t, s.DB, s.handler, work[0])
 	s.Decide(r.id, transfer.Cancel)
 	s.Check()
@@ -221,7 +221,7 @@ func TestCancelBeforeValidation(t *testing.T) {
 	s := newTestService(t)
 	r := s.request(s.sims(transfer.Ready, transfer.Terminated)...)
 	s.Decide(r.id, transfer.Cancel)
-	process(t, s.DB, s.handler, s.onlyWork("validate"))
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkValidate))
 	r.expect(transfer.RequestCanceled, "canceled", "canceled")
 	want := []string{"create → validating", "cancel → canceled", "validate", "finish → canceled"}
 	if diff := cmp.Diff(want, r.events()); diff != "" {
@@ -237,9 +237,9 @@ func TestClaimWaitsForTransfer(t *testing.T) {
 		s := newTestService(t)
 		sim := s.sims(transfer.Ready)[0]
 		first := s.accepted(sim)
-		execute := s.onlyWork("execute")
+		execute := s.onlyWork(transfer.WorkExecute)
 		second := s.request(sim)
-		validate := s.onlyWork("validate")
+		validate := s.onlyWork(transfer.WorkValidate)
 		held := s.holdChunk(execute)
 		ended := s.processAsync(validate)
 		s.AwaitBlocked(1)
@@ -270,9 +270,9 @@ func TestClaimWaitsForRelease(t *testing.T) {
 	first := s.request(sim)
 	first.run()
 	s.Decide(first.id, transfer.Decline)
-	release := s.onlyWork("release")
+	release := s.onlyWork(transfer.WorkRelease)
 	second := s.request(sim)
-	validate := s.onlyWork("validate")
+	validate := s.onlyWork(transfer.WorkValidate)
 	held := s.holdChunk(release)
 	ended := s.processAsync(validate)
 	s.AwaitBlocked(1)
@@ -295,13 +295,13 @@ func TestOppositeClaimOrders(t *testing.T) {
 		s.request(sims...)
 		s.request(back...)
 		var ended []<-chan error
-		for _, work := range s.work("validate") {
+		for _, work := range s.work(transfer.WorkValidate) {
 			ended = append(ended, s.processAsync(work))
 		}
 		for _, e := range ended {
 			s.wait(e)
 		}
-		if left := s.work("validate"); len(left) > 0 {
+		if left := s.work(transfer.WorkValidate); len(left) > 0 {
 			t.Fatalf("work is left: %s", *storagetest.One[*string](s.DB, `SELECT error FROM work WHERE id = $1`, left[0]))
 		}
 		s.Check()
@@ -322,7 +322,7 @@ func TestForeignSIMsAreNotClaimed(t *testing.T) {
 	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
 	stranger := s.Request(storagetest.Request{From: s.to, To: s.from, SIMs: sims})
-	foreign := s.onlyWork("validate")
+	foreign := s.onlyWork(transfer.WorkValidate)
 	held := s.Hold(func(tx *storage.Tx) error {
 		w, err := tx.LockWork(t.Context(), foreign)
 		if err != nil {
@@ -332,7 +332,7 @@ func TestForeignSIMsAreNotClaimed(t *testing.T) {
 		return err
 	})
 	own := s.request(sims...)
-	work := s.work("validate")
+	work := s.work(transfer.WorkValidate)
 	process(t, s.DB, handler(s.Connect(storage.Options{}), droppingGateways()), work[len(work)-1]) // with a short lock timeout
 	own.expect(transfer.InReview, "eligible", "eligible")
 	held.Rollback()
@@ -351,7 +351,7 @@ func TestClaimsAreOrdered(t *testing.T) {
 	lowest := sims[len(sims)-1].ID
 	r := s.request(sims...)
 	unlock := s.HoldSQL(`INSERT INTO open_transfers (sim, request, n) VALUES ($1, gen_random_uuid(), 0)`, lowest)
-	ended := s.processAsync(s.onlyWork("validate"))
+	ended := s.processAsync(s.onlyWork(transfer.WorkValidate))
 	s.AwaitBlocked(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -380,7 +380,7 @@ func TestLocksAreOrdered(t *testing.T) {
 	lowest := sims[len(sims)-1].ID
 	r := s.accepted(sims...)
 	unlock := s.HoldSQL(`SELECT FROM sims WHERE id = $1 FOR NO KEY UPDATE`, lowest)
-	ended := s.processAsync(s.onlyWork("execute"))
+	ended := s.processAsync(s.onlyWork(transfer.WorkExecute))
 	s.AwaitBlocked(1)
 	if _, err := s.Pool().ExecContext(t.Context(), `SELECT FROM sims WHERE id > $1 FOR NO KEY UPDATE NOWAIT`, lowest); err != nil {
 		t.Errorf("a SIM above the lowest is locked already: %v", err)
@@ -411,7 +411,7 @@ func TestSessionStartWaitsForTransfer(t *testing.T) {
 		s := newTestService(t)
 		sim := s.sims(transfer.Ready)[0]
 		r := s.accepted(sim)
-		held := s.holdChunk(s.onlyWork("execute"))
+		held := s.holdChunk(s.onlyWork(transfer.WorkExecute))
 		start := storagetest.Go(func() error {
 			_, err := s.Pool().ExecContext(t.Context(), storagetest.SessionStart, "one", sim.IMSI, sim.MSISDN, s.gateway, -c.began.Seconds())
 			return err
@@ -423,7 +423,7 @@ func TestSessionStartWaitsForTransfer(t *testing.T) {
 			held.Rollback()
 		}
 		s.wait(start)
-		if got := len(s.work("drop_stray")) == 1; got != c.stray {
+		if got := len(s.work(transfer.WorkDropStray)) == 1; got != c.stray {
 			t.Errorf("began %s: stray: %t", c.name, got)
 		}
 		if got := storagetest.One[transfer.Status](s.DB, `SELECT status FROM sims`); got != c.status {
@@ -457,14 +457,14 @@ func TestTransferWaitsForSessionStart(t *testing.T) {
 		sim := s.sims(status)[0]
 		r := s.accepted(sim)
 		commit := s.HoldSQL(storagetest.SessionStart, "one", sim.IMSI, sim.MSISDN, s.gateway, 0)
-		ended := s.processAsync(s.onlyWork("execute"))
+		ended := s.processAsync(s.onlyWork(transfer.WorkExecute))
 		s.AwaitBlocked(1)
 		commit()
 		s.wait(ended)
 		if got := r.outcomes(); !slices.Equal(got, []string{want}) {
 			t.Errorf("a SIM that was %s: %v, want %s", status, got, want)
 		}
-		if n := len(s.work("drop_sessions")); n != map[string]int{"eligible": 1}[want] {
+		if n := len(s.work(transfer.WorkDropSessions)); n != map[string]int{"eligible": 1}[want] {
 			t.Errorf("a SIM that was %s: %d rows of drop work", status, n)
 		}
 		s.Check()
@@ -503,7 +503,7 @@ func TestEditWaitsForTransfer(t *testing.T) {
 	s := newTestService(t)
 	sim := s.sims(transfer.Ready)[0]
 	s.accepted(sim)
-	held := s.holdChunk(s.onlyWork("execute"))
+	held := s.holdChunk(s.onlyWork(transfer.WorkExecute))
 	locked := true
 	edit := storagetest.Go(func() error {
 		_, err := s.UpdateSIM(t.Context(), s.from.ID, sim.Identifier(), storage.SIMChange{TransferLock: &locked})
@@ -532,7 +532,7 @@ func TestTransferWaitsForEdit(t *testing.T) {
 		s := newTestService(t)
 		r := s.accepted(s.sims(transfer.Active)...)
 		unlock := s.HoldSQL(fmt.Sprintf(`UPDATE sims SET %s`, change))
-		ended := s.processAsync(s.onlyWork("execute"))
+		ended := s.processAsync(s.onlyWork(transfer.WorkExecute))
 		s.AwaitBlocked(1)
 		unlock()
 		s.wait(ended)

@@ -83,7 +83,7 @@ func TestBatchDoesNotDelayInteractiveSessions(t *testing.T) {
 		s.Online(sim, s.Gateway())
 	}
 	large := s.accepted(batch...)
-	process(t, s.DB, s.handler, s.onlyWork("execute"))
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
 	asked, answer := make(chan struct{}, slots+1), make(chan struct{})
 	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
 		if session.NASIPAddress == s.gateway {

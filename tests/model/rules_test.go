@@ -72,20 +72,11 @@ func (m *model) perform(steps []step) string {
 
 // delivery returns the steps of a handler for a piece of work.
 func delivery(kind transfer.WorkKind, id int) []step {
-	steps := []step{lockChunk(id)}
 	on := func(do func(*model, *modelWork, *frame)) step {
 		return func(m *model, f *frame) bool {
 			do(m, m.workWith(id), f)
 			return true
 		}
-	}
-	switch kind {
-	case "validate":
-		return append(steps, on((*model).seeOwned), on((*model).claimAndJudge), on((*model).closeValidation))
-	case "execute":
-		return append(steps, on((*model).handOverChunk), on((*model).closeChunk))
-	case "release":
-		return append(steps, on((*model).release), on((*model).closeChunk))
 	}
 	// A worker that has lost the lease changes nothing, but has asked the gateways.
 	leased := func(do func(*model, *modelWork, *frame)) step {
@@ -98,10 +89,19 @@ func delivery(kind transfer.WorkKind, id int) []step {
 			return true
 		}
 	}
-	if kind == "drop_stray" {
+	switch kind {
+	case transfer.WorkValidate:
+		return []step{lockChunk(id), on((*model).seeOwned), on((*model).claimAndJudge), on((*model).closeValidation)}
+	case transfer.WorkExecute:
+		return []step{lockChunk(id), on((*model).handOverChunk), on((*model).closeChunk)}
+	case transfer.WorkRelease:
+		return []step{lockChunk(id), on((*model).release), on((*model).closeChunk)}
+	case transfer.WorkDropSessions:
+		return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).requeue)}
+	case transfer.WorkDropStray:
 		return []step{lease(id), on((*model).ask), leased((*model).endStray)}
 	}
-	return []step{lease(id), on((*model).ask), leased((*model).handOverDropped), leased((*model).requeue)}
+	panic(fmt.Sprintf("the model has no steps for work of kind %q", kind))
 }
 
 func lockChunk(id int) step {
@@ -302,7 +302,7 @@ func (m *model) handOverChunk(w *modelWork, f *frame) {
 			}
 		}
 		if items != nil {
-			m.addWork(modelWork{kind: "drop_sessions", request: w.request, items: items, gateway: gateway + 1})
+			m.addWork(modelWork{kind: transfer.WorkDropSessions, request: w.request, items: items, gateway: gateway + 1})
 		}
 	}
 }
@@ -389,7 +389,7 @@ func (m *model) settle(w *modelWork, dealt int, c counts) {
 	if c.String() != "" {
 		r.note(string(w.kind), "system", "", "", c.String())
 	}
-	if r.left == 0 && w.kind != "validate" {
+	if r.left == 0 && w.kind != transfer.WorkValidate {
 		r.finished = true
 		r.note("finish", "system", from, r.state, "")
 	}
@@ -478,7 +478,7 @@ func (m *model) handOverDropped(w *modelWork, f *frame) {
 func (m *model) requeue(w *modelWork, f *frame) {
 	w.attempts++
 	last := w.attempts >= dropAttempts
-	if last && w.kind == "drop_sessions" {
+	if last && w.kind == transfer.WorkDropSessions {
 		m.failOpen(w, transfer.SessionNotDropped)
 		return
 	}
@@ -513,7 +513,7 @@ func (m *model) failOpen(w *modelWork, reason transfer.Reason) {
 			c["failed"]++
 		}
 	}
-	if w.kind == "validate" {
+	if w.kind == transfer.WorkValidate {
 		m.closeValidation(w, &frame{counts: c, dealt: w.n()})
 		return
 	}
@@ -539,7 +539,7 @@ func (m *model) applyFailure(w *modelWork, errors, crashes int) storage.Failure 
 	case w.n() > 1 && (errors >= 3 || crashes >= 3):
 		m.split(w, errors >= 3)
 		return storage.WorkSplit
-	case errors >= 3 && w.kind != "release" && w.kind != "drop_stray":
+	case errors >= 3 && w.kind != transfer.WorkRelease && w.kind != transfer.WorkDropStray:
 		m.failOpen(w, transfer.InternalError)
 		return storage.WorkEnded
 	case errors < 3 && crashes < 10:
@@ -590,7 +590,7 @@ func (m *model) create(r modelRequest) {
 	r.state, r.left, r.expires = transfer.Validating, len(r.transfers), "never"
 	r.note("create", "source", "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
 	m.requests = append(m.requests, r)
-	m.addWork(modelWork{kind: "validate", request: len(m.requests), hi: len(r.transfers)})
+	m.addWork(modelWork{kind: transfer.WorkValidate, request: len(m.requests), hi: len(r.transfers)})
 }
 
 // decide returns the text of the refusal, or "".
@@ -633,7 +633,7 @@ func (m *model) startPhase(id int, kind transfer.WorkKind) {
 	m.addWork(modelWork{kind: kind, request: id, hi: len(r.transfers)})
 }
 
-func (m *model) startRelease(id int) { m.startPhase(id, "release") }
+func (m *model) startRelease(id int) { m.startPhase(id, transfer.WorkRelease) }
 
 func (m *model) accept(id int, d storage.Decision) string {
 	r := m.request(id)
@@ -647,7 +647,7 @@ func (m *model) accept(id int, d storage.Decision) string {
 	}
 	from := r.state
 	r.state = transfer.Transferring
-	m.startPhase(id, "execute")
+	m.startPhase(id, transfer.WorkExecute)
 	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
 	return ""
 }
@@ -747,7 +747,7 @@ func (m *model) start(id string, sim, gateway int, fresh bool) {
 	m.sessions = append(m.sessions, modelSession{id: id, sim: sim, gateway: gateway})
 	s := m.sim(sim)
 	if stray := !fresh && len(s.timeline) > 1; stray {
-		m.addWork(modelWork{kind: "drop_stray", stray: id, gateway: gateway})
+		m.addWork(modelWork{kind: transfer.WorkDropStray, stray: id, gateway: gateway})
 	} else if s.status == transfer.Ready {
 		s.status = transfer.Active
 	}
