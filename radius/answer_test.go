@@ -36,7 +36,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// judge holds readAnswer against rules that are written down a second time.
+// judge compares readAnswer with a second implementation of the rules.
 func judge(t *testing.T, datagram, request []byte) {
 	t.Helper()
 	before := bytes.Clone(datagram)
@@ -80,7 +80,7 @@ func macAt(wire, request []byte, at int) []byte {
 	return mac.Sum(nil)
 }
 
-// FuzzRequest feeds arbitrary bytes to a gateway, as they are and with a true
+// FuzzRequest passes arbitrary bytes to a gateway, unchanged and with a correct
 // request authenticator.
 func FuzzRequest(f *testing.F) {
 	now := time.Unix(1_700_000_000, 0)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// BenchmarkDisconnect drops sessions at one simulated gateway on loopback,
-// with as many attempts in flight and answers as late as its name says. Run it with -cpu 2: client
-// and gateway share the processors.
+// BenchmarkDisconnect drops sessions at one simulated gateway on loopback, with
+// the number of concurrent attempts and the delay of answers in its name. Run it
+// with -cpu 2, because client and gateway share the processors.
 func BenchmarkDisconnect(b *testing.B) {
 	for _, test := range []struct {
 		inFlight int

@@ -26,8 +26,8 @@ import (
 	"layeh.com/radius/rfc3576"
 )
 
-// patient never resends by itself and hasty gives up soon: each test takes the
-// one whose waiting it wants not to see.
+// patient does not resend during a test, and hasty gives up soon. Each test uses
+// the client that does not make it wait.
 func patient() *Client {
 	return &Client{Timeout: 30 * time.Second, Retry: 30 * time.Second}
 }
@@ -118,8 +118,8 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// untrue makes datagrams that are no authentic answer to the request. Each
-// would drop the session if only what it gets wrong were not looked at.
+// untrue returns datagrams that are not authentic answers to the request. Each is
+// wrong in one way, and would be accepted if that was not checked.
 func untrue(t testing.TB) map[string]func(request []byte) []byte {
 	return map[string]func([]byte) []byte{
 		"nothing":      func([]byte) []byte { return nil },
@@ -189,8 +189,8 @@ func untrue(t testing.TB) map[string]func(request []byte) []byte {
 	}
 }
 
-// authenticated puts a true response authenticator on bytes that no encoder
-// would make.
+// authenticated sets a correct response authenticator in bytes that no encoder
+// would produce.
 func authenticated(wire, request []byte) []byte {
 	hash := md5.New()
 	hash.Write(wire[:4])
@@ -277,8 +277,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// An answer that comes after the attempt is over does not reach the next one,
-// which has a socket of its own.
+// An answer that comes after the end of an attempt does not reach the next
+// attempt, which has its own socket.
 func TestLateAnswerIsNotTheNextOnes(t *testing.T) {
 	t.Parallel()
 	var late []byte

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A machine whose clock is wrong can say what time it is to others.
+// The caller can set the time of a request, for a machine whose clock is wrong.
 func TestTimeOfARequest(t *testing.T) {
 	t.Parallel()
 	g, err := SimulateGateway("127.0.0.1:0", []byte("secret"), Behavior{})

@@ -52,7 +52,7 @@ func dial(t *testing.T, gateway *SimulatedGateway) net.Conn {
 	return conn
 }
 
-// waitForStats waits for what was sent to arrive.
+// waitForStats waits until the gateway has received what was sent.
 func waitForStats(t *testing.T, gateway *SimulatedGateway, want Stats) {
 	t.Helper()
 	var diff string
@@ -147,7 +147,7 @@ func TestBehaviorsThatDoNothing(t *testing.T) {
 	}
 }
 
-// The answer to an attempt is lost; the next one learns that the session is
+// If the answer to an attempt is lost, the next attempt finds that the session is
 // gone.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
@@ -205,8 +205,8 @@ func TestRefuseShare(t *testing.T) {
 	}
 }
 
-// A slow gateway answers many requests side by side: one after the other, they
-// would take more than the time-out of each.
+// A slow gateway answers many requests concurrently: one after the other, they
+// would take longer than the timeout of each.
 func TestDelaysAreConcurrent(t *testing.T) {
 	t.Parallel()
 	const sessions = 200
@@ -226,8 +226,8 @@ func TestDelaysAreConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// A request sent again while its answer is delayed, and again after it, is
-// carried out once and answered as before.
+// A request that is sent again while its answer is delayed, and again after the
+// answer, is carried out only once and answered as before.
 func TestRetransmissions(t *testing.T) {
 	t.Parallel()
 	const delay = 50 * time.Millisecond
@@ -337,7 +337,7 @@ func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 	}
 }
 
-// Other vendors' attributes, and malformed ones, may stand before the IMSI.
+// Attributes of other vendors, and malformed ones, may precede the IMSI.
 func TestIMSIAmongVendorAttributes(t *testing.T) {
 	t.Parallel()
 	p := radius.New(radius.CodeDisconnectRequest, secret())
@@ -433,8 +433,8 @@ func TestSimulateGatewayErrors(t *testing.T) {
 	}
 }
 
-// Many sessions, dropped by many goroutines while behaviors change: in the end
-// every session that counts as gone is gone, and no other.
+// Many goroutines drop many sessions while behaviors change. Afterwards exactly
+// the sessions that were reported as gone are gone.
 func TestGoneMeansGone(t *testing.T) {
 	t.Parallel()
 	const sessions = 2_000
@@ -477,7 +477,7 @@ func TestGoneMeansGone(t *testing.T) {
 	}
 }
 
-// The memory finds exactly what was added within its time, whatever the delays.
+// The memory finds exactly the answers that are not too old, whatever their delays.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -14,8 +14,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func secret() []byte { return []byte("a secret of the tests") }
 
-// startPeer listens on loopback and hands each datagram to answer, with how
-// many came before it. What answer returns is sent back, in order.
+// startPeer listens on loopback and passes each datagram to answer, with the number
+// of earlier ones. It sends back what answer returns, in order.
 func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) Gateway {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
@@ -43,8 +43,7 @@ func startPeer(t testing.TB, answer func(request []byte, before int) [][]byte) G
 	return Gateway{Address: conn.LocalAddr().String(), Secret: secret()}
 }
 
-// ack and nak answer a request as a gateway would, Message-Authenticator
-// included.
+// ack and nak return the answers of a gateway, with a Message-Authenticator.
 func ack(t testing.TB, request []byte) []byte {
 	t.Helper()
 	return sealed(t, responseTo(t, request, radius.CodeDisconnectACK))
@@ -79,7 +78,7 @@ func sealed(t testing.TB, packet *radius.Packet) []byte {
 	return wire
 }
 
-// plain encodes without a Message-Authenticator of our making.
+// plain encodes a packet without adding a Message-Authenticator.
 func plain(t testing.TB, packet *radius.Packet) []byte {
 	t.Helper()
 	wire, err := packet.Encode()

@@ -34,7 +34,7 @@ func TestNewAndParse(t *testing.T) {
 	}
 }
 
-// The id tells dispatches of one piece of work apart, and pieces of work.
+// Different dispatches and different pieces of work have different ids.
 func TestID(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -49,7 +49,7 @@ func TestID(t *testing.T) {
 	}
 }
 
-// Payloads are rewritten by every heartbeat: they carry ids and nothing else.
+// Payloads only carry ids, because every heartbeat writes them again.
 func TestPayloadIsSmall(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(tasks.Payload{Work: 1 << 62, Gen: 1 << 30, Request: "01980000-0000-7000-8000-000000000001"})

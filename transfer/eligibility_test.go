@@ -32,7 +32,7 @@ func TestMethodOfAStatus(t *testing.T) {
 	}
 }
 
-// fit is a SIM that nothing speaks against.
+// fit is a SIM that is eligible.
 func fit() transfer.Facts {
 	return transfer.Facts{
 		Found: true, Owned: true, AccountsOpen: true, Claimed: true,
@@ -42,7 +42,7 @@ func fit() transfer.Facts {
 
 func TestJudgeInValidation(t *testing.T) {
 	t.Parallel()
-	// From top to bottom, each case spoils one thing more: the first rule wins.
+	// Each case makes one more rule apply: the first one decides.
 	f := fit()
 	for _, c := range []struct {
 		spoil func()
@@ -87,7 +87,7 @@ func TestJudgeAtExecution(t *testing.T) {
 	}
 }
 
-// Between statuses that need support nothing that matters changes.
+// A change between statuses with the same method does not matter.
 func TestStatusChangesThatDoNotMatter(t *testing.T) {
 	t.Parallel()
 	for _, s := range []transfer.Status{transfer.Active, transfer.Inactive, transfer.Standby, transfer.Suspended} {
@@ -104,7 +104,7 @@ func TestStatusChangesThatDoNotMatter(t *testing.T) {
 	}
 }
 
-// A SIM that needs support is refused by a self-service request, and no other.
+// A request for self-service only refuses exactly the SIMs that need support.
 func TestSelfServiceOnly(t *testing.T) {
 	t.Parallel()
 	for _, s := range transfer.Statuses() {

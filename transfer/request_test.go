@@ -12,7 +12,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// move is one arrow of the picture of a request's life, as the design has it.
+// move is one transition of a request, as in docs/design.md.
 type move struct {
 	from  transfer.RequestState
 	event transfer.Event
