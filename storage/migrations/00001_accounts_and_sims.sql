@@ -1,6 +1,6 @@
 -- +goose Up
 
--- Accounts, the people who may act for them, and the SIMs they hold.
+-- Accounts, their API keys, and their SIMs.
 
 CREATE TABLE accounts (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -12,7 +12,7 @@ CREATE TABLE accounts (
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- A key is stored as the SHA-256 of its 256 random bits; hint is what a list shows of it.
+-- hash is the SHA-256 of the token; hint is the part of the token that lists show.
 CREATE TABLE api_keys (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hash         bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
@@ -23,21 +23,21 @@ CREATE TABLE api_keys (
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_used_at timestamptz,
     revoked_at   timestamptz,
-    old_hash     bytea UNIQUE CHECK (length(old_hash) = 32), -- of the token before the last rotation, good until old_until
+    old_hash     bytea UNIQUE CHECK (length(old_hash) = 32), -- of the token from before the last rotation, which works until old_until
     old_until    timestamptz,
     CHECK ((role = 'account') = (account IS NOT NULL)),
     CHECK ((old_hash IS NULL) = (old_until IS NULL))
 );
 
--- A browser that an administrator's key has signed in; hash is the SHA-256 of
--- the secret in its cookie. Over when the key is revoked.
+-- A browser session that was opened with an administrator's key; hash is the
+-- SHA-256 of the secret in its cookie. It ends when the key is revoked.
 CREATE TABLE sign_ins (
     hash       bytea PRIMARY KEY CHECK (length(hash) = 32),
     api_key    bigint NOT NULL REFERENCES api_keys,
     expires_at timestamptz NOT NULL
 );
 
--- The answers to POST calls that carried an Idempotency-Key, kept for 24 hours.
+-- The answers to POST calls with an Idempotency-Key, kept for 24 hours.
 CREATE TABLE idempotency (
     scope       text NOT NULL,
     key         text NOT NULL,
@@ -48,13 +48,14 @@ CREATE TABLE idempotency (
 );
 CREATE INDEX idempotency_age ON idempotency (created_at);
 
--- Some plans cannot move between accounts of different coverage.
+-- SIMs on a coverage-bound plan cannot move to an account with another coverage.
 CREATE TABLE plans (
     name           text PRIMARY KEY,
     coverage_bound boolean NOT NULL
 );
 
--- What a transfer takes a snapshot of; the columns of the same names in sims.
+-- The settings of a SIM of which a transfer records a snapshot: the columns with
+-- the same names in sims.
 CREATE TYPE sim_settings AS (
     tags                   jsonb,
     expiration             timestamptz,
@@ -66,7 +67,8 @@ CREATE TYPE sim_settings AS (
     imei_lock              text
 );
 
--- account and since repeat the latest row of registrations, for the hot path.
+-- account and since repeat the latest row of registrations, so that frequent
+-- queries need no join.
 CREATE TABLE sims (
     id                     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account                bigint NOT NULL,
@@ -94,10 +96,10 @@ CREATE TABLE identifiers (
 );
 CREATE INDEX identifiers_sim ON identifiers (sim);
 
--- Who held a SIM since when; a row holds until the next one of the same SIM, so
--- that overlap cannot be written down. request and n name the transfer that
--- made the row, before and after are the SIM's settings around it; they are
--- null for the first registration.
+-- The timeline of a SIM: the account that it was registered to, and since when.
+-- A row is valid until the next one of the same SIM, so rows cannot overlap.
+-- request and n name the transfer that made the row; before and after are the
+-- SIM's settings before and after it. All four are null for the first row.
 CREATE TABLE registrations (
     sim     bigint NOT NULL,
     since   timestamptz NOT NULL,
@@ -110,7 +112,7 @@ CREATE TABLE registrations (
     CHECK ((request IS NULL) = (n IS NULL))
 );
 
--- The price of a transfer, in the currency's minor unit, from an instant on.
+-- The fee for a transfer of one SIM, in the currency's minor unit, since valid_from.
 CREATE TABLE fees (
     method     text NOT NULL CHECK (method IN ('self_service', 'support_assisted')),
     currency   text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),

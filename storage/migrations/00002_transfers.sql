@@ -1,6 +1,6 @@
 -- +goose Up
 
--- Requests, their transfers, and the work that remains to be done on them.
+-- Requests, their transfers, and the work to be done on them.
 
 CREATE TABLE batches (
     id         uuid PRIMARY KEY,
@@ -10,12 +10,12 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_account ON batches (account, id);
 
--- n_left is the number of transfers that the current phase has not dealt with:
--- always the sum of n over the request's work rows.
+-- n_left is the number of transfers that the current phase has not finished: the
+-- sum of n over the request's work rows.
 CREATE TABLE requests (
     id                uuid NOT NULL,
     batch             uuid REFERENCES batches,
-    retry_of          uuid, -- whose failed lines this one asks for again
+    retry_of          uuid, -- the request whose failed lines this one retries
     source            bigint NOT NULL REFERENCES accounts,
     destination       bigint NOT NULL REFERENCES accounts,
     self_service_only boolean NOT NULL DEFAULT false,
@@ -35,12 +35,12 @@ CREATE TABLE requests (
     n_declined        integer NOT NULL DEFAULT 0 CHECK (n_declined >= 0),
     n_denied          integer NOT NULL DEFAULT 0 CHECK (n_denied >= 0),
     n_expired         integer NOT NULL DEFAULT 0 CHECK (n_expired >= 0),
-    n_unquoted        integer NOT NULL DEFAULT 0 CHECK (n_unquoted BETWEEN 0 AND n_support), -- without an amount in the fee schedule
-    quoted            bigint NOT NULL DEFAULT 0 CHECK (quoted >= 0), -- the schedule's fees of the eligible transfers, in minor units
-    charged           bigint NOT NULL DEFAULT 0 CHECK (charged >= 0), -- the fees posted, in minor units
-    partial           boolean NOT NULL DEFAULT false, -- only the transfers listed in chosen were accepted
+    n_unquoted        integer NOT NULL DEFAULT 0 CHECK (n_unquoted BETWEEN 0 AND n_support), -- the fee schedule had no amount for them
+    quoted            bigint NOT NULL DEFAULT 0 CHECK (quoted >= 0), -- sum of the schedule's fees for the eligible transfers, in minor units
+    charged           bigint NOT NULL DEFAULT 0 CHECK (charged >= 0), -- sum of the fees charged, in minor units
+    partial           boolean NOT NULL DEFAULT false, -- only the transfers in chosen were accepted
     expires_at        timestamptz,
-    landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings of the SIMs as they arrive
+    landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings that the SIMs get as they arrive
     ticket            text,
     fee_override      bigint CHECK (fee_override >= 0),
     fee_reason        text,
@@ -61,14 +61,15 @@ CREATE INDEX requests_batch ON requests (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX requests_retry ON requests (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
--- Last, because among equals the planner takes the last: while the table is
--- known as nearly empty, any index with the id in it would do for a look-up by id.
+-- The primary key is added last, because the planner takes the last of several
+-- indexes with equal costs: while statistics say that the table is nearly empty,
+-- any index that contains the id costs the same for a look-up by id.
 ALTER TABLE requests ADD PRIMARY KEY (id);
 ALTER TABLE requests ADD FOREIGN KEY (retry_of) REFERENCES requests;
 
--- One SIM of a request, in the order of submission. No index on state, nor on
--- anything else that changes, and room in the page: a transfer is updated twice
--- in its life, and both are heap-only updates.
+-- One SIM of a request; n is its place in the order of submission. There is no
+-- index on state or on other columns that change, and pages have free space, so
+-- that both updates of a transfer are heap-only updates.
 CREATE TABLE transfers (
     request         uuid NOT NULL,
     n               integer NOT NULL,
@@ -92,29 +93,29 @@ CREATE TABLE transfers (
 
 CREATE INDEX transfers_identifier ON transfers (identifier); -- the transfers of a SIM
 
--- The claim: at most one open transfer per SIM. A transfer is open exactly
--- while it is eligible.
+-- A claim: a SIM has at most one open transfer. A transfer is open while it is
+-- eligible.
 CREATE TABLE open_transfers (
     sim     bigint PRIMARY KEY,
     request uuid NOT NULL,
     n       integer NOT NULL
 );
 
--- The transfers that a partial acceptance named; execution declines the others.
+-- The transfers that a partial acceptance chose; execution declines the others.
 CREATE TABLE chosen (
     request uuid NOT NULL,
     n       integer NOT NULL,
     PRIMARY KEY (request, n)
 );
 
--- The transfers that the source withdrew while validation ran.
+-- The transfers that the source canceled while validation was running.
 CREATE TABLE withdrawn (
     request uuid NOT NULL,
     n       integer NOT NULL,
     PRIMARY KEY (request, n)
 );
 
--- The fee of a transfer, posted once: the key is the transfer.
+-- The fee charged for a transfer. The key allows one per transfer.
 CREATE TABLE charges (
     request    uuid NOT NULL,
     n          integer NOT NULL,
@@ -144,9 +145,9 @@ CREATE TABLE work (
     checked_at    timestamptz,
     suspect       boolean NOT NULL DEFAULT false,
     gen           integer NOT NULL DEFAULT 0,
-    attempts      integer NOT NULL DEFAULT 0, -- of a gateway to drop the sessions
-    errors        integer NOT NULL DEFAULT 0, -- that were not of a passing kind
-    crashes       integer NOT NULL DEFAULT 0, -- and time-outs
+    attempts      integer NOT NULL DEFAULT 0, -- number of attempts to disconnect the sessions at the gateway
+    errors        integer NOT NULL DEFAULT 0, -- number of failures without a temporary cause
+    crashes       integer NOT NULL DEFAULT 0, -- number of crashes and time-outs
     lease         uuid,
     lease_until   timestamptz,
     dead_at       timestamptz,
@@ -167,7 +168,7 @@ CREATE TABLE events (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),
     request    uuid NOT NULL,
-    source      bigint, -- the accounts of the request, for the feed of each
+    source      bigint, -- the accounts of the request, for their feeds
     destination bigint,
     seq        integer NOT NULL,
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -175,7 +176,7 @@ CREATE TABLE events (
                    'decline', 'cancel', 'expire', 'execute', 'drop_sessions', 'release', 'finish', 'retry')),
     party      text NOT NULL CHECK (party IN ('source', 'destination', 'support', 'system')),
     api_key    bigint,
-    address    text, -- where the call came from
+    address    text, -- IP address of the caller
     from_state text,
     to_state   text,
     detail     jsonb NOT NULL DEFAULT '{}',

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Data sessions and gateways, with FreeRADIUS's column names, so that a real
--- FreeRADIUS can write them (search_path radius).
+-- Data sessions and gateways, with the column names of FreeRADIUS, so that it can
+-- write to them with search_path radius.
 
 CREATE SCHEMA radius;
 
@@ -50,15 +50,16 @@ CREATE TABLE radius.radacct (
     framedinterfaceid   text,
     delegatedipv6prefix inet,
     class               text,
-    sim                 bigint -- ours: filled in by the trigger below
+    sim                 bigint -- not a column of FreeRADIUS: set by the trigger below
 ) WITH (fillfactor = 80);
-CREATE INDEX radacct_sim ON radius.radacct (sim, radacctid); -- the history of a SIM
+CREATE INDEX radacct_sim ON radius.radacct (sim, radacctid); -- for the history of a SIM
 CREATE INDEX radacct_bulk_close ON radius.radacct (nasipaddress, acctstarttime) WHERE acctstoptime IS NULL;
--- Last, because among equals the planner takes the last: while the table is
--- known as empty, the index before would do as well.
+-- This index is the last, because the planner takes the last of several indexes
+-- with equal costs: while statistics say that the table is empty, the index
+-- before it costs the same.
 CREATE INDEX radacct_open ON radius.radacct (sim, radacctid) WHERE acctstoptime IS NULL;
 
--- The SIM that a session belongs to, by User-Name or Calling-Station-Id.
+-- Returns the SIM that a session belongs to, by User-Name or Calling-Station-Id.
 -- +goose StatementBegin
 CREATE FUNCTION radius.session_sim(username text, callingstationid text) RETURNS bigint
 LANGUAGE sql STABLE AS $$
@@ -70,9 +71,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 -- +goose StatementEnd
 
--- A start takes its SIM's row lock, as every hand-over does: so it is either
--- seen by the hand-over and dropped, or belongs to the new owner. It makes a
--- ready SIM active, for good.
+-- The start of a session takes the row lock of its SIM, as a hand-over does.
+-- Therefore either the hand-over sees the session and has it disconnected, or
+-- the session starts after the hand-over and belongs to the new owner. A session
+-- makes a ready SIM active permanently.
 -- +goose StatementBegin
 CREATE FUNCTION radius.before_session_start() RETURNS trigger
 LANGUAGE plpgsql AS $$
@@ -88,8 +90,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Whether a session that started at an instant belongs to an earlier owner of
--- its SIM. Five seconds are allowed for the gateway's clock.
+-- Reports whether a session that started at an instant belongs to an earlier
+-- owner of its SIM, allowing the gateway's clock to be five seconds ahead.
 -- +goose StatementBegin
 CREATE FUNCTION radius.outlived(sim_id bigint, started timestamptz) RETURNS boolean
 LANGUAGE sql STABLE AS $$
@@ -104,7 +106,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 -- +goose StatementEnd
 
--- Late news of a session that an earlier owner's hand-over could not see.
+-- Adds work to disconnect a session that started before the SIM's last transfer
+-- but was reported after it, so that the hand-over could not see it.
 -- +goose StatementBegin
 CREATE FUNCTION radius.after_session_start() RETURNS trigger
 LANGUAGE plpgsql AS $$

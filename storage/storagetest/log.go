@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Log is a log that a server writes and a test reads, at the same time. Its zero
-// value is empty.
+// Log is a log that a server writes and a test reads concurrently. The zero
+// value is an empty log.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -18,7 +18,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is what was written so far.
+// String returns what was written so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

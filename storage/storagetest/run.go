@@ -8,8 +8,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Tasks dispatches what is due, queue by queue, and returns the tasks, as a
-// scheduler would enqueue them.
+// Tasks dispatches the work that is due, queue by queue, and returns the tasks
+// that a scheduler would enqueue.
 func (d *DB) Tasks() []*asynq.Task {
 	d.t.Helper()
 	var list []*asynq.Task
@@ -25,7 +25,7 @@ func (d *DB) Tasks() []*asynq.Task {
 	return list
 }
 
-// Task returns the message for a piece of work.
+// Task returns the asynq task for a piece of work.
 func (d *DB) Task(t storage.Task) *asynq.Task {
 	d.t.Helper()
 	p := tasks.Payload{Work: t.Work, Gen: t.Gen}
@@ -39,7 +39,7 @@ func (d *DB) Task(t storage.Task) *asynq.Task {
 	return task
 }
 
-// TaskOf returns the message for work as its row is now, dispatched or not.
+// TaskOf returns the asynq task for work, whether it is dispatched or not.
 func (d *DB) TaskOf(id int64) *asynq.Task {
 	d.t.Helper()
 	var t storage.Task
@@ -47,8 +47,8 @@ func (d *DB) TaskOf(id int64) *asynq.Task {
 	return d.Task(t)
 }
 
-// RunAll carries out work with a handler, one task after the other and without
-// Redis, until nothing is due. It returns the handler's errors.
+// RunAll runs tasks with a handler, one after the other and without Redis, until
+// no work is due. It returns the errors of the handler.
 func (d *DB) RunAll(h asynq.Handler) (errs []error) {
 	d.t.Helper()
 	for {
@@ -64,8 +64,8 @@ func (d *DB) RunAll(h asynq.Handler) (errs []error) {
 	}
 }
 
-// RunDue makes everything that waits for its time due and then runs it, until
-// there is no work left but what is dead.
+// RunDue runs all work, including work that is not due yet, until only dead work
+// is left.
 func (d *DB) RunDue(h asynq.Handler) (errs []error) {
 	d.t.Helper()
 	for {
@@ -76,8 +76,8 @@ func (d *DB) RunDue(h asynq.Handler) (errs []error) {
 	}
 }
 
-// HurryWork makes work that waits for its time due, and reports whether there
-// was any.
+// HurryWork makes all work due that is not dead, and reports whether that
+// changed any.
 func (d *DB) HurryWork() bool {
 	d.t.Helper()
 	return d.Exec(`

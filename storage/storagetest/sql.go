@@ -15,7 +15,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// Exec runs a statement and returns how many rows it changed.
+// Exec runs a statement and returns the number of rows that it changed.
 func (d *DB) Exec(query string, args ...any) int64 {
 	d.t.Helper()
 	r, err := d.Pool().ExecContext(d.t.Context(), query, args...)
@@ -37,7 +37,7 @@ func (d *DB) Get(into any, query string, args ...any) {
 	}
 }
 
-// One reads one row of a type.
+// One reads one row into a value of type T.
 func One[T any](d *DB, query string, args ...any) T {
 	d.t.Helper()
 	var v T
@@ -45,7 +45,7 @@ func One[T any](d *DB, query string, args ...any) T {
 	return v
 }
 
-// All reads any number of rows of a type.
+// All reads all rows into values of type T.
 func All[T any](d *DB, query string, args ...any) []T {
 	d.t.Helper()
 	list := []T{}
@@ -114,8 +114,8 @@ func (d *DB) insertSIMs(list []SIM) {
 	}
 }
 
-// Check fails the test for every broken invariant. Numbers of invariants that
-// the test breaks on purpose can be let pass.
+// Check fails the test for each violated invariant, except those with numbers
+// that the test violates on purpose.
 func (d *DB) Check(except ...int) {
 	d.t.Helper()
 	findings, err := d.DB.Check(d.t.Context())
@@ -129,10 +129,10 @@ func (d *DB) Check(except ...int) {
 	}
 }
 
-// Dump is every row of every table, as text, by table.
+// Dump holds every row of each table, as text.
 type Dump map[string][]string
 
-// Dump reads the whole database but for some tables.
+// Dump reads all tables with some exceptions.
 func (d *DB) Dump(except ...string) Dump {
 	d.t.Helper()
 	tables := All[string](d, `
@@ -151,7 +151,7 @@ func (d *DB) Dump(except ...string) Dump {
 	return dump
 }
 
-// Unchanged fails the test unless the database is as it was dumped.
+// Unchanged fails the test if the database differs from a dump.
 func (d *DB) Unchanged(was Dump, except ...string) {
 	d.t.Helper()
 	now := d.Dump(except...)
@@ -161,6 +161,6 @@ func (d *DB) Unchanged(was Dump, except ...string) {
 		delete(was, "public."+table)
 	}
 	if diff := cmp.Diff(was, now); diff != "" {
-		d.t.Errorf("the database changed (-was +is):\n%s", diff)
+		d.t.Errorf("the database changed (-before +after):\n%s", diff)
 	}
 }

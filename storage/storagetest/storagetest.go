@@ -1,5 +1,5 @@
-// Package storagetest gives a test a database of its own that it can fill, run
-// and look into by short calls. Every call fails the test on an error.
+// Package storagetest gives each test its own database, with methods to fill it,
+// to run its work and to read it. Every method fails the test on an error.
 package storagetest
 
 import (
@@ -17,18 +17,18 @@ import (
 	"simtransfer/transfer"
 )
 
-// DB is a database of a test's own, with the current schema.
+// DB is the database of a test, with the current schema.
 type DB struct {
 	*storage.DB
 	URL string
 
 	t      testing.TB
-	serial atomic.Int64 // of accounts, SIMs, gateways and sessions, for their names
+	serial atomic.Int64 // numbers accounts, SIMs, gateways and sessions in their names
 }
 
-// Open makes an empty database. It is closed when the test ends. Its
-// connections wait longer for locks, and may be idle for longer in a
-// transaction, than those of a process, so that a busy machine fails no test.
+// Open creates an empty database, which is closed when the test ends. Its
+// connections have longer time-outs for locks and idle transactions than those
+// of a process, so that tests do not fail on a busy machine.
 func Open(t testing.TB) *DB {
 	t.Helper()
 	dsn := serverstest.DatabaseURL(t)
@@ -51,7 +51,7 @@ func patientURL(dsn string) (string, error) {
 	return u.String(), nil
 }
 
-// Connect opens another pool on the same database, just as a process has it.
+// Connect opens another connection pool with the same options as a process.
 func (d *DB) Connect(o storage.Options) *storage.DB {
 	d.t.Helper()
 	return connect(d.t, d.URL, o)
@@ -67,21 +67,22 @@ func connect(t testing.TB, dsn string, o storage.Options) *storage.DB {
 	return db
 }
 
-// For returns the same database for a subtest, whose failures are then its own.
+// For returns the same database for a subtest, which then fails on errors
+// instead of its parent.
 func (d *DB) For(t testing.TB) *DB {
 	sub := &DB{DB: d.DB, URL: d.URL, t: t}
-	sub.serial.Store(d.serial.Add(10_000_000)) // names that d does not give soon
+	sub.serial.Store(d.serial.Add(10_000_000)) // a range of names that d does not reach
 	return sub
 }
 
-// Account makes an open account that pays in euros and has the coverage
+// Account creates an open account with the currency EUR and the coverage
 // "global".
 func (d *DB) Account() storage.Account {
 	d.t.Helper()
 	return d.AccountIn("EUR", "global")
 }
 
-// AccountIn makes an open account with a currency and a coverage.
+// AccountIn creates an open account with a currency and a coverage.
 func (d *DB) AccountIn(currency transfer.Currency, coverage string) storage.Account {
 	d.t.Helper()
 	n := d.serial.Add(1)
@@ -100,21 +101,21 @@ func (d *DB) AccountIn(currency transfer.Currency, coverage string) storage.Acco
 	return a
 }
 
-// Fee puts the price of a support-assisted transfer into the schedule, from now on.
+// Fee sets the fee for a support-assisted transfer from now on, in minor units.
 func (d *DB) Fee(currency transfer.Currency, amount int64) {
 	d.t.Helper()
 	d.Exec(`INSERT INTO fees (method, currency, amount) VALUES ('support_assisted', $1, $2)`, currency, amount)
 }
 
-// BoundPlan is a plan whose SIMs cannot move to another coverage; FreePlan is
-// one whose SIMs can. Seeded SIMs are on FreePlan where nothing else is said.
+// The SIMs of BoundPlan cannot move to an account with another coverage, those
+// of FreePlan can. FreePlan is the default of SIMs.
 const (
 	FreePlan  = "free"
 	BoundPlan = "bound"
 )
 
-// SIM is a SIM that was seeded, or is to be. Zero fields get values of their
-// own; a zero Status is ready.
+// SIM describes a SIM to create, or one that was created. Zero fields get unique
+// values; a zero Status means ready.
 type SIM struct {
 	ID      int64
 	Account int64
@@ -151,14 +152,14 @@ func Lines(identifiers ...string) iter.Seq2[int, transfer.Identifier] {
 	}
 }
 
-// SIM makes one SIM. Each of its settings has a value that a reset changes.
+// SIM creates a SIM. Each of its settings has a value that a reset changes.
 func (d *DB) SIM(s SIM) SIM {
 	d.t.Helper()
 	return d.SIMs(1, s)[0]
 }
 
-// SIMs makes n SIMs that are alike but for their identifiers, in the order of
-// their ids. They were registered an hour ago.
+// SIMs creates n SIMs that differ only in their identifiers, and returns them in
+// the order of their ids. They were registered an hour ago.
 func (d *DB) SIMs(n int, like SIM) []SIM {
 	d.t.Helper()
 	if like.Status == "" {
@@ -173,22 +174,22 @@ func (d *DB) SIMs(n int, like SIM) []SIM {
 		serial := last - int64(n) + 1 + int64(i)
 		list[i] = like
 		s := &list[i]
-		def(&s.ICCID, fmt.Sprintf("89880%014d", serial))
-		def(&s.IMSI, fmt.Sprintf("90170%010d", serial))
-		def(&s.MSISDN, fmt.Sprintf("8835%09d", serial))
+		setDefault(&s.ICCID, fmt.Sprintf("89880%014d", serial))
+		setDefault(&s.IMSI, fmt.Sprintf("90170%010d", serial))
+		setDefault(&s.MSISDN, fmt.Sprintf("8835%09d", serial))
 	}
 	d.insertSIMs(list)
 	return list
 }
 
-func def(field *string, value string) {
+func setDefault(field *string, value string) {
 	if *field == "" {
 		*field = value
 	}
 }
 
-// Gateway makes a gateway known and returns its address. Disconnect-Requests
-// for it would go to that address, port 3799; see Server for another.
+// Gateway creates a gateway and returns its address. Disconnect-Requests for it
+// go to port 3799 of that address, unless Server sets another one.
 func (d *DB) Gateway() string {
 	d.t.Helper()
 	n := d.serial.Add(1)
@@ -197,21 +198,20 @@ func (d *DB) Gateway() string {
 	return address
 }
 
-// Server makes a gateway listen for Disconnect-Requests at host:port.
+// Server sets the host:port to which Disconnect-Requests for a gateway go.
 func (d *DB) Server(gateway, server, secret string) {
 	d.t.Helper()
 	d.Exec(`UPDATE radius.nas SET server = $2, secret = $3 WHERE nasname = $1`, gateway, server, secret)
 }
 
-// Online starts a data session of a SIM at a gateway, now, by the accounting
-// record that a gateway sends, and returns its radacctid. It makes a ready SIM
-// active, as every session does.
+// Online inserts the accounting record of a data session that a SIM starts now
+// at a gateway, and returns its radacctid. A ready SIM becomes active.
 func (d *DB) Online(s SIM, gateway string) int64 {
 	d.t.Helper()
 	return d.Session(s, gateway, 0)
 }
 
-// Session is Online for a session that started a while ago and is reported
+// Session is Online for a session that started some time ago and is reported
 // only now.
 func (d *DB) Session(s SIM, gateway string, ago time.Duration) int64 {
 	d.t.Helper()
@@ -228,18 +228,18 @@ const SessionStart = `
 	VALUES ($1, $1, $2 || '@iot.example', $3, $4, clock_timestamp() - make_interval(secs => $5))
 	RETURNING radacctid`
 
-// Request is what a request is made from. Zero fields get defaults: 24 hours
-// for acceptance, seven days for review, caused by the source.
+// Request describes a request to create. A zero Acceptance or Review means the
+// default period.
 type Request struct {
 	From, To        storage.Account
-	SIMs            []SIM    // named by their ICCIDs
+	SIMs            []SIM    // identified by their ICCIDs
 	Identifiers     []string // instead of SIMs
 	SelfServiceOnly bool
 	Acceptance      time.Duration
 	Review          time.Duration
 }
 
-// Request makes a request, which is then validating.
+// Request creates a request, which is then validating.
 func (d *DB) Request(r Request) uuid.UUID {
 	d.t.Helper()
 	if r.Acceptance == 0 {
@@ -268,8 +268,8 @@ func (d *DB) Request(r Request) uuid.UUID {
 	return made.ID
 }
 
-// Decide lets the party who usually causes an event cause it, and returns the
-// request as it is afterwards. An approval gets a ticket.
+// Decide makes a decision as the party that usually makes it, and returns the
+// request as it is after the decision. An approval gets a ticket.
 func (d *DB) Decide(id uuid.UUID, event transfer.Event, sims ...transfer.Identifier) storage.Request {
 	d.t.Helper()
 	r, err := d.TryDecide(id, storage.Decision{Event: event, SIMs: sims, Ticket: "T-1"})
@@ -279,8 +279,8 @@ func (d *DB) Decide(id uuid.UUID, event transfer.Event, sims ...transfer.Identif
 	return r
 }
 
-// TryDecide is Decide for a decision that may be refused. A zero By is the
-// party who usually causes the event.
+// TryDecide is Decide for a decision that may fail. A zero By means the party
+// that usually causes the event.
 func (d *DB) TryDecide(id uuid.UUID, decision storage.Decision) (storage.Request, error) {
 	if decision.By.Party == "" {
 		decision.By.Party = UsualParty(decision.Event)
@@ -293,7 +293,7 @@ func (d *DB) TryDecide(id uuid.UUID, decision storage.Decision) (storage.Request
 	return r, err
 }
 
-// UsualParty is who usually causes an event.
+// UsualParty returns the party that usually causes an event.
 func UsualParty(event transfer.Event) transfer.Party {
 	switch event {
 	case transfer.Cancel:
@@ -307,7 +307,7 @@ func UsualParty(event transfer.Event) transfer.Party {
 	return transfer.PartySystem
 }
 
-// Find returns a request as it is.
+// Find returns a request.
 func (d *DB) Find(id uuid.UUID) storage.Request {
 	d.t.Helper()
 	r, err := d.DB.Request(d.t.Context(), id)
@@ -317,7 +317,7 @@ func (d *DB) Find(id uuid.UUID) storage.Request {
 	return r
 }
 
-// TransfersOf returns the transfers of a request in their order.
+// TransfersOf returns the transfers of a request in the order of submission.
 func (d *DB) TransfersOf(id uuid.UUID) []storage.Transfer {
 	d.t.Helper()
 	list, err := d.Transfers(d.t.Context(), id, storage.TransferFilter{After: -1, Limit: transfer.MaxBatchRows, Snapshots: true})
@@ -333,7 +333,7 @@ func (d *DB) Owner(s SIM) int64 {
 	return One[int64](d, `SELECT account FROM sims WHERE id = $1`, s.ID)
 }
 
-// Lapse moves a request's expiry into the past; no sweep has come by.
+// Lapse moves the expiry of a request into the past, without expiring it.
 func (d *DB) Lapse(id uuid.UUID) {
 	d.t.Helper()
 	if d.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1 AND expires_at IS NOT NULL`, id) != 1 {

@@ -8,8 +8,8 @@ import (
 	"simtransfer/storage"
 )
 
-// patience is how long a test waits for what has to happen. It is long, for a
-// machine that does much at once; a test that passes never waits for it.
+// patience is how long a test waits for a condition before it fails. It is long
+// for the sake of busy machines; tests that pass wait much less.
 const patience = 30 * time.Second
 
 // Await waits until a condition holds.
@@ -22,7 +22,7 @@ func Await(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// AwaitBlocked waits until n transactions of the database wait for locks.
+// AwaitBlocked waits until n transactions are waiting for locks.
 func (d *DB) AwaitBlocked(n int) {
 	d.t.Helper()
 	Await(d.t, "transactions that wait for a lock", func() bool {
@@ -32,7 +32,7 @@ func (d *DB) AwaitBlocked(n int) {
 	})
 }
 
-// Held is a transaction that has done something and is held before its commit.
+// Held is a transaction that is kept open before its commit.
 type Held struct {
 	t      testing.TB
 	finish chan error
@@ -44,8 +44,8 @@ type errRolledBack struct{}
 
 func (errRolledBack) Error() string { return "the test rolls this transaction back" }
 
-// Hold begins a transaction, does something in it and holds it. It is rolled
-// back when the test ends, if it has not ended before.
+// Hold begins a transaction, calls do in it and keeps it open. It is rolled back
+// at the end of the test unless it has ended before.
 func (d *DB) Hold(do func(tx *storage.Tx) error) *Held {
 	d.t.Helper()
 	h := &Held{t: d.t, finish: make(chan error), ended: make(chan error, 1)}
@@ -67,12 +67,12 @@ func (d *DB) Hold(do func(tx *storage.Tx) error) *Held {
 	select {
 	case <-done:
 	case err := <-h.ended:
-		d.t.Fatalf("the transaction that was to be held: %v", err)
+		d.t.Fatalf("the transaction to hold: %v", err)
 	}
 	return h
 }
 
-// HoldSQL is Hold for one statement. It returns what commits it.
+// HoldSQL is Hold for one statement. It returns a function that commits it.
 func (d *DB) HoldSQL(statement string, args ...any) (commit func()) {
 	d.t.Helper()
 	tx, err := d.Pool().BeginTxx(d.t.Context(), nil)
@@ -91,21 +91,21 @@ func (d *DB) HoldSQL(statement string, args ...any) (commit func()) {
 	}
 }
 
-// Commit ends the transaction.
+// Commit commits the transaction.
 func (h *Held) Commit() {
 	h.t.Helper()
 	h.finish <- nil
 	if err := <-h.ended; err != nil {
-		h.t.Fatalf("committing what was held: %v", err)
+		h.t.Fatalf("committing a held transaction: %v", err)
 	}
 }
 
-// Rollback ends the transaction without effect.
+// Rollback rolls the transaction back.
 func (h *Held) Rollback() {
 	h.t.Helper()
 	h.finish <- errRolledBack{}
 	if err := <-h.ended; !errors.Is(err, errRolledBack{}) {
-		h.t.Errorf("rolling back what was held: %v", err)
+		h.t.Errorf("rolling back a held transaction: %v", err)
 	}
 }
 
