@@ -10,7 +10,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestFeesAreNotChangedInThePast(t *testing.T) {
+func TestFeesCannotChangeThePast(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	now := storagetest.One[time.Time](db, `SELECT clock_timestamp()`)
@@ -40,7 +40,7 @@ func TestFeesAreNotChangedInThePast(t *testing.T) {
 	}
 }
 
-func TestFeesOfARequestAddUp(t *testing.T) {
+func TestFeesOfARequest(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Fee("EUR", 250)

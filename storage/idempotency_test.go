@@ -83,7 +83,7 @@ func TestSealedAnswerNeedsItsKey(t *testing.T) {
 	}
 }
 
-func TestOnceIsTriedAgainWhenItMeetsAnother(t *testing.T) {
+func TestOnceRetriesConflicts(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	for _, test := range []struct {
@@ -116,7 +116,7 @@ func TestOnceIsTriedAgainWhenItMeetsAnother(t *testing.T) {
 	}
 }
 
-func TestPurgeTakesWhatIsOldInPages(t *testing.T) {
+func TestPurgeIdempotencyDeletesOldAnswers(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	db.Exec(`
@@ -132,9 +132,9 @@ func TestPurgeTakesWhatIsOldInPages(t *testing.T) {
 	}
 }
 
-// A call that arrives while the first one with its key is still running gets
-// ErrStillRunning; it neither waits nor runs.
-func TestOnceWaitsForNobody(t *testing.T) {
+// A call gets ErrStillRunning while the first call with its key is running; it
+// neither waits nor runs.
+func TestOnceDoesNotWait(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	other := db.Connect(storage.Options{})

@@ -204,7 +204,7 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 		for s := range sims {
 			n++
 			row := []any{n, string(s.OperatorID), string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
-			if err := add(append(row, s.values()...)...); err != nil {
+			if err := add(append(row, s.settingValues()...)...); err != nil {
 				return err
 			}
 		}

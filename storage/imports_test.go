@@ -11,8 +11,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// stock is SIMs to import for an account, with numbers from first on.
-func stock(a storage.Account, first, n int) []storage.NewSIM {
+// newSIMs returns n SIMs to import for an account, numbered from first.
+func newSIMs(a storage.Account, first, n int) []storage.NewSIM {
 	list := make([]storage.NewSIM, n)
 	for i := range list {
 		list[i] = storage.NewSIM{
@@ -40,7 +40,7 @@ func TestImportFollowsTheUpload(t *testing.T) {
 	db := storagetest.Open(t)
 	a := db.Account()
 	db.SIM(storagetest.SIM{Account: a.ID}) // makes the plans
-	if n, err := importSIMs(t, db, stock(a, 1, 2500)); err != nil || n != 2500 {
+	if n, err := importSIMs(t, db, newSIMs(a, 1, 2500)); err != nil || n != 2500 {
 		t.Fatalf("imported %d: %v", n, err)
 	}
 	if n := storagetest.One[int](db, `
@@ -57,7 +57,7 @@ func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 	db := storagetest.Open(t)
 	a := db.Account()
 	db.SIM(storagetest.SIM{Account: a.ID})
-	list := stock(a, 1, 300)
+	list := newSIMs(a, 1, 300)
 	back := slices.Clone(list)
 	slices.Reverse(back)
 	results := make(chan error, 4)
@@ -120,7 +120,7 @@ func TestSessionsAreLinkedLater(t *testing.T) {
 
 // Sessions of unknown SIMs stay unlinked and do not block others: each call
 // continues where the last one ended, and starts over at the end.
-func TestSessionsOfUnknownSIMsKeepNoOther(t *testing.T) {
+func TestSessionsOfUnknownSIMsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	s := db.SIM(storagetest.SIM{Account: db.Account().ID})
@@ -137,7 +137,7 @@ func TestSessionsOfUnknownSIMsKeepNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		if linked == 0 && after == 0 {
-			t.Fatal("at the end without having met the session")
+			t.Fatal("reached the end without finding the session")
 		}
 	}
 	if calls != 3 || after != 0 {

@@ -12,7 +12,7 @@ import (
 	"simtransfer/transfer"
 )
 
-func TestKeysAuthenticateUntilTheyAreRevoked(t *testing.T) {
+func TestKeysAuthenticateUntilRevoked(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	account := db.Account()
@@ -64,7 +64,7 @@ func TestKeysAuthenticateUntilTheyAreRevoked(t *testing.T) {
 	}
 }
 
-func TestUseIsNotedOnceAMinuteAndWaitsForNobody(t *testing.T) {
+func TestKeyUseIsRecordedOnceAMinuteWithoutWaiting(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	k, token, err := db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "a"})
@@ -109,7 +109,7 @@ func TestUseIsNotedOnceAMinuteAndWaitsForNobody(t *testing.T) {
 	}
 }
 
-func TestDestinationsNeedBothHalves(t *testing.T) {
+func TestDestinationsNeedEmailAndOperatorID(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	a, b := db.Account(), db.Account()
@@ -134,7 +134,7 @@ func TestDestinationsNeedBothHalves(t *testing.T) {
 	}
 }
 
-func TestAccountsAreMadeOnce(t *testing.T) {
+func TestAccountsAreCreatedOnce(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	make := func() error {

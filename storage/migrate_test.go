@@ -8,8 +8,8 @@ import (
 	"simtransfer/storage"
 )
 
-// Looking at the schema of a database that was never migrated makes nothing in
-// it, and needs no right to.
+// CheckSchema creates nothing in a database that was never migrated, and needs
+// no privilege to create.
 func TestCheckSchemaReads(t *testing.T) {
 	t.Parallel()
 	dsn := serverstest.EmptyDatabaseURL(t)

@@ -12,8 +12,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// What must never be is refused by the schema, whatever the code does.
-func TestSchemaRefusesWhatMustNeverBe(t *testing.T) {
+// The schema refuses invalid data, even if the code has an error.
+func TestSchemaRefusesInvalidData(t *testing.T) {
 	t.Parallel()
 	const unique, check = "23505", "23514"
 	for _, c := range []struct {
@@ -80,8 +80,8 @@ func TestSchemaRefusesWhatMustNeverBe(t *testing.T) {
 	}
 }
 
-// A fee that is posted already is not posted again, nor passed over in silence:
-// the chunk fails as a whole.
+// If a fee of a chunk was already charged, the whole chunk fails: the fee is
+// neither charged twice nor skipped.
 func TestSecondFeeFails(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -98,9 +98,9 @@ func TestSecondFeeFails(t *testing.T) {
 	db.Unchanged(was)
 }
 
-// A chunk locks its request last: another one of the same request begins and
-// ends while it is at its SIMs, in every phase.
-func TestChunksMeetAtTheirEndAlone(t *testing.T) {
+// In every phase, a chunk locks its request last, so another chunk of the request
+// can begin and end while the first one works on its SIMs.
+func TestChunksLockTheirRequestLast(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, to := db.Account(), db.Account()

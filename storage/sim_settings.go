@@ -27,8 +27,8 @@ type SIMSettings struct {
 	IMEILock              *string    `db:"imei_lock" json:"imei_lock"` // nil: none
 }
 
-// values returns the fields in the order of the columns.
-func (s SIMSettings) values() []any {
+// settingValues returns the fields in the order of the columns.
+func (s SIMSettings) settingValues() []any {
 	v := reflect.ValueOf(s)
 	values := make([]any, v.NumField())
 	for i := range values {

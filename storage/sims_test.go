@@ -9,7 +9,7 @@ import (
 	"simtransfer/storage/storagetest"
 )
 
-func TestEditIsTheOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerUpdatesASIM(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	a, b := db.Account(), db.Account()

@@ -88,7 +88,7 @@ CREATE TABLE sims (
 ) WITH (fillfactor = 70);
 CREATE INDEX sims_account ON sims (account, id);
 
--- Every identifier of every SIM, digits only: one lookup maps them all.
+-- Every identifier of every SIM, digits only.
 CREATE TABLE identifiers (
     identifier text PRIMARY KEY CHECK (identifier ~ '^[0-9]{6,22}$'),
     sim        bigint NOT NULL,

@@ -126,10 +126,11 @@ CREATE TABLE charges (
     PRIMARY KEY (request, n)
 );
 
--- What remains to be done. A row is made in the transaction that causes it and
--- deleted in the one that carries it out; the transaction that holds its lock owns the work.
--- Chunk work has lo and hi; drop_sessions has items, numbers of transfers;
--- drop_stray has one item, a radacctid.
+-- The work to be done. A row is inserted in the transaction that causes the work
+-- and deleted in the transaction that does it; the transaction that holds the
+-- row's lock owns the work. validate, execute and release work on a range of
+-- transfers, from lo to below hi. The items of drop_sessions are numbers of
+-- transfers; the one item of drop_stray is a radacctid.
 CREATE TABLE work (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind          text NOT NULL CHECK (kind IN ('validate', 'execute', 'drop_sessions', 'drop_stray', 'release')),
@@ -161,9 +162,10 @@ CREATE INDEX work_due ON work (queue, not_before) WHERE dispatched_at IS NULL AN
 CREATE INDEX work_dispatched ON work (checked_at) WHERE dispatched_at IS NOT NULL AND dead_at IS NULL;
 CREATE INDEX work_request ON work (request);
 
--- Every decision and outcome of a request, in the transaction that caused it:
--- the audit trail and the progress feed. A reader across requests follows
--- (tx, id) below pg_snapshot_xmin: nothing that commits later can precede it.
+-- Every decision on a request and its outcomes, inserted in the transaction that
+-- caused them: the audit trail and the event feed. A reader of all requests'
+-- events reads them by (tx, id) up to pg_snapshot_xmin: no transaction that is
+-- still open can insert events before that point.
 CREATE TABLE events (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),
