@@ -49,7 +49,7 @@ func TestChaosVerification(t *testing.T) {
 			FROM requests LIMIT 1`, "is in no answer of the API"},
 		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it"},
 		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "the completed transfers need"},
-		{`UPDATE charges SET amount = 987654321 WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "charged 987654321"},
+		{`UPDATE charges SET amount = 987654321 WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "but 987654321 "},
 		{`UPDATE requests SET charged = charged + 1 WHERE id = (SELECT request FROM charges LIMIT 1)`, "but the fees of its completed SIMs are"},
 		{`UPDATE sims SET account = account % 8 + 1 WHERE id = (SELECT max(id) FROM sims)`, "from its transfers"},
 		{`UPDATE sims SET iccid = '8999901999999999999' WHERE id = (SELECT min(id) FROM sims)`, "has no owner"},
