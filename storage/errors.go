@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 
 	"github.com/lib/pq"
@@ -49,45 +48,6 @@ var (
 	// transaction changed before this one could write. InRetriedTx retries it.
 	errLostRace = errors.New("another transaction changed the data first")
 )
-
-// IsTransient reports whether an error has a temporary cause: a lost
-// connection, a deadlock, a lock time-out, a full disk. The operation is
-// retried without limit, and the failure is not counted against it.
-func IsTransient(err error) bool {
-	if errors.Is(err, context.Canceled) { // the process is stopping, even if the database reports another cause
-		return true
-	}
-	var e *pq.Error
-	if errors.As(err, &e) {
-		switch e.Code.Class() {
-		case "08", "40", "53":
-			return true
-		}
-		return strings.HasPrefix(string(e.Code), "57P") || e.Code == "55P03" || e.Code == "25P03" || e.Code == "58030" ||
-			e.Code == "25006" // a standby: the primary has moved
-	}
-	return isConnectionError(err)
-}
-
-// IsBusy reports whether an error was caused by a database that is down,
-// overloaded or slow, rather than by the operation itself.
-func IsBusy(err error) bool { return IsTransient(err) || isTimeout(err) || isContended(err) }
-
-// isContended reports whether a transaction was rolled back because of a
-// conflict with another one, so that retrying it is safe and likely to succeed.
-func isContended(err error) bool {
-	var e *pq.Error
-	if !errors.As(err, &e) {
-		return errors.Is(err, errLostRace)
-	}
-	return e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
-}
-
-// isTimeout reports whether a statement was canceled because it took too long.
-func isTimeout(err error) bool {
-	var e *pq.Error
-	return errors.As(err, &e) && e.Code == "57014" || errors.Is(err, context.DeadlineExceeded)
-}
 
 // isUnique reports whether an error is a violation of a unique constraint.
 func isUnique(err error, constraint string) bool {

@@ -21,7 +21,7 @@ func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
 func retried(ctx context.Context, run func() error) error {
 	for try := 1; ; try++ {
 		err := run()
-		if !isContended(err) || try == maxTries {
+		if KindOf(err) != ConflictError || try == maxTries {
 			return err
 		}
 		pause := time.Duration(10<<try)*time.Millisecond + mrand.N(20*time.Millisecond)

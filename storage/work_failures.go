@@ -73,7 +73,7 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	switch {
 	case IsTransient(cause):
 		return WorkLater, t.postpone(ctx, w, cause, 0, 0, 2*time.Second)
-	case isTimeout(cause):
+	case KindOf(cause) == TimeoutError:
 		w.Crashes++
 	default:
 		w.Errors++

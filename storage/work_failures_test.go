@@ -2,13 +2,8 @@ package storage_test
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,48 +17,6 @@ import (
 )
 
 func code(c string) error { return fmt.Errorf("doing something: %w", &pq.Error{Code: pqerror.Code(c)}) }
-
-func TestIsTransient(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{code("08006"), true},               // connection failure
-		{code("40001"), true},               // serialization failure
-		{code("40P01"), true},               // deadlock
-		{code("53100"), true},               // disk full
-		{code("53300"), true},               // too many connections
-		{code("57P01"), true},               // admin shutdown
-		{code("57P02"), true},               // crash shutdown
-		{code("57P03"), true},               // cannot connect now
-		{code("55P03"), true},               // lock not available
-		{code("25P03"), true},               // idle-in-transaction time-out
-		{code("58030"), true},               // I/O error
-		{code("25006"), true},               // read-only: a standby
-		{driver.ErrBadConn, true},           // how the driver reports a lost connection
-		{sql.ErrConnDone, true},             //
-		{fmt.Errorf("x: %w", io.EOF), true}, // the server closed it
-		{io.ErrUnexpectedEOF, true},         //
-		{syscall.ECONNREFUSED, true},        // the server is down
-		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
-		{&net.DNSError{}, true},
-		{context.Canceled, true}, // the process is stopping
-		{code("57014"), false},   // statement time-out
-		{context.DeadlineExceeded, false},
-		{&net.OpError{Op: "read", Err: context.DeadlineExceeded}, false},
-		{code("23505"), false}, // unique violation
-		{code("23514"), false}, // check violation
-		{code("22012"), false}, // division by zero
-		{code("P0001"), false}, // raise
-		{code("42703"), false}, // undefined column
-		{errors.New("something else"), false},
-	} {
-		if got := storage.IsTransient(c.err); got != c.want {
-			t.Errorf("%v (%T): transient: %t, want %t", c.err, c.err, got, c.want)
-		}
-	}
-}
 
 // row is the state of a work row after failures.
 type row struct {
