@@ -232,6 +232,8 @@ func TestAccounts(t *testing.T) {
 	if len(p.Errors) != 3 {
 		t.Errorf("%+v", p)
 	}
+	unknown := m{"operator_id": "OP0000000010", "email": "ten@example.com", "currency": "ERU", "coverage": "global"}
+	s.post(s.admin, "/v1/accounts", unknown).problem(422, problem.Invalid)
 	patch := func(id string, body any) testResponse {
 		return s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + id, key: s.admin, body: body})
 	}
@@ -276,6 +278,7 @@ func TestFees(t *testing.T) {
 		{"method": "self_service", "currency": "EUR", "amount_minor": 1},
 		{"method": "gift", "currency": "EUR", "amount_minor": 1},
 		{"method": "support_assisted", "currency": "EURO", "amount_minor": 1},
+		{"method": "support_assisted", "currency": "ERU", "amount_minor": 1},
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": -1},
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1.5},
 		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": "tomorrow"},

@@ -2,30 +2,57 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Currency is an ISO 4217 code.
 type Currency string
 
-// ParseCurrency parses a three-letter code. Lower case and surrounding space
-// are allowed.
-func ParseCurrency(s string) (Currency, error) {
-	c := strings.ToUpper(strings.TrimSpace(s))
-	if len(c) != 3 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return "", fmt.Errorf("%q is not an ISO 4217 currency code such as EUR", clip(s))
+// The ISO 4217 codes (list one, of 2026) by the number of decimal digits of
+// their minor units. Codes without a minor unit, which stand for metals, baskets
+// and tests (XAU, XDR, XTS and so on), are left out: nobody is billed in them.
+const (
+	noDigits  = `BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF`
+	twoDigits = `AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF
+		CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF
+		IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN
+		MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS
+		SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW
+		ZWG`
+	threeDigits = `BHD IQD JOD KWD LYD OMR TND`
+	fourDigits  = `CLF UYW`
+)
+
+// Currencies lists every currency in alphabetical order.
+func Currencies() []Currency {
+	var list []Currency
+	for code := range strings.FieldsSeq(noDigits + " " + twoDigits + " " + threeDigits + " " + fourDigits) {
+		list = append(list, Currency(code))
 	}
-	return Currency(c), nil
+	slices.Sort(list)
+	return list
 }
 
-// minorDigits returns how many decimal digits the minor unit has (ISO 4217).
-func (c Currency) minorDigits() int {
-	switch c {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
+// ParseCurrency parses a three-letter code. Lower case and surrounding space
+// are allowed. Only the codes of [Currencies] are accepted.
+func ParseCurrency(s string) (Currency, error) {
+	c := Currency(strings.ToUpper(strings.TrimSpace(s)))
+	if !slices.Contains(Currencies(), c) {
+		return "", fmt.Errorf("%q is not the ISO 4217 code of a currency, such as EUR, USD or JPY", clip(strings.TrimSpace(s)))
+	}
+	return c, nil
+}
+
+// MinorDigits returns how many decimal digits the minor unit of a listed
+// currency has: 2 for EUR, 0 for JPY, 3 for KWD.
+func (c Currency) MinorDigits() int {
+	switch {
+	case strings.Contains(noDigits, string(c)):
 		return 0
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+	case strings.Contains(threeDigits, string(c)):
 		return 3
-	case "CLF", "UYW":
+	case strings.Contains(fourDigits, string(c)):
 		return 4
 	}
 	return 2
@@ -39,7 +66,7 @@ type Money struct {
 }
 
 func (m Money) String() string {
-	digits := m.Currency.minorDigits()
+	digits := m.Currency.MinorDigits()
 	if digits == 0 {
 		return fmt.Sprintf("%d %s", m.Minor, m.Currency)
 	}

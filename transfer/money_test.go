@@ -37,10 +37,29 @@ func TestParseCurrency(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
 		{"EUR", "EUR"}, {" eur ", "EUR"}, {"EU", ""}, {"EURO", ""}, {"E1R", ""}, {"€", ""}, {"", ""},
+		{"ERU", ""}, {"XXX", ""}, {"XTS", ""}, {"XAU", ""}, {"DEM", ""}, {"HRK", ""}, {"jpy", "JPY"}, {"KWD", "KWD"}, {"XCG", "XCG"},
 	} {
 		got, err := transfer.ParseCurrency(c.in)
 		if string(got) != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
+		}
+	}
+}
+
+func TestMinorDigits(t *testing.T) {
+	t.Parallel()
+	for currency, want := range map[transfer.Currency]int{"EUR": 2, "JPY": 0, "ISK": 0, "KWD": 3, "TND": 3, "CLF": 4, "MGA": 2} {
+		if got := currency.MinorDigits(); got != want {
+			t.Errorf("%s has %d digits, want %d", currency, got, want)
+		}
+	}
+	list := transfer.Currencies()
+	if len(list) != 165 {
+		t.Errorf("%d currencies are listed", len(list))
+	}
+	for _, c := range list {
+		if got, err := transfer.ParseCurrency(string(c)); got != c || err != nil {
+			t.Errorf("%s: %q, %v", c, got, err)
 		}
 	}
 }
