@@ -96,6 +96,7 @@ type Actor struct {
 	Party   transfer.Party
 	Key     int64
 	Address string // the client's address; empty for the system
+	Name    string // of the user who runs a command on the database; empty for all others
 }
 
 // System is the actor of workers and schedulers.

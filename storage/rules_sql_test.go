@@ -32,6 +32,8 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		"sims.status":       words(transfer.Statuses()),
 		"events.party":      words(transfer.Parties()),
 		"events.kind":       words(transfer.EventKinds()),
+		"audit.action":      words(transfer.AuditActions()),
+		"audit.actor":       words(transfer.AuditActors()),
 		"work.kind":         words(transfer.WorkKinds()),
 		"work.queue":        words(transfer.Queues()),
 		"api_keys.role":     words(storage.Roles()),
@@ -50,7 +52,7 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		WHERE c.contype = 'c' AND cardinality(c.conkey) = 1 AND pg_get_constraintdef(c.oid) LIKE '%= ANY%'`)
 	got := map[string][]string{}
 	for _, c := range checks {
-		for _, m := range regexp.MustCompile(`'(\w+)'::text`).FindAllStringSubmatch(c.Definition, -1) {
+		for _, m := range regexp.MustCompile(`'([\w.]+)'::text`).FindAllStringSubmatch(c.Definition, -1) {
 			got[c.Column] = append(got[c.Column], m[1])
 		}
 		slices.Sort(got[c.Column])

@@ -10,6 +10,9 @@ func statements() []*statement {
 		selectAccounts,
 		updateAccount,
 		selectDestinations,
+		// audit.go
+		insertAudit,
+		selectAudit,
 		// batches.go
 		insertBatch,
 		selectBatch,

@@ -1,0 +1,71 @@
+package transfer
+
+// AuditAction says what an entry of the audit trail records: an act outside of
+// transfer requests, whose own record are their events. The first part is the
+// object, the second what was done to it.
+type AuditAction string
+
+// The actions. See docs/recipes.md before adding one.
+const (
+	AuditAccountCreate AuditAction = "account.create"
+	AuditAccountUpdate AuditAction = "account.update"
+	AuditAccountClose  AuditAction = "account.close"
+	AuditAccountReopen AuditAction = "account.reopen"
+	AuditAccountRead   AuditAction = "account.read" // staff read the email of one account
+	AuditAccountList   AuditAction = "account.list" // staff listed the emails of accounts
+
+	AuditKeyCreate AuditAction = "key.create"
+	AuditKeyRotate AuditAction = "key.rotate"
+	AuditKeyRevoke AuditAction = "key.revoke"
+
+	AuditSignIn       AuditAction = "session.sign_in"
+	AuditSignInDenied AuditAction = "session.sign_in_denied"
+	AuditSignOut      AuditAction = "session.sign_out"
+
+	AuditSIMImport  AuditAction = "sim.import"
+	AuditSIMUpdate  AuditAction = "sim.update"  // tags, group, several fields at once
+	AuditSIMStatus  AuditAction = "sim.status"  // the status was set
+	AuditSIMCorrect AuditAction = "sim.correct" // an administrator set a status against the rules, with a reason
+	AuditSIMLock    AuditAction = "sim.lock"    // the transfer lock was put on
+	AuditSIMUnlock  AuditAction = "sim.unlock"  // the transfer lock was taken off
+	AuditSIMHistory AuditAction = "sim.history" // staff read the history of a SIM across accounts
+
+	AuditPlanPut   AuditAction = "plan.put"
+	AuditFeeCreate AuditAction = "fee.create"
+	AuditFeeDelete AuditAction = "fee.delete" // a future fee was withdrawn
+
+	AuditQueueAct  AuditAction = "queue.act"  // a call of the queue UI that is not a read
+	AuditWorkRetry AuditAction = "work.retry" // from the command line
+
+	AuditPrivacyExport AuditAction = "privacy.export"
+	AuditPrivacyErase  AuditAction = "privacy.erase"
+)
+
+// AuditActions lists every action.
+func AuditActions() []AuditAction {
+	return []AuditAction{
+		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList,
+		AuditKeyCreate, AuditKeyRotate, AuditKeyRevoke,
+		AuditSignIn, AuditSignInDenied, AuditSignOut,
+		AuditSIMImport, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
+		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
+		AuditQueueAct, AuditWorkRetry,
+		AuditPrivacyExport, AuditPrivacyErase,
+	}
+}
+
+// AuditActor says what kind of actor an entry of the audit trail records.
+type AuditActor string
+
+// The kinds of actors.
+const (
+	ActorKey     AuditActor = "key"     // an API key
+	ActorCommand AuditActor = "command" // a command that was run with access to the database
+	ActorSystem  AuditActor = "system"  // the service itself
+	ActorUnknown AuditActor = "unknown" // a caller that could not be identified
+)
+
+// AuditActors lists every kind of actor.
+func AuditActors() []AuditActor {
+	return []AuditActor{ActorKey, ActorCommand, ActorSystem, ActorUnknown}
+}
