@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -45,7 +46,8 @@ type PastTransfer struct {
 
 // PastSession is a data session of a SIM.
 type PastSession struct {
-	ID       string     `db:"acctsessionid"`
+	ID       string     `db:"acctsessionid"` // as the gateway sent it; as it is stored if it is not UTF-8
+	StoredID string     `db:"stored_id"`
 	Gateway  string     `db:"gateway"`
 	Started  *time.Time `db:"acctstarttime"`
 	Stopped  *time.Time `db:"acctstoptime"`
@@ -111,7 +113,8 @@ var selectPastSessions = newStatement(statement{
 	returns: "The sessions, open ones included.",
 	text: `
 		SELECT
-			acctsessionid,
+			radius.unescaped(acctsessionid, escaped) AS acctsessionid,
+			acctsessionid AS stored_id,
 			host(nasipaddress) AS gateway,
 			acctstarttime,
 			acctstoptime,
@@ -161,6 +164,11 @@ func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier) (History, 
 	}
 	if err := db.list(ctx, &h.Sessions, selectPastSessions, args{"sim": sim, "limit": limit}); err != nil {
 		return h, fmt.Errorf("reading the sessions of SIM %s: %w", h.SIM.ICCID, err)
+	}
+	for i, s := range h.Sessions {
+		if !utf8.ValidString(s.ID) {
+			h.Sessions[i].ID = s.StoredID
+		}
 	}
 	if err := db.list(ctx, &h.Charges, selectCharges, args{"sim": sim, "limit": limit}); err != nil {
 		return h, fmt.Errorf("reading the charges of SIM %s: %w", h.SIM.ICCID, err)

@@ -36,7 +36,7 @@ var selectUnlinkedSessions = newStatement(statement{
 	text: `
 		SELECT
 			radacctid,
-			radius.session_sim(username, callingstationid) AS sim_id
+			radius.session_sim(imsi, username, callingstationid, escaped) AS sim_id
 		FROM radius.radacct
 		WHERE sim IS NULL
 		  AND acctstoptime IS NULL

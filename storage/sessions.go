@@ -10,7 +10,8 @@ import (
 )
 
 // OpenSession is a data session that has to end before its SIM is transferred,
-// or that outlived the transfer.
+// or that outlived the transfer. Its texts are the bytes that the gateway sent,
+// which may be invalid UTF-8.
 type OpenSession struct {
 	N                int64   `db:"n"` // the transfer's number; 0 for a stray session
 	ID               int64   `db:"radacctid"`
@@ -24,9 +25,9 @@ type OpenSession struct {
 
 const sessionColumns = `
 	a.radacctid,
-	a.acctsessionid,
-	coalesce(a.username, '') AS username,
-	coalesce(a.callingstationid, '') AS callingstationid,
+	radius.unescaped(a.acctsessionid, a.escaped) AS acctsessionid,
+	coalesce(radius.unescaped(a.username, a.escaped), '') AS username,
+	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
 	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
 	g.secret
@@ -39,12 +40,21 @@ var selectSIMSessions = newStatement(statement{
 	given:    "@request and the @numbers of its transfers.",
 	returns:  "A row for each session.",
 	prepared: true,
+	// OFFSET 0 keeps the planner from reading all open sessions instead of looking
+	// up those of each SIM, which it prefers while its statistics know of no open
+	// session.
 	text: `
 SELECT
-	t.n,` + sessionColumns + `
-JOIN transfers t ON t.request = @request AND t.n = ANY(@numbers::int[]) AND t.sim = a.sim
-WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
-ORDER BY t.n, a.radacctid`,
+	t.n,
+	o.*
+FROM transfers t
+CROSS JOIN LATERAL (
+	SELECT` + indent(1, sessionColumns) + `
+	WHERE a.sim = t.sim AND a.acctstoptime IS NULL
+	OFFSET 0
+) o
+WHERE t.request = @request AND t.n = ANY(@numbers::int[]) AND t.state = 'eligible'
+ORDER BY t.n, o.radacctid`,
 })
 
 var selectStraySessions = newStatement(statement{
@@ -82,11 +92,18 @@ var closeSessions = newStatement(statement{
 	prepared: true,
 	text: `
 UPDATE radius.radacct a
-SET acctstoptime = clock_timestamp(),
-	acctupdatetime = clock_timestamp(),
-	acctsessiontime = extract(epoch FROM clock_timestamp() - a.acctstarttime)::bigint,
-	acctterminatecause = 'Admin-Reset'
-FROM (SELECT radacctid FROM radius.radacct WHERE radacctid = ANY(@ids) AND acctstoptime IS NULL ORDER BY radacctid FOR UPDATE) open
+SET acctstoptime = open.ended,
+	acctupdatetime = open.ended,
+	acctsessiontime = extract(epoch FROM open.ended - a.acctstarttime)::bigint,
+	acctterminatecause = 'Admin-Reset',
+	closed_at = open.ended
+FROM (
+	SELECT radacctid, clock_timestamp() AS ended
+	FROM radius.radacct
+	WHERE radacctid = ANY(@ids) AND acctstoptime IS NULL
+	ORDER BY radacctid
+	FOR UPDATE
+) open
 WHERE a.radacctid = open.radacctid`,
 })
 

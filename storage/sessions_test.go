@@ -7,41 +7,108 @@ import (
 	"simtransfer/transfer"
 )
 
-// A session belongs to the SIM named by its User-Name, or else by its
-// Calling-Station-Id, in all the forms that gateways use. A session of an unknown
-// SIM is accepted too.
+// A session belongs to the SIM that its 3GPP-IMSI names, or else its User-Name, or
+// else its Calling-Station-Id, in all the forms that gateways and FreeRADIUS use. A
+// session of an unknown SIM is accepted too.
 func TestSIMOfSession(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	account := db.Account()
 	list := db.SIMs(2, storagetest.SIM{Account: account.ID})
 	one, other := list[0], list[1]
+	const nai = "@nai.epc.mnc001.mcc001.3gppnetwork.org"
+	short := one.IMSI[1:] // 14 digits, as an IMSI with a short MSIN
+	db.Exec(`INSERT INTO identifiers (identifier, sim, kind) VALUES ($1, $2, 'imsi')`, short, other.ID)
 	for i, c := range []struct {
-		username, calling any
-		want              int64 // 0: no SIM
+		imsi, username, calling any
+		want                    int64 // 0: no SIM
 	}{
-		{one.IMSI, nil, one.ID},
-		{one.IMSI + "@apn.example", nil, one.ID},
-		{"+" + one.MSISDN, nil, one.ID},
-		{nil, one.MSISDN, one.ID},
-		{nil, "+" + one.MSISDN, one.ID},
-		{"user@apn.example", one.MSISDN, one.ID},
-		{one.IMSI, other.MSISDN, one.ID},
-		{one.ICCID, nil, one.ID},
-		{"user", "123456789", 0},
-		{nil, nil, 0},
-		{"", "", 0},
+		{nil, one.IMSI, nil, one.ID},
+		{nil, one.IMSI + "@apn.example", nil, one.ID},
+		{nil, "+" + one.MSISDN, nil, one.ID},
+		{nil, "00" + one.MSISDN, nil, one.ID},
+		{nil, "00" + one.MSISDN + "@apn.example", nil, one.ID},
+		{nil, nil, one.MSISDN, one.ID},
+		{nil, nil, "+" + one.MSISDN, one.ID},
+		{nil, nil, "00" + one.MSISDN, one.ID},
+		{nil, nil, "tel:+" + one.MSISDN, one.ID},
+		{nil, "user@apn.example", one.MSISDN, one.ID},
+		{nil, one.IMSI, other.MSISDN, one.ID},
+		{nil, one.ICCID, nil, one.ID},
+		{one.IMSI, other.IMSI, other.MSISDN, one.ID},
+		{one.IMSI, "user", nil, one.ID},
+		{"", "user", other.MSISDN, other.ID},
+		{"999999999999999", other.IMSI, nil, other.ID},
+
+		// Identities of EAP-SIM, EAP-AKA and EAP-AKA', and 5G.
+		{nil, "0" + one.IMSI + nai, nil, one.ID},
+		{nil, "1" + one.IMSI + nai, nil, one.ID},
+		{nil, "6" + one.IMSI + "@wlan.mnc001.mcc001.3gppnetwork.org", nil, one.ID},
+		{nil, "0" + one.IMSI, nil, one.ID}, // the realm was stripped
+		{nil, "0" + short + nai, nil, other.ID},
+		{nil, "nai.epc.mnc002.mcc002.3gppnetwork.org!0" + one.IMSI + nai, nil, one.ID},
+		{nil, `REALM\` + one.IMSI, nil, one.ID},
+		{nil, "imsi-" + one.IMSI, nil, one.ID},
+		{nil, "9" + one.IMSI + nai, nil, 0},
+
+		// As rlm_sql escapes them.
+		{nil, nil, "=2B" + one.MSISDN, one.ID},
+		{nil, "=2B" + one.MSISDN + "@apn=2Bx", nil, one.ID},
+		{nil, "realm=210" + one.IMSI + nai, nil, one.ID},
+		{nil, "REALM=5C" + one.IMSI, nil, one.ID},
+		{nil, "=FF=2B" + one.MSISDN, nil, 0}, // not UTF-8
+
+		// These could be other SIMs and subscribers.
+		{nil, "2" + short, nil, 0},
+		{nil, nil, "1" + one.MSISDN, 0},
+		{nil, "user", "123456789", 0},
+		{nil, nil, nil, 0},
+		{nil, "", "", 0},
 	} {
 		var sim *int64
 		db.Get(&sim, `
-			INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, callingstationid, nasipaddress, acctstarttime)
-			VALUES ($1, $1, $2, $3, '10.0.0.1', clock_timestamp())
-			RETURNING sim`, i, c.username, c.calling)
+			INSERT INTO radius.radacct (acctsessionid, acctuniqueid, imsi, username, callingstationid, nasipaddress, acctstarttime)
+			VALUES ($1, $1, $2, $3, $4, '10.0.0.1', clock_timestamp())
+			RETURNING sim`, i, c.imsi, c.username, c.calling)
 		if (sim == nil) != (c.want == 0) || sim != nil && *sim != c.want {
-			t.Errorf("User-Name %v, Calling-Station-Id %v: SIM %v, want %d", c.username, c.calling, sim, c.want)
+			t.Errorf("3GPP-IMSI %v, User-Name %v, Calling-Station-Id %v: SIM %v, want %d", c.imsi, c.username, c.calling, sim, c.want)
 		}
 	}
 	db.Check()
+}
+
+// unescaped reverses the escaping of rlm_sql, and leaves values alone that were
+// not escaped.
+func TestUnescaped(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	yes, no := true, false
+	for _, c := range []struct {
+		stored  string
+		escaped *bool
+		want    string
+	}{
+		{"plain", nil, "plain"},
+		{"EPC=2B17=234=3Da", nil, "EPC+17#4=a"},
+		{"EPC=2B17=234=3Da", &yes, "EPC+17#4=a"},
+		{"EPC=2B17", &no, "EPC=2B17"},
+		{"a=3D2Bb", nil, "a=2Bb"},
+		{"=E9=00=FF", nil, "\xe9\x00\xff"},
+		{"é=2B", nil, "é+"},       // rlm_sql does not escape UTF-8
+		{"a=b", nil, "a=b"},       // it would have been a=3Db
+		{"a=2b", nil, "a=2b"},     // the digits are in upper case
+		{"a+b=2B", nil, "a+b=2B"}, // + would have been =2B
+		{"a=2B=", nil, "a=2B="},   // incomplete
+		{"a=b=2B", &yes, "a=b+"},  // known to be escaped
+		{"line\nbreak=2B", nil, "line\nbreak=2B"},
+		{"", nil, ""},
+	} {
+		var got []byte
+		db.Get(&got, `SELECT radius.unescaped($1, $2)`, c.stored, c.escaped)
+		if string(got) != c.want {
+			t.Errorf("%q is %q, want %q", c.stored, got, c.want)
+		}
+	}
 }
 
 // Only the start of a session makes a ready SIM active. SIMs in other states keep

@@ -32,7 +32,8 @@ type SIM struct {
 }
 
 // selectSIMSQL selects SIMs s with their owners, identifiers, sessions and open
-// transfers.
+// transfers. It looks up the sessions of each SIM: with EXISTS, the planner may
+// read all open sessions into a hash table.
 func selectSIMSQL() string {
 	return `SELECT
 	s.id,
@@ -45,7 +46,7 @@ func selectSIMSQL() string {
 	s.plan,
 	s.transfer_lock,
 	` + settingNames("s.") + `,
-	EXISTS (SELECT 1 FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL) AS online,
+	(SELECT true FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL LIMIT 1) IS NOT NULL AS online,
 	o.request,
 	r.state AS request_state,
 	r.expires_at AS request_expires_at

@@ -37,20 +37,18 @@ func TestFreeRADIUSPage(t *testing.T) {
 	}
 	const start = `
 		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
-		SELECT $1, $1, identifier, '192.0.2.1', clock_timestamp() - $3 * interval '1 hour'
-		FROM public.identifiers
-		WHERE sim = $2
-		LIMIT 1
+		VALUES ($1, $1, $2, '192.0.2.1', clock_timestamp() - $3 * interval '1 hour')
 		ON CONFLICT (acctuniqueid) DO UPDATE SET acctstarttime = EXCLUDED.acctstarttime`
 	run(`CREATE ROLE freeradius`)
 	run(string(grants[1]))
 	run(`UPDATE registrations SET request = gen_random_uuid(), n = 0 WHERE sim = $1`, sims[1].ID)
 	run(`SET LOCAL ROLE freeradius`)
-	run(start, "new", sims[0].ID, 0)
-	run(start, "new", sims[0].ID, 0)
-	run(start, "outlived", sims[1].ID, 1)
+	run(start, "new", sims[0].IMSI, 0)
+	run(start, "new", sims[0].IMSI, 0)
+	run(start, "outlived", sims[1].IMSI, 1)
 	run(`UPDATE radius.radacct SET acctstoptime = clock_timestamp() WHERE acctuniqueid = 'new'`)
-	run(`SELECT * FROM radius.nas`)
+	run(`SELECT * FROM radius.radcheck`)
+	run(`INSERT INTO radius.radpostauth (username, pass, reply) VALUES ('user', 'password', 'Access-Accept')`)
 	run(`RESET ROLE`)
 	var strays, active int
 	if err := tx.QueryRowxContext(t.Context(), `

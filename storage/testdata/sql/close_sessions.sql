@@ -9,9 +9,16 @@
 -- EXPLAIN EXECUTE close_sessions(ids);
 PREPARE close_sessions AS
 UPDATE radius.radacct a
-SET acctstoptime = clock_timestamp(),
-	acctupdatetime = clock_timestamp(),
-	acctsessiontime = extract(epoch FROM clock_timestamp() - a.acctstarttime)::bigint,
-	acctterminatecause = 'Admin-Reset'
-FROM (SELECT radacctid FROM radius.radacct WHERE radacctid = ANY($1 /*ids*/) AND acctstoptime IS NULL ORDER BY radacctid FOR UPDATE) open
+SET acctstoptime = open.ended,
+	acctupdatetime = open.ended,
+	acctsessiontime = extract(epoch FROM open.ended - a.acctstarttime)::bigint,
+	acctterminatecause = 'Admin-Reset',
+	closed_at = open.ended
+FROM (
+	SELECT radacctid, clock_timestamp() AS ended
+	FROM radius.radacct
+	WHERE radacctid = ANY($1 /*ids*/) AND acctstoptime IS NULL
+	ORDER BY radacctid
+	FOR UPDATE
+) open
 WHERE a.radacctid = open.radacctid;

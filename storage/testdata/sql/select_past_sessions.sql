@@ -8,7 +8,8 @@
 -- EXPLAIN EXECUTE select_past_sessions(sim, limit);
 PREPARE select_past_sessions AS
 SELECT
-	acctsessionid,
+	radius.unescaped(acctsessionid, escaped) AS acctsessionid,
+	acctsessionid AS stored_id,
 	host(nasipaddress) AS gateway,
 	acctstarttime,
 	acctstoptime,

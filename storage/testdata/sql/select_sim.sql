@@ -25,7 +25,7 @@ s.event_handlers,
 s.speed_class,
 s.containers,
 s.imei_lock,
-	EXISTS (SELECT 1 FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL) AS online,
+	(SELECT true FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL LIMIT 1) IS NOT NULL AS online,
 	o.request,
 	r.state AS request_state,
 	r.expires_at AS request_expires_at

@@ -10,15 +10,21 @@
 PREPARE select_sim_sessions AS
 SELECT
 	t.n,
-	a.radacctid,
-	a.acctsessionid,
-	coalesce(a.username, '') AS username,
-	coalesce(a.callingstationid, '') AS callingstationid,
-	host(a.nasipaddress) AS nasipaddress,
-	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
-	g.secret
-FROM radius.radacct a
-LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)
-JOIN transfers t ON t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.sim = a.sim
-WHERE a.acctstoptime IS NULL AND t.state = 'eligible'
-ORDER BY t.n, a.radacctid;
+	o.*
+FROM transfers t
+CROSS JOIN LATERAL (
+	SELECT
+		a.radacctid,
+		radius.unescaped(a.acctsessionid, a.escaped) AS acctsessionid,
+		coalesce(radius.unescaped(a.username, a.escaped), '') AS username,
+		coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
+		host(a.nasipaddress) AS nasipaddress,
+		coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
+		g.secret
+	FROM radius.radacct a
+	LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)
+	WHERE a.sim = t.sim AND a.acctstoptime IS NULL
+	OFFSET 0
+) o
+WHERE t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.state = 'eligible'
+ORDER BY t.n, o.radacctid;

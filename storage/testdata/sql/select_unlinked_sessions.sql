@@ -9,7 +9,7 @@
 PREPARE select_unlinked_sessions AS
 SELECT
 	radacctid,
-	radius.session_sim(username, callingstationid) AS sim_id
+	radius.session_sim(imsi, username, callingstationid, escaped) AS sim_id
 FROM radius.radacct
 WHERE sim IS NULL
   AND acctstoptime IS NULL
