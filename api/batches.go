@@ -102,6 +102,12 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 		if err != nil {
 			return err
 		}
+		if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
+			return err
+		}
+		if err := checkSameRows(ctx, t, source.ID, file); err != nil {
+			return err
+		}
 		id, err := s.createRequests(ctx, t, in, source, to, file)
 		if err != nil {
 			return err
@@ -140,6 +146,39 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 	return to, nil
 }
 
+// checkSameRows refuses a file with two rows that name the same SIM of the
+// source by different identifiers. upload.Read refuses a file with the same
+// identifier twice.
+func checkSameRows(ctx context.Context, t *storage.Tx, source int64, file *upload.Batch) error {
+	if !transfer.MayNameTwice(identifiers(file.All())) {
+		return nil
+	}
+	places, sims := make([]upload.Place, 0, file.Len()), make([]transfer.Identifier, 0, file.Len())
+	for place, sim := range file.All() {
+		places, sims = append(places, place), append(sims, sim)
+	}
+	same, err := t.SameSIMs(ctx, source, sims)
+	if err != nil || len(same) == 0 {
+		return err
+	}
+	var invalid upload.Invalid
+	for _, s := range same {
+		invalid.Add(upload.SameSIM(places[s.Again], sims[s.Again], places[s.First], sims[s.First]))
+	}
+	return &invalid
+}
+
+// identifiers yields the SIMs of rows.
+func identifiers(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq[transfer.Identifier] {
+	return func(yield func(transfer.Identifier) bool) {
+		for _, sim := range rows {
+			if !yield(sim) {
+				return
+			}
+		}
+	}
+}
+
 // byLine returns the errors sorted by line, as the error of an upload.
 func byLine(wrong []upload.RowError) error {
 	slices.SortFunc(wrong, func(a, b upload.RowError) int {
@@ -154,9 +193,6 @@ func byLine(wrong []upload.RowError) error {
 
 // createRequests creates a batch with one request per destination.
 func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
-	if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
-		return uuid.Nil, err
-	}
 	id, err := t.CreateBatch(ctx, source.ID, file.Len())
 	if err != nil {
 		return id, err

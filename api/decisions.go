@@ -26,7 +26,7 @@ type acceptInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs and decline the others. Default: all SIMs."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs."`
 
 		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
 	}
@@ -49,7 +49,7 @@ type declineInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs; the others stay open. Default: all SIMs."`
+		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
 		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Shown to the source."`
 	}
 }
@@ -67,7 +67,7 @@ type cancelInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs; the others continue. Default: all SIMs."`
+		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
 	}
 }
 

@@ -64,6 +64,9 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSameSIMs(ctx, s.db, a.source.ID, "body.sims", a.sims); err != nil {
+		return nil, err
+	}
 	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, a.sims)
 	if err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ type createRequestInput struct {
 // NewRequest is the body that creates or previews a transfer request.
 type NewRequest struct {
 	Destination       destination `json:"destination"`
-	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN."`
+	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, by whichever identifiers."`
 	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
 	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
@@ -191,6 +191,31 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 type requestCreator interface {
 	Destinations(ctx context.Context, pairs []storage.Pair) ([]storage.Account, error)
 	CreateRequest(ctx context.Context, r storage.NewRequest) (storage.Request, error)
+	sameSIMFinder
+}
+
+// sameSIMFinder finds SIMs that a list names twice: *storage.Tx in its
+// transaction, *storage.DB outside of one.
+type sameSIMFinder interface {
+	SameSIMs(ctx context.Context, account int64, sims []transfer.Identifier) ([]storage.SameSIM, error)
+}
+
+// checkSameSIMs refuses a list that names a SIM of the account twice, by
+// different identifiers. parseSIMs refuses a list with the same one twice.
+func checkSameSIMs(ctx context.Context, from sameSIMFinder, account int64, location string, sims []transfer.Identifier) error {
+	same, err := from.SameSIMs(ctx, account, sims)
+	if err != nil || len(same) == 0 {
+		return err
+	}
+	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
+	for _, s := range same {
+		p.Add(problem.FieldError{
+			Location: fmt.Sprintf("%s[%d]", location, s.Again),
+			Message:  fmt.Sprintf("another identifier of the SIM in %s[%d]: remove one of the two", location, s.First),
+			Value:    sims[s.Again].String(),
+		})
+	}
+	return p
 }
 
 // destination returns the destination account, or a problem if it is invalid.
@@ -213,6 +238,9 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 	create := func(by requestCreator, out *reply[Request]) error {
 		to, err := a.destination(ctx, by)
 		if err != nil {
+			return err
+		}
+		if err := checkSameSIMs(ctx, by, a.source.ID, "body.sims", a.sims); err != nil {
 			return err
 		}
 		made, err := by.CreateRequest(ctx, storage.NewRequest{

@@ -182,7 +182,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", anyKey, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",
-			"Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again.",
+			"Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, accepted, op(s, s.approveRequest), "Approve a request (support)",

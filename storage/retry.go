@@ -33,26 +33,39 @@ WHERE id = @request
 FOR NO KEY UPDATE`,
 })
 
-// A line keeps its number in the upload.
+// A line keeps its number in the upload. Two lines can name one SIM if it was
+// not the source's when they were uploaded.
 var copyRetriedLines = newStatement(statement{
 	name: "copy_retried_lines",
 	does: `Copies lines of a finished request to a new one: those that were ineligible, failed or expired, and those
-		that needed no support and were denied with others that did, unless another request already retries them.`,
+		that needed no support and were denied with others that did, unless another request already retries them.
+		Of several lines that name one SIM of the source, it copies the first.`,
 	given: "The finished @request and the @retry of it. @reasons of the lines; an empty array means all.",
 	locks: "The caller holds the finished request.",
 	text: `
+WITH lines AS (
+	SELECT
+		t.n,
+		t.line,
+		t.identifier,
+		s.id IS NULL OR row_number() OVER (PARTITION BY s.id ORDER BY t.n) = 1 AS is_first
+	FROM transfers t
+	LEFT JOIN identifiers i ON i.identifier = t.identifier
+	LEFT JOIN sims s ON s.id = i.sim AND s.account = (SELECT source FROM requests WHERE id = @request)
+	WHERE t.request = @request
+	  AND (t.state IN ('ineligible', 'failed', 'expired') OR t.state = 'denied' AND t.method = 'self_service')
+	  AND (cardinality(@reasons::text[]) = 0 OR t.reason = ANY(@reasons))
+	  AND NOT EXISTS (
+		SELECT 1
+		FROM requests again
+		JOIN transfers x ON x.request = again.id
+		WHERE again.retry_of = @request AND x.line = t.line AND x.identifier = t.identifier
+	  )
+)
 INSERT INTO transfers (request, n, line, identifier)
-SELECT @retry, row_number() OVER (ORDER BY t.n) - 1, t.line, t.identifier
-FROM transfers t
-WHERE t.request = @request
-  AND (t.state IN ('ineligible', 'failed', 'expired') OR t.state = 'denied' AND t.method = 'self_service')
-  AND (cardinality(@reasons::text[]) = 0 OR t.reason = ANY(@reasons))
-  AND NOT EXISTS (
-	SELECT 1
-	FROM requests again
-	JOIN transfers x ON x.request = again.id
-	WHERE again.retry_of = @request AND x.line = t.line AND x.identifier = t.identifier
-  )`,
+SELECT @retry, row_number() OVER (ORDER BY n) - 1, line, identifier
+FROM lines
+WHERE is_first`,
 })
 
 var insertRetry = newStatement(statement{

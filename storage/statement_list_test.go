@@ -59,6 +59,8 @@ func statements() []*statement {
 		selectBatchDestinations,
 		selectBatchLines,
 		selectResults,
+		// same_sims.go
+		selectSameSIMs,
 		// server_settings.go
 		selectServerSettings,
 		// session_links.go

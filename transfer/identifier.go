@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 )
 
@@ -15,6 +16,25 @@ func (i Identifier) String() string { return i.digits }
 
 // IsICCID reports whether the identifier is long enough to be an ICCID.
 func (i Identifier) IsICCID() bool { return len(i.digits) >= 18 }
+
+// MayNameTwice reports whether two of the identifiers, all of them different,
+// can name the same SIM. Every SIM has one ICCID, so they cannot if all of them
+// are ICCIDs of the same length.
+func MayNameTwice(list iter.Seq[Identifier]) bool {
+	n, length := 0, 0
+	uniform := true
+	for id := range list {
+		n++
+		if n == 1 {
+			length = len(id.digits)
+		}
+		uniform = uniform && id.IsICCID() && len(id.digits) == length
+		if !uniform && n > 1 {
+			return true
+		}
+	}
+	return false
+}
 
 const (
 	minIdentifier = 6

@@ -149,3 +149,26 @@ func TestParseEmail(t *testing.T) {
 		}
 	}
 }
+
+func TestMayNameTwice(t *testing.T) {
+	t.Parallel()
+	const a, b, longer, imsi = "8988012345678901234", "8988012345678901235", "89880123456789012345", "901701234567890"
+	for _, c := range []struct {
+		list []string
+		want bool
+	}{
+		{nil, false}, {[]string{a}, false}, {[]string{imsi}, false}, {[]string{a, b}, false},
+		{[]string{a, longer}, true}, {[]string{a, imsi}, true}, {[]string{imsi, a}, true}, {[]string{imsi, imsi}, true}, {[]string{a, b, longer}, true},
+	} {
+		got := transfer.MayNameTwice(func(yield func(transfer.Identifier) bool) {
+			for _, text := range c.list {
+				if id, err := transfer.ParseIdentifier(text); err != nil || !yield(id) {
+					return
+				}
+			}
+		})
+		if got != c.want {
+			t.Errorf("%q: %t", c.list, got)
+		}
+	}
+}

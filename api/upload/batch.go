@@ -47,6 +47,18 @@ func (b *Batch) Rows(destination int) iter.Seq2[Place, transfer.Identifier] {
 	}
 }
 
+// All returns every row in the order of the upload.
+func (b *Batch) All() iter.Seq2[Place, transfer.Identifier] {
+	return func(yield func(Place, transfer.Identifier) bool) {
+		for i := range b.rows.n {
+			id, _ := transfer.ParseIdentifier(b.rows.at(uint32(i)).digits.String())
+			if !yield(b.place(uint32(i)), id) {
+				return
+			}
+		}
+	}
+}
+
 func (b *Batch) place(i uint32) Place {
 	place := Place{Line: int(b.rows.at(i).line)}
 	if b.format == JSON {

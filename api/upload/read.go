@@ -92,6 +92,15 @@ func (b *batchReader) addSIM(i uint32, place Place, text string) {
 	}
 }
 
+// SameSIM returns the error for a row whose SIM an earlier row has already, by
+// another identifier. Only the inventory tells that the two belong together.
+func SameSIM(place Place, sim transfer.Identifier, earlier Place, other transfer.Identifier) RowError {
+	return RowError{
+		Place: place, Column: columnSIM, Code: CodeDuplicate,
+		Problem: fmt.Sprintf("%s is the same SIM as %s in %s: remove one of the two", sim, other, earlier.short()),
+	}
+}
+
 // spreadsheetHint explains a number such as 8.94401E+18.
 func spreadsheetHint(text string) string {
 	mantissa, exponent, ok := strings.Cut(strings.ToUpper(text), "E+")

@@ -1493,7 +1493,7 @@ type AcceptInputBody struct {
 	// Landing What to set on the SIMs when they arrive.
 	Landing *Landing `json:"landing,omitempty"`
 
-	// Sims Accept only these SIMs and decline the others. Default: all SIMs.
+	// Sims Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -1565,7 +1565,7 @@ type CancelBatchInputBody = map[string]interface{}
 
 // CancelInputBody defines model for CancelInputBody.
 type CancelInputBody struct {
-	// Sims Cancel only these SIMs; the others continue. Default: all SIMs.
+	// Sims Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -1660,7 +1660,7 @@ type DeclineInputBody struct {
 	// Reason Shown to the source.
 	Reason *string `json:"reason,omitempty"`
 
-	// Sims Decline only these SIMs; the others stay open. Default: all SIMs.
+	// Sims Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -1949,7 +1949,7 @@ type NewRequest struct {
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 
-	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN.
+	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, by whichever identifiers.
 	Sims []string `json:"sims"`
 }
 
@@ -3626,7 +3626,7 @@ type ClientInterface interface {
 
 	// RetryRequestWithBody Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3635,7 +3635,7 @@ type ClientInterface interface {
 
 	// RetryRequest Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4337,7 +4337,7 @@ func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *
 
 // RetryRequestWithBody Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4356,7 +4356,7 @@ func (c *Client) RetryRequestWithBody(ctx context.Context, id openapi_types.UUID
 
 // RetryRequest Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6452,7 +6452,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithBodyWithResponse Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6461,7 +6461,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithResponse Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9848,7 +9848,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id ope
 
 // RetryRequestWithBodyWithResponse Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9863,7 +9863,7 @@ func (c *ClientWithResponses) RetryRequestWithBodyWithResponse(ctx context.Conte
 
 // RetryRequestWithResponse Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
