@@ -280,7 +280,7 @@ type batchOutput struct{ Body Batch }
 
 func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, error) {
 	out := &batchOutput{}
-	err := s.db.InTx(ctx, func(t *storage.Tx) error {
+	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
 		b, err := t.Batch(ctx, in.ID)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ type Scheduler struct {
 	db     *storage.DB
 	queue  queue
 	log    *slog.Logger
+	alarm  storage.Alarm
 	config Config
 
 	lastLinked int64 // the last session that Link has looked at; used only by that loop
@@ -110,7 +111,11 @@ func (s *Scheduler) loop(ctx context.Context, name string, every time.Duration, 
 		case err != nil && ctx.Err() != nil:
 			return
 		case err != nil:
-			s.log.ErrorContext(ctx, "scheduler loop failed and will continue", "loop", name, "error", err.Error())
+			level := slog.LevelDebug
+			if s.alarm.IsNews(err) {
+				level = slog.LevelError
+			}
+			s.log.Log(ctx, level, "scheduler loop failed and will continue", "loop", name, "error", err.Error())
 			wait = max(every, errorPause)
 		case more:
 			wait = 0

@@ -79,7 +79,7 @@ func (db *DB) Recall(ctx context.Context, idem *Idempotency, answer any) (found 
 	if idem == nil {
 		return false, nil
 	}
-	err = db.InTx(ctx, func(t *Tx) error {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		found, err = t.storedAnswer(ctx, idem, answer)
 		return err
 	})

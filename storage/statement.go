@@ -3,11 +3,14 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 )
 
 //go:generate env UPDATE_SQL=1 go test -count=1 -run ^TestRenderedStatements$ .
@@ -151,76 +154,75 @@ func (c call) exec(ctx context.Context) (int64, error) {
 	return r.RowsAffected()
 }
 
-func (db *DB) call(s *statement, a args) (call, error) {
+// run runs a statement. If the statement that was prepared for it no longer fits
+// the schema, which the server finds before it does anything, it is run again
+// without.
+func (db *DB) run(ctx context.Context, s *statement, a args, do func(call) error) error {
+	defer db.preparePending(ctx)
 	values, err := s.bind(a)
-	return call{db.pool, s.query, values, db.preparedFor(s)}, err
+	if err != nil {
+		return err
+	}
+	prepared := db.preparedFor(s)
+	err = do(call{db.pool, s.query, values, prepared})
+	if prepared != nil && isStale(err) {
+		db.forget(s, prepared)
+		err = do(call{db.pool, s.query, values, nil})
+	}
+	return err
 }
 
 func (db *DB) get(ctx context.Context, into any, s *statement, a args) error {
-	defer db.preparePending(ctx)
-	c, err := db.call(s, a)
-	if err != nil {
-		return err
-	}
-	return c.get(ctx, into)
+	return db.run(ctx, s, a, func(c call) error { return c.get(ctx, into) })
 }
 
 func (db *DB) list(ctx context.Context, into any, s *statement, a args) error {
-	defer db.preparePending(ctx)
-	c, err := db.call(s, a)
+	return db.run(ctx, s, a, func(c call) error { return c.list(ctx, into) })
+}
+
+func (db *DB) exec(ctx context.Context, s *statement, a args) (n int64, err error) {
+	err = db.run(ctx, s, a, func(c call) error {
+		n, err = c.exec(ctx)
+		return err
+	})
+	return n, err
+}
+
+// run runs a statement in the transaction. If the statement that was prepared
+// for it no longer fits the schema, the transaction has failed; the next one
+// does without.
+func (t *Tx) run(ctx context.Context, s *statement, a args, do func(call) error) error {
+	values, err := s.bind(a)
 	if err != nil {
 		return err
 	}
-	return c.list(ctx, into)
-}
-
-func (db *DB) exec(ctx context.Context, s *statement, a args) (int64, error) {
-	defer db.preparePending(ctx)
-	c, err := db.call(s, a)
-	if err != nil {
-		return 0, err
-	}
-	return c.exec(ctx)
-}
-
-// call returns the execution of a statement in the transaction, and done,
-// which is to be called after it.
-func (t *Tx) call(ctx context.Context, s *statement, a args) (c call, done func(), err error) {
-	values, err := s.bind(a)
-	c = call{t.tx, s.query, values, nil}
 	prepared := t.db.preparedFor(s)
-	if err != nil || prepared == nil {
-		return c, func() {}, err
+	if prepared == nil {
+		return do(call{t.tx, s.query, values, nil})
 	}
-	c.prepared = t.tx.StmtxContext(ctx, prepared)
-	return c, func() { _ = c.prepared.Close() }, nil
+	mine := t.tx.StmtxContext(ctx, prepared)
+	defer func() { _ = mine.Close() }()
+	err = do(call{t.tx, s.query, values, mine})
+	if isStale(err) {
+		t.db.forget(s, prepared)
+	}
+	return err
 }
 
 func (t *Tx) get(ctx context.Context, into any, s *statement, a args) error {
-	c, done, err := t.call(ctx, s, a)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return c.get(ctx, into)
+	return t.run(ctx, s, a, func(c call) error { return c.get(ctx, into) })
 }
 
 func (t *Tx) list(ctx context.Context, into any, s *statement, a args) error {
-	c, done, err := t.call(ctx, s, a)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return c.list(ctx, into)
+	return t.run(ctx, s, a, func(c call) error { return c.list(ctx, into) })
 }
 
-func (t *Tx) exec(ctx context.Context, s *statement, a args) (int64, error) {
-	c, done, err := t.call(ctx, s, a)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	return c.exec(ctx)
+func (t *Tx) exec(ctx context.Context, s *statement, a args) (n int64, err error) {
+	err = t.run(ctx, s, a, func(c call) error {
+		n, err = c.exec(ctx)
+		return err
+	})
+	return n, err
 }
 
 // preparedFor returns a statement's prepared statement, nil if there is none.
@@ -257,4 +259,30 @@ func (db *DB) preparePending(ctx context.Context) {
 		}
 		db.mu.Unlock()
 	}
+}
+
+// isStale reports whether a prepared statement no longer fits the schema, or no
+// longer exists on its connection.
+func isStale(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) &&
+		(e.Code == "0A000" && strings.Contains(e.Routine, "RevalidateCachedQuery") || e.Code == "26000")
+}
+
+// forget makes every statement be prepared again, because one was found stale.
+func (db *DB) forget(s *statement, stale *sqlx.Stmt) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.prepared[s] != stale {
+		return // done already
+	}
+	old := db.prepared
+	db.prepared = map[*statement]*sqlx.Stmt{}
+	time.AfterFunc(time.Minute, func() { // until then, others may be about to use them
+		for _, stmt := range old {
+			if stmt != nil {
+				_ = stmt.Close()
+			}
+		}
+	})
 }

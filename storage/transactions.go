@@ -13,7 +13,8 @@ const maxTries = 4
 
 // InRetriedTx is InTx for a caller that waits for the result: a transaction
 // that was rolled back because of a conflict with another one (a deadlock, a
-// lock time-out) is run again a few times, after growing pauses.
+// lock time-out), or because a prepared statement no longer fits the schema, is
+// run again a few times, after growing pauses.
 func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
 	return retried(ctx, func() error { return db.InTx(ctx, fn) })
 }
@@ -21,7 +22,7 @@ func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
 func retried(ctx context.Context, run func() error) error {
 	for try := 1; ; try++ {
 		err := run()
-		if KindOf(err) != ConflictError || try == maxTries {
+		if KindOf(err) != ConflictError && !isStale(err) || try == maxTries {
 			return err
 		}
 		pause := time.Duration(10<<try)*time.Millisecond + mrand.N(20*time.Millisecond)

@@ -11,10 +11,16 @@ import (
 	"simtransfer/transfer"
 )
 
-// How often work may fail for a reason that is not transient.
+// How often work may fail because of its data, or crash.
 const (
 	failuresBeforeSplit = 3  // errors or crashes; a single transfer fails after as many errors
 	crashesBeforeDead   = 10 // of work for a single transfer
+)
+
+// How long work waits after an error that its data has not caused.
+const (
+	transientWait = 2 * time.Second
+	maxSystemWait = 15 * time.Second // of the wait that doubles with each dispatch
 )
 
 // Failure is what happens to work whose handler failed.
@@ -30,19 +36,23 @@ const (
 )
 
 // Fail records that a handler failed on work, and decides what happens next.
-// After a transient error the work is tried again, without limit. After any
-// other error it is tried three times and then split in two, until the transfer
-// that causes the error is the only one left and fails with internal_error. Time-outs and
+//
+// After an error that the data of the work has caused (DataError), the work is
+// tried three times and then split in two, until the transfer that causes the
+// error is the only one left and fails with internal_error. Time-outs and
 // crashes never fail a SIM: work for a single transfer that keeps crashing is
-// marked dead, and waits for an operator. The lease is the handler's. If it has
-// none, Fail does not change work that is leased.
+// marked dead, and waits for an operator. After any other error the work is
+// tried again, without limit, until the cause is mended.
+//
+// The lease is the handler's. If it has none, Fail does not change work that is
+// leased.
 func (db *DB) Fail(ctx context.Context, id int64, lease uuid.NullUUID, cause error) (Failure, error) {
 	var what Failure
 	err := db.InTx(ctx, func(t *Tx) (err error) {
 		what, err = t.fail(ctx, id, lease, cause)
 		return err
 	})
-	if err == nil || IsTransient(err) {
+	if KindOf(err) != DataError {
 		return what, err
 	}
 	// The failure itself could not be recorded: mark the work dead.
@@ -70,15 +80,26 @@ func (t *Tx) fail(ctx context.Context, id int64, lease uuid.NullUUID, cause erro
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case IsTransient(cause):
-		return WorkLater, t.postpone(ctx, w, cause, 0, 0, 2*time.Second)
-	case KindOf(cause) == TimeoutError:
-		w.Crashes++
-	default:
+	switch KindOf(cause) {
+	case DataError:
 		w.Errors++
+	case TimeoutError:
+		w.Crashes++
+	case ConflictError, StoppedError, UnavailableError:
+		return t.tryLater(ctx, w, cause, transientWait)
+	case SystemError, NotOfDatabase:
+		return t.tryLater(ctx, w, cause, min(transientWait<<min(w.Gen, 10)/2, maxSystemWait))
 	}
 	return t.applyFailure(ctx, w, cause)
+}
+
+// tryLater postpones work after an error that does not count. Dead work stays
+// dead.
+func (t *Tx) tryLater(ctx context.Context, w Work, cause error, wait time.Duration) (Failure, error) {
+	if w.Dead {
+		return WorkDead, t.markDead(ctx, w, cause)
+	}
+	return WorkLater, t.postpone(ctx, w, cause, 0, 0, wait)
 }
 
 // KeepsCrashing reports whether work has crashed too many workers to be tried

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -15,6 +16,9 @@ import (
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
+
+// errBroken is an error that the data of work has caused.
+var errBroken = code("23514")
 
 func code(c string) error { return fmt.Errorf("doing something: %w", &pq.Error{Code: pqerror.Code(c)}) }
 
@@ -58,27 +62,53 @@ func fail(t *testing.T, db *storagetest.DB, work int64, cause error) storage.Fai
 	return what
 }
 
-// Work is tried again without limit after transient errors: it is not split, and
-// no SIM fails.
-func TestTransientErrorsAreNotCounted(t *testing.T) {
+// Work is tried again without limit after errors that its data has not caused: it
+// is not split, and no SIM fails.
+func TestErrorsOfOthersAreNotCounted(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 4)
-	for i := range 30 {
-		if what := fail(t, db, work, code([]string{"40P01", "57P01", "55P03", "53100", "08006", "25P03"}[i%6])); what != storage.WorkLater {
-			t.Fatalf("failure %d: %s", i, what)
+	causes := []error{errors.New("no socket is left")}
+	for _, c := range []string{"40P01", "57P01", "55P03", "08006", "25P03", "53100", "42501", "42703", "0A000", "25006", "XX000"} {
+		causes = append(causes, code(c))
+	}
+	for range 3 {
+		for _, cause := range causes {
+			if what := fail(t, db, work, cause); what != storage.WorkLater {
+				t.Fatalf("%v: %s", cause, what)
+			}
 		}
 	}
 	got := rows(db)
 	if len(got) != 1 || got[0].N != 4 || got[0].Errors != 0 || got[0].Crashes != 0 || !got[0].Idle || got[0].Dead {
 		t.Errorf("the work: %+v", got)
 	}
-	if wait := storagetest.One[float64](db, `SELECT extract(epoch FROM not_before - clock_timestamp()) FROM work`); wait < 1 || wait > 10 {
-		t.Errorf("due in %.1f s, want about 2", wait)
-	}
 	db.Check()
 	execute(t, db, id)
 	db.Check()
+}
+
+// While a cause lasts that needs an operator, work is tried less and less often.
+func TestWaitsBetweenTries(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	_, work := chunkOf(t, db, transfer.WorkExecute, 4)
+	for _, c := range []struct {
+		gen   int // how many times it was dispatched
+		cause error
+		want  int // seconds
+	}{
+		{1, code("40P01"), 2}, {9, code("08006"), 2},
+		{1, code("42501"), 2}, {2, code("42501"), 4}, {3, errors.New("no socket is left"), 8}, {4, code("53100"), 15}, {4000, code("42501"), 15},
+	} {
+		db.Exec(`UPDATE work SET gen = $1`, c.gen)
+		began := storagetest.One[time.Time](db, `SELECT clock_timestamp()`)
+		fail(t, db, work, c.cause)
+		if !storagetest.One[bool](db, `
+			SELECT not_before - make_interval(secs => $1) BETWEEN $2 AND clock_timestamp() FROM work`, c.want, began) {
+			t.Errorf("%v at dispatch %d: not due after %d s", c.cause, c.gen, c.want)
+		}
+	}
 }
 
 // After other errors, work is tried three times and then split. Its halves are
@@ -88,13 +118,13 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 5)
-	broken := errors.New("broken")
+	broken := errBroken
 	for i := 1; i <= 2; i++ {
 		if what := fail(t, db, work, broken); what != storage.WorkLater {
 			t.Errorf("error %d: %s", i, what)
 		}
 	}
-	if got := rows(db); len(got) != 1 || got[0].Errors != 2 || got[0].Error != "broken" || !got[0].Idle {
+	if got := rows(db); len(got) != 1 || got[0].Errors != 2 || got[0].Error != errBroken.Error() || !got[0].Idle {
 		t.Errorf("after two errors: %+v", got)
 	}
 	if what := fail(t, db, work, broken); what != storage.WorkSplit {
@@ -102,8 +132,8 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 	}
 	p := func(i int) *int { return &i }
 	want := []row{
-		{Kind: transfer.WorkExecute, Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: "broken"},
-		{Kind: transfer.WorkExecute, Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: "broken"},
+		{Kind: transfer.WorkExecute, Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: errBroken.Error()},
+		{Kind: transfer.WorkExecute, Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: errBroken.Error()},
 	}
 	if diff := cmp.Diff(want, rows(db)); diff != "" {
 		t.Errorf("the two halves (-want +got):\n%s", diff)
@@ -188,7 +218,7 @@ func TestCrashesAndErrors(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 1)
-	slow, broken := code("57014"), errors.New("broken")
+	slow, broken := code("57014"), errBroken
 	for i, cause := range []error{slow, slow, slow, slow, broken, slow, broken} {
 		if what := fail(t, db, work, cause); what != storage.WorkLater {
 			t.Errorf("failure %d (%v): %s", i+1, cause, what)
@@ -208,7 +238,7 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkRelease, 1)
-	broken := errors.New("broken")
+	broken := errBroken
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead, storage.WorkDead} {
 		if what := fail(t, db, work, broken); what != want {
 			t.Errorf("error %d: %s, want %s", i+1, what, want)
@@ -219,7 +249,7 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	}
 	db.Check(7)
 	list, err := db.WorkList(t.Context(), true, 0, 10)
-	if err != nil || len(list) != 1 || list[0].ID != work || list[0].DeadAt == nil || *list[0].Error != "broken" {
+	if err != nil || len(list) != 1 || list[0].ID != work || list[0].DeadAt == nil || *list[0].Error != errBroken.Error() {
 		t.Errorf("dead work: %+v, %v", list, err)
 	}
 	// It is not dispatched.
@@ -242,7 +272,7 @@ func TestUnrecordedFailureMarksWorkDead(t *testing.T) {
 	db := storagetest.Open(t)
 	_, work := chunkOf(t, db, transfer.WorkValidate, 1)
 	db.Exec(`ALTER TABLE transfers ADD CHECK (reason <> 'internal_error')`)
-	broken := errors.New("broken")
+	broken := errBroken
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead} {
 		if what := fail(t, db, work, broken); what != want {
 			t.Errorf("error %d: %s, want %s", i+1, what, want)
@@ -260,7 +290,7 @@ func TestFailureOfFinishedWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 2)
-	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
+	for _, cause := range []error{code("08006"), code("57014"), errBroken} {
 		rollback := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // another transaction
 		was := db.Dump()
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
@@ -286,7 +316,7 @@ func TestFailureOfFinishedWork(t *testing.T) {
 	}
 	execute(t, db, id)
 	was := db.Dump()
-	for _, cause := range []error{code("08006"), code("57014"), errors.New("broken")} {
+	for _, cause := range []error{code("08006"), code("57014"), errBroken} {
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
 			t.Errorf("%v, of work that is done: %s, %v", cause, what, err)
 		}
@@ -338,7 +368,7 @@ func TestDeadWorkStaysDead(t *testing.T) {
 	db.Fee("EUR", 500)
 	f := newTestRequest(t, db, transfer.Transferring)
 	work := workOf(db, f.id, transfer.WorkExecute)[0]
-	for _, cause := range []error{errors.New("broken"), context.DeadlineExceeded} {
+	for _, cause := range []error{errBroken, context.DeadlineExceeded, code("42501"), code("40001"), errors.New("no socket is left")} {
 		for _, tried := range []int{0, 2, 9} {
 			db.Exec(`UPDATE work SET dead_at = clock_timestamp(), errors = $2, crashes = $2 WHERE id = $1`, work, tried)
 			was := db.Dump("work")

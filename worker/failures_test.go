@@ -314,22 +314,22 @@ func TestCrashesInGatewayWork(t *testing.T) {
 	s.noWorkLeft()
 }
 
-// If a request to a gateway cannot be sent, the work is split after three errors,
-// and then the single SIM fails.
+// If a request to a gateway cannot be sent, the work waits until it can.
 func TestLocalErrorWithGateway(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
-	r, _ := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
-	g := &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
-		if session.N == 1 {
-			return worker.Answer{}, errors.New("the secret is not text")
-		}
-		return worker.Answer{Gone: true}, nil
+	r, work := s.dropWork(s.sims(transfer.Active, transfer.Active)...)
+	g := &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		return worker.Answer{}, errors.New("out of sockets")
 	}}
-	if errs := s.RunDue(handler(s.DB.DB, g)); len(errs) > 0 {
-		t.Errorf("errors: %v", errs)
+	for range 12 {
+		process(t, s.DB, handler(s.DB.DB, g), work)
+		s.HurryWork()
 	}
-	r.expect(transfer.RequestCompleted, "completed", "failed: internal_error")
-	s.openSessions(1)
+	if got := s.workRow(work); got.N != 2 || got.Errors+got.Crashes+got.Attempts != 0 || got.Dead || !strings.Contains(got.Error, "out of sockets") {
+		t.Errorf("the work: %+v", got)
+	}
+	r.run()
+	r.expect(transfer.RequestCompleted, "completed", "completed")
 	s.noWorkLeft()
 }

@@ -114,6 +114,7 @@ type Worker struct {
 	gateways Gateways
 	breaker  *breaker
 	log      *slog.Logger
+	alarm    storage.Alarm
 	config   Config
 }
 
@@ -235,16 +236,30 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
 	switch {
 	case err != nil:
-		log.WarnContext(ctx, "work failed and the failure could not be recorded; the scheduler will retry the work", "cause", err.Error())
+		w.logRecurring(ctx, log, err, "work failed and the failure could not be recorded; the scheduler will retry the work", "cause", err.Error())
 	case result == storage.WorkDead:
 		log.ErrorContext(ctx, "work is dead: see simtransfer work list --dead")
 		return fmt.Errorf("work %d is dead: %w: %w", id, cause, asynq.SkipRetry)
 	case result == storage.WorkEnded:
 		log.ErrorContext(ctx, "a transfer failed with internal_error")
 	case result == storage.WorkLater, result == storage.WorkSplit:
-		log.WarnContext(ctx, "work failed and will be retried", "result", string(result))
+		w.logRecurring(ctx, log, cause, "work failed and will be retried", "result", string(result))
 	}
 	return nil
+}
+
+// logRecurring logs a failure of work that will be retried. If the cause is not
+// temporary and stops all such work, it is logged as an error once, until it has
+// not occurred for a minute.
+func (w *Worker) logRecurring(ctx context.Context, log *slog.Logger, cause error, message string, args ...any) {
+	level := slog.LevelWarn
+	if kind := storage.KindOf(cause); kind == storage.SystemError || kind == storage.NotOfDatabase {
+		level = slog.LevelDebug
+		if w.alarm.IsNews(cause) {
+			level, message = slog.LevelError, "work cannot be done until the cause of this error is mended; it is retried until then: see simtransfer work list"
+		}
+	}
+	log.Log(ctx, level, message, args...)
 }
 
 // logger passes asynq's own messages to slog.

@@ -507,7 +507,8 @@ func (s *comparison) failure(t *rapid.T) {
 		s.do(t, s.w.abandon(s.m, rapid.SampledFrom(drops).Draw(t, "work")))
 	case len(rows) > 0:
 		cause := rapid.SampledFrom([]error{
-			errors.New("unknown"), errors.New("unknown"), context.DeadlineExceeded, &pq.Error{Code: "40001"},
+			&pq.Error{Code: "23514"}, &pq.Error{Code: "P0001"}, errors.New("unknown"), context.DeadlineExceeded,
+			&pq.Error{Code: "40001"}, &pq.Error{Code: "42501"},
 		}).Draw(t, "cause")
 		s.do(t, s.w.failing(s.m, rapid.SampledFrom(rows).Draw(t, "work"), cause,
 			rapid.IntRange(1, 4).Draw(t, "times"), rapid.Bool().Draw(t, "later")))

@@ -539,13 +539,12 @@ func (m *model) failOnce(id int, cause error) (what storage.Failure) {
 	switch {
 	case w == nil:
 		return storage.WorkGone
-	case storage.IsTransient(cause):
-		m.postpone(w)
-		what = storage.WorkLater
 	case errors.Is(cause, context.DeadlineExceeded):
 		what = m.applyFailure(w, w.errors, w.crashes+1)
-	default:
+	case storage.KindOf(cause) == storage.DataError:
 		what = m.applyFailure(w, w.errors+1, w.crashes)
+	default:
+		what = m.tryLater(w)
 	}
 	if w := m.workWith(id); w != nil {
 		w.later = false

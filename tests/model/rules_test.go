@@ -431,12 +431,22 @@ func (m *model) closeSessions(ids []string) {
 	}
 }
 
-// fail is how a handler ends with an error.
+// fail is how a handler ends with an error that its data has not caused.
 func (m *model) fail(w *modelWork, f *frame) {
-	if m.applyFailure(w, w.errors+1, w.crashes) == storage.WorkDead {
+	if m.tryLater(w) == storage.WorkDead {
 		f.result = "dead"
 	}
 	f.over = true
+}
+
+// tryLater is what happens to work after an error that its data has not caused.
+func (m *model) tryLater(w *modelWork) storage.Failure {
+	if w.dead {
+		w.leased, w.lease, w.failed = false, 0, true
+		return storage.WorkDead
+	}
+	m.postpone(w)
+	return storage.WorkLater
 }
 
 func (m *model) handOverDropped(w *modelWork, f *frame) {

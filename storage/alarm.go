@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// alarmPause is how long an error must not have occurred for its next
+// occurrence to be news.
+const alarmPause = time.Minute
+
+// Alarm tells the first error of a disturbance from those that follow. A cause
+// such as a missing right stops many operations many times, and is logged once.
+// The zero value is ready for use, by any number of goroutines.
+type Alarm struct {
+	mu   sync.Mutex
+	last map[string]time.Time // when each cause last occurred
+}
+
+// IsNews reports whether the cause of an error has not occurred for a minute.
+// Errors of the database have the same cause if they have the same SQLSTATE,
+// network errors if they concern the same address, and others if the innermost
+// errors have the same text.
+func (a *Alarm) IsNews(err error) bool { return a.isNews(err, time.Now()) }
+
+func (a *Alarm) isNews(err error, now time.Time) bool {
+	cause := causeOf(err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c, at := range a.last {
+		if now.Sub(at) >= alarmPause {
+			delete(a.last, c)
+		}
+	}
+	_, known := a.last[cause]
+	if a.last == nil {
+		a.last = map[string]time.Time{}
+	}
+	a.last[cause] = now
+	return !known
+}
+
+func causeOf(err error) string {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		return string(e.Code)
+	}
+	var network *net.OpError
+	if errors.As(err, &network) && network.Addr != nil {
+		return network.Addr.String()
+	}
+	if kind := KindOf(err); kind != NotOfDatabase {
+		return string(kind)
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
