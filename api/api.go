@@ -41,7 +41,7 @@ type Config struct {
 
 	Log *slog.Logger // nil means slog.Default()
 
-	Version string // of the program, for the OpenAPI document; empty means "dev"
+	Version string // of the program, which every response and the OpenAPI document name; empty means "dev"
 }
 
 type server struct {
@@ -53,7 +53,7 @@ type server struct {
 	streams *concurrency // event streams
 	uploads *concurrency // batches that are read and stored
 	imports *concurrency // imports that are read and stored
-	results *concurrency // batch results that are sent
+	results *concurrency // downloads of results
 }
 
 // New returns a handler that serves the API, its OpenAPI document, the pages
@@ -102,7 +102,7 @@ func newServer(c Config) *server {
 		streams: newConcurrency("event streams", c.MaxStreams, maxStreamsPerCaller, 0),
 		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
 		imports: newConcurrency("imports", maxImports, maxImportsPerCaller, maxQueueTime),
-		results: newConcurrency("downloads of batch results", maxResults, maxResultsPerCaller, maxQueueTime),
+		results: newConcurrency("downloads of results", maxResults, maxResultsPerCaller, maxQueueTime),
 	}
 }
 
@@ -111,8 +111,10 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	a := humago.New(mux, humaConfig(s.Version))
 	for _, r := range s.routes() {
 		o := r.operation()
-		o.Middlewares = huma.Middlewares{s.admit(r)}
+		var lists listParameters
+		o.Middlewares = huma.Middlewares{s.admit(r, func() listParameters { return lists })}
 		r.register(a, o)
+		lists = listParametersOf(operationOf(a.OpenAPI().Paths[r.Path], r.Method))
 		if r.bounds.upload != nil {
 			documentUpload(a.OpenAPI(), r)
 		}

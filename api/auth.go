@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -21,7 +18,7 @@ import (
 
 // admit rejects callers that may not call a route and calls that exceed their
 // rate, before the body is read. It limits the time that the call may take.
-func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
+func (s *server) admit(route Route, lists func() listParameters) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		err := s.authorize(r, route.audience)
@@ -29,7 +26,7 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 			err = s.limit(w, r)
 		}
 		if err == nil {
-			err = validQuery(r)
+			err = checkParameters(r, lists())
 		}
 		if err != nil {
 			s.problem(r.Context(), err).Write(w)
@@ -44,24 +41,6 @@ func (s *server) admit(route Route) func(huma.Context, func(huma.Context)) {
 		w.Header().Set("Cache-Control", "no-store")
 		next(huma.WithContext(ctx, c))
 	}
-}
-
-// validQuery rejects query parameters that PostgreSQL cannot store as text.
-func validQuery(r *http.Request) error {
-	query := r.URL.Query()
-	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		for _, value := range append(query[name], name) {
-			if !utf8.ValidString(value) || strings.Contains(value, "\x00") {
-				p.Add(problem.FieldError{Location: "query." + strings.ToValidUTF8(problem.Clip(name), "�"), Message: "invalid UTF-8 or a NUL character: remove it"})
-				break
-			}
-		}
-	}
-	if len(p.Errors) > 0 {
-		return p
-	}
-	return nil
 }
 
 // writeGrace is how long sending the response may take, in addition to the

@@ -254,12 +254,16 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	if err != nil {
 		return nil, err
 	}
+	p := problem.New(problem.Invalid, "")
 	f := storage.BatchFilter{
 		Account:       account,
 		Finished:      flag(in.Finished),
-		CreatedAfter:  given(in.CreatedAfter),
-		CreatedBefore: given(in.CreatedBefore),
+		CreatedAfter:  given(p, "query.created_after", in.CreatedAfter),
+		CreatedBefore: given(p, "query.created_before", in.CreatedBefore),
 		Limit:         in.Limit + 1,
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
 	}
 	if f.Before, err = idCursor(in.Cursor); err != nil {
 		return nil, err

@@ -75,18 +75,3 @@ func (c conformanceChecker) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return answer, nil
 }
-
-func operationOf(item *huma.PathItem, method string) *huma.Operation {
-	switch method {
-	case http.MethodGet:
-		return item.Get
-	case http.MethodPost:
-		return item.Post
-	case http.MethodPut:
-		return item.Put
-	case http.MethodPatch:
-		return item.Patch
-	default:
-		return item.Delete
-	}
-}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -162,7 +161,7 @@ func (s *server) stream(ctx context.Context, from LastEvent, next poll) (*huma.S
 		out := &eventWriter{w: w, connection: http.NewResponseController(w)}
 		ctx := hc.Context()
 		if err := s.sendAll(ctx, out, events, done, next); err != nil && ctx.Err() == nil {
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "an event stream was aborted", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+			s.abort(ctx, "an event stream was aborted", err)
 		}
 	}}, nil
 }

@@ -43,7 +43,7 @@ func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee]
 		p.Add(problem.FieldError{Location: "body.amount_minor", Message: "must be 0: self-service transfers are free of charge"})
 	}
 	if in.Body.ValidFrom != nil {
-		f.ValidFrom = in.Body.ValidFrom.UTC()
+		f.ValidFrom = valueOrZero(given(p, "body.valid_from", *in.Body.ValidFrom))
 	}
 	if len(p.Errors) > 0 {
 		return nil, p

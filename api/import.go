@@ -275,8 +275,12 @@ func (p simParser) instant(column int) *time.Time {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not a time: use the format 2030-01-31T00:00:00Z", problem.Clip(text)))
+		return nil
 	}
-	return utc(&t)
+	if t, err = transfer.InUTC(t); err != nil {
+		p.refuse(column, upload.CodeBadValue, err.Error())
+	}
+	return &t
 }
 
 func (p simParser) flag(column int) bool {

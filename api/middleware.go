@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -19,8 +20,9 @@ import (
 
 // call describes the HTTP request that a handler serves.
 type call struct {
-	id      string // the request id, as in X-Request-Id
-	path    string
+	id      string         // the request id, as in X-Request-Id
+	path    string         // as in the URL, escaped
+	head    bool           // the method is HEAD: the client wants the headers only
 	address string         // the client's IP address, empty if unknown
 	caller  storage.Caller // zero before authorization, and on public routes
 	token   string         // the API key that the caller sent
@@ -39,12 +41,17 @@ func callOf(ctx context.Context) *call {
 
 func callerOf(ctx context.Context) storage.Caller { return callOf(ctx).caller }
 
+// versionHeader is in every response. It tells a client that this service sent
+// the response, and not something between them, and which version of it.
+const versionHeader = "Simtransfer-Version"
+
 // withCall adds the call to the context of every HTTP request, and responds for
 // a handler that panics.
 func (s *server) withCall(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.Path, address: s.clientIP(r)}
+		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.EscapedPath(), head: r.Method == http.MethodHead, address: s.clientIP(r)}
+		w.Header().Set(versionHeader, s.Version)
 		w.Header().Set("X-Request-Id", c.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		out := &response{ResponseWriter: w, hasBody: r.ContentLength != 0}
@@ -61,20 +68,38 @@ func (s *server) withCall(next http.Handler) http.Handler {
 	})
 }
 
-// end is deferred. If the handler panicked before it responded, end responds
-// with a problem. It logs the call.
+// end is deferred. If the handler panicked, it responds with a problem, or aborts
+// the connection if the response has begun: a part of it must not look like the
+// whole. It logs the call.
 func (s *server) end(w *response, r *http.Request, start time.Time) {
-	ctx := r.Context()
-	switch p := recover(); {
-	case p == nil:
-	case p == http.ErrAbortHandler: //nolint:errorlint // the value itself, as net/http documents
-		panic(p)
-	case ctx.Err() == nil: // otherwise the client is gone
-		err := s.problem(ctx, fmt.Errorf("handling %s %s: panic: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
-		if w.status == 0 {
-			err.Write(w)
-		}
+	p := recover()
+	aborted := p == http.ErrAbortHandler //nolint:errorlint // the value itself, as net/http documents
+	if p != nil && !aborted {
+		aborted = w.status != 0
+		s.panicked(w, r, p)
 	}
+	s.logCall(w, r, start)
+	if aborted {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// panicked logs a panic, and responds with a problem if the response has not
+// begun.
+func (s *server) panicked(w *response, r *http.Request, p any) {
+	err, _ := p.(error)
+	var unwritable *unwritableError
+	if !errors.As(err, &unwritable) {
+		err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+	answer := s.problem(r.Context(), fmt.Errorf("handling %s %s: %w", r.Method, r.URL.Path, err))
+	if w.status == 0 {
+		answer.Write(w)
+	}
+}
+
+func (s *server) logCall(w *response, r *http.Request, start time.Time) {
+	ctx := r.Context()
 	c := callOf(ctx)
 	s.Log.LogAttrs(ctx, slog.LevelDebug, "request",
 		slog.String("method", r.Method),

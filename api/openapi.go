@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,7 +21,7 @@ func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
 	registerEnums(registry)
-	format := huma.Format{Marshal: marshalJSON, Unmarshal: unmarshalJSON}
+	format := huma.Format{Marshal: sendJSON, Unmarshal: unmarshalJSON}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -27,7 +30,9 @@ func humaConfig(version string) huma.Config {
 				Version: version,
 				Contact: &huma.Contact{Name: "The operator of this service"},
 				Description: "Transfers IoT SIMs from one operator account to another. The source account creates a transfer request, " +
-					"the destination account accepts it, and the service transfers the SIMs. Status 202 means that work is queued.",
+					"the destination account accepts it, and the service transfers the SIMs. Status 202 means that work is queued. " +
+					"Every response has the headers Simtransfer-Version and X-Request-Id: a response without them comes from something else, such as a proxy. " +
+					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.",
 			},
 			Servers: []*huma.Server{{URL: "/", Description: "The service that this document was downloaded from."}},
 			Components: &huma.Components{
@@ -53,14 +58,41 @@ func humaConfig(version string) huma.Config {
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{humaProblems},
+		Transformers:                 []huma.Transformer{humaProblems, encode},
 	}
 }
 
-func marshalJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+// unwritableError reports a response that cannot be written as JSON.
+type unwritableError struct{ err error }
+
+func (e *unwritableError) Error() string { return "the response cannot be written: " + e.err.Error() }
+func (e *unwritableError) Unwrap() error { return e.err }
+
+// encoded is a response body that is JSON already.
+type encoded []byte
+
+// encode writes a response into memory before Huma sends its status. It panics
+// with an unwritableError if it cannot, and the middleware then responds with
+// 500. A response says how long it is, so that one that was cut off is noticed.
+func encode(ctx huma.Context, _ string, v any) (any, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		panic(&unwritableError{err})
+	}
+	ctx.SetHeader("Content-Length", strconv.Itoa(text.Len()))
+	return encoded(text.Bytes()), nil
+}
+
+// sendJSON implements the Marshal of huma.Format for what encode returns.
+func sendJSON(w io.Writer, v any) error {
+	text, ok := v.(encoded)
+	if !ok {
+		panic(&unwritableError{fmt.Errorf("a %T was not encoded", v)})
+	}
+	_, _ = w.Write(text) // the client may be gone
+	return nil
 }
 
 // unmarshalJSON rejects text that PostgreSQL cannot store.
@@ -78,4 +110,20 @@ func finishDocument(document *huma.OpenAPI) {
 		allowNull(s)
 	}
 	addExamples(document)
+}
+
+// operationOf returns the operation of a path with a method.
+func operationOf(item *huma.PathItem, method string) *huma.Operation {
+	switch method {
+	case http.MethodGet:
+		return item.Get
+	case http.MethodPost:
+		return item.Post
+	case http.MethodPut:
+		return item.Put
+	case http.MethodPatch:
+		return item.Patch
+	default:
+		return item.Delete
+	}
 }

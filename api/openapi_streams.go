@@ -15,6 +15,7 @@ type streamDoc struct {
 	text      string
 	noContent string // what status 204 means; empty if it is never sent
 	formats   bool   // whether the header Accept chooses the format
+	rows      bool   // whether the header Simtransfer-Rows says how many rows follow
 	content   func(huma.Registry) map[string]*huma.MediaType
 }
 
@@ -24,6 +25,13 @@ func documentStream(document *huma.OpenAPI, r Route) {
 	responses[strconv.Itoa(http.StatusOK)] = &huma.Response{
 		Description: doc.text,
 		Content:     doc.content(document.Components.Schemas),
+	}
+	if doc.rows {
+		responses[strconv.Itoa(http.StatusOK)].Headers = map[string]*huma.Param{rowsHeader: {
+			Description: "How many rows the response has. A response with fewer rows was cut off on its way.",
+			Required:    true,
+			Schema:      &huma.Schema{Type: huma.TypeInteger},
+		}}
 	}
 	if doc.noContent != "" {
 		responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: doc.noContent}
@@ -36,9 +44,12 @@ const resultExample = `{"line":1,"identifier":"8988211000000000011","iccid":"898
 
 func resultsDoc() *streamDoc {
 	return &streamDoc{
-		text: "One row per SIM, in the order of submission. If an error occurs while the rows are sent, the connection is " +
-			"aborted: a response that ends normally is complete.",
+		text: "One row per SIM, in the order of submission. Which rows match is found out at the beginning, and the header " +
+			rowsHeader + " says how many there are; each row shows the SIM as it is when the row is sent. If an error occurs " +
+			"while the rows are sent, the connection is aborted. A response is complete if it has all of its rows and, as " +
+			"JSON, its end.",
 		formats: true,
+		rows:    true,
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")
 			items := &huma.Schema{Type: huma.TypeArray, Items: row}

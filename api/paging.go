@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
+	"simtransfer/transfer"
 )
 
 // List is a page of a list.
@@ -84,13 +85,18 @@ func flag(text string) *bool {
 	return &on
 }
 
-// given returns a time of the query in UTC, because PostgreSQL does not accept
-// every offset of RFC 3339. It returns nil if the parameter is left out.
-func given(t time.Time) *time.Time {
+// given returns a time of a parameter or field in UTC, because PostgreSQL does
+// not accept every offset of RFC 3339. It returns nil if the time is left out,
+// and adds an error to the problem if the time cannot be shown in UTC.
+func given(p *problem.Problem, location string, t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return utc(&t)
+	at, err := transfer.InUTC(t)
+	if err != nil {
+		p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: t.Format(time.RFC3339Nano)})
+	}
+	return &at
 }
 
 func badCursor(cursor string) error {

@@ -362,7 +362,12 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 		f.SIM = id
 	}
 	f.Ticket, f.Reason, f.Method = in.Ticket, in.Reason, in.Method
-	f.CreatedAfter, f.CreatedBefore = given(in.CreatedAfter), given(in.CreatedBefore)
+	p := problem.New(problem.Invalid, "")
+	f.CreatedAfter = given(p, "query.created_after", in.CreatedAfter)
+	f.CreatedBefore = given(p, "query.created_before", in.CreatedBefore)
+	if len(p.Errors) > 0 {
+		return p
+	}
 	return nil
 }
 

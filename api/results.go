@@ -5,13 +5,12 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"mime"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,59 +98,40 @@ const (
 	resultsTimeout   = time.Hour        // for the whole response
 	pageWriteTimeout = 30 * time.Second // for sending one page
 
-	// The results of a batch keep the order of its rows in memory, 12 bytes per
-	// row, until they are sent.
+	// Which rows the results have is kept in memory, 12 bytes per row, until
+	// they are sent.
 	maxResults          = 16 // concurrent downloads in this process
-	maxResultsPerCaller = 2
+	maxResultsPerCaller = 4
 )
-
-// pages yields pages of results. Each page is read by one statement, outside of a
-// transaction, so a row is as current as its page.
-type pages = iter.Seq2[[]Result, error]
 
 // SomeResults is embedded in the input of results.
 type SomeResults struct {
-	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
-	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" doc:"Only SIMs that have this transfer method."`
+	State  []transfer.State  `query:"state" doc:"Only SIMs in one of these states."`
+	Reason []transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for one of these reasons."`
+	Method []transfer.Method `query:"method" doc:"Only SIMs that have one of these transfer methods."`
 }
 
-// has reports whether a row matches the filter.
-func (f SomeResults) has(r Result) bool {
-	return (f.State == "" || r.State == f.State) &&
-		(f.Reason == "" || r.Reason != nil && *r.Reason == f.Reason) &&
-		(f.Method == "" || r.Method != nil && *r.Method == f.Method)
+func (f SomeResults) filter(party transfer.Party) storage.ResultsFilter {
+	return storage.ResultsFilter{States: f.State, Reasons: f.Reason, Methods: f.Method, Offered: !sightOf(party).unoffered}
 }
 
-type resultsInput struct {
+type requestResultsInput struct {
 	RequestPath
 	Accepting
 	SomeResults
 }
 
-func (s *server) requestResults(ctx context.Context, in *resultsInput) (*huma.StreamResponse, error) {
+func (s *server) requestResults(ctx context.Context, in *requestResultsInput) (*huma.StreamResponse, error) {
 	r, party, err := s.visible(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // the context is a parameter
-		return func(yield func([]Result, error) bool) {
-			for after, more := -1, true; more; {
-				rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
-					Offered: !sightOf(party).unoffered,
-					After:   after,
-					Limit:   resultsPageRows,
-				})
-				more = len(rows) == resultsPageRows
-				if len(rows) > 0 {
-					after = rows[len(rows)-1].N
-				}
-				page, err := viewResults(rows, err, func(int) transfer.OperatorID { return r.DestinationOperator }, r.Currency, party)
-				if !yield(page, err) || err != nil {
-					return
-				}
-			}
-		}
+	return s.streamResults(ctx, in.Accepting, results{
+		party:    party,
+		currency: r.Currency,
+		find: func(ctx context.Context) (*storage.Results, error) {
+			return s.db.RequestResults(ctx, r, in.filter(party))
+		},
 	})
 }
 
@@ -170,36 +150,35 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.results.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.streamResults(in.Accepting, in.SomeResults, func(ctx context.Context) pages { //nolint:contextcheck // the context is a parameter
-		return func(yield func([]Result, error) bool) {
-			order, err := s.db.BatchOrder(ctx, b.ID)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for from := 0; from < order.Len(); from += resultsPageRows {
-				rows, err := s.db.BatchResults(ctx, order, from, resultsPageRows)
-				page, err := viewResults(rows, err, func(i int) transfer.OperatorID { return order.Request(from + i).Destination }, source.Currency, transfer.PartySource)
-				if !yield(page, err) || err != nil {
-					return
-				}
-			}
-		}
+	return s.streamResults(ctx, in.Accepting, results{
+		party:    transfer.PartySource,
+		currency: source.Currency,
+		find: func(ctx context.Context) (*storage.Results, error) {
+			return s.db.BatchResults(ctx, b.ID, in.filter(transfer.PartySource))
+		},
 	})
+}
+
+// results are what a download of results sends.
+type results struct {
+	party    transfer.Party    // who reads them
+	currency transfer.Currency // of the source
+	find     func(context.Context) (*storage.Results, error)
+}
+
+// page returns rows as they are now.
+func (r results) page(ctx context.Context, db *storage.DB, rows *storage.Results, from int) ([]Result, error) {
+	list, err := db.ResultsPage(ctx, rows, from, resultsPageRows)
 	if err != nil {
-		release()
 		return nil, err
 	}
-	send := out.Body
-	out.Body = func(hc huma.Context) {
-		defer release()
-		send(hc)
+	page := make([]Result, len(list))
+	for i, row := range list {
+		if page[i], err = viewResult(row, rows.Request(from+i).Destination, r.currency, r.party); err != nil {
+			return nil, err
+		}
 	}
-	return out, nil
+	return page, nil
 }
 
 // visibleBatch returns a batch, or ErrNotFound if the caller may not see it.
@@ -209,19 +188,6 @@ func (s *server) visibleBatch(ctx context.Context, id uuid.UUID) (storage.Batch,
 		return storage.Batch{}, storage.ErrNotFound
 	}
 	return b, err
-}
-
-func viewResults(rows []storage.Transfer, err error, to func(int) transfer.OperatorID, currency transfer.Currency, party transfer.Party) ([]Result, error) {
-	if err != nil {
-		return nil, err
-	}
-	page := make([]Result, len(rows))
-	for i, row := range rows {
-		if page[i], err = viewResult(row, to(i), currency, party); err != nil {
-			return nil, err
-		}
-	}
-	return page, nil
 }
 
 // Accepting is embedded in the input of routes with several response formats.
@@ -280,45 +246,86 @@ func quality(accept, mediaType string) float64 {
 	return q
 }
 
-// streamResults sends pages while they are read. An error on the way aborts the
-// connection, so that the client does not mistake a part for the whole.
-func (s *server) streamResults(accept Accepting, some SomeResults, read func(context.Context) pages) (*huma.StreamResponse, error) {
+// rowsHeader is how many rows a streamed response has. It is sent before them,
+// so that a client notices a response that was cut off, even through a proxy
+// that hides the end of the connection, as HTTP/1.0 does.
+const rowsHeader = "Simtransfer-Rows"
+
+// streamResults sends results while they are read. Which rows there are is found
+// out before the response starts, and so the header says how many there are;
+// each row is as current as the page that it is read with, which is one
+// statement outside of a transaction. An error on the way aborts the connection.
+func (s *server) streamResults(ctx context.Context, accept Accepting, from results) (*huma.StreamResponse, error) {
 	format, err := accept.choose(typeJSON, typeNDJSON, typeCSV)
 	if err != nil {
 		return nil, err
 	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		ctx := hc.Context()
-		_, w := humago.Unwrap(hc)
-		connection := http.NewResponseController(w)
+	start := func(w http.ResponseWriter) {
 		w.Header().Set("Vary", "Accept")
 		w.Header().Set("Content-Type", format)
 		if format == typeCSV {
 			w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
 		}
-		out := newResultWriter(format, w)
-		err := out.begin()
-		for page, readErr := range read(ctx) {
-			if err = readErr; err != nil {
-				break
-			}
-			// A ResponseWriter without a connection returns an error, which is fine.
-			_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
-			page = slices.DeleteFunc(page, func(r Result) bool { return !some.has(r) })
-			if err = out.page(page); err != nil {
-				break
-			}
-		}
-		if err == nil {
-			err = out.end()
-		}
-		if err != nil {
-			if ctx.Err() == nil {
-				s.Log.LogAttrs(ctx, slog.LevelWarn, "sending results was aborted", slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
-			}
-			panic(http.ErrAbortHandler)
+	}
+	if callOf(ctx).head {
+		return headOnly(start), nil
+	}
+	release, err := s.results.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := from.find(ctx)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // the context is in hc
+		defer release()
+		_, w := humago.Unwrap(hc)
+		start(w)
+		w.Header().Set(rowsHeader, strconv.Itoa(rows.Len()))
+		if err := s.sendResults(hc.Context(), w, newResultWriter(format, w), from, rows); err != nil {
+			s.abort(hc.Context(), "sending results was aborted", err)
 		}
 	}}, nil
+}
+
+func (s *server) sendResults(ctx context.Context, w http.ResponseWriter, out *resultWriter, from results, rows *storage.Results) error {
+	if err := out.begin(); err != nil {
+		return err
+	}
+	connection := http.NewResponseController(w)
+	for i := 0; i < rows.Len(); i += resultsPageRows {
+		page, err := from.page(ctx, s.db, rows, i)
+		if err != nil {
+			return err
+		}
+		// A ResponseWriter without a connection returns an error, which is fine.
+		_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
+		if err := out.page(page); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+// headOnly responds to HEAD on a route that streams.
+func headOnly(start func(http.ResponseWriter)) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		start(w)
+		hc.SetStatus(http.StatusOK)
+	}}
+}
+
+// abort ends a response that has begun and cannot be completed, by closing the
+// connection: the client then knows that the response is incomplete. It logs the
+// reason unless the client is gone.
+func (s *server) abort(ctx context.Context, what string, err error) {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		s.Log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // resultWriter writes results in one of the formats.

@@ -25,31 +25,54 @@ const resultColumns = `
 	t.session_dropped,
 	t.finished_at`
 
-// BatchOrder is the order of a batch's rows in its upload. It takes 12 bytes
-// per row.
-type BatchOrder struct {
-	Requests []BatchRequest
-	rows     []batchRow
+// Results are the rows that the results of a request or a batch have, in the
+// order of submission. They take 12 bytes per row. Which rows there are is
+// found out once; what each row shows is read later, page by page.
+type Results struct {
+	Requests []ResultsRequest
+	rows     []resultsRow
 }
 
-// BatchRequest is a request of a batch and its destination.
-type BatchRequest struct {
+// ResultsRequest is a request that rows of results are part of.
+type ResultsRequest struct {
 	ID          uuid.UUID           `db:"id"`
 	Destination transfer.OperatorID `db:"destination"`
 }
 
-// batchRow is a row of an upload.
-type batchRow struct {
+// resultsRow is where a row of results is found.
+type resultsRow struct {
 	line    int32 // in the upload
-	request int32 // index in BatchOrder.Requests
+	request int32 // index in Results.Requests
 	n       int32 // number of the transfer in the request
 }
 
 // Len returns the number of rows.
-func (o *BatchOrder) Len() int { return len(o.rows) }
+func (o *Results) Len() int { return len(o.rows) }
 
 // Request returns the request that row i is part of, from 0.
-func (o *BatchOrder) Request(i int) BatchRequest { return o.Requests[o.rows[i].request] }
+func (o *Results) Request(i int) ResultsRequest { return o.Requests[o.rows[i].request] }
+
+// ResultsFilter selects rows of results. An empty list selects all.
+type ResultsFilter struct {
+	States  []transfer.State
+	Reasons []transfer.Reason
+	Methods []transfer.Method
+	Offered bool // only transfers that are or were open: those that the destination may see
+}
+
+// addTo adds the arguments for transferFilter.
+func (f ResultsFilter) addTo(a args) args {
+	a["states"], a["reasons"], a["methods"], a["offered"] = textArray(f.States), textArray(f.Reasons), textArray(f.Methods), f.Offered
+	return a
+}
+
+// transferFilter selects transfers t by lists of states, reasons and methods;
+// null selects all.
+const transferFilter = `
+	(@states::text[] IS NULL OR t.state = ANY (@states::text[]))
+	AND (@reasons::text[] IS NULL OR t.reason = ANY (@reasons::text[]))
+	AND (@methods::text[] IS NULL OR t.method = ANY (@methods::text[]))
+	AND (NOT @offered OR t.state NOT IN ('pending', 'ineligible'))`
 
 var selectBatchDestinations = newStatement(statement{
 	name:    "select_batch_destinations",
@@ -66,13 +89,14 @@ var selectBatchDestinations = newStatement(statement{
 		ORDER BY r.id`,
 })
 
-// orderPage is the number of rows that BatchOrder reads by one statement.
-const orderPage = 10000
+// linesPage is the number of rows that one statement reads of the rows of results.
+const linesPage = 10000
 
 var selectBatchLines = newStatement(statement{
-	name:    "select_batch_lines",
-	does:    "Reads where the transfers of a batch are in its upload, page by page.",
-	given:   "@batch; @request and @n: the last transfer of the page before; @limit: maximum number of rows.",
+	name: "select_batch_lines",
+	does: "Reads where the transfers of a batch are in its upload, page by page.",
+	given: `@batch; @states, @reasons and @methods of the transfers, and @offered: only those that are or were open.
+		@request and @n: the last transfer of the page before; @limit: maximum number of rows.`,
 	returns: "The transfers by request and number, each with its line.",
 	text: `
 		SELECT
@@ -81,16 +105,31 @@ var selectBatchLines = newStatement(statement{
 			t.n
 		FROM requests r
 		JOIN transfers t ON t.request = r.id
-		WHERE r.batch = @batch AND r.id >= @request AND (t.request, t.n) > (@request, @n)
+		WHERE r.batch = @batch AND r.id >= @request AND (t.request, t.n) > (@request, @n) AND` + transferFilter + `
 		ORDER BY t.request, t.n
 		LIMIT @limit`,
 })
 
-// BatchOrder reads the order of a batch's rows, which never changes. The
-// numbers of one request's transfers follow it, but the rows of several
-// requests may alternate.
-func (db *DB) BatchOrder(ctx context.Context, batch uuid.UUID) (*BatchOrder, error) {
-	o := &BatchOrder{}
+var selectRequestLines = newStatement(statement{
+	name: "select_request_lines",
+	does: "Reads which transfers of a request its results have, page by page.",
+	given: `@request; @states, @reasons and @methods of the transfers, and @offered: only those that are or were open.
+		@n: the last transfer of the page before; @limit: maximum number of rows.`,
+	returns: "The transfers by number, each with its line.",
+	text: `
+		SELECT
+			t.request AS id,
+			t.line,
+			t.n
+		FROM transfers t
+		WHERE t.request = @request AND t.n > @n AND` + transferFilter + `
+		ORDER BY t.n
+		LIMIT @limit`,
+})
+
+// BatchResults finds the rows that the results of a batch have.
+func (db *DB) BatchResults(ctx context.Context, batch uuid.UUID, f ResultsFilter) (*Results, error) {
+	o := &Results{}
 	if err := db.list(ctx, &o.Requests, selectBatchDestinations, args{"batch": batch}); err != nil {
 		return nil, fmt.Errorf("listing the requests of batch %s: %w", batch, err)
 	}
@@ -98,6 +137,33 @@ func (db *DB) BatchOrder(ctx context.Context, batch uuid.UUID) (*BatchOrder, err
 	for i, r := range o.Requests {
 		index[r.ID] = int32(i)
 	}
+	err := o.readLines(index, func(into any, request uuid.UUID, n int) error {
+		return db.list(ctx, into, selectBatchLines, f.addTo(args{"batch": batch, "request": request, "n": n, "limit": linesPage}))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading which rows the results of batch %s have: %w", batch, err)
+	}
+	// The numbers of one request's transfers follow the upload, but the rows of
+	// several requests may alternate.
+	slices.SortFunc(o.rows, func(a, b resultsRow) int { return cmp.Compare(a.line, b.line) })
+	return o, nil
+}
+
+// RequestResults finds the rows that the results of a request have.
+func (db *DB) RequestResults(ctx context.Context, r Request, f ResultsFilter) (*Results, error) {
+	o := &Results{Requests: []ResultsRequest{{r.ID, r.DestinationOperator}}}
+	err := o.readLines(map[uuid.UUID]int32{r.ID: 0}, func(into any, _ uuid.UUID, n int) error {
+		return db.list(ctx, into, selectRequestLines, f.addTo(args{"request": r.ID, "n": n, "limit": linesPage}))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading which rows the results of request %s have: %w", r.ID, err)
+	}
+	return o, nil
+}
+
+// readLines adds the rows that list reads into a slice, page by page: each page
+// follows the transfer n of a request.
+func (o *Results) readLines(index map[uuid.UUID]int32, list func(into any, request uuid.UUID, n int) error) error {
 	last, n := uuid.Nil, -1
 	for {
 		var page []struct {
@@ -105,21 +171,17 @@ func (db *DB) BatchOrder(ctx context.Context, batch uuid.UUID) (*BatchOrder, err
 			Line    int32     `db:"line"`
 			N       int32     `db:"n"`
 		}
-		if err := db.list(ctx, &page, selectBatchLines, args{
-			"batch": batch, "request": last, "n": n, "limit": orderPage,
-		}); err != nil {
-			return nil, fmt.Errorf("reading the order of batch %s: %w", batch, err)
+		if err := list(&page, last, n); err != nil {
+			return err
 		}
 		for _, row := range page {
-			o.rows = append(o.rows, batchRow{row.Line, index[row.Request], row.N})
+			o.rows = append(o.rows, resultsRow{row.Line, index[row.Request], row.N})
 		}
-		if len(page) < orderPage {
-			break
+		if len(page) < linesPage {
+			return nil
 		}
 		last, n = page[len(page)-1].Request, int(page[len(page)-1].N)
 	}
-	slices.SortFunc(o.rows, func(a, b batchRow) int { return cmp.Compare(a.line, b.line) })
-	return o, nil
 }
 
 var selectResults = newStatement(statement{
@@ -135,9 +197,9 @@ LEFT JOIN sims s ON s.id = t.sim
 ORDER BY u.nth`,
 })
 
-// BatchResults returns up to limit results of a batch in the order of the
-// upload, starting with row from.
-func (db *DB) BatchResults(ctx context.Context, o *BatchOrder, from, limit int) ([]Transfer, error) {
+// ResultsPage returns up to limit rows of results as they are now, starting
+// with row from.
+func (db *DB) ResultsPage(ctx context.Context, o *Results, from, limit int) ([]Transfer, error) {
 	rows := o.rows[from:min(from+limit, len(o.rows))]
 	requests, numbers := make([]string, len(rows)), make([]int64, len(rows))
 	for i, row := range rows {
@@ -147,7 +209,10 @@ func (db *DB) BatchResults(ctx context.Context, o *BatchOrder, from, limit int) 
 	if err := db.list(ctx, &list, selectResults, args{
 		"requests": pq.Array(requests), "numbers": pq.Array(numbers),
 	}); err != nil {
-		return nil, fmt.Errorf("reading the results of a batch: %w", err)
+		return nil, fmt.Errorf("reading results: %w", err)
+	}
+	if len(list) != len(rows) {
+		return nil, fmt.Errorf("reading results: %d of %d transfers exist", len(list), len(rows))
 	}
 	return list, nil
 }

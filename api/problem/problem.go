@@ -120,9 +120,15 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	for name, values := range p.GetHeaders() {
 		w.Header()[name] = values
 	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("a problem cannot be written: %v", err)) // cannot happen: it has texts and numbers only
+	}
 	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+	_, _ = w.Write(append(text, '\n')) // the client may be gone
 }
 
 // Clip truncates a text from outside to 64 bytes, for messages that quote it.
