@@ -54,7 +54,7 @@ func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*re
 		return nil, p
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Account]) error {
-		made, err := t.CreateAccount(ctx, a)
+		made, err := t.CreateAccount(ctx, actingCaller(ctx), a)
 		out.Status, out.Location, out.Body = 201, "/v1/accounts/"+string(made.OperatorID), viewAccount(made)
 		return err
 	})
@@ -135,7 +135,7 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		}
 		c.Email = &email
 	}
-	a, err := s.db.UpdateAccount(ctx, id, c)
+	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), id, c)
 	if err != nil {
 		return nil, err
 	}

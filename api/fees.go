@@ -49,7 +49,7 @@ func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee]
 		return nil, p
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Fee]) error {
-		made, err := t.CreateFee(ctx, f)
+		made, err := t.CreateFee(ctx, actingCaller(ctx), f)
 		out.Status, out.Body = 201, viewFee(made)
 		return err
 	})

@@ -54,7 +54,7 @@ func newTestService(t testing.TB, change ...func(*Config)) *testService {
 	s.exec(`INSERT INTO fees (method, currency, amount, valid_from) VALUES ('support_assisted', 'EUR', 250, '2020-01-01'), ('self_service', 'EUR', 0, '2020-01-01')`)
 	for id, standing := range map[string]storage.Standing{sourceID: "open", destinationID: "open", bystanderID: "open", closedID: "closed"} {
 		s.tx(func(tx *storage.Tx) error {
-			_, err := tx.CreateAccount(t.Context(), storage.Account{
+			_, err := tx.CreateAccount(t.Context(), storage.System(), storage.Account{
 				OperatorID: transfer.OperatorID(id), Email: emailOf(id), Currency: "EUR", Coverage: "global", Standing: standing,
 			})
 			return err
@@ -296,7 +296,7 @@ func (s *testService) sims(n int, status transfer.Status) []string {
 		ids = append(ids, iccid(i))
 	}
 	s.tx(func(tx *storage.Tx) error {
-		_, err := tx.ImportSIMs(s.t.Context(), func(yield func(storage.NewSIM) bool) {
+		_, err := tx.ImportSIMs(s.t.Context(), storage.System(), func(yield func(storage.NewSIM) bool) {
 			for _, sim := range list {
 				if !yield(sim) {
 					return

@@ -51,7 +51,7 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 		return nil, uploadError(ctx, err)
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
-		n, err := t.ImportSIMs(ctx, slices.Values(sims))
+		n, err := t.ImportSIMs(ctx, actingCaller(ctx), slices.Values(sims))
 		out.Status, out.Body = 201, Imported{n}
 		return withLines(err, places)
 	})

@@ -56,7 +56,7 @@ type createKeyInput struct {
 }
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
-	k := storage.NewKey{Role: in.Body.Role, Name: in.Body.Name}
+	k := storage.NewKey{Role: in.Body.Role, Name: in.Body.Name, By: actingCaller(ctx)}
 	p := problem.New(problem.Invalid, "")
 	switch {
 	case k.Role == storage.RoleAccount:
@@ -92,7 +92,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 		grace = time.Duration(in.Body.GraceSeconds) * time.Second
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
-		k, token, err := t.RotateKey(ctx, in.ID, grace, callOf(ctx).token)
+		k, token, err := t.RotateKey(ctx, in.ID, storage.Rotation{Grace: grace, Token: callOf(ctx).token, By: actingCaller(ctx)})
 		out.Status, out.Body = 200, viewKey(k)
 		out.Body.Token = token
 		return err
@@ -157,5 +157,5 @@ type KeyPath struct {
 }
 
 func (s *server) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
-	return nil, s.db.RevokeKey(ctx, in.ID)
+	return nil, s.db.RevokeKey(ctx, actingCaller(ctx), in.ID)
 }

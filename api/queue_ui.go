@@ -80,7 +80,7 @@ func (s *server) authorizeQueueUI(r *http.Request) error {
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(loginTimeout)) // a ResponseWriter without a connection returns an error, which is fine
-	secret, err := s.db.SignIn(r.Context(), r.PostFormValue("key"))
+	secret, err := s.db.SignIn(r.Context(), r.PostFormValue("key"), callOf(r.Context()).address)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		showLogin(w, http.StatusUnauthorized, "This is not the API key of an administrator, or the key has been revoked.")
@@ -95,7 +95,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
 	if cookie, err := r.Cookie(loginCookie); err == nil {
-		if err := s.db.SignOut(r.Context(), cookie.Value); err != nil {
+		if err := s.db.SignOut(r.Context(), cookie.Value, callOf(r.Context()).address); err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return
 		}

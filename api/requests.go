@@ -280,8 +280,9 @@ func sender(ctx context.Context) storage.Actor { return actor(ctx, senderParty(c
 
 // actor returns the caller as a party of a request.
 func actor(ctx context.Context, party transfer.Party) storage.Actor {
-	c := callOf(ctx)
-	return storage.Actor{Party: party, Key: c.caller.Key, Address: c.address}
+	a := actingCaller(ctx)
+	a.Party = party
+	return a
 }
 
 type destinationProblem struct {

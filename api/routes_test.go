@@ -24,7 +24,7 @@ func (s *testService) testCallers() []testCaller {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.db.RevokeKey(s.t.Context(), revoked.ID); err != nil {
+	if err := s.db.RevokeKey(s.t.Context(), storage.System(), revoked.ID); err != nil {
 		s.t.Fatal(err)
 	}
 	return []testCaller{

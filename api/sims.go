@@ -48,7 +48,7 @@ type planOutput struct{ Body Plan }
 
 func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, error) {
 	p := storage.Plan{Name: in.Name, CoverageBound: in.Body.CoverageBound}
-	if err := s.db.PutPlan(ctx, p); err != nil {
+	if err := s.db.PutPlan(ctx, actingCaller(ctx), p); err != nil {
 		return nil, err
 	}
 	return &planOutput{Plan(p)}, nil
@@ -206,7 +206,7 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if checkTags(p, "body.tags", in.Body.Tags); len(p.Errors) > 0 {
 		return nil, p
 	}
-	row, err := s.db.UpdateSIM(ctx, owner, id, storage.SIMChange{
+	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, storage.SIMChange{
 		TransferLock: in.Body.TransferLock,
 		Tags:         in.Body.Tags,
 		Group:        in.Body.Group,

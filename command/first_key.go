@@ -34,7 +34,7 @@ func (c *firstKeyCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	_, token, err := db.CreateKey(ctx, storage.NewKey{Role: storage.RoleAdmin, Name: c.Name})
+	_, token, err := db.CreateKey(ctx, storage.NewKey{Role: storage.RoleAdmin, Name: c.Name, By: commandUser()})
 	if err != nil {
 		return err
 	}

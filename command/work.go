@@ -92,7 +92,7 @@ func (c *workRetryCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	n, err := db.RetryWork(ctx, c.IDs)
+	n, err := db.RetryWork(ctx, commandUser(), c.IDs)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ RETURNING` + accountColumns,
 
 // CreateAccount creates an account from every field except ID and CreatedAt; a
 // zero Standing means open. It returns ErrExists if the operator id is taken.
-func (t *Tx) CreateAccount(ctx context.Context, a Account) (Account, error) {
+func (t *Tx) CreateAccount(ctx context.Context, by Actor, a Account) (Account, error) {
 	if a.Standing == "" {
 		a.Standing = StandingOpen
 	}
@@ -71,7 +71,18 @@ func (t *Tx) CreateAccount(ctx context.Context, a Account) (Account, error) {
 	case err != nil:
 		return created, fmt.Errorf("creating account %s: %w", a.OperatorID, err)
 	}
-	return created, nil
+	return created, t.auditAccount(ctx, by, transfer.AuditAccountCreate, created, changes{
+		{"email", nil, created.Email},
+		{"currency", nil, created.Currency},
+		{"coverage", nil, created.Coverage},
+		{"standing", nil, created.Standing},
+	})
+}
+
+func (t *Tx) auditAccount(ctx context.Context, by Actor, action transfer.AuditAction, a Account, c changes) error {
+	return t.Audit(ctx, AuditEntry{
+		By: by, Action: action, Account: a.ID, Object: "account", ObjectID: string(a.OperatorID), Before: c.before(), After: c.after(),
+	})
 }
 
 var selectAccount = newStatement(statement{
@@ -143,12 +154,24 @@ type AccountChange struct {
 	Standing *Standing
 }
 
+var lockAccount = newStatement(statement{
+	name:    "lock_account",
+	does:    "Locks an account.",
+	given:   "@operator_id of the account.",
+	returns: "The account; none if it does not exist.",
+	locks:   "Takes the account.",
+	text: `SELECT` + accountColumns + `
+FROM accounts a
+WHERE a.operator_id = @operator_id
+FOR NO KEY UPDATE`,
+})
+
 var updateAccount = newStatement(statement{
 	name:    "update_account",
 	does:    "Changes an account.",
 	given:   "@operator_id of the account; @email, @coverage and @standing: the new values, null for no change.",
 	returns: "The account after the change; none if it does not exist.",
-	locks:   "Takes the account.",
+	locks:   "The caller holds the account.",
 	text: `UPDATE accounts AS a
 SET email = coalesce(@email, email),
 	coverage = coalesce(@coverage, coverage),
@@ -159,14 +182,40 @@ RETURNING` + accountColumns,
 
 // UpdateAccount changes an account and returns it as it is after the change,
 // or ErrNotFound.
-func (db *DB) UpdateAccount(ctx context.Context, id transfer.OperatorID, c AccountChange) (Account, error) {
-	var a Account
-	if err := db.get(ctx, &a, updateAccount, args{
-		"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,
-	}); err != nil {
-		return a, fmt.Errorf("changing account %s: %w", id, err)
+func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorID, c AccountChange) (a Account, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		var was Account
+		if err := t.get(ctx, &was, lockAccount, args{"operator_id": id}); err != nil {
+			return fmt.Errorf("locking account %s: %w", id, err)
+		}
+		if err := t.get(ctx, &a, updateAccount, args{
+			"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,
+		}); err != nil {
+			return fmt.Errorf("changing account %s: %w", id, err)
+		}
+		return t.auditAccountChange(ctx, by, was, a)
+	})
+	return a, err
+}
+
+// auditAccountChange records how an account has changed, if it has.
+func (t *Tx) auditAccountChange(ctx context.Context, by Actor, was, is Account) error {
+	c := changes{
+		{"email", was.Email, is.Email},
+		{"coverage", was.Coverage, is.Coverage},
+		{"standing", was.Standing, is.Standing},
 	}
-	return a, nil
+	action := transfer.AuditAccountUpdate
+	switch {
+	case c.none():
+		return nil
+	case was.Standing == is.Standing:
+	case is.Standing == StandingClosed:
+		action = transfer.AuditAccountClose
+	default:
+		action = transfer.AuditAccountReopen
+	}
+	return t.auditAccount(ctx, by, action, is, c)
 }
 
 // Pair names a destination account as a source does, which has to know both

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -33,10 +35,10 @@ func (a Actor) kind() transfer.AuditActor {
 		return transfer.ActorKey
 	case a.Name != "":
 		return transfer.ActorCommand
-	case a.Address != "":
-		return transfer.ActorUnknown
+	case a.Party == transfer.PartySystem:
+		return transfer.ActorSystem
 	}
-	return transfer.ActorSystem
+	return transfer.ActorUnknown
 }
 
 var insertAudit = newStatement(statement{
@@ -95,6 +97,44 @@ func writeAudit(ctx context.Context, q querier, e AuditEntry) error {
 		return fmt.Errorf("recording %s of %s %s: %w", e.Action, e.Object, e.ObjectID, err)
 	}
 	return nil
+}
+
+// changes compares the fields of an object before and after an act. A nil value
+// is that of a field that did not exist.
+type changes []change
+
+type change struct {
+	field   string
+	was, is any // comparable with reflect.DeepEqual
+}
+
+func (c changes) none() bool { return len(c.changed()) == 0 }
+
+func (c changes) changed() changes {
+	return slices.DeleteFunc(slices.Clone(c), func(f change) bool { return reflect.DeepEqual(f.was, f.is) })
+}
+
+// before returns the old values of the fields that changed, nil if there are none.
+func (c changes) before() any {
+	return c.fields(func(f change) any { return f.was })
+}
+
+// after returns the new values of the fields that changed, nil if there are none.
+func (c changes) after() any {
+	return c.fields(func(f change) any { return f.is })
+}
+
+func (c changes) fields(value func(change) any) any {
+	values := map[string]any{}
+	for _, f := range c.changed() {
+		if v := value(f); v != nil {
+			values[f.field] = v
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	return values
 }
 
 // jsonOrNull returns a value as JSON text, nil for nil.

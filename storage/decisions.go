@@ -431,10 +431,10 @@ func numbers(names []string, list []numbered) ([]int64, error) {
 	return slices.Compact(ns), nil
 }
 
-func texts(sims []transfer.Identifier) []string {
-	list := make([]string, len(sims))
-	for i, s := range sims {
-		list[i] = s.String()
+func texts[T fmt.Stringer](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = v.String()
 	}
 	return list
 }

@@ -23,8 +23,16 @@ var (
 	ErrExists = errors.New("already exists")
 
 	// ErrPast is returned for a fee that would be valid from an instant in the
-	// past: it would change fees that have already been quoted.
+	// past, which would change fees that have already been quoted, and for a key
+	// that would expire in the past.
 	ErrPast = errors.New("the instant is in the past")
+
+	// ErrExpired is returned for a key that has expired.
+	ErrExpired = errors.New("the key has expired")
+
+	// ErrLastAdministrator is returned when no administrator's key that never
+	// expires would be left.
+	ErrLastAdministrator = errors.New("this is the last administrator's key that never expires")
 
 	// ErrNothingToRetry is returned when a request has no lines that can be
 	// retried: none failed, or other requests already retry them all.

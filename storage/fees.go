@@ -82,16 +82,12 @@ WHERE f.method = @method AND f.currency = @currency AND f.valid_from = @valid_fr
 // CreateFee adds an entry to the schedule; a zero ValidFrom means now. It
 // returns ErrPast if ValidFrom is in the past, and ErrExists if there is an
 // entry for the same instant.
-func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
+func (t *Tx) CreateFee(ctx context.Context, by Actor, f Fee) (Fee, error) {
 	var from *time.Time
 	if !f.ValidFrom.IsZero() {
 		from = &f.ValidFrom
-		var past bool
-		if err := t.get(ctx, &past, isPast, args{"instant": from}); err != nil {
-			return f, fmt.Errorf("reading the clock: %w", err)
-		}
-		if past {
-			return f, ErrPast
+		if err := t.notPast(ctx, from); err != nil {
+			return f, err
 		}
 	}
 	var validFrom time.Time
@@ -110,7 +106,19 @@ func (t *Tx) CreateFee(ctx context.Context, f Fee) (Fee, error) {
 	}); err != nil {
 		return f, fmt.Errorf("reading a fee: %w", err)
 	}
-	return created, nil
+	return created, t.auditFee(ctx, by, transfer.AuditFeeCreate, created, nil, feeFields(created))
+}
+
+// auditFee records that an entry of the fee schedule was added or withdrawn.
+func (t *Tx) auditFee(ctx context.Context, by Actor, action transfer.AuditAction, f Fee, before, after any) error {
+	return t.Audit(ctx, AuditEntry{
+		By: by, Action: action, Object: "fee", ObjectID: fmt.Sprintf("%s %s %s", f.Method, f.Currency, f.ValidFrom.UTC().Format(time.RFC3339Nano)),
+		Before: before, After: after,
+	})
+}
+
+func feeFields(f Fee) map[string]any {
+	return map[string]any{"method": f.Method, "currency": f.Currency, "amount_minor": f.Amount, "valid_from": f.ValidFrom.UTC()}
 }
 
 // RequestFees are the fees of a request, in the minor unit of its source's

@@ -60,8 +60,8 @@ const importTimeout = 5 * time.Minute
 // ImportSIMs creates SIMs with their identifiers and first registrations and
 // returns their number. It creates all or none; if SIMs are wrong, it returns
 // an *ImportError. Data sessions that are already open are linked to their
-// SIMs. ImportSIMs ranges over the sequence twice.
-func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, error) {
+// SIMs. ImportSIMs ranges over the sequence three times.
+func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (int64, error) {
 	if err := t.AllowLong(ctx, importTimeout); err != nil {
 		return 0, err
 	}
@@ -87,7 +87,41 @@ func (t *Tx) ImportSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (int64, erro
 	if _, _, err := t.linkSessions(ctx, 0, 0); err != nil {
 		return 0, err
 	}
-	return n, nil
+	return n, t.auditImport(ctx, by, sims, n)
+}
+
+// maxAuditedAccounts is the maximum number of accounts that the audit entry of an
+// import lists.
+const maxAuditedAccounts = 100
+
+// auditImport records how many SIMs of which accounts were imported, unless there
+// were none.
+func (t *Tx) auditImport(ctx context.Context, by Actor, sims iter.Seq[NewSIM], n int64) error {
+	if n == 0 {
+		return nil
+	}
+	perAccount := map[transfer.OperatorID]int{}
+	var first NewSIM
+	for s := range sims {
+		if len(perAccount) == 0 {
+			first = s
+		}
+		perAccount[s.OperatorID]++
+	}
+	e := AuditEntry{By: by, Action: transfer.AuditSIMImport, Object: "import", ObjectID: first.ICCID.String()}
+	after := map[string]any{"sims": n, "accounts": len(perAccount)}
+	if len(perAccount) <= maxAuditedAccounts {
+		after["sims_per_account"] = perAccount
+	}
+	e.After = after
+	if len(perAccount) == 1 {
+		a, err := t.Account(ctx, first.OperatorID)
+		if err != nil {
+			return fmt.Errorf("reading account %s: %w", first.OperatorID, err)
+		}
+		e.Account = a.ID
+	}
+	return t.Audit(ctx, e)
 }
 
 // stagingTables creates the temporary tables that an import is copied to. Ids

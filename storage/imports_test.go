@@ -29,7 +29,7 @@ func newSIMs(a storage.Account, first, n int) []storage.NewSIM {
 func importSIMs(t *testing.T, db *storagetest.DB, list []storage.NewSIM) (n int64, err error) {
 	t.Helper()
 	err = db.InRetriedTx(t.Context(), func(tx *storage.Tx) error {
-		n, err = tx.ImportSIMs(t.Context(), slices.Values(list))
+		n, err = tx.ImportSIMs(t.Context(), storage.System(), slices.Values(list))
 		return err
 	})
 	return n, err

@@ -1,9 +1,16 @@
 package storage
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
 	"time"
+
+	"github.com/lib/pq"
 
 	"simtransfer/transfer"
 )
@@ -13,46 +20,76 @@ type Key struct {
 	ID         int64                `db:"id"`
 	Hint       string               `db:"hint"` // the beginning and the end of the token
 	Role       Role                 `db:"role"`
-	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account that it acts for; nil for other roles
+	Account    *int64               `db:"account"`     // that it acts for; nil for other roles
+	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account
+	Permission *Permission          `db:"permission"`  // in the account; nil for other roles
+	Networks   pq.StringArray       `db:"networks"`    // from which the key may be used; empty: any
 	Name       string               `db:"name"`
 	CreatedAt  time.Time            `db:"created_at"`
+	CreatedBy  *int64               `db:"created_by"` // the key that created it; nil: a command on the database
+	ExpiresAt  *time.Time           `db:"expires_at"`
 	LastUsedAt *time.Time           `db:"last_used_at"` // up to a minute late
 	RevokedAt  *time.Time           `db:"revoked_at"`
-	OldUntil   *time.Time           `db:"old_until"` // when the token from before the last rotation stops working
+	RevokedBy  *int64               `db:"revoked_by"` // the key that revoked it
+	OldUntil   *time.Time           `db:"old_until"`  // when the token from before the last rotation stops working
+}
+
+// account returns the id of the account that the key acts for, zero for none.
+func (k Key) account() int64 {
+	if k.Account == nil {
+		return 0
+	}
+	return *k.Account
 }
 
 const keyColumns = `
 	k.id,
 	k.hint,
 	k.role,
+	k.account,
 	a.operator_id,
+	k.permission,
+	k.networks::text[] AS networks,
 	k.name,
 	k.created_at,
+	k.created_by,
+	k.expires_at,
 	k.last_used_at,
 	k.revoked_at,
+	k.revoked_by,
 	k.old_until
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`
 
-// hashMatchesSQL holds for the key k whose token has the hash @hash, whether it
-// is the current token or the one from before the last rotation.
-const hashMatchesSQL = `(k.hash = @hash OR k.old_hash = @hash AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL`
+// keyWorksSQL holds for a key k that is neither revoked nor expired.
+const keyWorksSQL = `k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())`
+
+// hashMatchesSQL holds for the key k that works and whose token has the hash
+// @hash, whether it is the current token or the one from before the last rotation.
+const hashMatchesSQL = `(k.hash = @hash OR k.old_hash = @hash AND k.old_until > clock_timestamp()) AND ` + keyWorksSQL
 
 // NewKey describes a key to create.
 type NewKey struct {
 	Role       Role
 	OperatorID transfer.OperatorID // of the account that the key acts for; only for RoleAccount
+	Permission Permission          // in the account; empty means PermissionOwner; only for RoleAccount
 	Name       string              // for people
+	ExpiresAt  *time.Time          // nil: it works until it is revoked
+	Networks   []netip.Prefix      // from which it may be used; none: any
+	By         Actor
 }
 
 var insertKey = newStatement(statement{
-	name:    "insert_key",
-	does:    "Creates an API key.",
-	given:   "@hash and @hint of its token, @role, @account that it acts for (null: none) and @name.",
-	returns: "The id of the key.",
+	name: "insert_key",
+	does: "Creates an API key.",
+	given: `@hash and @hint of its token, @role, @account that it acts for and its @permission there (null:
+		none), @name, @expires_at (null: never), the @networks from which it may be used, and the key
+		that creates it: @by (null: none).`,
+	returns: "The id of the key; none if a key of the account, or of the role of staff, that is not revoked has the name.",
 	text: `
-		INSERT INTO api_keys (hash, hint, role, account, name)
-		VALUES (@hash, @hint, @role, @account, @name)
+		INSERT INTO api_keys (hash, hint, role, account, permission, name, expires_at, networks, created_by)
+		VALUES (@hash, @hint, @role, @account, @permission, @name, @expires_at, @networks::text[]::cidr[], @by)
+		ON CONFLICT (coalesce(account, 0), role, lower(name)) WHERE revoked_at IS NULL DO NOTHING
 		RETURNING id`,
 })
 
@@ -66,31 +103,81 @@ WHERE k.id = @id`,
 })
 
 // CreateKey creates a key and returns it with its token, which cannot be read
-// again later. It returns ErrNotFound if the account does not exist.
+// again later. It returns ErrNotFound if the account does not exist, ErrExists if
+// the account, or the role of staff, has a key with the name that is not revoked,
+// and ErrPast if ExpiresAt is in the past.
 func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 	if k.Role.HasAccount() != (k.OperatorID != "") {
 		return Key{}, "", fmt.Errorf("a key with the role %s needs an account, and a key with another role has none", RoleAccount)
 	}
 	var account *int64
+	var permission *Permission
 	if k.OperatorID != "" {
 		a, err := t.Account(ctx, k.OperatorID)
 		if err != nil {
 			return Key{}, "", err
 		}
-		account = &a.ID
+		account, permission = &a.ID, new(cmp.Or(k.Permission, PermissionOwner))
+	}
+	if err := t.notPast(ctx, k.ExpiresAt); err != nil {
+		return Key{}, "", err
 	}
 	token, err := newToken(k.Role)
 	if err != nil {
 		return Key{}, "", fmt.Errorf("making a key: %w", err)
 	}
 	var id int64
-	if err := t.get(ctx, &id, insertKey, args{
-		"hash": hashSecret(token), "hint": hint(token), "role": k.Role, "account": account, "name": k.Name,
-	}); err != nil {
+	err = t.get(ctx, &id, insertKey, args{
+		"hash": hashSecret(token), "hint": hint(token), "role": k.Role, "account": account, "permission": permission,
+		"name": k.Name, "expires_at": k.ExpiresAt, "networks": pq.Array(texts(k.Networks)), "by": k.By.key(),
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Key{}, "", fmt.Errorf("creating key %q: %w", k.Name, ErrExists)
+	case err != nil:
 		return Key{}, "", fmt.Errorf("creating key %q: %w", k.Name, err)
 	}
 	created, err := t.key(ctx, id)
-	return created, token, err
+	if err != nil {
+		return Key{}, "", err
+	}
+	return created, token, t.auditKey(ctx, k.By, transfer.AuditKeyCreate, created, nil, keyFields(created))
+}
+
+// notPast returns ErrPast for an instant in the past.
+func (t *Tx) notPast(ctx context.Context, at *time.Time) error {
+	if at == nil {
+		return nil
+	}
+	var past bool
+	if err := t.get(ctx, &past, isPast, args{"instant": at}); err != nil {
+		return fmt.Errorf("reading the clock: %w", err)
+	}
+	if past {
+		return ErrPast
+	}
+	return nil
+}
+
+func (t *Tx) auditKey(ctx context.Context, by Actor, action transfer.AuditAction, k Key, before, after any) error {
+	return t.Audit(ctx, AuditEntry{
+		By: by, Action: action, Account: k.account(), Object: "key", ObjectID: strconv.FormatInt(k.ID, 10), Before: before, After: after,
+	})
+}
+
+// keyFields returns what the audit trail says about a key.
+func keyFields(k Key) map[string]any {
+	fields := map[string]any{"name": k.Name, "role": k.Role, "hint": k.Hint}
+	if k.Permission != nil {
+		fields["permission"] = *k.Permission
+	}
+	if k.ExpiresAt != nil {
+		fields["expires_at"] = k.ExpiresAt.UTC()
+	}
+	if len(k.Networks) > 0 {
+		fields["networks"] = k.Networks
+	}
+	return fields
 }
 
 // CreateKey is Tx.CreateKey in its own transaction.
@@ -174,26 +261,71 @@ func (db *DB) KeyOf(ctx context.Context, token string) (k Key, old bool, err err
 const OwnGrace = time.Minute
 
 var lockKey = newStatement(statement{
-	name:    "lock_key",
-	does:    "Locks an API key that is not revoked.",
-	given:   "@id of the key; @hash of a token.",
-	returns: "Its role; in own, whether the token is its current one; in older, whether it is the one from before the last rotation. None if the key does not exist or is revoked.",
-	locks:   "Takes the key.",
+	name:  "lock_key",
+	does:  "Locks an API key that is not revoked.",
+	given: "@id of the key; @hash of a token.",
+	returns: `The key, and in own whether the token is its current one; in older, whether it is the one from
+		before the last rotation; in expired, whether the key has expired. None if the key does not exist
+		or is revoked.`,
+	locks: "Takes the key.",
+	text: `SELECT
+	k.hash = @hash AS own,
+	coalesce(k.old_hash = @hash, false) AS older,
+	coalesce(k.expires_at <= clock_timestamp(), false) AS expired,` + keyColumns + `
+WHERE k.id = @id AND k.revoked_at IS NULL
+FOR NO KEY UPDATE OF k`,
+})
+
+// lockedKey is a key as lockKey reads it.
+type lockedKey struct {
+	Key
+	Own     bool `db:"own"`   // a token is the current one
+	Older   bool `db:"older"` // the token is the one before that
+	Expired bool `db:"expired"`
+}
+
+func (t *Tx) lockKey(ctx context.Context, id int64, token string) (lockedKey, error) {
+	var k lockedKey
+	if err := t.get(ctx, &k, lockKey, args{"id": id, "hash": hashSecret(token)}); err != nil {
+		return k, fmt.Errorf("locking key %d: %w", id, err)
+	}
+	return k, nil
+}
+
+var lockAdministrators = newStatement(statement{
+	name:    "lock_administrators",
+	does:    "Locks the API keys of administrators that are not revoked and never expire.",
+	given:   "@role of administrators.",
+	returns: "Their ids.",
+	locks:   "Takes the keys by id.",
 	text: `
-		SELECT
-			role,
-			hash = @hash AS own,
-			coalesce(old_hash = @hash, false) AS older
+		SELECT id
 		FROM api_keys
-		WHERE id = @id AND revoked_at IS NULL
+		WHERE role = @role AND revoked_at IS NULL AND expires_at IS NULL
+		ORDER BY id
 		FOR NO KEY UPDATE`,
 })
+
+// keepAdministrator returns ErrLastAdministrator if no administrator's key that
+// never expires would be left without the key. Until the transaction ends, no
+// other can take one away.
+func (t *Tx) keepAdministrator(ctx context.Context, without int64) error {
+	var ids []int64
+	if err := t.list(ctx, &ids, lockAdministrators, args{"role": RoleAdmin}); err != nil {
+		return fmt.Errorf("locking the keys of administrators: %w", err)
+	}
+	if len(ids) == 1 && ids[0] == without {
+		return ErrLastAdministrator
+	}
+	return nil
+}
 
 var rotateKey = newStatement(statement{
 	name: "rotate_key",
 	does: "Gives an API key a new token, and ends the browser sessions signed in with the key.",
 	given: `@id of the key; @hash and @hint of the new token; @grace: for how many seconds the token before it
-		keeps working; @keep_older: whether it is the token from before the last rotation that keeps working.`,
+		keeps working; @keep_older: whether it is the token from before the last rotation that keeps working;
+		@expires_at: when the key expires (null: no change).`,
 	locks: "The caller holds the key.",
 	text: `
 		WITH ended AS (
@@ -203,28 +335,48 @@ var rotateKey = newStatement(statement{
 		SET old_hash = CASE WHEN @keep_older THEN old_hash WHEN @grace::float8 > 0 THEN hash END,
 			old_until = CASE WHEN @grace > 0 THEN clock_timestamp() + make_interval(secs => @grace) END,
 			hash = @hash,
-			hint = @hint
+			hint = @hint,
+			expires_at = coalesce(@expires_at, expires_at)
 		WHERE id = @id`,
 })
 
+// Rotation says how to rotate a key.
+type Rotation struct {
+	Grace     time.Duration // how long the token before it keeps working; zero: it stops at once
+	ExpiresAt *time.Time    // when the key expires; nil: no change
+	Token     string        // the caller's own
+	By        Actor
+}
+
 // RotateKey gives a key a new token, which cannot be read again later. The
-// token before it keeps working for the grace period (zero: it stops at once),
-// and older tokens stop working. If the caller's own token, by, is a token of
-// the key, it keeps working for at least OwnGrace. The browser sessions signed
-// in with the key end. It returns ErrNotFound if the key does not exist or is
-// revoked.
-func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by string) (Key, string, error) {
-	var current struct {
-		Role  Role `db:"role"`
-		Own   bool `db:"own"`   // the caller's token is the one to be replaced
-		Older bool `db:"older"` // the caller's token is the one before that
+// token before it keeps working for the grace period, and older tokens stop
+// working. If the caller's own token is a token of the key, it keeps working for
+// at least OwnGrace. The browser sessions signed in with the key end.
+//
+// RotateKey returns ErrNotFound if the key does not exist or is revoked,
+// ErrExpired if it has expired and would stay so, ErrPast if ExpiresAt is in the
+// past, and ErrLastAdministrator if the key is the last one of an administrator
+// that never expires, and would.
+func (t *Tx) RotateKey(ctx context.Context, id int64, r Rotation) (Key, string, error) {
+	if r.ExpiresAt != nil {
+		if err := t.notPast(ctx, r.ExpiresAt); err != nil {
+			return Key{}, "", err
+		}
+		if err := t.keepAdministrator(ctx, id); err != nil {
+			return Key{}, "", err
+		}
 	}
-	if err := t.get(ctx, &current, lockKey, args{"id": id, "hash": hashSecret(by)}); err != nil {
+	current, err := t.lockKey(ctx, id, r.Token)
+	if err != nil {
 		return Key{}, "", err
+	}
+	if current.Expired && r.ExpiresAt == nil {
+		return Key{}, "", ErrExpired
 	}
 	// Only one token can keep working besides the new one. A caller who still
 	// uses the older one may never have received the one after it.
-	keepOlder := current.Older && grace == 0
+	keepOlder := current.Older && r.Grace == 0
+	grace := r.Grace
 	if current.Own || current.Older {
 		grace = max(grace, OwnGrace)
 	}
@@ -234,44 +386,82 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, grace time.Duration, by st
 	}
 	if _, err := t.exec(ctx, rotateKey, args{
 		"id": id, "hash": hashSecret(token), "hint": hint(token), "grace": grace.Seconds(), "keep_older": keepOlder,
+		"expires_at": r.ExpiresAt,
 	}); err != nil {
 		return Key{}, "", fmt.Errorf("rotating key %d: %w", id, err)
 	}
 	k, err := t.key(ctx, id)
-	return k, token, err
+	if err != nil {
+		return Key{}, "", err
+	}
+	c := changes{{"hint", current.Hint, k.Hint}, {"expires_at", current.ExpiresAt, k.ExpiresAt}, {"old_until", nil, k.OldUntil}}
+	return k, token, t.auditKey(ctx, r.By, transfer.AuditKeyRotate, k, c.before(), c.after())
 }
 
 var revokeKey = newStatement(statement{
 	name:  "revoke_key",
-	does:  "Revokes an API key, if it is not revoked yet.",
-	given: "@id of the key.",
-	locks: "Takes the key.",
+	does:  "Revokes an API key, and ends the browser sessions signed in with it.",
+	given: "@id of the key; the key that revokes it: @by (null: none).",
+	locks: "The caller holds the key.",
 	text: `
+		WITH ended AS (
+			DELETE FROM sign_ins WHERE api_key = @id
+		)
 		UPDATE api_keys
-		SET revoked_at = coalesce(revoked_at, clock_timestamp())
+		SET revoked_at = clock_timestamp(),
+			revoked_by = @by
 		WHERE id = @id`,
 })
 
 // RevokeKey revokes a key; the browser sessions signed in with it end, too.
 // Revoking a key again changes nothing. It returns ErrNotFound if the key does
-// not exist.
-func (db *DB) RevokeKey(ctx context.Context, id int64) error {
-	n, err := db.exec(ctx, revokeKey, args{"id": id})
-	if err != nil {
-		return fmt.Errorf("revoking key %d: %w", id, err)
-	}
-	if n == 0 {
-		return ErrNotFound
-	}
-	return nil
+// not exist, and ErrLastAdministrator for the last key of an administrator that
+// never expires.
+func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64) error {
+	return db.InRetriedTx(ctx, func(t *Tx) error {
+		k, err := t.key(ctx, id)
+		if err != nil || k.RevokedAt != nil {
+			return err
+		}
+		if err := t.keepAdministrator(ctx, id); err != nil {
+			return err
+		}
+		if _, err := t.lockKey(ctx, id, ""); errors.Is(err, ErrNotFound) { // another call has revoked it
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, revokeKey, args{"id": id, "by": by.key()}); err != nil {
+			return fmt.Errorf("revoking key %d: %w", id, err)
+		}
+		return t.auditKey(ctx, by, transfer.AuditKeyRevoke, k, keyFields(k), nil)
+	})
 }
 
 // Caller is the key that a call was made with, and its account.
 type Caller struct {
-	Key     int64   `db:"id"`
-	Role    Role    `db:"role"`
-	Account Account `db:"account"` // that the key acts for; zero unless Role.HasAccount
-	Stale   bool    `db:"stale"`   // last_used_at is more than a minute old
+	Key        int64          `db:"id"`
+	Role       Role           `db:"role"`
+	Account    Account        `db:"account"`    // that the key acts for; zero unless Role.HasAccount
+	Permission Permission     `db:"permission"` // in the account; empty unless Role.HasAccount
+	Networks   pq.StringArray `db:"networks"`   // from which the key may be used; empty: any
+	Stale      bool           `db:"stale"`      // last_used_at is more than a minute old
+}
+
+// MayCallFrom reports whether the key may be used from an IP address, which is
+// empty if it is unknown.
+func (c Caller) MayCallFrom(address string) bool {
+	if len(c.Networks) == 0 {
+		return true
+	}
+	from, err := netip.ParseAddr(address)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(c.Networks, func(network string) bool {
+		prefix, err := netip.ParsePrefix(network)
+		return err == nil && prefix.Contains(from.Unmap())
+	})
 }
 
 const callerColumns = `
@@ -284,6 +474,8 @@ const callerColumns = `
 	coalesce(a.coverage, '') AS "account.coverage",
 	coalesce(a.standing, '') AS "account.standing",
 	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
+	coalesce(k.permission, '') AS permission,
+	k.networks::text[] AS networks,
 	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`

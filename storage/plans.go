@@ -2,7 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"simtransfer/transfer"
 )
 
 // Plan is a tariff of SIMs.
@@ -27,6 +30,15 @@ func (db *DB) Plans(ctx context.Context) ([]Plan, error) {
 	return list, nil
 }
 
+var lockPlan = newStatement(statement{
+	name:    "lock_plan",
+	does:    "Locks a plan.",
+	given:   "@name of the plan.",
+	returns: "The plan; none if it does not exist.",
+	locks:   "Takes the plan.",
+	text:    `SELECT name, coverage_bound FROM plans WHERE name = @name FOR NO KEY UPDATE`,
+})
+
 var putPlan = newStatement(statement{
 	name:  "put_plan",
 	does:  "Creates a plan, or changes the one with the same name.",
@@ -39,9 +51,24 @@ var putPlan = newStatement(statement{
 })
 
 // PutPlan creates a plan, or changes the one with the same name.
-func (db *DB) PutPlan(ctx context.Context, p Plan) error {
-	if _, err := db.exec(ctx, putPlan, args{"name": p.Name, "coverage_bound": p.CoverageBound}); err != nil {
-		return fmt.Errorf("putting plan %q: %w", p.Name, err)
-	}
-	return nil
+func (db *DB) PutPlan(ctx context.Context, by Actor, p Plan) error {
+	return db.InRetriedTx(ctx, func(t *Tx) error {
+		c := changes{{"coverage_bound", nil, p.CoverageBound}}
+		var was Plan
+		switch err := t.get(ctx, &was, lockPlan, args{"name": p.Name}); {
+		case err == nil:
+			c[0].was = was.CoverageBound
+		case !errors.Is(err, ErrNotFound):
+			return fmt.Errorf("locking plan %q: %w", p.Name, err)
+		}
+		if c.none() {
+			return nil
+		}
+		if _, err := t.exec(ctx, putPlan, args{"name": p.Name, "coverage_bound": p.CoverageBound}); err != nil {
+			return fmt.Errorf("putting plan %q: %w", p.Name, err)
+		}
+		return t.Audit(ctx, AuditEntry{
+			By: by, Action: transfer.AuditPlanPut, Object: "plan", ObjectID: p.Name, Before: c.before(), After: c.after(),
+		})
+	})
 }

@@ -23,4 +23,28 @@ func (r Role) HasAccount() bool { return r == RoleAccount }
 // SignsIn reports whether a browser may sign in with a key of the role.
 func (r Role) SignsIn() bool { return r == RoleAdmin }
 
+// Permission says what a key of an account may do there. Each permission contains
+// those before it.
+type Permission string
+
+// The permissions.
+const (
+	PermissionViewer   Permission = "viewer"   // reads
+	PermissionOperator Permission = "operator" // requests and cancels transfers; sets tags, groups, and locks
+	PermissionApprover Permission = "approver" // accepts and declines requests; takes locks off
+	PermissionOwner    Permission = "owner"    // everything that the account may do
+)
+
+// Permissions lists every permission, each before those that contain it.
+func Permissions() []Permission {
+	return []Permission{PermissionViewer, PermissionOperator, PermissionApprover, PermissionOwner}
+}
+
+// Includes reports whether the permission contains another one. A permission
+// that is not in Permissions contains none and is contained in none.
+func (p Permission) Includes(other Permission) bool {
+	i, j := slices.Index(Permissions(), p), slices.Index(Permissions(), other)
+	return j >= 0 && i >= j
+}
+
 func (r Role) known() bool { return slices.Contains(Roles(), r) }

@@ -23,22 +23,23 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	want := map[string][]string{
-		"requests.state":    words(transfer.RequestStates()),
-		"requests.queue":    words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
-		"transfers.state":   words(transfer.States()),
-		"transfers.reason":  words(transfer.Reasons()),
-		"transfers.method":  words(transfer.Methods()),
-		"fees.method":       words(transfer.Methods()),
-		"sims.status":       words(transfer.Statuses()),
-		"events.party":      words(transfer.Parties()),
-		"events.kind":       words(transfer.EventKinds()),
-		"audit.action":      words(transfer.AuditActions()),
-		"audit.actor":       words(transfer.AuditActors()),
-		"work.kind":         words(transfer.WorkKinds()),
-		"work.queue":        words(transfer.Queues()),
-		"api_keys.role":     words(storage.Roles()),
-		"accounts.standing": words([]storage.Standing{storage.StandingOpen, storage.StandingClosed}),
-		"identifiers.kind":  {"iccid", "imsi", "msisdn"}, // package transfer has no type for it
+		"requests.state":      words(transfer.RequestStates()),
+		"requests.queue":      words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
+		"transfers.state":     words(transfer.States()),
+		"transfers.reason":    words(transfer.Reasons()),
+		"transfers.method":    words(transfer.Methods()),
+		"fees.method":         words(transfer.Methods()),
+		"sims.status":         words(transfer.Statuses()),
+		"events.party":        words(transfer.Parties()),
+		"events.kind":         words(transfer.EventKinds()),
+		"audit.action":        words(transfer.AuditActions()),
+		"audit.actor":         words(transfer.AuditActors()),
+		"work.kind":           words(transfer.WorkKinds()),
+		"work.queue":          words(transfer.Queues()),
+		"api_keys.role":       words(storage.Roles()),
+		"api_keys.permission": words(storage.Permissions()),
+		"accounts.standing":   words([]storage.Standing{storage.StandingOpen, storage.StandingClosed}),
+		"identifiers.kind":    {"iccid", "imsi", "msisdn"}, // package transfer has no type for it
 	}
 	// PostgreSQL writes IN as = ANY (ARRAY['…'::text, …]).
 	type check struct {

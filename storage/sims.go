@@ -178,46 +178,95 @@ type SIMChange struct {
 	Status       *transfer.Status
 }
 
+var lockSIM = newStatement(statement{
+	name:    "lock_sim",
+	does:    "Locks the SIM that an identifier names.",
+	given:   "@identifier; @account that the SIM has to be registered to (0: any).",
+	returns: "What a client can change in the SIM, and which account owns it; none if there is no such SIM.",
+	locks:   "Takes the SIM.",
+	text: `
+		SELECT id, account, iccid, transfer_lock, tags, sim_group, status
+		FROM sims
+		WHERE id = (SELECT sim FROM identifiers WHERE identifier = @identifier)
+		  AND (@account = 0 OR account = @account)
+		FOR NO KEY UPDATE`,
+})
+
 var updateSIM = newStatement(statement{
 	name: "update_sim",
-	does: "Changes the SIM that an identifier names.",
-	given: `@identifier; @account that the SIM has to be registered to (0: any); @transfer_lock, @tags, @group
-		and @status: the new values, null for no change; an empty @group is none.`,
-	locks: "Takes the SIM.",
+	does: "Changes a SIM.",
+	given: `@sim: the id of the SIM; @transfer_lock, @tags, @group and @status: the new values, null for no
+		change; an empty @group is none.`,
+	locks: "The caller holds the SIM.",
 	text: `
 		UPDATE sims
 		SET transfer_lock = coalesce(@transfer_lock, transfer_lock),
 			tags = coalesce(@tags::jsonb, tags),
 			sim_group = CASE WHEN @group::text IS NULL THEN sim_group ELSE nullif(@group, '') END,
 			status = coalesce(@status, status)
-		WHERE id = (SELECT sim FROM identifiers WHERE identifier = @identifier)
-		  AND (@account = 0 OR account = @account)`,
+		WHERE id = @sim`,
 })
+
+// lockedSIM is a SIM as lockSIM reads it.
+type lockedSIM struct {
+	ID           int64           `db:"id"`
+	Account      int64           `db:"account"`
+	ICCID        string          `db:"iccid"`
+	TransferLock bool            `db:"transfer_lock"`
+	Tags         Tags            `db:"tags"`
+	Group        *string         `db:"sim_group"`
+	Status       transfer.Status `db:"status"`
+}
 
 // UpdateSIM changes the SIM that an identifier names and returns it as it is
 // after the change. It returns ErrNotFound if there is none, or if it is not
 // registered to the account at that moment; account 0 may change all SIMs.
-func (db *DB) UpdateSIM(ctx context.Context, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
+func (db *DB) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
 	var tags any // nil: no change
 	if c.Tags != nil {
 		tags = c.Tags
 	}
 	var changed SIM
 	err := db.InRetriedTx(ctx, func(t *Tx) error {
-		n, err := t.exec(ctx, updateSIM, args{
-			"identifier": id.String(), "account": account,
-			"transfer_lock": c.TransferLock, "tags": tags, "group": c.Group, "status": c.Status,
-		})
+		var was lockedSIM
+		err := t.get(ctx, &was, lockSIM, args{"identifier": id.String(), "account": account})
 		if err != nil {
-			return fmt.Errorf("changing SIM %s: %w", id, err)
+			return fmt.Errorf("locking SIM %s: %w", id, err)
 		}
-		if n == 0 {
-			return ErrNotFound
+		if _, err := t.exec(ctx, updateSIM, args{
+			"sim": was.ID, "transfer_lock": c.TransferLock, "tags": tags, "group": c.Group, "status": c.Status,
+		}); err != nil {
+			return fmt.Errorf("changing SIM %s: %w", id, err)
 		}
 		if changed, err = sim(ctx, t, 0, id); err != nil {
 			return fmt.Errorf("reading SIM %s: %w", id, err)
 		}
-		return nil
+		return t.auditSIMChange(ctx, by, was, changed)
 	})
 	return changed, err
+}
+
+// auditSIMChange records how a SIM has changed, if it has, under the action that
+// matters most.
+func (t *Tx) auditSIMChange(ctx context.Context, by Actor, was lockedSIM, is SIM) error {
+	c := changes{
+		{"transfer_lock", was.TransferLock, is.TransferLock},
+		{"tags", was.Tags, is.Tags},
+		{"group", was.Group, is.Group},
+		{"status", was.Status, is.Status},
+	}
+	action := transfer.AuditSIMUpdate
+	switch {
+	case c.none():
+		return nil
+	case was.TransferLock && !is.TransferLock:
+		action = transfer.AuditSIMUnlock
+	case is.TransferLock && !was.TransferLock:
+		action = transfer.AuditSIMLock
+	case was.Status != is.Status:
+		action = transfer.AuditSIMStatus
+	}
+	return t.Audit(ctx, AuditEntry{
+		By: by, Action: action, Account: was.Account, SIM: was.ID, Object: "sim", ObjectID: was.ICCID, Before: c.before(), After: c.after(),
+	})
 }

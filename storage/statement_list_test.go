@@ -8,6 +8,7 @@ func statements() []*statement {
 		insertAccount,
 		selectAccount,
 		selectAccounts,
+		lockAccount,
 		updateAccount,
 		selectDestinations,
 		// audit.go
@@ -44,6 +45,7 @@ func statements() []*statement {
 		selectKeys,
 		selectKeyByHash,
 		lockKey,
+		lockAdministrators,
 		rotateKey,
 		revokeKey,
 		selectCaller,
@@ -52,6 +54,7 @@ func statements() []*statement {
 		hasMigrations,
 		// plans.go
 		selectPlans,
+		lockPlan,
 		putPlan,
 		// preview.go
 		previewTransfers,
@@ -69,12 +72,14 @@ func statements() []*statement {
 		linkSessions,
 		// sign_ins.go
 		insertSignIn,
+		selectDenied,
 		selectSignedIn,
 		deleteSignIn,
 		// sims.go
 		selectSIM,
 		selectSIMs,
 		selectSIMsWithPrefix,
+		lockSIM,
 		updateSIM,
 		// transactions.go
 		setStatementTimeout,

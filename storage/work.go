@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -446,27 +447,42 @@ func (db *DB) WorkList(ctx context.Context, deadOnly bool, after int64, limit in
 }
 
 var retryWork = newStatement(statement{
-	name:  "retry_work",
-	does:  "Makes work due again, as if it had never failed, unless a worker has leased it.",
-	given: "@ids of work rows; an empty array means all dead work.",
-	locks: "Takes the work rows.",
+	name:    "retry_work",
+	does:    "Makes work due again, as if it had never failed, unless a worker has leased it.",
+	given:   "@ids of work rows; an empty array means all dead work.",
+	returns: "The ids of the rows.",
+	locks:   "Takes the work rows.",
 	text: `
 UPDATE work
 SET dead_at = NULL, attempts = 0, errors = 0, crashes = 0, dispatched_at = NULL, not_before = clock_timestamp(), error = NULL
 WHERE CASE WHEN cardinality(@ids::bigint[]) = 0 THEN dead_at IS NOT NULL ELSE id = ANY(@ids) END
-  AND (lease_until IS NULL OR lease_until < clock_timestamp())`,
+  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+RETURNING id`,
 })
 
 // RetryWork makes work due again, as if it had never failed: the rows with
 // these ids, or all dead work if there are none. It skips work that a worker has
 // leased, and returns the number of rows.
-func (db *DB) RetryWork(ctx context.Context, ids []int64) (int, error) {
-	n, err := db.exec(ctx, retryWork, args{"ids": pq.Array(append([]int64{}, ids...))})
-	if err != nil {
-		return 0, fmt.Errorf("retrying work: %w", err)
-	}
-	return int(n), nil
+func (db *DB) RetryWork(ctx context.Context, by Actor, ids []int64) (int, error) {
+	var retried []int64
+	err := db.InRetriedTx(ctx, func(t *Tx) error {
+		retried = nil
+		if err := t.list(ctx, &retried, retryWork, args{"ids": pq.Array(append([]int64{}, ids...))}); err != nil {
+			return fmt.Errorf("retrying work: %w", err)
+		}
+		if len(retried) == 0 {
+			return nil
+		}
+		slices.Sort(retried)
+		return t.Audit(ctx, AuditEntry{By: by, Action: transfer.AuditWorkRetry, Object: "work", After: map[string]any{
+			"retried": len(retried), "work": retried[:min(len(retried), maxAuditedWork)],
+		}})
+	})
+	return len(retried), err
 }
+
+// maxAuditedWork is the maximum number of ids that the audit entry of a retry lists.
+const maxAuditedWork = 100
 
 // add adds n transfers that came to a final state.
 func (c *Counts) add(outcome transfer.State, n int) {

@@ -200,7 +200,7 @@ func TestTimeoutsNeverFailASIM(t *testing.T) {
 		if what := fail(t, db, work, slow[0]); what != storage.WorkDead {
 			t.Errorf("%s, one more on dead work: %s", kind, what)
 		}
-		if n, err := db.RetryWork(t.Context(), nil); n != 1 || err != nil {
+		if n, err := db.RetryWork(t.Context(), storage.System(), nil); n != 1 || err != nil {
 			t.Errorf("retried %d, %v; want 1", n, err)
 		}
 		for _, r := range rows(db) {
@@ -256,7 +256,7 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	if n := len(db.Tasks()); n != 0 {
 		t.Errorf("%d tasks", n)
 	}
-	if n, err := db.RetryWork(t.Context(), []int64{work}); n != 1 || err != nil {
+	if n, err := db.RetryWork(t.Context(), storage.System(), []int64{work}); n != 1 || err != nil {
 		t.Errorf("retried %d, %v; want 1", n, err)
 	}
 	if n := len(db.Tasks()); n != 1 {
@@ -344,7 +344,7 @@ func TestRetryWork(t *testing.T) {
 	}{
 		{[]int64{leased}, 0}, {nil, 1}, {nil, 0}, {[]int64{alive, dead, 1 << 40}, 2},
 	} {
-		if n, err := db.RetryWork(t.Context(), c.ids); n != c.want || err != nil {
+		if n, err := db.RetryWork(t.Context(), storage.System(), c.ids); n != c.want || err != nil {
 			t.Errorf("retrying %v: %d, %v; want %d", c.ids, n, err, c.want)
 		}
 	}

@@ -97,7 +97,7 @@ func TestStrayRefused(t *testing.T) {
 	if got := s.workRow(work); !got.Dead || len(g.requests()) != 3 {
 		t.Errorf("after one attempt more: %+v, asked %d times", got, len(g.requests()))
 	}
-	if n, err := s.RetryWork(t.Context(), nil); n != 1 || err != nil {
+	if n, err := s.RetryWork(t.Context(), storage.System(), nil); n != 1 || err != nil {
 		t.Errorf("retried %d, %v; want 1", n, err)
 	}
 	if got := s.workRow(work); got.Dead || got.Attempts != 0 || !got.Idle || got.Wait != 0 {

@@ -506,7 +506,7 @@ func TestEditWaitsForTransfer(t *testing.T) {
 	held := s.holdChunk(s.onlyWork(transfer.WorkExecute))
 	locked := true
 	edit := storagetest.Go(func() error {
-		_, err := s.UpdateSIM(t.Context(), s.from.ID, sim.Identifier(), storage.SIMChange{TransferLock: &locked})
+		_, err := s.UpdateSIM(t.Context(), storage.System(), s.from.ID, sim.Identifier(), storage.SIMChange{TransferLock: &locked})
 		return err
 	})
 	s.AwaitBlocked(1)

@@ -251,7 +251,7 @@ func (c *chaos) finishWork(ctx context.Context) (Result, error) {
 	retried := 0
 	for range 3 {
 		c.awaitIdle(ctx)
-		n, err := c.stack.DB.RetryWork(ctx, nil)
+		n, err := c.stack.DB.RetryWork(ctx, storage.System(), nil)
 		if err != nil {
 			return Result{}, err
 		}

@@ -128,7 +128,7 @@ func (s *Stack) EnsureKey(ctx context.Context, key storage.NewKey) (token string
 		for _, k := range list {
 			if k.Name == key.Name {
 				err := s.DB.InTx(ctx, func(t *storage.Tx) error {
-					_, token, err = t.RotateKey(ctx, k.ID, 0, "")
+					_, token, err = t.RotateKey(ctx, k.ID, storage.Rotation{By: key.By})
 					return err
 				})
 				return token, err

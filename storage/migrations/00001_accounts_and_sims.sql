@@ -13,21 +13,34 @@ CREATE TABLE accounts (
 );
 
 -- hash is the SHA-256 of the token; hint is the part of the token that lists show.
+-- permission says what a key of an account may do there. networks are those from
+-- which the key may be used; none: any.
 CREATE TABLE api_keys (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hash         bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
     hint         text NOT NULL,
     role         text NOT NULL CHECK (role IN ('account', 'support', 'admin')),
     account      bigint REFERENCES accounts,
-    name         text NOT NULL,
+    permission   text CHECK (permission IN ('viewer', 'operator', 'approver', 'owner')),
+    networks     cidr[] NOT NULL DEFAULT '{}',
+    name         text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by   bigint REFERENCES api_keys, -- null: a command on the database
+    expires_at   timestamptz,
     last_used_at timestamptz,
     revoked_at   timestamptz,
+    revoked_by   bigint REFERENCES api_keys,
     old_hash     bytea UNIQUE CHECK (length(old_hash) = 32), -- of the token from before the last rotation, which works until old_until
     old_until    timestamptz,
     CHECK ((role = 'account') = (account IS NOT NULL)),
+    CHECK ((role = 'account') = (permission IS NOT NULL)),
+    CHECK (revoked_at IS NOT NULL OR revoked_by IS NULL),
     CHECK ((old_hash IS NULL) = (old_until IS NULL))
 );
+
+-- Two keys of an account, or of a role of staff, that are in use at the same time
+-- have different names, so that a name in the records names one key.
+CREATE UNIQUE INDEX api_keys_name ON api_keys (coalesce(account, 0), role, lower(name)) WHERE revoked_at IS NULL;
 
 -- A browser session that was opened with an administrator's key; hash is the
 -- SHA-256 of the secret in its cookie. It ends when the key is revoked.

@@ -88,7 +88,7 @@ func (d *DB) AccountIn(currency transfer.Currency, coverage string) storage.Acco
 	n := d.serial.Add(1)
 	var a storage.Account
 	if err := d.InTx(d.t.Context(), func(tx *storage.Tx) (err error) {
-		a, err = tx.CreateAccount(d.t.Context(), storage.Account{
+		a, err = tx.CreateAccount(d.t.Context(), storage.System(), storage.Account{
 			OperatorID: transfer.OperatorID(fmt.Sprintf("OP%010d", n)),
 			Email:      fmt.Sprintf("transfers-%d@operator.example", n),
 			Currency:   currency,

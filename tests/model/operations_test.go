@@ -163,7 +163,7 @@ func (w *testService) standing(account int, open bool) operation {
 	return operation{
 		name: fmt.Sprintf("account %d is %s", account, standing),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateAccount(ctx, operatorID(account), storage.AccountChange{Standing: &standing})
+			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account), storage.AccountChange{Standing: &standing})
 			return "", err
 		},
 		steps: silently(func(m *model) { m.account(account).open = open }),
@@ -176,7 +176,7 @@ func (w *testService) price(currency transfer.Currency, amount int64) operation 
 		name: fmt.Sprintf("the fee is %d %s", amount, currency),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			return "", w.db.InTx(ctx, func(tx *storage.Tx) error {
-				_, err := tx.CreateFee(ctx, storage.Fee{Method: transfer.SupportAssisted, Currency: currency, Amount: amount})
+				_, err := tx.CreateFee(ctx, storage.System(), storage.Fee{Method: transfer.SupportAssisted, Currency: currency, Amount: amount})
 				return err
 			})
 		},
@@ -189,7 +189,7 @@ func (w *testService) status(sim int, identifier transfer.Identifier, status tra
 	return operation{
 		name: fmt.Sprintf("SIM %d is %s", sim, status),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateSIM(ctx, 0, identifier, storage.SIMChange{Status: &status})
+			_, err := w.db.UpdateSIM(ctx, storage.System(), 0, identifier, storage.SIMChange{Status: &status})
 			return "", err
 		},
 		steps: silently(func(m *model) { m.sim(sim).status = status }),
@@ -202,7 +202,7 @@ func (w *testService) edit(account, sim int, identifier transfer.Identifier, loc
 	return operation{
 		name: fmt.Sprintf("account %d edits SIM %d: locked %t, fleet %s", account, sim, locked, fleet),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateSIM(ctx, int64(account), identifier, storage.SIMChange{
+			_, err := w.db.UpdateSIM(ctx, storage.System(), int64(account), identifier, storage.SIMChange{
 				TransferLock: &locked, Tags: map[string]string{"fleet": fleet}, Group: &fleet,
 			})
 			return refusal(err)
@@ -557,7 +557,7 @@ func (w *testService) retry() operation {
 	return operation{
 		name: "retry what is dead",
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.RetryWork(ctx, nil)
+			_, err := w.db.RetryWork(ctx, storage.System(), nil)
 			return "", err
 		},
 		steps: silently(func(m *model) {

@@ -18,7 +18,9 @@ SELECT
 	coalesce(a.coverage, '') AS "account.coverage",
 	coalesce(a.standing, '') AS "account.standing",
 	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
+	coalesce(k.permission, '') AS permission,
+	k.networks::text[] AS networks,
 	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
-WHERE (k.hash = $1 /*hash*/ OR k.old_hash = $1 /*hash*/ AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL;
+WHERE (k.hash = $1 /*hash*/ OR k.old_hash = $1 /*hash*/ AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp());

@@ -11,11 +11,17 @@ SELECT
 	k.id,
 	k.hint,
 	k.role,
+	k.account,
 	a.operator_id,
+	k.permission,
+	k.networks::text[] AS networks,
 	k.name,
 	k.created_at,
+	k.created_by,
+	k.expires_at,
 	k.last_used_at,
 	k.revoked_at,
+	k.revoked_by,
 	k.old_until
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account

@@ -12,12 +12,18 @@ SELECT
 	k.id,
 	k.hint,
 	k.role,
+	k.account,
 	a.operator_id,
+	k.permission,
+	k.networks::text[] AS networks,
 	k.name,
 	k.created_at,
+	k.created_by,
+	k.expires_at,
 	k.last_used_at,
 	k.revoked_at,
+	k.revoked_by,
 	k.old_until
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
-WHERE (k.hash = $1 /*hash*/ OR k.old_hash = $1 /*hash*/ AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL;
+WHERE (k.hash = $1 /*hash*/ OR k.old_hash = $1 /*hash*/ AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp());

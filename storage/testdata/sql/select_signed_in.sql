@@ -17,8 +17,10 @@ SELECT
 	coalesce(a.coverage, '') AS "account.coverage",
 	coalesce(a.standing, '') AS "account.standing",
 	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
+	coalesce(k.permission, '') AS permission,
+	k.networks::text[] AS networks,
 	coalesce(k.last_used_at < clock_timestamp() - interval '1 minute', true) AS stale
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
 JOIN sign_ins s ON s.api_key = k.id
-WHERE s.hash = $1 /*hash*/ AND s.expires_at > clock_timestamp() AND k.revoked_at IS NULL;
+WHERE s.hash = $1 /*hash*/ AND s.expires_at > clock_timestamp() AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp());

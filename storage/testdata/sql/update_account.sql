@@ -3,7 +3,7 @@
 -- Does:     Changes an account.
 -- Given:    @operator_id of the account; @email, @coverage and @standing: the new values, null for no change.
 -- Returns:  The account after the change; none if it does not exist.
--- Locks:    Takes the account.
+-- Locks:    The caller holds the account.
 --
 -- EXPLAIN EXECUTE update_account(email, coverage, standing, operator_id);
 PREPARE update_account AS
