@@ -60,12 +60,6 @@ type ResultsFilter struct {
 	Offered bool // only transfers that are or were open: those that the destination may see
 }
 
-// addTo adds the arguments for transferFilter.
-func (f ResultsFilter) addTo(a args) args {
-	a["states"], a["reasons"], a["methods"], a["offered"] = textArray(f.States), textArray(f.Reasons), textArray(f.Methods), f.Offered
-	return a
-}
-
 // transferFilter selects transfers t by lists of states, reasons and methods;
 // null selects all.
 const transferFilter = `
@@ -138,7 +132,10 @@ func (db *DB) BatchResults(ctx context.Context, batch uuid.UUID, f ResultsFilter
 		index[r.ID] = int32(i)
 	}
 	err := o.readLines(index, func(into any, request uuid.UUID, n int) error {
-		return db.list(ctx, into, selectBatchLines, f.addTo(args{"batch": batch, "request": request, "n": n, "limit": linesPage}))
+		return db.list(ctx, into, selectBatchLines, args{
+			"batch": batch, "request": request, "n": n, "limit": linesPage,
+			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "offered": f.Offered,
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading which rows the results of batch %s have: %w", batch, err)
@@ -153,7 +150,10 @@ func (db *DB) BatchResults(ctx context.Context, batch uuid.UUID, f ResultsFilter
 func (db *DB) RequestResults(ctx context.Context, r Request, f ResultsFilter) (*Results, error) {
 	o := &Results{Requests: []ResultsRequest{{r.ID, r.DestinationOperator}}}
 	err := o.readLines(map[uuid.UUID]int32{r.ID: 0}, func(into any, _ uuid.UUID, n int) error {
-		return db.list(ctx, into, selectRequestLines, f.addTo(args{"request": r.ID, "n": n, "limit": linesPage}))
+		return db.list(ctx, into, selectRequestLines, args{
+			"request": r.ID, "n": n, "limit": linesPage,
+			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "offered": f.Offered,
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading which rows the results of request %s have: %w", r.ID, err)

@@ -61,6 +61,7 @@ func statements() []*statement {
 		// results.go
 		selectBatchDestinations,
 		selectBatchLines,
+		selectRequestLines,
 		selectResults,
 		// same_sims.go
 		selectSameSIMs,
