@@ -48,6 +48,7 @@ type server struct {
 	Config
 	db      *storage.DB
 	limiter limiterHealth
+	schemas huma.Registry // of the document
 
 	// Concurrent operations in this process.
 	streams *concurrency // event streams
@@ -109,10 +110,11 @@ func newServer(c Config) *server {
 // register adds every route to the mux and returns the OpenAPI document.
 func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	a := humago.New(mux, humaConfig(s.Version))
+	s.schemas = a.OpenAPI().Components.Schemas
 	for _, r := range s.routes() {
 		o := r.operation()
 		var lists listParameters
-		o.Middlewares = huma.Middlewares{s.admit(r, func() listParameters { return lists })}
+		o.Middlewares = huma.Middlewares{s.admit(r, func() listParameters { return lists }), s.readJSON(r)}
 		r.register(a, o)
 		lists = listParametersOf(operationOf(a.OpenAPI().Paths[r.Path], r.Method))
 		if r.bounds.upload != nil {

@@ -2,31 +2,17 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
-// SomeSIMs are the SIMs that a decision applies to. If the field is left out,
-// it applies to all SIMs. Null is rejected, because it is likely a mistake.
-type SomeSIMs []string
-
-// UnmarshalJSON parses a list.
-func (s *SomeSIMs) UnmarshalJSON(text []byte) error {
-	if string(text) == "null" {
-		return errors.New("sims is null: list SIMs, or leave the field out for all SIMs")
-	}
-	return json.Unmarshal(text, (*[]string)(s))
-}
-
 type acceptInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs."`
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs."`
 
 		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
 	}
@@ -49,7 +35,7 @@ type declineInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs   SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
+		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
 		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Shown to the source."`
 	}
 }
@@ -67,7 +53,7 @@ type cancelInput struct {
 	Idempotent
 	RequestPath
 	Body *struct {
-		SIMs SomeSIMs `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
 	}
 }
 

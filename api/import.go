@@ -261,6 +261,8 @@ func (p simParser) tags() map[string]string {
 		name, value, ok := strings.Cut(text, "=")
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: use name=value", problem.Clip(text)))
+		} else if _, twice := tags[name]; twice {
+			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("the tag %q occurs twice: remove one of the two", problem.Clip(name)))
 		}
 		tags[name] = strings.TrimSpace(value)
 	}

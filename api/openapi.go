@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +20,7 @@ func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
 	registerEnums(registry)
-	format := huma.Format{Marshal: sendJSON, Unmarshal: unmarshalJSON}
+	format := huma.Format{Marshal: sendJSON, Unmarshal: json.Unmarshal}
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -93,14 +92,6 @@ func sendJSON(w io.Writer, v any) error {
 	}
 	_, _ = w.Write(text) // the client may be gone
 	return nil
-}
-
-// unmarshalJSON rejects text that PostgreSQL cannot store.
-func unmarshalJSON(data []byte, v any) error {
-	if bytes.Contains(data, []byte(`\u0000`)) {
-		return errors.New("the body has a NUL character in a string: remove it")
-	}
-	return json.Unmarshal(data, v)
 }
 
 // finishDocument corrects and completes the document that Huma generated.

@@ -78,7 +78,7 @@ func TestInvalidInputIsRejected(t *testing.T) {
 		"no JSON":                {"{", 400, problem.Malformed, []string{"body"}},
 		"two documents":          {"{} {}", 400, problem.Malformed, []string{"body"}},
 		"a list":                 {"[]", 422, problem.Invalid, []string{"body"}},
-		"a NUL":                  {`{"sims":["\u0000"]}`, 400, problem.Malformed, []string{"body"}},
+		"a NUL":                  {`{"sims":["\u0000"],"destination":{"email":"a@example.com","operator_id":"x"}}`, 422, problem.Invalid, []string{"body.sims[0]"}},
 		"an unknown field":       {with("note", "x"), 422, problem.Invalid, []string{"body.note"}},
 		"an unknown inner one":   {with("destination", map[string]any{"email": "a@example.com", "operator_id": destinationID, "name": "x"}), 422, problem.Invalid, []string{"body.destination.name"}},
 		"no SIMs":                {requestBody(), 422, problem.Invalid, []string{"body.sims"}},

@@ -286,7 +286,7 @@ func (r Route) operation() huma.Operation {
 		Description:     r.description + " Needs no API key.",
 		DefaultStatus:   cmp.Or(r.bounds.status, http.StatusOK),
 		MaxBodyBytes:    cmp.Or(r.bounds.maxBytes, maxBodyBytes),
-		BodyReadTimeout: bodyTimeout,
+		BodyReadTimeout: -1, // readJSON has read the body
 	}
 	if roles := r.audience.roles(); len(roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}

@@ -107,6 +107,10 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 			head + line(iccid(10), imsi(10)+";"+imsi(10), sourceID, "global-01", "", "", "", "", ""),
 			[]string{"2 imsis duplicate"},
 		},
+		"a tag twice": {
+			head + line(iccid(10), imsi(10), sourceID, "global-01", "", "a=1;b=2;a=3", "", "", ""),
+			[]string{"2 tags bad_value"},
+		},
 		"a missing column": {"iccid,imsis,account\n", []string{"1 plan missing_column"}},
 	} {
 		p := s.importSIMs("text/csv", test.text).problem(422, problem.InvalidLines)
@@ -127,6 +131,15 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 	p := s.importSIMs("application/json", "["+object(20, "global-01")+","+object(21, "nowhere")+"]").problem(422, problem.InvalidLines)
 	if len(p.Errors) != 1 || p.Errors[0].Row != 2 || p.Errors[0].Line != 1 {
 		t.Errorf("%+v", p)
+	}
+	withTags := func(tags string) string { return strings.TrimSuffix(object(22, "global-01"), "}") + `,"tags":` + tags + "}" }
+	for tags, want := range map[string]string{`{"a":"1","a":"2"}`: "1 tags bad_value", `{"a":"1","\u0061":"2"}`: "1 tags bad_value", `{"a":"\ud800"}`: "1  not_utf8"} {
+		for contentType, text := range map[string]string{typeNDJSON: withTags(tags), typeJSON: "[" + withTags(tags) + "]"} {
+			p := s.importSIMs(contentType, text).problem(422, problem.InvalidLines)
+			if got := fmt.Sprintf("%d %s %s", p.Errors[0].Line, p.Errors[0].Column, p.Errors[0].Code); len(p.Errors) != 1 || got != want {
+				t.Errorf("%s as %s: %+v", tags, contentType, p.Errors)
+			}
+		}
 	}
 	s.importSIMs("image/png", "x").problem(415, problem.UnsupportedMediaType)
 	if n := s.queryInt(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {

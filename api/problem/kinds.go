@@ -47,7 +47,7 @@ type Kind struct {
 // several have the same status, the first is the most general.
 func Kinds() []Kind {
 	return []Kind{
-		{Malformed, http.StatusBadRequest, "Malformed body", "The body is missing, truncated or not valid JSON."},
+		{Malformed, http.StatusBadRequest, "Malformed body", "The body is missing, incomplete or not valid JSON in UTF-8, or it has a field twice."},
 		{Unauthenticated, http.StatusUnauthorized, "No valid API key", "Send the header Authorization: Bearer, followed by an API key that has not been revoked."},
 		{Forbidden, http.StatusForbidden, "Not allowed for this role", "The role of the API key does not allow this call, or one of its parameters."},
 		{WrongParty, http.StatusForbidden, "Not allowed for this party", "The source, the destination and support each make their own decisions about a transfer request."},
@@ -60,7 +60,7 @@ func Kinds() []Kind {
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
-		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON with Content-Type: application/json. Uploads can also be text/csv or application/x-ndjson."},
+		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},
 		{Invalid, http.StatusUnprocessableEntity, "Invalid input", "Nothing was changed. The field errors lists what to fix, and where."},
 		{InvalidLines, http.StatusUnprocessableEntity, "Invalid upload", "Nothing was accepted. The field errors lists up to 100 errors, each with its line."},
 		{UnknownDestination, http.StatusUnprocessableEntity, "Unknown destination", "No account has both this email and this operator id. The service does not tell which of the two is wrong, to protect other accounts."},

@@ -40,9 +40,7 @@ func FormatOf(contentType string) (Format, bool) {
 	if err != nil {
 		return 0, false
 	}
-	switch strings.ToLower(parameters["charset"]) {
-	case "", "utf-8", "utf8", "us-ascii":
-	default:
+	if !IsUTF8(parameters["charset"]) {
 		return 0, false
 	}
 	switch media {
@@ -57,4 +55,14 @@ func FormatOf(contentType string) (Format, bool) {
 	default:
 		return 0, false
 	}
+}
+
+// IsUTF8 reports whether text in a charset, as a Content-Type names it, is also
+// UTF-8. Without a charset it is.
+func IsUTF8(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "", "utf-8", "utf8", "us-ascii":
+		return true
+	}
+	return false
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ndjsonReader reads one JSON object per line.
@@ -199,6 +201,10 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 	}
 	if !utf8.Valid(object) {
 		refuse("", CodeEncoding, "the text is not UTF-8: save the file as UTF-8")
+		return Record{}, errRefused
+	}
+	if bytes.Contains(object, []byte(`\u`)) && !jsontext.Value(object).IsValid(jsontext.AllowDuplicateNames(true)) {
+		refuse("", CodeEncoding, `the text has half of a surrogate pair, such as \ud800 without its second half: write the character itself, in UTF-8`)
 		return Record{}, errRefused
 	}
 	if object[0] != '{' {
