@@ -132,7 +132,9 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 	if len(p.Errors) != 1 || p.Errors[0].Row != 2 || p.Errors[0].Line != 1 {
 		t.Errorf("%+v", p)
 	}
-	withTags := func(tags string) string { return strings.TrimSuffix(object(22, "global-01"), "}") + `,"tags":` + tags + "}" }
+	withTags := func(tags string) string {
+		return strings.TrimSuffix(object(22, "global-01"), "}") + `,"tags":` + tags + "}"
+	}
 	for tags, want := range map[string]string{`{"a":"1","a":"2"}`: "1 tags bad_value", `{"a":"1","\u0061":"2"}`: "1 tags bad_value", `{"a":"\ud800"}`: "1  not_utf8"} {
 		for contentType, text := range map[string]string{typeNDJSON: withTags(tags), typeJSON: "[" + withTags(tags) + "]"} {
 			p := s.importSIMs(contentType, text).problem(422, problem.InvalidLines)
