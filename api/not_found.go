@@ -11,7 +11,7 @@ import (
 // routes with other methods, otherwise with 404.
 func notFound(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p := problem.New(problem.NotFound, "there is no such path: see /docs for the API")
+		p := problem.New(problem.UnknownPath, "there is no such path: see /docs for the API")
 		if allowed := allowedMethods(mux, r); len(allowed) > 0 {
 			p = problem.New(problem.MethodNotAllowed, "the path does not support the method "+problem.Clip(r.Method)+": use "+strings.Join(allowed, " or "))
 			w.Header().Set("Allow", strings.Join(allowed, ", "))

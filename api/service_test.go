@@ -16,9 +16,9 @@ import (
 func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
-	s.get("", "/nowhere").problem(404, problem.NotFound)
-	s.get(s.admin, "/v1/accounts/").problem(404, problem.NotFound)
-	s.get("", "/ops/queues").problem(404, problem.NotFound) // where there is no queue page
+	s.get("", "/nowhere").problem(404, problem.UnknownPath)
+	s.get(s.admin, "/v1/accounts/").problem(404, problem.UnknownPath)
+	s.get("", "/ops/queues").problem(404, problem.UnknownPath) // where there is no queue page
 	a := s.do(apiCall{method: "PUT", path: "/v1/sims", key: s.admin})
 	if a.problem(405, problem.MethodNotAllowed); a.header.Get("Allow") != "GET, POST" {
 		t.Errorf("Allow %q", a.header.Get("Allow"))

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 type terminal struct {
 	t *testing.T
 	cli.Session
+	parser   *kong.Kong
 	out, err bytes.Buffer
 }
 
@@ -31,19 +33,20 @@ type terminal struct {
 // implements in this process, without a network.
 func newTerminal(t *testing.T, handler http.HandlerFunc) *terminal {
 	t.Helper()
-	c := &terminal{t: t}
+	c := &terminal{t: t, parser: newParser(t)}
 	c.Session = cli.Session{
 		In:         strings.NewReader(""),
 		Out:        &c.out,
 		Err:        &c.err,
 		ConfigFile: filepath.Join(t.TempDir(), "simtransfer", "config.json"),
-		Key:        "st_account_test",
+		Key:        aKey,
 		HTTP:       &http.Client{Transport: inProcess(handler)},
 	}
 	return c
 }
 
-// inProcess is a transport that passes requests to a handler.
+// inProcess is a transport that passes requests to a handler. The answers have
+// the headers of the API unless the handler replaces them.
 type inProcess http.HandlerFunc
 
 func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -54,11 +57,19 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	w := httptest.NewRecorder()
+	w.Header().Set("Simtransfer-Version", "test")
+	w.Header().Set("Content-Type", cmp.Or(r.Header.Get("Accept"), "application/json"))
 	h(w, r)
 	return w.Result(), r.Body.Close()
 }
 
 const service = "http://service.example"
+
+// API keys.
+const (
+	aKey     = "st_account_aaaabbbbccccddddeeeeffffgggghhhhiiiijjjjkkkkllllmmmm"
+	otherKey = "st_account_2222333344445555666677772222333344445555666677772222"
+)
 
 // run runs a command line as the program does, and returns its exit code.
 func (c *terminal) run(args ...string) int {
@@ -70,8 +81,7 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 	c.t.Helper()
 	c.out.Reset()
 	c.err.Reset()
-	parser := newParser(c.t)
-	call, err := parser.Parse(args)
+	call, err := c.parser.Parse(args)
 	if err != nil {
 		fmt.Fprintln(&c.err, err)
 		return cli.ExitUsage

@@ -13,18 +13,14 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestCalls checks the call of the API that each command makes.
-func TestCalls(t *testing.T) {
-	t.Parallel()
+// commandCall is a command, its standard input, and the first call of the API
+// that it makes.
+type commandCall struct{ args, in, call string }
+
+// commandCalls has every command that calls the API.
+func commandCalls() []commandCall {
 	const to = "--to-email=sims@example.com --to-operator=op0000000002"
-	routes := http.NewServeMux()
-	for _, r := range api.Routes() {
-		routes.HandleFunc(r.Method+" "+r.Path, func(http.ResponseWriter, *http.Request) {})
-	}
-	for _, c := range []struct {
-		args, in string
-		call     string // the first one
-	}{
+	return []commandCall{
 		{"sims list --account=OP0000000001 --status=ready --limit=7", "", "GET /v1/sims?account=OP0000000001&limit=7&status=ready"},
 		{"sims show +12025550101", "", "GET /v1/sims/12025550101"},
 		{"sims history +12025550101", "", "GET /v1/support/sims/12025550101"},
@@ -87,7 +83,17 @@ func TestCalls(t *testing.T) {
 		{"plans list", "", "GET /v1/plans"},
 		{"plans set global-01 --no-coverage-bound", "", `PUT /v1/plans/global-01 {"coverage_bound":false}`},
 		{"plans set regional/01 --coverage-bound", "", `PUT /v1/plans/regional%2F01 {"coverage_bound":true}`},
-	} {
+	}
+}
+
+// TestCalls checks the call of the API that each command makes.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	routes := http.NewServeMux()
+	for _, r := range api.Routes() {
+		routes.HandleFunc(r.Method+" "+r.Path, func(http.ResponseWriter, *http.Request) {})
+	}
+	for _, c := range commandCalls() {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
 			var made calls
@@ -98,6 +104,11 @@ func TestCalls(t *testing.T) {
 				}
 				if key := r.Header.Get("Idempotency-Key"); (key != "") != (r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/preview")) {
 					t.Errorf("a %s with the Idempotency-Key %q", r.Method, key)
+				}
+				w.Header().Set("Simtransfer-Rows", "0")
+				if strings.HasSuffix(r.URL.Path, "/results") {
+					_, _ = io.WriteString(w, "line\n")
+					return
 				}
 				_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true}`)
 			})

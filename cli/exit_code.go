@@ -40,6 +40,7 @@ const ExitCodes = `Exit codes of the commands that call the API:
 func ExitCode(err error) int {
 	var coded *exitError
 	var p *client.Problem
+	var other *client.NotServiceError
 	var unreachable *client.UnreachableError
 	switch {
 	case err == nil:
@@ -50,6 +51,11 @@ func ExitCode(err error) int {
 		return coded.code
 	case errors.As(err, &p):
 		return problemExitCode(p)
+	case errors.As(err, &other):
+		if other.Temporary() {
+			return ExitUnavailable
+		}
+		return ExitFailed
 	case errors.As(err, &unreachable):
 		return ExitUnavailable
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -44,11 +43,7 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	api := s.newClient(address, key)
 	api.Attempts = 1
 	k, err := api.GetCurrentKey(ctx, client.Timeout(callTimeout))
-	var p *client.Problem
-	switch {
-	case errors.As(err, &p) && p.Status == http.StatusNotFound:
-		return fmt.Errorf("%s is not a simtransfer service: %w", address, err)
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	if err := writeConfig(s.ConfigFile, config{address, key}); err != nil {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
 
 // accountsInPages is a service that lists n accounts, in pages.
@@ -90,59 +89,5 @@ func TestEmptyLists(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"items":[]}`) })
 	c.is(c.run("requests", "list"), 0, "Nothing found.")
-	c.prints("")
-}
-
-func TestResults(t *testing.T) {
-	t.Parallel()
-	answers := map[string]string{
-		"text/csv":             "line,identifier,state\n1,12,completed\n2,\"1\n3\",failed\n",
-		"application/x-ndjson": `{"line":1,"state":"completed"}` + "\n" + `{"line":2,"state":"failed"}` + "\n",
-		"application/json":     `{"items":[]}` + "\n",
-	}
-	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, answers[r.Header.Get("Accept")])
-	})
-	for args, want := range map[string]string{
-		"":                answers["text/csv"],
-		"--format=ndjson": answers["application/x-ndjson"],
-		"--json":          answers["application/json"],
-	} {
-		for kind, id := range map[string]string{"batches": someBatch, "requests": someRequest} {
-			c.is(c.run(append([]string{kind, "results", id}, strings.Fields(args)...)...), 0)
-			c.prints(want)
-		}
-	}
-}
-
-// Incomplete results are an error.
-func TestIncompleteResults(t *testing.T) {
-	t.Parallel()
-	c := newTerminal(t, nil)
-	c.HTTP.Transport = breaking{}
-	for _, args := range []string{"", "--state=failed", "--format=ndjson --state=failed"} {
-		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 6, "the results are incomplete", "cut off")
-	}
-}
-
-// breaking is a transport whose answers are cut off.
-type breaking struct{}
-
-func (breaking) RoundTrip(r *http.Request) (*http.Response, error) {
-	begin := "state\ncompleted\n"
-	if r.Header.Get("Accept") == "application/x-ndjson" {
-		begin = `{"state":"completed"}` + "\n"
-	}
-	return &http.Response{
-		StatusCode: http.StatusOK,
-		Body:       io.NopCloser(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(io.ErrUnexpectedEOF))),
-		Request:    r,
-	}, nil
-}
-
-func TestResultsOfAnUnknownBatch(t *testing.T) {
-	t.Parallel()
-	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "not_found") })
-	c.is(c.run("batches", "results", someBatch), 3, "does not exist")
 	c.prints("")
 }

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/google/uuid"
 
@@ -14,13 +17,14 @@ import (
 // results is embedded in the commands that write the results of SIMs.
 type results struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"Output format: csv or ndjson."`
+	Output string `short:"o" placeholder:"FILE" predictor:"file" help:"Write to this file, which is created or replaced when the results are complete. Default: standard output."`
 	State  string `enum:"${states}," default:"" help:"Only SIMs in this state, such as completed or failed."`
 	Reason string `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked."`
 	Method string `enum:"${methods}," default:"" help:"Only SIMs with this method: self_service or support_assisted."`
 	remote
 }
 
-// write copies the results that stream returns to standard output.
+// write copies the results that stream returns to the file or to standard output.
 func (r results) write(s *Session, stream func(*client.Client, client.TransferFilter, client.Format) (io.ReadCloser, error)) error {
 	l, err := r.connect(s)
 	if err != nil {
@@ -36,8 +40,33 @@ func (r results) write(s *Session, stream func(*client.Client, client.TransferFi
 		return l.explain(err)
 	}
 	defer func() { _ = rows.Close() }()
-	if _, err := io.Copy(l.Out, rows); err != nil {
+	if r.Output != "" {
+		return saveResults(l, r.Output, rows)
+	}
+	return copyResults(l, l.Out, rows)
+}
+
+func copyResults(l *connection, to io.Writer, rows io.Reader) error {
+	if _, err := io.Copy(to, rows); err != nil {
 		return fmt.Errorf("the results are incomplete: %w", l.explain(err))
+	}
+	return nil
+}
+
+// saveResults writes the results to a new file next to name, and renames it when
+// it is complete: a file with this name is never a part of the results.
+func saveResults(l *connection, name string, rows io.Reader) error {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return usageError("writing %s: %w", name, err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename below
+	if err := copyResults(l, f, rows); err != nil {
+		_ = f.Close() // it is removed
+		return fmt.Errorf("%w\n%s was not written", err, name)
+	}
+	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), name)); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return nil
 }
@@ -53,7 +82,7 @@ func (batchesResultsCommand) Help() string {
 
 Examples:
 
-    simtransfer batches results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 > results.csv
+    simtransfer batches results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --output=results.csv
     simtransfer batches results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --state=failed --format=ndjson`
 }
 
@@ -75,7 +104,7 @@ func (requestsResultsCommand) Help() string {
 
 Examples:
 
-    simtransfer requests results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 > results.csv
+    simtransfer requests results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --output=results.csv
     simtransfer requests results 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --state=ineligible`
 }
 

@@ -35,7 +35,7 @@ type Client struct {
 type call struct {
 	method      string
 	path        string // including the query
-	accept      string // media type of the answer; empty leaves the choice to the service
+	accept      string // media type of the answer
 	contentType string // of body
 
 	// body is streamed; nil means no body. A call can only be repeated if its
@@ -81,20 +81,12 @@ func (c *Client) exchange(ctx context.Context, r call, answer any, options []Opt
 	for _, option := range options {
 		option(&r)
 	}
-	text, err := c.do(ctx, r)
-	if err != nil {
-		return err
-	}
-	if r.raw != nil {
+	r.accept = string(JSON)
+	text, err := c.do(ctx, r, answer)
+	if err == nil && r.raw != nil {
 		*r.raw = text
 	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return &callError{r, fmt.Errorf("%s is not a simtransfer service, or runs another version: decoding the answer to %s %s: %w", c.URL, r.method, r.path, err)}
-	}
-	return nil
+	return err
 }
 
 // get makes a GET and decodes the answer.
@@ -121,23 +113,45 @@ func (c *Client) repeatable(options []Option) []Option {
 	return append([]Option{IdempotencyKey(uuid.NewString())}, options...)
 }
 
-// do makes a call, repeats it if necessary, and returns the body of the answer.
-// It returns a *Problem if the service refuses the call, and an
-// *UnreachableError if the service does not answer.
-func (c *Client) do(ctx context.Context, r call) ([]byte, error) {
+// do makes a call, repeats it if necessary, decodes the answer into answer unless
+// that is nil, and returns its body. It returns a *Problem if the service refuses
+// the call, an *UnreachableError if the service does not answer or its answer is
+// cut off, and a *NotServiceError if something else answers.
+func (c *Client) do(ctx context.Context, r call, answer any) ([]byte, error) {
 	var text []byte
 	err := c.retry(ctx, r, func(body *body) error {
 		ctx, cancel := c.withTimeout(ctx, r)
 		defer cancel()
-		answer, err := c.send(ctx, r, body)
+		response, err := c.send(ctx, r, body)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = answer.Close() }()
-		text, err = io.ReadAll(io.LimitReader(answer, maxAnswer))
-		return err
+		defer func() { _ = response.Body.Close() }()
+		text, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+		switch {
+		case err != nil:
+			return err
+		case len(text) > maxAnswer:
+			return fmt.Errorf("the answer to %s %s is longer than %d bytes", r.method, r.path, maxAnswer)
+		case answer == nil:
+			return nil
+		}
+		return c.decode(r, response, text, answer)
 	})
 	return text, err
+}
+
+// decode decodes an answer that is JSON.
+func (c *Client) decode(r call, response *http.Response, text []byte, answer any) error {
+	err := json.Unmarshal(text, answer)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		return &UnreachableError{URL: c.URL, Err: fmt.Errorf("the answer to %s %s was cut off or damaged: %w", r.method, r.path, err)}
+	}
+	return fmt.Errorf("decoding the answer to %s %s, which version %s of the service sent: %w", r.method, r.path, printable(response.Header.Get(versionHeader), 40), err)
 }
 
 // withTimeout limits one attempt of a call.
@@ -152,10 +166,10 @@ func (c *Client) withTimeout(ctx context.Context, r call) (context.Context, cont
 }
 
 // stream is do for an answer that is read while it arrives, without a timeout
-// unless Client.HTTP has one. The caller must close the answer. Reading one that
-// is cut off ends with an *UnreachableError.
-func (c *Client) stream(ctx context.Context, r call) (io.ReadCloser, error) {
-	var answer io.ReadCloser
+// unless Client.HTTP has one. The caller must close the body of the answer.
+// Reading one that is cut off ends with an *UnreachableError.
+func (c *Client) stream(ctx context.Context, r call) (*http.Response, error) {
+	var answer *http.Response
 	err := c.retry(ctx, r, func(body *body) (err error) {
 		answer, err = c.send(ctx, r, body)
 		return err
@@ -176,13 +190,18 @@ type answerBody struct {
 func (s *answerBody) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = &UnreachableError{URL: s.url, Err: fmt.Errorf("the answer was cut off: %w", err)}
+		err = cutOff(s.url, err)
 	}
 	return n, err
 }
 
-// send makes one attempt and returns the body of an answer that is a success.
-func (c *Client) send(ctx context.Context, r call, body *body) (io.ReadCloser, error) {
+func cutOff(url string, err error) error {
+	return &UnreachableError{URL: url, Err: fmt.Errorf("the answer was cut off: %w", err)}
+}
+
+// send makes one attempt and returns an answer of the service that is a success.
+// The answer has the type r.accept, or no content where the API sends none.
+func (c *Client) send(ctx context.Context, r call, body *body) (*http.Response, error) {
 	request, err := c.request(ctx, r, body)
 	if err != nil {
 		return nil, fmt.Errorf("calling %s %s: %w", r.method, r.path, err)
@@ -191,11 +210,17 @@ func (c *Client) send(ctx context.Context, r call, body *body) (io.ReadCloser, e
 	if err != nil {
 		return nil, &UnreachableError{URL: c.URL, Err: withoutURL(err)}
 	}
-	if response.StatusCode >= http.StatusMultipleChoices {
-		defer func() { _ = response.Body.Close() }()
-		return nil, readProblem(response)
+	noContent := response.StatusCode == http.StatusNoContent && (r.method == http.MethodDelete || r.accept == eventStream)
+	ours := response.Header.Get(versionHeader) != "" && (noContent || isType(response, r.accept))
+	if ours && response.StatusCode < http.StatusMultipleChoices {
+		response.Body = &answerBody{response.Body, c.URL}
+		return response, nil
 	}
-	return &answerBody{response.Body, c.URL}, nil
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode < http.StatusMultipleChoices {
+		return nil, notService(c.URL, r, response)
+	}
+	return nil, readProblem(c.URL, r, response)
 }
 
 // httpClient is the HTTP client. It follows no redirects: a redirected POST

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/client"
 )
 
@@ -22,13 +23,15 @@ func TestRetriesAreIdempotent(t *testing.T) {
 		var keys []string
 		c := &client.Client{URL: "http://service.example", Attempts: 3, HTTP: inProcess(func(w http.ResponseWriter, r *http.Request) {
 			keys = append(keys, r.Header.Get("Idempotency-Key"))
+			w.Header().Set("Content-Type", problem.ContentType)
 			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"title":"Busy","status":503}`)
 		})}
 		retries := 0
 		c.OnRetry = func(error) { retries++ }
 		_, err := c.DenyRequest(t.Context(), uuid.New(), client.Denial{Reason: "no"})
 		var p *client.Problem
-		if !errors.As(err, &p) || !p.Temporary() || !p.Uncertain() || p.Raw != nil {
+		if !errors.As(err, &p) || !p.Temporary() || !p.Uncertain() || p.Raw == nil {
 			t.Errorf("error %v", err)
 		}
 		if len(keys) != 3 || retries != 2 || keys[0] == "" || !slices.Equal(keys, []string{keys[0], keys[0], keys[0]}) {
@@ -87,6 +90,9 @@ func TestEventStream(t *testing.T) {
 			service := &client.Client{URL: "http://service.example", HTTP: inProcess(func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Last-Event-ID") != "7" || r.Header.Get("Accept") != "text/event-stream" {
 					t.Errorf("headers %v", r.Header)
+				}
+				if c.status == http.StatusNotFound {
+					w.Header().Set("Content-Type", problem.ContentType)
 				}
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)

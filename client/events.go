@@ -80,19 +80,22 @@ func (c *Client) StreamBatch(ctx context.Context, id uuid.UUID, lastEventID stri
 	return streamEvents[FeedEvent](ctx, c, batchPath(id, "stream"), lastEventID)
 }
 
+// eventStream is the media type of server-sent events.
+const eventStream = "text/event-stream"
+
 func streamEvents[T any](ctx context.Context, c *Client, path, lastEventID string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		fail := func(err error) {
 			var zero T
 			yield(zero, err)
 		}
-		stream, err := c.stream(ctx, call{method: http.MethodGet, path: path, accept: "text/event-stream", lastEventID: lastEventID})
+		stream, err := c.stream(ctx, call{method: http.MethodGet, path: path, accept: eventStream, lastEventID: lastEventID})
 		if err != nil {
 			fail(err)
 			return
 		}
-		defer func() { _ = stream.Close() }()
-		for data, err := range serverSentData(stream) {
+		defer func() { _ = stream.Body.Close() }()
+		for data, err := range serverSentData(stream.Body) {
 			var event T
 			if err == nil {
 				err = json.Unmarshal([]byte(data), &event)

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,14 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	"simtransfer/api/problem"
 	"simtransfer/client"
 )
 
 func Example() {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Version", "1.0.0")
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, `{"id":"0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21","state":"validating","counts":{"sims":2,"pending":2}}`)
 	}))
@@ -35,6 +39,7 @@ func Example() {
 // A refusal is a *Problem, which lists what to fix.
 func Example_errors() {
 	c := &client.Client{URL: "http://service.example", HTTP: inProcess(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", problem.ContentType)
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = io.WriteString(w, `{"title":"Invalid upload","status":422,"code":"invalid_lines","errors":[{"line":3,"message":"\"8988-x\" is not a SIM identifier"}]}`)
 	})}
@@ -80,6 +85,8 @@ func inProcess(h http.HandlerFunc) *http.Client {
 			r.Body = http.NoBody
 		}
 		w := httptest.NewRecorder()
+		w.Header().Set("Simtransfer-Version", "test")
+		w.Header().Set("Content-Type", cmp.Or(r.Header.Get("Accept"), "application/json"))
 		h(w, r)
 		return w.Result(), r.Body.Close() // which a RoundTripper has to do
 	})}

@@ -452,7 +452,11 @@ func checkCall(t *testing.T, call func(context.Context, *client.Client) error, m
 		Attempts: 2,
 		HTTP: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			sent = r
-			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+			header := http.Header{}
+			header.Set("Simtransfer-Version", "test")
+			header.Set("Simtransfer-Rows", "0")
+			header.Set("Content-Type", r.Header.Get("Accept"))
+			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader("{}"))}, nil
 		})},
 	}
 	if err := call(t.Context(), c); err != nil {

@@ -12,12 +12,11 @@ import (
 	"simtransfer/api/problem"
 )
 
-// Problem is a refusal by the service. If the answer was not a problem
-// document, because a proxy sent it, only Status, Title and Detail are set.
+// Problem is a refusal by the service.
 type Problem struct {
 	problem.Problem
 
-	Raw []byte // the document as received; nil if the answer was none
+	Raw []byte // the document as received
 }
 
 // Error returns the title, the detail and the errors, each on its own line.
@@ -40,8 +39,11 @@ func (p *Problem) Error() string {
 }
 
 // Temporary reports whether the same call may succeed a little later.
-func (p *Problem) Temporary() bool {
-	switch p.Status {
+func (p *Problem) Temporary() bool { return temporary(p.Status) }
+
+// temporary reports whether a status may be another one a little later.
+func temporary(status int) bool {
+	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
@@ -57,23 +59,32 @@ func (p *Problem) Uncertain() bool {
 // maxProblem is how much of a refusal is read, in bytes.
 const maxProblem = 1 << 20
 
-// readProblem reads a refusal. It reports as much as arrived.
-func readProblem(response *http.Response) error {
-	p := &Problem{}
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem)) // a partial text is better than none
-	if json.Unmarshal(text, &p.Problem) == nil && p.Title != "" {
-		p.Raw = text
-	} else {
-		p.Problem = problem.Problem{Title: response.Status, Detail: strings.TrimSpace(string(text[:min(len(text), 500)]))}
+// readProblem reads an answer that is not a success. The error is a *Problem if
+// the API sent it, and otherwise a *NotServiceError.
+func readProblem(base string, r call, response *http.Response) error {
+	if response.Header.Get(versionHeader) == "" || !isType(response, problem.ContentType) {
+		return notService(base, r, response)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
+	p := &Problem{Raw: text}
+	if err != nil || json.Unmarshal(text, &p.Problem) != nil || p.Title == "" {
+		return &UnreachableError{URL: base, Err: fmt.Errorf("the answer %s was cut off", response.Status)}
+	}
+	if p.Code == problem.UnknownPath {
+		return notService(base, r, response)
 	}
 	if p.Status == 0 {
 		p.Status = response.StatusCode
 	}
-	if to := response.Header.Get("Location"); to != "" && response.StatusCode < http.StatusBadRequest {
-		p.Detail = "the service redirects to " + to + ": use that URL"
-	}
-	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
-		p.RetryAfter = time.Duration(seconds) * time.Second
-	}
+	p.RetryAfter = retryAfter(response)
 	return p
+}
+
+// retryAfter is how long the answer asks to wait; zero means that it does not.
+func retryAfter(response *http.Response) time.Duration {
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,7 +56,17 @@ func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilte
 }
 
 func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (io.ReadCloser, error) {
-	return c.stream(ctx, call{method: http.MethodGet, path: f.addTo(query{}).of(path), accept: string(format)})
+	r := call{method: http.MethodGet, path: f.addTo(query{}).of(path), accept: string(format)}
+	answer, err := c.stream(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := strconv.Atoi(answer.Header.Get(rowsHeader))
+	if err != nil {
+		defer func() { _ = answer.Body.Close() }()
+		return nil, &callError{r, notService(c.URL, r, answer)}
+	}
+	return &countedRows{answer.Body, c.URL, rows, newRowCounter(format)}, nil
 }
 
 // ReadResults decodes results in NDJSON while they arrive. It stops after the

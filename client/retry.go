@@ -90,6 +90,10 @@ func retryDelay(err error, n int) (time.Duration, bool) {
 	if errors.As(err, &unreachable) {
 		return wait, !unreachable.permanent()
 	}
+	var other *NotServiceError
+	if errors.As(err, &other) {
+		return max(wait, min(other.retryAfter, 30*time.Second)), other.Temporary()
+	}
 	var p *Problem
 	if !errors.As(err, &p) {
 		return 0, false

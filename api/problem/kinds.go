@@ -12,6 +12,7 @@ const (
 	Forbidden            Code = "forbidden"
 	WrongParty           Code = "wrong_party"
 	NotFound             Code = "not_found"
+	UnknownPath          Code = "unknown_path"
 	MethodNotAllowed     Code = "method_not_allowed"
 	NotAcceptable        Code = "not_acceptable"
 	BodyTooSlow          Code = "body_too_slow"
@@ -52,6 +53,7 @@ func Kinds() []Kind {
 		{Forbidden, http.StatusForbidden, "Not allowed for this role", "The role of the API key does not allow this call, or one of its parameters."},
 		{WrongParty, http.StatusForbidden, "Not allowed for this party", "The source, the destination and support each make their own decisions about a transfer request."},
 		{NotFound, http.StatusNotFound, "Not found", "The resource does not exist, or it belongs to another account."},
+		{UnknownPath, http.StatusNotFound, "No such path", "The API has no such path. Check the beginning of the URL, and that the service is not older than the client. The page /docs lists the paths."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", "The URL does not support this method. The header Allow lists the methods that it supports."},
 		{NotAcceptable, http.StatusNotAcceptable, "Format not available", "Responses are available as JSON, results also as NDJSON and CSV. The header Accept asks for none of these."},
 		{BodyTooSlow, http.StatusRequestTimeout, "The body arrived too slowly", "The body did not arrive in time. Nothing was changed."},

@@ -1,0 +1,149 @@
+package cli_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// downloads are results of two SIMs in each format.
+func downloads() map[string]string {
+	return map[string]string{
+		"text/csv":             "line,identifier,state\n1,12,completed\n2,\"1\n3\",failed\n",
+		"application/x-ndjson": `{"line":1,"state":"completed"}` + "\n" + `{"line":2,"identifier":"\"}","state":"failed"}` + "\n",
+		"application/json":     `{"items":[{"line":1,"state":"completed"},` + "\n" + `{"line":2,"identifier":"\\\"}","state":"failed"}]}` + "\n",
+	}
+}
+
+func TestResults(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Rows", "2")
+		_, _ = io.WriteString(w, downloads()[r.Header.Get("Accept")])
+	})
+	for args, want := range map[string]string{
+		"":                downloads()["text/csv"],
+		"--format=ndjson": downloads()["application/x-ndjson"],
+		"--json":          downloads()["application/json"],
+	} {
+		for kind, id := range map[string]string{"batches": someBatch, "requests": someRequest} {
+			c.is(c.run(append([]string{kind, "results", id}, strings.Fields(args)...)...), 0)
+			c.prints(want)
+		}
+	}
+}
+
+// A file of results replaces an older one, and has the mode of a new file.
+func TestResultsInAFile(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Rows", "2")
+		_, _ = io.WriteString(w, downloads()[r.Header.Get("Accept")])
+	})
+	file := writeFile(t, "results.csv", "older")
+	c.is(c.run("requests", "results", someRequest, "-o", file), 0)
+	c.prints("")
+	if text, err := os.ReadFile(file); err != nil || string(text) != downloads()["text/csv"] {
+		t.Errorf("the file has %q: %v", text, err)
+	}
+	c.is(c.run("requests", "results", someRequest, "-o", filepath.Join(file, "x.csv")), 2, "writing "+file)
+}
+
+func TestEmptyResults(t *testing.T) {
+	t.Parallel()
+	empty := map[string]string{"text/csv": "line,state\n", "application/x-ndjson": "", "application/json": "{\"items\":[]}\n"}
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Rows", "0")
+		_, _ = io.WriteString(w, empty[r.Header.Get("Accept")])
+	})
+	for args, want := range map[string]string{"": empty["text/csv"], "--format=ndjson": "", "--json": empty["application/json"]} {
+		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 0)
+		c.prints(want)
+	}
+}
+
+// Results that were cut off at any byte are an error, even if the connection
+// ended as after a complete answer: a proxy that speaks HTTP/1.0 to the service
+// cannot tell. A file is only written when the results are complete.
+func TestResultsThatAreCutOff(t *testing.T) {
+	t.Parallel()
+	for format, whole := range downloads() {
+		for cut := range len(whole) {
+			if format == "application/json" && cut == len(whole)-1 {
+				continue // only the line break at the end is missing
+			}
+			for name, end := range map[string]error{"ends": io.EOF, "breaks": io.ErrUnexpectedEOF} {
+				c := newTerminal(t, nil)
+				c.HTTP.Transport = cutOff{whole[:cut], end}
+				args := []string{"batches", "results", someBatch}
+				switch format {
+				case "application/json":
+					args = append(args, "--json")
+				case "application/x-ndjson":
+					args = append(args, "--format=ndjson")
+				}
+				file := filepath.Join(t.TempDir(), "results")
+				c.is(c.run(append(args, "--output="+file)...), 6, "the results are incomplete", file+" was not written")
+				if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) > 0 {
+					t.Errorf("%v and %v are left", left, err)
+				}
+				if code := c.run(args...); code != 6 || !strings.Contains(c.err.String(), "the results are incomplete") || !strings.Contains(c.err.String(), "cut off") {
+					t.Fatalf("%s, which %s after %q: exit code %d: %s", format, name, whole[:cut], code, c.err.String())
+				}
+			}
+		}
+	}
+}
+
+// cutOff is a transport whose answers have two rows, of which only a part
+// arrives.
+type cutOff struct {
+	part string
+	end  error
+}
+
+func (t cutOff) RoundTrip(r *http.Request) (*http.Response, error) {
+	header := http.Header{}
+	header.Set("Simtransfer-Version", "test")
+	header.Set("Simtransfer-Rows", "2")
+	header.Set("Content-Type", r.Header.Get("Accept"))
+	return &http.Response{
+		Status:     "200 OK",
+		StatusCode: http.StatusOK,
+		Header:     header,
+		Body:       io.NopCloser(io.MultiReader(strings.NewReader(t.part), iotest.ErrReader(t.end))),
+		Request:    r,
+	}, nil
+}
+
+// More rows than announced are not the results either.
+func TestResultsWithTooManyRows(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Rows", "1")
+		_, _ = io.WriteString(w, downloads()[r.Header.Get("Accept")])
+	})
+	for _, args := range []string{"", "--format=ndjson", "--json"} {
+		c.is(c.run(append([]string{"batches", "results", someBatch}, strings.Fields(args)...)...), 6, "it has 2 of 1 rows")
+	}
+}
+
+// An answer whose number of rows is unknown cannot be checked.
+func TestResultsWithoutTheNumberOfRows(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, downloads()[r.Header.Get("Accept")]) })
+	c.is(c.run("requests", "results", someRequest), 1, "is not simtransfer", "Simtransfer-Rows")
+	c.prints("")
+}
+
+func TestResultsOfAnUnknownBatch(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) { problem(w, 404, "not_found") })
+	c.is(c.run("batches", "results", someBatch), 3, "does not exist")
+	c.prints("")
+}
