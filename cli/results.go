@@ -56,6 +56,16 @@ func copyResults(l *connection, to io.Writer, rows io.Reader) error {
 // saveResults writes the results to a new file next to name, and renames it when
 // it is complete: a file with this name is never a part of the results.
 func saveResults(l *connection, name string, rows io.Reader) error {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // such as /dev/stdout or a named pipe
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return usageError("writing %s: %w", name, err)
+		}
+		return errors.Join(copyResults(l, f, rows), f.Close())
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return usageError("writing %s: %w", name, err)

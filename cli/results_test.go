@@ -38,7 +38,7 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// A file of results replaces an older one, and has the mode of a new file.
+// A file of results replaces an older one. A device or a link stays what it is.
 func TestResultsInAFile(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
@@ -50,6 +50,20 @@ func TestResultsInAFile(t *testing.T) {
 	c.prints("")
 	if text, err := os.ReadFile(file); err != nil || string(text) != downloads()["text/csv"] {
 		t.Errorf("the file has %q: %v", text, err)
+	}
+	link := filepath.Join(t.TempDir(), "link.csv")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{link, os.DevNull} {
+		before, err := os.Lstat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.is(c.run("requests", "results", someRequest, "-o", name), 0)
+		if after, err := os.Lstat(name); err != nil || after.Mode().Type() != before.Mode().Type() {
+			t.Fatalf("%s became %v: %v", name, after, err)
+		}
 	}
 	c.is(c.run("requests", "results", someRequest, "-o", filepath.Join(file, "x.csv")), 2, "writing "+file)
 }
@@ -72,6 +86,7 @@ func TestEmptyResults(t *testing.T) {
 // cannot tell. A file is only written when the results are complete.
 func TestResultsThatAreCutOff(t *testing.T) {
 	t.Parallel()
+	file := filepath.Join(t.TempDir(), "results")
 	for format, whole := range downloads() {
 		for cut := range len(whole) {
 			if format == "application/json" && cut == len(whole)-1 {
@@ -87,7 +102,6 @@ func TestResultsThatAreCutOff(t *testing.T) {
 				case "application/x-ndjson":
 					args = append(args, "--format=ndjson")
 				}
-				file := filepath.Join(t.TempDir(), "results")
 				c.is(c.run(append(args, "--output="+file)...), 6, "the results are incomplete", file+" was not written")
 				if left, err := os.ReadDir(filepath.Dir(file)); err != nil || len(left) > 0 {
 					t.Errorf("%v and %v are left", left, err)
