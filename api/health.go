@@ -25,9 +25,9 @@ const readyTimeout = 2 * time.Second
 func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	if err := s.db.Ping(ctx); err != nil {
-		s.Log.WarnContext(ctx, "the database does not respond", "error", err)
-		return nil, problem.New(problem.Busy, "the database does not respond")
+	if err := s.db.Ready(ctx); err != nil {
+		s.Log.DebugContext(ctx, "not ready", "error", err)
+		return nil, problem.New(problem.Busy, "the database does not respond, or does not accept changes")
 	}
 	return &healthOutput{Health{"ok"}}, nil
 }

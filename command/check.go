@@ -13,7 +13,7 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.open(ctx, storage.Options{Standby: true})
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,7 @@ func (f serverFlags) connect(ctx context.Context, log *slog.Logger, o storage.Op
 	if err != nil {
 		return nil, nil, err
 	}
+	o.Watch, o.Log = true, log
 	db, err := f.open(ctx, o)
 	if err != nil {
 		return nil, nil, err

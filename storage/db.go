@@ -17,9 +17,9 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
-	"net/url"
-	"strings"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -28,7 +28,8 @@ import (
 
 // DB is a pool of connections to one database. It is safe for concurrent use.
 type DB struct {
-	pool *sqlx.DB
+	pool         *sqlx.DB
+	availability *availability
 
 	mu       sync.Mutex
 	prepared map[*statement]*sqlx.Stmt // nil until it is prepared
@@ -47,12 +48,28 @@ type Options struct {
 	// StatementTimeout cancels a statement that runs longer. Zero means 50 s,
 	// which is less than the time-out of a task.
 	StatementTimeout time.Duration
+
+	// Standby lets the database be a read-only standby, unless the connection
+	// string has a target_session_attrs.
+	Standby bool
+
+	// Watch checks the database every second, on one more connection. So a
+	// server that no longer answers, or that another one has replaced, is noticed
+	// within seconds, and statements that wait for it fail.
+	Watch bool
+
+	Log *slog.Logger // of failures to connect; nil discards them
 }
 
-// Open connects to the database that a postgres:// URL or a lib/pq connection
-// string names. Every connection gets the time-outs that the protocol relies on:
-// for example, a process that is stopped in the middle of a transaction loses
-// its locks after five seconds.
+// connLifetime is how long a connection is used, so that a pool follows the
+// name in its connection string to another server.
+const connLifetime = 5 * time.Minute
+
+// Open connects to the database that a postgres:// URL or a connection string
+// of keywords names, as libpq does: with several hosts, it uses the first that
+// accepts changes. Every connection gets the time-outs that the protocol relies
+// on: for example, a process that is stopped in the middle of a transaction
+// loses its locks after five seconds.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.MaxConns == 0 {
 		o.MaxConns = 10
@@ -60,67 +77,42 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 50 * time.Second
 	}
-	if err := CheckURL(dsn); err != nil {
-		return nil, fmt.Errorf("reading the database URL: %w", err)
-	}
-	parameters := [][2]string{
-		{"idle_in_transaction_session_timeout", "5000"},
-		{"lock_timeout", "2000"},
-		{"statement_timeout", fmt.Sprint(o.StatementTimeout.Milliseconds())},
-		{"tcp_user_timeout", "15000"},
-		{"connect_timeout", "5"},
-		{"TimeZone", "UTC"},
+	parameters := map[string]string{
+		"idle_in_transaction_session_timeout": "5000",
+		"lock_timeout":                        "2000",
+		"statement_timeout":                   fmt.Sprint(o.StatementTimeout.Milliseconds()),
+		"tcp_user_timeout":                    serverUserTimeout,
+		"TimeZone":                            "UTC",
 	}
 	if o.GenericPlans {
-		parameters = append(parameters, [2]string{"plan_cache_mode", "force_generic_plan"}, [2]string{"enable_seqscan", "off"})
+		parameters["plan_cache_mode"] = "force_generic_plan"
+		parameters["enable_seqscan"] = "off"
 	}
-	dsn, err := withParameters(dsn, parameters)
+	c, err := newConnector(dsn, parameters, o.Standby, o.Log)
 	if err != nil {
-		return nil, fmt.Errorf("reading the database URL: %w", err)
+		return nil, err
 	}
-	pool, err := sqlx.Open("postgres", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
-	}
+	pool := sqlx.NewDb(sql.OpenDB(c), "postgres")
 	pool.SetMaxOpenConns(o.MaxConns)
 	pool.SetMaxIdleConns(o.MaxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
+	pool.SetConnMaxLifetime(connLifetime)
 	if err := pool.PingContext(ctx); err != nil {
 		_ = pool.Close()
-		return nil, fmt.Errorf("connecting to the database: %w", err)
+		return nil, err
 	}
-	return &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}}, nil
-}
-
-// withParameters adds the parameters that the connection string does not set.
-func withParameters(dsn string, parameters [][2]string) (string, error) {
-	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
-		for _, p := range parameters {
-			if !strings.Contains(dsn, p[0]+"=") {
-				dsn += " " + p[0] + "=" + p[1]
-			}
-		}
-		return dsn, nil
+	db := &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, availability: newAvailability(c)}
+	if o.Watch {
+		db.availability.watch()
 	}
-	u, err := url.Parse(dsn)
-	if err != nil {
-		return "", err // not after CheckURL
-	}
-	q := u.Query()
-	for _, p := range parameters {
-		if !q.Has(p[0]) {
-			q.Set(p[0], p[1])
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
+	return db, nil
 }
 
 // Close closes every connection.
-func (db *DB) Close() error { return db.pool.Close() }
-
-// Ping returns an error if the database does not answer.
-func (db *DB) Ping(ctx context.Context) error { return db.pool.PingContext(ctx) }
+func (db *DB) Close() error {
+	db.availability.close()
+	return db.pool.Close()
+}
 
 // Pool returns the connections for callers that run SQL of their own: tests, the
 // sample inventory and the benchmark.

@@ -37,7 +37,7 @@ func TestTimeouts(t *testing.T) {
 		keywords += " " + name + "=" + values[0]
 	}
 	type timeouts struct{ Idle, Lock, Statement, TCP, Zone string }
-	standard := timeouts{"5s", "2s", "50s", "15000", "UTC"}
+	standard := timeouts{"5s", "2s", "50s", "15013", "UTC"}
 	for _, c := range []struct {
 		name, dsn string
 		o         storage.Options
@@ -45,9 +45,9 @@ func TestTimeouts(t *testing.T) {
 	}{
 		{"by URL", byURL, storage.Options{}, standard},
 		{"by keywords", keywords, storage.Options{}, standard},
-		{"by options", byURL, storage.Options{StatementTimeout: 7e9}, timeouts{"5s", "2s", "7s", "15000", "UTC"}},
-		{"by the URL itself", byURL + "&lock_timeout=300&statement_timeout=4s", storage.Options{}, timeouts{"5s", "300ms", "4s", "15000", "UTC"}},
-		{"by the keywords themselves", keywords + " lock_timeout=300 TimeZone=Asia/Tokyo", storage.Options{}, timeouts{"5s", "300ms", "50s", "15000", "Asia/Tokyo"}},
+		{"by options", byURL, storage.Options{StatementTimeout: 7e9}, timeouts{"5s", "2s", "7s", "15013", "UTC"}},
+		{"by the URL itself", byURL + "&lock_timeout=300&statement_timeout=4s", storage.Options{}, timeouts{"5s", "300ms", "4s", "15013", "UTC"}},
+		{"by the keywords themselves", keywords + " lock_timeout=300 TimeZone=Asia/Tokyo", storage.Options{}, timeouts{"5s", "300ms", "50s", "15013", "Asia/Tokyo"}},
 	} {
 		db, err := storage.Open(t.Context(), c.dsn, c.o)
 		if err != nil {

@@ -73,14 +73,24 @@ var sqlStates = map[string]ErrorKind{
 	"57014": TimeoutError,     // statement_timeout
 }
 
+// ConnectError is the error of opening a connection to the database.
+type ConnectError struct{ Err error }
+
+func (e *ConnectError) Error() string { return "connecting to PostgreSQL: " + e.Err.Error() }
+
+func (e *ConnectError) Unwrap() error { return e.Err }
+
 // KindOf returns the kind of an error.
 func KindOf(err error) ErrorKind {
 	var e *pq.Error
+	var connect *ConnectError
 	switch {
 	case err == nil:
 		return NotOfDatabase
 	case errors.Is(err, context.Canceled): // even if the database reports another cause
 		return StoppedError
+	case errors.As(err, &connect): // whatever the reason
+		return UnavailableError
 	case errors.As(err, &e):
 		return kindOfServerError(e)
 	case errors.Is(err, errLostRace):

@@ -2,15 +2,12 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -22,13 +19,11 @@ var migrations embed.FS
 // run it at the same time: one migrates, the others wait for it. Migrations are
 // forward only, and safe while the previous build is still running.
 func Migrate(ctx context.Context, dsn string) error {
-	if err := CheckURL(dsn); err != nil {
-		return fmt.Errorf("reading the database URL: %w", err)
-	}
-	pool, err := sqlx.Open("postgres", dsn)
+	c, err := newConnector(dsn, map[string]string{"tcp_user_timeout": serverUserTimeout}, false, nil)
 	if err != nil {
-		return fmt.Errorf("opening the database: %w", err)
+		return err
 	}
+	pool := sqlx.NewDb(sql.OpenDB(c), "postgres")
 	defer func() { _ = pool.Close() }()
 	p, err := provider(pool)
 	if err != nil {
@@ -38,34 +33,6 @@ func Migrate(ctx context.Context, dsn string) error {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
 	return nil
-}
-
-// CheckURL validates a postgres:// URL or a lib/pq connection string. The error
-// quotes nothing of it: a password with characters that are special in a URL
-// can be mistaken for any other part.
-func CheckURL(dsn string) error {
-	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
-		if _, err := pq.NewConfig(dsn); err != nil {
-			return errors.New("not a URL such as postgres://user:password@host:5432/simtransfer, nor a connection string such as 'host=host dbname=simtransfer'")
-		}
-		return nil
-	}
-	u, err := url.Parse(dsn)
-	if err != nil || misread(u) {
-		return errors.New("not a URL such as postgres://user:password@host:5432/simtransfer; percent-encode special characters of the password")
-	}
-	_, err = pq.NewConfig(dsn)
-	return err
-}
-
-// misread reports whether a part of the URL may really be the end of a
-// password: a parser takes "user" for the host of postgres://user:12/34@host.
-func misread(u *url.URL) bool {
-	odd := u.Fragment != "" || strings.Contains(u.Path, "@")
-	for name := range u.Query() {
-		odd = odd || strings.ContainsAny(name, "@/: ")
-	}
-	return odd
 }
 
 var hasMigrations = newStatement(statement{

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package storage
+
+import (
+	"net"
+	"syscall"
+	"time"
+)
+
+// setUserTimeout does nothing: keepalive probes find an idle connection to a
+// host that has vanished, and health checks the others.
+func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }
+
+// isClosed does not know: the first statement on the connection fails.
+func isClosed(net.Conn, bool) bool { return false }
