@@ -13,7 +13,7 @@ import (
 func TestCheckSchemaReads(t *testing.T) {
 	t.Parallel()
 	dsn := serverstest.EmptyDatabaseURL(t)
-	for _, with := range []string{"", "&default_transaction_read_only=on"} {
+	for _, with := range []string{"", "&default_transaction_read_only=on&target_session_attrs=any"} {
 		db, err := storage.Open(t.Context(), dsn+with, storage.Options{})
 		if err != nil {
 			t.Fatal(err)
