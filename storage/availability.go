@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +34,8 @@ type availability struct {
 	log       *slog.Logger
 
 	turn       chan struct{} // held by the check that is running
-	conn       *connection   // nil if there is none
+	closed     bool
+	conn       *connection // nil if there is none
 	opened     time.Time
 	lastAnswer time.Time
 
@@ -80,6 +82,7 @@ func (a *availability) close() {
 	}
 	a.turn <- struct{}{}
 	defer func() { <-a.turn }()
+	a.closed = true
 	if a.conn != nil {
 		_ = a.conn.Close()
 		a.conn = nil
@@ -94,6 +97,9 @@ func (a *availability) check(ctx context.Context) error {
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
 		return fmt.Errorf("the database did not answer the previous check yet: %w", ctx.Err())
+	}
+	if a.closed {
+		return sql.ErrConnDone
 	}
 	err := a.ask(ctx)
 	if errors.Is(ctx.Err(), context.Canceled) {

@@ -100,7 +100,7 @@ func (c *connection) inspectPooler(idleTimeout, lockTimeout string) error {
 	for name, value := range map[string]string{"idle_in_transaction_session_timeout": idleTimeout, "lock_timeout": lockTimeout} {
 		if wanted := parameters[name]; value == "0" && wanted != "" && wanted != "0" {
 			return fmt.Errorf("the connection pooler does not pass on %[1]s: run ALTER ROLE … SET %[1]s = %[2]s "+
-				"for the user of the database URL, and make the pooler reconnect (see docs/operations.md)", name, wanted)
+				"for the user of the database URL, and make the pooler reconnect (see Connection poolers in docs/operations.md)", name, wanted)
 		}
 	}
 	tx, err := c.driverConn.BeginTx(context.Background(), driver.TxOptions{})

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -205,7 +206,7 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 	raw, err := driverConnector.Connect(ctx)
 	if err != nil {
 		d.close()
-		return nil, errors.Join(err, ctx.Err())
+		return nil, errors.Join(explainPooler(err), ctx.Err())
 	}
 	conn := &connection{driverConn: raw.(driverConn), connector: c, dialer: d, encrypted: config.SSLMode != pq.SSLModeDisable}
 	d.limit(config.ConnectTimeout)
@@ -223,6 +224,15 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 	d.reset()
 	d.connected()
 	return conn, nil
+}
+
+// explainPooler adds what to do when PgBouncer does not know a parameter.
+func explainPooler(err error) error {
+	var e *pq.Error
+	if errors.As(err, &e) && strings.Contains(e.Message, "unsupported startup parameter") {
+		return fmt.Errorf("%w; add the parameters to ignore_startup_parameters of PgBouncer (see Connection poolers in docs/operations.md)", err)
+	}
+	return err
 }
 
 // remove forgets a connection that was closed.
