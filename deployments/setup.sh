@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that simtransfer and its tests need, if they are missing:
 #
-#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium]
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer]
 #
 # Without arguments, it installs postgres and redis. It does not change programs
 # that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
@@ -64,6 +64,8 @@ chromium_found() {
 	have chromium || have chromium-browser || have google-chrome || have google-chrome-stable ||
 		[ -d "/Applications/Google Chrome.app" ] || [ -d "/Applications/Chromium.app" ]
 }
+
+pgbouncer_found() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 
 go_found() {
 	have go || return 1
@@ -169,6 +171,7 @@ install_by_apt() {
 			packages="$packages redis-server"
 			;;
 		chromium) packages="$packages chromium" ;;
+		pgbouncer) packages="$packages pgbouncer" ;;
 		esac
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
@@ -177,6 +180,11 @@ install_by_apt() {
 	case " $* " in *' redis '*)
 		DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || :
 		update-rc.d redis-server disable >/dev/null 2>&1 || :
+		;;
+	esac
+	case " $* " in *' pgbouncer '*)
+		DPKG_MAINTSCRIPT_PACKAGE=pgbouncer deb-systemd-helper disable pgbouncer.service >/dev/null 2>&1 || :
+		update-rc.d pgbouncer disable >/dev/null 2>&1 || :
 		;;
 	esac
 }
@@ -198,6 +206,7 @@ install_by_dnf() {
 			;;
 		redis) dnf install -y redis >&2 || dnf install -y valkey >&2 ;;
 		chromium) dnf install -y chromium >&2 ;;
+		pgbouncer) dnf install -y pgbouncer >&2 ;;
 		esac
 	done
 }
@@ -211,6 +220,7 @@ install_by_brew() {
 		postgres) brew install postgresql@17 >&2 ;;
 		redis) brew install redis >&2 ;;
 		chromium) brew install --cask google-chrome >&2 ;;
+		pgbouncer) brew install pgbouncer >&2 ;;
 		esac
 	done
 }
@@ -220,8 +230,8 @@ install_by_brew() {
 want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
-	go | cc | postgres | redis | chromium) ;;
-	*) die "unknown program $thing: must be go, cc, postgres, redis or chromium" ;;
+	go | cc | postgres | redis | chromium | pgbouncer) ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium or pgbouncer" ;;
 	esac
 done
 
