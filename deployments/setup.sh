@@ -87,6 +87,7 @@ describe() {
 		postgres) say "  - the PostgreSQL server, version $postgres_min or later (initdb and postgres in PATH): https://www.postgresql.org/download/" ;;
 		redis) say "  - Redis $redis_min or later (redis-server in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
 		chromium) say "  - Chromium or Google Chrome, for the tests of web pages" ;;
+		pgbouncer) say "  - PgBouncer (for the tests of connection poolers)" ;;
 		esac
 	done
 }

@@ -265,7 +265,7 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 	for i := range made {
 		n := rand.Int64N(1e10)
 		err := db.InTx(ctx, func(tx *storage.Tx) (err error) {
-			made[i], err = tx.CreateAccount(ctx, storage.Account{
+			made[i], err = tx.CreateAccount(ctx, storage.System(), storage.Account{
 				OperatorID: transfer.OperatorID(fmt.Sprintf("OP%010d", n)), Email: fmt.Sprintf("a%d@operator.example", n), Currency: "EUR", Coverage: "global",
 			})
 			if err != nil {
