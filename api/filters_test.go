@@ -1,10 +1,13 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
 	"simtransfer/transfer"
@@ -38,7 +41,17 @@ func TestFiltersOfLists(t *testing.T) {
 	for path, want := range map[string]int{
 		"/v1/sims":                                                             5,
 		"/v1/sims?status=ready":                                                4,
+		"/v1/sims?status=ready&status=active":                                  5,
+		"/v1/sims?status=ready,active":                                         5,
+		"/v1/sims?status=active":                                               1,
+		"/v1/sims?status=ready,nonsense":                                       -1,
+		"/v1/sims?status=ready&status=":                                        -1,
 		"/v1/sims?plan=local-01":                                               1,
+		"/v1/sims?tag=site&tag=empty":                                          1,
+		"/v1/sims?tag=site=south&tag=empty":                                    1,
+		"/v1/sims?tag=site=north&tag=empty":                                    0,
+		"/v1/sims?tag=site=north,empty":                                        0, // a value with a comma
+		"/v1/sims?tag=site=north&tag=site=south":                               -1,
 		"/v1/sims?plan=nothing":                                                0,
 		"/v1/sims?group=field":                                                 1, // the other one has gone
 		"/v1/sims?tag=site":                                                    5,
@@ -62,6 +75,14 @@ func TestFiltersOfLists(t *testing.T) {
 		results + "?reason=sim_locked":                                         1,
 		results + "?reason=needs_support":                                      1,
 		results + "?method=self_service":                                       1,
+		results + "?state=completed&state=ineligible":                          4,
+		results + "?state=completed,ineligible":                                4,
+		results + "?reason=sim_locked&reason=needs_support,sim_not_found":      3,
+		one + "/transfers?reason=sim_not_found,sim_locked":                     2,
+		one + "/transfers?state=completed&state=ineligible&state=failed":       4,
+		"/v1/transfer-requests?reason=sim_locked,sim_not_found":                1,
+		"/v1/transfer-requests?state=validating&state=completed":               2,
+		"/v1/transfer-requests?state=validating,completed&method=self_service": 1,
 		results + "?method=self_service&state=x":                               -1,
 		one + "/results?reason=sim_locked":                                     1,
 		one + "/results?state=expired":                                         0,
@@ -120,6 +141,34 @@ func TestFiltersNameTheirValues(t *testing.T) {
 			t.Errorf("%s: %+v", path, p)
 		}
 	}
+}
+
+// A parameter that takes one value is refused if it is given twice, and so is one
+// that does not exist, on every route.
+func TestParametersThatCannotCountAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	document := newServer(Config{}).register(http.NewServeMux())
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01", "{code}", "invalid")
+	for _, r := range Routes() {
+		o := operationOf(document.Paths[r.Path], r.Method)
+		lists := listParametersOf(o)
+		try := func(query, location string) {
+			p := s.do(apiCall{method: r.Method, path: path.Replace(r.Path) + "?" + query, key: s.admin}).problem(422, problem.Invalid)
+			if len(p.Errors) != 1 || p.Errors[0].Location != location {
+				t.Errorf("%s?%s: %+v", r.OperationID, query, p.Errors)
+			}
+		}
+		for _, p := range o.Parameters {
+			if _, list := lists[p.Name]; p.In == "query" && !list {
+				try(p.Name+"=1&"+p.Name+"=1", "query."+p.Name)
+			}
+		}
+		if r.bounds.upload == nil && r.Method == "GET" {
+			try("no_such_parameter=1", "query.no_such_parameter")
+		}
+	}
+	s.get(s.source, "/v1/sims?status=%zz").problem(422, problem.Invalid)
 }
 
 // What changes between two pages of a filtered list is neither skipped nor

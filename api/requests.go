@@ -340,17 +340,17 @@ func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
 
 type listRequestsInput struct {
 	Paging
-	Direction string                `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Only requests that the account sends (outgoing) or receives (incoming)."`
-	Account   string                `query:"account" maxLength:"32" doc:"Only requests of the account with this operator id. For support."`
-	State     transfer.RequestState `query:"state" doc:"Only requests in this state."`
-	Batch     string                `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
-	Ticket    string                `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
+	Direction string                  `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Only requests that the account sends (outgoing) or receives (incoming)."`
+	Account   string                  `query:"account" maxLength:"32" doc:"Only requests of the account with this operator id. For support."`
+	State     []transfer.RequestState `query:"state" nullable:"false" doc:"Only requests in one of these states."`
+	Batch     string                  `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
+	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
 
-	SIM           string          `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason        transfer.Reason `query:"reason" doc:"Only requests with a SIM that was not transferred for this reason."`
-	Method        transfer.Method `query:"method" doc:"Only requests with a SIM that has this transfer method."`
-	CreatedAfter  time.Time       `query:"created_after" doc:"Only requests created at or after this time."`
-	CreatedBefore time.Time       `query:"created_before" doc:"Only requests created before this time."`
+	SIM           string            `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	Reason        []transfer.Reason `query:"reason" nullable:"false" doc:"Only requests with a SIM that was not transferred for one of these reasons."`
+	Method        []transfer.Method `query:"method" nullable:"false" doc:"Only requests with a SIM that has one of these transfer methods."`
+	CreatedAfter  time.Time         `query:"created_after" doc:"Only requests created at or after this time."`
+	CreatedBefore time.Time         `query:"created_before" doc:"Only requests created before this time."`
 }
 
 // narrow adds the parameters of the query to a filter.
@@ -362,7 +362,7 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 		}
 		f.SIM = id
 	}
-	f.Ticket, f.Reason, f.Method = in.Ticket, in.Reason, in.Method
+	f.Ticket, f.Reasons, f.Methods = in.Ticket, in.Reason, in.Method
 	p := problem.New(problem.Invalid, "")
 	f.CreatedAfter = given(p, "query.created_after", in.CreatedAfter)
 	f.CreatedBefore = given(p, "query.created_before", in.CreatedBefore)
@@ -377,7 +377,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	f := storage.RequestFilter{State: in.State, Limit: in.Limit + 1, Viewer: callerOf(ctx).Account.ID}
+	f := storage.RequestFilter{States: in.State, Limit: in.Limit + 1, Viewer: callerOf(ctx).Account.ID}
 	if err := in.narrow(&f); err != nil {
 		return nil, err
 	}

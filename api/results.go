@@ -106,9 +106,9 @@ const (
 
 // SomeResults is embedded in the input of results.
 type SomeResults struct {
-	State  []transfer.State  `query:"state" doc:"Only SIMs in one of these states."`
-	Reason []transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for one of these reasons."`
-	Method []transfer.Method `query:"method" doc:"Only SIMs that have one of these transfer methods."`
+	State  []transfer.State  `query:"state" nullable:"false" doc:"Only SIMs in one of these states."`
+	Reason []transfer.Reason `query:"reason" nullable:"false" doc:"Only SIMs that were not transferred for one of these reasons."`
+	Method []transfer.Method `query:"method" nullable:"false" doc:"Only SIMs that have one of these transfer methods."`
 }
 
 func (f SomeResults) filter(party transfer.Party) storage.ResultsFilter {

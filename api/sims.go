@@ -97,23 +97,33 @@ func viewSIM(s storage.SIM) (SIM, error) {
 
 type listSIMsInput struct {
 	Paging
-	Account string          `query:"account" maxLength:"32" doc:"Only SIMs of the account with this operator id. For support."`
-	Status  transfer.Status `query:"status" doc:"Only SIMs with this status."`
-	Plan    string          `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Prefix  string          `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
-	Group   string          `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
-	Tag     string          `query:"tag" maxLength:"385" example:"site=north" doc:"Only SIMs with this tag: name=value, or only a name for any value. Support also has to give the account."`
+	Account string            `query:"account" maxLength:"32" doc:"Only SIMs of the account with this operator id. For support."`
+	Status  []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
+	Plan    string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
+	Prefix  string            `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
+	Group   string            `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
+	Tag     []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
 }
 
 // check rejects an invalid tag, and a search by group or tag across all accounts,
 // which would scan every SIM.
 func (in *listSIMsInput) check(account int64) error {
 	p := problem.New(problem.Invalid, "the search by group or tag is invalid: fix the listed errors")
-	if account == 0 && (in.Group != "" || in.Tag != "") {
+	if account == 0 && (in.Group != "" || len(in.Tag) > 0) {
 		p.Add(problem.FieldError{Location: "query.account", Message: "required for a search by group or tag: give an operator id"})
 	}
-	if name, _, _ := strings.Cut(in.Tag, "="); in.Tag != "" && name == "" {
-		p.Add(problem.FieldError{Location: "query.tag", Message: "the tag has no name: use name=value, or only a name", Value: in.Tag})
+	values := map[string]string{}
+	for _, tag := range in.Tag {
+		name, value, hasValue := strings.Cut(tag, "=")
+		if name == "" {
+			p.Add(problem.FieldError{Location: "query.tag", Message: "the tag has no name: use name=value, or only a name", Value: tag})
+		}
+		if other, twice := values[name]; hasValue && twice && other != value {
+			p.Add(problem.FieldError{Location: "query.tag", Message: "no SIM can have two values of one tag: give the tag once", Value: tag})
+		}
+		if hasValue {
+			values[name] = value
+		}
 	}
 	if len(p.Errors) > 0 {
 		return p
@@ -129,7 +139,7 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err := in.check(account); err != nil {
 		return nil, err
 	}
-	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tag: in.Tag, Prefix: in.Prefix, Limit: in.Limit + 1}
+	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tags: in.Tag, Prefix: in.Prefix, Limit: in.Limit + 1}
 	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
 		return nil, err
 	}

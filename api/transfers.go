@@ -108,11 +108,9 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 
 type listTransfersInput struct {
 	RequestPath
-	Cursor string          `query:"cursor" maxLength:"64" doc:"The next_cursor of the previous page. Default: the first page."`
-	Limit  int             `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum number of entries."`
-	State  transfer.State  `query:"state" doc:"Only SIMs in this state."`
-	Reason transfer.Reason `query:"reason" doc:"Only SIMs that were not transferred for this reason."`
-	Method transfer.Method `query:"method" doc:"Only SIMs that have this transfer method."`
+	SomeResults
+	Cursor string `query:"cursor" maxLength:"64" doc:"The next_cursor of the previous page. Default: the first page."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum number of entries."`
 }
 
 func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*listOf[Transfer], error) {
@@ -126,9 +124,9 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	}
 	sight := sightOf(party)
 	rows, err := s.db.Transfers(ctx, r.ID, storage.TransferFilter{
-		State:   in.State,
-		Reason:  in.Reason,
-		Method:  in.Method,
+		States:  in.State,
+		Reasons: in.Reason,
+		Methods: in.Method,
 		Offered: !sight.unoffered,
 		After:   int(after),
 		Limit:   in.Limit + 1,

@@ -333,7 +333,7 @@ func requestBy(ctx context.Context, q querier, id uuid.UUID) (Request, error) {
 type RequestFilter struct {
 	Source, Destination int64 // account ids
 	Either              int64 // the id of an account that is source or destination
-	State               transfer.RequestState
+	States              []transfer.RequestState
 	Batch               *uuid.UUID
 	Ticket              string
 	CreatedAfter        *time.Time // created at this instant or later
@@ -346,25 +346,25 @@ type RequestFilter struct {
 	// a transfer that was never offered to it as the destination, another
 	// identifier of a SIM that is not the source's, or another account's batch.
 	// Zero may see everything.
-	SIM    transfer.Identifier // any identifier of the SIM
-	Reason transfer.Reason
-	Method transfer.Method
-	Viewer int64
+	SIM     transfer.Identifier // any identifier of the SIM
+	Reasons []transfer.Reason
+	Methods []transfer.Method
+	Viewer  int64
 }
 
 var selectRequests = newStatement(statement{
 	name: "select_requests",
 	does: "Lists requests, newest first. An empty, zero or null parameter selects all.",
-	given: `The accounts @source and @destination, or @either of them. @state, @batch, @ticket.
+	given: `The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
 		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
 		@before: only requests with lower ids. The maximum number of rows: @limit.
-		@sim, @reason and @method of one of the request's transfers, as far as the account @viewer may see them.`,
+		@sim, @reasons and @methods of one of the request's transfers, as far as the account @viewer may see them.`,
 	returns: "The requests.",
 	text: `
 SELECT` + requestColumns + `
 WHERE (@source = 0 OR r.source = @source)
   AND (@destination = 0 OR r.destination = @destination)
-  AND (@state = '' OR r.state = @state)
+  AND (@states::text[] IS NULL OR r.state = ANY (@states::text[]))
   AND (@batch::uuid IS NULL OR r.batch = @batch AND (@viewer = 0 OR r.source = @viewer))
   AND (@before::uuid IS NULL OR r.id < @before)
   AND (@either = 0 OR r.source = @either OR r.destination = @either)
@@ -380,15 +380,15 @@ WHERE (@source = 0 OR r.source = @source)
 	  AND (t.sim IS NOT NULL OR t.identifier = @sim OR @viewer = 0)
 	  AND (@viewer = 0 OR q.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
   )))
-  AND (@reason = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+  AND (@reasons::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.reason = @reason AND (@viewer = 0 OR r.source = @viewer OR t.state <> 'ineligible')
+	WHERE t.request = r.id AND t.reason = ANY (@reasons::text[]) AND (@viewer = 0 OR r.source = @viewer OR t.state <> 'ineligible')
   ))
-  AND (@method = '' OR EXISTS (
+  AND (@methods::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = @method AND (@viewer = 0 OR r.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
+	WHERE t.request = r.id AND t.method = ANY (@methods::text[]) AND (@viewer = 0 OR r.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
   ))
 ORDER BY r.id DESC
 LIMIT @limit`,
@@ -398,10 +398,10 @@ LIMIT @limit`,
 func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
 	list := []Request{}
 	if err := db.list(ctx, &list, selectRequests, args{
-		"source": f.Source, "destination": f.Destination, "either": f.Either, "state": f.State, "batch": f.Batch,
+		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "batch": f.Batch,
 		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
 		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
-		"sim": f.SIM.String(), "reason": f.Reason, "method": f.Method, "viewer": f.Viewer,
+		"sim": f.SIM.String(), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
 	}); err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
@@ -435,9 +435,9 @@ const transferColumns = resultColumns + `,
 
 // TransferFilter selects transfers to list. A zero field selects all.
 type TransferFilter struct {
-	State   transfer.State
-	Reason  transfer.Reason
-	Method  transfer.Method
+	States  []transfer.State
+	Reasons []transfer.Reason
+	Methods []transfer.Method
 	Offered bool // only transfers that are or were open: those that the destination may see
 	After   int  // only transfers with a greater n: the cursor; -1 for all
 	Limit   int  // the maximum number of transfers; required
@@ -447,8 +447,8 @@ type TransferFilter struct {
 
 var selectTransfers = newStatement(statement{
 	name: "select_transfers",
-	does: "Lists transfers of a request in the order of submission. An empty parameter selects all.",
-	given: `@request, and @state, @reason and @method of the transfers. The number @after which to start.
+	does: "Lists transfers of a request in the order of submission. A null list selects all.",
+	given: `@request, and @states, @reasons and @methods of the transfers. The number @after which to start.
 		@offered: only transfers that are or were open. The maximum number of rows: @limit.
 		@snapshots: with the settings before and after.`,
 	returns: "The transfers.",
@@ -459,11 +459,8 @@ JOIN requests r ON r.id = t.request
 LEFT JOIN sims s ON s.id = t.sim
 LEFT JOIN registrations g ON @snapshots AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
 WHERE t.request = @request
-  AND (@state = '' OR t.state = @state)
-  AND (@reason = '' OR t.reason = @reason)
-  AND (@method = '' OR t.method = @method)
   AND t.n > @after
-  AND (NOT @offered OR t.state NOT IN ('pending', 'ineligible'))
+  AND` + transferFilter + `
 ORDER BY t.n
 LIMIT @limit`,
 })
@@ -472,7 +469,7 @@ LIMIT @limit`,
 func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
 	list := []Transfer{}
 	if err := db.list(ctx, &list, selectTransfers, args{
-		"request": request, "state": f.State, "reason": f.Reason, "method": f.Method, "after": f.After,
+		"request": request, "states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "after": f.After,
 		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots,
 	}); err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -81,13 +80,13 @@ func sim(ctx context.Context, q querier, account int64, id transfer.Identifier) 
 // SIMFilter selects SIMs; zero fields select all.
 type SIMFilter struct {
 	Account int64
-	Status  transfer.Status
+	Status  []transfer.Status
 	Plan    string
 	Group   string
-	Tag     string // name=value, or only a name for any value
-	Prefix  string // the first digits of one of its identifiers, 6 or more
-	After   int64  // the cursor: only SIMs with a greater id
-	Limit   int    // maximum number of SIMs; required
+	Tags    []string // each name=value, or only a name for any value; SIMs have all of them
+	Prefix  string   // the first digits of one of its identifiers, 6 or more
+	After   int64    // the cursor: only SIMs with a greater id
+	Limit   int      // maximum number of SIMs; required
 }
 
 // prefixMatchesSQL holds for an identifier, which has at most 22 digits, that
@@ -97,18 +96,19 @@ const prefixMatchesSQL = `identifier BETWEEN @prefix::text AND rpad(@prefix, 22,
 var selectSIMs = newStatement(statement{
 	name: "select_sims",
 	does: "Lists SIMs in the order in which they were imported.",
-	given: `@account (0: any); @status, @plan and @group (empty: any); @after: only SIMs with a greater id;
-		@tag: the name of a tag (empty: any), with its value in @tag_value (null: any); @prefix: the first
+	given: `@account (0: any); @statuses (null: any); @plan and @group (empty: any); @after: only SIMs with a greater id;
+		@tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
 		digits of an identifier (empty: any); @ids: only these SIMs (null: any); @limit: maximum number of
 		rows.`,
 	returns: "The SIMs.",
 	text: selectSIMSQL() + `
 WHERE (@account = 0 OR s.account = @account)
-  AND (@status = '' OR s.status = @status)
+  AND (@statuses::text[] IS NULL OR s.status = ANY (@statuses::text[]))
   AND s.id > @after
   AND (@plan = '' OR s.plan = @plan)
   AND (@group = '' OR s.sim_group = @group)
-  AND (@tag = '' OR CASE WHEN @tag_value::text IS NULL THEN s.tags ? @tag ELSE s.tags ->> @tag = @tag_value END)
+  AND (@tags::jsonb IS NULL OR s.tags @> @tags::jsonb)
+  AND (@tag_names::text[] IS NULL OR s.tags ?& @tag_names::text[])
   AND (@ids::bigint[] IS NULL OR s.id = ANY (@ids))
   AND (@prefix = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND ` + prefixMatchesSQL + `))
 ORDER BY s.id
@@ -118,20 +118,36 @@ LIMIT @limit`,
 // SIMs lists SIMs in the order in which they were imported.
 func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
 	list := []SIM{}
-	tag, text, hasValue := strings.Cut(f.Tag, "=")
-	value := sql.NullString{String: text, Valid: hasValue}
+	tags, tagNames := tagFilter(f.Tags)
 	ids, err := db.simsWithPrefix(ctx, f.Prefix)
 	if err != nil {
 		return nil, err
 	}
 	if err := db.list(ctx, &list, selectSIMs, args{
-		"account": f.Account, "status": f.Status, "plan": f.Plan, "group": f.Group,
-		"tag": tag, "tag_value": value, "prefix": f.Prefix, "ids": ids,
+		"account": f.Account, "statuses": textArray(f.Status), "plan": f.Plan, "group": f.Group,
+		"tags": tags, "tag_names": tagNames, "prefix": f.Prefix, "ids": ids,
 		"after": f.After, "limit": f.Limit,
 	}); err != nil {
 		return nil, fmt.Errorf("listing SIMs: %w", err)
 	}
 	return list, nil
+}
+
+// tagFilter splits tags into those with a value, nil for none, and the names of
+// those with any value.
+func tagFilter(list []string) (tags *Tags, names pq.StringArray) {
+	for _, text := range list {
+		name, value, hasValue := strings.Cut(text, "=")
+		switch {
+		case !hasValue:
+			names = append(names, name)
+		case tags == nil:
+			tags = &Tags{name: value}
+		default:
+			(*tags)[name] = value
+		}
+	}
+	return tags, names
 }
 
 // maxPrefixSIMs is the number of SIMs up to which a list with a prefix starts

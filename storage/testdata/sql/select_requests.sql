@@ -1,14 +1,14 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Lists requests, newest first. An empty, zero or null parameter selects all.
--- Given:    The accounts @source and @destination, or @either of them. @state, @batch, @ticket.
+-- Given:    The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
 --           @created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
 --           @before: only requests with lower ids. The maximum number of rows: @limit.
---           @sim, @reason and @method of one of the request's transfers, as far as the account @viewer may see them.
+--           @sim, @reasons and @methods of one of the request's transfers, as far as the account @viewer may see them.
 -- Returns:  The requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_requests(source, destination, state, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reason, method, limit);
+-- EXPLAIN EXECUTE select_requests(source, destination, states, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reasons, methods, limit);
 PREPARE select_requests AS
 SELECT
 	r.id,
@@ -50,7 +50,7 @@ JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
 WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
   AND ($2 /*destination*/ = 0 OR r.destination = $2 /*destination*/)
-  AND ($3 /*state*/ = '' OR r.state = $3 /*state*/)
+  AND ($3 /*states*/::text[] IS NULL OR r.state = ANY ($3 /*states*/::text[]))
   AND ($4 /*batch*/::uuid IS NULL OR r.batch = $4 /*batch*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/))
   AND ($6 /*before*/::uuid IS NULL OR r.id < $6 /*before*/)
   AND ($7 /*either*/ = 0 OR r.source = $7 /*either*/ OR r.destination = $7 /*either*/)
@@ -66,15 +66,15 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $5 /*viewer*/ = 0)
 	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
   )))
-  AND ($14 /*reason*/ = '' OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+  AND ($14 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.reason = $14 /*reason*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
+	WHERE t.request = r.id AND t.reason = ANY ($14 /*reasons*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
   ))
-  AND ($15 /*method*/ = '' OR EXISTS (
+  AND ($15 /*methods*/::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = $15 /*method*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
+	WHERE t.request = r.id AND t.method = ANY ($15 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
   ))
 ORDER BY r.id DESC
 LIMIT $16 /*limit*/;

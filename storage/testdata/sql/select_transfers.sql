@@ -1,13 +1,13 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Lists transfers of a request in the order of submission. An empty parameter selects all.
--- Given:    @request, and @state, @reason and @method of the transfers. The number @after which to start.
+-- Does:     Lists transfers of a request in the order of submission. A null list selects all.
+-- Given:    @request, and @states, @reasons and @methods of the transfers. The number @after which to start.
 --           @offered: only transfers that are or were open. The maximum number of rows: @limit.
 --           @snapshots: with the settings before and after.
 -- Returns:  The transfers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_transfers(snapshots, request, state, reason, method, after, offered, limit);
+-- EXPLAIN EXECUTE select_transfers(snapshots, request, after, states, reasons, methods, offered, limit);
 PREPARE select_transfers AS
 SELECT
 	t.n,
@@ -27,10 +27,11 @@ JOIN requests r ON r.id = t.request
 LEFT JOIN sims s ON s.id = t.sim
 LEFT JOIN registrations g ON $1 /*snapshots*/ AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
 WHERE t.request = $2 /*request*/
-  AND ($3 /*state*/ = '' OR t.state = $3 /*state*/)
-  AND ($4 /*reason*/ = '' OR t.reason = $4 /*reason*/)
-  AND ($5 /*method*/ = '' OR t.method = $5 /*method*/)
-  AND t.n > $6 /*after*/
-  AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible'))
+  AND t.n > $3 /*after*/
+  AND
+	($4 /*states*/::text[] IS NULL OR t.state = ANY ($4 /*states*/::text[]))
+	AND ($5 /*reasons*/::text[] IS NULL OR t.reason = ANY ($5 /*reasons*/::text[]))
+	AND ($6 /*methods*/::text[] IS NULL OR t.method = ANY ($6 /*methods*/::text[]))
+	AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible'))
 ORDER BY t.n
 LIMIT $8 /*limit*/;
