@@ -32,6 +32,7 @@ func commaSeparated[T ~string](values []T) string {
 type Commands struct {
 	Login    loginCommand    `cmd:"" help:"Save the service URL and API key."`
 	Logout   logoutCommand   `cmd:"" help:"Remove the saved service URL and API key."`
+	Profiles profilesCommand `cmd:"" help:"List the saved service URLs and API keys."`
 	Whoami   whoamiCommand   `cmd:"" help:"Show the API key in use."`
 	SIMs     simsCommand     `cmd:"" name:"sims" help:"Import, list, show and lock SIMs."`
 	Preview  previewCommand  `cmd:"" help:"Show what a transfer would result in, without creating a request."`

@@ -23,8 +23,9 @@ const (
 
 // remote is embedded in every command that calls the API.
 type remote struct {
-	URL  string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Service URL. Default: the URL saved by simtransfer login. The API key is read from SIMTRANSFER_API_KEY or is the saved one."`
-	JSON bool   `name:"json" help:"Print the API's answer as JSON, unchanged. Errors go to standard error, also as JSON."`
+	URL     string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Service URL. Default: the URL saved by simtransfer login. The API key is read from SIMTRANSFER_API_KEY or is the saved one."`
+	Profile string `env:"SIMTRANSFER_PROFILE" placeholder:"NAME" help:"Use the URL and the API key that login saved under this name."`
+	JSON    bool   `name:"json" help:"Print the API's answer as JSON, unchanged. Errors go to standard error, also as JSON."`
 }
 
 // post is embedded in every command that makes a POST.
@@ -49,7 +50,7 @@ type connection struct {
 
 // connect prepares calls to the service. It makes none itself.
 func (r remote) connect(s *Session) (*connection, error) {
-	url, key, err := s.credentials(r.URL)
+	url, key, err := s.credentials(r.URL, r.Profile)
 	if err != nil {
 		return nil, err
 	}

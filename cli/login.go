@@ -2,37 +2,48 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"strings"
+	"unicode/utf16"
 
 	"simtransfer/client"
 )
 
 type loginCommand struct {
-	URL string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Service URL. Default: asks for it."`
+	URL     string `name:"url" env:"SIMTRANSFER_URL" placeholder:"URL" help:"Service URL. Default: the saved one, or asks for it."`
+	Profile string `env:"SIMTRANSFER_PROFILE" placeholder:"NAME" help:"Save the URL and the API key under this name, to use several keys or services side by side. Commands use them with --profile or SIMTRANSFER_PROFILE."`
 }
 
 // Help returns the detailed help.
 func (loginCommand) Help() string {
-	return `Asks for the API key without echoing it, or reads it from standard input. If the service accepts the key, saves both in a file that only you can read. SIMTRANSFER_URL and SIMTRANSFER_API_KEY take precedence over that file.
+	return `Asks for the API key without echoing it, or reads it from standard input. If the service accepts the key, saves both in a file that only you can read. SIMTRANSFER_URL and SIMTRANSFER_API_KEY take precedence over that file. To log in with another key at the same service, the URL need not be given again.
 
 Examples:
 
     simtransfer login
-    simtransfer login --url=https://simtransfer.example.com < key.txt`
+    simtransfer login --url=https://simtransfer.example.com < key.txt
+    simtransfer login --profile=support < support.txt`
 }
 
 // Run runs the command.
 func (c *loginCommand) Run(ctx context.Context, s *Session) error {
+	if err := checkProfileName(c.Profile); err != nil {
+		return err
+	}
+	file, err := readConfig(s.ConfigFile)
+	if err != nil && !errors.Is(err, errDamaged) {
+		return &exitError{ExitUnauthorized, err}
+	}
+	name := cmp.Or(c.Profile, defaultProfile)
 	in := bufio.NewReader(s.In)
-	address, err := c.address(ctx, s, in)
+	address, err := c.address(ctx, s, in, file.knownURL(name))
 	if err != nil {
 		return err
 	}
@@ -46,14 +57,29 @@ func (c *loginCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	if err := writeConfig(s.ConfigFile, config{address, key}); err != nil {
+	if file.Profiles == nil {
+		file.Profiles = map[string]profile{}
+	}
+	file.Profiles[name] = profile{address, key}
+	if err := writeConfig(s.ConfigFile, file); err != nil {
 		return err
 	}
+	c.report(s, address, k)
+	return nil
+}
+
+// report tells what was saved, and what the user should know about it.
+func (c *loginCommand) report(s *Session, address string, k client.CurrentKey) {
 	fmt.Fprintf(s.Err, "Logged in at %s with %s.\n", address, keyText(k))
+	if c.Profile != "" {
+		fmt.Fprintf(s.Err, "To use this profile: add --profile=%s, or set SIMTRANSFER_PROFILE.\n", c.Profile)
+	}
 	if unencrypted(address) {
 		fmt.Fprintln(s.Err, "Warning: the connection is not encrypted, and others on the network can read the key. Use https if the service supports it.")
 	}
-	return nil
+	if key, err := client.ParseKey(s.Key); key != "" || err != nil {
+		fmt.Fprintln(s.Err, "Warning: SIMTRANSFER_API_KEY is set and takes precedence over the saved key. Unset it to use the saved one.")
+	}
 }
 
 // unencrypted reports whether calls cross a network without encryption.
@@ -66,15 +92,17 @@ func unencrypted(address string) bool {
 	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
-func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
-	text := c.URL
-	if text == "" {
-		if s.ReadKey == nil {
-			return "", usageError("no service URL: set --url")
+// address returns the service URL: that of the flag, the known one, or the one
+// that the user types.
+func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader, known string) (string, error) {
+	text := cmp.Or(c.URL, known)
+	if c.URL == "" && s.ReadKey != nil {
+		fmt.Fprint(s.Err, "URL of the service")
+		if known != "" {
+			fmt.Fprintf(s.Err, " [%s]", known)
 		}
-		fmt.Fprint(s.Err, "URL of the service: ")
-		var err error
-		text, err = readLine(ctx, in)
+		fmt.Fprint(s.Err, ": ")
+		typed, err := readLine(ctx, in)
 		if errors.Is(err, context.Canceled) {
 			fmt.Fprintln(s.Err)
 			return "", errInterrupted
@@ -82,21 +110,25 @@ func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader
 		if err != nil {
 			return "", fmt.Errorf("reading the URL: %w", err)
 		}
+		text = cmp.Or(strings.TrimSpace(typed), known)
 	}
-	u, err := url.Parse(strings.TrimRight(strings.TrimSpace(text), "/"))
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", usageError("%q is not a service URL, such as https://simtransfer.example.com", text)
+	address, err := client.ParseURL(text)
+	if err != nil {
+		return "", usageError("%w", err)
 	}
-	return u.String(), nil
+	if address == "" {
+		return "", usageError("no service URL: set --url")
+	}
+	return address, nil
 }
 
 func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
-	read := func(ctx context.Context) (string, error) { return readLine(ctx, in) }
+	read := func(ctx context.Context) (string, error) { return readKey(ctx, in) }
 	if s.ReadKey != nil {
 		fmt.Fprint(s.Err, "API key: ")
 		read = s.ReadKey
 	}
-	key, err := read(ctx)
+	text, err := read(ctx)
 	if s.ReadKey != nil {
 		fmt.Fprintln(s.Err)
 	}
@@ -106,54 +138,85 @@ func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the API key: %w", err)
 	}
-	if key = strings.TrimSpace(key); key == "" || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", usageError("this is not an API key; API keys begin with st_: enter one, or pass it on standard input")
+	key, err := client.ParseKey(text)
+	if err != nil {
+		return "", usageError("%w", err)
+	}
+	if key == "" {
+		return "", usageError("no API key: enter one, or pass it on standard input; API keys begin with st_")
 	}
 	return key, nil
 }
 
+// maxKeyFile is how much of a file with a key is read, in bytes.
+const maxKeyFile = 64 << 10
+
+// readKey reads the first line that is not blank. It also reads UTF-16, which a
+// redirection in PowerShell writes.
+func readKey(ctx context.Context, in *bufio.Reader) (string, error) {
+	return interruptible(ctx, func() (string, error) {
+		for {
+			line, err := in.ReadString('\n')
+			if text, is := decodeUTF16(line); is {
+				rest, err := io.ReadAll(io.LimitReader(in, maxKeyFile))
+				if text, _ = decodeUTF16(line + string(rest)); err != nil {
+					return "", err
+				}
+				text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
+				return text, nil
+			}
+			if strings.TrimSpace(line) != "" || err != nil {
+				return line, err
+			}
+		}
+	})
+}
+
+// decodeUTF16 decodes a text that begins with the byte order mark of UTF-16, and
+// reports whether it does.
+func decodeUTF16(text string) (string, bool) {
+	var order binary.ByteOrder
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"):
+		order = binary.LittleEndian
+	case strings.HasPrefix(text, "\xfe\xff"):
+		order = binary.BigEndian
+	default:
+		return text, false
+	}
+	var units []uint16
+	for i := 2; i+1 < len(text); i += 2 {
+		units = append(units, order.Uint16([]byte(text[i:i+2])))
+	}
+	return string(utf16.Decode(units)), true
+}
+
 // readLine reads a line, whose newline may be missing at the end of the input.
-// If ctx ends first, it returns the error of ctx, and in must not be used
-// again: the read cannot be canceled and continues until the program exits.
 func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
-	var text string
-	var err error
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		if text, err = in.ReadString('\n'); errors.Is(err, io.EOF) && text != "" {
+	return interruptible(ctx, func() (string, error) {
+		text, err := in.ReadString('\n')
+		if errors.Is(err, io.EOF) && text != "" {
 			err = nil
 		}
+		return text, err
+	})
+}
+
+// interruptible returns what read returns. If ctx ends first, it returns the error
+// of ctx, and the input must not be used again: the read cannot be canceled and
+// continues until the program exits.
+func interruptible(ctx context.Context, read func() (string, error)) (string, error) {
+	var text string
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		text, err = read()
 	}()
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
-	case <-read:
+	case <-done:
 		return text, err
 	}
-}
-
-type logoutCommand struct{}
-
-// Help returns the detailed help.
-func (logoutCommand) Help() string {
-	return `Removes the saved service URL and API key. The key keeps working: an administrator can revoke it with keys revoke.
-
-Example:
-
-    simtransfer logout`
-}
-
-// Run runs the command.
-func (logoutCommand) Run(s *Session) error {
-	err := os.Remove(s.ConfigFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintln(s.Err, "You were not logged in.")
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("removing the saved API key: %w", err)
-	}
-	fmt.Fprintln(s.Err, "Logged out.")
-	return nil
 }

@@ -29,17 +29,17 @@ func welcoming(key string) http.HandlerFunc {
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	c := newTerminal(t, welcoming("st_one"))
+	c := newTerminal(t, welcoming(aKey))
 	c.Key = ""
 	c.is(c.run("sims", "list"), 4, "not logged in")
 
-	c.In = strings.NewReader("st_other\n")
+	c.In = strings.NewReader(otherKey + "\n")
 	c.is(c.run("login"), 4)
 	if _, err := os.Stat(c.ConfigFile); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a key that was refused was kept: %v", err)
 	}
 
-	c.In = strings.NewReader("st_one\n")
+	c.In = strings.NewReader(aKey + "\n")
 	c.is(c.run("login"), 0, "Logged in at "+service+" with the key \"warehouse\" of OP0000000001.", "can read the key")
 	for path, want := range map[string]fs.FileMode{c.ConfigFile: 0o600, filepath.Dir(c.ConfigFile): 0o700 | fs.ModeDir} {
 		info, err := os.Stat(path)
@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	c.is(c.run("sims", "list"), 0)
-	if strings.Contains(c.out.String()+c.err.String(), "st_one") {
+	if strings.Contains(c.out.String()+c.err.String(), aKey) {
 		t.Error("the key was shown")
 	}
 
@@ -75,16 +75,16 @@ func TestWhoami(t *testing.T) {
 		"Account  OP0000000001, a@example.com\n" +
 		"Created  2026-01-31 12:00:00Z\n" +
 		"Expires  2026-02-01 12:00:00Z, because it was rotated\n")
-	c.Key, c.HTTP = "", &http.Client{Transport: inProcess(welcoming("st_one"))}
+	c.Key, c.HTTP = "", &http.Client{Transport: inProcess(welcoming(aKey))}
 	c.is(c.run("whoami"), 4, "not logged in")
 }
 
 func TestLoginAsksOnATerminal(t *testing.T) {
 	t.Parallel()
-	c := newTerminal(t, welcoming("st_one"))
-	c.ReadKey = func(context.Context) (string, error) { return "st_one", nil }
+	c := newTerminal(t, welcoming(aKey))
+	c.ReadKey = func(context.Context) (string, error) { return aKey, nil }
 	c.is(c.run("login"), 0, "API key: ")
-	if strings.Contains(c.err.String(), "st_one") {
+	if strings.Contains(c.err.String(), aKey) {
 		t.Error("the key was shown")
 	}
 }
@@ -93,7 +93,7 @@ func TestLoginAsksOnATerminal(t *testing.T) {
 func TestLoginIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, asksURL := range []bool{false, true} {
-		c := newTerminal(t, welcoming("st_one"))
+		c := newTerminal(t, welcoming(aKey))
 		ctx, interrupt := context.WithCancel(t.Context())
 		typed, never := io.Pipe()
 		t.Cleanup(func() { _ = never.Close() })
@@ -123,7 +123,7 @@ func TestLoginIsInterrupted(t *testing.T) {
 			t.Errorf("asks for the URL: %v; exit code %d: %v; it says %q", asksURL, code, err, c.err.String())
 		}
 	}
-	c := newTerminal(t, welcoming("st_one"))
+	c := newTerminal(t, welcoming(aKey))
 	ctx, interrupt := context.WithCancel(t.Context())
 	typed, never := io.Pipe()
 	t.Cleanup(func() { _ = never.Close() })
@@ -144,24 +144,168 @@ func (r reading) Read(p []byte) (int, error) {
 
 func TestLoginRefusesInvalidURLsAndKeys(t *testing.T) {
 	t.Parallel()
-	c := newTerminal(t, welcoming("st_one"))
+	c := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
 	for _, url := range []string{"service.example", "ftp://service.example", "https://", "https://user:secret@service.example", "https://service.example/?x"} {
-		c.In = strings.NewReader("st_one\n")
-		c.is(c.run("login", "--url="+url), 2, "not a service URL")
+		c.In = strings.NewReader(aKey + "\n")
+		c.is(c.run("login", "--url="+url), 2, "is not a service URL")
+		c.Key = aKey
+		c.is(c.run("sims", "list", "--url="+url), 2, "SIMTRANSFER_URL", "is not a service URL")
 	}
-	for _, key := range []string{"", "\n", "two words\n"} {
+	c.Key = ""
+	for key, says := range map[string]string{"": "no API key", "\n": "no API key", "two words\n": "not an API key", "st_account_abcd…wxyz": "short form"} {
 		c.In = strings.NewReader(key)
-		c.is(c.run("login"), 2, "not an API key")
+		c.is(c.run("login"), 2, says)
 	}
+}
+
+// saved is a configuration file with a default profile.
+func saved(key string) string {
+	return `{"profiles":{"default":{"url":"` + service + `","api_key":"` + key + `"}}}`
+}
+
+// A key or URL as files, variables and clipboards have them is trimmed; what
+// cannot be a key is refused without a call.
+func TestKeysAndURLsAreTrimmed(t *testing.T) {
+	t.Parallel()
+	utf16 := func(text string) string {
+		var b strings.Builder
+		b.WriteString("\xff\xfe")
+		for _, r := range text {
+			b.WriteString(string([]byte{byte(r), 0}))
+		}
+		return b.String()
+	}
+	c := newTerminal(t, welcoming(aKey))
+	for _, text := range []string{aKey + "\r\n", aKey + "\r", "\n\r\n" + aKey, "\ufeff" + aKey + "\n", " \"" + aKey + "\" \n", aKey + "\u00a0", utf16(aKey + "\r\n")} {
+		if !strings.HasPrefix(text, "\xff") {
+			c.Key = text
+			c.is(c.run("whoami"), 0)
+		}
+		c.Key, c.In = "", strings.NewReader(text)
+		c.is(c.run("login", "--url= "+service+"/\r\n"), 0, "Logged in at "+service+" ")
+		c.is(c.run("whoami", "--url="+service+"//\r"), 0)
+	}
+	c.HTTP = &http.Client{Transport: inProcess(func(http.ResponseWriter, *http.Request) { t.Error("it was called") })}
+	for _, c.Key = range []string{"nonsense", "Bearer " + aKey, aKey[1:], aKey + "x", aKey[:30] + "\n" + aKey[30:]} {
+		if c.is(c.run("whoami"), 2, "SIMTRANSFER_API_KEY: this is not an API key"); strings.Contains(c.err.String(), aKey[20:]) {
+			t.Errorf("the key is shown: %s", c.err.String())
+		}
+	}
+}
+
+// With another key for the same service, the URL need not be given again.
+func TestLoginAtTheKnownURL(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming(otherKey))
+	c.Key, c.ConfigFile = "", writeFile(t, "config.json", saved(aKey))
+	c.parser = newParserWithoutURL(t)
+	c.In = strings.NewReader(otherKey)
+	c.is(c.run("login"), 0, "Logged in at "+service+" ")
+	c.is(c.run("whoami"), 0)
+	c.In = strings.NewReader(otherKey)
+	c.is(c.run("login", "--profile=desk"), 0, "Logged in at "+service+" ")
+	c.In, c.ReadKey = strings.NewReader("\n"), func(context.Context) (string, error) { return otherKey, nil }
+	c.is(c.run("login"), 0, "URL of the service ["+service+"]: ", "Logged in at "+service+" ")
+
+	c = newTerminal(t, welcoming(otherKey))
+	c.Key, c.parser = "", newParserWithoutURL(t)
+	c.In = strings.NewReader(otherKey)
+	c.is(c.run("login"), 2, "set --url")
+	c.ConfigFile = writeFile(t, "config.json", `{"profiles":{"a":{"url":"https://a.example"},"b":{"url":"https://b.example"}}}`)
+	c.is(c.run("login"), 2, "set --url")
+	c.is(c.run("login", "--profile=new"), 2, "set --url") // which of the two?
+}
+
+func newParserWithoutURL(t *testing.T) *kong.Kong {
+	t.Helper()
+	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser
+}
+
+// Several keys can be used side by side.
+func TestProfiles(t *testing.T) {
+	t.Parallel()
+	var sent string
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		_, _ = w.Write([]byte(`{"items":[],"name":"warehouse","role":"account"}`))
+	})
+	c.Key, c.parser = "", newParserWithoutURL(t)
+	c.is(c.run("profiles"), 0, "run simtransfer login")
+	c.is(c.run("sims", "list", "--profile=desk"), 4, "there is no profile desk: run simtransfer login --profile=desk")
+	for name, key := range map[string]string{"": aKey, "desk": otherKey} {
+		c.In = strings.NewReader(key)
+		c.is(c.run("login", "--profile="+name, "--url="+service), 0)
+	}
+	for args, want := range map[string]string{"": aKey, "--profile=default": aKey, "--profile=desk": otherKey} {
+		if c.is(c.run(append([]string{"whoami"}, strings.Fields(args)...)...), 0); sent != want {
+			t.Errorf("whoami %s sent %s", args, sent)
+		}
+	}
+	c.is(c.run("whoami", "--profile=desk", "--url=https://elsewhere.example"), 4, "not logged in at https://elsewhere.example: run simtransfer login --profile=desk")
+	c.is(c.run("whoami", "--profile=a/b"), 2, "cannot be the name of a profile")
+	c.Key = aKey
+	c.is(c.run("whoami", "--profile=desk"), 2, "the profile desk and SIMTRANSFER_API_KEY are both set")
+	c.Key = ""
+	c.is(c.run("profiles"), 0)
+	c.prints("" +
+		"PROFILE  KEY                   URL\n" +
+		"default  st_account_aaaa…mmmm  http://service.example\n" +
+		"desk     st_account_2222…2222  http://service.example\n")
+	c.is(c.run("profiles", "--json"), 0)
+	c.prints(`[{"profile":"default","url":"http://service.example","key_hint":"st_account_aaaa…mmmm"},{"profile":"desk","url":"http://service.example","key_hint":"st_account_2222…2222"}]` + "\n")
+	c.is(c.run("logout", "--profile=desk"), 0, "Logged out")
+	c.is(c.run("logout", "--profile=desk"), 0, "not logged in")
+	c.is(c.run("whoami"), 0)
+	if info, err := os.Stat(c.ConfigFile); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the file has mode %v: %v", info.Mode(), err)
+	}
+	c.is(c.run("logout"), 0, "Logged out")
+	if _, err := os.Stat(c.ConfigFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
+	}
+}
+
+// logout --all needs not read the file.
+func TestLogoutOfEverything(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, nil)
+	for _, text := range []string{"{", saved(aKey), `{"profiles":{"a":{},"b":{}}}`} {
+		c.ConfigFile = writeFile(t, "config.json", text)
+		if text == "{" {
+			c.is(c.run("logout"), 1, "is damaged", "--all")
+		}
+		c.is(c.run("logout", "--all"), 0, "Logged out")
+		if _, err := os.Stat(c.ConfigFile); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the file is left: %v", err)
+		}
+	}
+}
+
+// login replaces a damaged file, and says that the environment takes precedence.
+func TestLoginWarns(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, welcoming(aKey))
+	c.ConfigFile = writeFile(t, "config.json", "{")
+	c.In = strings.NewReader(aKey)
+	c.is(c.run("login"), 0, "SIMTRANSFER_API_KEY is set and takes precedence")
+	if err := os.Chmod(c.ConfigFile, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.In = strings.NewReader(aKey)
+	c.is(c.run("login"), 4, "other users can read")
 }
 
 // A key that other users can read is no longer secret.
 func TestConfigFileWithWrongModeIsRefused(t *testing.T) {
 	t.Parallel()
 	for mode, code := range map[fs.FileMode]int{0o600: 0, 0o400: 0, 0o640: 4, 0o604: 4, 0o660: 4, 0o666: 4} {
-		c := newTerminal(t, welcoming("st_one"))
+		c := newTerminal(t, welcoming(aKey))
 		c.Key = ""
-		c.ConfigFile = writeFile(t, "config.json", `{"url":"`+service+`","api_key":"st_one"}`)
+		c.ConfigFile = writeFile(t, "config.json", saved(aKey))
 		if err := os.Chmod(c.ConfigFile, mode); err != nil {
 			t.Fatal(err)
 		}
@@ -173,11 +317,11 @@ func TestConfigFileWithWrongModeIsRefused(t *testing.T) {
 
 func TestEnvironmentTakesPrecedence(t *testing.T) {
 	t.Parallel()
-	c := newTerminal(t, welcoming("st_two"))
-	c.ConfigFile = writeFile(t, "config.json", `{"url":"`+service+`/","api_key":"st_one"}`)
+	c := newTerminal(t, welcoming(otherKey))
+	c.ConfigFile = writeFile(t, "config.json", `{"profiles":{"default":{"url":"`+service+`/","api_key":"`+aKey+`"}}}`)
 	c.Key = ""
 	c.is(c.run("sims", "list"), 4, "unauthenticated")
-	c.Key = "st_two"
+	c.Key = otherKey
 	c.is(c.run("sims", "list"), 0)
 	c.ConfigFile = writeFile(t, "config.json", `{`)
 	c.is(c.run("sims", "list"), 0) // it is not even looked at
@@ -189,10 +333,10 @@ func TestEnvironmentTakesPrecedence(t *testing.T) {
 func TestSavedKeyIsNotSentElsewhere(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
-	c.ConfigFile = writeFile(t, "config.json", `{"url":"https://elsewhere.example","api_key":"st_one"}`)
+	c.ConfigFile = writeFile(t, "config.json", `{"profiles":{"default":{"url":"https://elsewhere.example","api_key":"`+aKey+`"}}}`)
 	c.Key = ""
 	c.is(c.run("sims", "list"), 4, "not logged in at "+service)
-	c.Key = "st_two"
+	c.Key = otherKey
 	c.HTTP = &http.Client{Transport: inProcess(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "https://elsewhere.example/")
 		w.WriteHeader(http.StatusTemporaryRedirect)

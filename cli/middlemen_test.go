@@ -97,7 +97,7 @@ func TestMiddlemen(t *testing.T) {
 				t.Errorf("%s, %s: it saves the key", c.args, m.name)
 			}
 			if m.name == "a redirect" && !strings.Contains(term.err.String(), "https://portal.example/login") {
-				t.Errorf("%s: it does not say where to: %s", c.args, term.err.String())
+				t.Errorf("%s: it does not name the target: %s", c.args, term.err.String())
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func TestMiddlemen(t *testing.T) {
 }
 
 // localCommands are the commands that make no call.
-func localCommands() []string { return []string{"simtransfer logout"} }
+func localCommands() []string { return []string{"simtransfer logout", "simtransfer profiles"} }
 
 // commandOf returns the path of the command that a command line is for.
 func commandOf(t *testing.T, parser *kong.Kong, args string) string {

@@ -1,13 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"strings"
 
 	"simtransfer/client"
 )
@@ -27,7 +26,7 @@ type Session struct {
 	ReadKey func(ctx context.Context) (string, error)
 
 	ConfigFile string // path; see DefaultConfigFile
-	Key        string // API key; empty means the one in ConfigFile
+	Key        string // API key of the environment; empty means one in ConfigFile
 
 	HTTP *http.Client // nil means one without a timeout
 }
@@ -47,30 +46,73 @@ func (s *Session) newClient(url, key string) *client.Client {
 	return &client.Client{URL: url, Key: key, HTTP: httpClient, Attempts: attempts}
 }
 
-// credentials returns the service URL and the API key to use. The saved key is
-// only sent to the URL that it was saved with.
-func (s *Session) credentials(url string) (string, string, error) {
-	key := s.Key
-	if url != "" && key != "" {
-		return url, key, nil
+// credentials returns the service URL and the API key to use: those of the named
+// profile, or else the given URL and the key of the environment, and what is
+// missing from the default profile. A saved key is only sent to the URL that it
+// was saved with.
+func (s *Session) credentials(url, name string) (string, string, error) {
+	url, key, err := s.given(url, name)
+	if err != nil || url != "" && key != "" {
+		return url, key, err
 	}
 	file, err := readConfig(s.ConfigFile)
 	if err != nil {
 		return "", "", &exitError{ExitUnauthorized, err}
 	}
-	switch {
-	case url == "":
-		url = file.URL
-	case key == "" && strings.TrimRight(url, "/") != strings.TrimRight(file.URL, "/"):
-		return "", "", &exitError{ExitUnauthorized, fmt.Errorf("you are not logged in at %s: run simtransfer login --url=%s, or set SIMTRANSFER_API_KEY", url, url)}
+	login := "simtransfer login"
+	if name != "" {
+		login += " --profile=" + name
 	}
-	if key == "" {
-		key = file.Key
+	saved, found := file.Profiles[cmp.Or(name, defaultProfile)]
+	if name != "" && !found {
+		return "", "", notLoggedIn("there is no profile %s: run %s, or see simtransfer profiles", name, login)
 	}
+	if found {
+		if saved, err = saved.parse(); err != nil {
+			return "", "", notLoggedIn("%s: %w; run %s again", s.ConfigFile, err, login)
+		}
+	}
+	if url != "" && key == "" && url != saved.URL {
+		return "", "", notLoggedIn("you are not logged in at %s: run %s --url=%s, or set SIMTRANSFER_API_KEY", url, login, url)
+	}
+	url, key = cmp.Or(url, saved.URL), cmp.Or(key, saved.Key)
 	if url == "" || key == "" {
-		return "", "", &exitError{ExitUnauthorized, errors.New("you are not logged in: run simtransfer login, or set SIMTRANSFER_URL and SIMTRANSFER_API_KEY")}
+		return "", "", notLoggedIn("you are not logged in: run %s, or set SIMTRANSFER_URL and SIMTRANSFER_API_KEY", login)
 	}
 	return url, key, nil
+}
+
+// given returns the URL and the key that flags and variables set.
+func (s *Session) given(url, name string) (string, string, error) {
+	if err := checkProfileName(name); err != nil {
+		return "", "", err
+	}
+	url, err := client.ParseURL(url)
+	if err != nil {
+		return "", "", usageError("--url (SIMTRANSFER_URL): %w", err)
+	}
+	key, err := client.ParseKey(s.Key)
+	if err != nil {
+		return "", "", usageError("SIMTRANSFER_API_KEY: %w", err)
+	}
+	if name != "" && key != "" {
+		return "", "", usageError("the profile %s and SIMTRANSFER_API_KEY are both set: unset one of them", name)
+	}
+	return url, key, nil
+}
+
+// parse checks a profile that was read from the configuration file.
+func (p profile) parse() (profile, error) {
+	url, err := client.ParseURL(p.URL)
+	if err != nil {
+		return p, err
+	}
+	key, err := client.ParseKey(p.Key)
+	return profile{url, key}, err
+}
+
+func notLoggedIn(format string, args ...any) error {
+	return &exitError{ExitUnauthorized, fmt.Errorf(format, args...)}
 }
 
 // open opens a file that a command reads; "-" is standard input.

@@ -39,6 +39,9 @@ func (c *whoamiCommand) Run(ctx context.Context, s *Session) error {
 	}
 	return l.show(func() error {
 		t := newTable(l.Out)
+		if c.Profile != "" {
+			t.add("Profile", c.Profile)
+		}
 		t.add("Service", l.client.URL)
 		t.add("Key", k.Hint)
 		t.add("Name", k.Name)
