@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -135,9 +136,8 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 	var wrong []upload.RowError
 	for i, account := range to {
 		if reason := wrongDestination(source, account); reason != nil {
-			for place := range file.Rows(i) {
-				wrong = append(wrong, upload.RowError{Place: place, Code: upload.Code(reason.code), Problem: reason.message})
-			}
+			d := file.Destinations[i]
+			wrong = append(wrong, sameDestination(file, i, upload.Code(reason.code), fmt.Sprintf("%s and %s: %s", d.Email, d.OperatorID, reason.message)))
 		}
 	}
 	if len(wrong) > 0 {
@@ -179,7 +179,24 @@ func identifiers(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq[tra
 	}
 }
 
-// byLine returns the errors sorted by line, as the error of an upload.
+// sameDestination returns one error for all rows with a destination.
+func sameDestination(file *upload.Batch, destination int, code upload.Code, problem string) upload.RowError {
+	e := upload.RowError{Code: code, Problem: problem, Again: file.Size(destination) - 1}
+	first := true
+	for place := range file.Rows(destination) {
+		switch {
+		case first:
+			e.Place, first = place, false
+		case len(e.Others) < upload.MaxPlaces-1:
+			e.Others = append(e.Others, place)
+		default:
+			return e
+		}
+	}
+	return e
+}
+
+// byLine returns the errors sorted by their first line, as the error of an upload.
 func byLine(wrong []upload.RowError) error {
 	slices.SortFunc(wrong, func(a, b upload.RowError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Row, b.Row))

@@ -58,7 +58,7 @@ type ChargedFee struct {
 }
 
 type simHistoryInput struct {
-	Identifier string `path:"identifier" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
+	Identifier string `path:"identifier" maxLength:"64" doc:"An ICCID, IMSI or MSISDN."`
 }
 
 type simHistoryOutput struct{ Body SIMHistory }

@@ -64,9 +64,13 @@ func withLines(err error, places []upload.Place) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	var invalid upload.Invalid
+	invalid := upload.Invalid{More: wrong.More}
 	for _, e := range wrong.Rows {
-		invalid.Add(upload.RowError{Place: places[e.Row], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e)})
+		line := upload.RowError{Place: places[e.Rows[0]], Column: rowErrorColumn(e), Code: upload.Code(e.Code), Problem: rowErrorMessage(e), Again: e.Count - 1}
+		for _, row := range e.Rows[1:] {
+			line.Others = append(line.Others, places[row])
+		}
+		invalid.Add(line)
 	}
 	return &invalid
 }
@@ -158,8 +162,8 @@ type simParser struct {
 func (p simParser) sim() storage.NewSIM {
 	return storage.NewSIM{
 		ICCID:      p.iccid(),
-		IMSIs:      p.subscribers(colIMSIs),
-		MSISDNs:    p.subscribers(colMSISDNs),
+		IMSIs:      p.imsis(),
+		MSISDNs:    p.identifiers(colMSISDNs, transfer.ParseMSISDN),
 		OperatorID: parsedColumn(p, colAccount, transfer.ParseOperatorID),
 		Status:     p.status(),
 		Plan:       p.required(colPlan),
@@ -207,26 +211,22 @@ func parsedColumn[T any](p simParser, column int, parse func(string) (T, error))
 }
 
 func (p simParser) iccid() transfer.Identifier {
-	id := parsedColumn(p, colICCID, transfer.ParseIdentifier)
-	if id.String() != "" && !id.IsICCID() {
-		p.refuse(colICCID, upload.CodeBadValue, fmt.Sprintf("%s is too short: an ICCID has 18 to 22 digits", id))
-	}
-	return id
+	return parsedColumn(p, colICCID, transfer.ParseICCID)
 }
 
-// subscribers parses IMSIs or MSISDNs.
-func (p simParser) subscribers(column int) []transfer.Identifier {
-	if column == colIMSIs && p.required(column) == "" {
+func (p simParser) imsis() []transfer.Identifier {
+	if p.required(colIMSIs) == "" {
 		return nil
 	}
+	return p.identifiers(colIMSIs, transfer.ParseIMSI)
+}
+
+func (p simParser) identifiers(column int, parse func(string) (transfer.Identifier, error)) []transfer.Identifier {
 	var list []transfer.Identifier
 	for _, text := range p.list(column) {
-		id, err := transfer.ParseIdentifier(text)
-		switch {
-		case err != nil:
+		id, err := parse(text)
+		if err != nil {
 			p.refuse(column, upload.CodeBadValue, err.Error())
-		case id.IsICCID():
-			p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%s is too long: an IMSI or MSISDN has 6 to 15 digits", id))
 		}
 		list = append(list, id)
 	}
@@ -245,12 +245,12 @@ func (p simParser) list(column int) []string {
 }
 
 func (p simParser) status() transfer.Status {
-	status := transfer.Status(p.record.Values[colStatus])
+	status := transfer.Status(strings.ToLower(p.record.Values[colStatus]))
 	switch {
 	case status == "":
 		return transfer.Ready
 	case !slices.Contains(transfer.Statuses(), status):
-		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: use one of %s", problem.Clip(string(status)), joined(transfer.Statuses())))
+		p.refuse(colStatus, upload.CodeBadValue, fmt.Sprintf("%q is not a status: use one of %s", problem.Clip(p.record.Values[colStatus]), joined(transfer.Statuses())))
 	}
 	return status
 }
@@ -314,9 +314,13 @@ func rowErrorMessage(e storage.RowError) string {
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:
-		return "a SIM with the identifier " + value + " already exists: remove the row, or correct the identifier"
+		return "a SIM with the identifier " + value + " already exists, possibly with or without the check digit of its ICCID: remove the row, or correct the identifier"
 	case storage.IdentifierRepeated:
-		return "the upload has the identifier " + value + " twice: remove one of the two"
+		id, err := transfer.ParseIdentifier(e.Value)
+		if err == nil && id.LooksRounded() {
+			return "the upload has " + value + " twice, and it ends in zeros: a spreadsheet program has rounded the numbers; export the file again with the column formatted as text"
+		}
+		return "the upload has the identifier " + value + " twice, possibly with and without the check digit of an ICCID: remove one of the two"
 	}
 	return value + " cannot be imported"
 }

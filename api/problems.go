@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,16 +75,27 @@ func fillUnknownSIMs(e *storage.UnknownSIMsError, p *problem.Problem) {
 }
 
 func fillInvalid(e *upload.Invalid, p *problem.Problem) {
-	n := len(e.Lines) + e.More
+	n := e.Total()
 	if n == 1 {
 		p.Detail = "nothing was accepted: 1 error to fix"
 	} else {
 		p.Detail = fmt.Sprintf("nothing was accepted: %d errors to fix", n)
 	}
 	for _, l := range e.Lines {
-		p.Add(problem.FieldError{Line: l.Line, Row: l.Row, Column: l.Column, Code: string(l.Code), Message: l.Problem})
+		p.Add(fieldErrorOf(l))
 	}
 	p.More += e.More
+}
+
+func fieldErrorOf(e upload.RowError) problem.FieldError {
+	f := problem.FieldError{Line: e.Line, Row: e.Row, Column: e.Column, Code: string(e.Code), Message: e.Problem}
+	if e.Again > 0 {
+		f.Count = 1 + e.Again
+		for _, place := range append([]upload.Place{e.Place}, e.Others...) {
+			f.Lines = append(f.Lines, cmp.Or(place.Row, place.Line))
+		}
+	}
+	return f
 }
 
 func fillTooLarge(e *upload.TooLarge, p *problem.Problem) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
+	"simtransfer/api/upload"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -319,7 +320,7 @@ func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Id
 			continue
 		}
 		if earlier, twice := first[id]; twice {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("the same SIM identifier as in %s[%d]: remove one of the two", location, earlier), Value: id.String()})
+			p.Add(problem.FieldError{Location: at, Message: upload.Duplicate(id, fmt.Sprintf("%s[%d]", location, earlier)), Value: id.String()})
 			continue
 		}
 		first[id], sims[i] = i, id
@@ -346,7 +347,7 @@ type listRequestsInput struct {
 	Batch     string                  `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
 	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
 
-	SIM           string            `query:"sim" maxLength:"32" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	SIM           string            `query:"sim" maxLength:"64" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
 	Reason        []transfer.Reason `query:"reason" nullable:"false" doc:"Only requests with a SIM that was not transferred for one of these reasons."`
 	Method        []transfer.Method `query:"method" nullable:"false" doc:"Only requests with a SIM that has one of these transfer methods."`
 	CreatedAfter  time.Time         `query:"created_after" doc:"Only requests created at or after this time."`

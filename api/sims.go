@@ -100,7 +100,7 @@ type listSIMsInput struct {
 	Account string            `query:"account" maxLength:"32" doc:"Only SIMs of the account with this operator id. For support."`
 	Status  []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
 	Plan    string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Prefix  string            `query:"identifier_prefix" pattern:"^[0-9]{6,22}$" patternDescription:"6 to 22 digits" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
+	Prefix  string            `query:"identifier_prefix" maxLength:"64" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
 	Group   string            `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
 	Tag     []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
 }
@@ -139,7 +139,12 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err := in.check(account); err != nil {
 		return nil, err
 	}
-	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tags: in.Tag, Prefix: in.Prefix, Limit: in.Limit + 1}
+	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tags: in.Tag, Limit: in.Limit + 1}
+	if in.Prefix != "" {
+		if f.Prefix, err = transfer.ParseIdentifierPrefix(in.Prefix); err != nil {
+			return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "query.identifier_prefix", Message: err.Error(), Value: in.Prefix})
+		}
+	}
 	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
 		return nil, err
 	}
@@ -153,15 +158,15 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 // SIMPath is embedded in the input of routes for one SIM, which is given by any of
 // its identifiers.
 type SIMPath struct {
-	SIM string `path:"sim" maxLength:"32" doc:"An ICCID, IMSI or MSISDN."`
+	SIM string `path:"sim" maxLength:"64" doc:"An ICCID, IMSI or MSISDN."`
 }
 
-// identifier returns the identifier of the path. It returns ErrNotFound if it is
-// not valid, because no SIM has it.
+// identifier returns the identifier of the path. No SIM has an invalid one, so it
+// is not found; the problem says what is wrong with it.
 func (in SIMPath) identifier() (transfer.Identifier, error) {
 	id, err := transfer.ParseIdentifier(in.SIM)
 	if err != nil {
-		return id, storage.ErrNotFound
+		return id, problem.New(problem.NotFound, err.Error())
 	}
 	return id, nil
 }

@@ -144,8 +144,8 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 		}
 	}
 	s.importSIMs("image/png", "x").problem(415, problem.UnsupportedMediaType)
-	if n := s.queryInt(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 4 {
-		t.Errorf("%d rows, not the 4 of before", n)
+	if n := s.queryInt(`SELECT (SELECT count(*) FROM sims) + (SELECT count(*) FROM identifiers) + (SELECT count(*) FROM registrations)`); n != 5 {
+		t.Errorf("%d rows, not the 5 of before", n)
 	}
 }
 

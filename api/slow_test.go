@@ -138,7 +138,7 @@ func TestBodyThatDoesNotArrive(t *testing.T) {
 		start := time.Now()
 		w := dial(t, address, s.source)
 		w.send("POST /v1/batches", announced, csv)
-		w.write("\xff\xfe and so on")
+		w.write("PK\x03\x04 and so on")
 		w.readResponse(422)
 		if took := time.Since(start); took > uploadTimeout/hurry/2 {
 			t.Errorf("answered after %s", took)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 type body struct {
 	reader      io.Reader
 	contentType string
+	encoding    string // Content-Encoding
 	length      int64
 	connection  *http.ResponseController
 }
@@ -34,6 +36,7 @@ func (b *body) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
 	b.reader = http.MaxBytesReader(w, r.Body, maxUploadBytes)
 	b.contentType = r.Header.Get("Content-Type")
+	b.encoding = strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	b.length = r.ContentLength
 	b.connection = http.NewResponseController(w)
 	return nil
@@ -47,7 +50,10 @@ func (b *body) open() (io.Reader, upload.Format, error) {
 	switch {
 	case !ok:
 		return nil, 0, problem.New(problem.UnsupportedMediaType, fmt.Sprintf(
-			"uploads cannot have the Content-Type %q: send text/csv, application/x-ndjson or application/json, in UTF-8", problem.Clip(b.contentType)))
+			"uploads cannot have the Content-Type %q: send text/csv, application/x-ndjson or application/json, in UTF-8 or UTF-16", problem.Clip(b.contentType)))
+	case !slices.Contains([]string{"", "identity", "gzip", "x-gzip"}, b.encoding): // gzip is recognized by the first bytes
+		return nil, 0, problem.New(problem.UnsupportedMediaType, fmt.Sprintf(
+			"uploads cannot have the Content-Encoding %q: send gzip, or leave it out", problem.Clip(b.encoding)))
 	case b.length > maxUploadBytes:
 		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload is larger than the limit of %d bytes: split it into several", int64(maxUploadBytes)))
 	}

@@ -230,10 +230,10 @@ func TestPartialDecisions(t *testing.T) {
 		stranger := db.SIM(storagetest.SIM{Account: f.to.ID})
 		was := db.Dump()
 		_, err := db.TryDecide(f.id, storage.Decision{Event: c.event, SIMs: []transfer.Identifier{
-			f.sims[0].Identifier(), f.sims[2].Identifier(), stranger.Identifier(), identifier(t, "123456"),
+			f.sims[0].Identifier(), f.sims[2].Identifier(), stranger.Identifier(), identifier(t, "1234567"),
 		}})
 		var unknown *storage.UnknownSIMsError
-		if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{f.sims[0].ICCID, stranger.ICCID, "123456"}) {
+		if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{f.sims[0].ICCID, stranger.ICCID, "1234567"}) {
 			t.Errorf("%s of SIMs that are not open: %v", c.event, err)
 		}
 		db.Unchanged(was)

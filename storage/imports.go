@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"simtransfer/transfer"
 )
 
@@ -22,12 +24,13 @@ type NewSIM struct {
 	SIMSettings
 }
 
-// RowError is an error in one SIM of an import that only the database finds.
+// RowError is an error in the SIMs of an import that only the database finds.
 type RowError struct {
-	Row   int          `db:"n"`     // index of the SIM in the import, from 0
-	Field string       `db:"field"` // account, plan, iccid, imsi or msisdn
-	Value string       `db:"value"`
-	Code  RowErrorCode `db:"code"`
+	Rows  pq.Int64Array `db:"rows"`  // the first 10 SIMs with this error, as indexes in the import, from 0
+	Count int           `db:"count"` // of all SIMs with this error
+	Field string        `db:"field"` // account, plan, iccid, imsi or msisdn
+	Value string        `db:"value"`
+	Code  RowErrorCode  `db:"code"`
 }
 
 // RowErrorCode says what is wrong with a value.
@@ -45,13 +48,18 @@ const (
 // imported.
 type ImportError struct {
 	Rows []RowError // in the order of the import; up to maxRowErrors
+	More int        // errors in addition to those
 }
 
 func (e *ImportError) Error() string {
-	return fmt.Sprintf("the import has at least %d errors in its SIMs", len(e.Rows))
+	n := e.More
+	for _, row := range e.Rows {
+		n += row.Count
+	}
+	return fmt.Sprintf("the import has %d errors in its SIMs", n)
 }
 
-// maxRowErrors is the maximum number of errors that an ImportError lists.
+// maxRowErrors is the maximum number of different errors that an ImportError lists.
 const maxRowErrors = 100
 
 // importTimeout is the time limit for each statement of an import.
@@ -68,12 +76,20 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 	if err := t.stage(ctx, sims); err != nil {
 		return 0, fmt.Errorf("staging an import: %w", err)
 	}
-	var wrong []RowError
+	var wrong []struct {
+		RowError
+		Total int `db:"total"`
+	}
 	if err := t.list(ctx, &wrong, selectRowErrors, args{"limit": maxRowErrors}); err != nil {
 		return 0, fmt.Errorf("checking an import: %w", err)
 	}
 	if len(wrong) > 0 {
-		return 0, &ImportError{wrong}
+		refusal := &ImportError{More: wrong[0].Total}
+		for _, row := range wrong {
+			refusal.Rows = append(refusal.Rows, row.RowError)
+			refusal.More -= row.Count
+		}
+		return 0, refusal
 	}
 	n, err := t.exec(ctx, importSIMs, args{})
 	if err != nil {
@@ -157,7 +173,7 @@ var selectRowErrors = newStatement(statement{
 	name:    "select_row_errors",
 	does:    "Checks the SIMs of an import.",
 	given:   "@limit: maximum number of rows.",
-	returns: "The errors in the order of the import.",
+	returns: "The errors in the order of the import, each with the first SIMs that have it and their number, and the total of all errors.",
 	setup:   stagingTables,
 	text: `
 		WITH errors AS (
@@ -169,20 +185,25 @@ var selectRowErrors = newStatement(statement{
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 			UNION ALL
-			SELECT i.n, i.kind, i.identifier, 'taken'
-			FROM staged_identifiers i
-			JOIN identifiers USING (identifier)
-			UNION ALL
-			SELECT n, kind, identifier, 'duplicate'
-			FROM (
-				SELECT n, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY n) AS nth
-				FROM staged_identifiers
-			) AS i
-			WHERE nth > 1
+			(
+				SELECT i.n, i.kind, CASE i.kind WHEN 'iccid' THEN s.iccid ELSE i.identifier END, 'taken'
+				FROM staged_identifiers i
+				JOIN identifiers USING (identifier)
+				JOIN staged_sims s USING (n)
+				UNION -- an ICCID is staged in both its forms
+				SELECT n, kind, CASE kind WHEN 'iccid' THEN iccid ELSE identifier END, 'duplicate'
+				FROM (
+					SELECT i.n, i.kind, i.identifier, s.iccid, row_number() OVER (PARTITION BY i.identifier ORDER BY i.n) AS nth
+					FROM staged_identifiers i
+					JOIN staged_sims s USING (n)
+				) AS i
+				WHERE nth > 1
+			)
 		)
-		SELECT n, field, value, code
+		SELECT (array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, value, code, sum(count(*)) OVER () AS total
 		FROM errors
-		ORDER BY n, field, value
+		GROUP BY field, value, code
+		ORDER BY min(n), field, value
 		LIMIT @limit`,
 })
 
@@ -252,6 +273,9 @@ func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error 
 		for s := range sims {
 			n++
 			err := add(n, s.ICCID.String(), "iccid")
+			if other, ok := s.ICCID.OtherForm(); ok { // so that it is found, and unique, in either form
+				err = errors.Join(err, add(n, other.String(), "iccid"))
+			}
 			for _, imsi := range s.IMSIs {
 				err = errors.Join(err, add(n, imsi.String(), "imsi"))
 			}

@@ -76,7 +76,7 @@ func TestConcurrentImportsOfTheSameSIMs(t *testing.T) {
 			made++
 		case !errors.As(err, &wrong):
 			t.Error(err)
-		case len(wrong.Rows) != 100 || wrong.Rows[0].Row != 0 || wrong.Rows[0].Code != storage.IdentifierTaken:
+		case len(wrong.Rows) != 100 || wrong.Rows[0].Rows[0] != 0 || wrong.Rows[0].Code != storage.IdentifierTaken:
 			t.Errorf("%d errors, the first %+v", len(wrong.Rows), wrong.Rows[0])
 		}
 	}

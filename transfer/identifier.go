@@ -1,21 +1,23 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
+	"unicode"
 )
 
-// Identifier names a SIM. It is an ICCID (18 to 22 digits), an IMSI (6 to 15
-// digits) or an MSISDN (6 to 15 digits, E.164). Only the database can tell an
-// IMSI from an MSISDN. The zero value names no SIM.
+// Identifier names a SIM. It is an ICCID (18 to 22 digits), an IMSI (14 or 15
+// digits) or an MSISDN (7 to 15 digits with the country code, E.164). Only the
+// database can tell an IMSI from an MSISDN. The zero value names no SIM.
 type Identifier struct{ digits string }
 
-// String returns the canonical form: digits only.
+// String returns the canonical form: digits only, an MSISDN without its plus.
 func (i Identifier) String() string { return i.digits }
 
 // IsICCID reports whether the identifier is long enough to be an ICCID.
-func (i Identifier) IsICCID() bool { return len(i.digits) >= 18 }
+func (i Identifier) IsICCID() bool { return len(i.digits) >= minICCID }
 
 // MayNameTwice reports whether two of the identifiers, all of them different,
 // can name the same SIM. Every SIM has one ICCID, so they cannot if all of them
@@ -37,35 +39,206 @@ func MayNameTwice(list iter.Seq[Identifier]) bool {
 }
 
 const (
-	minIdentifier = 6
-	maxSubscriber = 15 // ITU-T E.164 and E.212
-	minICCID      = 18
-	maxICCID      = 22
+	minIMSI   = 14 // ITU-T E.212: MCC, MNC and MSIN have 15 digits at most
+	maxIMSI   = 15
+	minMSISDN = 7  // the shortest numbers in use, with their country code
+	maxMSISDN = 15 // ITU-T E.164
+	minICCID  = 18
+	maxICCID  = 22
+
+	minPrefix = 6
 )
 
-// ParseIdentifier parses an identifier as people write it: surrounding space is
-// ignored, and so is the leading plus of an MSISDN. The error is written for
-// the person who typed the text.
+// ParseIdentifier parses an ICCID, an IMSI or an MSISDN as people write it:
+//
+//   - Spaces, dashes, dots, slashes, parentheses and invisible characters
+//     between digits are ignored, and so are quotes around the number.
+//   - The filler F at the end of an ICCID is removed.
+//   - An MSISDN can start with + or 00. A number of 14 or 15 digits that starts
+//     with 001 is an IMSI of the test network 001, not an MSISDN.
+//
+// The error is written for the person who typed the text.
 func ParseIdentifier(s string) (Identifier, error) {
-	text := strings.TrimSpace(s)
-	digits := strings.TrimPrefix(text, "+")
-	if digits == "" {
-		return Identifier{}, fmt.Errorf("the SIM is missing: give its ICCID, IMSI or MSISDN")
+	n, err := readNumber(s)
+	if err != nil {
+		return Identifier{}, err
 	}
-	for _, r := range digits {
-		if r < '0' || r > '9' {
-			return Identifier{}, fmt.Errorf("%q is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only", clip(text))
-		}
+	if n.digits == "" {
+		return Identifier{}, errors.New("the SIM is missing: give its ICCID, IMSI or MSISDN")
 	}
-	n := len(digits)
+	testIMSI := strings.HasPrefix(n.digits, "001") && len(n.digits) >= minIMSI && len(n.digits) <= maxIMSI
+	switch length := len(n.digits); {
+	case length >= minICCID:
+		return n.iccid()
+	case n.plus, n.digits[0] == '0' && !testIMSI:
+		return n.msisdn()
+	case length < minMSISDN, length > maxMSISDN:
+		return Identifier{}, fmt.Errorf("%q has %d %s: an ICCID has %d to %d, an IMSI %d or %d, an MSISDN %d to %d with its country code",
+			n.text, length, digitsNoun(length), minICCID, maxICCID, minIMSI, maxIMSI, minMSISDN, maxMSISDN)
+	}
+	return Identifier{n.digits}, nil
+}
+
+// ParseICCID parses an ICCID as [ParseIdentifier] does, and refuses anything else.
+func ParseICCID(s string) (Identifier, error) {
+	n, err := readNumber(s)
+	if err != nil {
+		return Identifier{}, err
+	}
+	return n.iccid()
+}
+
+// ParseIMSI parses an IMSI as [ParseIdentifier] does, and refuses anything else.
+func ParseIMSI(s string) (Identifier, error) {
+	n, err := readNumber(s)
+	if err != nil {
+		return Identifier{}, err
+	}
+	if length := len(n.digits); n.plus || length < minIMSI || length > maxIMSI {
+		return Identifier{}, fmt.Errorf("%q is not an IMSI: an IMSI has %d or %d digits and no plus", n.text, minIMSI, maxIMSI)
+	}
+	return Identifier{n.digits}, nil
+}
+
+// ParseMSISDN parses an MSISDN as [ParseIdentifier] does, and refuses anything
+// else. Numbers need their country code: a national number, which starts with a
+// single 0, is an error.
+func ParseMSISDN(s string) (Identifier, error) {
+	n, err := readNumber(s)
+	if err != nil {
+		return Identifier{}, err
+	}
+	return n.msisdn()
+}
+
+// ParseIdentifierPrefix parses the first digits of an identifier, 6 to 22, with
+// the same notation as [ParseIdentifier]. It returns digits only.
+func ParseIdentifierPrefix(s string) (string, error) {
+	n, err := readNumber(s)
+	if err != nil {
+		return "", err
+	}
+	digits := n.digits
+	if !n.plus && strings.HasPrefix(digits, "00") && !strings.HasPrefix(digits, "001") {
+		digits = digits[2:]
+	}
+	if len(digits) < minPrefix || len(digits) > maxICCID {
+		return "", fmt.Errorf("%q has %d %s: give the first %d to %d digits of an ICCID, IMSI or MSISDN",
+			n.text, len(digits), digitsNoun(len(digits)), minPrefix, maxICCID)
+	}
+	return digits, nil
+}
+
+// number is a number as somebody has written it.
+type number struct {
+	text   string // as written, shortened for errors
+	plus   bool
+	digits string
+}
+
+func (n number) iccid() (Identifier, error) {
+	switch length := len(n.digits); {
+	case length < minICCID || length > maxICCID:
+		return Identifier{}, fmt.Errorf("%q is not an ICCID: it has %d %s, an ICCID has %d to %d%s",
+			n.text, length, digitsNoun(length), minICCID, maxICCID, LuhnHint(n.digits))
+	case n.plus:
+		return Identifier{}, fmt.Errorf("%q starts with a plus like an MSISDN, but has %d digits like an ICCID: remove the plus of an ICCID, or correct the MSISDN", n.text, length)
+	}
+	return Identifier{n.digits}, nil
+}
+
+func (n number) msisdn() (Identifier, error) {
+	digits := n.digits
+	if !n.plus {
+		digits = strings.TrimPrefix(digits, "00")
+	}
 	switch {
-	case n >= minIdentifier && n <= maxSubscriber:
-	case n >= minICCID && n <= maxICCID && len(digits) == len(text):
-	default:
-		return Identifier{}, fmt.Errorf("%q has %d digits: an ICCID has %d to %d, an IMSI or MSISDN %d to %d%s",
-			clip(text), n, minICCID, maxICCID, minIdentifier, maxSubscriber, LuhnHint(digits))
+	case strings.HasPrefix(digits, "0"):
+		return Identifier{}, fmt.Errorf("%q is a national number: give the MSISDN with its country code, such as +44 7400 000001", n.text)
+	case len(digits) < minMSISDN || len(digits) > maxMSISDN:
+		return Identifier{}, fmt.Errorf("%q is not an MSISDN: it has %d %s, an MSISDN has %d to %d with its country code, such as +44 7400 000001",
+			n.text, len(digits), digitsNoun(len(digits)), minMSISDN, maxMSISDN)
 	}
 	return Identifier{digits}, nil
+}
+
+// readNumber removes everything that is not part of a number. It returns no
+// digits for a blank text.
+func readNumber(s string) (number, error) {
+	text := strings.TrimFunc(s, ignorable)
+	n := number{text: clip(text)}
+	inner := strings.TrimPrefix(text, "=") // ="8988…" keeps a spreadsheet from changing the number
+	inner = strings.Trim(inner, `'"’‘”“`)
+	inner = strings.TrimFunc(inner, ignorable)
+	if roundedNotation(inner) {
+		return n, fmt.Errorf("%q is a number that a spreadsheet program has rounded: format the column as text, enter the numbers again, and export the file again", n.text)
+	}
+	inner, n.plus = strings.CutPrefix(inner, "+")
+	if n.plus {
+		inner = strings.Replace(inner, "(0)", "", 1) // the national prefix, as in +44 (0)7400 000001
+	}
+	inner = strings.TrimRight(inner, "fF") // the filler of ICCIDs and IMSIs with an odd number of digits
+	var digits strings.Builder
+	for i, r := range inner {
+		switch {
+		case r >= '0' && r <= '9':
+			digits.WriteRune(r)
+		case r >= '０' && r <= '９': // full width
+			digits.WriteRune(r - '０' + '0')
+		case ignorable(r), i > 0 && separates(r), i == 0 && r == '(':
+		default:
+			return n, fmt.Errorf("%q is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only, and this has %q", n.text, r)
+		}
+	}
+	n.digits = digits.String()
+	if n.digits == "" && text != "" {
+		return n, fmt.Errorf("%q is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only", n.text)
+	}
+	return n, nil
+}
+
+// ignorable reports whether a character is white space or invisible.
+func ignorable(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Zs, unicode.Cf) }
+
+// separates reports whether people write a character between groups of digits.
+func separates(r rune) bool {
+	return unicode.Is(unicode.Pd, r) || strings.ContainsRune("./()", r)
+}
+
+// roundedNotation reports whether a text is a number such as 8.98822E+18.
+func roundedNotation(s string) bool {
+	mantissa, exponent, ok := strings.Cut(strings.ToUpper(s), "E")
+	exponent = strings.TrimPrefix(exponent, "+")
+	return ok && mantissa != "" && exponent != "" &&
+		strings.Trim(mantissa, "0123456789.,") == "" && strings.Trim(exponent, "0123456789") == ""
+}
+
+// LooksRounded reports whether the identifier could be a longer number that a
+// spreadsheet has rounded: spreadsheets keep 15 digits and replace the others
+// with zeros.
+func (i Identifier) LooksRounded() bool {
+	const kept = 15
+	return len(i.digits) > kept && strings.Trim(i.digits[kept:], "0") == ""
+}
+
+// OtherForm returns the other form in which an ICCID is written: without its
+// check digit if it has a valid one (ITU-T E.118), or else with it. It returns
+// false for other identifiers, and if the other form would not be an ICCID.
+func (i Identifier) OtherForm() (Identifier, bool) {
+	n := len(i.digits)
+	switch {
+	case !i.IsICCID():
+		return Identifier{}, false
+	case n > minICCID && luhn(i.digits):
+		return Identifier{i.digits[:n-1]}, true
+	case n < maxICCID:
+		for check := '0'; check <= '9'; check++ {
+			if whole := i.digits + string(check); luhn(whole) {
+				return Identifier{whole}, true
+			}
+		}
+	}
+	return Identifier{}, false
 }
 
 // LuhnHint returns a hint to append to an error about an ICCID whose check
@@ -91,6 +264,13 @@ func luhn(digits string) bool {
 		sum += d
 	}
 	return sum%10 == 0
+}
+
+func digitsNoun(n int) string {
+	if n == 1 {
+		return "digit"
+	}
+	return "digits"
 }
 
 // OperatorID is the public id of an account: OP and ten digits.

@@ -21,18 +21,40 @@ func TestParseIdentifier(t *testing.T) {
 		{in: "8988012345678901"},        // 16: neither the one nor the other
 		{in: "89880123456789012"},       // 17
 		{in: "901701234567890", want: "901701234567890"},
-		{in: "123456", want: "123456"},
+		{in: "1234567", want: "1234567"},
+		{in: "123456"},
 		{in: "12345"},
 		{in: "+88350000001", want: "88350000001"},
 		{in: " +88350000001\t", want: "88350000001"},
-		{in: "\r\n123456\n", want: "123456"},
+		{in: "\r\n1234567\n", want: "1234567"},
+		{in: "00447400000001", want: "447400000001"},
+		{in: "0012025550123", want: "12025550123"},       // 00 and a number of country code 1
+		{in: "001010000000001", want: "001010000000001"}, // an IMSI of the test network
+		{in: "00101000000001", want: "00101000000001"},
+		{in: "07400000001"}, // national
+		{in: "+07400000001"},
+		{in: "+44 (0)7400 000001", want: "447400000001"},
+		{in: "+44 7400 000-001", want: "447400000001"},
+		{in: "(+44) 7400/000001"},
+		{in: "+44.7400.000001", want: "447400000001"},
+		{in: "8988217000000000072F", want: "8988217000000000072", iccid: true},
+		{in: "898821700000000007ff", want: "898821700000000007", iccid: true},
+		{in: "8988 2170 0000 0000 072", want: "8988217000000000072", iccid: true},
+		{in: "8988-2170\u20110000\u20130000072", want: "8988217000000000072", iccid: true}, // hyphens and dashes
+		{in: "8988\u00a02170\u202f0000\u200b0000\ufeff072", want: "8988217000000000072", iccid: true},
+		{in: "'8988217000000000072", want: "8988217000000000072", iccid: true},
+		{in: `="8988217000000000072"`, want: "8988217000000000072", iccid: true},
+		{in: "８９８８217000000000072", want: "8988217000000000072", iccid: true},
+		{in: "8.98822E+18"},
+		{in: "8,98822e18"},
+		{in: "FFFFFF"},
+		{in: "8988217000000000072F1"},
 		{in: "++88350000001"},
 		{in: "+8988012345678901234"}, // an ICCID has no plus
 		{in: "-88350000001"},
-		{in: "8835 0000001"},
-		{in: "8835-0000001"},
-		{in: "89880123456789012３4"}, // a full-width digit
-		{in: "٠١٢٣٤٥٦٧"},            // digits of another script
+		{in: "8835 0000001", want: "88350000001"},
+		{in: "8835-0000001", want: "88350000001"},
+		{in: "٠١٢٣٤٥٦٧"}, // digits of another script
 		{in: "0x123456"},
 		{in: "123456\x00"},
 		{in: ""},
@@ -47,6 +69,97 @@ func TestParseIdentifier(t *testing.T) {
 		}
 		if err != nil && len(err.Error()) > 250 {
 			t.Errorf("%q: an error of %d bytes", c.in, len(err.Error()))
+		}
+	}
+}
+
+func TestParseTypedIdentifiers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		parse    func(string) (transfer.Identifier, error)
+		in, want string
+	}{
+		{transfer.ParseICCID, "8988217000000000072F", "8988217000000000072"},
+		{transfer.ParseICCID, "447400000001", ""},
+		{transfer.ParseICCID, "+8988217000000000072", ""},
+		{transfer.ParseICCID, "", ""},
+		{transfer.ParseIMSI, "440170000000006", "440170000000006"},
+		{transfer.ParseIMSI, "44017 0000 00006", "44017000000006"},
+		{transfer.ParseIMSI, "440170000000006F", "440170000000006"},
+		{transfer.ParseIMSI, "001010000000001", "001010000000001"},
+		{transfer.ParseIMSI, "4401700000006", ""}, // 13
+		{transfer.ParseIMSI, "4401700000000006", ""},
+		{transfer.ParseIMSI, "+440170000000006", ""},
+		{transfer.ParseMSISDN, "+44 7400 000001", "447400000001"},
+		{transfer.ParseMSISDN, "00447400000001", "447400000001"},
+		{transfer.ParseMSISDN, "447400000001", "447400000001"},
+		{transfer.ParseMSISDN, "001010000000001", "1010000000001"}, // in a column of MSISDNs, 00 is the prefix
+		{transfer.ParseMSISDN, "07400000001", ""},
+		{transfer.ParseMSISDN, "123456", ""},
+		{transfer.ParseMSISDN, "8988217000000000072", ""},
+	} {
+		got, err := c.parse(c.in)
+		if (err == nil) != (c.want != "") || got.String() != c.want {
+			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
+		}
+	}
+}
+
+func TestParseIdentifierPrefix(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"+88312 0", "883120"},
+		{"0088312000", "88312000"},
+		{"001010", "001010"},
+		{"8988-21", "898821"},
+		{"+8831", ""},
+		{"88312x", ""},
+		{"", ""},
+		{strings.Repeat("1", 23), ""},
+	} {
+		got, err := transfer.ParseIdentifierPrefix(c.in)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q: %q, %v; want %q", c.in, got, err, c.want)
+		}
+	}
+}
+
+// The error names the cause that people most often cannot see.
+func TestIdentifierErrors(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"8.98822E+18":          "spreadsheet",
+		"+8988217000000000072": "remove the plus",
+		"07400000001":          "country code",
+		"898821700000000x":     `'x'`,
+		"8988217000000000":     "has 16 digits",
+		" ":                    "missing",
+	} {
+		if _, err := transfer.ParseIdentifier(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want an error with %q", in, err, want)
+		}
+	}
+}
+
+func TestOtherForm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"8944500102198304826", "894450010219830482"}, // 19 digits with a valid check digit
+		{"894450010219830482", "8944500102198304826"},
+		{"8944500102198304825", "89445001021983048253"}, // without a valid one
+		{"440170000000006", ""},
+		{strings.Repeat("1", 22), ""},
+	} {
+		id, err := transfer.ParseIdentifier(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := id.OtherForm()
+		if got.String() != c.want || ok != (c.want != "") {
+			t.Errorf("%s: %s, %t; want %q", c.in, got, ok, c.want)
+		}
+		if back, _ := got.OtherForm(); ok && back != id {
+			t.Errorf("%s: its other form %s has the other form %s", c.in, got, back)
 		}
 	}
 }
@@ -93,7 +206,7 @@ func FuzzParseIdentifier(f *testing.F) {
 			return
 		}
 		digits := id.String()
-		if n := len(digits); strings.Trim(digits, "0123456789") != "" || n < 6 || n > 22 || n == 16 || n == 17 {
+		if n := len(digits); strings.Trim(digits, "0123456789") != "" || n < 7 || n > 22 || n == 16 || n == 17 {
 			t.Errorf("%q: %q names nothing", in, digits)
 		}
 		if id.IsICCID() != (len(digits) >= 18) {

@@ -44,6 +44,9 @@ type FieldError struct {
 	Code     string `json:"code,omitempty" doc:"What is wrong, for programs."`
 	Message  string `json:"message" doc:"What is wrong, for people."`
 	Value    string `json:"value,omitempty" doc:"The invalid value. A long value is truncated."`
+
+	Count int   `json:"count,omitempty" doc:"How many rows of the upload have this error, if several have."`
+	Lines []int `json:"lines,omitempty" nullable:"false" doc:"The first 10 lines with this error, if several have it; rows for a JSON upload."`
 }
 
 // maxErrors is how many errors a problem lists; the rest are counted.
@@ -57,6 +60,8 @@ func (e FieldError) String() string {
 		message += fmt.Sprintf(" (%q)", e.Value)
 	}
 	switch {
+	case e.Count > 1:
+		return fmt.Sprintf("%s: %s", e.rows(), message)
 	case e.Row > 0:
 		return fmt.Sprintf("row %d: %s", e.Row, message)
 	case e.Line > 0:
@@ -65,6 +70,25 @@ func (e FieldError) String() string {
 		return e.Location + ": " + message
 	}
 	return message
+}
+
+// rows returns "lines 3, 4 and 1585 others".
+func (e FieldError) rows() string {
+	text, separator := "lines ", ""
+	if e.Row > 0 {
+		text = "rows "
+	}
+	for _, line := range e.Lines {
+		text += separator + strconv.Itoa(line)
+		separator = ", "
+	}
+	switch others := e.Count - len(e.Lines); {
+	case others == 1:
+		text += " and 1 other"
+	case others > 1:
+		text += fmt.Sprintf(" and %d others", others)
+	}
+	return text
 }
 
 // New returns a problem. An empty detail is left out of the body.

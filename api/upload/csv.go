@@ -2,64 +2,163 @@ package upload
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"simtransfer/transfer"
 )
 
-// csvReader reads CSV with encoding/csv.
+// csvReader reads CSV with encoding/csv. The separator is the comma, semicolon,
+// tab or vertical bar that the header has most, or what a first line such as
+// "sep=;" says, which spreadsheet programs write.
 type csvReader struct {
 	records *Records
-	in      *csv.Reader
-	fields  []int // position of each column in the file, or -1; nil until the header is read
-	line    int   // the last line read
+	raw     *bufio.Reader
+	in      *csv.Reader // nil until the header is read
+	fields  []int       // position of each column in the file, or -1
+	width   int         // values of the header, without unnamed columns at its end
+	skipped int         // lines before those that in reads
+	offset  int64       // bytes before those that in reads
+	line    int         // the last line read
 	values  []string
 }
 
 func newCSVReader(records *Records, in *bufio.Reader) *csvReader {
-	reader := &csvReader{
-		records: records,
-		in:      csv.NewReader(in),
-		values:  make([]string, len(records.columns)),
-	}
-	reader.in.ReuseRecord = true
-	return reader
+	return &csvReader{records: records, raw: in, values: make([]string, len(records.columns))}
 }
 
 func (c *csvReader) next() (Record, error) {
-	if c.fields == nil {
-		if err := c.header(); err != nil {
+	if c.in == nil {
+		if err := c.open(); err != nil {
 			return Record{}, err
 		}
 	}
-	fields, place, err := c.read()
-	if err != nil {
-		return Record{}, err
+	for {
+		fields, place, err := c.read()
+		if err != nil {
+			return Record{}, err
+		}
+		if blank(fields) {
+			continue
+		}
+		if len(fields) < c.width || !blank(fields[c.width:]) {
+			return Record{}, c.wrongCount(place, len(fields))
+		}
+		for i, field := range c.fields {
+			if field >= 0 {
+				c.values[i] = fields[field]
+			}
+		}
+		return Record{Place: place, Values: c.values}, nil
 	}
-	for i, field := range c.fields {
-		if field >= 0 {
-			c.values[i] = fields[field]
+}
+
+// blank reports whether all values are empty, as in the rows that spreadsheet
+// programs leave at the end of a file.
+func blank(fields []string) bool {
+	return !slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(field) != "" })
+}
+
+func (c *csvReader) wrongCount(place Place, fields int) error {
+	c.records.Refuse(place, "", CodeFieldCount, fmt.Sprintf(
+		"the line has %d %s, but the header has %d: add or remove separators, and put values that contain %s in quotes",
+		fields, plural(fields, "value"), c.width, separatorName(c.in.Comma)))
+	return errRefused
+}
+
+// open finds the separator, and reads the header.
+func (c *csvReader) open() error {
+	first, err := c.firstLine()
+	if err != nil {
+		return err
+	}
+	comma := separatorOf(first)
+	if declared, ok := declaredSeparator(first); ok {
+		discarded, err := c.raw.Discard(len(first))
+		if err != nil {
+			return err
+		}
+		comma, c.skipped, c.offset = declared, 1, int64(discarded)
+	}
+	c.in = csv.NewReader(c.raw)
+	c.in.Comma = comma
+	c.in.FieldsPerRecord = -1 // counted by next, because empty values at the end of a line do no harm
+	c.in.ReuseRecord = true
+	return c.header()
+}
+
+// firstLine returns the first line that is not empty, with its line break and
+// the empty lines before it. It consumes nothing, and reads no further than it must.
+func (c *csvReader) firstLine() (string, error) {
+	for scanned := 0; ; {
+		_, err := c.raw.Peek(min(scanned+1, c.raw.Size()))
+		text, _ := c.raw.Peek(c.raw.Buffered())
+		for ; scanned < len(text); scanned++ {
+			if text[scanned] == '\n' && len(bytes.TrimLeft(text[:scanned], "\r\n")) > 0 {
+				return string(text[:scanned+1]), nil
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, errLongRecord), scanned >= c.raw.Size():
+			return string(text), nil // the parser reports a line that is too long
+		case err != nil:
+			return "", err
 		}
 	}
-	return Record{Place: place, Values: c.values}, nil
+}
+
+// separatorOf returns the separator that occurs most often in a header.
+func separatorOf(header string) rune {
+	separator, most := ',', 0
+	for _, candidate := range ",;\t|" {
+		if n := strings.Count(header, string(candidate)); n > most {
+			separator, most = candidate, n
+		}
+	}
+	return separator
+}
+
+// declaredSeparator reads a line such as "sep=;".
+func declaredSeparator(line string) (rune, bool) {
+	text := strings.ToLower(strings.Trim(line, "\r\n\""))
+	text, ok := strings.CutPrefix(text, "sep=")
+	if ok && text != "" && strings.Contains(",;\t|", text) {
+		return rune(text[0]), true
+	}
+	return 0, false
+}
+
+func separatorName(separator rune) string {
+	switch separator {
+	case ';':
+		return "semicolons"
+	case '\t':
+		return "tabs"
+	case '|':
+		return "vertical bars"
+	}
+	return "commas"
 }
 
 // read reads one record, which can have several lines if values are quoted.
 func (c *csvReader) read() ([]string, Place, error) {
 	start := c.in.InputOffset()
-	c.records.begin(start)
+	c.records.begin(c.offset + start)
 	fields, err := c.in.Read()
 	if err != nil {
-		return nil, Place{}, c.refuse(err, start, len(fields))
+		return nil, Place{}, c.refuse(err, start)
 	}
 	line, _ := c.in.FieldPos(0)
-	place := Place{Line: line}
+	place := Place{Line: c.skipped + line}
 	last := len(fields) - 1
 	c.line, _ = c.in.FieldPos(last)
-	c.line += strings.Count(fields[last], "\n")
+	c.line += c.skipped + strings.Count(fields[last], "\n")
 	if c.isLong(start) {
 		return nil, Place{}, c.records.tooLong(place)
 	}
@@ -73,7 +172,7 @@ func (c *csvReader) isLong(start int64) bool {
 
 // refuse records the problem of a line that is not CSV, and returns errRefused. It
 // returns any other error of the CSV reader as it is.
-func (c *csvReader) refuse(err error, start int64, fields int) error {
+func (c *csvReader) refuse(err error, start int64) error {
 	if errors.Is(c.records.source.err, errLongRecord) {
 		return c.records.tooLong(Place{Line: c.line + 1})
 	}
@@ -81,22 +180,18 @@ func (c *csvReader) refuse(err error, start int64, fields int) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
-	place := Place{Line: wrong.StartLine}
-	c.line = wrong.Line
+	place := Place{Line: c.skipped + wrong.StartLine}
+	c.line = c.skipped + wrong.Line
 	if c.isLong(start) {
 		return c.records.tooLong(place)
 	}
 	switch {
-	case errors.Is(wrong, csv.ErrFieldCount):
-		c.records.Refuse(place, "", CodeFieldCount, fmt.Sprintf(
-			"the line has %d %s, but the header has %d: add or remove commas, and put values that contain commas in quotes",
-			fields, plural(fields, "value"), c.in.FieldsPerRecord))
 	case errors.Is(wrong, csv.ErrBareQuote):
 		c.records.Refuse(place, "", CodeSyntax,
 			"a value without quotes contains a quote: put the whole value in quotes, and write each quote inside it twice")
 	default:
 		c.records.Refuse(place, "", CodeSyntax,
-			"a value in quotes is not closed correctly: put the closing quote directly before the comma or the end of the line, and write each quote inside the value twice")
+			"a value in quotes is not closed correctly: put the closing quote directly before the separator or the end of the line, and write each quote inside the value twice")
 	}
 	return errRefused
 }
@@ -113,40 +208,48 @@ func (c *csvReader) header() error {
 	case err != nil:
 		return err
 	}
-	if len(names) == 1 && strings.ContainsAny(names[0], ";\t") {
-		c.records.Refuse(place, "", CodeSyntax, "the columns are not separated by commas: save the file as CSV with commas instead of semicolons or tabs")
+	c.fields = make([]int, len(c.records.columns))
+	for i := range c.fields {
+		c.fields[i] = -1
+	}
+	c.width = len(names)
+	for c.width > 0 && strings.TrimSpace(names[c.width-1]) == "" {
+		c.width--
+	}
+	if _, err := transfer.ParseIdentifier(names[0]); err == nil {
+		c.records.Refuse(place, "", CodeMissingColumn, fmt.Sprintf("the first line starts with %q like a row: add a header line before it, such as %s", clip(names[0]), c.records.columnNames()))
 		return errGivenUp
 	}
-	fields := make([]int, len(c.records.columns))
-	for i := range fields {
-		fields[i] = -1
-	}
-	for position, name := range names {
-		name = strings.TrimSpace(name)
-		column := c.records.column([]byte(name))
-		switch {
-		case name == "":
-			c.records.Refuse(place, "", CodeUnknownColumn, fmt.Sprintf("column %d of the header has no name: add its name, or remove the column", position+1))
-		case !utf8.ValidString(name):
-			c.records.Refuse(place, "", CodeEncoding, "the header is not UTF-8: save the file as UTF-8")
-		case column < 0:
-			c.records.Refuse(place, clip(name), CodeUnknownColumn, "unknown column: remove it, or use one of "+c.records.columnNames())
-		case fields[column] >= 0:
-			c.records.Refuse(place, name, CodeRepeatedColumn, "the header has this column twice: remove one of the two")
-		default:
-			fields[column] = position
-		}
+	for position, name := range names[:c.width] {
+		c.place(place, position, strings.TrimSpace(name))
 	}
 	for i, column := range c.records.columns {
-		if column.Required && fields[i] < 0 {
-			c.records.Refuse(place, column.Name, CodeMissingColumn, "the header does not have this required column: add it")
+		if column.Required && c.fields[i] < 0 {
+			c.records.Refuse(place, column.Name, CodeMissingColumn, fmt.Sprintf("the header has no column %q, which is required: add it", column.Name))
 		}
 	}
 	if c.records.Refused() {
 		return errGivenUp
 	}
-	c.fields = fields
 	return nil
+}
+
+// place notes the position of a column of the header, or refuses the column.
+func (c *csvReader) place(place Place, position int, name string) {
+	column := c.records.header(name)
+	switch {
+	case name == "":
+		c.records.Refuse(place, "", CodeUnknownColumn, fmt.Sprintf("column %d of the header has no name: add its name, or remove the column", position+1))
+	case !utf8.ValidString(name):
+		c.records.Refuse(place, "", CodeEncoding, fmt.Sprintf("column %d of the header, %q, is not UTF-8: save the file as UTF-8", position+1, clip(name)))
+	case column < 0:
+		c.records.Refuse(place, clip(name), CodeUnknownColumn, fmt.Sprintf("unknown column %q%s: rename or remove it; the columns are %s",
+			clip(name), c.records.similar(name), c.records.columnNames()))
+	case c.fields[column] >= 0:
+		c.records.Refuse(place, c.records.columns[column].Name, CodeRepeatedColumn, fmt.Sprintf("the header has the column %q twice: remove one of the two", clip(name)))
+	default:
+		c.fields[column] = position
+	}
 }
 
 // clip truncates a name from outside to 40 bytes, for messages that quote it.

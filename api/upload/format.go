@@ -11,7 +11,8 @@ type Format uint8
 
 const (
 	// CSV is RFC 4180 with a header line, which has the columns in any order.
-	// Lines end with CRLF or LF; blank lines are skipped.
+	// The separator can also be a semicolon, a tab or a vertical bar. Lines end
+	// with CRLF or LF; blank lines and rows without values are skipped.
 	CSV Format = iota + 1
 	// NDJSON is one JSON object per line. Blank lines are skipped.
 	NDJSON
@@ -34,17 +35,19 @@ func (f Format) String() string {
 }
 
 // FormatOf returns the format for a Content-Type header. It returns false for an
-// unknown media type, and for a charset other than UTF-8.
+// unknown media type, and for a charset other than UTF-8 and UTF-16.
 func FormatOf(contentType string) (Format, bool) {
 	media, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return 0, false
 	}
-	if !IsUTF8(parameters["charset"]) {
+	charset := parameters["charset"]
+	utf16 := strings.HasPrefix(strings.ToLower(charset), "utf-16") // recognized by the first bytes
+	if !IsUTF8(charset) && !utf16 {
 		return 0, false
 	}
 	switch media {
-	case "text/csv", "application/csv":
+	case "text/csv", "application/csv", "text/tab-separated-values", "application/vnd.ms-excel": // the last is what some browsers call CSV
 		return CSV, true
 	case "application/x-ndjson", "application/ndjson",
 		"application/jsonl", "application/x-jsonl",

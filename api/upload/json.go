@@ -260,16 +260,19 @@ func (o *objects) append(value []byte, shape Shape) string {
 	case shape == Map && value[0] == '{':
 		return o.appendElements(value, "the object", true)
 	case shape == Flag:
-		return "the value is not a boolean: use true or false"
+		return quoted(value) + " is not a boolean: use true or false"
 	case shape == List:
-		return "the value is not a string or a list of strings: put it in quotes"
+		return quoted(value) + " is not a string or a list of strings: put it in quotes"
 	case shape == Map:
-		return "the value is not a string or an object with strings: put it in quotes"
+		return quoted(value) + " is not a string or an object with strings: put it in quotes"
 	default:
-		return "the value is not a string: put it in quotes"
+		return quoted(value) + " is not a string: put it in quotes"
 	}
 	return ""
 }
+
+// quoted returns a JSON value for an error message.
+func quoted(value []byte) string { return clip(string(value)) }
 
 // appendElements adds the strings of an array, or the names and strings of an
 // object, with semicolons between them.

@@ -59,12 +59,21 @@ type RowError struct {
 	Column  string // the column or field; empty if the error is about the whole row
 	Code    Code
 	Problem string // what is wrong and what to do, to be read after "line 7: "
+
+	// Again counts further rows with the same error, and Others has the first of
+	// them, at most MaxPlaces-1.
+	Again  int
+	Others []Place
 }
+
+// MaxPlaces is how many places an error of several rows lists; it counts the
+// others.
+const MaxPlaces = 10
 
 // Error returns the place, the column and the problem.
 func (e RowError) Error() string {
 	parts := make([]string, 0, 2)
-	if place := e.String(); place != "" {
+	if place := e.places(); place != "" {
 		parts = append(parts, place)
 	}
 	if e.Column != "" {
@@ -76,17 +85,47 @@ func (e RowError) Error() string {
 	return strings.Join(parts, ", ") + ": " + e.Problem
 }
 
+// places returns "line 7", or "line 7, line 9 and 30 others".
+func (e RowError) places() string {
+	text := e.String()
+	for _, other := range e.Others {
+		text += ", " + other.short()
+	}
+	if n := e.Again - len(e.Others); n > 0 {
+		text += fmt.Sprintf(" and %d %s", n, plural(n, "other"))
+	}
+	return text
+}
+
 // Invalid is the error for an upload that has invalid rows. Nothing of the upload
 // was accepted. The zero value has no errors yet.
 type Invalid struct {
 	Lines []RowError // in the order in which they were found, at most MaxProblems
 	More  int        // how many errors there are in addition
+
+	known map[sameError]int // index in Lines
+}
+
+// sameError is what the rows with the same error have in common.
+type sameError struct {
+	column  string
+	code    Code
+	problem string
+}
+
+// Total returns the number of errors, counting one for each row that has it.
+func (e *Invalid) Total() int {
+	n := e.More
+	for _, line := range e.Lines {
+		n += 1 + line.Again
+	}
+	return n
 }
 
 // Error returns all errors, each in a line of its own.
 func (e *Invalid) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "nothing was accepted: %d %s to fix", len(e.Lines)+e.More, plural(len(e.Lines)+e.More, "error"))
+	fmt.Fprintf(&b, "nothing was accepted: %d %s to fix", e.Total(), plural(e.Total(), "error"))
 	for _, line := range e.Lines {
 		b.WriteString("\n" + line.Error())
 	}
@@ -96,13 +135,33 @@ func (e *Invalid) Error() string {
 	return b.String()
 }
 
-// Add lists an error, or only counts it if MaxProblems are listed already.
+// Add lists an error. Rows with the same error in the same column are one entry.
+// If MaxProblems entries are listed already, Add only counts the error.
 func (e *Invalid) Add(line RowError) {
-	if len(e.Lines) >= MaxProblems {
-		e.More++
+	same := sameError{line.Column, line.Code, line.Problem}
+	if i, found := e.known[same]; found {
+		e.Lines[i].repeat(line)
 		return
 	}
+	if len(e.Lines) >= MaxProblems {
+		e.More += 1 + line.Again
+		return
+	}
+	if e.known == nil {
+		e.known = map[sameError]int{}
+	}
+	e.known[same] = len(e.Lines)
 	e.Lines = append(e.Lines, line)
+}
+
+// repeat adds the rows of the same error.
+func (e *RowError) repeat(other RowError) {
+	e.Again += 1 + other.Again
+	for _, place := range append([]Place{other.Place}, other.Others...) {
+		if len(e.Others) < MaxPlaces-1 {
+			e.Others = append(e.Others, place)
+		}
+	}
 }
 
 // Measure is what a limit of an upload applies to.

@@ -82,13 +82,12 @@ func (b *batchReader) addSIM(i uint32, place Place, text string) {
 		return
 	}
 	if err != nil {
-		b.records.Refuse(place, columnSIM, CodeBadValue, err.Error()+spreadsheetHint(text))
+		b.records.Refuse(place, columnSIM, CodeBadValue, err.Error())
 		return
 	}
 	b.rows.at(i).digits = pack(sim.String())
 	if earlier, found := b.sims.add(i); found {
-		b.records.Refuse(place, columnSIM, CodeDuplicate, fmt.Sprintf("%s is already in %s: remove one of the two%s",
-			sim, b.place(earlier).short(), transfer.LuhnHint(sim.String())))
+		b.records.Refuse(place, columnSIM, CodeDuplicate, Duplicate(sim, b.place(earlier).short()))
 	}
 }
 
@@ -101,13 +100,13 @@ func SameSIM(place Place, sim transfer.Identifier, earlier Place, other transfer
 	}
 }
 
-// spreadsheetHint explains a number such as 8.94401E+18.
-func spreadsheetHint(text string) string {
-	mantissa, exponent, ok := strings.Cut(strings.ToUpper(text), "E+")
-	if !ok || mantissa == "" || strings.Trim(mantissa, "0123456789.,") != "" || strings.Trim(exponent, "0123456789") != "" {
-		return ""
+// Duplicate explains that two rows have the same identifier. The earlier row is
+// "line 7", for example.
+func Duplicate(sim transfer.Identifier, earlier string) string {
+	if sim.LooksRounded() {
+		return fmt.Sprintf("%s is already in %s, and both end in zeros: a spreadsheet program has rounded the numbers; export the file again with the column formatted as text", sim, earlier)
 	}
-	return " (a spreadsheet program has rounded it: format the column as text, enter the numbers again, and export the file again)"
+	return fmt.Sprintf("%s is already in %s: remove one of the two%s", sim, earlier, transfer.LuhnHint(sim.String()))
 }
 
 // destination returns the index of a destination. It adds a new destination.

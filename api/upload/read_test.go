@@ -2,6 +2,8 @@ package upload_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
 
 	"simtransfer/api/upload"
 )
@@ -49,6 +52,21 @@ func TestReadAccepts(t *testing.T) {
 		want   string
 	}{
 		{"csv", upload.CSV, header + simA + "," + to + "\n" + simB + "," + to + "\n", one},
+		{"semicolons", upload.CSV, strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", ",", ";"), one},
+		{"tabs", upload.CSV, strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", ",", "\t"), one},
+		{"vertical bars", upload.CSV, strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", ",", "|"), one},
+		{"declared separator", upload.CSV, "sep=;\r\n" + strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", ",", ";"), strings.ReplaceAll(strings.ReplaceAll(one, "line 3", "line 4"), "line 2", "line 3")},
+		{"blank rows", upload.CSV, header + simA + "," + to + "\n" + simB + "," + to + "\n,,\n , ,\n \n,,,,\n", one},
+		{"empty columns at the end", upload.CSV, header[:len(header)-1] + ",,\n" + simA + "," + to + ",,\n" + simB + "," + to + "\n", one},
+		{"names of columns as people write them", upload.CSV, "SIM,Destination Email, destination-operator_ID\n" + simA + "," + to + "\n" + simB + "," + to + "\n", one},
+		{"identifiers as people write them", upload.CSV, header + "8944 5000-0000 0000 018F," + to + "\n'" + simB + "," + to + "\n", one},
+		{"gzip", upload.CSV, zipped(header + simA + "," + to + "\n" + simB + "," + to + "\n"), one},
+		{"gzip of UTF-16", upload.CSV, zipped(inUTF16("\ufeff"+header+simA+","+to+"\n"+simB+","+to+"\n", binary.LittleEndian)), one},
+		{"UTF-16, little endian", upload.CSV, inUTF16("\ufeff"+header+simA+","+to+"\n"+simB+","+to+"\n", binary.LittleEndian), one},
+		{"UTF-16, big endian", upload.CSV, inUTF16("\ufeff"+header+simA+","+to+"\n"+simB+","+to+"\n", binary.BigEndian), one},
+		{"UTF-16 without a byte order mark", upload.CSV, inUTF16(header+simA+","+to+"\n"+simB+","+to+"\n", binary.LittleEndian), one},
+		{"NDJSON in gzip", upload.NDJSON, zipped("\n" + rowA + "\n" + rowB + "\n"), one},
+		{"NDJSON in UTF-16", upload.NDJSON, inUTF16("\ufeff\n"+rowA+"\n"+rowB+"\n", binary.BigEndian), one},
 		{"no last line break", upload.CSV, header + simA + "," + to + "\n" + simB + "," + to, one},
 		{"crlf", upload.CSV, strings.ReplaceAll(header+simA+","+to+"\n"+simB+","+to+"\n", "\n", "\r\n"), one},
 		{"byte order mark", upload.CSV, "\ufeff" + header + simA + "," + to + "\n" + simB + "," + to + "\n", one},
@@ -81,15 +99,15 @@ func TestReadAccepts(t *testing.T) {
 		},
 		{
 			"longest and shortest identifiers", upload.CSV,
-			header + "0000000000000000000000," + to + "\n9999999999999999999999," + to + "\n000000," + to + "\n0000000," + to + "\n",
-			"fleet@example.com OP0012345678 4\n  line 2 0000000000000000000000\n  line 3 9999999999999999999999\n  line 4 000000\n  line 5 0000000\n",
+			header + "0000000000000000000000," + to + "\n9999999999999999999999," + to + "\n1000000," + to + "\n001010000000001," + to + "\n",
+			"fleet@example.com OP0012345678 4\n  line 2 0000000000000000000000\n  line 3 9999999999999999999999\n  line 4 1000000\n  line 5 001010000000001\n",
 		},
 		{
 			"destinations in turn", upload.CSV,
-			header + simA + ",b@example.com,OP0000000002\n" + simB + ",a@example.com,OP0000000001\n" + simC + ",B@example.com,OP0000000002\n" + "123456,a@example.com,OP0000000002\n",
+			header + simA + ",b@example.com,OP0000000002\n" + simB + ",a@example.com,OP0000000001\n" + simC + ",B@example.com,OP0000000002\n" + "1234567,a@example.com,OP0000000002\n",
 			"b@example.com OP0000000002 2\n  line 2 " + simA + "\n  line 4 " + simC + "\n" +
 				"a@example.com OP0000000001 1\n  line 3 " + simB + "\n" +
-				"a@example.com OP0000000002 1\n  line 5 123456\n",
+				"a@example.com OP0000000002 1\n  line 5 1234567\n",
 		},
 		{
 			"ndjson", upload.NDJSON, "\ufeff\r\n" + rowA + "\r\n \n\t" + rowB,
@@ -163,25 +181,36 @@ func TestReadRefuses(t *testing.T) {
 		{"empty json", upload.JSON, " ", []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
 		{"empty array", upload.JSON, "[]", []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
 		{"empty rows", upload.JSON, `{"rows":[]}`, []problem{{line(0), "", upload.CodeEmpty, "no rows"}}},
-		{"utf-16", upload.CSV, "\xff\xfes\x00i\x00m\x00", []problem{{line(1), "", upload.CodeEncoding, "UTF-16"}}},
+		{"workbook", upload.CSV, "PK\x03\x04\x14\x00", []problem{{line(0), "", upload.CodeEncoding, "spreadsheet"}}},
+		{"damaged gzip", upload.CSV, zipped(header + good)[:40], []problem{{line(0), "", upload.CodeEncoding, "gzip"}}},
+		{"gzip without data", upload.CSV, "\x1f\x8b", []problem{{line(0), "", upload.CodeEncoding, "gzip"}}},
+		{"gzip with a wrong checksum", upload.CSV, corrupted(zipped(header + good)), []problem{{line(0), "", upload.CodeEncoding, "gzip"}}},
 
 		// The header.
 		{
 			"no header", upload.CSV, simA + "," + to + "\n", []problem{
-				{line(1), simA, upload.CodeUnknownColumn, "use one of sim, destination_email, destination_operator_id"},
-				{line(1), "fleet@example.com", upload.CodeUnknownColumn, ""},
-				{line(1), "OP0012345678", upload.CodeUnknownColumn, ""},
-				{line(1), "sim", upload.CodeMissingColumn, "add it"},
-				{line(1), "destination_email", upload.CodeMissingColumn, ""},
-				{line(1), "destination_operator_id", upload.CodeMissingColumn, ""},
+				{line(1), "", upload.CodeMissingColumn, "add a header line before it, such as sim, destination_email, destination_operator_id"},
+			},
+		},
+		{
+			"wrong header", upload.CSV, "sim;dest_email;destination_operator_id\n", []problem{
+				{line(1), "dest_email", upload.CodeUnknownColumn, `unknown column "dest_email" (did you mean "destination_email"?)`},
+				{line(1), "destination_email", upload.CodeMissingColumn, `no column "destination_email"`},
 			},
 		},
 		{"missing column", upload.CSV, "sim,destination_email\n" + simA + ",a@example.com\n", []problem{{line(1), "destination_operator_id", upload.CodeMissingColumn, "add it"}}},
-		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown column"}}},
+		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, `unknown column "note": rename or remove it`}}},
 		{"column twice", upload.CSV, "sim,destination_email,sim,destination_operator_id\n", []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
-		{"column without a name", upload.CSV, "sim,destination_email,destination_operator_id,\n", []problem{{line(1), "", upload.CodeUnknownColumn, "column 4"}}},
-		{"semicolons", upload.CSV, strings.ReplaceAll(header, ",", ";"), []problem{{line(1), "", upload.CodeSyntax, "commas"}}},
-		{"tabs", upload.CSV, strings.ReplaceAll(header, ",", "\t"), []problem{{line(1), "", upload.CodeSyntax, "commas"}}},
+		{"column without a name", upload.CSV, "sim,destination_email,,destination_operator_id\n", []problem{{line(1), "", upload.CodeUnknownColumn, "column 3"}}},
+		{"value in a column without a name", upload.CSV, header[:len(header)-1] + ",\n" + good[:len(good)-1] + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, but the header has 3"}}},
+		{"semicolons in a row", upload.CSV, strings.ReplaceAll(header+simA+";"+to, ",", ";") + ";x\n", []problem{{line(2), "", upload.CodeFieldCount, "contain semicolons"}}},
+		{"other separator than declared", upload.CSV, "sep=;\n" + header, []problem{
+			{line(2), strings.TrimSpace(header)[:40] + "…", upload.CodeUnknownColumn, ""},
+			{line(2), "sim", upload.CodeMissingColumn, ""},
+			{line(2), "destination_email", upload.CodeMissingColumn, ""},
+			{line(2), "destination_operator_id", upload.CodeMissingColumn, ""},
+		}},
+		{"line numbers after a declared separator", upload.CSV, "sep=,\n" + header + good + "x," + to + "\n", []problem{{line(4), "sim", upload.CodeBadValue, ""}}},
 		{"header with an open quote", upload.CSV, "\"sim,destination_email\n", []problem{{line(1), "", upload.CodeSyntax, "quote"}}},
 		{"header not UTF-8", upload.CSV, "sim,destination_email,destination_operator_id,\xe9\n", []problem{{line(1), "", upload.CodeEncoding, "UTF-8"}}},
 		{"long name", upload.CSV, header[:len(header)-1] + "," + strings.Repeat("ä", 50) + "\n", []problem{{line(1), strings.Repeat("ä", 20) + "…", upload.CodeUnknownColumn, ""}}},
@@ -201,26 +230,26 @@ func TestReadRefuses(t *testing.T) {
 		{"sim missing", upload.CSV, header + "  ," + to + "\n", []problem{{line(2), "sim", upload.CodeMissing, "the SIM is missing"}}},
 		{"too few values", upload.CSV, header + good + simA + ",a@example.com\n" + simC + "," + to, []problem{{line(3), "", upload.CodeFieldCount, "2 values, but the header has 3"}}},
 		{"too many values", upload.CSV, header + simA + "," + to + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, but the header has 3"}}},
-		{"only space", upload.CSV, header + good + " \n", []problem{{line(3), "", upload.CodeFieldCount, "1 value, but the header has 3"}}},
+		{"lost character", upload.CSV, header + simA + ",fl\ufffdet@example.com,OP0012345678\n", []problem{{line(2), "destination_email", upload.CodeEncoding, "U+FFFD"}}},
 		{"bare quote", upload.CSV, header + "89\"44," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "a value without quotes contains a quote"}}},
 		{"text after a quote", upload.CSV, header + "\"8944\"x," + to + "\n" + good, []problem{{line(2), "", upload.CodeSyntax, "is not closed correctly"}}},
 		{"open quote", upload.CSV, header + good + "\"" + simA + "," + to + "\n" + simC + "," + to + "\n", []problem{{line(3), "", upload.CodeSyntax, "put the closing quote"}}},
 		{"not UTF-8", upload.CSV, header + simA + ",fl\xe9et@example.com,OP0012345678\n" + good, []problem{{line(2), "destination_email", upload.CodeEncoding, "UTF-8"}}},
 		{"NUL", upload.CSV, header + simA + ",fl\x00eet@example.com,OP0012345678\n", []problem{{line(2), "destination_email", upload.CodeBadValue, "NUL"}}},
 		{"line numbers after quoted line breaks", upload.CSV, header + "\"\n" + simA + "\"," + to + "\nx," + to + "\n", []problem{{line(4), "sim", upload.CodeBadValue, ""}}},
-		{"rounded by a spreadsheet", upload.CSV, header + "8.94450E+18," + to + "\n", []problem{{line(2), "sim", upload.CodeBadValue, "a spreadsheet program has rounded it"}}},
+		{"rounded by a spreadsheet", upload.CSV, header + "8.94450E+18," + to + "\n", []problem{{line(2), "sim", upload.CodeBadValue, "a spreadsheet program has rounded"}}},
 		{"number of digits", upload.CSV, header + "12345," + to + "\n1234567890123456," + to + "\n12345678901234567890123," + to + "\n+" + simA + "," + to + "\n", []problem{
 			{line(2), "sim", upload.CodeBadValue, "has 5 digits"},
 			{line(3), "sim", upload.CodeBadValue, "has 16 digits"},
 			{line(4), "sim", upload.CodeBadValue, "has 23 digits"},
-			{line(5), "sim", upload.CodeBadValue, ""},
+			{line(5), "sim", upload.CodeBadValue, "remove the plus"},
 		}},
 
 		// Duplicates.
 		{"duplicate", upload.CSV, header + simA + "," + to + "\n" + good + simA + "," + to + "\n", []problem{{line(4), "sim", upload.CodeDuplicate, simA + " is already in line 2: remove one of the two"}}},
 		{"duplicate to another destination", upload.CSV, header + good + simB + ",a@example.com,OP0000000001\n", []problem{{line(3), "sim", upload.CodeDuplicate, "already in line 2"}}},
 		{"duplicate in other digits", upload.CSV, header + "+15551234567," + to + "\n 15551234567," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "15551234567 is already in line 2"}}},
-		{"three times", upload.CSV, header + good + good + good, []problem{{line(3), "sim", upload.CodeDuplicate, "already in line 2"}, {line(4), "sim", upload.CodeDuplicate, "already in line 2"}}},
+		{"rounded duplicate", upload.CSV, header + "8988217000000010000," + to + "\n8988217000000010000," + to + "\n", []problem{{line(3), "sim", upload.CodeDuplicate, "a spreadsheet program has rounded the numbers"}}},
 		{"duplicate of a refused line", upload.CSV, header + "x\n" + simB + ",,OP0012345678\n" + good, []problem{
 			{line(2), "", upload.CodeFieldCount, ""},
 			{line(3), "destination_email", upload.CodeMissing, ""},
@@ -231,7 +260,7 @@ func TestReadRefuses(t *testing.T) {
 		// Lines of NDJSON.
 		{"not JSON", upload.NDJSON, rowA + "\n{\"sim\":\n" + rowB + "\nsim\n", []problem{{line(2), "", upload.CodeSyntax, "not a JSON object"}, {line(4), "", upload.CodeSyntax, ""}}},
 		{"two objects on a line", upload.NDJSON, rowA + rowB + "\n", []problem{{line(1), "", upload.CodeSyntax, ""}}},
-		{"not an object", upload.NDJSON, "[]\nnull\n1\n\"sim\"\n", []problem{{line(1), "", upload.CodeSyntax, "not an object"}, {line(2), "", upload.CodeSyntax, ""}, {line(3), "", upload.CodeSyntax, ""}, {line(4), "", upload.CodeSyntax, ""}}},
+		{"not an object", upload.NDJSON, "[]\nnull\n1\n\"sim\"\n", []problem{{line(1), "", upload.CodeSyntax, "not an object"}}},
 		{"empty object", upload.NDJSON, "{ }", []problem{{line(1), "sim", upload.CodeMissing, ""}, {line(1), "destination_email", upload.CodeMissing, ""}, {line(1), "destination_operator_id", upload.CodeMissing, ""}}},
 		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown field: remove it, or use one of sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
 		{"field twice", upload.NDJSON, `{"sim":"1",` + rowB[1:], []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
@@ -280,8 +309,7 @@ func TestReadRefuses(t *testing.T) {
 					if !strings.Contains(got[i].Problem, want.words) || got[i].Problem == "" {
 						t.Errorf("%s: problem %d is %q, want it to say %q", name, i, got[i].Problem, want.words)
 					}
-					got[i].Problem = ""
-					if got[i] != (upload.RowError{Place: want.place, Column: want.column, Code: want.code}) {
+					if got[i].Place != want.place || got[i].Column != want.column || got[i].Code != want.code {
 						t.Errorf("%s: problem %d is %#v, want %#v", name, i, got[i], want)
 					}
 				}
@@ -293,9 +321,48 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// Rows with the same error are one entry, with the first rows and their number.
+func TestSameErrorIsListedOnce(t *testing.T) {
+	t.Parallel()
+	body := header + simA + "," + to + "\n" + strings.Repeat(","+to+"\n", 20) + strings.Repeat(simA+","+to+"\n", 2)
+	_, err := upload.Read(strings.NewReader(body), upload.CSV, upload.Limits{})
+	want := "nothing was accepted: 22 errors to fix\n" +
+		"line 3, line 4, line 5, line 6, line 7, line 8, line 9, line 10, line 11, line 12 and 10 others, sim: the SIM is missing: give its ICCID, IMSI or MSISDN\n" +
+		"line 23, line 24, sim: " + simA + " is already in line 2: remove one of the two"
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func zipped(text string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text) // to memory
+	_ = w.Close()
+	return b.String()
+}
+
+// corrupted changes the checksum at the end of gzip data.
+func corrupted(data string) string {
+	b := []byte(data)
+	b[len(b)-8] ^= 1
+	return string(b)
+}
+
+func inUTF16(text string, order binary.AppendByteOrder) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
+}
+
 func TestReadListsAHundredProblems(t *testing.T) {
 	t.Parallel()
-	body := header + strings.Repeat("x,"+to+"\n", 250)
+	body := header
+	for i := range 250 {
+		body += fmt.Sprintf("x%d,%s\n", i, to)
+	}
 	_, err := upload.Read(strings.NewReader(body), upload.CSV, upload.Limits{})
 	var invalid *upload.Invalid
 	if !errors.As(err, &invalid) {
@@ -305,7 +372,7 @@ func TestReadListsAHundredProblems(t *testing.T) {
 		t.Errorf("%d problems and %d more", len(invalid.Lines), invalid.More)
 	}
 	text := err.Error()
-	for _, want := range []string{"nothing was accepted: 250 errors to fix\n", "\nline 2, sim: \"x\" is not a SIM", "\nand 150 more"} {
+	for _, want := range []string{"nothing was accepted: 250 errors to fix\n", "\nline 2, sim: \"x0\" is not a SIM", "\nand 150 more"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the error does not say %q:\n%s", want, text)
 		}

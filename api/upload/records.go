@@ -2,12 +2,12 @@ package upload
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +16,7 @@ import (
 
 // Limits are the limits of an upload.
 type Limits struct {
-	MaxBytes        int64 // of the whole upload, up to 4 GiB; zero means 256 MiB
+	MaxBytes        int64 // of the whole upload as UTF-8 text, uncompressed, up to 4 GiB; zero means 256 MiB
 	MaxRows         int   // zero means transfer.MaxBatchRows
 	MaxLine         int   // bytes of one row, including its line breaks and the blank lines before it; zero means 64 KiB
 	MaxDestinations int   // different destinations of a batch; zero means 10,000
@@ -86,7 +86,6 @@ type Records struct {
 	limits  Limits
 	source  *source
 	reader  recordReader
-	start   int64 // the offset after a byte order mark
 	rows    int
 	invalid Invalid
 	ended   bool
@@ -113,7 +112,7 @@ func NewRecords(r io.Reader, format Format, columns []Column, limits Limits) *Re
 		format:  format,
 		columns: columns,
 		limits:  limits,
-		source:  newSource(r, limits),
+		source:  newSource(&decoder{raw: r}, limits),
 	}
 }
 
@@ -148,24 +147,10 @@ func (r *Records) next() (Record, error) {
 	return r.reader.next()
 }
 
-// open skips a byte order mark and creates the reader of the format.
+// open creates the reader of the format.
 func (r *Records) open() error {
 	r.source.allow(0)
 	in := bufio.NewReaderSize(r.source, max(r.limits.MaxLine+1, 64<<10))
-	start, err := in.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	switch {
-	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
-		if _, err := in.Discard(len(start)); err != nil {
-			return err
-		}
-		r.start = int64(len(start))
-	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
-		r.Refuse(Place{Line: 1}, "", CodeEncoding, "the file is UTF-16: save it as UTF-8")
-		return errGivenUp
-	}
 	switch r.format {
 	case CSV:
 		r.reader = newCSVReader(r, in)
@@ -187,7 +172,10 @@ func (r *Records) clean(record Record) bool {
 		record.Values[i] = strings.TrimSpace(value)
 		switch {
 		case !utf8.ValidString(value):
-			r.Refuse(record.Place, r.columns[i].Name, CodeEncoding, "the value is not UTF-8: save the file as UTF-8")
+			r.Refuse(record.Place, r.columns[i].Name, CodeEncoding, fmt.Sprintf("%q is not UTF-8: save the file as UTF-8", clip(value)))
+			ok = false
+		case strings.ContainsRune(value, utf8.RuneError):
+			r.Refuse(record.Place, r.columns[i].Name, CodeEncoding, fmt.Sprintf("%q contains a character that an earlier conversion of the file has lost (U+FFFD): correct it", clip(value)))
 			ok = false
 		case strings.IndexByte(value, 0) >= 0:
 			r.Refuse(record.Place, r.columns[i].Name, CodeBadValue, "the value contains a NUL character: remove it")
@@ -205,6 +193,10 @@ func (r *Records) end(err error) {
 	var tooLarge *TooLarge
 	switch {
 	case errors.Is(err, errGivenUp):
+	case errors.Is(err, errDamaged):
+		r.Refuse(Place{}, "", CodeEncoding, "the gzip data is damaged or incomplete: compress the file again, or send it uncompressed")
+	case errors.Is(err, errWorkbook):
+		r.Refuse(Place{}, "", CodeEncoding, "the file is a spreadsheet or a ZIP archive: save it as CSV in UTF-8")
 	case errors.Is(err, io.EOF):
 		if r.rows == 0 {
 			r.Refuse(Place{}, "", CodeEmpty, "the upload has no rows: add at least one")
@@ -243,8 +235,8 @@ func (r *Records) Err() error {
 }
 
 // begin allows the reader of the format to read the record that starts at an
-// offset, counted without the byte order mark.
-func (r *Records) begin(offset int64) { r.source.allow(r.start + offset) }
+// offset.
+func (r *Records) begin(offset int64) { r.source.allow(offset) }
 
 // tooLong returns the error for a record that is too long.
 func (r *Records) tooLong(place Place) error {
@@ -253,12 +245,13 @@ func (r *Records) tooLong(place Place) error {
 
 // column returns the index of the column with this name, or -1.
 func (r *Records) column(name []byte) int {
-	for i := range r.columns {
-		if r.columns[i].Name == string(name) {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(r.columns, func(c Column) bool { return c.Name == string(name) })
+}
+
+// header returns the index of the column that a CSV header calls by this name, or
+// -1. Case does not count, and a space or dash counts as an underscore.
+func (r *Records) header(name string) int {
+	return r.column([]byte(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(name))))
 }
 
 // columnNames returns the names of the columns for an error message.
@@ -268,4 +261,29 @@ func (r *Records) columnNames() string {
 		names[i] = column.Name
 	}
 	return strings.Join(names, ", ")
+}
+
+// similar returns a question with the column that an unknown name resembles, or
+// an empty string: one contains the other without its separators, or they share
+// most of their words.
+func (r *Records) similar(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool { return c == '_' || c == '-' || c == ' ' || c == '.' })
+	best, most := "", 0
+	for _, column := range r.columns {
+		shared := 0
+		for word := range strings.SplitSeq(column.Name, "_") {
+			if slices.ContainsFunc(words, func(w string) bool {
+				return w == word || len(w) >= 3 && (strings.HasPrefix(word, w) || strings.HasPrefix(w, word))
+			}) {
+				shared += len(word)
+			}
+		}
+		if shared > most {
+			best, most = column.Name, shared
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
 }

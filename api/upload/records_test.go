@@ -28,13 +28,13 @@ func TestRecords(t *testing.T) {
 		err    string // that the error contains
 	}{
 		{"csv without an optional column", upload.CSV, "imsis,iccid\n1;2,a\n,\" b \"\n", []string{"line 2 [a 1;2 ]", "line 3 [b  ]"}, ""},
-		{"csv without the required column", upload.CSV, "imsis,plan\n1;2,a\n", nil, "line 1, iccid: the header does not have this required column: add it"},
+		{"csv without the required column", upload.CSV, "imsis,plan\n1;2,a\n", nil, "line 1, iccid: the header has no column \"iccid\""},
 		{"csv keeps what is good", upload.CSV, "iccid,imsis,plan\na,1\nb,1,\x00\nc,\xff,\nd,1,p\n", []string{"line 5 [d 1 p]"}, "3 errors to fix"},
 		{"json", upload.JSON, `[{"iccid":"a","imsis":["1" , "\u0032"],"plan":"p"}, {"imsis":[ ],"iccid":"b"},{"imsis":"1;2"},{"imsis":null}]`, []string{"row 1 (line 1) [a 1;2 p]", "row 2 (line 1) [b  ]", "row 3 (line 1) [ 1;2 ]", "row 4 (line 1) [  ]"}, ""},
-		{"list elsewhere", upload.NDJSON, `{"plan":["p"]}`, nil, "line 1, plan: the value is not a string"},
+		{"list elsewhere", upload.NDJSON, `{"plan":["p"]}`, nil, "line 1, plan: [\"p\"] is not a string"},
 		{"list of numbers", upload.NDJSON, `{"imsis":["1",{"a":[2]}]}`, nil, "line 1, imsis: the list contains an element that is not a string"},
 		{"semicolon in a list", upload.NDJSON, `{"imsis":["1;2"]}`, nil, "line 1, imsis: an element of the list contains a semicolon"},
-		{"number for a list", upload.NDJSON, `{"imsis":12}`, nil, "line 1, imsis: the value is not a string or a list"},
+		{"number for a list", upload.NDJSON, `{"imsis":12}`, nil, "line 1, imsis: 12 is not a string or a list"},
 		{"field twice", upload.NDJSON, `{"plan":"p","plan":"p"}`, nil, "line 1, plan: the object has this field twice"},
 	}
 	for _, test := range tests {

@@ -2,7 +2,7 @@
 --
 -- Does:     Checks the SIMs of an import.
 -- Given:    @limit: maximum number of rows.
--- Returns:  The errors in the order of the import.
+-- Returns:  The errors in the order of the import, each with the first SIMs that have it and their number, and the total of all errors.
 -- Locks:    nothing
 --
 -- EXPLAIN EXECUTE select_row_errors(limit);
@@ -31,18 +31,23 @@ WITH errors AS (
 	FROM staged_sims s
 	WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 	UNION ALL
-	SELECT i.n, i.kind, i.identifier, 'taken'
-	FROM staged_identifiers i
-	JOIN identifiers USING (identifier)
-	UNION ALL
-	SELECT n, kind, identifier, 'duplicate'
-	FROM (
-		SELECT n, kind, identifier, row_number() OVER (PARTITION BY identifier ORDER BY n) AS nth
-		FROM staged_identifiers
-	) AS i
-	WHERE nth > 1
+	(
+		SELECT i.n, i.kind, CASE i.kind WHEN 'iccid' THEN s.iccid ELSE i.identifier END, 'taken'
+		FROM staged_identifiers i
+		JOIN identifiers USING (identifier)
+		JOIN staged_sims s USING (n)
+		UNION -- an ICCID is staged in both its forms
+		SELECT n, kind, CASE kind WHEN 'iccid' THEN iccid ELSE identifier END, 'duplicate'
+		FROM (
+			SELECT i.n, i.kind, i.identifier, s.iccid, row_number() OVER (PARTITION BY i.identifier ORDER BY i.n) AS nth
+			FROM staged_identifiers i
+			JOIN staged_sims s USING (n)
+		) AS i
+		WHERE nth > 1
+	)
 )
-SELECT n, field, value, code
+SELECT (array_agg(n ORDER BY n))[1:10] AS rows, count(*) AS count, field, value, code, sum(count(*)) OVER () AS total
 FROM errors
-ORDER BY n, field, value
+GROUP BY field, value, code
+ORDER BY min(n), field, value
 LIMIT $1 /*limit*/;

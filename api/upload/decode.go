@@ -1,0 +1,104 @@
+package upload
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"errors"
+	"io"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// errDamaged is the error of compressed data that cannot be read.
+var errDamaged = errors.New("damaged gzip data")
+
+// errWorkbook is the error of a file that is a spreadsheet's own format, or another archive.
+var errWorkbook = errors.New("a ZIP archive, such as an Excel workbook")
+
+// decoder reads an upload as UTF-8 text without a byte order mark. It recognizes
+// gzip and UTF-16 by their first bytes, whatever the headers of the call say.
+type decoder struct {
+	raw  io.Reader
+	text io.Reader // nil until the first read
+}
+
+func (d *decoder) Read(p []byte) (int, error) {
+	if d.text == nil {
+		text, err := decode(d.raw)
+		if err != nil {
+			return 0, err
+		}
+		d.text = text
+	}
+	return d.text.Read(p)
+}
+
+func decode(raw io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(raw)
+	start, err := peek(in)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+		unzipped, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		in = bufio.NewReader(gzipReader{unzipped})
+		if start, err = peek(in); err != nil {
+			return nil, err
+		}
+	case bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
+		return nil, errWorkbook
+	}
+	switch {
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), isUTF16(start, 1):
+		return utf16(in, unicode.LittleEndian), nil
+	case bytes.HasPrefix(start, []byte("\xfe\xff")), isUTF16(start, 0):
+		return utf16(in, unicode.BigEndian), nil
+	}
+	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
+		_, err = in.Discard(3)
+	}
+	return in, err
+}
+
+// peek returns the first bytes of a file, fewer if it is shorter.
+func peek(in *bufio.Reader) ([]byte, error) {
+	start, err := in.Peek(4)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return start, err
+}
+
+// isUTF16 reports whether the text starts with two ASCII characters in UTF-16
+// whose zero bytes are at an even (0) or odd (1) offset.
+func isUTF16(start []byte, zero int) bool {
+	return len(start) == 4 && start[zero] == 0 && start[zero+2] == 0 && start[1-zero] != 0 && start[3-zero] != 0
+}
+
+func utf16(in io.Reader, order unicode.Endianness) io.Reader {
+	return transform.NewReader(in, unicode.UTF16(order, unicode.UseBOM).NewDecoder())
+}
+
+// gzipReader tells damaged data from a connection that ends early.
+type gzipReader struct{ *gzip.Reader }
+
+func (g gzipReader) Read(p []byte) (int, error) {
+	n, err := g.Reader.Read(p)
+	return n, damaged(err)
+}
+
+func damaged(err error) error {
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
+		return errDamaged
+	}
+	return err
+}
