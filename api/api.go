@@ -49,6 +49,7 @@ type server struct {
 	db      *storage.DB
 	limiter limiterHealth
 	schemas huma.Registry // of the document
+	alarm   storage.Alarm
 
 	// Concurrent operations in this process.
 	streams *concurrency // event streams

@@ -114,13 +114,27 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 	case problem.Busy:
 		p.RetryAfter = 2 * time.Second
 		if !errors.Is(ctx.Err(), context.Canceled) { // otherwise the client is gone
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "responded 503", slog.String("error", err.Error()), slog.String("request_id", c.id))
+			s.Log.LogAttrs(ctx, s.levelOf(err), "responded 503", slog.String("error", err.Error()), slog.String("request_id", c.id))
 		}
 	case problem.StillRunning:
 		p.RetryAfter = time.Second
 	default:
 	}
 	return p
+}
+
+// levelOf returns the level at which a response 503 is logged. A cause that
+// concerns every call is an error, once, until it has not occurred for a minute.
+func (s *server) levelOf(err error) slog.Level {
+	switch storage.KindOf(err) {
+	case storage.SystemError, storage.UnavailableError:
+		if s.alarm.IsNews(err) {
+			return slog.LevelError
+		}
+		return slog.LevelDebug
+	default:
+		return slog.LevelWarn
+	}
 }
 
 func toProblem(ctx context.Context, err error) *problem.Problem {

@@ -67,6 +67,8 @@ func workState(w storage.WorkInfo) string {
 	switch {
 	case w.DeadAt != nil:
 		return "dead"
+	case w.Error != nil:
+		return "failing"
 	case w.DispatchedAt != nil:
 		return "dispatched"
 	}
