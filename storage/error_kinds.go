@@ -40,38 +40,9 @@ const (
 
 	// SystemError concerns every operation of the same sort, whatever its data:
 	// a right or a column is missing, a disk is full, a file is damaged. It
-	// lasts until somebody mends the cause.
+	// lasts until the cause is fixed.
 	SystemError ErrorKind = "system"
 )
-
-// sqlStates are the kinds of PostgreSQL's error codes: of a code, or of a class,
-// which is the first two characters. All others are SystemError, so that no new
-// code can be blamed on a SIM.
-//
-// The names of the codes are in PostgreSQL's manual, appendix A.
-var sqlStates = map[string]ErrorKind{
-	"08": UnavailableError, // connection exception; also what PgBouncer reports
-	"21": DataError,        // a subquery returned more than one row
-	"22": DataError,        // data exception: out of range, division by zero, invalid text
-	"23": DataError,        // constraint violation
-	"28": UnavailableError, // login refused
-	"3D": UnavailableError, // the database does not exist
-	"40": UnavailableError, // transaction rolled back
-	"44": DataError,        // WITH CHECK OPTION violation
-	"57": UnavailableError, // operator intervention: shutdown, crash, not yet ready
-	"P0": DataError,        // RAISE in a trigger
-
-	"2200H": SystemError,      // a sequence has reached its end
-	"23502": SystemError,      // null in a NOT NULL column: no statement writes one because of its data, so the column is new
-	"25006": UnavailableError, // read-only transaction: the server is a standby, or became one
-	"25P03": UnavailableError, // the process was stopped in a transaction, and the connection closed
-	"25P04": TimeoutError,     // transaction_timeout
-	"40001": ConflictError,    // serialization failure
-	"40P01": ConflictError,    // deadlock
-	"53300": UnavailableError, // too many connections
-	"55P03": ConflictError,    // lock_timeout
-	"57014": TimeoutError,     // statement_timeout
-}
 
 // ConnectError is the error of opening a connection to the database.
 type ConnectError struct{ Err error }
@@ -107,17 +78,48 @@ func kindOfServerError(e *pq.Error) ErrorKind {
 	if e.Severity == pqerror.SeverityFatal || e.Severity == pqerror.SeverityPanic {
 		return UnavailableError // the server has ended the connection, or did not open it
 	}
-	if kind, ok := sqlStates[string(e.Code)]; ok {
-		return kind
+	return kindOfCode(string(e.Code))
+}
+
+// kindOfCode returns the kind of an error code of PostgreSQL, which begins with
+// its class. A code that is not listed is a SystemError, so that no new code can
+// be blamed on a SIM. PostgreSQL's manual names all codes in appendix A.
+func kindOfCode(code string) ErrorKind {
+	switch code {
+	case "2200H", // a sequence has reached its end
+		"23502": // null in a NOT NULL column: no statement writes one because of its data, so the column is new
+		return SystemError
+	case "25006", // read-only transaction: the server is a standby, or has become one
+		"25P03", // the process was stopped in a transaction, and the connection closed
+		"53300": // too many connections
+		return UnavailableError
+	case "40001", // serialization failure
+		"40P01", // deadlock
+		"55P03": // lock_timeout
+		return ConflictError
+	case "25P04", // transaction_timeout
+		"57014": // statement_timeout
+		return TimeoutError
 	}
-	if kind, ok := sqlStates[string(e.Code.Class())]; ok {
-		return kind
+	switch code[:min(2, len(code))] {
+	case "21", // a subquery returned more than one row
+		"22", // data exception: out of range, division by zero, invalid text
+		"23", // constraint violation
+		"44", // WITH CHECK OPTION violation
+		"P0": // RAISE in a trigger
+		return DataError
+	case "08", // connection exception; also what PgBouncer reports
+		"28", // login refused
+		"3D", // the database does not exist
+		"40", // transaction rolled back
+		"57": // operator intervention: shutdown, crash, not yet ready
+		return UnavailableError
 	}
 	return SystemError
 }
 
 // IsTransient reports whether an error has a cause that passes by itself or is
-// mended by an operator, and that no data has caused. The operation is retried
+// fixed by an operator, and that no data has caused. The operation is retried
 // without limit, and the failure is not counted against it.
 func IsTransient(err error) bool {
 	return slices.Contains([]ErrorKind{ConflictError, StoppedError, UnavailableError, SystemError}, KindOf(err))

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"simtransfer/storage"
 )
@@ -62,8 +63,8 @@ func TestKindOf(t *testing.T) {
 		{fmt.Errorf("x: %w", io.EOF), storage.UnavailableError},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, storage.UnavailableError},
 		{&net.DNSError{}, storage.UnavailableError},
-		{&pq.Error{Severity: pq.Efatal, Code: "42501"}, storage.UnavailableError}, // no right to connect
-		{&pq.Error{Severity: pq.Efatal, Code: "22023"}, storage.UnavailableError}, // a parameter of the connection
+		{&pq.Error{Severity: pqerror.SeverityFatal, Code: "42501"}, storage.UnavailableError}, // no right to connect
+		{&pq.Error{Severity: pqerror.SeverityFatal, Code: "22023"}, storage.UnavailableError}, // a parameter of the connection
 
 		{code("0A000"), storage.SystemError}, // cached plan must not change result type
 		{code("26000"), storage.SystemError}, // prepared statement does not exist

@@ -42,7 +42,7 @@ const (
 // error is the only one left and fails with internal_error. Time-outs and
 // crashes never fail a SIM: work for a single transfer that keeps crashing is
 // marked dead, and waits for an operator. After any other error the work is
-// tried again, without limit, until the cause is mended.
+// tried again, without limit, until the cause is fixed.
 //
 // The lease is the handler's. If it has none, Fail does not change work that is
 // leased.

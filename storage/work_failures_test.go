@@ -17,8 +17,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// errBroken is an error that the data of work has caused.
-var errBroken = code("23514")
+// broken is an error that the data of work has caused.
+func broken() error { return code("23514") }
 
 func code(c string) error { return fmt.Errorf("doing something: %w", &pq.Error{Code: pqerror.Code(c)}) }
 
@@ -98,8 +98,13 @@ func TestWaitsBetweenTries(t *testing.T) {
 		cause error
 		want  int // seconds
 	}{
-		{1, code("40P01"), 2}, {9, code("08006"), 2},
-		{1, code("42501"), 2}, {2, code("42501"), 4}, {3, errors.New("no socket is left"), 8}, {4, code("53100"), 15}, {4000, code("42501"), 15},
+		{1, code("40P01"), 2},
+		{9, code("08006"), 2},
+		{1, code("42501"), 2},
+		{2, code("42501"), 4},
+		{3, errors.New("no socket is left"), 8},
+		{4, code("53100"), 15},
+		{4000, code("42501"), 15},
 	} {
 		db.Exec(`UPDATE work SET gen = $1`, c.gen)
 		began := storagetest.One[time.Time](db, `SELECT clock_timestamp()`)
@@ -118,22 +123,21 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 5)
-	broken := errBroken
 	for i := 1; i <= 2; i++ {
-		if what := fail(t, db, work, broken); what != storage.WorkLater {
+		if what := fail(t, db, work, broken()); what != storage.WorkLater {
 			t.Errorf("error %d: %s", i, what)
 		}
 	}
-	if got := rows(db); len(got) != 1 || got[0].Errors != 2 || got[0].Error != errBroken.Error() || !got[0].Idle {
+	if got := rows(db); len(got) != 1 || got[0].Errors != 2 || got[0].Error != broken().Error() || !got[0].Idle {
 		t.Errorf("after two errors: %+v", got)
 	}
-	if what := fail(t, db, work, broken); what != storage.WorkSplit {
+	if what := fail(t, db, work, broken()); what != storage.WorkSplit {
 		t.Errorf("the third error: %s", what)
 	}
 	p := func(i int) *int { return &i }
 	want := []row{
-		{Kind: transfer.WorkExecute, Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: errBroken.Error()},
-		{Kind: transfer.WorkExecute, Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: errBroken.Error()},
+		{Kind: transfer.WorkExecute, Lo: p(0), Hi: p(2), N: 2, Errors: 2, Idle: true, Error: broken().Error()},
+		{Kind: transfer.WorkExecute, Lo: p(2), Hi: p(5), N: 3, Errors: 2, Idle: true, Error: broken().Error()},
 	}
 	if diff := cmp.Diff(want, rows(db)); diff != "" {
 		t.Errorf("the two halves (-want +got):\n%s", diff)
@@ -142,16 +146,16 @@ func TestOtherErrorsSplitWork(t *testing.T) {
 		t.Errorf("%d are left, want 5", r.Left)
 	}
 	db.Check()
-	if what := fail(t, db, work, broken); what != storage.WorkGone {
+	if what := fail(t, db, work, broken()); what != storage.WorkGone {
 		t.Errorf("an error of the whole, which is no more: %s", what)
 	}
 	work = workOf(db, id, transfer.WorkExecute)[0]
-	if what := fail(t, db, work, broken); what != storage.WorkSplit {
+	if what := fail(t, db, work, broken()); what != storage.WorkSplit {
 		t.Errorf("the first error of a half: %s", what)
 	}
 	work = storagetest.One[int64](db, `SELECT id FROM work WHERE lo = 1`)
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkEnded, storage.WorkGone} {
-		if what := fail(t, db, work, broken); what != want {
+		if what := fail(t, db, work, broken()); what != want {
 			t.Errorf("error %d of a single transfer: %s, want %s", i+1, what, want)
 		}
 		db.Check()
@@ -218,13 +222,13 @@ func TestCrashesAndErrors(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 1)
-	slow, broken := code("57014"), errBroken
-	for i, cause := range []error{slow, slow, slow, slow, broken, slow, broken} {
+	slow := code("57014")
+	for i, cause := range []error{slow, slow, slow, slow, broken(), slow, broken()} {
 		if what := fail(t, db, work, cause); what != storage.WorkLater {
 			t.Errorf("failure %d (%v): %s", i+1, cause, what)
 		}
 	}
-	if what := fail(t, db, work, broken); what != storage.WorkEnded {
+	if what := fail(t, db, work, broken()); what != storage.WorkEnded {
 		t.Errorf("the third error: %s", what)
 	}
 	if r := db.Find(id); r.State != transfer.RequestCompleted || r.Failed != 1 {
@@ -238,9 +242,8 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkRelease, 1)
-	broken := errBroken
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead, storage.WorkDead} {
-		if what := fail(t, db, work, broken); what != want {
+		if what := fail(t, db, work, broken()); what != want {
 			t.Errorf("error %d: %s, want %s", i+1, what, want)
 		}
 	}
@@ -249,7 +252,7 @@ func TestFailingReleaseIsMarkedDead(t *testing.T) {
 	}
 	db.Check(7)
 	list, err := db.WorkList(t.Context(), true, 0, 10)
-	if err != nil || len(list) != 1 || list[0].ID != work || list[0].DeadAt == nil || *list[0].Error != errBroken.Error() {
+	if err != nil || len(list) != 1 || list[0].ID != work || list[0].DeadAt == nil || *list[0].Error != broken().Error() {
 		t.Errorf("dead work: %+v, %v", list, err)
 	}
 	// It is not dispatched.
@@ -272,9 +275,8 @@ func TestUnrecordedFailureMarksWorkDead(t *testing.T) {
 	db := storagetest.Open(t)
 	_, work := chunkOf(t, db, transfer.WorkValidate, 1)
 	db.Exec(`ALTER TABLE transfers ADD CHECK (reason <> 'internal_error')`)
-	broken := errBroken
 	for i, want := range []storage.Failure{storage.WorkLater, storage.WorkLater, storage.WorkDead} {
-		if what := fail(t, db, work, broken); what != want {
+		if what := fail(t, db, work, broken()); what != want {
 			t.Errorf("error %d: %s, want %s", i+1, what, want)
 		}
 	}
@@ -290,7 +292,7 @@ func TestFailureOfFinishedWork(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	id, work := chunkOf(t, db, transfer.WorkExecute, 2)
-	for _, cause := range []error{code("08006"), code("57014"), errBroken} {
+	for _, cause := range []error{code("08006"), code("57014"), broken()} {
 		rollback := db.HoldSQL(`SELECT FROM work FOR UPDATE`) // another transaction
 		was := db.Dump()
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
@@ -316,7 +318,7 @@ func TestFailureOfFinishedWork(t *testing.T) {
 	}
 	execute(t, db, id)
 	was := db.Dump()
-	for _, cause := range []error{code("08006"), code("57014"), errBroken} {
+	for _, cause := range []error{code("08006"), code("57014"), broken()} {
 		if what, err := db.Fail(t.Context(), work, uuid.NullUUID{}, cause); what != storage.WorkGone || err != nil {
 			t.Errorf("%v, of work that is done: %s, %v", cause, what, err)
 		}
@@ -368,7 +370,7 @@ func TestDeadWorkStaysDead(t *testing.T) {
 	db.Fee("EUR", 500)
 	f := newTestRequest(t, db, transfer.Transferring)
 	work := workOf(db, f.id, transfer.WorkExecute)[0]
-	for _, cause := range []error{errBroken, context.DeadlineExceeded, code("42501"), code("40001"), errors.New("no socket is left")} {
+	for _, cause := range []error{broken(), context.DeadlineExceeded, code("42501"), code("40001"), errors.New("no socket is left")} {
 		for _, tried := range []int{0, 2, 9} {
 			db.Exec(`UPDATE work SET dead_at = clock_timestamp(), errors = $2, crashes = $2 WHERE id = $1`, work, tried)
 			was := db.Dump("work")

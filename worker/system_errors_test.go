@@ -39,33 +39,40 @@ func TestSystemErrorsFailNoSIM(t *testing.T) {
 	}{
 		{
 			"no right to change SIMs", `REVOKE UPDATE ON sims FROM ROLE`, `GRANT UPDATE ON sims TO ROLE`,
-			[]transfer.WorkKind{transfer.WorkExecute, transfer.WorkDropSessions}, "permission denied",
+			[]transfer.WorkKind{transfer.WorkExecute, transfer.WorkDropSessions},
+			"permission denied",
 		},
 		{
 			"no right to change transfers", `REVOKE UPDATE ON transfers FROM ROLE`, `GRANT UPDATE ON transfers TO ROLE`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDropSessions}, "permission denied",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease, transfer.WorkDropSessions},
+			"permission denied",
 		},
 		{
 			"no right to use a schema", `REVOKE USAGE ON SCHEMA radius FROM ROLE`, `GRANT USAGE ON SCHEMA radius TO ROLE`,
-			[]transfer.WorkKind{transfer.WorkExecute, transfer.WorkDropSessions}, "permission denied",
+			[]transfer.WorkKind{transfer.WorkExecute, transfer.WorkDropSessions},
+			"permission denied",
 		},
 		{
 			"a renamed column", `ALTER TABLE transfers RENAME method TO kind`, `ALTER TABLE transfers RENAME kind TO method`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute}, "does not exist",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute},
+			"does not exist",
 		},
 		{
 			"a renamed table", `ALTER TABLE open_transfers RENAME TO claims`, `ALTER TABLE claims RENAME TO open_transfers`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease}, "does not exist",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease},
+			"does not exist",
 		},
 		{
 			"a new mandatory column", `ALTER TABLE events ADD COLUMN origin text; UPDATE events SET origin = 'x'; ALTER TABLE events ALTER origin SET NOT NULL`,
 			`ALTER TABLE events DROP COLUMN origin`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease}, "null value",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease},
+			"null value",
 		},
 		{
 			"a sequence at its end",
 			`SELECT setval('events_id_seq', 1000); ALTER SEQUENCE events_id_seq MAXVALUE 1000`, `ALTER SEQUENCE events_id_seq NO MAXVALUE`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease}, "reached maximum value",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease},
+			"reached maximum value",
 		},
 		{
 			"a full disk", `
@@ -73,7 +80,8 @@ func TestSystemErrorsFailNoSIM(t *testing.T) {
 				BEGIN RAISE 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
 				CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION full()`,
 			`DROP FUNCTION full() CASCADE`,
-			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease}, "could not extend",
+			[]transfer.WorkKind{transfer.WorkValidate, transfer.WorkExecute, transfer.WorkRelease},
+			"could not extend",
 		},
 	} {
 		for _, kind := range c.in {

@@ -248,18 +248,19 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	return nil
 }
 
-// logRecurring logs a failure of work that will be retried. If the cause is not
-// temporary and stops all such work, it is logged as an error once, until it has
-// not occurred for a minute.
+// logRecurring logs a failure of work that will be retried. If the cause stops
+// all such work until someone fixes it, it is logged as an error, once until it
+// has not occurred for a minute.
 func (w *Worker) logRecurring(ctx context.Context, log *slog.Logger, cause error, message string, args ...any) {
-	level := slog.LevelWarn
-	if kind := storage.KindOf(cause); kind == storage.SystemError || kind == storage.NotOfDatabase {
-		level = slog.LevelDebug
-		if w.alarm.IsNews(cause) {
-			level, message = slog.LevelError, "work cannot be done until the cause of this error is mended; it is retried until then: see simtransfer work list"
-		}
+	kind := storage.KindOf(cause)
+	switch {
+	case kind != storage.SystemError && kind != storage.NotOfDatabase:
+		log.WarnContext(ctx, message, args...)
+	case w.alarm.IsNews(cause):
+		log.ErrorContext(ctx, "work cannot be done until the cause of this error is fixed; it is retried until then: see simtransfer work list", args...)
+	default:
+		log.DebugContext(ctx, message, args...)
 	}
-	log.Log(ctx, level, message, args...)
 }
 
 // logger passes asynq's own messages to slog.

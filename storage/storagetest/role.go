@@ -24,7 +24,7 @@ func Role(t testing.TB, db *sqlx.DB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // roles outlive the database
-		if _, err := db.Exec(fmt.Sprintf(`DROP OWNED BY %[1]s; DROP ROLE %[1]s`, name)); err != nil { //nolint:noctx // the test's context has ended
+		if _, err := db.Exec(fmt.Sprintf(`DROP OWNED BY %[1]s; DROP ROLE %[1]s`, name)); err != nil {
 			t.Error(err)
 		}
 	})
