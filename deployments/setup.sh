@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that simtransfer and its tests need, if they are missing:
 #
-#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer]
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius]
 #
 # Without arguments, it installs postgres and redis. It does not change programs
 # that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
@@ -66,6 +66,20 @@ chromium_found() {
 }
 
 pgbouncer_found() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+# Besides the server, tests need a copy of its stock configuration: the one in /etc may
+# contain secrets, so that not every user may read it. macOS has no such package, and
+# tests do without.
+freeradius_config=/usr/local/share/simtransfer/freeradius
+freeradius_found() {
+	[ "$(uname)" != Darwin ] || return 0
+	have freeradius || have radiusd || return 1
+	dirs=$freeradius_config
+	[ -n "${SUDO_USER:-}" ] || dirs="$dirs /etc/freeradius/3.0 /etc/raddb" # root can read them, but not who called sudo
+	for dir in $dirs; do
+		[ -r "$dir/mods-config/sql/main/postgresql/queries.conf" ] && return 0
+	done
+	return 1
+}
 
 go_found() {
 	have go || return 1
@@ -88,6 +102,7 @@ describe() {
 		redis) say "  - Redis $redis_min or later (redis-server in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
 		chromium) say "  - Chromium or Google Chrome, for the tests of web pages" ;;
 		pgbouncer) say "  - PgBouncer (for the tests of connection poolers)" ;;
+		freeradius) say "  - FreeRADIUS 3.2 with its PostgreSQL module, for the tests of accounting" ;;
 		esac
 	done
 }
@@ -173,10 +188,16 @@ install_by_apt() {
 			;;
 		chromium) packages="$packages chromium" ;;
 		pgbouncer) packages="$packages pgbouncer" ;;
+		freeradius) packages="$packages freeradius freeradius-postgresql" ;;
 		esac
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
 
+	case " $* " in *' freeradius '*)
+		copy_freeradius_config
+		deb-systemd-helper disable freeradius.service >/dev/null 2>&1 || :
+		;;
+	esac
 	# The package also enables its service for the next boot.
 	case " $* " in *' redis '*)
 		DPKG_MAINTSCRIPT_PACKAGE=redis-server deb-systemd-helper disable redis-server.service >/dev/null 2>&1 || :
@@ -188,6 +209,22 @@ install_by_apt() {
 		update-rc.d pgbouncer disable >/dev/null 2>&1 || :
 		;;
 	esac
+}
+
+# copy_freeradius_config unpacks the configuration from the packages.
+copy_freeradius_config() {
+	dir=$(mktemp -d)
+	(
+		cd "$dir"
+		chmod 755 .
+		apt-get download -q freeradius-config freeradius-postgresql >&2
+		for package in *.deb; do dpkg-deb -x "$package" unpacked; done
+	)
+	mkdir -p ${freeradius_config%/*}
+	rm -rf $freeradius_config
+	cp -R "$dir/unpacked/etc/freeradius/3.0" $freeradius_config
+	chmod -R a+rX $freeradius_config
+	rm -r "$dir"
 }
 
 # --- dnf ---------------------------------------------------------------------
@@ -208,6 +245,13 @@ install_by_dnf() {
 		redis) dnf install -y redis >&2 || dnf install -y valkey >&2 ;;
 		chromium) dnf install -y chromium >&2 ;;
 		pgbouncer) dnf install -y pgbouncer >&2 ;;
+		freeradius)
+			! have radiusd || die "radiusd is installed, but its configuration is not readable: run the tests as root"
+			dnf install -y freeradius freeradius-postgresql >&2
+			mkdir -p ${freeradius_config%/*}
+			cp -R /etc/raddb $freeradius_config
+			chmod -R a+rX $freeradius_config
+			;;
 		esac
 	done
 }
@@ -231,8 +275,8 @@ install_by_brew() {
 want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
-	go | cc | postgres | redis | chromium | pgbouncer) ;;
-	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium or pgbouncer" ;;
+	go | cc | postgres | redis | chromium | pgbouncer | freeradius) ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer or freeradius" ;;
 	esac
 done
 

@@ -111,6 +111,29 @@ func TestUnescaped(t *testing.T) {
 	}
 }
 
+// unescaped_username also reverses what FreeRADIUS does to User-Name before.
+func TestUnescapedUsername(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for _, c := range [][2]string{
+		{"user@apn.example", "user@apn.example"},
+		{"=2B491500=40apn", "+491500@apn"},
+		{`realm=5C=5Cuser`, `realm\user`},
+		{`realm\\user`, `realm\user`},
+		{`=5C351=5C377=23`, "\xe9\xff#"},
+		{`=5C=5C351=5C=22=5Cn=5Ct`, "\\351\"\n\t"},
+		{`é=5C351`, "é\xe9"},
+		{`realm\user`, `realm\user`}, // not written by FreeRADIUS
+		{``, ``},
+	} {
+		var got []byte
+		db.Get(&got, `SELECT radius.unescaped_username($1, NULL)`, c[0])
+		if string(got) != c[1] {
+			t.Errorf("%q is %q, want %q", c[0], got, c[1])
+		}
+	}
+}
+
 // Only the start of a session makes a ready SIM active. SIMs in other states keep
 // their status.
 func TestSessionStartActivatesSIM(t *testing.T) {

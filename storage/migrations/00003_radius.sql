@@ -176,6 +176,39 @@ END
 $$;
 -- +goose StatementEnd
 
+-- unescaped_username is unescaped for User-Name, which FreeRADIUS expands twice
+-- (sql_user_name), with auto_escape, too. It first writes a backslash as \\, a
+-- quotation mark as \", and bytes that are not printable UTF-8 as \351, \n, \r or
+-- \t. A value that it cannot have written so is returned as it is.
+-- +goose StatementBegin
+CREATE FUNCTION radius.unescaped_username(value text, escaped boolean) RETURNS bytea
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    stored bytea := radius.unescaped(value, escaped);
+    -- A backslash as \\, and bytes outside ASCII as \351.
+    ascii  text := encode(stored, 'escape');
+BEGIN
+    IF strpos(ascii, '\\') = 0 OR ascii !~ '^([^\\]|\\[0-3][0-7]{2}|\\\\(\\\\|[0-3][0-7]{2}|["nrt]))*$' THEN
+        RETURN stored;
+    END IF;
+    RETURN (
+        SELECT string_agg(
+            CASE
+                WHEN part[1] = '\\\\' THEN '\x5c'::bytea
+                WHEN part[1] = '\\"' THEN '\x22'::bytea
+                WHEN part[1] = '\\n' THEN '\x0a'::bytea
+                WHEN part[1] = '\\r' THEN '\x0d'::bytea
+                WHEN part[1] = '\\t' THEN '\x09'::bytea
+                WHEN starts_with(part[1], '\\') THEN decode(substr(part[1], 2), 'escape')
+                ELSE decode(part[1], 'escape')
+            END,
+            '' ORDER BY nth)
+        FROM regexp_matches(ascii, '[^\\]+|\\[0-3][0-7]{2}|\\\\(?:\\\\|[0-3][0-7]{2}|["nrt])', 'g') WITH ORDINALITY AS m (part, nth)
+    );
+END
+$$;
+-- +goose StatementEnd
+
 -- identified_sim returns the SIM that one value of an accounting record names,
 -- null if none. Besides an identifier, the value can be
 --   - an identifier with a realm or another suffix after "@";

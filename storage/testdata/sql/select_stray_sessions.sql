@@ -12,7 +12,7 @@ SELECT
 	0 AS n,
 	a.radacctid,
 	radius.unescaped(a.acctsessionid, a.escaped) AS acctsessionid,
-	coalesce(radius.unescaped(a.username, a.escaped), '') AS username,
+	coalesce(radius.unescaped_username(a.username, a.escaped), '') AS username,
 	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
 	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
