@@ -31,7 +31,7 @@ func Reasons() []Reason {
 func (r Reason) Remedy() string {
 	switch r {
 	case SIMNotFound:
-		return "Check the identifier against the source account's list of SIMs. A SIM of another account can only be transferred by that account."
+		return "Check the identifier against the source account's list of SIMs; try an ICCID with and without its last digit, the check digit. A SIM of another account can only be transferred by that account."
 	case SIMTerminated:
 		return "Leave this SIM out: a terminated SIM cannot be transferred."
 	case AlreadyTransferring:
