@@ -314,13 +314,16 @@ func rowErrorMessage(e storage.RowError) string {
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:
-		return "a SIM with the identifier " + value + " already exists, possibly with or without the check digit of its ICCID: remove the row, or correct the identifier"
+		return "a SIM with the identifier " + value + " already exists: remove the row, or correct the identifier"
 	case storage.IdentifierRepeated:
 		id, err := transfer.ParseIdentifier(e.Value)
 		if err == nil && id.LooksRounded() {
 			return "the upload has " + value + " twice, and it ends in zeros: a spreadsheet program has rounded the numbers; export the file again with the column formatted as text"
 		}
-		return "the upload has the identifier " + value + " twice, possibly with and without the check digit of an ICCID: remove one of the two"
+		if err == nil && id.IsICCID() {
+			return "the upload has the ICCID " + value + " twice, or once with and once without its check digit: remove one of the two"
+		}
+		return "the upload has the identifier " + value + " twice: remove one of the two"
 	}
 	return value + " cannot be imported"
 }

@@ -129,7 +129,7 @@ func ParseIdentifierPrefix(s string) (string, error) {
 	return digits, nil
 }
 
-// number is a number as somebody has written it.
+// number is a number as a person has written it.
 type number struct {
 	text   string // as written, shortened for errors
 	plus   bool
