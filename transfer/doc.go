@@ -13,7 +13,7 @@
 //	eligibility.go  the rules that make a SIM ineligible or a transfer fail
 //	reason.go       the reasons that those rules give, each with its remedy
 //	policy.go       what a transfer keeps of a SIM's settings
-//	status.go       statuses of a SIM, and the method that each calls for
+//	status.go       statuses of a SIM, who may change them, and the method that each calls for
 //	work.go         kinds of work and queues
 //	event.go        kinds of entries in a request's event history
 //	identifier.go   SIM identifiers, operator ids, email addresses

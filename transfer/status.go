@@ -43,3 +43,84 @@ func (s Status) Method() (Method, bool) {
 	}
 	return "", false
 }
+
+// StatusActor is who changes the status of a SIM.
+type StatusActor string
+
+// The actors. ByNetwork is the start of a data session. The account that owns a
+// SIM does not set its status. ByCorrection is an administrator who undoes a
+// mistake, in a call of its own and with a reason.
+const (
+	ByAccount    StatusActor = "account"
+	BySupport    StatusActor = "support"
+	ByAdmin      StatusActor = "admin"
+	ByNetwork    StatusActor = "network"
+	ByCorrection StatusActor = "correction"
+)
+
+// StatusActors lists every actor.
+func StatusActors() []StatusActor {
+	return []StatusActor{ByAccount, BySupport, ByAdmin, ByNetwork, ByCorrection}
+}
+
+// mayChangeStatus is the table of who may change a SIM from one status to
+// another:
+//
+//	actor           from                  to
+//	account         –                     –
+//	support, admin  any but terminated    any but ready
+//	network         ready                 active
+//	correction      any                   any
+//
+// Only a correction leads out of terminated, or back to ready: a ready SIM is
+// transferred free of charge and without approval.
+func mayChangeStatus(by StatusActor, from, to Status) bool {
+	switch by {
+	case BySupport, ByAdmin:
+		return from != Terminated && to != Ready
+	case ByNetwork:
+		return from == Ready && to == Active
+	case ByCorrection:
+		return true
+	case ByAccount:
+	}
+	return false
+}
+
+// StatusError means that a status cannot be changed to another one.
+type StatusError struct {
+	From, To  Status
+	By        StatusActor
+	Protected bool // the change is refused because of the SIM's termination protection
+}
+
+func (e *StatusError) Error() string {
+	change := string(e.From) + " to " + string(e.To)
+	switch {
+	case e.Protected:
+		return "the SIM has termination protection: its owner has to switch it off before the SIM can be terminated"
+	case e.By == ByAccount:
+		return "the account that owns a SIM cannot set its status"
+	case e.From == Terminated:
+		return "the status cannot change from " + change + ": terminated is final, and only an administrator can correct it, with a reason"
+	case e.To == Ready:
+		return "the status cannot change from " + change + ": a SIM that has been used does not become ready again, and only an administrator can correct it, with a reason"
+	}
+	return "the status cannot change from " + change
+}
+
+// ChangeStatus returns nil if the actor may change the status of a SIM, or if
+// the status stays the same. Protected is whether the SIM has termination
+// protection, which not even a correction overrides. Otherwise the error is a
+// *StatusError.
+func ChangeStatus(by StatusActor, from, to Status, protected bool) error {
+	switch {
+	case from == to:
+		return nil
+	case !mayChangeStatus(by, from, to):
+		return &StatusError{From: from, To: to, By: by}
+	case to == Terminated && protected:
+		return &StatusError{From: from, To: to, By: by, Protected: true}
+	}
+	return nil
+}
