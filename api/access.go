@@ -82,7 +82,8 @@ func (r reach) owner() (int64, error) {
 }
 
 // partyOf returns as which party of a request a caller acts. It is false for a
-// caller who is not involved in the request.
+// caller who is not involved in the request. The destination is not involved
+// before it may decide, while support still reviews the request.
 func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
 	switch {
 	case isStaff(c):
@@ -90,7 +91,7 @@ func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
 	case !isAccount(c):
 	case c.Account.ID == r.Source:
 		return transfer.PartySource, true
-	case c.Account.ID == r.Destination:
+	case c.Account.ID == r.Destination && r.OfferedAt != nil:
 		return transfer.PartyDestination, true
 	}
 	return "", false
@@ -145,7 +146,8 @@ type sight struct {
 	review    bool // what support decided, and under which ticket
 	batch     bool // the upload that the request comes from
 	landing   bool // what the destination wants to set
-	unoffered bool // SIMs that were never open to the destination
+	unoffered bool // SIMs and events from before the destination could decide
+	retries   bool // which request retries another one
 	details   bool // all details of what other parties did
 	keys      bool // the names of the API keys of other accounts, and IP addresses
 	snapshots bool // the settings of a SIM before and after its transfer
@@ -154,11 +156,11 @@ type sight struct {
 func sightOf(p transfer.Party) sight {
 	switch p {
 	case transfer.PartySource:
-		return sight{fees: true, review: true, batch: true, unoffered: true, details: true}
+		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, details: true}
 	case transfer.PartyDestination:
 		return sight{landing: true}
 	case transfer.PartySupport:
-		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, details: true, keys: true, snapshots: true}
+		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true}
 	case transfer.PartySystem: // no caller
 	}
 	return sight{}

@@ -161,7 +161,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	everybody := see("nobody")
 	if diff := cmp.Diff(seen{
-		Request:  []string{"acceptance_seconds", "counts", "created_at", "destination", "expires_at", "id", "retry_of", "self_service_only", "source", "state", "waiting_for"},
+		Request:  []string{"acceptance_seconds", "counts", "created_at", "destination", "expires_at", "id", "self_service_only", "source", "state", "waiting_for"},
 		Counts:   []string{},
 		Transfer: []string{"finished_at", "iccid", "identifier", "line", "method", "session_dropped", "state"},
 		Event:    []string{"at", "detail", "kind", "party", "seq"},
@@ -171,14 +171,14 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	for party, want := range map[transfer.Party]seen{
 		transfer.PartySource: {
-			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "ticket"},
+			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"fee"},
 			Detail:   []string{"ticket"},
 		},
 		transfer.PartyDestination: {Request: []string{"landing"}},
 		transfer.PartySupport: {
-			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "landing", "ticket"},
+			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "landing", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"after", "before", "fee"},
 			Event:    []string{"address", "key"},

@@ -102,6 +102,7 @@ func TestStreamsOfOneAccountLeaveSlots(t *testing.T) {
 	s := newTestService(t, pollFast, func(c *Config) { c.MaxStreams, c.Stopping = maxStreamsPerCaller+1, stopping })
 	s.sims(1, transfer.Ready)
 	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
+	s.work()
 	for range maxStreamsPerCaller {
 		s.stream(s.source, path, "")
 	}

@@ -66,7 +66,7 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 		if err != nil || newest <= last {
 			return nil, finished, err
 		}
-		rows, err := s.db.Events(ctx, r.ID, last, streamPageEvents)
+		rows, err := s.db.Events(ctx, r.ID, !sightOf(party).unoffered, last, streamPageEvents)
 		if err != nil {
 			return nil, false, err
 		}
@@ -78,7 +78,7 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 			}
 			events, last = append(events, message{strconv.Itoa(v.Seq), v}), v.Seq
 		}
-		return events, finished && last >= newest, nil
+		return events, finished && len(rows) < streamPageEvents, nil
 	})
 }
 

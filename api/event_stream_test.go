@@ -104,6 +104,7 @@ func TestStreamsAreLimitedAndStop(t *testing.T) {
 	s := newTestService(t, pollFast, func(c *Config) { c.MaxStreams, c.Stopping = 1, stopping })
 	s.sims(1, transfer.Ready)
 	path := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
+	s.work()
 	ids, end := s.stream(s.source, path, "")
 	<-ids
 	if a := s.get(s.destination, path+"/stream"); a.problem(503, problem.Busy).Status != 503 || a.header.Get("Retry-After") == "" {

@@ -13,7 +13,7 @@ import (
 
 // Event is one entry of the history of a request.
 type Event struct {
-	Seq     int                    `json:"seq" doc:"The number of the event in its request, from 1 without gaps."`
+	Seq     int                    `json:"seq" doc:"The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries."`
 	At      time.Time              `json:"at"`
 	Kind    transfer.EventKind     `json:"kind" example:"accept" doc:"What happened. New kinds can be added."`
 	Party   transfer.Party         `json:"party" doc:"Which party caused the event; system is the service itself."`
@@ -60,7 +60,7 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[E
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Events(ctx, r.ID, int(after), in.Limit+1)
+	rows, err := s.db.Events(ctx, r.ID, !sightOf(party).unoffered, int(after), in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ type Request struct {
 	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends the SIMs."`
 	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives the SIMs."`
 	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The batch that the request is part of. For the source and support."`
-	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request that this one retries."`
-	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of the requests that retry this one."`
+	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request that this one retries. For the source and support."`
+	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of the requests that retry this one. For the source and support."`
 	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need approval by support are ineligible."`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination can accept."`
 	Counts            Counts                `json:"counts"`
@@ -77,8 +77,6 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		WaitingFor:        waitingFor(r.State),
 		Source:            r.SourceOperator,
 		Destination:       r.DestinationOperator,
-		RetryOf:           r.RetryOf,
-		RetriedBy:         r.RetriedBy,
 		SelfServiceOnly:   r.SelfServiceOnly,
 		AcceptanceSeconds: r.Acceptance,
 		Counts: Counts{
@@ -102,6 +100,9 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 	if sight.batch {
 		v.Batch = r.Batch
 	}
+	if sight.retries {
+		v.RetryOf, v.RetriedBy = r.RetryOf, r.RetriedBy
+	}
 	if sight.review {
 		v.Ticket, v.FeeOverride, v.FeeReason = r.Ticket, r.FeeOverride, r.FeeReason
 	}
@@ -113,7 +114,8 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
 	}
 	if !sight.unoffered {
-		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible
+		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible + r.Withheld
+		v.Counts.Canceled -= r.Withheld
 		v.Counts.Pending, v.Counts.Ineligible = 0, 0
 	}
 	return v

@@ -167,7 +167,8 @@ func TestSupportCreatesRequestsOnBehalfOfAnAccount(t *testing.T) {
 	if r.Source != sourceID {
 		t.Errorf("%+v", r)
 	}
-	for key, name := range map[string]string{s.source: "", s.support: "support", s.admin: "support", s.destination: ""} {
+	s.get(s.destination, requestPath(r.ID)+"/events").problem(404, problem.NotFound) // it is not validated yet
+	for key, name := range map[string]string{s.source: "", s.support: "support", s.admin: "support"} {
 		e := read[List[Event]](s.get(key, requestPath(r.ID)+"/events").is(200)).Items[0]
 		if e.Party != transfer.PartySupport || name == "" && e.Key != nil || name != "" && (e.Key == nil || *e.Key != name) {
 			t.Errorf("%+v, wanted the key %q", e, name)
@@ -226,9 +227,6 @@ func TestDestinationSeesItsPartOnly(t *testing.T) {
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(1))
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3))).is(202))
 	path := requestPath(r.ID)
-	if r := read[Request](s.get(s.destination, path).is(200)); r.Counts.SIMs != 0 || r.Counts.Pending != 0 {
-		t.Errorf("while it is validated: %+v", r)
-	}
 	s.work()
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77", "fee_minor": 7, "fee_reason": "an old promise"}).is(202)
 	for _, from := range []string{"", "/transfers", "/events"} {

@@ -152,8 +152,8 @@ INSERT INTO transfers (request, n, line, identifier)
 VALUES (lpad(to_hex(:id::bigint), 32, '0')::uuid, 0, 1, '8999901' || lpad(:sim::text, 12, '0'));
 INSERT INTO work (kind, request, lo, hi, n, queue)
 VALUES ('validate', lpad(to_hex(:id::bigint), 32, '0')::uuid, 0, 1, 1, 'interactive');
-INSERT INTO events (request, source, destination, seq, kind, party, api_key, to_state, detail)
-VALUES (lpad(to_hex(:id::bigint), 32, '0')::uuid, 1, 2, 1, 'create', 'source', 1, 'validating', '{"size": 1}');
+INSERT INTO events (request, source, seq, kind, party, api_key, to_state, detail)
+VALUES (lpad(to_hex(:id::bigint), 32, '0')::uuid, 1, 1, 'create', 'source', 1, 'validating', '{"size": 1}');
 COMMIT;
 `
 

@@ -187,6 +187,8 @@ var approveRequest = newStatement(statement{
 UPDATE requests
 SET state = @state,
 	expires_at = clock_timestamp() + acceptance,
+	offered_at = clock_timestamp(),
+	n_withheld = n_canceled,
 	ticket = @ticket,
 	fee_override = @fee_override,
 	fee_reason = @fee_reason

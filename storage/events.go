@@ -43,20 +43,23 @@ LEFT JOIN accounts a ON a.id = k.account`
 var selectEvents = newStatement(statement{
 	name:    "select_events",
 	does:    "Lists events of a request, oldest first.",
-	given:   "@request, the sequence number @after which to start, and the maximum number of rows: @limit.",
+	given: `@request, the sequence number @after which to start, and the maximum number of rows: @limit.
+		@offered: only events that the destination sees.`,
 	returns: "The events.",
 	text: `
 SELECT` + eventColumns + `
-WHERE e.request = @request AND e.seq > @after
+WHERE e.request = @request AND e.seq > @after AND (NOT @offered OR e.destination IS NOT NULL)
 ORDER BY e.seq
 LIMIT @limit`,
 })
 
 // Events lists up to limit events of a request whose sequence numbers are
-// greater than after, oldest first.
-func (db *DB) Events(ctx context.Context, request uuid.UUID, after, limit int) ([]Event, error) {
+// greater than after, oldest first. If offered is set, it leaves out those that
+// the destination does not see: what happened before the request was offered to
+// it, and retries.
+func (db *DB) Events(ctx context.Context, request uuid.UUID, offered bool, after, limit int) ([]Event, error) {
 	list := []Event{}
-	if err := db.list(ctx, &list, selectEvents, args{"request": request, "after": after, "limit": limit}); err != nil {
+	if err := db.list(ctx, &list, selectEvents, args{"request": request, "offered": offered, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing the events of request %s: %w", request, err)
 	}
 	return list, nil
@@ -82,7 +85,7 @@ WITH r AS (
 	UPDATE requests
 	SET last_event = last_event + 1
 	WHERE id = @request
-	RETURNING id, source, destination, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND @kind <> 'retry' THEN destination END AS destination, last_event
 )
 INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
 SELECT

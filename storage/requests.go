@@ -43,6 +43,8 @@ type Request struct {
 	Partial             bool                  `db:"partial"`    // only some of the SIMs were accepted
 	Acceptance          int64                 `db:"acceptance"`
 	ExpiresAt           *time.Time            `db:"expires_at"`
+	OfferedAt           *time.Time            `db:"offered_at"` // when the destination could first decide; it does not see the request before
+	Withheld            int                   `db:"n_withheld"` // of Canceled, those before OfferedAt
 	Landing             *Landing              `db:"landing"`
 	Ticket              *string               `db:"ticket"`
 	FeeOverride         *int64                `db:"fee_override"` // per SIM that needs support, in minor units
@@ -80,6 +82,8 @@ const requestColumns = `
 	r.partial,
 	extract(epoch FROM r.acceptance)::bigint AS acceptance,
 	r.expires_at,
+	r.offered_at,
+	r.n_withheld,
 	r.landing,
 	r.ticket,
 	r.fee_override,
@@ -194,8 +198,8 @@ WITH r AS (
 	FROM r
 	RETURNING created_at
 ), event AS (
-	INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
-	SELECT id, @source, @destination, 1, 'create', @party, @key, nullif(@address, ''), 'validating', jsonb_build_object('size', size)
+	INSERT INTO events (request, source, seq, kind, party, api_key, address, to_state, detail)
+	SELECT id, @source, 1, 'create', @party, @key, nullif(@address, ''), 'validating', jsonb_build_object('size', size)
 	FROM r
 ), due AS (` + chunksSQL("'validate'") + `
 ), listed AS (
@@ -342,8 +346,9 @@ type RequestFilter struct {
 	Limit               int        // the maximum number of requests; required
 
 	// Only requests with a transfer that matches these. Viewer is the account
-	// that lists requests: its filters do not match what it may not see, which is
-	// a transfer that was never offered to it as the destination, another
+	// that lists requests. It does not see requests that were never offered to it
+	// as the destination, and its filters do not match what it may not see, which
+	// is a transfer that was never offered to it as the destination, another
 	// identifier of a SIM that is not the source's, or another account's batch.
 	// Zero may see everything.
 	SIM     transfer.Identifier // any identifier of the SIM
@@ -368,6 +373,7 @@ WHERE (@source = 0 OR r.source = @source)
   AND (@batch::uuid IS NULL OR r.batch = @batch AND (@viewer = 0 OR r.source = @viewer))
   AND (@before::uuid IS NULL OR r.id < @before)
   AND (@either = 0 OR r.source = @either OR r.destination = @either)
+  AND (@viewer = 0 OR r.source = @viewer OR r.offered_at IS NOT NULL)
   AND (@ticket = '' OR r.ticket = @ticket)
   AND (@created_after::timestamptz IS NULL OR r.created_at >= @created_after AND r.id >= @lowest::uuid)
   AND (@created_before::timestamptz IS NULL OR r.created_at < @created_before AND r.id <= @highest::uuid)
@@ -378,7 +384,7 @@ WHERE (@source = 0 OR r.source = @source)
 	JOIN requests q ON q.id = t.request
 	WHERE t.identifier IN (SELECT ` + otherNamesSQL("@sim") + `)
 	  AND (t.sim IS NOT NULL OR t.identifier = @sim OR @viewer = 0)
-	  AND (@viewer = 0 OR q.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
+	  AND (@viewer = 0 OR q.source = @viewer OR ` + offeredSQL("q") + `)
   )))
   AND (@reasons::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
@@ -388,7 +394,7 @@ WHERE (@source = 0 OR r.source = @source)
   AND (@methods::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = ANY (@methods::text[]) AND (@viewer = 0 OR r.source = @viewer OR t.state NOT IN ('pending', 'ineligible'))
+	WHERE t.request = r.id AND t.method = ANY (@methods::text[]) AND (@viewer = 0 OR r.source = @viewer OR ` + offeredSQL("r") + `)
   ))
 ORDER BY r.id DESC
 LIMIT @limit`,
@@ -411,6 +417,12 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 // otherNamesSQL selects an identifier and all other identifiers of its SIM.
 func otherNamesSQL(name string) string {
 	return name + `::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = ` + name
+}
+
+// offeredSQL holds for a transfer t of a request that is or was open for the
+// destination's decision: which is what the destination sees.
+func offeredSQL(request string) string {
+	return `t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= ` + request + `.offered_at)`
 }
 
 // Transfer is one SIM of a request.

@@ -60,13 +60,13 @@ type ResultsFilter struct {
 	Offered bool // only transfers that are or were open: those that the destination may see
 }
 
-// transferFilter selects transfers t by lists of states, reasons and methods;
+// transferFilter selects transfers t of requests r by lists of states, reasons and methods;
 // null selects all.
-const transferFilter = `
+var transferFilter = `
 	(@states::text[] IS NULL OR t.state = ANY (@states::text[]))
 	AND (@reasons::text[] IS NULL OR t.reason = ANY (@reasons::text[]))
 	AND (@methods::text[] IS NULL OR t.method = ANY (@methods::text[]))
-	AND (NOT @offered OR t.state NOT IN ('pending', 'ineligible'))`
+	AND (NOT @offered OR ` + offeredSQL("r") + `)`
 
 var selectBatchDestinations = newStatement(statement{
 	name:    "select_batch_destinations",
@@ -116,6 +116,7 @@ var selectRequestLines = newStatement(statement{
 			t.line,
 			t.n
 		FROM transfers t
+		JOIN requests r ON r.id = t.request
 		WHERE t.request = @request AND t.n > @n AND` + transferFilter + `
 		ORDER BY t.n
 		LIMIT @limit`,

@@ -44,8 +44,10 @@ func TestSchemaRefusesInvalidData(t *testing.T) {
 		{"work that holds nothing", transfer.Validating, `UPDATE work SET hi = lo, n = 0 WHERE request = $1`, check},
 		{"a decision while there is work", transfer.Validating, `
 			UPDATE requests
-			SET state = 'awaiting_acceptance', n_eligible = 1, expires_at = clock_timestamp()
+			SET state = 'awaiting_acceptance', n_eligible = 1, offered_at = clock_timestamp(), expires_at = clock_timestamp()
 			WHERE id = $1`, check},
+		{"waiting for a destination that cannot see it", transfer.AwaitingAcceptance, `UPDATE requests SET offered_at = NULL WHERE id = $1`, check},
+		{"more withheld than canceled", transfer.AwaitingAcceptance, `UPDATE requests SET n_withheld = 1 WHERE id = $1`, check},
 		{"waiting without an expiry", transfer.AwaitingAcceptance, `UPDATE requests SET expires_at = NULL WHERE id = $1`, check},
 		{"waiting for nothing", transfer.AwaitingAcceptance, `UPDATE requests SET n_eligible = 0, n_support = 0 WHERE id = $1`, check},
 		{"completed and not finished", transfer.RequestCompleted, `UPDATE requests SET finished_at = NULL WHERE id = $1`, check},

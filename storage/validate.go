@@ -233,7 +233,10 @@ var offerRequest = newStatement(statement{
 	locks: "The caller holds the request.",
 	text: `
 UPDATE requests
-SET state = @state, expires_at = clock_timestamp() + CASE WHEN @state = 'in_review' THEN review ELSE acceptance END
+SET state = @state,
+	expires_at = clock_timestamp() + CASE WHEN @state = 'in_review' THEN review ELSE acceptance END,
+	offered_at = CASE WHEN @state = 'awaiting_acceptance' THEN clock_timestamp() END,
+	n_withheld = n_canceled
 WHERE id = @request`,
 })
 

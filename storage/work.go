@@ -182,7 +182,7 @@ WITH r AS (
 		finished_at = CASE WHEN n_left = @done AND NOT @validating THEN clock_timestamp() END,
 		last_event = last_event + @events
 	WHERE id = @request
-	RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, kind, party, detail)
 	SELECT id, source, destination, last_event, @kind, @party, @detail::jsonb

@@ -292,8 +292,9 @@ func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
 	case a.status == http.StatusAccepted:
 		d.certain = true
 		c.oracle.addDecision(req, d)
-	case a.status == http.StatusConflict, a.status == http.StatusUnprocessableEntity:
-		// Another client was faster. An earlier attempt without an answer may have
+	case a.status == http.StatusConflict, a.status == http.StatusUnprocessableEntity,
+		a.status == http.StatusNotFound && key == c.keys[req.destination]:
+		// Another client was faster, or the destination may not decide yet. An earlier attempt without an answer may have
 		// taken effect nevertheless.
 		if !a.certain {
 			c.oracle.addDecision(req, d)

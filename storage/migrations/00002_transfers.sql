@@ -40,6 +40,8 @@ CREATE TABLE requests (
     charged           bigint NOT NULL DEFAULT 0 CHECK (charged >= 0), -- sum of the fees charged, in minor units
     partial           boolean NOT NULL DEFAULT false, -- only the transfers in chosen were accepted
     expires_at        timestamptz,
+    offered_at        timestamptz, -- when the destination could first decide: it does not see the request before
+    n_withheld        integer NOT NULL DEFAULT 0 CHECK (n_withheld BETWEEN 0 AND n_canceled), -- canceled before that
     landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings that the SIMs get as they arrive
     ticket            text,
     fee_override      bigint CHECK (fee_override >= 0),
@@ -48,6 +50,7 @@ CREATE TABLE requests (
     created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at       timestamptz,
     CHECK (source <> destination),
+    CHECK (offered_at IS NOT NULL OR state NOT IN ('awaiting_acceptance', 'transferring', 'completed', 'declined')),
     CHECK ((fee_override IS NULL) = (fee_reason IS NULL)),
     CHECK (state NOT IN ('in_review', 'awaiting_acceptance') OR (n_left = 0 AND expires_at IS NOT NULL AND n_eligible > 0)),
     CHECK (state NOT IN ('completed', 'rejected') OR finished_at IS NOT NULL),
@@ -171,7 +174,7 @@ CREATE TABLE events (
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),
     request    uuid NOT NULL,
     source      bigint, -- the accounts of the request, for their feeds
-    destination bigint,
+    destination bigint, -- null for events that the destination does not see
     seq        integer NOT NULL,
     at         timestamptz NOT NULL DEFAULT clock_timestamp(),
     kind       text NOT NULL CHECK (kind IN ('create', 'validate', 'reject', 'review', 'offer', 'approve', 'deny', 'accept',

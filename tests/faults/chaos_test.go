@@ -44,8 +44,8 @@ func TestChaosVerification(t *testing.T) {
 	t.Parallel()
 	tampering := []struct{ statement, report string }{
 		{`UPDATE requests SET id = gen_random_uuid() WHERE id = (SELECT id FROM requests WHERE state IN ('rejected', 'denied') LIMIT 1)`, "was accepted and is missing"},
-		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at)
-			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day'
+		{`INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_eligible, expires_at, offered_at)
+			SELECT gen_random_uuid(), source, destination, acceptance, review, queue, 'awaiting_acceptance', 1, 0, 1, now() + interval '1 day', now()
 			FROM requests LIMIT 1`, "is in no answer of the API"},
 		{`DELETE FROM events WHERE ctid = (SELECT ctid FROM events WHERE kind = 'accept' LIMIT 1)`, "accepted calls to accept it"},
 		{`DELETE FROM charges WHERE ctid = (SELECT ctid FROM charges LIMIT 1)`, "the completed transfers need"},

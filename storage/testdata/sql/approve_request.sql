@@ -11,6 +11,8 @@ PREPARE approve_request AS
 UPDATE requests
 SET state = $1 /*state*/,
 	expires_at = clock_timestamp() + acceptance,
+	offered_at = clock_timestamp(),
+	n_withheld = n_canceled,
 	ticket = $2 /*ticket*/,
 	fee_override = $3 /*fee_override*/,
 	fee_reason = $4 /*fee_reason*/

@@ -33,7 +33,7 @@ WITH r AS (
 		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $14 /*validating*/ THEN clock_timestamp() END,
 		last_event = last_event + $15 /*events*/
 	WHERE id = $16 /*request*/
-	RETURNING id, source, destination, state, n_left, n_eligible, n_support, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, kind, party, detail)
 	SELECT id, source, destination, last_event, $17 /*kind*/, $18 /*party*/, $19 /*detail*/::jsonb

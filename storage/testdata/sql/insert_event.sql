@@ -14,7 +14,7 @@ WITH r AS (
 	UPDATE requests
 	SET last_event = last_event + 1
 	WHERE id = $1 /*request*/
-	RETURNING id, source, destination, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND $2 /*kind*/ <> 'retry' THEN destination END AS destination, last_event
 )
 INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
 SELECT

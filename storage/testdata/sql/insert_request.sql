@@ -32,8 +32,8 @@ WITH r AS (
 	FROM r
 	RETURNING created_at
 ), event AS (
-	INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, to_state, detail)
-	SELECT id, $5 /*source*/, $6 /*destination*/, 1, 'create', $10 /*party*/, $11 /*key*/, nullif($12 /*address*/, ''), 'validating', jsonb_build_object('size', size)
+	INSERT INTO events (request, source, seq, kind, party, api_key, address, to_state, detail)
+	SELECT id, $5 /*source*/, 1, 'create', $10 /*party*/, $11 /*key*/, nullif($12 /*address*/, ''), 'validating', jsonb_build_object('size', size)
 	FROM r
 ), due AS (
 	INSERT INTO work (kind, request, lo, hi, n, queue)

@@ -8,5 +8,8 @@
 -- EXPLAIN EXECUTE offer_request(state, request);
 PREPARE offer_request AS
 UPDATE requests
-SET state = $1 /*state*/, expires_at = clock_timestamp() + CASE WHEN $1 /*state*/ = 'in_review' THEN review ELSE acceptance END
+SET state = $1 /*state*/,
+	expires_at = clock_timestamp() + CASE WHEN $1 /*state*/ = 'in_review' THEN review ELSE acceptance END,
+	offered_at = CASE WHEN $1 /*state*/ = 'awaiting_acceptance' THEN clock_timestamp() END,
+	n_withheld = n_canceled
 WHERE id = $2 /*request*/;

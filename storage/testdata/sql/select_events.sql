@@ -2,10 +2,11 @@
 --
 -- Does:     Lists events of a request, oldest first.
 -- Given:    @request, the sequence number @after which to start, and the maximum number of rows: @limit.
+--           @offered: only events that the destination sees.
 -- Returns:  The events.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_events(request, after, limit);
+-- EXPLAIN EXECUTE select_events(request, after, offered, limit);
 PREPARE select_events AS
 SELECT
 	e.seq,
@@ -21,6 +22,6 @@ SELECT
 FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account
-WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/
+WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/ AND (NOT $3 /*offered*/ OR e.destination IS NOT NULL)
 ORDER BY e.seq
-LIMIT $3 /*limit*/;
+LIMIT $4 /*limit*/;

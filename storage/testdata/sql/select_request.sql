@@ -37,6 +37,8 @@ SELECT
 	r.partial,
 	extract(epoch FROM r.acceptance)::bigint AS acceptance,
 	r.expires_at,
+	r.offered_at,
+	r.n_withheld,
 	r.landing,
 	r.ticket,
 	r.fee_override,

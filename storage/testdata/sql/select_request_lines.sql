@@ -13,10 +13,11 @@ SELECT
 		t.line,
 		t.n
 	FROM transfers t
+	JOIN requests r ON r.id = t.request
 	WHERE t.request = $1 /*request*/ AND t.n > $2 /*n*/ AND
 ($3 /*states*/::text[] IS NULL OR t.state = ANY ($3 /*states*/::text[]))
 AND ($4 /*reasons*/::text[] IS NULL OR t.reason = ANY ($4 /*reasons*/::text[]))
 AND ($5 /*methods*/::text[] IS NULL OR t.method = ANY ($5 /*methods*/::text[]))
-AND (NOT $6 /*offered*/ OR t.state NOT IN ('pending', 'ineligible'))
+AND (NOT $6 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
 	ORDER BY t.n
 	LIMIT $7 /*limit*/;

@@ -39,6 +39,8 @@ SELECT
 	r.partial,
 	extract(epoch FROM r.acceptance)::bigint AS acceptance,
 	r.expires_at,
+	r.offered_at,
+	r.n_withheld,
 	r.landing,
 	r.ticket,
 	r.fee_override,
@@ -54,6 +56,7 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
   AND ($4 /*batch*/::uuid IS NULL OR r.batch = $4 /*batch*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/))
   AND ($6 /*before*/::uuid IS NULL OR r.id < $6 /*before*/)
   AND ($7 /*either*/ = 0 OR r.source = $7 /*either*/ OR r.destination = $7 /*either*/)
+  AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR r.offered_at IS NOT NULL)
   AND ($8 /*ticket*/ = '' OR r.ticket = $8 /*ticket*/)
   AND ($9 /*created_after*/::timestamptz IS NULL OR r.created_at >= $9 /*created_after*/ AND r.id >= $10 /*lowest*/::uuid)
   AND ($11 /*created_before*/::timestamptz IS NULL OR r.created_at < $11 /*created_before*/ AND r.id <= $12 /*highest*/::uuid)
@@ -64,7 +67,7 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	JOIN requests q ON q.id = t.request
 	WHERE t.identifier IN (SELECT $13 /*sim*/::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = $13 /*sim*/)
 	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $5 /*viewer*/ = 0)
-	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
+	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
   AND ($14 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
@@ -74,7 +77,7 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
   AND ($15 /*methods*/::text[] IS NULL OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = ANY ($15 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible'))
+	WHERE t.request = r.id AND t.method = ANY ($15 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
   ))
 ORDER BY r.id DESC
 LIMIT $16 /*limit*/;

@@ -32,6 +32,6 @@ WHERE t.request = $2 /*request*/
 	($4 /*states*/::text[] IS NULL OR t.state = ANY ($4 /*states*/::text[]))
 	AND ($5 /*reasons*/::text[] IS NULL OR t.reason = ANY ($5 /*reasons*/::text[]))
 	AND ($6 /*methods*/::text[] IS NULL OR t.method = ANY ($6 /*methods*/::text[]))
-	AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible'))
+	AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
 ORDER BY t.n
 LIMIT $8 /*limit*/;
