@@ -85,7 +85,7 @@ func (c *accountsShowCommand) Run(ctx context.Context, s *Session) error {
 type accountsCreateCommand struct {
 	Account  operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
 	Email    string     `required:"" help:"Primary email."`
-	Currency string     `required:"" placeholder:"EUR" help:"Currency of the account's fees (ISO 4217)."`
+	Currency currency   `required:"" placeholder:"EUR" help:"Currency of the account's fees (ISO 4217)."`
 	Coverage string     `required:"" placeholder:"NAME" help:"Coverage. SIMs on plans that are bound to a coverage cannot move to an account with another."`
 	post
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,22 +33,53 @@ func (o *operatorID) UnmarshalText(text []byte) error {
 
 func (o operatorID) id() transfer.OperatorID { return transfer.OperatorID(o) }
 
+// currency is a currency on the command line.
+type currency transfer.Currency
+
+// UnmarshalText parses an ISO 4217 code.
+func (c *currency) UnmarshalText(text []byte) error {
+	code, err := transfer.ParseCurrency(string(text))
+	*c = currency(code)
+	return err
+}
+
+// amount is an amount of money on the command line, in the major unit of a
+// currency that is not known yet.
+type amount string
+
+// UnmarshalText checks the form of an amount.
+func (a *amount) UnmarshalText(text []byte) error {
+	*a = amount(text)
+	switch {
+	case regexp.MustCompile(`^\s*(?:[A-Za-z]{3}\s*)?\d+(?:\.\d+)?(?:\s*[A-Za-z]{3})?\s*$`).Match(text):
+		return nil
+	case bytes.ContainsRune(text, ','):
+		return fmt.Errorf("%q is not an amount: write a point before the decimal digits, and nothing between the thousands, such as 7.50", text)
+	}
+	return fmt.Errorf("%q is not an amount, such as 7.50", text)
+}
+
+// isZero reports whether the amount is zero, whatever the currency.
+func (a amount) isZero() bool { return strings.Trim(string(a), "0. ") == "" }
+
+// in returns the amount in the minor unit of a currency.
+func (a amount) in(c transfer.Currency) (int64, error) {
+	m, err := transfer.ParseAmount(string(a), c)
+	if err != nil {
+		return 0, &exitError{ExitUsage, err}
+	}
+	return m.Minor, nil
+}
+
 // terms are embedded in the commands that create transfer requests.
 type terms struct {
 	SelfServiceOnly bool          `help:"Leave out SIMs that need support's approval, and a fee."`
-	Acceptance      time.Duration `placeholder:"24h" help:"Time that the destination has to accept: 1s to 720h. Default: as configured in the service."`
+	Acceptance      time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept, such as 36h or 7d. Default: as configured in the service."`
 	OnBehalfOf      operatorID    `placeholder:"OP…" help:"Source account (support)."`
 }
 
-// acceptanceSeconds converts --acceptance; zero means that it was left out.
-func acceptanceSeconds(d time.Duration) (int64, error) { return wholeSeconds("--acceptance", d, "24h") }
-
-func wholeSeconds(flag string, d time.Duration, example string) (int64, error) {
-	if d < 0 || d%time.Second != 0 {
-		return 0, usageError("%s must be a whole number of seconds, such as 90s or %s", flag, example)
-	}
-	return int64(d / time.Second), nil
-}
+// seconds converts a flag with a step of 1s; zero means that it was left out.
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 // someSIMs is embedded in decisions that can be about some SIMs only.
 type someSIMs struct {

@@ -61,16 +61,12 @@ func (c *batchesSubmitCommand) Run(ctx context.Context, s *Session) error {
 }
 
 func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (client.Batch, error) {
-	acceptance, err := acceptanceSeconds(c.Acceptance)
-	if err != nil {
-		return client.Batch{}, err
-	}
 	f, err := c.openUpload(l)
 	if err != nil {
 		return client.Batch{}, err
 	}
 	defer f.close()
-	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: acceptance, OnBehalfOf: c.OnBehalfOf.id()}
+	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.id()}
 	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
 	if err != nil {
 		return b, l.explain(err)
@@ -106,7 +102,7 @@ type batchesListCommand struct {
 	paging
 	Account  operatorID `placeholder:"OP…" help:"Only batches of this account (support)."`
 	Finished string     `enum:"true,false," default:"" help:"true: only finished batches; false: only batches that are not finished."`
-	Since    time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31T00:00:00Z."`
+	Since    time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before   time.Time  `placeholder:"TIME" help:"Only batches created before this time."`
 	remote
 }

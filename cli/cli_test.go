@@ -96,7 +96,7 @@ func (c *terminal) runIn(ctx context.Context, args ...string) int {
 
 func newParser(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars(), kong.Resolvers(withURL(service)))
+	parser, err := kong.New(&cli.Commands{}, append(cli.Options(), kong.Name("simtransfer"), kong.Resolvers(withURL(service)))...)
 	if err != nil {
 		t.Fatal(err)
 	}

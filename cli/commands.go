@@ -8,9 +8,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// Vars returns the variables of the tags of Commands: the values that flags
-// accept, separated by commas. Pass them to kong.New.
-func Vars() kong.Vars {
+// vars returns the variables of the tags of Commands: the values that flags
+// accept, separated by commas.
+func vars() kong.Vars {
 	return kong.Vars{
 		"methods":        commaSeparated(transfer.Methods()),
 		"reasons":        commaSeparated(transfer.Reasons()),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/google/uuid"
@@ -145,14 +146,14 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 
 type requestsApproveCommand struct {
 	Ticket    string `required:"" help:"Reference of support, such as a ticket number."`
-	Fee       *int64 `placeholder:"MINOR" help:"Fee for each SIM that needs support, in place of the quote, in the minor unit of the source's currency: 250 is 2.50 EUR, 0 waives the fee."`
+	Fee       amount `placeholder:"AMOUNT" help:"Fee for each SIM that needs support, in place of the quote, in the source's currency, such as 2.50 or \"2.50 EUR\". 0 waives the fee."`
 	FeeReason string `help:"Reason for --fee."`
 	decision
 }
 
 // Validate implements kong's validation.
 func (c *requestsApproveCommand) Validate() error {
-	if (c.Fee != nil) != (c.FeeReason != "") {
+	if (c.Fee != "") != (c.FeeReason != "") {
 		return usageError("--fee and --fee-reason must be set together")
 	}
 	return nil
@@ -163,14 +164,39 @@ func (requestsApproveCommand) Help() string {
 	return `Examples:
 
     simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001
-    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=0 --fee-reason=goodwill`
+    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=0 --fee-reason=goodwill
+    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=2.50 --fee-reason=agreed`
 }
 
 // Run runs the command.
 func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
 	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.ApproveRequest(ctx, c.ID, client.Approval{Ticket: c.Ticket, Fee: c.Fee, FeeReason: c.FeeReason}, options...)
+		fee, err := c.minorFee(ctx, api)
+		if err != nil {
+			return client.Request{}, err
+		}
+		return api.ApproveRequest(ctx, c.ID, client.Approval{Ticket: c.Ticket, Fee: fee, FeeReason: c.FeeReason}, options...)
 	})
+}
+
+// minorFee converts --fee to the minor unit of the source's currency; nil means
+// that it was left out.
+func (c *requestsApproveCommand) minorFee(ctx context.Context, api *client.Client) (*int64, error) {
+	switch {
+	case c.Fee == "":
+		return nil, nil
+	case c.Fee.isZero():
+		return new(int64), nil
+	}
+	r, err := api.GetRequest(ctx, c.ID, client.Timeout(callTimeout))
+	if err != nil {
+		return nil, err
+	}
+	if r.Fees == nil {
+		return nil, errors.New("the service does not tell the currency of the source to this API key")
+	}
+	minor, err := c.Fee.in(r.Fees.Currency)
+	return &minor, err
 }
 
 type requestsDenyCommand struct {

@@ -17,8 +17,8 @@ type eventsCommand struct {
 	Request  *uuid.UUID    `arg:"" optional:"" help:"Id of a request. Default: the events of all requests."`
 	Account  operatorID    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
 	Follow   bool          `help:"Without a request: keep showing new events until Ctrl-C."`
-	Interval time.Duration `default:"2s" help:"With --follow: time between polls."`
-	Limit    *int          `placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`
+	Interval time.Duration `min:"100ms" max:"1h" default:"2s" help:"With --follow: time between polls."`
+	Limit    *int          `min:"1" placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`
 	All      bool          `help:"Show all events, without a limit."`
 	Cursor   string        `placeholder:"CURSOR" help:"Continue after the page that returned this next_cursor."`
 	remote
@@ -42,14 +42,10 @@ func (c *eventsCommand) Validate() error {
 	switch {
 	case c.Request != nil && (c.Account != "" || c.Follow):
 		return usageError("--account and --follow cannot be used with a request; to follow a request, use requests watch")
-	case c.Interval <= 0:
-		return usageError("--interval must be greater than 0, such as 2s")
-	case c.Limit == nil:
-		return nil
-	case c.Follow:
+	case c.Limit != nil && c.Follow:
 		return usageError("--limit cannot be used with --follow")
 	}
-	return c.paging().Validate()
+	return nil
 }
 
 // paging returns how many events to show.

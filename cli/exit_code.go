@@ -26,13 +26,14 @@ const (
 const ExitCodes = `Exit codes of the commands that call the API:
 
     0    success
-    1    the service refused the command, or the command failed
-    2    wrong usage
+    1    the service refused the command, the command failed, or what answers is
+         not simtransfer
+    2    wrong usage: nothing was changed
     3    not found
     4    no API key, or the key does not permit the command
     5    conflict: the request is in another state, the object exists already, or
          the first call with this Idempotency-Key is still running
-    6    the service does not answer, or is busy
+    6    the service does not answer or is busy, or its answer was cut off
     7    watch: finished, but some SIMs were not transferred
     130  interrupted`
 

@@ -44,10 +44,10 @@ func (c *feesListCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type feesSetCommand struct {
-	Currency string     `arg:"" help:"Currency of the accounts that pay the fee (ISO 4217), such as EUR."`
-	Amount   int64      `arg:"" name:"minor" help:"Fee per SIM, in the minor unit of the currency: 250 is 2.50 EUR."`
-	Method   string     `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service. Self-service transfers are free of charge."`
-	From     *time.Time `placeholder:"TIME" help:"Start time, such as 2030-01-31T00:00:00Z. Default: now."`
+	Currency currency  `arg:"" help:"Currency of the accounts that pay the fee (ISO 4217), such as EUR."`
+	Amount   amount    `arg:"" help:"Fee per SIM in the currency, such as 2.50."`
+	Method   string    `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service. Self-service transfers are free of charge."`
+	From     time.Time `placeholder:"TIME" help:"Start time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC. Default: now."`
 	post
 }
 
@@ -57,22 +57,25 @@ func (feesSetCommand) Help() string {
 
 Examples:
 
-    simtransfer fees set EUR 250
-    simtransfer fees set EUR 300 --from=2030-01-31T00:00:00Z`
+    simtransfer fees set EUR 2.50
+    simtransfer fees set JPY 400 --from=2030-01-31`
 }
 
 // Run runs the command.
 func (c *feesSetCommand) Run(ctx context.Context, s *Session) error {
+	minor, err := c.Amount.in(transfer.Currency(c.Currency))
+	if err != nil {
+		return err
+	}
 	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	f, err := l.client.CreateFee(ctx, client.NewFee{
-		Method:    transfer.Method(c.Method),
-		Currency:  transfer.Currency(c.Currency),
-		Amount:    c.Amount,
-		ValidFrom: c.From,
-	}, l.options(c.idempotent())...)
+	fee := client.NewFee{Method: transfer.Method(c.Method), Currency: transfer.Currency(c.Currency), Amount: minor}
+	if !c.From.IsZero() {
+		fee.ValidFrom = &c.From
+	}
+	f, err := l.client.CreateFee(ctx, fee, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}

@@ -103,8 +103,8 @@ func printToken(l *connection, k client.Key) error {
 }
 
 type keysRotateCommand struct {
-	ID    int64         `arg:"" help:"Id of the key, as in keys list."`
-	Grace time.Duration `placeholder:"1h" help:"How long the old key keeps working, up to 24h. Default: it stops working immediately."`
+	ID    int64         `arg:"" min:"1" help:"Id of the key, as in keys list."`
+	Grace time.Duration `min:"0s" max:"24h" step:"1s" placeholder:"1h" help:"How long the old key keeps working. Default: it stops working immediately."`
 	post
 }
 
@@ -122,15 +122,11 @@ Examples:
 
 // Run runs the command.
 func (c *keysRotateCommand) Run(ctx context.Context, s *Session) error {
-	grace, err := wholeSeconds("--grace", c.Grace, "1h")
-	if err != nil {
-		return err
-	}
 	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	k, err := l.client.RotateKey(ctx, c.ID, client.Rotation{GraceSeconds: grace}, l.options(c.idempotent())...)
+	k, err := l.client.RotateKey(ctx, c.ID, client.Rotation{GraceSeconds: seconds(c.Grace)}, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -143,7 +139,7 @@ func (c *keysRotateCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type keysRevokeCommand struct {
-	IDs []int64 `arg:"" name:"id" help:"Ids of the keys, as in keys list."`
+	IDs []int64 `arg:"" min:"1" name:"id" help:"Ids of the keys, as in keys list."`
 	remote
 }
 

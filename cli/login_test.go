@@ -105,7 +105,7 @@ func TestLoginIsInterrupted(t *testing.T) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
-		parser, err := kong.New(&cli.Commands{}, cli.Vars())
+		parser, err := kong.New(&cli.Commands{}, cli.Options()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +218,7 @@ func TestLoginAtTheKnownURL(t *testing.T) {
 
 func newParserWithoutURL(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli.Commands{}, kong.Name("simtransfer"), cli.Vars())
+	parser, err := kong.New(&cli.Commands{}, append(cli.Options(), kong.Name("simtransfer"))...)
 	if err != nil {
 		t.Fatal(err)
 	}

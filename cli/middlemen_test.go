@@ -82,7 +82,11 @@ func TestMiddlemen(t *testing.T) {
 	tested := map[string]bool{}
 	for _, c := range append(commandCalls(), commandCall{args: "login", in: aKey}) {
 		term := newTerminal(t, nil)
-		tested[commandOf(t, term.parser, c.args)] = true
+		if name := commandOf(t, term.parser, c.args); tested[name] {
+			continue
+		} else {
+			tested[name] = true
+		}
 		for _, m := range middlemen() {
 			term.HTTP.Transport = between{m}
 			term.In = strings.NewReader(c.in)
@@ -165,7 +169,7 @@ func TestCallsThroughMiddlemenCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, nil)
 	c.HTTP.Transport = between{middlemen()[0]}
-	c.is(c.run("fees", "set", "EUR", "250", "--idempotency-key=mine"), 1, "--idempotency-key=mine")
+	c.is(c.run("fees", "set", "EUR", "2.50", "--idempotency-key=mine"), 1, "--idempotency-key=mine")
 	c.is(c.run("fees", "list"), 1)
 	if strings.Contains(c.err.String(), "--idempotency-key") {
 		t.Errorf("a call that changes nothing: %s", c.err.String())

@@ -6,17 +6,9 @@ import (
 
 // paging is embedded in every command that lists.
 type paging struct {
-	Limit  int    `default:"50" help:"Maximum number of rows to list."`
+	Limit  int    `min:"1" default:"50" help:"Maximum number of rows to list; for all rows, see --all."`
 	All    bool   `help:"List all rows, without a limit."`
 	Cursor string `placeholder:"CURSOR" help:"Continue after the page that returned this next_cursor."`
-}
-
-// Validate implements kong's validation.
-func (p paging) Validate() error {
-	if p.Limit < 1 {
-		return usageError("--limit must be at least 1; to list everything, use --all")
-	}
-	return nil
 }
 
 // The maximum number of items in a page of the API.

@@ -126,7 +126,7 @@ type requestsListCommand struct {
 	SIM       identifier `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
 	Reason    string     `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
 	Method    string     `enum:"${methods}," default:"" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
-	Since     time.Time  `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31T00:00:00Z."`
+	Since     time.Time  `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before    time.Time  `placeholder:"TIME" help:"Only requests created before this time."`
 	remote
 }

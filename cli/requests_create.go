@@ -26,14 +26,13 @@ func (n newRequest) body(s *Session) (client.NewRequest, error) {
 	if len(sims) == 0 {
 		return client.NewRequest{}, usageError("no SIMs: name them, or set --file")
 	}
-	acceptance, err := acceptanceSeconds(n.Acceptance)
 	return client.NewRequest{
 		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.id()},
 		SIMs:              sims,
 		SelfServiceOnly:   n.SelfServiceOnly,
-		AcceptanceSeconds: acceptance,
+		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.id(),
-	}, err
+	}, nil
 }
 
 type requestsCreateCommand struct {
@@ -78,7 +77,7 @@ func (c *requestsCreateCommand) Run(ctx context.Context, s *Session) error {
 type requestsRetryCommand struct {
 	Reasons         []transfer.Reason `name:"reason" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked. Separate several with commas."`
 	SelfServiceOnly bool              `help:"Leave out SIMs that need support's approval, and a fee."`
-	Acceptance      time.Duration     `placeholder:"24h" help:"Time that the destination has to accept. Default: as in the first request."`
+	Acceptance      time.Duration     `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept. Default: as in the first request."`
 	decision
 }
 
@@ -94,12 +93,8 @@ Examples:
 
 // Run runs the command.
 func (c *requestsRetryCommand) Run(ctx context.Context, s *Session) error {
-	acceptance, err := acceptanceSeconds(c.Acceptance)
-	if err != nil {
-		return err
-	}
 	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		body := client.Retry{Reasons: c.Reasons, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: acceptance}
+		body := client.Retry{Reasons: c.Reasons, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance)}
 		return api.RetryRequest(ctx, c.ID, body, append(options, client.Timeout(bulkTimeout))...)
 	})
 }

@@ -86,6 +86,7 @@ func TestEmptyResults(t *testing.T) {
 // cannot tell. A file is only written when the results are complete.
 func TestResultsThatAreCutOff(t *testing.T) {
 	t.Parallel()
+	c := newTerminal(t, nil)
 	file := filepath.Join(t.TempDir(), "results")
 	for format, whole := range downloads() {
 		for cut := range len(whole) {
@@ -93,7 +94,6 @@ func TestResultsThatAreCutOff(t *testing.T) {
 				continue // only the line break at the end is missing
 			}
 			for name, end := range map[string]error{"ends": io.EOF, "breaks": io.ErrUnexpectedEOF} {
-				c := newTerminal(t, nil)
 				c.HTTP.Transport = cutOff{whole[:cut], end}
 				args := []string{"batches", "results", someBatch}
 				switch format {

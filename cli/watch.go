@@ -18,16 +18,8 @@ import (
 
 // watching is embedded in the commands that follow something.
 type watching struct {
-	Interval time.Duration `default:"1s" help:"Time between polls. The first polls follow each other more quickly."`
+	Interval time.Duration `min:"100ms" max:"1h" default:"1s" help:"Time between polls. The first polls follow each other more quickly."`
 	Until    string        `enum:"finished,decision" default:"finished" help:"When to stop: finished, when every SIM has its outcome; decision, when support or the destination has to decide."`
-}
-
-// Validate implements kong's validation.
-func (w watching) Validate() error {
-	if w.Interval <= 0 {
-		return usageError("--interval must be greater than 0, such as 1s")
-	}
-	return nil
 }
 
 // firstPoll is the time before the second poll; it doubles up to --interval.

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,28 +17,15 @@ import (
 type apiCommand struct {
 	serverFlags
 	Listen      string        `default:":8080" env:"SIMTRANSFER_LISTEN" help:"Address to listen on for HTTP."`
-	Review      time.Duration `env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
-	Acceptance  time.Duration `env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own (1s to 720h)."`
+	Review      time.Duration `min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
+	Acceptance  time.Duration `min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 	TrustProxy  bool          `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
-	RateLimit   int           `default:"100" env:"SIMTRANSFER_RATE_LIMIT" help:"Requests per second per API key (burst: twice that). 0 disables the limit; it is not enforced while Redis is down."`
+	RateLimit   int           `min:"0" max:"1000000" default:"100" env:"SIMTRANSFER_RATE_LIMIT" help:"Requests per second per API key (burst: twice that). 0 disables the limit; it is not enforced while Redis is down."`
 	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Serve the queue UI read-only."`
 }
 
 func defaultAPICommand() apiCommand {
 	return apiCommand{Review: transfer.ReviewPeriod, Acceptance: transfer.AcceptancePeriod}
-}
-
-func (c *apiCommand) Validate() error {
-	if c.Review < time.Second {
-		return errors.New("--review (SIMTRANSFER_REVIEW_PERIOD) must be at least 1s")
-	}
-	if c.Acceptance < time.Second || c.Acceptance > 720*time.Hour {
-		return errors.New("--acceptance (SIMTRANSFER_ACCEPTANCE_PERIOD) must be from 1s to 720h")
-	}
-	if c.RateLimit < 0 {
-		return errors.New("--rate-limit (SIMTRANSFER_RATE_LIMIT) must be 0 or more")
-	}
-	return nil
 }
 
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -12,25 +11,15 @@ import (
 )
 
 type chaosCommand struct {
-	Seconds int    `default:"60" help:"Number of seconds during which faults are injected."`
+	Seconds int    `min:"1" max:"86400" default:"60" help:"Number of seconds during which faults are injected."`
 	Seed    uint64 `placeholder:"N" help:"Random seed. Default: a new seed, which is printed."`
-	SIMs    int    `name:"sims" help:"Number of SIMs in the inventory (100 to 100000)."`
-	Clients int    `help:"Number of concurrent API clients."`
+	SIMs    int    `name:"sims" min:"100" max:"100000" help:"Number of SIMs in the inventory."`
+	Clients int    `min:"1" max:"1000" help:"Number of concurrent API clients."`
 	Dir     string `type:"path" placeholder:"DIR" help:"Folder in which to keep data and logs. Default: a temporary folder."`
 }
 
 func defaultChaosCommand() chaosCommand {
 	return chaosCommand{SIMs: chaos.DefaultSIMs, Clients: chaos.DefaultClients}
-}
-
-func (c *chaosCommand) Validate() error {
-	if c.Seconds < 1 || c.Clients < 1 {
-		return errors.New("--seconds and --clients must be at least 1")
-	}
-	if c.SIMs < 100 || c.SIMs > 100000 {
-		return errors.New("--sims must be from 100 to 100000")
-	}
-	return nil
 }
 
 func (c *chaosCommand) Run(ctx context.Context) error {

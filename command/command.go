@@ -83,21 +83,7 @@ func Run(args []string, stderr io.Writer) int {
 // parse sets the flags from args and the environment. For --help, --version and
 // shell completion it prints the text and exits.
 func (c *commands) parse(args []string, stderr io.Writer) (*kong.Context, error) {
-	parser, err := kong.New(c,
-		kong.Name("simtransfer"),
-		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
-		kong.Vars{"version": version()},
-		cli.Vars(),
-		kong.PostBuild(useValuesAsDefaults),
-		kong.ExplicitGroups([]kong.Group{
-			{Key: "serve", Title: "Run the service:"},
-			{Key: "operate", Title: "Operate it:"},
-			{Key: "use", Title: "Use it over HTTP:"},
-			{Key: "try", Title: "Try it out:"},
-		}),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Writers(os.Stdout, stderr),
-	)
+	parser, err := c.parser(stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +93,24 @@ func (c *commands) parse(args []string, stderr io.Writer) (*kong.Context, error)
 		err = fmt.Errorf("%w: see --help", err)
 	}
 	return call, err
+}
+
+// parser returns the parser of the command line.
+func (c *commands) parser(stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, append(cli.Options(),
+		kong.Name("simtransfer"),
+		kong.Description("Moves SIM registrations from one operator account to another, and never loses, duplicates or half-completes a transfer."),
+		kong.Vars{"version": version()},
+		kong.PostBuild(useValuesAsDefaults),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "serve", Title: "Run the service:"},
+			{Key: "operate", Title: "Operate it:"},
+			{Key: "use", Title: "Use it over HTTP:"},
+			{Key: "try", Title: "Try it out:"},
+		}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Writers(os.Stdout, stderr),
+	)...)
 }
 
 func (c *commands) logger() *slog.Logger {

@@ -58,7 +58,7 @@ func TestBadConfiguration(t *testing.T) {
 func TestExitCodesOfTheProgram(t *testing.T) {
 	t.Parallel()
 	out, _, code := commandtest.Program(t, nil, "--help")
-	if code != 0 || !strings.Contains(out, "the service does not answer, or is busy") {
+	if code != 0 || !strings.Contains(out, "the service does not answer or is busy") {
 		t.Errorf("exit code %d, and the help does not describe the exit codes:\n%s", code, out)
 	}
 	for _, c := range []struct {

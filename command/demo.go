@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"os"
 
 	"simtransfer/cli"
@@ -10,16 +9,9 @@ import (
 )
 
 type demoCommand struct {
-	SIMs int  `name:"sims" default:"10000" help:"Number of rows of the uploaded batch (200 to 1000000)."`
+	SIMs int  `name:"sims" min:"200" max:"1000000" default:"10000" help:"Number of rows of the uploaded batch."`
 	Exit bool `help:"Exit after the report, even on a terminal."`
 	JSON bool `help:"Print one JSON object as the last line of standard output."`
-}
-
-func (c *demoCommand) Validate() error {
-	if c.SIMs < 200 || c.SIMs > 1000000 {
-		return errors.New("--sims must be from 200 to 1000000")
-	}
-	return nil
 }
 
 func (c *demoCommand) Run(ctx context.Context) error {

@@ -50,19 +50,10 @@ type databaseURLFlag struct {
 // databaseFlags are the flags of commands that use a migrated database.
 type databaseFlags struct {
 	databaseURLFlag
-	MaxConns maxConns `default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Maximum number of database connections of this process."`
-}
 
-// maxConns is the size of a connection pool.
-type maxConns int
-
-// Validate is called by kong. Two is the minimum because a handler's transaction
-// holds one connection while the lease on its work is renewed through another.
-func (n maxConns) Validate() error {
-	if n < 2 {
-		return errors.New("SIMTRANSFER_MAX_CONNS must be at least 2")
-	}
-	return nil
+	// Two is the minimum because a handler's transaction holds one connection
+	// while the lease on its work is renewed through another.
+	MaxConns int `min:"2" max:"10000" default:"20" env:"SIMTRANSFER_MAX_CONNS" help:"Maximum number of database connections of this process."`
 }
 
 // databaseURL is the URL of a PostgreSQL database.
@@ -95,7 +86,7 @@ func (f databaseFlags) open(ctx context.Context, o storage.Options) (*storage.DB
 	if err := f.DatabaseURL.check(); err != nil {
 		return nil, err
 	}
-	o.MaxConns = int(f.MaxConns)
+	o.MaxConns = f.MaxConns
 	db, err := storage.Open(ctx, string(f.DatabaseURL), o)
 	if errors.Is(err, pq.ErrSSLNotSupported) {
 		return nil, explainTLS(err)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"simtransfer/scheduler"
@@ -16,13 +15,6 @@ type schedulerCommand struct {
 
 func defaultSchedulerCommand() schedulerCommand {
 	return schedulerCommand{Config: scheduler.DefaultConfig()}
-}
-
-func (c *schedulerCommand) Validate() error {
-	if c.Dispatch <= 0 || c.Reconcile <= 0 || c.Expire <= 0 {
-		return errors.New("--dispatch, --reconcile and --expire must be greater than 0, such as 25ms")
-	}
-	return nil
 }
 
 func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {

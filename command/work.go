@@ -18,16 +18,9 @@ type workCommand struct {
 type workListCommand struct {
 	databaseFlags
 	Dead  bool  `help:"List only dead work: work that failed permanently and waits for an operator."`
-	After int64 `placeholder:"ID" help:"List only work with a higher id, to continue after the last row of a previous list."`
-	Limit int   `default:"1000" help:"Maximum number of rows to list."`
+	After int64 `min:"0" placeholder:"ID" help:"List only work with a higher id, to continue after the last row of a previous list."`
+	Limit int   `min:"1" max:"1000000" default:"1000" help:"Maximum number of rows to list."`
 	JSON  bool  `help:"Print a JSON array instead of a table."`
-}
-
-func (c *workListCommand) Validate() error {
-	if c.Limit < 1 {
-		return errors.New("--limit must be at least 1")
-	}
-	return nil
 }
 
 func (c *workListCommand) Run(ctx context.Context) error {
@@ -77,7 +70,7 @@ func workState(w storage.WorkInfo) string {
 
 type workRetryCommand struct {
 	databaseFlags
-	IDs []int64 `arg:"" optional:"" name:"id" help:"Ids of the work to retry."`
+	IDs []int64 `arg:"" min:"1" optional:"" name:"id" help:"Ids of the work to retry."`
 	All bool    `help:"Retry all dead work."`
 }
 

@@ -15,21 +15,11 @@ import (
 type workerCommand struct {
 	serverFlags
 	worker.Config
-	DropTimeout time.Duration `env:"SIMTRANSFER_DROP_TIMEOUT" help:"Time that a gateway has to answer one attempt, retransmissions included."`
+	DropTimeout time.Duration `min:"1ms" max:"5m" env:"SIMTRANSFER_DROP_TIMEOUT" help:"Time that a gateway has to answer one attempt, retransmissions included."`
 }
 
 func defaultWorkerCommand() workerCommand {
 	return workerCommand{Config: worker.DefaultConfig(), DropTimeout: radius.DefaultTimeout}
-}
-
-func (c *workerCommand) Validate() error {
-	if c.Interactive < 1 || c.Bulk < 1 || c.Gateway < 1 || c.DropAttempts < 1 {
-		return errors.New("--interactive, --bulk, --gateway and --drop-attempts must be at least 1")
-	}
-	if c.DropBackoff <= 0 || c.DropTimeout <= 0 {
-		return errors.New("--drop-backoff and --drop-timeout must be greater than 0, such as 2s")
-	}
-	return nil
 }
 
 func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {

@@ -27,9 +27,9 @@ import (
 // Zero fields take the values of DefaultConfig. The fields with tags are the
 // flags of simtransfer scheduler.
 type Config struct {
-	Dispatch  time.Duration `env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"Interval between looks for new work."`
-	Reconcile time.Duration `env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between looks for lost work."`
-	Expire    time.Duration `env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between looks for expired requests."`
+	Dispatch  time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"Interval between looks for new work."`
+	Reconcile time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between looks for lost work."`
+	Expire    time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between looks for expired requests."`
 
 	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
 	Purge time.Duration `kong:"-"` // rows that are no longer needed

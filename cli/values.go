@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Options returns the options of the parser for Commands. Pass them to kong.New.
+//
+// They define how every flag of a program takes values: the values of enums, the
+// forms of times, and those of durations and whole numbers, whose ranges are in
+// the tags min and max of the field. The help shows the range.
+func Options() []kong.Option {
+	return []kong.Option{
+		vars(),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), ranged(ParseDuration)),
+		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
+		kong.KindMapper(reflect.Int, ranged(parseInt)),
+		kong.KindMapper(reflect.Int64, ranged(parseInt)),
+		kong.PostBuild(showRanges),
+	}
+}
+
+// decodeTime decodes the time of a flag.
+func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	t, err := ParseTime(text)
+	if err != nil {
+		return err
+	}
+	target.Set(reflect.ValueOf(t))
+	return nil
+}
+
+// ranged is a mapper of values that parse returns, which must be in the range of
+// the field's tags.
+func ranged[T ~int64](parse func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		value, err := parse(text)
+		if err == nil {
+			err = checkRange(ctx.Value.Tag, value, parse)
+		}
+		if err != nil {
+			return fmt.Errorf("%q %w%s", text, err, variables(ctx.Value))
+		}
+		if target.OverflowInt(int64(value)) {
+			return fmt.Errorf("%q is too large", text)
+		}
+		target.SetInt(int64(value))
+		return nil
+	}
+}
+
+func checkRange[T ~int64](tag *kong.Tag, value T, parse func(string) (T, error)) error {
+	for _, bound := range []struct {
+		name    string
+		refuses func(T) bool
+	}{
+		{"min", func(limit T) bool { return value < limit }},
+		{"max", func(limit T) bool { return value > limit }},
+	} {
+		if !tag.Has(bound.name) {
+			continue
+		}
+		limit, err := parse(tag.Get(bound.name))
+		if err != nil {
+			return fmt.Errorf("cannot be checked, because the tag %s is wrong: %w", bound.name, err)
+		}
+		if bound.refuses(limit) {
+			return fmt.Errorf("is out of range: it must be %s", rangeText(tag))
+		}
+	}
+	if !tag.Has("step") {
+		return nil
+	}
+	step, err := parse(tag.Get("step"))
+	if err != nil {
+		return fmt.Errorf("cannot be checked, because the tag step is wrong: %w", err)
+	}
+	if value%step != 0 {
+		return fmt.Errorf("is no multiple of %s", tag.Get("step"))
+	}
+	return nil
+}
+
+// rangeText describes the range of a field; empty means any value.
+func rangeText(tag *kong.Tag) string {
+	low, high := tag.Get("min"), tag.Get("max")
+	switch {
+	case low != "" && high != "":
+		return "from " + low + " to " + high
+	case low != "":
+		return low + " or more"
+	case high != "":
+		return "up to " + high
+	}
+	return ""
+}
+
+// variables lists the environment variables of a flag, for its errors.
+func variables(v *kong.Value) string {
+	if len(v.Tag.Envs) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(v.Tag.Envs, ", ") + ")"
+}
+
+// showRanges adds the range of each flag to its help.
+func showRanges(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && rangeText(f.Tag) != "" {
+			f.Help += " Range: " + strings.TrimPrefix(rangeText(f.Tag), "from ") + "."
+		}
+		return next(nil)
+	})
+}
+
+func parseInt(text string) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, errors.New("is too large")
+	case err != nil:
+		return 0, errors.New("is not a whole number")
+	}
+	return n, nil
+}
+
+// ParseDuration parses a duration such as 90s, 1h30m or 7d. It is
+// [time.ParseDuration] with days of 24 hours, which come first.
+func ParseDuration(text string) (time.Duration, error) {
+	rest := strings.ToLower(strings.TrimSpace(text))
+	if _, err := strconv.ParseFloat(rest, 64); err == nil && strings.Trim(rest, "0") != "" {
+		return 0, fmt.Errorf("has no unit: write %[1]ss, %[1]sm, %[1]sh or %[1]sd for seconds, minutes, hours or days", rest)
+	}
+	total := time.Duration(0)
+	if days, after, found := strings.Cut(rest, "d"); found {
+		n, err := strconv.ParseFloat(days, 64)
+		const longest = 100_000                             // below which a duration does not overflow
+		if err != nil || !(n >= -longest && n <= longest) { // also not a number
+			return 0, notADuration()
+		}
+		if total, rest = time.Duration(n*24*float64(time.Hour)), after; rest == "" {
+			return total, nil
+		}
+	}
+	d, err := time.ParseDuration(rest)
+	sum := total + d
+	if err != nil || total != 0 && d < 0 || total > 0 && sum < total || total < 0 && d > 0 {
+		return 0, notADuration()
+	}
+	return sum, nil
+}
+
+func notADuration() error {
+	return errors.New("is not a duration, such as 90s, 15m, 1h30m or 7d")
+}
+
+// timeForms are the forms of times, the most frequent first. Those without a zone
+// are in UTC.
+func timeForms() []string {
+	return []string{
+		"2006-01-02",
+		time.RFC3339Nano,
+		"2006-01-02T15:04Z07:00",
+		"2006-01-02T15:04:05.999999999",
+		"2006-01-02T15:04",
+	}
+}
+
+// ParseTime parses a date such as 2030-01-31, which stands for its beginning, or
+// a date and a time as in RFC 3339, such as 2030-01-31T14:30:00+01:00. The
+// seconds and the zone may be left out, and T may be a blank. Without a zone, the
+// time is in UTC.
+func ParseTime(text string) (time.Time, error) {
+	trimmed := strings.ToUpper(strings.TrimSpace(text))
+	if len(trimmed) > 10 && trimmed[10] == ' ' {
+		trimmed = trimmed[:10] + "T" + strings.TrimLeft(trimmed[10:], " ")
+	}
+	outOfRange := false
+	for _, form := range timeForms() {
+		t, err := time.Parse(form, trimmed)
+		if err == nil {
+			if year := t.UTC().Year(); year < 1 || year > 9999 {
+				return time.Time{}, fmt.Errorf("%q is not in the years 1 to 9999 in UTC", text)
+			}
+			return t, nil
+		}
+		outOfRange = outOfRange || strings.Contains(err.Error(), "out of range")
+	}
+	if outOfRange {
+		return time.Time{}, fmt.Errorf("%q does not exist: check the month, the day and the time", text)
+	}
+	return time.Time{}, fmt.Errorf("%q is not a date or a time, such as 2030-01-31, 2030-01-31T14:30 or 2030-01-31T14:30:00+01:00; without a zone, it is in UTC", text)
+}

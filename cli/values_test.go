@@ -1,0 +1,154 @@
+package cli_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/cli"
+	"simtransfer/transfer"
+)
+
+func TestParseDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "1h30m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour,
+		"1.5d": 36 * time.Hour, "0s": 0, "0": 0, "0d": 0, " 7D ": 7 * 24 * time.Hour, "250ms": 250 * time.Millisecond, "-1s": -time.Second, "-1d": -24 * time.Hour,
+	} {
+		if got, err := cli.ParseDuration(text); got != want || err != nil {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for text, why := range map[string]string{
+		"": "is not a duration", "7": "has no unit: write 7s, 7m, 7h or 7d", "d": "is not a duration", "1w": "is not a duration", "1h1d": "is not a duration",
+		"1d1d": "is not a duration", "1d-1h": "is not a duration", "-1d1h": "is not a duration", "nand": "is not a duration", "infd": "is not a duration",
+		"1e9d": "is not a duration", "106000d": "is not a duration", "99999d999999h": "is not a duration", "1 day": "is not a duration",
+	} {
+		if got, err := cli.ParseDuration(text); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2030-01-31":                          "2030-01-31T00:00:00Z",
+		" 2030-01-31 ":                        "2030-01-31T00:00:00Z",
+		"2030-01-31T14:30":                    "2030-01-31T14:30:00Z",
+		"2030-01-31 14:30":                    "2030-01-31T14:30:00Z",
+		"2030-01-31T14:30Z":                   "2030-01-31T14:30:00Z",
+		"2030-01-31T14:30+01:00":              "2030-01-31T13:30:00Z",
+		"2030-01-31T14:30:15":                 "2030-01-31T14:30:15Z",
+		"2030-01-31 14:30:15Z":                "2030-01-31T14:30:15Z",
+		"2030-01-31t14:30:15.25z":             "2030-01-31T14:30:15.25Z",
+		"2030-01-31T14:30:15.123456789+05:30": "2030-01-31T09:00:15.123456789Z",
+		"9999-12-31T23:59:59Z":                "9999-12-31T23:59:59Z",
+	} {
+		if got, err := cli.ParseTime(text); err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for text, why := range map[string]string{
+		"": "is not a date or a time", "tomorrow": "is not a date or a time", "31.01.2030": "is not a date or a time", "01/31/2030": "is not a date or a time",
+		"2030-1-31": "is not a date or a time", "20300131": "is not a date or a time", "1893456000": "is not a date or a time",
+		"2030-02-30": "does not exist", "2030-13-01": "does not exist", "2030-01-31T25:00": "does not exist",
+		"9999-12-31T23:59:59-05:00": "years 1 to 9999", "0000-01-01": "years 1 to 9999", "0001-01-01T00:00:00+01:00": "years 1 to 9999",
+	} {
+		if got, err := cli.ParseTime(text); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}
+
+// What is out of range is refused without a call, and the error and the help tell
+// the range.
+func TestRangesOfFlags(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
+	const acceptance = "must be from 1s to 30d"
+	for args, why := range map[string]string{
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=0s":      acceptance,
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=-5s":     acceptance,
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=999ms":   acceptance,
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=1500ms":  "is no multiple of 1s",
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=30d1s":   acceptance,
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=60":      "has no unit: write 60s",
+		"requests create --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=forever": "is not a duration",
+		"preview --to-email=a@example.com --to-operator=OP0000000002 1 --acceptance=0s":              acceptance,
+		"batches submit - --format=csv --acceptance=0s":                                              acceptance,
+		"batches submit - --format=csv --interval=0s":                                                "must be from 100ms to 1h",
+		"requests retry " + someRequest + " --acceptance=0s":                                         acceptance,
+		"requests watch " + someRequest + " --interval=0s":                                           "must be from 100ms to 1h",
+		"requests watch " + someRequest + " --interval=2h":                                           "must be from 100ms to 1h",
+		"events --follow --interval=-1s":                                                             "must be from 100ms to 1h",
+		"events --limit=0":                                                                           "must be 1 or more",
+		"sims list --limit=0":                                                                        "must be 1 or more",
+		"sims list --limit=-1":                                                                       "must be 1 or more",
+		"sims list --limit=1e3":                                                                      "is not a whole number",
+		"sims list --limit=99999999999999999999":                                                     "is too large",
+		"keys rotate 7 --grace=25h":                                                                  "must be from 0s to 24h",
+		"keys rotate 7 --grace=-1s":                                                                  "must be from 0s to 24h",
+		"keys rotate 0":                                                                              "must be 1 or more",
+		"keys revoke -1":                                                                             "",
+		"keys revoke 1 x":                                                                            "is not a whole number",
+	} {
+		if code := c.run(strings.Fields(args)...); code != cli.ExitUsage || !strings.Contains(c.err.String(), why) {
+			t.Errorf("%s: exit code %d: %s", args, code, c.err.String())
+		}
+	}
+}
+
+// The range of --acceptance is the one of the rules.
+func TestRangeOfAcceptance(t *testing.T) {
+	t.Parallel()
+	for _, node := range newParser(t).Model.Leaves(true) {
+		for _, f := range node.Flags {
+			if f.Name != "acceptance" {
+				continue
+			}
+			low, err := cli.ParseDuration(f.Tag.Get("min"))
+			high, err2 := cli.ParseDuration(f.Tag.Get("max"))
+			if err != nil || err2 != nil || low != transfer.MinAcceptance || high != transfer.MaxAcceptance || !strings.HasSuffix(f.Help, "Range: 1s to 30d.") {
+				t.Errorf("%s: from %v to %v; help %q", node.FullPath(), low, high, f.Help)
+			}
+		}
+	}
+}
+
+// A fee is converted by the currency of the request's source.
+func TestFeeOfAnApproval(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		fee, currency string
+		minor         string // empty means refused
+	}{
+		{"7.50", "EUR", "750"},
+		{"7.50EUR", "EUR", "750"},
+		{"750", "JPY", "750"},
+		{"7.5", "KWD", "7500"},
+		{"7.50", "JPY", ""},
+		{"7.505", "EUR", ""},
+		{"7.50USD", "EUR", ""},
+		{"99999999999999999999", "EUR", ""},
+	} {
+		approved := ""
+		term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				body, _ := io.ReadAll(r.Body) // a test notices what is missing
+				approved = string(body)
+			}
+			fmt.Fprintf(w, `{"fees":{"currency":%q}}`, c.currency)
+		})
+		code, want := term.run("requests", "approve", someRequest, "--ticket=T", "--fee="+c.fee, "--fee-reason=agreed"), ""
+		if c.minor != "" {
+			want = `{"ticket":"T","fee_minor":` + c.minor + `,"fee_reason":"agreed"}`
+		}
+		if approved != want || (code == cli.ExitOK) != (want != "") || code != cli.ExitOK && code != cli.ExitUsage {
+			t.Errorf("%s of %s: exit code %d, sent %s: %s", c.fee, c.currency, code, approved, term.err.String())
+		}
+	}
+}
