@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"simtransfer/api/problem"
@@ -47,7 +48,7 @@ func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*re
 		OperatorID: parsed(p, "body.operator_id", in.Body.OperatorID, transfer.ParseOperatorID),
 		Email:      parsed(p, "body.email", in.Body.Email, transfer.ParseEmail),
 		Currency:   parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
-		Coverage:   in.Body.Coverage,
+		Coverage:   parsed(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing:   in.Body.Standing,
 	}
 	if len(p.Errors) > 0 {
@@ -67,6 +68,27 @@ func parsed[T any](p *problem.Problem, location, text string, parse func(string)
 		p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: text})
 	}
 	return v
+}
+
+// parsedIfGiven parses a field that can be left out.
+func parsedIfGiven[T any](p *problem.Problem, location string, text *string, parse func(string) (T, error)) *T {
+	if text == nil {
+		return nil
+	}
+	v := parsed(p, location, *text, parse)
+	return &v
+}
+
+// filled makes a parser refuse a text that has nothing but white space and
+// invisible characters. The schemas refuse a text that is empty to begin with.
+func filled(parse func(string) (string, error)) func(string) (string, error) {
+	return func(text string) (string, error) {
+		v, err := parse(text)
+		if err == nil && v == "" {
+			err = errors.New("the text is blank: it has nothing but white space or invisible characters")
+		}
+		return v, err
+	}
 }
 
 type listAccountsInput struct {
@@ -126,14 +148,14 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	if err != nil {
 		return nil, storage.ErrNotFound
 	}
-	c := storage.AccountChange{Coverage: in.Body.Coverage, Standing: in.Body.Standing}
-	if in.Body.Email != nil {
-		p := problem.New(problem.Invalid, "")
-		email := parsed(p, "body.email", *in.Body.Email, transfer.ParseEmail)
-		if len(p.Errors) > 0 {
-			return nil, p
-		}
-		c.Email = &email
+	p := problem.New(problem.Invalid, "")
+	c := storage.AccountChange{
+		Email:    parsedIfGiven(p, "body.email", in.Body.Email, transfer.ParseEmail),
+		Coverage: parsedIfGiven(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
+		Standing: in.Body.Standing,
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
 	}
 	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), id, c)
 	if err != nil {

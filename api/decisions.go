@@ -44,7 +44,11 @@ func (s *server) declineRequest(ctx context.Context, in *declineInput) (*reply[R
 	d := storage.Decision{Event: transfer.Decline}
 	var sims []string
 	if in.Body != nil {
-		sims, d.Reason = in.Body.SIMs, in.Body.Reason
+		sims = in.Body.SIMs
+		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+		if d.Reason = parsed(p, "body.reason", in.Body.Reason, transfer.ParseText); len(p.Errors) > 0 {
+			return nil, p
+		}
 	}
 	return s.decide(ctx, in.RequestPath, d, sims)
 }
@@ -76,18 +80,24 @@ type approveInput struct {
 }
 
 func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[Request], error) {
-	switch {
-	case in.Body.Fee != nil && in.Body.FeeReason == "":
-		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_reason", Message: "required with fee_minor: say why the fee is changed or waived"})
-	case in.Body.Fee == nil && in.Body.FeeReason != "":
-		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.fee_minor", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
-	}
-	return s.decide(ctx, in.RequestPath, storage.Decision{
+	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+	d := storage.Decision{
 		Event:       transfer.Approve,
-		Ticket:      in.Body.Ticket,
+		Ticket:      parsed(p, "body.ticket", in.Body.Ticket, filled(transfer.ParseLine)),
 		FeeOverride: in.Body.Fee,
-		Reason:      in.Body.FeeReason,
-	}, nil)
+		Reason:      parsed(p, "body.fee_reason", in.Body.FeeReason, transfer.ParseText),
+	}
+	switch {
+	case len(p.Errors) > 0:
+	case d.FeeOverride != nil && d.Reason == "":
+		p.Add(problem.FieldError{Location: "body.fee_reason", Message: "required with fee_minor: say why the fee is changed or waived"})
+	case d.FeeOverride == nil && d.Reason != "":
+		p.Add(problem.FieldError{Location: "body.fee_minor", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return s.decide(ctx, in.RequestPath, d, nil)
 }
 
 type denyInput struct {
@@ -99,7 +109,12 @@ type denyInput struct {
 }
 
 func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request], error) {
-	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Deny, Reason: in.Body.Reason}, nil)
+	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+	d := storage.Decision{Event: transfer.Deny, Reason: parsed(p, "body.reason", in.Body.Reason, filled(transfer.ParseText))}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return s.decide(ctx, in.RequestPath, d, nil)
 }
 
 // decide makes a decision as the caller, for the given SIMs or, if there are

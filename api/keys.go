@@ -56,8 +56,8 @@ type createKeyInput struct {
 }
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
-	k := storage.NewKey{Role: in.Body.Role, Name: in.Body.Name, By: actingCaller(ctx)}
 	p := problem.New(problem.Invalid, "")
+	k := storage.NewKey{Role: in.Body.Role, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)), By: actingCaller(ctx)}
 	switch {
 	case k.Role == storage.RoleAccount:
 		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)

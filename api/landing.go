@@ -1,13 +1,12 @@
 package api
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // Landing is the landing profile: what the destination sets on SIMs when they
@@ -18,35 +17,62 @@ type Landing struct {
 	SpeedClass string            `json:"speed_class,omitempty" maxLength:"128"`
 }
 
-// The limits of tags in characters, in landing profiles and in updates of SIMs.
-// The schemas limit the number of tags and the length of the group.
-const (
-	maxTagName  = 128
-	maxTagValue = 256
-)
-
-// checkTags adds an error to the problem for every invalid tag.
-func checkTags(p *problem.Problem, location string, tags map[string]string) {
+// parseTags parses tags. It adds an error to the problem for every invalid tag.
+func parseTags(p *problem.Problem, location string, tags map[string]string) map[string]string {
+	parsed := make(map[string]string, len(tags))
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		at := location + "." + problem.Clip(name)
-		if n := utf8.RuneCountInString(name); n == 0 || n > maxTagName {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("a tag name must have 1 to %d characters, but this one has %d", maxTagName, n)})
+		n, v, err := transfer.ParseTag(name, tags[name])
+		if err != nil {
+			p.Add(problem.FieldError{Location: at, Message: err.Error()})
+			continue
 		}
-		value := tags[name]
-		if n := utf8.RuneCountInString(value); n > maxTagValue {
-			p.Add(problem.FieldError{Location: at, Message: fmt.Sprintf("a tag value can have up to %d characters, but this one has %d", maxTagValue, n), Value: value})
+		if _, twice := parsed[n]; twice {
+			p.Add(problem.FieldError{Location: at, Message: "another tag has the same name, apart from white space: remove one of the two"})
 		}
+		parsed[n] = v
 	}
+	if err := transfer.CheckTags(parsed); err != nil {
+		p.Add(problem.FieldError{Location: location, Message: err.Error()})
+	}
+	return parsed
+}
+
+// parseTagChanges parses the tags of a merge patch, in which nil removes a tag.
+func parseTagChanges(p *problem.Problem, location string, tags map[string]*string) map[string]*string {
+	changes := make(map[string]*string, len(tags))
+	set := make(map[string]string, len(tags))
+	for name, value := range tags {
+		if value != nil {
+			set[name] = *value
+			continue
+		}
+		changes[name] = nil
+	}
+	for name, value := range parseTags(p, location, set) {
+		if _, removed := changes[name]; removed {
+			p.Add(problem.FieldError{Location: location + "." + problem.Clip(name), Message: "the tag is both set and removed: decide for one of the two"})
+		}
+		changes[name] = &value
+	}
+	return changes
 }
 
 // parse returns the landing profile for storage, nil if it is empty. If it is
 // invalid, it adds errors to the problem.
 func (l *Landing) parse(p *problem.Problem, location string) *storage.Landing {
-	if l == nil || l.Group == "" && l.SpeedClass == "" && len(l.Tags) == 0 {
+	if l == nil {
 		return nil
 	}
-	checkTags(p, location+".tags", l.Tags)
-	return &storage.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}
+	landing := storage.Landing{
+		Group:      parsed(p, location+".group", l.Group, transfer.ParseLine),
+		SpeedClass: parsed(p, location+".speed_class", l.SpeedClass, transfer.ParseLine),
+		Tags:       parseTags(p, location+".tags", l.Tags),
+	}
+	if landing.Group == "" && landing.SpeedClass == "" && len(landing.Tags) == 0 {
+		return nil
+	}
+	return &landing
 }
 
 func viewLanding(l *storage.Landing) *Landing {

@@ -108,7 +108,7 @@ func TestOwnerSetsWhatALandingProfileCanSet(t *testing.T) {
 	s := newTestService(t)
 	sims := s.sims(1, transfer.Ready)
 	type m = map[string]any
-	tags := map[string]string{strings.Repeat("ü", maxTagName): strings.Repeat("ü", maxTagValue)}
+	tags := map[string]string{strings.Repeat("ü", transfer.MaxTagName): strings.Repeat("ü", transfer.MaxTagValue)}
 	for i := range 63 {
 		tags[iccid(i)] = "x"
 	}

@@ -100,6 +100,11 @@ func finishDocument(document *huma.OpenAPI) {
 	for _, s := range document.Components.Schemas.Map() {
 		allowNull(s)
 	}
+	for _, item := range document.Paths {
+		if item.Patch != nil { // readJSON takes both
+			item.Patch.RequestBody.Content[typeMergePatch] = item.Patch.RequestBody.Content[typeJSON]
+		}
+	}
 	addExamples(document)
 }
 

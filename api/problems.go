@@ -40,6 +40,9 @@ func mappings() []mapping {
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.WrongParty, as(func(e *transfer.PartyError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NoFee, as(func(e *storage.NoFeeError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.Invalid, as(func(e *storage.TagsError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.tags", Message: e.Error()})
+		})},
 		{problem.UnknownSIMs, as(fillUnknownSIMs)},
 		{problem.InvalidLines, as(fillInvalid)},
 		{problem.TooLarge, as(fillTooLarge)},

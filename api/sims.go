@@ -193,10 +193,10 @@ func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
 type updateSIMInput struct {
 	SIMPath
 	Body struct {
-		TransferLock *bool             `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
-		Tags         map[string]string `json:"tags,omitempty" maxProperties:"64" doc:"Replaces all tags; an empty object removes them. A name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
-		Group        *string           `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; an empty string removes it from its group. For the owner of the SIM."`
-		Status       *transfer.Status  `json:"status,omitempty" doc:"The new status. For support."`
+		TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
+		Tags         patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
+		Group        patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
+		Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support."`
 	}
 }
 
@@ -210,7 +210,7 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if err != nil {
 		return nil, err
 	}
-	settings := in.Body.TransferLock != nil || in.Body.Tags != nil || in.Body.Group != nil
+	settings := in.Body.TransferLock != nil || in.Body.Tags.given || in.Body.Group.given
 	switch {
 	case in.Body.Status != nil && !maySetStatus(c):
 		return nil, problem.New(problem.Forbidden, "only support can set the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
@@ -218,15 +218,20 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
 	}
 	p := problem.New(problem.Invalid, "")
-	if checkTags(p, "body.tags", in.Body.Tags); len(p.Errors) > 0 {
+	change := storage.SIMChange{
+		TransferLock: in.Body.TransferLock,
+		ClearTags:    in.Body.Tags.null,
+		Tags:         parseTagChanges(p, "body.tags", in.Body.Tags.value),
+		Status:       in.Body.Status,
+	}
+	if in.Body.Group.given {
+		group := parsed(p, "body.group", in.Body.Group.value, transfer.ParseLine)
+		change.Group = &group
+	}
+	if len(p.Errors) > 0 {
 		return nil, p
 	}
-	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, storage.SIMChange{
-		TransferLock: in.Body.TransferLock,
-		Tags:         in.Body.Tags,
-		Group:        in.Body.Group,
-		Status:       in.Body.Status,
-	})
+	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, change)
 	if err != nil {
 		return nil, err
 	}

@@ -175,15 +175,57 @@ func TestOwnerChangesSettings(t *testing.T) {
 		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + imsi(1), key: key, body: body})
 	}
 	type m = map[string]any
-	sim := read[SIM](patch(s.source, m{"transfer_lock": true, "tags": m{"lot": "8"}, "group": "g"}).is(200))
+	sim := read[SIM](patch(s.source, m{"transfer_lock": true, "tags": m{"lot": "8", "site": nil}, "group": "g"}).is(200))
 	if !sim.TransferLock || !maps.Equal(sim.Tags, map[string]string{"lot": "8"}) || *sim.Group != "g" {
 		t.Errorf("%+v", sim)
 	}
 	if sim = read[SIM](patch(s.source, m{"group": ""}).is(200)); sim.Group != nil || !sim.TransferLock || len(sim.Tags) != 1 {
 		t.Errorf("%+v", sim)
 	}
-	if sim = read[SIM](patch(s.source, m{"tags": m{}}).is(200)); len(sim.Tags) != 0 {
-		t.Errorf("%+v", sim)
+	for _, step := range []struct {
+		change any
+		tags   map[string]string
+		group  string
+	}{
+		{m{"tags": m{"site": "south"}, "group": "g"}, map[string]string{"lot": "8", "site": "south"}, "g"},
+		{m{"tags": m{}, "group": " \u200b "}, map[string]string{"lot": "8", "site": "south"}, ""},
+		{m{"tags": m{"lot": nil, " color ": " red "}}, map[string]string{"site": "south", "color": "red"}, ""},
+		{m{"group": "h"}, map[string]string{"site": "south", "color": "red"}, "h"},
+		{m{"tags": m{"none": nil}, "group": nil}, map[string]string{"site": "south", "color": "red"}, ""},
+		{m{"tags": nil}, map[string]string{}, ""},
+	} {
+		for range 2 { // the second time changes nothing
+			sim = read[SIM](patch(s.source, step.change).is(200))
+			if group := valueOrZero(sim.Group); !maps.Equal(sim.Tags, step.tags) || group != step.group {
+				t.Errorf("after %v: tags %v, group %q", step.change, sim.Tags, group)
+			}
+		}
+	}
+	for at, change := range map[string]m{
+		"body.transfer_lock": {"transfer_lock": nil},
+		"body.status":        {"status": nil},
+		"body.group":         {"group": "no\u200brth"},
+		"body.tags.\u3164":   {"tags": m{"\u3164": "x"}},
+		"body.tags.a":        {"tags": m{"a": nil, " a": "x"}},
+		"body.tags.b":        {"tags": m{"b": "x\ny"}},
+		"body.tags.c":        {"tags": m{"c": "x", " c": "x"}},
+		"body.tags.site":     {"tags": m{"site": strings.Repeat("x", transfer.MaxTagValue+1)}},
+	} {
+		p := patch(s.source, change).problem(422, problem.Invalid)
+		if len(p.Errors) != 1 || p.Errors[0].Location != at {
+			t.Errorf("%v: %+v", change, p.Errors)
+		}
+	}
+	for _, change := range []m{{"email": nil}, {"coverage": nil}, {"standing": nil}} {
+		s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + sourceID, key: s.admin, body: change}).problem(422, problem.Invalid)
+	}
+	for i := range transfer.MaxTags + 1 {
+		a := patch(s.source, m{"tags": m{fmt.Sprint("tag", i): "x"}})
+		if a.is(map[bool]int{true: 200, false: 422}[i < transfer.MaxTags]); i == transfer.MaxTags {
+			if p := a.problem(422, problem.Invalid); p.Errors[0].Location != "body.tags" {
+				t.Errorf("%+v", p.Errors)
+			}
+		}
 	}
 	if sim = read[SIM](patch(s.support, m{"status": "suspended"}).is(200)); sim.Status != transfer.Suspended || !sim.TransferLock {
 		t.Errorf("%+v", sim)

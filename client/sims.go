@@ -42,10 +42,10 @@ type OpenTransfer struct {
 
 // SIMChange is what UpdateSIM changes; nil fields stay as they are.
 type SIMChange struct {
-	TransferLock *bool             `json:"transfer_lock,omitempty"`
-	Tags         map[string]string `json:"tags,omitempty"`
-	Group        *string           `json:"group,omitempty"` // empty removes the SIM from its group
-	Status       *transfer.Status  `json:"status,omitempty"`
+	TransferLock *bool              `json:"transfer_lock,omitempty"`
+	Tags         map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
+	Group        *string            `json:"group,omitempty"` // empty removes the SIM from its group
+	Status       *transfer.Status   `json:"status,omitempty"`
 }
 
 // Imported is the outcome of ImportSIMs.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -189,10 +190,41 @@ func (db *DB) simsWithPrefix(ctx context.Context, prefix string) (ids pq.Int64Ar
 // SIMChange lists the new values of a SIM's fields; nil fields do not change.
 type SIMChange struct {
 	TransferLock *bool
-	Tags         Tags    // replaces all tags; an empty map removes them
-	Group        *string // empty removes the SIM from its group
+	ClearTags    bool               // removes all tags, before Tags are applied
+	Tags         map[string]*string // added to the tags, with the same names replaced; nil removes a tag
+	Group        *string            // empty removes the SIM from its group
 	Status       *transfer.Status
+
+	// If is called with the SIM as it is before the change, which can no longer
+	// change by then. If it returns an error, nothing is changed. Nil: no
+	// condition.
+	If func(SIM) error
 }
+
+// tags returns the tags of a SIM after the change.
+func (c SIMChange) tags(was Tags) (Tags, error) {
+	after := Tags{}
+	if !c.ClearTags {
+		maps.Copy(after, was)
+	}
+	for name, value := range c.Tags {
+		if value == nil {
+			delete(after, name)
+		} else {
+			after[name] = *value
+		}
+	}
+	if err := transfer.CheckTags(after); err != nil {
+		return nil, &TagsError{err}
+	}
+	return after, nil
+}
+
+// TagsError is returned for a change that would give a SIM too many tags.
+type TagsError struct{ err error }
+
+func (e *TagsError) Error() string { return e.err.Error() }
+func (e *TagsError) Unwrap() error { return e.err }
 
 var lockSIM = newStatement(statement{
 	name:    "lock_sim",
@@ -211,13 +243,13 @@ var lockSIM = newStatement(statement{
 var updateSIM = newStatement(statement{
 	name: "update_sim",
 	does: "Changes a SIM.",
-	given: `@sim: the id of the SIM; @transfer_lock, @tags, @group and @status: the new values, null for no
+	given: `@sim: the id of the SIM; its @tags; @transfer_lock, @group and @status: the new values, null for no
 		change; an empty @group is none.`,
 	locks: "The caller holds the SIM.",
 	text: `
 		UPDATE sims
 		SET transfer_lock = coalesce(@transfer_lock, transfer_lock),
-			tags = coalesce(@tags::jsonb, tags),
+			tags = @tags,
 			sim_group = CASE WHEN @group::text IS NULL THEN sim_group ELSE nullif(@group, '') END,
 			status = coalesce(@status, status)
 		WHERE id = @sim`,
@@ -238,16 +270,25 @@ type lockedSIM struct {
 // after the change. It returns ErrNotFound if there is none, or if it is not
 // registered to the account at that moment; account 0 may change all SIMs.
 func (db *DB) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
-	var tags any // nil: no change
-	if c.Tags != nil {
-		tags = c.Tags
-	}
 	var changed SIM
 	err := db.InRetriedTx(ctx, func(t *Tx) error {
 		var was lockedSIM
 		err := t.get(ctx, &was, lockSIM, args{"identifier": id.String(), "account": account})
 		if err != nil {
 			return fmt.Errorf("locking SIM %s: %w", id, err)
+		}
+		if c.If != nil {
+			is, err := sim(ctx, t, 0, id)
+			if err != nil {
+				return fmt.Errorf("reading SIM %s: %w", id, err)
+			}
+			if err := c.If(is); err != nil {
+				return err
+			}
+		}
+		tags, err := c.tags(was.Tags)
+		if err != nil {
+			return err
 		}
 		if _, err := t.exec(ctx, updateSIM, args{
 			"sim": was.ID, "transfer_lock": c.TransferLock, "tags": tags, "group": c.Group, "status": c.Status,

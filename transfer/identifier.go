@@ -198,7 +198,7 @@ func readNumber(s string) (number, error) {
 }
 
 // ignorable reports whether a character is white space or invisible.
-func ignorable(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Zs, unicode.Cf) }
+func ignorable(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) }
 
 // separates reports whether people write a character between groups of digits.
 func separates(r rune) bool {
@@ -271,32 +271,6 @@ func digitsNoun(n int) string {
 		return "digit"
 	}
 	return "digits"
-}
-
-// OperatorID is the public id of an account: OP and ten digits.
-type OperatorID string
-
-// ParseOperatorID parses an operator id. Lower case and surrounding space are
-// allowed.
-func ParseOperatorID(s string) (OperatorID, error) {
-	id := strings.ToUpper(strings.TrimSpace(s))
-	digits, ok := strings.CutPrefix(id, "OP")
-	if ok && len(digits) == 10 && strings.Trim(digits, "0123456789") == "" {
-		return OperatorID(id), nil
-	}
-	return "", fmt.Errorf("%q is not an operator id: it is OP and ten digits, such as OP0012345678", clip(strings.TrimSpace(s)))
-}
-
-// ParseEmail checks that the text has the form of an email address and returns
-// it in lower case. The check is loose: the result is only compared with the
-// primary email of an account.
-func ParseEmail(s string) (string, error) {
-	email := strings.ToLower(strings.TrimSpace(s))
-	local, domain, ok := strings.Cut(email, "@")
-	if !ok || local == "" || domain == "" || strings.ContainsAny(email, " \t\r\n,;<>\"") || strings.Contains(domain, "@") || len(email) > 254 {
-		return "", fmt.Errorf("%q is not an email address", clip(strings.TrimSpace(s)))
-	}
-	return email, nil
 }
 
 // clip shortens text that an error quotes: the text may be hostile input.

@@ -14,3 +14,31 @@ const (
 	MinAcceptance    = time.Second         // shortest acceptance period
 	MaxAcceptance    = 30 * 24 * time.Hour // longest acceptance period
 )
+
+// Limits of texts, in characters unless they say otherwise. The schemas of the
+// API and the CHECK constraints of the database repeat them, and tests compare
+// them.
+const (
+	MaxEmail      = 254 // bytes
+	MaxCoverage   = 64
+	MaxKeyName    = 100
+	MaxPlanName   = 64
+	MaxTicket     = 100
+	MaxReasonText = 500 // the reason of a decision, and of a fee that support sets
+	MaxGroup      = 128
+	MaxSpeedClass = 128
+)
+
+// Limits of the lists and the tags of a SIM, and of the tags of a landing
+// profile.
+const (
+	MaxTags       = 64
+	MaxTagName    = 128   // characters
+	MaxTagValue   = 256   // characters
+	MaxTagBytes   = 32768 // of all names and values together, in UTF-8
+	MaxListItems  = 64    // event handlers, or subscription containers
+	MaxItemLength = 256   // characters of one of them
+)
+
+// MaxFee is the highest fee for one SIM, in the minor unit of its currency.
+const MaxFee = 1_000_000_000_000

@@ -203,7 +203,7 @@ func (w *testService) edit(account, sim int, identifier transfer.Identifier, loc
 		name: fmt.Sprintf("account %d edits SIM %d: locked %t, fleet %s", account, sim, locked, fleet),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			_, err := w.db.UpdateSIM(ctx, storage.System(), int64(account), identifier, storage.SIMChange{
-				TransferLock: &locked, Tags: map[string]string{"fleet": fleet}, Group: &fleet,
+				TransferLock: &locked, ClearTags: true, Tags: map[string]*string{"fleet": &fleet}, Group: &fleet,
 			})
 			return refusal(err)
 		},

@@ -2453,14 +2453,14 @@ type CancelBatchParams struct {
 
 // GetBatchResultsParams defines parameters for GetBatchResults.
 type GetBatchResultsParams struct {
-	// State Only SIMs in this state.
-	State *GetBatchResultsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	// State Only SIMs in one of these states.
+	State *[]GetBatchResultsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Reason Only SIMs that were not transferred for this reason.
-	Reason *GetBatchResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+	// Reason Only SIMs that were not transferred for one of these reasons.
+	Reason *[]GetBatchResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// Method Only SIMs that have this transfer method.
-	Method *GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+	// Method Only SIMs that have one of these transfer methods.
+	Method *[]GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 }
 
 // GetBatchResultsParamsState defines parameters for GetBatchResults.
@@ -4798,7 +4798,7 @@ func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *Get
 
 		if params.State != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4810,7 +4810,7 @@ func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *Get
 
 		if params.Reason != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4822,7 +4822,7 @@ func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *Get
 
 		if params.Method != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7036,6 +7036,11 @@ func (r CancelBatchResponse) ContentType() string {
 	return ""
 }
 
+// GetBatchResultsResponse200Headers the declared response headers of an HTTP 200 response for GetBatchResults
+type GetBatchResultsResponse200Headers struct {
+	SimtransferRows int
+}
+
 type GetBatchResultsResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7059,6 +7064,8 @@ type GetBatchResultsResponse struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBatchResultsResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -10492,6 +10499,19 @@ func ParseGetBatchResultsResponse(rsp *http.Response) (*GetBatchResultsResponse,
 	case rsp.StatusCode == 200:
 		// Content-type (text/csv) unsupported
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBatchResultsResponse200Headers
+		if values := rsp.Header.Values("Simtransfer-Rows"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Simtransfer-Rows", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SimtransferRows = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

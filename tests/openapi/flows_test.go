@@ -350,7 +350,7 @@ func TestFlowOfABatch(t *testing.T) {
 	list := body(t, results.JSON200, results).Items
 	equal(t, []string{list[0].Identifier, string(*list[0].Reason), list[1].Identifier, string(list[1].State)}, []string{iccid(3), "needs_support", imsi(1), "completed"})
 	equal(t, list[1].Fee, new(int64(0)))
-	some := must(s.source.GetBatchResultsWithResponse(ctx, created.ID, &GetBatchResultsParams{Reason: new(GetBatchResultsParamsReasonNeedsSupport)}))
+	some := must(s.source.GetBatchResultsWithResponse(ctx, created.ID, &GetBatchResultsParams{Reason: &[]GetBatchResultsParamsReason{GetBatchResultsParamsReasonNeedsSupport}}))
 	equal(t, body(t, some.JSON200, some).Items, list[:1])
 	hidden := must(s.destination.GetBatchWithResponse(ctx, created.ID))
 	equal(t, body(t, hidden.ApplicationProblemJSON404, hidden).Code, "not_found")

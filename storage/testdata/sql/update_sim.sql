@@ -1,7 +1,7 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Changes a SIM.
--- Given:    @sim: the id of the SIM; @transfer_lock, @tags, @group and @status: the new values, null for no
+-- Given:    @sim: the id of the SIM; its @tags; @transfer_lock, @group and @status: the new values, null for no
 --           change; an empty @group is none.
 -- Returns:  nothing
 -- Locks:    The caller holds the SIM.
@@ -10,7 +10,7 @@
 PREPARE update_sim AS
 UPDATE sims
 SET transfer_lock = coalesce($1 /*transfer_lock*/, transfer_lock),
-	tags = coalesce($2 /*tags*/::jsonb, tags),
+	tags = $2 /*tags*/,
 	sim_group = CASE WHEN $3 /*group*/::text IS NULL THEN sim_group ELSE nullif($3 /*group*/, '') END,
 	status = coalesce($4 /*status*/, status)
 WHERE id = $5 /*sim*/;
