@@ -1825,8 +1825,14 @@ type FieldError struct {
 	// Column The column of the upload.
 	Column *string `json:"column,omitempty"`
 
+	// Count How many rows of the upload have this error, if several have.
+	Count *int64 `json:"count,omitempty"`
+
 	// Line The line of the upload, counted from 1, including the header.
 	Line *int64 `json:"line,omitempty"`
+
+	// Lines The first 10 lines with this error, if several have it; rows for a JSON upload.
+	Lines *[]int64 `json:"lines,omitempty"`
 
 	// Location The field or parameter.
 	//
@@ -2641,8 +2647,8 @@ type ListRequestsParams struct {
 	// Account Only requests of the account with this operator id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
-	// State Only requests in this state.
-	State *ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	// State Only requests in one of these states.
+	State *[]ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
 	// Batch Only requests of this batch. For the account that submitted it, and for support.
 	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
@@ -2653,11 +2659,11 @@ type ListRequestsParams struct {
 	// Sim Only requests for this SIM: an ICCID, IMSI or MSISDN.
 	Sim *string `form:"sim,omitempty" json:"sim,omitempty"`
 
-	// Reason Only requests with a SIM that was not transferred for this reason.
-	Reason *ListRequestsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+	// Reason Only requests with a SIM that was not transferred for one of these reasons.
+	Reason *[]ListRequestsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
 
-	// Method Only requests with a SIM that has this transfer method.
-	Method *ListRequestsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+	// Method Only requests with a SIM that has one of these transfer methods.
+	Method *[]ListRequestsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 
 	// CreatedAfter Only requests created at or after this time.
 	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
@@ -2731,20 +2737,20 @@ type RetryRequestParams struct {
 
 // ListTransfersParams defines parameters for ListTransfers.
 type ListTransfersParams struct {
+	// State Only SIMs in one of these states.
+	State *[]ListTransfersParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for one of these reasons.
+	Reason *[]ListTransfersParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that have one of these transfer methods.
+	Method *[]ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+
 	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// State Only SIMs in this state.
-	State *ListTransfersParamsState `form:"state,omitempty" json:"state,omitempty"`
-
-	// Reason Only SIMs that were not transferred for this reason.
-	Reason *ListTransfersParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
-
-	// Method Only SIMs that have this transfer method.
-	Method *ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 }
 
 // ListTransfersParamsState defines parameters for ListTransfers.
@@ -5282,7 +5288,7 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 
 		if params.State != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5330,7 +5336,7 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 
 		if params.Reason != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5342,7 +5348,7 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 
 		if params.Method != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -5999,6 +6005,42 @@ func NewListTransfersRequest(server string, id openapi_types.UUID, params *ListT
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Cursor != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6014,42 +6056,6 @@ func NewListTransfersRequest(server string, id openapi_types.UUID, params *ListT
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.State != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Reason != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
-		if params.Method != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

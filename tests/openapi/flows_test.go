@@ -208,7 +208,7 @@ func TestFlowOfARequest(t *testing.T) {
 	equal(t, body(t, other.ApplicationProblemJSON422, other).Code, "idempotency_key_reused")
 	s.work()
 
-	review := must(s.support.ListRequestsWithResponse(ctx, &ListRequestsParams{State: new(ListRequestsParamsStateInReview)}))
+	review := must(s.support.ListRequestsWithResponse(ctx, &ListRequestsParams{State: &[]ListRequestsParamsState{ListRequestsParamsStateInReview}}))
 	equal(t, body(t, review.JSON200, review).Items[0].ID, created.ID)
 	approval := must(s.support.ApproveRequestWithResponse(ctx, created.ID, nil, ApproveRequestJSONRequestBody{
 		Ticket: "T-1", FeeMinor: new(int64(100)), FeeReason: new("goodwill"),
@@ -222,7 +222,7 @@ func TestFlowOfARequest(t *testing.T) {
 	offer := s.request(s.destination, created.ID)
 	equal(t, offer.Ticket, nil)
 	equal(t, offer.Fees, nil)
-	transfers := must(s.destination.ListTransfersWithResponse(ctx, created.ID, &ListTransfersParams{Method: new(ListTransfersParamsMethodSupportAssisted)}))
+	transfers := must(s.destination.ListTransfersWithResponse(ctx, created.ID, &ListTransfersParams{Method: &[]ListTransfersParamsMethod{ListTransfersParamsMethodSupportAssisted}}))
 	rows := body(t, transfers.JSON200, transfers).Items
 	equal(t, len(rows), 1)
 	equal(t, []string{rows[0].Identifier, *rows[0].Iccid, string(rows[0].State)}, []string{imsi(3), iccid(3), "eligible"})
