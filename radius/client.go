@@ -26,6 +26,10 @@ type Gateway struct {
 	Address string
 	// Secret is shared with the gateway; it must not be empty.
 	Secret []byte `json:"-"`
+	// Signed means that answers count only if they have a Message-Authenticator
+	// (RFC 3579, section 3.2). Without it, an answer is protected by MD5 only,
+	// which can be forged on the way (CVE-2024-3596).
+	Signed bool
 }
 
 // Format prints the address for every verb.
@@ -67,10 +71,39 @@ type Client struct {
 // otherwise an error of the operating system, such as too many open sockets.
 // Everything that the gateway or the network does is a Result, also if no answer
 // came.
+//
+// If the gateway answers that it has no such session, Disconnect asks again with
+// other attributes before it believes that: the gateway may only have missed a
+// value that was rewritten on the way, or an attribute that it requires.
 func (c *Client) Disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
-	result, err := c.disconnect(ctx, gateway, session)
+	usual := session
+	usual.ServiceType = ""
+	result, err := c.disconnect(ctx, gateway, usual)
+	if err == nil && result.Outcome == NotFound {
+		result, err = c.confirm(ctx, gateway, session, result)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("disconnecting session %q at gateway %q: %w", session.ID, gateway.Address, err)
+	}
+	return result, nil
+}
+
+// confirm asks again about a session that the gateway did not find.
+func (c *Client) confirm(ctx context.Context, gateway Gateway, session Session, notFound Result) (Result, error) {
+	result := notFound
+	for _, other := range session.otherForms() {
+		answer, err := c.disconnect(ctx, gateway, other)
+		if err != nil {
+			return answer, err
+		}
+		answer.Sent += result.Sent
+		answer.Ignored += result.Ignored
+		answer.Took += result.Took
+		result.Sent, result.Ignored, result.Took = answer.Sent, answer.Ignored, answer.Took
+		cannotTell := answer.Outcome == Refused && answer.Cause.aboutAttributes()
+		if answer.Outcome != NotFound && !cannotTell {
+			return answer, nil
+		}
 	}
 	return result, nil
 }
@@ -87,6 +120,7 @@ func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Sessio
 	x := exchange{
 		request:  request,
 		secret:   gateway.Secret,
+		signed:   gateway.Signed,
 		deadline: start.Add(cmp.Or(c.Timeout, DefaultTimeout)),
 		retry:    cmp.Or(c.Retry, time.Second),
 	}
@@ -112,6 +146,7 @@ func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Sessio
 type exchange struct {
 	request  []byte
 	secret   []byte
+	signed   bool
 	deadline time.Time
 	retry    time.Duration
 	result   Result
@@ -152,7 +187,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 		if err != nil {
 			return err
 		}
-		outcome, cause, ok := readAnswer(buffer[:n], x.request, x.secret)
+		outcome, cause, ok := readAnswer(buffer[:n], x.request, x.secret, x.signed)
 		if ok {
 			x.result.Outcome, x.result.Cause = outcome, cause
 			return nil
@@ -172,9 +207,16 @@ func open(ctx context.Context, address string, deadline time.Time) (net.Conn, er
 func (x *exchange) timeoutReason(took time.Duration) string {
 	took = took.Round(time.Millisecond)
 	if x.result.Ignored > 0 {
-		return fmt.Sprintf("no authentic answer in %s (%d ignored; check the shared secret)", took, x.result.Ignored)
+		return fmt.Sprintf("no authentic answer in %s (%d ignored; check the shared secret%s)", took, x.result.Ignored, x.signedHint())
 	}
 	return fmt.Sprintf("nothing received in %s (sent %d times)", took, x.result.Sent)
+}
+
+func (x *exchange) signedHint() string {
+	if x.signed {
+		return ", and whether the gateway sends Message-Authenticator, which is required of it"
+	}
+	return ""
 }
 
 // ours reports whether a network error is caused by this machine's limits or

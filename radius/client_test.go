@@ -312,7 +312,7 @@ func TestClosedPortIsSilentAtOnce(t *testing.T) {
 	}
 	address := conn.LocalAddr().String()
 	_ = conn.Close()
-	result, err := patient().Disconnect(t.Context(), Gateway{address, secret()}, Session{ID: "s1"})
+	result, err := patient().Disconnect(t.Context(), Gateway{Address: address, Secret: secret()}, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || result.String() != "no answer: connection refused" {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -320,7 +320,7 @@ func TestClosedPortIsSilentAtOnce(t *testing.T) {
 
 func TestUnknownHostIsSilent(t *testing.T) {
 	t.Parallel()
-	result, err := hasty().Disconnect(t.Context(), Gateway{"gateway.invalid:3799", secret()}, Session{ID: "s1"})
+	result, err := hasty().Disconnect(t.Context(), Gateway{Address: "gateway.invalid:3799", Secret: secret()}, Session{ID: "s1"})
 	if err != nil || result.Outcome != Silent || !strings.Contains(result.Reason, "gateway.invalid") {
 		t.Errorf("got %+v, %v", result, err)
 	}
@@ -370,17 +370,17 @@ func TestCallersContext(t *testing.T) {
 
 func TestInvalidArguments(t *testing.T) {
 	t.Parallel()
-	good := Gateway{"127.0.0.1:3799", secret()}
+	good := Gateway{Address: "127.0.0.1:3799", Secret: secret()}
 	for name, test := range map[string]struct {
 		gateway Gateway
 		session Session
 	}{
 		"no session id":   {good, Session{Username: "u"}},
 		"no secret":       {Gateway{Address: good.Address}, Session{ID: "s1"}},
-		"no port":         {Gateway{"127.0.0.1", secret()}, Session{ID: "s1"}},
-		"named port":      {Gateway{"127.0.0.1:radius", secret()}, Session{ID: "s1"}},
-		"port zero":       {Gateway{"127.0.0.1:0", secret()}, Session{ID: "s1"}},
-		"no host":         {Gateway{":3799", secret()}, Session{ID: "s1"}},
+		"no port":         {Gateway{Address: "127.0.0.1", Secret: secret()}, Session{ID: "s1"}},
+		"named port":      {Gateway{Address: "127.0.0.1:radius", Secret: secret()}, Session{ID: "s1"}},
+		"port zero":       {Gateway{Address: "127.0.0.1:0", Secret: secret()}, Session{ID: "s1"}},
+		"no host":         {Gateway{Address: ":3799", Secret: secret()}, Session{ID: "s1"}},
 		"long session id": {good, Session{ID: strings.Repeat("x", 254)}},
 		"long user name":  {good, Session{ID: "s1", Username: strings.Repeat("x", 254)}},
 		"long IMSI":       {good, Session{ID: "s1", IMSI: "0010100000000001"}},
@@ -503,7 +503,7 @@ func TestIPv6Attributes(t *testing.T) {
 
 func TestGatewayNeverShowsItsSecret(t *testing.T) {
 	t.Parallel()
-	gateway := Gateway{"192.0.2.1:3799", secret()}
+	gateway := Gateway{Address: "192.0.2.1:3799", Secret: secret()}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v %s %q %x %v", gateway, gateway, gateway, gateway, gateway, gateway, []Gateway{gateway})
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "gateway", gateway, "pointer", &gateway)

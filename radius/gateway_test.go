@@ -92,7 +92,10 @@ func TestSimulatedGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			gateway := simulate(t, Behavior{}, whole)
-			result := disconnect(t, patient(), gateway, test.wanted)
+			result, err := patient().disconnect(t.Context(), gateway.Gateway(), test.wanted) // once
+			if err != nil {
+				t.Fatal(err)
+			}
 			if result.Outcome != test.outcome || result.Cause != test.cause {
 				t.Errorf("got %v, %v", result.Outcome, result.Cause)
 			}
@@ -245,7 +248,7 @@ func TestRetransmissions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		outcome, _, _ := readAnswer(answer[:n], request, secret())
+		outcome, _, _ := readAnswer(answer[:n], request, secret(), false)
 		return outcome
 	}
 	write := func() {
@@ -332,7 +335,7 @@ func TestRequestWithoutSessionIDIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcome, cause, _ := readAnswer(answer[:n], request, secret()); outcome != Refused || cause != MissingAttribute {
+	if outcome, cause, _ := readAnswer(answer[:n], request, secret(), false); outcome != Refused || cause != MissingAttribute {
 		t.Errorf("got %v, %v", outcome, cause)
 	}
 }

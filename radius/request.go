@@ -47,9 +47,27 @@ type Session struct {
 	// FramedIP is the device's address. It is sent as Framed-IP-Address or
 	// Framed-IPv6-Address.
 	FramedIP string
+	// ServiceType is the name of the Service-Type, such as "Framed-User". Client
+	// sends it only if the gateway does not find the session without it.
+	ServiceType string
 	// At is the time of the request, by a clock that agrees with the gateway's.
 	// It is sent as Event-Timestamp. Zero means now, by this machine's clock.
 	At time.Time
+}
+
+// otherForms returns the session with fewer attributes, of which none can have
+// been rewritten on the way, and with the Service-Type, which some gateways
+// require.
+func (s Session) otherForms() []Session {
+	var list []Session
+	plain := Session{ID: s.ID, NASIPAddress: s.NASIPAddress, At: s.At}
+	if s.Username+s.CallingStationID+s.IMSI+s.FramedIP != "" {
+		list = append(list, plain)
+	}
+	if s.ServiceType != "" {
+		list = append(list, s)
+	}
+	return list
 }
 
 // newRequest returns the Disconnect-Request for a session, with a random
@@ -68,6 +86,7 @@ func newRequest(secret []byte, s Session, now time.Time) ([]byte, error) {
 	d.addIMSI(s.IMSI)
 	d.addAddress("NAS-IP-Address", rfc2865.NASIPAddress_Type, rfc3162.NASIPv6Address_Type, s.NASIPAddress)
 	d.addAddress("Framed-IP-Address", rfc2865.FramedIPAddress_Type, rfc6911.FramedIPv6Address_Type, s.FramedIP)
+	d.addServiceType(s.ServiceType)
 	// A gateway discards requests that are some minutes old, against replay
 	// (RFC 5176, section 6.3).
 	if !s.At.IsZero() {
@@ -113,6 +132,15 @@ func (d *draft) addAddress(name string, v4, v6 radius.Type, value string) {
 		d.Add(v6, address.AsSlice())
 	}
 	d.check(name, err)
+}
+
+// addServiceType adds a Service-Type by its name. It ignores an unknown name.
+func (d *draft) addServiceType(name string) {
+	for value, known := range rfc2865.ServiceType_Strings {
+		if known == name {
+			d.check("Service-Type", rfc2865.ServiceType_Set(d.Packet, value))
+		}
+	}
 }
 
 func (d *draft) addIMSI(value string) {

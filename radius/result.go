@@ -13,8 +13,8 @@ const (
 	// Dropped: the gateway ended the session (Disconnect-ACK).
 	Dropped Outcome = iota + 1
 	// NotFound: the gateway has no such session (Disconnect-NAK with
-	// Error-Cause 503). The session ended before, or an earlier attempt ended
-	// it and the answer was lost.
+	// Error-Cause 503) by any of its attributes. The session
+	// ended before, or an earlier attempt ended it and the answer was lost.
 	NotFound
 	// Refused: the gateway refused (any other Disconnect-NAK). Assume that the
 	// session is still up.
@@ -83,6 +83,16 @@ func (r Result) String() string {
 
 // Cause is the value of an Error-Cause attribute (RFC 5176, section 3.5).
 type Cause uint32
+
+// aboutAttributes reports whether the gateway refused the request because of its
+// attributes, so that the answer does not tell whether the session is up.
+func (c Cause) aboutAttributes() bool {
+	switch c {
+	case 401, MissingAttribute, NASIdentificationMismatch, 404, 405, 407:
+		return true
+	}
+	return false
+}
 
 // The causes that this package uses by name. Other values may occur.
 const (
