@@ -39,15 +39,16 @@ type radiusGateways struct {
 }
 
 func (g radiusGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
-	result, err := g.client.Disconnect(ctx, radius.Gateway{Address: *s.Server, Secret: []byte(*s.Secret)}, radius.Session{
+	result, err := g.client.Disconnect(ctx, radius.Gateway{Address: *s.Server, Secret: []byte(*s.Secret), Signed: s.Signed}, radius.Session{
 		ID:               s.AcctSessionID,
 		Username:         s.Username,
 		CallingStationID: s.CallingStationID,
 		NASIPAddress:     s.NASIPAddress,
+		ServiceType:      s.ServiceType,
 		At:               g.clock.now(ctx),
 	})
 	if errors.Is(err, radius.ErrInvalid) {
-		return worker.Answer{Why: err.Error()}, nil // concerns only this session: the chunk's other sessions proceed
+		return worker.Answer{NotAsked: true, Why: err.Error()}, nil // concerns only this session: the chunk's other sessions proceed
 	}
 	if err != nil {
 		return worker.Answer{}, err

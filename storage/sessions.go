@@ -19,8 +19,10 @@ type OpenSession struct {
 	Username         string  `db:"username"`
 	CallingStationID string  `db:"callingstationid"`
 	NASIPAddress     string  `db:"nasipaddress"`
+	ServiceType      string  `db:"servicetype"`
 	Server           *string `db:"server"` // host:port for Disconnect-Requests; nil: the gateway is not in radius.nas
 	Secret           *string `db:"secret"`
+	Signed           bool    `db:"signed"` // whether its answers must have a Message-Authenticator
 }
 
 const sessionColumns = `
@@ -29,10 +31,18 @@ const sessionColumns = `
 	coalesce(radius.unescaped_username(a.username, a.escaped), '') AS username,
 	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
-	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
-	g.secret
+	coalesce(a.servicetype, '') AS servicetype,
+	CASE WHEN g.secret IS NOT NULL THEN radius.server_address(g.server, a.nasipaddress) END AS server,
+	g.secret,
+	coalesce(g.require_message_authenticator, false) AS signed
 FROM radius.radacct a
-LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)`
+LEFT JOIN LATERAL (
+	SELECT server, secret, require_message_authenticator
+	FROM radius.nas
+	WHERE network >>= radius.plain_address(a.nasipaddress)
+	ORDER BY masklen(network) DESC
+	LIMIT 1
+) g ON true`
 
 var selectSIMSessions = newStatement(statement{
 	name:     "select_sim_sessions",

@@ -79,7 +79,7 @@ func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]st
 // ask sends one Disconnect-Request, unless the breaker of the gateway is open.
 func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error) {
 	if s.Server == nil || s.Secret == nil || *s.Secret == "" {
-		return Answer{Why: fmt.Sprintf("gateway %s is not in radius.nas", s.NASIPAddress)}, nil
+		return Answer{Why: fmt.Sprintf("gateway %s: no row of radius.nas has its address", s.NASIPAddress)}, nil
 	}
 	if w.breaker.open(s.NASIPAddress) {
 		return Answer{Silent: true, Why: fmt.Sprintf("gateway %s did not answer a moment ago", s.NASIPAddress)}, nil
@@ -89,7 +89,9 @@ func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error)
 	if err != nil {
 		return answer, fmt.Errorf("dropping session %q at gateway %s: %w", s.AcctSessionID, s.NASIPAddress, err)
 	}
-	w.breaker.record(s.NASIPAddress, sent, answer.Silent)
+	if !answer.NotAsked {
+		w.breaker.record(s.NASIPAddress, sent, answer.Silent)
+	}
 	return answer, nil
 }
 

@@ -159,7 +159,7 @@ func TestGatewayAddress(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.7":        "192.0.2.7:3799",
 		"2001:db8::1":      "[2001:db8::1]:3799",
-		"::ffff:192.0.2.7": "[::ffff:192.0.2.7]:3799",
+		"::ffff:192.0.2.7": "192.0.2.7:3799",
 	} {
 		s := newTestService(t)
 		s.gateway = address
@@ -284,7 +284,7 @@ func TestUnknownGateway(t *testing.T) {
 	g := droppingGateways()
 	h := handlerWith(s.DB.DB, g, worker.Config{DropAttempts: 2})
 	process(t, s.DB, h, work)
-	if got := s.workRow(work); !strings.Contains(got.Error, "10.99.99.99 is not in radius.nas") {
+	if got := s.workRow(work); !strings.Contains(got.Error, "gateway 10.99.99.99: no row of radius.nas has its address") {
 		t.Errorf("the work: %+v", got)
 	}
 	s.HurryWork()

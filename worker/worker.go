@@ -38,6 +38,10 @@ type Answer struct {
 	Gone   bool   // the session has ended, now or before
 	Silent bool   // the gateway did not answer: it may be down
 	Why    string // the reason if the session is not gone, for people
+
+	// NotAsked means that no request could be made for this session, so that the
+	// answer says nothing about the gateway.
+	NotAsked bool
 }
 
 // Gateways disconnects data sessions at the gateways that hold them.

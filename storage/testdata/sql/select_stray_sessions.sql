@@ -15,8 +15,16 @@ SELECT
 	coalesce(radius.unescaped_username(a.username, a.escaped), '') AS username,
 	coalesce(radius.unescaped(a.callingstationid, a.escaped), '') AS callingstationid,
 	host(a.nasipaddress) AS nasipaddress,
-	coalesce(nullif(g.server, ''), CASE family(a.nasipaddress) WHEN 6 THEN '[' || g.nasname || ']' ELSE g.nasname END || ':3799') AS server,
-	g.secret
+	coalesce(a.servicetype, '') AS servicetype,
+	CASE WHEN g.secret IS NOT NULL THEN radius.server_address(g.server, a.nasipaddress) END AS server,
+	g.secret,
+	coalesce(g.require_message_authenticator, false) AS signed
 FROM radius.radacct a
-LEFT JOIN radius.nas g ON g.nasname = host(a.nasipaddress)
+LEFT JOIN LATERAL (
+	SELECT server, secret, require_message_authenticator
+	FROM radius.nas
+	WHERE network >>= radius.plain_address(a.nasipaddress)
+	ORDER BY masklen(network) DESC
+	LIMIT 1
+) g ON true
 WHERE a.acctstoptime IS NULL AND a.radacctid = ANY($1 /*ids*/);
