@@ -31,18 +31,37 @@ func (p *progress) say(format string, args ...any) {
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// status replaces the status line.
+// status replaces the status line. What does not fit is cut off: a line that wraps
+// cannot be overwritten.
 func (p *progress) status(line string) {
 	if !p.terminal {
 		return
 	}
-	runes := []rune(line)
-	runes = runes[:min(len(runes), cmp.Or(p.width, 80)-1)] // a line that wraps cannot be overwritten
+	line = cell(line)
+	if room := p.room(); textWidth(line) > room {
+		line = cutText(line, room-1) + "…"
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wipe()
-	fmt.Fprint(p.out, string(runes))
-	p.shown = len(runes)
+	fmt.Fprint(p.out, line)
+	p.shown = textWidth(line)
+}
+
+// room is how long the status line can be, in characters.
+func (p *progress) room() int { return max(cmp.Or(p.width, 80)-1, 2) }
+
+// statusBar replaces the status line with a progress bar between two texts. The
+// bar is shorter if the line is too long, and left out if it would be too short.
+func (p *progress) statusBar(before string, done, total int, after string) {
+	const longest, shortest = 30, 8
+	count := fmt.Sprintf("%d/%d%s", done, total, after)
+	room := p.room() - textWidth(before+" [] "+count)
+	if room < shortest {
+		p.status(before + " " + count)
+		return
+	}
+	p.status(fmt.Sprintf("%s [%s] %s", before, bar(done, total, min(room, longest)), count))
 }
 
 // clear removes the status line.
@@ -59,12 +78,11 @@ func (p *progress) wipe() {
 	}
 }
 
-// bar draws a progress bar.
-func bar(done, total int) string {
-	const width = 30
+// bar draws a progress bar. It is only full when everything is done.
+func bar(done, total, width int) string {
 	full := 0
 	if total > 0 {
 		full = min(done, total) * width / total
 	}
-	return fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("█", full), strings.Repeat("·", width-full), done, total)
+	return strings.Repeat("█", full) + strings.Repeat("·", width-full)
 }

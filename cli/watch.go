@@ -97,7 +97,7 @@ func (w *watcher) printChanged() error {
 // sayProgress shows the progress of a step: with a progress bar on a terminal,
 // otherwise with a line per 10 %.
 func (w *watcher) sayProgress(step string, done, total int) {
-	w.progress.status(fmt.Sprintf("%-12s %s", step, bar(done, total)))
+	w.progress.statusBar(fmt.Sprintf("%-12s", step), done, total, "")
 	if !w.Terminal && done > 0 && done < total {
 		w.sayOnce(fmt.Sprintf("%s: %d %%", step, 10*(10*done/total)))
 	}
@@ -286,7 +286,7 @@ func (w *batchWatcher) look(ctx context.Context) (err error) {
 	case waiting == "":
 		w.sayProgress("transferring", c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible)
 	case w.Terminal:
-		w.progress.status(fmt.Sprintf("finished %s, waiting for %s", bar(c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible), waiting))
+		w.progress.statusBar("waiting for "+waiting, c.SIMs-c.Ineligible-c.Eligible, c.SIMs-c.Ineligible, " done")
 	default:
 		w.sayOnce("waiting for " + waiting)
 	}

@@ -104,7 +104,7 @@ func TestWatchOnATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newTerminal(t, moving(0).ServeHTTP)
-		c.Terminal, c.Width = true, 30
+		c.Terminal, c.Width = true, 40
 		c.is(c.run("requests", "watch", someRequest), cli.ExitOK)
 		longest := 0
 		for line := range strings.FieldsFuncSeq(c.err.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
@@ -112,7 +112,7 @@ func TestWatchOnATerminal(t *testing.T) {
 				longest = max(longest, len([]rune(line)))
 			}
 		}
-		if got := c.err.String(); longest != 29 || !strings.Contains(got, "[███") || !strings.Contains(got, "\rwaiting for destination until\r") {
+		if got := c.err.String(); longest != 39 || !strings.Contains(got, "[███") || !strings.Contains(got, "\rwaiting for destination until 2026-01-…\r") {
 			t.Errorf("%d characters at most in\n%q", longest, got)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 func newSession(stderr io.Writer) *cli.Session {
 	s := &cli.Session{
 		In:         os.Stdin,
-		Out:        os.Stdout,
+		Out:        standardOutput(),
 		Err:        stderr,
 		Terminal:   stderr == io.Writer(os.Stderr) && isTerminal(os.Stderr),
 		ConfigFile: cli.DefaultConfigFile(),
@@ -28,6 +28,16 @@ func newSession(stderr io.Writer) *cli.Session {
 		s.ReadKey = func(ctx context.Context) (string, error) { return readPassword(ctx, in) }
 	}
 	return s
+}
+
+// standardOutput is where results are written, with the width of the terminal if
+// it is one.
+func standardOutput() io.Writer {
+	if !isTerminal(os.Stdout) {
+		return os.Stdout
+	}
+	width, _, _ := term.GetSize(int(os.Stdout.Fd())) // zero if unknown
+	return cli.Terminal{Writer: os.Stdout, Width: width}
 }
 
 // readPassword reads a line from a terminal without echoing it. If ctx ends

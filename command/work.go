@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"text/tabwriter"
 
+	"simtransfer/cli"
 	"simtransfer/storage"
 )
 
@@ -36,17 +36,19 @@ func (c *workListCommand) Run(ctx context.Context) error {
 	if c.JSON {
 		return printJSON(list)
 	}
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ID\tKIND\tREQUEST\tSIMS\tQUEUE\tSTATE\tATTEMPTS\tERRORS\tCRASHES\tERROR")
-	for _, w := range list {
-		request := "-"
+	rows := make([][]string, len(list))
+	for i, w := range list {
+		request := ""
 		if w.Request.Valid {
 			request = w.Request.UUID.String()
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s\n",
-			w.ID, w.Kind, request, w.N, w.Queue, workState(w), w.Attempts, w.Errors, w.Crashes, valueOrZero(w.Error))
+		rows[i] = []string{
+			fmt.Sprint(w.ID), string(w.Kind), request, fmt.Sprint(w.N), string(w.Queue), workState(w),
+			fmt.Sprint(w.Attempts), fmt.Sprint(w.Errors), fmt.Sprint(w.Crashes), valueOrZero(w.Error),
+		}
 	}
-	if err := t.Flush(); err != nil {
+	head := []string{"ID", "KIND", "REQUEST", "SIMS", "QUEUE", "STATE", "ATTEMPTS", "ERRORS", "CRASHES", "ERROR"}
+	if err := cli.PrintTable(standardOutput(), head, rows); err != nil {
 		return fmt.Errorf("printing the list: %w", err)
 	}
 	if len(list) == c.Limit {
