@@ -1,25 +1,30 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
 // This file decides who may call which route, whose resources a caller reaches,
 // and which parts of a request each party sees. Everything that it does not
-// grant is denied: the zero values here grant nothing, and a role or a party
-// that it does not name gets nothing.
+// grant is denied: the zero values here grant nothing, and a role, a permission
+// or a party that it does not name gets nothing.
 
 // audience is who may call a route. The zero value admits no caller.
 type audience uint8
 
 const (
-	noCaller audience = iota
-	everyone          // no API key needed
-	anyKey            // every role of API keys
-	staff             // support and administrators
+	noCaller  audience = iota
+	everyone           // no API key needed
+	viewers            // every role; keys of accounts need the permission viewer, which all have
+	operators          // every role; keys of accounts need the permission operator
+	approvers          // every role; keys of accounts need the permission approver
+	owners             // every role; keys of accounts need the permission owner
+	staff              // support and administrators
 	admins
 )
 
@@ -27,7 +32,7 @@ const (
 // everyone, because no key is needed, and none for noCaller.
 func (a audience) roles() []storage.Role {
 	switch a {
-	case anyKey:
+	case viewers, operators, approvers, owners:
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
 	case staff:
 		return []storage.Role{storage.RoleSupport, storage.RoleAdmin}
@@ -38,8 +43,47 @@ func (a audience) roles() []storage.Role {
 	return nil
 }
 
+// permission returns the permission that keys of accounts need to call a route,
+// if their role may call it.
+func (a audience) permission() storage.Permission {
+	switch a {
+	case viewers:
+		return storage.PermissionViewer
+	case operators:
+		return storage.PermissionOperator
+	case approvers:
+		return storage.PermissionApprover
+	case owners:
+		return storage.PermissionOwner
+	case noCaller, everyone, staff, admins:
+	}
+	return ""
+}
+
 // admits reports whether a key of a role may call a route.
 func (a audience) admits(role storage.Role) bool { return slices.Contains(a.roles(), role) }
+
+// check returns why a caller at an IP address may not call a route, nil if it may.
+func (a audience) check(c storage.Caller, address string) error {
+	switch {
+	case !a.admits(c.Role):
+		return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the role %s cannot make this call: it needs the role %s", c.Role, rolesText(a.roles())))
+	case !c.MayCallFrom(address):
+		return problem.New(problem.Forbidden, "this API key cannot be used from your network: it is limited to the networks that it was created for")
+	case !c.Role.HasAccount():
+		return nil
+	case !c.Permission.Includes(a.permission()):
+		return lacksPermission(c, a.permission(), "this call")
+	case c.Account.Standing != storage.StandingOpen && a != viewers:
+		return problem.New(problem.AccountClosed, "the account is closed, so its API keys can only read")
+	}
+	return nil
+}
+
+// lacksPermission says that a key of an account needs a permission for something.
+func lacksPermission(c storage.Caller, needed storage.Permission, what string) *problem.Problem {
+	return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the permission %s does not allow %s: it needs the permission %s", c.Permission, what, needed))
+}
 
 // isStaff reports whether a caller acts for the operator of the service, and so
 // reaches the resources of every account.
@@ -132,6 +176,12 @@ func mayRetry(p transfer.Party) bool {
 // maySetStatus reports whether a caller may set the status of a SIM.
 func maySetStatus(c storage.Caller) bool { return isStaff(c) }
 
+// mayUnlock reports whether a caller may take the transfer lock off a SIM that it
+// reaches.
+func mayUnlock(c storage.Caller) bool {
+	return isAccount(c) && c.Permission.Includes(storage.PermissionApprover)
+}
+
 // maySetSettings reports whether a caller may set the lock, the tags and the
 // group of a SIM that it reaches.
 func maySetSettings(c storage.Caller) bool { return isAccount(c) }
@@ -149,7 +199,7 @@ type sight struct {
 	unoffered bool // SIMs and events from before the destination could decide
 	retries   bool // which request retries another one
 	details   bool // all details of what other parties did
-	keys      bool // the names of the API keys of other accounts, and IP addresses
+	keys      bool // the API keys of other accounts, and IP addresses
 	snapshots bool // the settings of a SIM before and after its transfer
 }
 

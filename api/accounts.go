@@ -109,6 +109,12 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 	if err != nil {
 		return nil, err
 	}
+	if err := s.auditRead(ctx, storage.AuditEntry{
+		Action: transfer.AuditAccountList, Object: "account",
+		After: map[string]any{"listed": min(len(rows), in.Limit), "email": in.Email, "standing": in.Standing, "cursor": in.Cursor},
+	}); err != nil {
+		return nil, err
+	}
 	return pageOf(rows, in.Limit, func(a storage.Account) string { return string(a.OperatorID) }, viewAccount)
 }
 
@@ -130,6 +136,11 @@ func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutpu
 	}
 	if !reachOf(callerOf(ctx)).includes(a.ID) {
 		return nil, storage.ErrNotFound
+	}
+	if err := s.auditRead(ctx, storage.AuditEntry{
+		Action: transfer.AuditAccountRead, Account: a.ID, Object: "account", ObjectID: string(a.OperatorID),
+	}); err != nil {
+		return nil, err
 	}
 	return &accountOutput{viewAccount(a)}, nil
 }

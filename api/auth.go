@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -66,10 +65,7 @@ func (s *server) authorize(r *http.Request, to audience) error {
 	}
 	c := callOf(r.Context())
 	c.caller, c.token = caller, token
-	if !to.admits(caller.Role) {
-		return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the role %s cannot make this call: it needs the role %s", caller.Role, rolesText(to.roles())))
-	}
-	return nil
+	return to.check(caller, c.address)
 }
 
 func unknownKey() *problem.Problem {

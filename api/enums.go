@@ -24,6 +24,9 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.Party]():        reflect.TypeFor[partySchema](),
 		reflect.TypeFor[transfer.EventKind]():    reflect.TypeFor[eventKindSchema](),
 		reflect.TypeFor[storage.Role]():          reflect.TypeFor[roleSchema](),
+		reflect.TypeFor[storage.Permission]():    reflect.TypeFor[permissionSchema](),
+		reflect.TypeFor[transfer.AuditAction]():  reflect.TypeFor[auditActionSchema](),
+		reflect.TypeFor[transfer.AuditActor]():   reflect.TypeFor[auditActorSchema](),
 		reflect.TypeFor[storage.Standing]():      reflect.TypeFor[standingSchema](),
 	} {
 		r.RegisterTypeAlias(enum, standIn)
@@ -41,6 +44,9 @@ type (
 	partySchema        string
 	eventKindSchema    string
 	roleSchema         string
+	permissionSchema   string
+	auditActionSchema  string
+	auditActorSchema   string
 	standingSchema     string
 )
 
@@ -52,6 +58,9 @@ func (reasonSchema) Schema(huma.Registry) *huma.Schema       { return enum(trans
 func (partySchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.Parties()) }
 func (eventKindSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.EventKinds()) }
 func (roleSchema) Schema(huma.Registry) *huma.Schema         { return enum(storage.Roles()) }
+func (permissionSchema) Schema(huma.Registry) *huma.Schema   { return enum(storage.Permissions()) }
+func (auditActionSchema) Schema(huma.Registry) *huma.Schema  { return enum(transfer.AuditActions()) }
+func (auditActorSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.AuditActors()) }
 func (standingSchema) Schema(huma.Registry) *huma.Schema     { return enum(storage.Standings()) }
 
 func enum[T ~string](values []T) *huma.Schema {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -94,7 +95,7 @@ func examples() map[string]any {
 		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", CreatedAt: noon}
 		plan    = Plan{Name: "global-01"}
 		price   = Fee{Method: transfer.SupportAssisted, Currency: "EUR", Amount: 250, ValidFrom: noon, Current: true}
-		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Name: "warehouse", CreatedAt: noon, LastUsedAt: &later}
+		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
 			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon,
 			Status: transfer.Ready, Plan: plan.Name, Settings: Settings{Tags: map[string]string{"site": "north"}, EventHandlers: []string{}, Containers: []string{}},
@@ -151,6 +152,12 @@ func examples() map[string]any {
 		"Key":                key,
 		"CurrentKey":         CurrentKey{Key: key, Email: account.Email},
 		"ListKey":            List[Key]{Items: []Key{key}},
+
+		"ListAuditEntry": List[AuditEntry]{Items: []AuditEntry{{
+			At: noon, Action: transfer.AuditSIMUnlock, Actor: transfer.ActorKey, Role: new(storage.RoleAccount), Key: new(int64(7)), KeyName: new("warehouse"),
+			KeyHint: new(key.Hint), KeyAccount: new(source), Address: new("192.0.2.1"), Account: new(source), Object: "sim", ObjectID: first,
+			Before: map[string]any{"transfer_lock": true}, After: map[string]any{"transfer_lock": false},
+		}}, NextCursor: "1769860800000000-4711"},
 
 		"NewRequest":       NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, SIMs: []string{first, second}},
 		"AcceptInputBody":  map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}}},

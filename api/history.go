@@ -72,6 +72,15 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 	if err != nil {
 		return nil, err
 	}
+	account, err := s.db.Account(ctx, h.SIM.OperatorID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.auditRead(ctx, storage.AuditEntry{
+		Action: transfer.AuditSIMHistory, Account: account.ID, SIM: h.SIM.ID, Object: "sim", ObjectID: h.SIM.ICCID,
+	}); err != nil {
+		return nil, err
+	}
 	v, err := viewHistory(h)
 	return &simHistoryOutput{v}, err
 }

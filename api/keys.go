@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"time"
 
 	"simtransfer/api/problem"
@@ -16,10 +18,15 @@ type Key struct {
 	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning and the end of the key."`
 	Role       storage.Role         `json:"role"`
 	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that the key acts for."`
+	Permission *storage.Permission  `json:"permission,omitempty" doc:"What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and takes locks off; owner does everything. Left out for staff."`
+	Networks   []string             `json:"networks,omitempty" example:"[\"192.0.2.0/24\"]" doc:"The networks from which the key can be used. Left out: any."`
 	Name       string               `json:"name"`
 	CreatedAt  time.Time            `json:"created_at"`
+	CreatedBy  *int64               `json:"created_by,omitempty" doc:"The id of the key that created this one. Left out for a key that was created on the server."`
+	ExpiresAt  *time.Time           `json:"expires_at,omitempty" doc:"When the key stops working. Left out for a key that works until it is revoked."`
 	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"When the key was last used, up to a minute late."`
 	RevokedAt  *time.Time           `json:"revoked_at,omitempty"`
+	RevokedBy  *int64               `json:"revoked_by,omitempty" doc:"The id of the key that revoked this one."`
 	OldUntil   *time.Time           `json:"old_until,omitempty" doc:"When the previous key stops working, after a rotation."`
 	Token      string               `json:"token,omitempty" doc:"The key itself. It is only in the response that creates or rotates the key."`
 }
@@ -30,10 +37,15 @@ func viewKey(k storage.Key) Key {
 		Hint:       k.Hint,
 		Role:       k.Role,
 		Account:    k.OperatorID,
+		Permission: k.Permission,
+		Networks:   k.Networks,
 		Name:       k.Name,
 		CreatedAt:  k.CreatedAt.UTC(),
+		CreatedBy:  k.CreatedBy,
+		ExpiresAt:  utc(k.ExpiresAt),
 		LastUsedAt: utc(k.LastUsedAt),
 		RevokedAt:  utc(k.RevokedAt),
+		RevokedBy:  k.RevokedBy,
 		OldUntil:   utc(k.OldUntil),
 	}
 }
@@ -49,28 +61,45 @@ func utc(t *time.Time) *time.Time {
 type createKeyInput struct {
 	Idempotent
 	Body struct {
-		Role    storage.Role `json:"role"`
-		Account string       `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account."`
-		Name    string       `json:"name" minLength:"1" maxLength:"100" doc:"A name that people recognize."`
+		Role       storage.Role       `json:"role"`
+		Account    string             `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account."`
+		Permission storage.Permission `json:"permission,omitempty" doc:"What the key may do in its account. Default: owner. Only for the role account."`
+		Name       string             `json:"name" minLength:"1" maxLength:"100" doc:"A name that people recognize. No other key of the account, or of the role of staff, that is not revoked can have it."`
+		ExpiresAt  *time.Time         `json:"expires_at,omitempty" doc:"When the key stops working. Default: never."`
+		Networks   []string           `json:"networks,omitempty" maxItems:"32" example:"[\"192.0.2.0/24\"]" doc:"The networks from which the key can be used, each an IP address or a network such as 192.0.2.0/24. Default: any. If a proxy is in front of the service, the service has to run with --trust-proxy."`
 	}
 }
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
 	p := problem.New(problem.Invalid, "")
-	k := storage.NewKey{Role: in.Body.Role, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)), By: actingCaller(ctx)}
+	k := storage.NewKey{
+		Role: in.Body.Role, Permission: in.Body.Permission, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)),
+		ExpiresAt: in.Body.ExpiresAt, By: actingCaller(ctx),
+	}
+	for i, text := range in.Body.Networks {
+		k.Networks = append(k.Networks, parsed(p, fmt.Sprintf("body.networks[%d]", i), text, parseNetwork))
+	}
 	switch {
 	case k.Role == storage.RoleAccount:
 		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
 	case in.Body.Account != "":
 		p.Add(problem.FieldError{Location: "body.account", Message: "only a key with the role account can act for an account: leave it out"})
 	}
+	if k.Role != storage.RoleAccount && k.Permission != "" {
+		p.Add(problem.FieldError{Location: "body.permission", Message: "only a key with the role account has a permission: leave it out"})
+	}
 	if len(p.Errors) > 0 {
 		return nil, p
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
 		made, token, err := t.CreateKey(ctx, k)
-		if errors.Is(err, storage.ErrNotFound) {
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
 			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: "no account has this operator id", Value: string(k.OperatorID)})
+		case errors.Is(err, storage.ErrPast):
+			return expiresInThePast()
+		case errors.Is(err, storage.ErrExists):
+			return problem.New(problem.Exists, fmt.Sprintf("a key with the name %q exists already: use another name, or revoke that key", k.Name))
 		}
 		out.Status, out.Body = 201, viewKey(made)
 		out.Body.Token = token
@@ -82,17 +111,24 @@ type rotateKeyInput struct {
 	Idempotent
 	KeyPath
 	Body *struct {
-		GraceSeconds int64 `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key keeps working, up to one day. Default: it stops working at once. A key that rotates itself keeps working for at least a minute, so that the call can be repeated with its Idempotency-Key if the response is lost."`
+		ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"When the key stops working. Default: no change."`
+		GraceSeconds int64      `json:"grace_seconds,omitempty" minimum:"0" maximum:"86400" doc:"How long the old key keeps working, up to one day. Default: it stops working at once. A key that rotates itself keeps working for at least a minute, so that the call can be repeated with its Idempotency-Key if the response is lost."`
 	}
 }
 
 func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key], error) {
-	var grace time.Duration
+	rotation := storage.Rotation{Token: callOf(ctx).token, By: actingCaller(ctx)}
 	if in.Body != nil {
-		grace = time.Duration(in.Body.GraceSeconds) * time.Second
+		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, in.Body.ExpiresAt
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
-		k, token, err := t.RotateKey(ctx, in.ID, storage.Rotation{Grace: grace, Token: callOf(ctx).token, By: actingCaller(ctx)})
+		k, token, err := t.RotateKey(ctx, in.ID, rotation)
+		switch {
+		case errors.Is(err, storage.ErrPast):
+			return expiresInThePast()
+		case errors.Is(err, storage.ErrExpired):
+			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.expires_at", Message: "required, because the key has expired: say when the new one expires"})
+		}
 		out.Status, out.Body = 200, viewKey(k)
 		out.Body.Token = token
 		return err
@@ -125,8 +161,8 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 // CurrentKey is the API key of the call.
 type CurrentKey struct {
 	Key
-	Email     string     `json:"email,omitempty" format:"email" doc:"The primary email of the account."`
-	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When the key stops working, because it has been rotated. Left out for a key that works until it is revoked."`
+	Email   string `json:"email,omitempty" format:"email" doc:"The primary email of the account."`
+	Rotated bool   `json:"rotated,omitempty" doc:"Whether the key has been rotated, so that it stops working at expires_at and the new one takes its place."`
 }
 
 type currentKeyOutput struct{ Body CurrentKey }
@@ -140,8 +176,8 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 		return nil, err
 	}
 	out := &currentKeyOutput{CurrentKey{Key: viewKey(k)}}
-	if old {
-		out.Body.ExpiresAt = out.Body.OldUntil
+	if old && (out.Body.ExpiresAt == nil || out.Body.OldUntil.Before(*out.Body.ExpiresAt)) {
+		out.Body.ExpiresAt, out.Body.Rotated = out.Body.OldUntil, true
 	}
 	if k.OperatorID == nil {
 		return out, nil
@@ -149,6 +185,22 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 	a, err := s.db.Account(ctx, *k.OperatorID)
 	out.Body.Email = a.Email
 	return out, err
+}
+
+// parseNetwork parses a network, or an IP address as the network of only itself.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil || network.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q is not a network: use an IP address, or a network such as 192.0.2.0/24 or 2001:db8::/32", problem.Clip(text))
+	}
+	return network.Masked(), nil
+}
+
+func expiresInThePast() *problem.Problem {
+	return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.expires_at", Message: "in the past: use a later time"})
 }
 
 // KeyPath is embedded in the input of routes for one key.

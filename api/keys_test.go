@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -14,7 +15,7 @@ func TestCurrentKey(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	for token, want := range map[string]CurrentKey{
-		s.source:  {Key: Key{Role: "account", Account: new(transfer.OperatorID(sourceID)), Name: "source"}, Email: emailOf(sourceID)},
+		s.source:  {Key: Key{Role: "account", Account: new(transfer.OperatorID(sourceID)), Permission: new(storage.PermissionOwner), Name: "source"}, Email: emailOf(sourceID)},
 		s.support: {Key: Key{Role: "support", Name: "support"}},
 		s.admin:   {Key: Key{Role: "admin", Name: "admin"}},
 	} {
@@ -36,7 +37,7 @@ func TestCurrentKeyThatWasRotated(t *testing.T) {
 	k := read[CurrentKey](s.get(s.source, "/v1/key").is(200))
 	now := read[Key](s.post(s.admin, fmt.Sprintf("/v1/keys/%d/rotate", k.ID), map[string]any{"grace_seconds": 60}).is(200))
 	was := read[CurrentKey](s.get(s.source, "/v1/key").is(200))
-	if was.ID != k.ID || was.ExpiresAt == nil || !was.ExpiresAt.Equal(*now.OldUntil) {
+	if was.ID != k.ID || was.ExpiresAt == nil || !was.Rotated || !was.ExpiresAt.Equal(*now.OldUntil) {
 		t.Errorf("%+v", was)
 	}
 	if is := read[CurrentKey](s.get(now.Token, "/v1/key").is(200)); is.ExpiresAt != nil || is.OldUntil == nil {

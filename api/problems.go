@@ -30,6 +30,7 @@ func mappings() []mapping {
 	return []mapping{
 		{problem.NotFound, is(storage.ErrNotFound, "")},
 		{problem.Exists, is(storage.ErrExists, "")},
+		{problem.LastAdministrator, is(storage.ErrLastAdministrator, "this is the last administrator's key that never expires: create another one first")},
 		{problem.StillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running: repeat this call later")},
 		{problem.IdempotencyKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for a different call or with a different body: use a new key")},
 		{problem.IdempotencyKeyReused, is(storage.ErrSealed, "the stored response can only be read with the API key that made the first call: use a new Idempotency-Key")},

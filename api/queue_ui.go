@@ -9,6 +9,7 @@ import (
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 const (
@@ -50,6 +51,10 @@ func (s *server) addQueueUI(mux *http.ServeMux) {
 func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
 	switch err := s.authorizeQueueUI(r); {
 	case err == nil:
+		if err := s.auditQueueCall(r); err != nil {
+			s.problem(r.Context(), err).Write(w)
+			return
+		}
 		w.Header().Set("Content-Security-Policy", queueUIPolicy)
 		w.Header().Set("Referrer-Policy", "same-origin")
 		s.QueueUI.ServeHTTP(w, r)
@@ -62,6 +67,25 @@ func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// auditQueueCall records a call that may change a queue before it is made,
+// because the change is made in Redis and not in a transaction.
+func (s *server) auditQueueCall(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	return s.db.Audit(r.Context(), storage.AuditEntry{
+		By: actingCaller(r.Context()), Action: transfer.AuditQueueAct, Object: "queue",
+		ObjectID: clipped(strings.TrimPrefix(r.URL.Path, queueUIPath)), After: map[string]any{"method": r.Method},
+	})
+}
+
+// clipped shortens a text that a client has chosen.
+func clipped(text string) string {
+	const limit = 200
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+	return text[:min(len(text), limit)]
+}
+
 // authorizeQueueUI returns ErrNotFound if the caller sends no API key and has not
 // signed in.
 func (s *server) authorizeQueueUI(r *http.Request) error {
@@ -72,9 +96,11 @@ func (s *server) authorizeQueueUI(r *http.Request) error {
 	if err != nil {
 		return storage.ErrNotFound
 	}
-	caller, err := s.db.SignedIn(r.Context(), cookie.Value)
-	callOf(r.Context()).caller = caller
-	return err
+	c := callOf(r.Context())
+	if c.caller, err = s.db.SignedIn(r.Context(), cookie.Value); err != nil {
+		return err
+	}
+	return admins.check(c.caller, c.address)
 }
 
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {

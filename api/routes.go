@@ -67,7 +67,7 @@ func (s *server) routes() []Route {
 			"Ordered by operator id.",
 		},
 		{
-			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",
+			"GET", "/v1/accounts/{operator_id}", "get-account", viewers, ok, op(s, s.getAccount), "Get an account",
 			"An account's key can only get its own account.",
 		},
 		{
@@ -76,7 +76,7 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"GET", "/v1/plans", "list-plans", anyKey, ok, op(s, s.listPlans), "List plans",
+			"GET", "/v1/plans", "list-plans", viewers, ok, op(s, s.listPlans), "List plans",
 			"Ordered by name.",
 		},
 		{
@@ -89,16 +89,16 @@ func (s *server) routes() []Route {
 			"Imports all rows, or none if a row has an error. The file is processed while it arrives.",
 		},
 		{
-			"GET", "/v1/sims", "list-sims", anyKey, ok, op(s, s.listSIMs), "List SIMs",
+			"GET", "/v1/sims", "list-sims", viewers, ok, op(s, s.listSIMs), "List SIMs",
 			"In the order in which they were imported. An account's key lists the SIMs of its account.",
 		},
 		{
-			"GET", "/v1/sims/{sim}", "get-sim", anyKey, ok, op(s, s.getSIM), "Get a SIM by one of its identifiers",
+			"GET", "/v1/sims/{sim}", "get-sim", viewers, ok, op(s, s.getSIM), "Get a SIM by one of its identifiers",
 			"An account's key can only get SIMs of its own account; other SIMs are not found.",
 		},
 		{
-			"PATCH", "/v1/sims/{sim}", "update-sim", anyKey, ok, op(s, s.updateSIM), "Update a SIM",
-			"Fields that are left out keep their values. The account that owns the SIM sets its lock, tags and group; support sets its status.",
+			"PATCH", "/v1/sims/{sim}", "update-sim", operators, ok, op(s, s.updateSIM), "Update a SIM",
+			"Fields that are left out keep their values. The account that owns the SIM sets its lock, tags and group; taking the lock off needs the permission approver. Support sets its status.",
 		},
 
 		{
@@ -116,7 +116,7 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"GET", "/v1/key", "get-current-key", anyKey, ok, op(s, s.getCurrentKey), "Get the API key of this call",
+			"GET", "/v1/key", "get-current-key", viewers, ok, op(s, s.getCurrentKey), "Get the API key of this call",
 			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated.",
 		},
 		{
@@ -137,51 +137,51 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/transfer-requests", "create-request", anyKey, acceptedBulk, op(s, s.createRequest), "Create a transfer request",
+			"POST", "/v1/transfer-requests", "create-request", operators, acceptedBulk, op(s, s.createRequest), "Create a transfer request",
 			"The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events.",
 		},
 		{
-			"POST", "/v1/transfer-requests/preview", "preview-request", anyKey, okBulk, op(s, s.previewRequest), "Preview a transfer request",
+			"POST", "/v1/transfer-requests/preview", "preview-request", viewers, okBulk, op(s, s.previewRequest), "Preview a transfer request",
 			"Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself.",
 		},
 		{
-			"GET", "/v1/transfer-requests", "list-requests", anyKey, ok, op(s, s.listRequests), "List transfer requests",
+			"GET", "/v1/transfer-requests", "list-requests", viewers, ok, op(s, s.listRequests), "List transfer requests",
 			"The latest first. An account's key lists the requests that the account sends or receives.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}", "get-request", anyKey, ok, op(s, s.getRequest), "Get a transfer request",
+			"GET", "/v1/transfer-requests/{id}", "get-request", viewers, ok, op(s, s.getRequest), "Get a transfer request",
 			"Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", anyKey, ok, op(s, s.listTransfers), "List the transfers of a request",
+			"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", viewers, ok, op(s, s.listTransfers), "List the transfers of a request",
 			"One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}/events", "list-events", anyKey, ok, op(s, s.listEvents), "List the events of a request",
+			"GET", "/v1/transfer-requests/{id}/events", "list-events", viewers, ok, op(s, s.listEvents), "List the events of a request",
 			"Every decision and every outcome, in order: the audit trail of the request.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", anyKey, streamsRows, op(s, s.requestResults), "Download the results of a request",
+			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", viewers, streamsRows, op(s, s.requestResults), "Download the results of a request",
 			"One row per SIM, in the order of submission, as JSON, NDJSON or CSV.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}/stream", "stream-request", anyKey, streamsEvents, op(s, s.streamRequest), "Stream the events of a request",
+			"GET", "/v1/transfer-requests/{id}/stream", "stream-request", viewers, streamsEvents, op(s, s.streamRequest), "Stream the events of a request",
 			"Server-sent events. A client resumes the stream with Last-Event-ID.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", anyKey, acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
+			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", approvers, acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
 			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", anyKey, acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
+			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", approvers, acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
 			"The listed SIMs are declined; the others can still be accepted.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", anyKey, acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
+			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", operators, acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
 			"The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", anyKey, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",
+			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", operators, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",
 			"Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried.",
 		},
 		{
@@ -194,33 +194,38 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/batches", "create-batch", anyKey, uploadsBatch, op(s, s.createBatch), "Create a batch of transfer requests",
+			"POST", "/v1/batches", "create-batch", operators, uploadsBatch, op(s, s.createBatch), "Create a batch of transfer requests",
 			"Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives.",
 		},
 		{
-			"GET", "/v1/batches", "list-batches", anyKey, ok, op(s, s.listBatches), "List batches",
+			"GET", "/v1/batches", "list-batches", viewers, ok, op(s, s.listBatches), "List batches",
 			"The latest first. An account's key lists the batches that the account submitted.",
 		},
 		{
-			"GET", "/v1/batches/{id}", "get-batch", anyKey, ok, op(s, s.getBatch), "Get a batch",
+			"GET", "/v1/batches/{id}", "get-batch", viewers, ok, op(s, s.getBatch), "Get a batch",
 			"Returns its counts and its requests. Only the account that submitted the batch, and support, can see it.",
 		},
 		{
-			"GET", "/v1/batches/{id}/results", "get-batch-results", anyKey, streamsRows, op(s, s.batchResults), "Download the results of a batch",
+			"GET", "/v1/batches/{id}/results", "get-batch-results", viewers, streamsRows, op(s, s.batchResults), "Download the results of a batch",
 			"One row per SIM, in the order of the upload, as JSON, NDJSON or CSV.",
 		},
 		{
-			"GET", "/v1/batches/{id}/stream", "stream-batch", anyKey, streamsFeed, op(s, s.streamBatch), "Stream the events of a batch",
+			"GET", "/v1/batches/{id}/stream", "stream-batch", viewers, streamsFeed, op(s, s.streamBatch), "Stream the events of a batch",
 			"Server-sent events. A client resumes the stream with Last-Event-ID.",
 		},
 		{
-			"POST", "/v1/batches/{id}/cancel", "cancel-batch", anyKey, cancelsBatch, op(s, s.cancelBatch), "Cancel a batch",
+			"POST", "/v1/batches/{id}/cancel", "cancel-batch", operators, cancelsBatch, op(s, s.cancelBatch), "Cancel a batch",
 			"Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request.",
 		},
 
 		{
-			"GET", "/v1/events", "list-feed", anyKey, ok, op(s, s.listFeed), "List the events of all requests of an account",
+			"GET", "/v1/events", "list-feed", viewers, ok, op(s, s.listFeed), "List the events of all requests of an account",
 			"The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away.",
+		},
+
+		{
+			"GET", "/v1/audit", "list-audit", owners, ok, op(s, s.listAudit), "List the audit trail",
+			"Who did what outside of transfer requests, from where and when, the latest first: keys, accounts, fees, plans, imports, changes of SIMs, sign-ins, and reads of personal data by support. What happened to a transfer request is in its events. An account's key lists the entries that concern its account.",
 		},
 
 		{
@@ -291,12 +296,15 @@ func (r Route) operation() huma.Operation {
 	if roles := r.audience.roles(); len(roles) > 0 {
 		o.Security = []map[string][]string{{"key": {}}}
 		o.Description = r.description + " Requires an API key with the role " + rolesText(roles) + "."
+		if p := r.audience.permission(); p != "" && p != storage.PermissionViewer {
+			o.Description += " A key of an account needs the permission " + string(p) + "."
+		}
 		o.Errors = append(o.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {

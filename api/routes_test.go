@@ -2,9 +2,11 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -17,6 +19,9 @@ type testCaller struct {
 	key  string
 	role storage.Role // empty without a valid key
 	own  bool         // whether the things that the route names are its own, or it is staff
+
+	permission storage.Permission // of a key of an account
+	closed     bool               // its account is closed
 }
 
 func (s *testService) testCallers() []testCaller {
@@ -27,16 +32,31 @@ func (s *testService) testCallers() []testCaller {
 	if err := s.db.RevokeKey(s.t.Context(), storage.System(), revoked.ID); err != nil {
 		s.t.Fatal(err)
 	}
-	return []testCaller{
-		{"nobody", "", "", false},
-		{"a wrong key", "st_admin_" + strings.Repeat("a", tokenSecretLength), "", false},
-		{"no key at all", "Basic", "", false},
-		{"a revoked key", token, "", false},
-		{"the account", s.source, storage.RoleAccount, true},
-		{"another account", s.bystander, storage.RoleAccount, false},
-		{"support", s.support, storage.RoleSupport, true},
-		{"an administrator", s.admin, storage.RoleAdmin, true},
+	soon := time.Now().Add(time.Hour)
+	expired := s.key(storage.NewKey{Role: storage.RoleAdmin, Name: "expired", ExpiresAt: &soon})
+	s.exec(`UPDATE api_keys SET expires_at = clock_timestamp() WHERE name = 'expired'`)
+	callers := []testCaller{
+		{name: "nobody"},
+		{name: "a wrong key", key: "st_admin_" + strings.Repeat("a", tokenSecretLength)},
+		{name: "no key at all", key: "Basic"},
+		{name: "a revoked key", key: token},
+		{name: "an expired key", key: expired},
+		{name: "the account", key: s.source, role: storage.RoleAccount, own: true, permission: storage.PermissionOwner},
+		{name: "the destination", key: s.destination, role: storage.RoleAccount, permission: storage.PermissionOwner},
+		{name: "another account", key: s.bystander, role: storage.RoleAccount, permission: storage.PermissionOwner},
+		{name: "support", key: s.support, role: storage.RoleSupport, own: true},
+		{name: "an administrator", key: s.admin, role: storage.RoleAdmin, own: true},
 	}
+	for _, p := range storage.Permissions() {
+		callers = append(callers, testCaller{
+			name: "the account as " + string(p), key: s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: p, Name: "source as " + string(p)}),
+			role: storage.RoleAccount, own: true, permission: p,
+		})
+	}
+	return append(callers, testCaller{
+		name: "a closed account", key: s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: closedID, Name: "closed"}),
+		role: storage.RoleAccount, permission: storage.PermissionOwner, closed: true,
+	})
 }
 
 const tokenSecretLength = 52
@@ -124,6 +144,16 @@ func admission(route Route, who testCaller, a testResponse) string {
 		if a.status != 403 || p.Code != problem.Forbidden {
 			return "not kept out"
 		}
+	case who.role == storage.RoleAccount && !who.permission.Includes(route.audience.permission()):
+		if a.status != 403 || p.Code != problem.Forbidden {
+			return "not kept out by its permission"
+		}
+	case who.closed && route.audience != viewers:
+		if a.status != 422 || p.Code != problem.AccountClosed {
+			return "the account is closed"
+		}
+	case who.name == "the destination" && strings.Contains(route.Path, "/transfer-requests/{id}"):
+		return admissionOfDestination(route, a, p)
 	case !who.own && strings.Contains(route.Path, "{"):
 		if a.status != 404 || p.Code != problem.NotFound {
 			return "sees what belongs to another account"
@@ -132,6 +162,125 @@ func admission(route Route, who testCaller, a testResponse) string {
 		return "not let in"
 	}
 	return ""
+}
+
+// admissionOfDestination is admission for the destination of the request, which
+// sees it, but makes other decisions than its source.
+func admissionOfDestination(route Route, a testResponse, p problem.Problem) string {
+	switch route.OperationID {
+	case "cancel-request", "retry-request":
+		if a.status != 403 || p.Code != problem.WrongParty {
+			return "makes a decision of the source"
+		}
+		return ""
+	}
+	if a.status == 401 || a.status == 403 || a.status == 404 || a.status >= 500 {
+		return "not let in"
+	}
+	return ""
+}
+
+// Every operation that an account can make needs one permission; what is listed
+// here is decided nowhere else than in the table of routes.
+func TestPermissionPerRoute(t *testing.T) {
+	t.Parallel()
+	want := map[storage.Permission][]string{
+		storage.PermissionOperator: {"cancel-batch", "cancel-request", "create-batch", "create-request", "retry-request", "update-sim"},
+		storage.PermissionApprover: {"accept-request", "decline-request"},
+		storage.PermissionOwner:    {"list-audit"},
+	}
+	got := map[storage.Permission][]string{}
+	for _, r := range Routes() {
+		p := r.audience.permission()
+		switch {
+		case p == storage.PermissionViewer && r.Method != "GET" && r.OperationID != "preview-request":
+			t.Errorf("%s changes something and needs only the permission to read", r.OperationID)
+		case p != storage.PermissionViewer && p != "":
+			got[p] = append(got[p], r.OperationID)
+		}
+	}
+	for _, list := range got {
+		slices.Sort(list)
+	}
+	equal(t, got, want)
+}
+
+// The transfer lock can be put on by more people than can take it off.
+func TestTakingOffALockNeedsAnApprover(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(1, transfer.Ready)
+	lock := func(key string, on bool) testResponse {
+		return s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(1), key: key, body: map[string]any{"transfer_lock": on}})
+	}
+	for _, p := range storage.Permissions() {
+		key := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: p, Name: string(p)})
+		switch p {
+		case storage.PermissionViewer:
+			lock(key, true).problem(403, problem.Forbidden)
+			lock(key, false).problem(403, problem.Forbidden)
+		case storage.PermissionOperator:
+			lock(key, true).is(200)
+			lock(key, false).problem(403, problem.Forbidden)
+		case storage.PermissionApprover, storage.PermissionOwner:
+			lock(key, false).is(200)
+			lock(key, true).is(200)
+		}
+	}
+}
+
+func TestKeysOfANetwork(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	type m = map[string]any
+	make := func(name string, networks ...string) Key {
+		return read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": name, "networks": networks}).is(201))
+	}
+	here, elsewhere := make("here", "127.0.0.0/8", "2001:db8::1"), make("elsewhere", "192.0.2.7")
+	equal(t, here.Networks, []string{"127.0.0.0/8", "2001:db8::1/128"})
+	equal(t, elsewhere.Networks, []string{"192.0.2.7/32"})
+	s.get(here.Token, "/v1/sims").is(200)
+	if p := s.get(elsewhere.Token, "/v1/sims").problem(403, problem.Forbidden); !strings.Contains(p.Detail, "network") {
+		t.Errorf("%+v", p)
+	}
+	for _, network := range []string{"", "x", "192.0.2.0/33", "fe80::1%eth0", "::ffff:192.0.2.0/120"} {
+		s.post(s.admin, "/v1/keys", m{"role": "support", "name": "y", "networks": []string{network}}).problem(422, problem.Invalid)
+	}
+}
+
+func TestKeysWithPermissionAndExpiry(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	type m = map[string]any
+	soon := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+	body := m{"role": "account", "account": sourceID, "name": "dashboard", "permission": "viewer", "expires_at": soon}
+	made := read[Key](s.post(s.admin, "/v1/keys", body).is(201))
+	if *made.Permission != storage.PermissionViewer || !made.ExpiresAt.Equal(soon) || *made.CreatedBy != s.keyID(s.admin) {
+		t.Errorf("%+v", made)
+	}
+	if is := read[CurrentKey](s.get(made.Token, "/v1/key").is(200)); is.Rotated || !is.ExpiresAt.Equal(soon) || *is.Permission != storage.PermissionViewer {
+		t.Errorf("%+v", is)
+	}
+	s.post(s.admin, "/v1/keys", body).problem(409, problem.Exists)
+	for _, wrong := range []m{
+		{"role": "support", "name": "x", "permission": "viewer"},
+		{"role": "account", "account": sourceID, "name": "x", "permission": "king"},
+		{"role": "support", "name": "x", "expires_at": "2020-01-01T00:00:00Z"},
+	} {
+		s.post(s.admin, "/v1/keys", wrong).problem(422, problem.Invalid)
+	}
+	path := fmt.Sprintf("/v1/keys/%d", made.ID)
+	s.exec(`UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = $1`, made.ID)
+	s.get(made.Token, "/v1/key").problem(401, problem.Unauthenticated)
+	s.post(s.admin, path+"/rotate", nil).problem(422, problem.Invalid)
+	s.post(s.admin, path+"/rotate", m{"expires_at": "2020-01-01T00:00:00Z"}).problem(422, problem.Invalid)
+	rotated := read[Key](s.post(s.admin, path+"/rotate", m{"expires_at": soon}).is(200))
+	s.get(rotated.Token, "/v1/key").is(200)
+
+	admin := fmt.Sprintf("/v1/keys/%d", s.keyID(s.admin))
+	s.do(apiCall{method: "DELETE", path: admin, key: s.admin}).problem(409, problem.LastAdministrator)
+	s.post(s.admin, admin+"/rotate", m{"expires_at": soon}).problem(409, problem.LastAdministrator)
+	s.do(apiCall{method: "DELETE", path: path, key: s.admin}).is(204)
 }
 
 func TestListsShowOnlyOwnResources(t *testing.T) {

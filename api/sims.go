@@ -214,6 +214,8 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	switch {
 	case in.Body.Status != nil && !maySetStatus(c):
 		return nil, problem.New(problem.Forbidden, "only support can set the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
+	case in.Body.TransferLock != nil && !*in.Body.TransferLock && isAccount(c) && !mayUnlock(c):
+		return nil, lacksPermission(c, storage.PermissionApprover, "taking the transfer lock off a SIM")
 	case settings && !maySetSettings(c):
 		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
 	}

@@ -75,6 +75,13 @@ func commandCalls() []commandCall {
 		{"keys rotate 7", "", `POST /v1/keys/7/rotate {}`},
 		{"keys rotate 7 --grace=1h", "", `POST /v1/keys/7/rotate {"grace_seconds":3600}`},
 		{"keys create --role=account --account=OP0000000001 --name=x", "", `POST /v1/keys {"role":"account","account":"OP0000000001","name":"x"}`},
+		{
+			"keys create --role=account --account=OP0000000001 --name=x --permission=viewer --expires=2030-01-31T00:00:00Z --network=192.0.2.0/24,2001:db8::1", "",
+			`POST /v1/keys {"role":"account","account":"OP0000000001","permission":"viewer","name":"x","expires_at":"2030-01-31T00:00:00Z","networks":["192.0.2.0/24","2001:db8::1"]}`,
+		},
+		{"keys rotate 7 --expires=2030-01-31T00:00:00Z", "", `POST /v1/keys/7/rotate {"expires_at":"2030-01-31T00:00:00Z"}`},
+		{"audit --account=OP0000000001 --sim=+12025550101 --key=7 --action=sim.unlock,key.create", "", "GET /v1/audit?account=OP0000000001&action=sim.unlock%2Ckey.create&key=7&limit=50&sim=12025550101"},
+		{"audit --since=2030-01-31T00:00:00Z --before=2030-02-01T00:00:00Z", "", "GET /v1/audit?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&limit=50"},
 		{"keys create --role=admin --name=x", "", `POST /v1/keys {"role":"admin","name":"x"}`},
 		{"keys revoke 7 8", "", "DELETE /v1/keys/7"},
 		{"fees list", "", "GET /v1/fees"},

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,14 +85,7 @@ func actorText(e client.Event) string {
 func detailText(e client.Event) string {
 	var list []string
 	for name, value := range e.Detail {
-		text, ok := value.(string)
-		if !ok {
-			text = fmt.Sprint(value)
-			if encoded, err := json.Marshal(value); err == nil { // fmt would print a million as 1e+06
-				text = string(encoded)
-			}
-		}
-		list = append(list, name+"="+text)
+		list = append(list, name+"="+valueText(value))
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")

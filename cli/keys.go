@@ -40,15 +40,17 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 	list := func(p client.Paging) (client.Page[client.Key], error) {
 		return l.client.ListKeys(ctx, filter, p, l.options()...)
 	}
-	head := []string{"ID", "KEY", "ROLE", "ACCOUNT", "NAME", "LAST USED", "REVOKED"}
+	head := []string{"ID", "KEY", "ROLE", "ACCOUNT", "PERMISSION", "NAME", "LAST USED", "EXPIRES", "REVOKED"}
 	return printList(l, c.paging, maxPage, list, head, func(k client.Key) []string {
 		return []string{
 			strconv.FormatInt(k.ID, 10),
 			k.Hint,
 			k.Role,
 			string(k.Account),
+			k.Permission,
 			k.Name,
 			timeText(valueOrZero(k.LastUsedAt)),
+			timeText(valueOrZero(k.ExpiresAt)),
 			timeText(valueOrZero(k.RevokedAt)),
 		}
 	})
@@ -57,7 +59,11 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 type keysCreateCommand struct {
 	Role    string     `required:"" enum:"account,support,admin" help:"Role of the key: account, support or admin."`
 	Account operatorID `placeholder:"OP…" help:"Account of the key; with --role=account only."`
-	Name    string     `required:"" help:"Name that identifies the key to people."`
+	Name    string     `required:"" help:"Name that identifies the key to people. No other key of the account has it."`
+
+	Permission string    `enum:"viewer,operator,approver,owner," default:"" help:"With --role=account: what the key may do. viewer reads; operator also requests and cancels transfers and sets tags, groups and locks; approver also accepts, declines and takes locks off; owner does everything. Default: owner."`
+	Expires    time.Time `placeholder:"TIME" help:"When the key stops working, such as 2030-01-31 or 2030-01-31T14:30+01:00. Default: never."`
+	Network    []string  `placeholder:"CIDR" help:"Network from which the key can be used, such as 192.0.2.0/24. Separate several with commas, or repeat the flag. Default: any."`
 	post
 }
 
@@ -68,6 +74,8 @@ func (c *keysCreateCommand) Validate() error {
 		return usageError("--role=account requires --account")
 	case c.Role != "account" && c.Account != "":
 		return usageError("--account requires --role=account")
+	case c.Role != "account" && c.Permission != "":
+		return usageError("--permission requires --role=account")
 	}
 	return nil
 }
@@ -79,6 +87,7 @@ func (keysCreateCommand) Help() string {
 Examples:
 
     simtransfer keys create --role=account --account=OP0000000001 --name="warehouse"
+    simtransfer keys create --role=account --account=OP0000000001 --name="dashboard" --permission=viewer --expires=2030-01-31 --network=192.0.2.0/24
     simtransfer keys create --role=support --name="support desk" > support.key`
 }
 
@@ -88,7 +97,9 @@ func (c *keysCreateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	k, err := l.client.CreateKey(ctx, client.NewKey{Role: c.Role, Name: c.Name, Account: c.Account.id()}, l.options(c.idempotent())...)
+	k, err := l.client.CreateKey(ctx, client.NewKey{
+		Role: c.Role, Name: c.Name, Account: c.Account.id(), Permission: c.Permission, ExpiresAt: optionalTime(c.Expires), Networks: c.Network,
+	}, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -102,9 +113,18 @@ func printToken(l *connection, k client.Key) error {
 	return t.flush()
 }
 
+// optionalTime returns nil for the zero time.
+func optionalTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 type keysRotateCommand struct {
-	ID    int64         `arg:"" min:"1" help:"Id of the key, as in keys list."`
-	Grace time.Duration `min:"0s" max:"24h" step:"1s" placeholder:"1h" help:"How long the old key keeps working. Default: it stops working immediately."`
+	ID      int64         `arg:"" min:"1" help:"Id of the key, as in keys list."`
+	Grace   time.Duration `min:"0s" max:"24h" step:"1s" placeholder:"1h" help:"How long the old key keeps working. Default: it stops working immediately."`
+	Expires time.Time     `placeholder:"TIME" help:"When the new key stops working, such as 2030-01-31. Default: as the old key would have."`
 	post
 }
 
@@ -126,7 +146,7 @@ func (c *keysRotateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	k, err := l.client.RotateKey(ctx, c.ID, client.Rotation{GraceSeconds: seconds(c.Grace)}, l.options(c.idempotent())...)
+	k, err := l.client.RotateKey(ctx, c.ID, client.Rotation{GraceSeconds: seconds(c.Grace), ExpiresAt: optionalTime(c.Expires)}, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}

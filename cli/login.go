@@ -74,6 +74,7 @@ func (c *loginCommand) report(s *Session, address string, k client.CurrentKey) {
 	if c.Profile != "" {
 		fmt.Fprintf(s.Err, "To use this profile: add --profile=%s, or set SIMTRANSFER_PROFILE.\n", c.Profile)
 	}
+	warnOfExpiry(s, k)
 	if unencrypted(address) {
 		fmt.Fprintln(s.Err, "Warning: the connection is not encrypted, and others on the network can read the key. Use https if the service supports it.")
 	}

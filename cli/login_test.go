@@ -64,17 +64,19 @@ func TestWhoami(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"id":7,"hint":"st_account_abcd…wxyz","role":"account","account":"OP0000000001","email":"a@example.com","name":"ware\u001b[31mhouse",` +
-			`"created_at":"2026-01-31T12:00:00Z","last_used_at":"2026-01-31T12:00:00Z","old_until":"2026-02-01T12:00:00Z","expires_at":"2026-02-01T12:00:00Z"}` + "\n"))
+			`"created_at":"2026-01-31T12:00:00Z","last_used_at":"2026-01-31T12:00:00Z","permission":"viewer","networks":["192.0.2.0/24"],"old_until":"2026-02-01T12:00:00Z","expires_at":"2026-02-01T12:00:00Z","rotated":true}` + "\n"))
 	})
-	c.is(c.run("whoami"), 0)
+	c.is(c.run("whoami"), 0, "Warning: the key stops working at 2026-02-01 12:00:00Z, because it was rotated.")
 	c.prints("" +
-		"Service  " + service + "\n" +
-		"Key      st_account_abcd…wxyz\n" +
-		"Name     ware�[31mhouse\n" +
-		"Role     account\n" +
-		"Account  OP0000000001, a@example.com\n" +
-		"Created  2026-01-31 12:00:00Z\n" +
-		"Expires  2026-02-01 12:00:00Z, because it was rotated\n")
+		"Service     " + service + "\n" +
+		"Key         st_account_abcd…wxyz\n" +
+		"Name        ware�[31mhouse\n" +
+		"Role        account\n" +
+		"Account     OP0000000001, a@example.com\n" +
+		"Permission  viewer\n" +
+		"Networks    192.0.2.0/24\n" +
+		"Created     2026-01-31 12:00:00Z\n" +
+		"Expires     2026-02-01 12:00:00Z, because it was rotated\n")
 	c.Key, c.HTTP = "", &http.Client{Transport: inProcess(welcoming(aKey))}
 	c.is(c.run("whoami"), 4, "not logged in")
 }

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"simtransfer/client"
 )
@@ -49,10 +51,37 @@ func (c *whoamiCommand) Run(ctx context.Context, s *Session) error {
 		if k.Account != "" {
 			t.add("Account", string(k.Account)+", "+k.Email)
 		}
+		if k.Permission != "" {
+			t.add("Permission", k.Permission)
+		}
+		if len(k.Networks) > 0 {
+			t.add("Networks", strings.Join(k.Networks, ", "))
+		}
 		t.add("Created", timeText(k.CreatedAt))
 		if k.ExpiresAt != nil {
-			t.add("Expires", timeText(*k.ExpiresAt)+", because it was rotated")
+			t.add("Expires", expiryText(k))
 		}
-		return t.flush()
+		if err := t.flush(); err != nil {
+			return err
+		}
+		warnOfExpiry(s, k)
+		return nil
 	})
+}
+
+func expiryText(k client.CurrentKey) string {
+	if k.Rotated {
+		return timeText(*k.ExpiresAt) + ", because it was rotated"
+	}
+	return timeText(*k.ExpiresAt)
+}
+
+// warningPeriod is how long before a key expires its users are warned.
+const warningPeriod = 14 * 24 * time.Hour
+
+// warnOfExpiry prints a warning if a key expires soon.
+func warnOfExpiry(s *Session, k client.CurrentKey) {
+	if k.ExpiresAt != nil && time.Until(*k.ExpiresAt) < warningPeriod {
+		fmt.Fprintf(s.Err, "Warning: the key stops working at %s. Ask an administrator for a new one.\n", expiryText(k))
+	}
 }

@@ -15,31 +15,40 @@ type Key struct {
 	Hint       string              `json:"hint"` // its beginning and end
 	Role       string              `json:"role"` // account, support or admin
 	Account    transfer.OperatorID `json:"account,omitempty"`
+	Permission string              `json:"permission,omitempty"` // in its account: viewer, operator, approver or owner
+	Networks   []string            `json:"networks,omitempty"`   // from which it can be used; empty: any
 	Name       string              `json:"name"`
 	CreatedAt  time.Time           `json:"created_at"`
+	CreatedBy  int64               `json:"created_by,omitempty"` // id of the key that created it; zero: it was created on the server
+	ExpiresAt  *time.Time          `json:"expires_at,omitempty"`
 	LastUsedAt *time.Time          `json:"last_used_at,omitempty"` // up to a minute late
 	RevokedAt  *time.Time          `json:"revoked_at,omitempty"`
-	OldUntil   *time.Time          `json:"old_until,omitempty"` // when the previous key stops working
-	Token      string              `json:"token,omitempty"`     // the key itself; set only in the answers of CreateKey and RotateKey
+	RevokedBy  int64               `json:"revoked_by,omitempty"` // id of the key that revoked it
+	OldUntil   *time.Time          `json:"old_until,omitempty"`  // when the previous key stops working
+	Token      string              `json:"token,omitempty"`      // the key itself; set only in the answers of CreateKey and RotateKey
 }
 
 // CurrentKey is the key that a call was made with.
 type CurrentKey struct {
 	Key
-	Email     string     `json:"email,omitempty"`      // primary email of the account
-	ExpiresAt *time.Time `json:"expires_at,omitempty"` // when it stops working, because it was rotated
+	Email   string `json:"email,omitempty"`   // primary email of the account
+	Rotated bool   `json:"rotated,omitempty"` // it was rotated, and stops working at ExpiresAt
 }
 
 // NewKey is what CreateKey needs.
 type NewKey struct {
-	Role    string              `json:"role"`              // account, support or admin
-	Account transfer.OperatorID `json:"account,omitempty"` // with the role account only
-	Name    string              `json:"name"`
+	Role       string              `json:"role"`                 // account, support or admin
+	Account    transfer.OperatorID `json:"account,omitempty"`    // with the role account only
+	Permission string              `json:"permission,omitempty"` // with the role account only: viewer, operator, approver or owner; empty: owner
+	Name       string              `json:"name"`
+	ExpiresAt  *time.Time          `json:"expires_at,omitempty"`
+	Networks   []string            `json:"networks,omitempty"` // IP addresses or networks from which it can be used; empty: any
 }
 
 // Rotation is the body of RotateKey.
 type Rotation struct {
-	GraceSeconds int64 `json:"grace_seconds,omitempty"` // how long the old key keeps working, up to a day
+	GraceSeconds int64      `json:"grace_seconds,omitempty"` // how long the old key keeps working, up to a day
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // nil: no change
 }
 
 // KeyFilter selects API keys. A zero field selects all.

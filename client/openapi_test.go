@@ -86,6 +86,7 @@ func types() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
 		"Account":                reflect.TypeFor[client.Account](),
+		"AuditEntry":             reflect.TypeFor[client.AuditEntry](),
 		"ApproveInputBody":       reflect.TypeFor[client.Approval](),
 		"Batch":                  reflect.TypeFor[client.Batch](),
 		"BatchCancel":            reflect.TypeFor[client.BatchCancel](),
@@ -109,6 +110,7 @@ func types() map[string]reflect.Type {
 		"Key":                    reflect.TypeFor[client.Key](),
 		"Landing":                reflect.TypeFor[client.Landing](),
 		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
+		"ListAuditEntry":         reflect.TypeFor[client.Page[client.AuditEntry]](),
 		"ListBatch":              reflect.TypeFor[client.Page[client.Batch]](),
 		"ListEvent":              reflect.TypeFor[client.Page[client.Event]](),
 		"ListFeesOutputBody":     reflect.TypeFor[client.FeeSchedule](),
@@ -297,6 +299,13 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"create-fee": func(ctx context.Context, c *client.Client) error {
 			_, err := c.CreateFee(ctx, client.NewFee{})
+			return err
+		},
+		"list-audit": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListAudit(ctx, client.AuditFilter{
+				Account: account, SIM: "+12025550101", Key: 7, Actions: []transfer.AuditAction{transfer.AuditSIMUnlock, transfer.AuditKeyCreate},
+				CreatedAfter: at, CreatedBefore: at,
+			}, paging)
 			return err
 		},
 		"list-fees": func(ctx context.Context, c *client.Client) error {

@@ -218,15 +218,15 @@ var selectAudit = newStatement(statement{
 		LEFT JOIN accounts a ON a.id = u.account
 		LEFT JOIN api_keys k ON k.id = u.api_key
 		LEFT JOIN accounts b ON b.id = k.account
-		WHERE (@account = 0 OR u.account = @account)
-		  AND (@key = 0 OR u.api_key = @key)
+		WHERE (@account::bigint = 0 OR u.account = @account)
+		  AND (@key::bigint = 0 OR u.api_key = @key)
 		  AND (@sim = '' OR u.sim = (SELECT sim FROM identifiers WHERE identifier = @sim))
 		  AND (@actions::text[] IS NULL OR u.action = ANY (@actions))
 		  AND (@object = '' OR u.object = @object)
 		  AND (@object_id = '' OR u.object_id = @object_id)
 		  AND (@since::timestamptz IS NULL OR u.at >= @since)
 		  AND (@until::timestamptz IS NULL OR u.at < @until)
-		  AND (@at::timestamptz IS NULL OR (u.at, u.id) < (@at, @id))
+		  AND (@at::timestamptz IS NULL OR (u.at, u.id) < (@at, @id::bigint))
 		ORDER BY u.at DESC, u.id DESC
 		LIMIT @limit`,
 })

@@ -89,7 +89,7 @@ func TestAuditTrail(t *testing.T) {
 	}
 }
 
-// The database refuses to change the trail, whoever asks.
+// The database refuses to change the trail.
 func TestAuditIsAppendOnly(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

@@ -54,7 +54,7 @@ func (db *DB) SignIn(ctx context.Context, token, address string) (secret string,
 }
 
 // The maximum number of failed sign-ins that the audit trail records in a minute,
-// so that nobody can fill the database with them.
+// so that they cannot fill the database.
 const (
 	maxDeniedPerAddress = 10
 	maxDenied           = 300

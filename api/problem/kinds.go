@@ -17,6 +17,7 @@ const (
 	NotAcceptable        Code = "not_acceptable"
 	BodyTooSlow          Code = "body_too_slow"
 	Exists               Code = "exists"
+	LastAdministrator    Code = "last_administrator"
 	RequestState         Code = "request_state"
 	RequestExpired       Code = "request_expired"
 	StillRunning         Code = "still_running"
@@ -50,7 +51,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{Malformed, http.StatusBadRequest, "Malformed body", "The body is missing, incomplete or not valid JSON in UTF-8, or it has a field twice."},
 		{Unauthenticated, http.StatusUnauthorized, "No valid API key", "Send the header Authorization: Bearer, followed by an API key that has not been revoked."},
-		{Forbidden, http.StatusForbidden, "Not allowed for this role", "The role of the API key does not allow this call, or one of its parameters."},
+		{Forbidden, http.StatusForbidden, "Not allowed for this key", "The role or the permission of the API key does not allow this call or one of its parameters, or the key cannot be used from this network."},
 		{WrongParty, http.StatusForbidden, "Not allowed for this party", "The source, the destination and support each make their own decisions about a transfer request."},
 		{NotFound, http.StatusNotFound, "Not found", "The resource does not exist, or it belongs to another account."},
 		{UnknownPath, http.StatusNotFound, "No such path", "The API has no such path. Check the beginning of the URL, and that the service is not older than the client. The page /docs lists the paths."},
@@ -58,6 +59,7 @@ func Kinds() []Kind {
 		{NotAcceptable, http.StatusNotAcceptable, "Format not available", "Responses are available as JSON, results also as NDJSON and CSV. The header Accept asks for none of these."},
 		{BodyTooSlow, http.StatusRequestTimeout, "The body arrived too slowly", "The body did not arrive in time. Nothing was changed."},
 		{Exists, http.StatusConflict, "Already exists", "The resource already exists. Nothing was changed."},
+		{LastAdministrator, http.StatusConflict, "Last administrator's key", "Without this key, no one could administer the service. Create another administrator's key that never expires first."},
 		{RequestState, http.StatusConflict, "Not possible in this state", "The transfer request was in a state that does not allow this call. The field state names that state."},
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
@@ -67,7 +69,7 @@ func Kinds() []Kind {
 		{InvalidLines, http.StatusUnprocessableEntity, "Invalid upload", "Nothing was accepted. The field errors lists up to 100 errors, each with its line."},
 		{UnknownDestination, http.StatusUnprocessableEntity, "Unknown destination", "No account has both this email and this operator id. The service does not tell which of the two is wrong, to protect other accounts."},
 		{OwnAccount, http.StatusUnprocessableEntity, "Same source and destination", "A transfer needs a destination other than its source account."},
-		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs."},
+		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs, and its API keys can only read."},
 		{UnknownSIMs, http.StatusUnprocessableEntity, "SIMs not open in this request", "Nothing was decided. Remove the SIMs that the field errors lists."},
 		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee_minor and fee_reason."},
 		{NothingToRetry, http.StatusUnprocessableEntity, "Nothing to retry", "No SIM of the request can be retried for the given reasons, or all of them have been retried already."},

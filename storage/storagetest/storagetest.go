@@ -5,6 +5,7 @@ package storagetest
 import (
 	"fmt"
 	"iter"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"testing"
@@ -339,4 +340,13 @@ func (d *DB) Lapse(id uuid.UUID) {
 	if d.Exec(`UPDATE requests SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1 AND expires_at IS NOT NULL`, id) != 1 {
 		d.t.Fatalf("request %s has no expiry", id)
 	}
+}
+
+// Networks parses networks such as 192.0.2.0/24.
+func Networks(texts ...string) []netip.Prefix {
+	list := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		list[i] = netip.MustParsePrefix(text)
+	}
+	return list
 }

@@ -30,14 +30,14 @@ FROM audit u
 LEFT JOIN accounts a ON a.id = u.account
 LEFT JOIN api_keys k ON k.id = u.api_key
 LEFT JOIN accounts b ON b.id = k.account
-WHERE ($1 /*account*/ = 0 OR u.account = $1 /*account*/)
-  AND ($2 /*key*/ = 0 OR u.api_key = $2 /*key*/)
+WHERE ($1 /*account*/::bigint = 0 OR u.account = $1 /*account*/)
+  AND ($2 /*key*/::bigint = 0 OR u.api_key = $2 /*key*/)
   AND ($3 /*sim*/ = '' OR u.sim = (SELECT sim FROM identifiers WHERE identifier = $3 /*sim*/))
   AND ($4 /*actions*/::text[] IS NULL OR u.action = ANY ($4 /*actions*/))
   AND ($5 /*object*/ = '' OR u.object = $5 /*object*/)
   AND ($6 /*object_id*/ = '' OR u.object_id = $6 /*object_id*/)
   AND ($7 /*since*/::timestamptz IS NULL OR u.at >= $7 /*since*/)
   AND ($8 /*until*/::timestamptz IS NULL OR u.at < $8 /*until*/)
-  AND ($9 /*at*/::timestamptz IS NULL OR (u.at, u.id) < ($9 /*at*/, $10 /*id*/))
+  AND ($9 /*at*/::timestamptz IS NULL OR (u.at, u.id) < ($9 /*at*/, $10 /*id*/::bigint))
 ORDER BY u.at DESC, u.id DESC
 LIMIT $11 /*limit*/;

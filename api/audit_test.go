@@ -1,0 +1,318 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/api/problem"
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// trace is what an act has left: an entry of the audit trail, or an event of a
+// request that a caller has caused.
+type trace struct {
+	Kind    string `db:"kind"`
+	Key     int64  `db:"api_key"`
+	Address string `db:"address"`
+}
+
+// traces returns everything that callers have left so far.
+func (s *testService) traces() []trace {
+	s.t.Helper()
+	var list []trace
+	if err := s.db.Pool().SelectContext(s.t.Context(), &list, `
+		SELECT kind, api_key, address
+		FROM (
+			SELECT action AS kind, coalesce(api_key, 0) AS api_key, coalesce(address, '') AS address, at FROM audit
+			UNION ALL
+			SELECT kind, api_key, coalesce(address, ''), at FROM events WHERE api_key IS NOT NULL
+		) all_traces
+		ORDER BY at`); err != nil {
+		s.t.Fatal(err)
+	}
+	return list
+}
+
+// leaves calls a function and fails the test unless it leaves exactly these
+// traces, by the key.
+func (s *testService) leaves(name, key string, call func(), want ...string) {
+	s.t.Helper()
+	before := len(s.traces())
+	call()
+	var got []string
+	for _, trace := range s.traces()[before:] {
+		got = append(got, trace.Kind)
+		if id := s.keyID(key); trace.Key != id || trace.Address != "127.0.0.1" {
+			s.t.Errorf("%s leaves %s by key %d from %q, want key %d from 127.0.0.1", name, trace.Kind, trace.Key, trace.Address, id)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		s.t.Errorf("%s leaves %q, want %q", name, got, want)
+	}
+}
+
+// keyID returns the id of the key that a token belongs to.
+func (s *testService) keyID(token string) int64 {
+	s.t.Helper()
+	if token == "" {
+		return 0
+	}
+	k, _, err := s.db.KeyOf(s.t.Context(), token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return k.ID
+}
+
+// Every route that changes something leaves one entry of the audit trail, or one
+// event in each request, with the key and the address of the caller. A refused
+// call leaves none. A new route that is not a GET fails this test until it is
+// added.
+func TestEveryChangeLeavesATrace(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, func(c *Config) { c.StreamInterval = time.Millisecond })
+	s.sims(20, transfer.Ready)
+	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = ANY ($1)`, "{"+iccid(11)+","+iccid(12)+"}")
+	viewer := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionViewer, Name: "viewer"})
+	other := read[Key](s.post(s.admin, "/v1/keys", map[string]any{"role": "support", "name": "other"}).is(201)).ID
+	ask := func(sims ...string) string {
+		id := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202)).ID.String()
+		s.work()
+		return "/v1/transfer-requests/" + id
+	}
+	batch := func(sim string) string {
+		made := s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(sim), header: csvHeader()}).is(202)
+		return "/v1/batches/" + read[Batch](made).ID.String()
+	}
+	finished := func(sim string) string {
+		s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, sim)
+		return ask(sim)
+	}
+	type m = map[string]any
+	type step struct {
+		key    string
+		path   string
+		body   any
+		header map[string]string
+		leaves []string
+		before func() string // makes what the call needs, and returns the path
+	}
+	steps := map[string]step{
+		"create-account":  {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
+		"update-account":  {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
+		"list-accounts":   {key: s.support, leaves: []string{"account.list"}},
+		"get-account":     {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
+		"put-plan":        {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
+		"import-sims":     {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
+		"update-sim":      {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
+		"get-sim-history": {key: s.support, path: "/v1/support/sims/" + iccid(1), leaves: []string{"sim.history"}},
+		"create-fee":      {key: s.admin, body: m{"method": "support_assisted", "currency": "EUR", "amount_minor": 300}, leaves: []string{"fee.create"}},
+		"create-key":      {key: s.admin, body: m{"role": "support", "name": "new"}, leaves: []string{"key.create"}},
+		"rotate-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d/rotate", other), leaves: []string{"key.rotate"}},
+		"revoke-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d", other), leaves: []string{"key.revoke"}},
+		"create-request":  {key: s.source, body: requestBody(iccid(2)), leaves: []string{"create"}},
+		"preview-request": {key: s.source, body: requestBody(iccid(2))}, // changes nothing
+		"accept-request":  {key: s.destination, before: func() string { return ask(iccid(3)) + "/accept" }, leaves: []string{"accept"}},
+		"decline-request": {key: s.destination, before: func() string { return ask(iccid(4)) + "/decline" }, leaves: []string{"decline"}},
+		"cancel-request":  {key: s.source, before: func() string { return ask(iccid(5)) + "/cancel" }, leaves: []string{"cancel"}},
+		"retry-request":   {key: s.source, before: func() string { return finished(iccid(6)) + "/retry" }, leaves: []string{"create", "retry"}}, // of two requests
+		"approve-request": {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
+		"deny-request":    {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},
+		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
+		"cancel-batch":    {key: s.source, before: func() string { return batch(iccid(8)) + "/cancel" }, leaves: []string{"cancel"}},
+	}
+	order := Routes() // keys are revoked after they are rotated
+	for _, route := range order {
+		step, known := steps[route.OperationID]
+		delete(steps, route.OperationID)
+		switch {
+		case !known && route.Method != http.MethodGet:
+			t.Errorf("%s %s: add what it leaves to this test", route.Method, route.Path)
+		case !known && (strings.Contains(route.Path, "{") || route.bounds.stream != nil):
+			continue // reads of one thing that leave nothing; the lists stand for them
+		}
+		if !known {
+			step.key = s.admin
+		}
+		call := apiCall{method: route.Method, path: route.Path, key: step.key, body: step.body, header: step.header}
+		if step.path != "" {
+			call.path = step.path
+		}
+		if step.before != nil {
+			call.path = step.before()
+		}
+		for _, key := range []string{"", viewer} {
+			refused := call
+			refused.key = key
+			if key == viewer && (route.audience == viewers || route.audience == everyone) || route.audience == everyone {
+				continue
+			}
+			s.leaves("refused "+route.OperationID, key, func() {
+				if a := s.do(refused); a.status != 401 && a.status != 403 {
+					t.Errorf("%s with the key %q: %d %s", route.OperationID, key, a.status, a.text)
+				}
+			})
+		}
+		s.leaves(route.OperationID, step.key, func() {
+			if a := s.do(call); a.status >= 300 {
+				t.Errorf("%s: %d %s", route.OperationID, a.status, a.text)
+			}
+		}, step.leaves...)
+	}
+	for name := range steps {
+		t.Errorf("there is no route %s", name)
+	}
+}
+
+// Changes that change nothing leave nothing; changes of several fields at once
+// leave one entry, under what matters most.
+func TestChangesOfSIMs(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(1, transfer.Active)
+	type m = map[string]any
+	path := "/v1/sims/" + iccid(1)
+	for _, c := range []struct {
+		key    string
+		change m
+		leaves []string
+	}{
+		{s.source, m{"transfer_lock": false}, nil},
+		{s.source, m{"tags": m{"site": "north"}}, nil},
+		{s.source, m{"transfer_lock": true, "group": "a"}, []string{"sim.lock"}},
+		{s.source, m{"transfer_lock": true}, nil},
+		{s.source, m{"tags": m{}}, []string{"sim.update"}},
+		{s.source, m{"group": ""}, []string{"sim.update"}},
+		{s.source, m{"transfer_lock": false, "tags": m{"a": "b"}}, []string{"sim.unlock"}},
+		{s.support, m{"status": "standby"}, []string{"sim.status"}},
+	} {
+		s.leaves(fmt.Sprint(c.change), c.key, func() {
+			s.do(apiCall{method: "PATCH", path: path, key: c.key, body: c.change}).is(200)
+		}, c.leaves...)
+	}
+	got := read[List[AuditEntry]](s.get(s.source, "/v1/audit?sim="+imsi(1)+"&action=sim.unlock").is(200)).Items
+	if len(got) != 1 {
+		t.Fatalf("%d entries", len(got))
+	}
+	equal(t, got[0].Before, map[string]any{"transfer_lock": true, "tags": map[string]any{}})
+	equal(t, got[0].After, map[string]any{"transfer_lock": false, "tags": map[string]any{"a": "b"}})
+}
+
+// An account sees what concerns it, and which of its own keys acted, but not
+// which of the operator's.
+func TestAuditPerParty(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Active)
+	type m = map[string]any
+	s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(1), key: s.source, body: m{"transfer_lock": true}}).is(200)
+	s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(1), key: s.support, body: m{"status": "standby"}}).is(200)
+	made := read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": "main"}).is(201))
+	s.post(s.admin, "/v1/keys", m{"role": "support", "name": "main"}).is(201)
+	list := func(key, query string) []AuditEntry {
+		t.Helper()
+		return read[List[AuditEntry]](s.get(key, "/v1/audit?"+query).is(200)).Items
+	}
+	fields := map[transfer.AuditAction][]string{
+		transfer.AuditSIMLock:   {"account", "action", "actor", "address", "after", "at", "before", "key", "key_account", "key_hint", "key_name", "object", "object_id", "role"},
+		transfer.AuditSIMStatus: {"account", "action", "actor", "after", "at", "before", "object", "object_id", "role"},
+		transfer.AuditKeyCreate: {"account", "action", "actor", "after", "at", "object", "object_id", "role"},
+	}
+	own := list(s.source, "created_after=2020-01-01T00:00:00Z&action=sim.lock,sim.status,key.create")
+	for _, e := range own {
+		want, known := fields[e.Action]
+		if !known {
+			continue
+		}
+		if e.Action == transfer.AuditKeyCreate && e.ObjectID != itoa(made.ID) {
+			continue // by the test
+		}
+		equal(t, fieldsOf(t, e), want)
+		delete(fields, e.Action)
+	}
+	if len(fields) > 0 {
+		t.Errorf("the account does not see %v", fields)
+	}
+	if got := list(s.source, "key="+itoa(s.keyID(s.support))); len(got) != 1 || got[0].Action != transfer.AuditSIMStatus {
+		t.Errorf("by a key of the operator: %+v", got)
+	}
+	for _, e := range list(s.bystander, "limit=200") {
+		if *e.Account != bystanderID {
+			t.Errorf("another account sees %+v", e)
+		}
+	}
+	if got := list(s.bystander, "sim="+iccid(1)); len(got) != 0 {
+		t.Errorf("another account sees %+v", got)
+	}
+	got := list(s.support, "sim="+iccid(1))
+	if len(got) != 2 || got[0].Action != transfer.AuditSIMStatus || *got[0].KeyName != "support" || *got[0].Address != "127.0.0.1" || got[1].Action != transfer.AuditSIMLock {
+		t.Errorf("support sees %+v", got)
+	}
+	var all []AuditEntry
+	for cursor := ""; ; {
+		page := read[List[AuditEntry]](s.get(s.admin, "/v1/audit?limit=1&account="+sourceID+"&cursor="+cursor).is(200))
+		all = append(all, page.Items...)
+		if cursor = page.NextCursor; cursor == "" {
+			break
+		}
+	}
+	equal(t, all, list(s.admin, "account="+sourceID))
+
+	viewer := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionApprover, Name: "approver"})
+	s.get(viewer, "/v1/audit").problem(403, problem.Forbidden)
+	s.get(s.source, "/v1/audit?account="+bystanderID).problem(403, problem.Forbidden)
+	for _, query := range []string{"cursor=x", "cursor=1-", "cursor=-1-1", "action=sim.steal", "sim=x", "key=0"} {
+		s.get(s.admin, "/v1/audit?"+query).problem(422, problem.Invalid)
+	}
+}
+
+// Sign-ins are recorded, failed ones too, with the key if it is known. Their
+// number is limited.
+func TestSignInsLeaveATrace(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, withQueueUI)
+	s.leaves("a sign-in", s.admin, func() { s.login(s.admin, nil).is(303) }, "session.sign_in")
+	cookie := s.login(s.admin, nil).is(303).cookie()
+	header := map[string]string{"Cookie": cookie.Name + "=" + cookie.Value}
+	s.leaves("a page", s.admin, func() { s.do(apiCall{method: "GET", path: "/ops/queues/api/queues", header: header}).is(200) })
+	for _, method := range []string{"POST", "DELETE"} {
+		s.leaves("an act", s.admin, func() {
+			s.do(apiCall{method: method, path: "/ops/queues/api/queues/bulk:pause", header: header}).is(200)
+		}, "queue.act")
+	}
+	s.leaves("a refused act", "", func() { s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause"}).is(401) })
+	s.leaves("a refused act", "", func() {
+		s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause", key: s.support}).is(403)
+	})
+	out := func() { s.do(apiCall{method: "POST", path: "/ops/logout", header: header}).is(303) }
+	s.leaves("signing out", s.admin, out, "session.sign_out")
+	s.leaves("signing out again", s.admin, out)
+	s.leaves("another role", s.support, func() { s.login(s.support, nil).is(401) }, "session.sign_in_denied")
+	s.leaves("a wrong key", "", func() { s.login("st_admin_"+strings.Repeat("a", tokenSecretLength), nil).is(401) }, "session.sign_in_denied")
+	limited, outside, err := s.db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleAdmin, Name: "elsewhere", Networks: storagetest.Networks("192.0.2.0/24")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.leaves("a key of another network", outside, func() { s.login(outside, nil).is(401) }, "session.sign_in_denied")
+	if err := s.db.RevokeKey(t.Context(), storage.System(), limited.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.login(outside, nil).is(401)
+	if n := s.queryInt(fmt.Sprintf(`SELECT count(*) FROM audit WHERE action = 'session.sign_in_denied' AND api_key = %d`, limited.ID)); n != 2 {
+		t.Errorf("%d failed sign-ins with the key that was then revoked are recorded, want 2", n)
+	}
+	for range 20 {
+		s.login("x", nil).is(401)
+	}
+	if n := s.queryInt(`SELECT count(*) FROM audit WHERE action = 'session.sign_in_denied'`); n != 10 {
+		t.Errorf("%d failed sign-ins of one address in a minute are recorded, want 10", n)
+	}
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"simtransfer/client"
+	"simtransfer/transfer"
+)
+
+type auditCommand struct {
+	Account operatorID `placeholder:"OP…" help:"Only entries that concern this account (support)."`
+	SIM     identifier `name:"sim" help:"Only entries that concern this SIM: an ICCID, IMSI or MSISDN."`
+	Key     int64      `min:"1" placeholder:"ID" help:"Only what the API key with this id did, as in keys list."`
+	Action  []string   `enum:"${audit_actions}" placeholder:"ACTION" help:"Only this action, such as sim.unlock. Separate several with commas, or repeat the flag."`
+	Since   time.Time  `placeholder:"TIME" help:"Only entries from this time on, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
+	Before  time.Time  `placeholder:"TIME" help:"Only entries from before this time."`
+	paging
+	remote
+}
+
+// Help returns the detailed help.
+func (auditCommand) Help() string {
+	return `Shows who did what outside of transfer requests, the latest first: keys, accounts, fees, plans, imports, changes of SIMs, sign-ins, and what support read. For what happened to transfer requests, use simtransfer events. An account sees the entries that concern it, but not which of the operator's keys acted.
+
+Examples:
+
+    simtransfer audit --sim=8988211000000000011
+    simtransfer audit --action=sim.unlock,key.create --since=2030-01-31
+    simtransfer audit --key=7 --all --json`
+}
+
+// Run runs the command.
+func (c *auditCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	filter := client.AuditFilter{Account: c.Account.id(), SIM: string(c.SIM), Key: c.Key, CreatedAfter: c.Since, CreatedBefore: c.Before}
+	for _, a := range c.Action {
+		filter.Actions = append(filter.Actions, transfer.AuditAction(a))
+	}
+	list := func(p client.Paging) (client.Page[client.AuditEntry], error) {
+		return l.client.ListAudit(ctx, filter, p, l.options()...)
+	}
+	return printList(l, c.paging, maxPage, list, []string{"TIME", "BY", "ACTION", "ACCOUNT", "OBJECT", "CHANGE"}, func(e client.AuditEntry) []string {
+		return []string{timeText(e.At), auditActorText(e), string(e.Action), string(e.Account), strings.TrimSpace(e.Object + " " + e.ObjectID), auditChangeText(e)}
+	})
+}
+
+// auditActorText is who acted, with the key and the address if known.
+func auditActorText(e client.AuditEntry) string {
+	text := string(e.Actor)
+	if e.Actor == transfer.ActorKey {
+		text = e.Role
+		if e.KeyAccount != "" {
+			text = string(e.KeyAccount)
+		}
+	}
+	var known []string
+	if e.Key != 0 {
+		known = append(known, fmt.Sprintf("key %d %q", e.Key, e.KeyName))
+	} else if e.KeyName != "" {
+		known = append(known, e.KeyName)
+	}
+	if e.Address != "" {
+		known = append(known, e.Address)
+	}
+	if len(known) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(known, ", ") + ")"
+}
+
+// auditChangeText lists the fields that changed, as name=old→new.
+func auditChangeText(e client.AuditEntry) string {
+	names := slices.Collect(maps.Keys(e.Before))
+	for name := range e.After {
+		if _, both := e.Before[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var list []string
+	for _, name := range names {
+		was, hadOne := e.Before[name]
+		is, hasOne := e.After[name]
+		switch {
+		case hadOne && hasOne:
+			list = append(list, name+"="+valueText(was)+"→"+valueText(is))
+		case hadOne:
+			list = append(list, name+"="+valueText(was)+"→")
+		default:
+			list = append(list, name+"="+valueText(is))
+		}
+	}
+	if e.Why != "" {
+		list = append(list, "why="+e.Why)
+	}
+	return strings.Join(list, " ")
+}
+
+// valueText returns a value of a detail: a text as it is, anything else as JSON.
+func valueText(value any) string {
+	if text, ok := value.(string); ok {
+		return text
+	}
+	encoded, err := json.Marshal(value) // fmt would print a million as 1e+06
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(encoded)
+}

@@ -1,0 +1,56 @@
+package client
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// AuditEntry is an entry of the audit trail: an act outside of transfer requests.
+type AuditEntry struct {
+	At         time.Time            `json:"at"`
+	Action     transfer.AuditAction `json:"action"`
+	Actor      transfer.AuditActor  `json:"actor"`                 // what kind of actor it was
+	Role       string               `json:"role,omitempty"`        // of the API key
+	Key        int64                `json:"key,omitempty"`         // id of the API key
+	KeyName    string               `json:"key_name,omitempty"`    // of the API key, or the user who ran a command on the server
+	KeyHint    string               `json:"key_hint,omitempty"`    // beginning and end of the API key
+	KeyAccount transfer.OperatorID  `json:"key_account,omitempty"` // that the API key acts for
+	Address    string               `json:"address,omitempty"`     // IP address of the call
+	Account    transfer.OperatorID  `json:"account,omitempty"`     // that the act concerns
+	Object     string               `json:"object"`                // what it was done to, such as key
+	ObjectID   string               `json:"object_id"`             // which one
+	Before     map[string]any       `json:"before,omitempty"`      // the fields that changed
+	After      map[string]any       `json:"after,omitempty"`
+	Why        string               `json:"why,omitempty"` // the reason that was given
+}
+
+// AuditFilter selects entries of the audit trail. A zero field selects all.
+type AuditFilter struct {
+	Account                     transfer.OperatorID // that the entries concern; for support
+	SIM                         string              // by one of its identifiers
+	Key                         int64               // id of the API key that acted
+	Actions                     []transfer.AuditAction
+	CreatedAfter, CreatedBefore time.Time
+}
+
+// ListAudit returns a page of the audit trail, the latest entries first.
+func (c *Client) ListAudit(ctx context.Context, f AuditFilter, p Paging, options ...Option) (Page[AuditEntry], error) {
+	q := p.query()
+	q.set("account", string(f.Account))
+	q.set("sim", f.SIM)
+	if f.Key != 0 {
+		q.set("key", strconv.FormatInt(f.Key, 10))
+	}
+	actions := make([]string, len(f.Actions))
+	for i, a := range f.Actions {
+		actions[i] = string(a)
+	}
+	q.set("action", strings.Join(actions, ","))
+	q.setTime("created_after", f.CreatedAfter)
+	q.setTime("created_before", f.CreatedBefore)
+	return get[Page[AuditEntry]](ctx, c, q.of(path("audit")), options)
+}
