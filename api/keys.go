@@ -74,7 +74,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	p := problem.New(problem.Invalid, "")
 	k := storage.NewKey{
 		Role: in.Body.Role, Permission: in.Body.Permission, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)),
-		ExpiresAt: in.Body.ExpiresAt, By: actingCaller(ctx),
+		ExpiresAt: expiry(p, in.Body.ExpiresAt), By: actingCaller(ctx),
 	}
 	for i, text := range in.Body.Networks {
 		k.Networks = append(k.Networks, parsed(p, fmt.Sprintf("body.networks[%d]", i), text, parseNetwork))
@@ -119,7 +119,11 @@ type rotateKeyInput struct {
 func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key], error) {
 	rotation := storage.Rotation{Token: callOf(ctx).token, By: actingCaller(ctx)}
 	if in.Body != nil {
-		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, in.Body.ExpiresAt
+		p := problem.New(problem.Invalid, "")
+		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, expiry(p, in.Body.ExpiresAt)
+		if len(p.Errors) > 0 {
+			return nil, p
+		}
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
 		k, token, err := t.RotateKey(ctx, in.ID, rotation)
@@ -197,6 +201,18 @@ func parseNetwork(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is not a network: use an IP address, or a network such as 192.0.2.0/24 or 2001:db8::/32", problem.Clip(text))
 	}
 	return network.Masked(), nil
+}
+
+// expiry returns the field expires_at in UTC, nil if it is left out.
+func expiry(p *problem.Problem, at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc, err := transfer.InUTC(*at)
+	if err != nil {
+		p.Add(problem.FieldError{Location: "body.expires_at", Message: err.Error(), Value: at.Format(time.RFC3339Nano)})
+	}
+	return &utc
 }
 
 func expiresInThePast() *problem.Problem {

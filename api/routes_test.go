@@ -266,6 +266,8 @@ func TestKeysWithPermissionAndExpiry(t *testing.T) {
 		{"role": "support", "name": "x", "permission": "viewer"},
 		{"role": "account", "account": sourceID, "name": "x", "permission": "king"},
 		{"role": "support", "name": "x", "expires_at": "2020-01-01T00:00:00Z"},
+		{"role": "support", "name": "x", "expires_at": "0001-01-01T00:00:00Z"},
+		{"role": "support", "name": "x", "expires_at": "9999-12-31T23:59:59-05:00"},
 	} {
 		s.post(s.admin, "/v1/keys", wrong).problem(422, problem.Invalid)
 	}
@@ -274,6 +276,7 @@ func TestKeysWithPermissionAndExpiry(t *testing.T) {
 	s.get(made.Token, "/v1/key").problem(401, problem.Unauthenticated)
 	s.post(s.admin, path+"/rotate", nil).problem(422, problem.Invalid)
 	s.post(s.admin, path+"/rotate", m{"expires_at": "2020-01-01T00:00:00Z"}).problem(422, problem.Invalid)
+	s.post(s.admin, path+"/rotate", m{"expires_at": "9999-12-31T23:59:59-05:00"}).problem(422, problem.Invalid)
 	rotated := read[Key](s.post(s.admin, path+"/rotate", m{"expires_at": soon}).is(200))
 	s.get(rotated.Token, "/v1/key").is(200)
 
