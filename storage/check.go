@@ -206,6 +206,20 @@ func invariants() []invariant {
 			  AND (lease_until IS NULL OR lease_until < clock_timestamp())
 			  AND not_before < clock_timestamp() - interval '15 s'
 			  AND (dispatched_at IS NULL OR checked_at < clock_timestamp() - interval '15 s')`),
+		newInvariant(7, "withheld_events", "no transaction has withheld events from the feed for more than 15 seconds", `
+			SELECT format('%s of user %s in database %s (%s) withholds events, since %s',
+				coalesce('prepared transaction ' || gid, 'process ' || pid), usename, database, application, since)
+			FROM (`+indent(3, runningSQL)+`
+			) running
+			WHERE writes
+			  AND database IS NOT NULL
+			  AND (
+				SELECT e.at
+				FROM events e
+				WHERE e.tx >= running.tx::text::xid8
+				ORDER BY e.tx, e.id
+				LIMIT 1
+			  ) < clock_timestamp() - interval '15 s'`),
 		newInvariant(7, "dead_work", "no work is dead", `
 			SELECT format('work %s (%s, queue %s) is dead since %s: %s', id, kind, queue, dead_at, error)
 			FROM work

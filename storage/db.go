@@ -30,6 +30,7 @@ import (
 type DB struct {
 	pool         *sqlx.DB
 	availability *availability
+	feeds        feedHorizon
 
 	mu       sync.Mutex
 	prepared map[*statement]*sqlx.Stmt // nil until it is prepared

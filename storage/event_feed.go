@@ -13,7 +13,7 @@ import (
 // Cursor is a position in the order of all events: that of the last event read.
 // The id is not enough, because a transaction with lower ids may commit later.
 type Cursor struct {
-	Tx int64 `db:"tx"` // the id of the transaction that wrote the event
+	Tx int64 `db:"tx"` // the id of the transaction that wrote the event, or of an earlier event of the same request if that is higher
 	ID int64 `db:"id"`
 }
 
@@ -33,8 +33,9 @@ const (
 	afterCursor = `(e.tx, e.id) > (@tx::text::xid8, @id)`
 
 	// feedWindow leaves out events whose transactions may be followed by the
-	// commit of an earlier one that is still running.
-	feedWindow = afterCursor + ` AND e.tx < pg_snapshot_xmin(pg_current_snapshot())`
+	// commit of an earlier one that is still running: those from the oldest
+	// running one on, or from @horizon on if that is later.
+	feedWindow = afterCursor + ` AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), @horizon::text::xid8)`
 )
 
 // feedPageSQL selects a page of the events that from and where select.
@@ -81,8 +82,8 @@ ORDER BY e.tx, e.id`
 var selectAccountFeed = newStatement(statement{
 	name:    "select_account_feed",
 	does:    "Reads events of an account's requests after a cursor, in the order of the feed.",
-	given:   "@account, the cursor @tx and @id, and the maximum number of rows: @limit.",
-	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	given:   "@account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.",
 	text: feedSQL(`
 	(` + feedPageSQL("", "e.source = @account AND ") + `)
 	UNION ALL
@@ -94,8 +95,8 @@ var selectAccountFeed = newStatement(statement{
 var selectFeed = newStatement(statement{
 	name:    "select_feed",
 	does:    "Reads events of all requests after a cursor, in the order of the feed.",
-	given:   "The cursor @tx and @id, and the maximum number of rows: @limit.",
-	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	given:   "The cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.",
 	text:    feedSQL(feedPageSQL("", "")),
 })
 
@@ -105,11 +106,16 @@ var selectFeed = newStatement(statement{
 // transaction has committed.
 func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) ([]FeedEvent, error) {
 	list := []FeedEvent{}
-	var err error
+	horizon, err := db.horizon(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if account == 0 {
-		err = db.list(ctx, &list, selectFeed, args{"tx": after.tx(), "id": after.ID, "limit": limit})
+		err = db.list(ctx, &list, selectFeed, args{"tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit})
 	} else {
-		err = db.list(ctx, &list, selectAccountFeed, args{"account": account, "tx": after.tx(), "id": after.ID, "limit": limit})
+		err = db.list(ctx, &list, selectAccountFeed, args{
+			"account": account, "tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit,
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the feed of account %d: %w", account, err)
@@ -120,8 +126,8 @@ func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) 
 var selectBatchFeed = newStatement(statement{
 	name:    "select_batch_feed",
 	does:    "Reads events of a batch's requests after a cursor, in the order of the feed.",
-	given:   "@batch and its @account, the cursor @tx and @id, and the maximum number of rows: @limit.",
-	returns: "The events. Those of the latest transactions are left out while an earlier one is running.",
+	given:   "@batch and its @account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
+	returns: "The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.",
 	text: feedSQL(feedPageSQL(`
 	JOIN requests q ON q.id = e.request AND q.batch = @batch`, "e.source = @account AND ")),
 })
@@ -129,8 +135,12 @@ var selectBatchFeed = newStatement(statement{
 // BatchFeed is Feed for the requests of one batch of an account.
 func (db *DB) BatchFeed(ctx context.Context, b Batch, after Cursor, limit int) ([]FeedEvent, error) {
 	list := []FeedEvent{}
+	horizon, err := db.horizon(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := db.list(ctx, &list, selectBatchFeed, args{
-		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID, "limit": limit,
+		"batch": b.ID, "account": b.Account, "tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit,
 	}); err != nil {
 		return nil, fmt.Errorf("reading the events of batch %s: %w", b.ID, err)
 	}

@@ -83,16 +83,17 @@ var insertEvent = newStatement(statement{
 	text: `
 WITH r AS (
 	UPDATE requests
-	SET last_event = last_event + 1
+	SET last_event = last_event + 1, last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = @request
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND @kind <> 'retry' THEN destination END AS destination, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND @kind <> 'retry' THEN destination END AS destination, last_event, last_tx
 )
-INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
+INSERT INTO events (request, source, destination, seq, tx, kind, party, api_key, address, from_state, to_state, detail)
 SELECT
 	id,
 	source,
 	destination,
 	last_event,
+	last_tx,
 	@kind,
 	@party,
 	@key,

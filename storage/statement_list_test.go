@@ -20,6 +20,9 @@ func statements() []*statement {
 		selectBatches,
 		selectBatchRequests,
 		selectBatchRequestIDs,
+		// feed_horizon.go
+		selectOldestTx,
+		selectFeedWaits,
 		// fees.go
 		selectFees,
 		isPast,

@@ -180,12 +180,13 @@ WITH r AS (
 		charged = charged + @charged,
 		state = CASE WHEN state = 'transferring' AND n_left = @done THEN 'completed' ELSE state END,
 		finished_at = CASE WHEN n_left = @done AND NOT @validating THEN clock_timestamp() END,
-		last_event = last_event + @events
+		last_event = last_event + @events,
+		last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = @request
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
 ), event AS (
-	INSERT INTO events (request, source, destination, seq, kind, party, detail)
-	SELECT id, source, destination, last_event, @kind, @party, @detail::jsonb
+	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
+	SELECT id, source, destination, last_event, last_tx, @kind, @party, @detail::jsonb
 	FROM r
 	WHERE @events > 0
 ), ended AS (

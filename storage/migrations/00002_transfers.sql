@@ -47,6 +47,7 @@ CREATE TABLE requests (
     fee_override      bigint CHECK (fee_override >= 0),
     fee_reason        text,
     last_event        integer NOT NULL DEFAULT 0,
+    last_tx           xid8 NOT NULL DEFAULT pg_current_xact_id(), -- events.tx of the last event
     created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at       timestamptz,
     CHECK (source <> destination),
@@ -167,8 +168,10 @@ CREATE INDEX work_request ON work (request);
 
 -- Every decision on a request and its outcomes, inserted in the transaction that
 -- caused them: the audit trail and the event feed. A reader of all requests'
--- events reads them by (tx, id) up to pg_snapshot_xmin: no transaction that is
--- still open can insert events before that point.
+-- events reads them by (tx, id), up to the first transaction that is running and
+-- may insert events. tx is the transaction that inserted the event or, if that is
+-- later, the tx of the request's previous event: so the events of a request are
+-- read in the order of seq.
 CREATE TABLE events (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx         xid8 NOT NULL DEFAULT pg_current_xact_id(),

@@ -42,7 +42,9 @@ var process = sync.OnceValues(start)
 func start() (*shared, error) {
 	// They are never stopped: nothing runs after the last test of a binary, and the
 	// servers end with the process.
-	own, err := servers.Start(context.Background(), servers.Options{})
+	own, err := servers.Start(context.Background(), servers.Options{
+		PostgresSettings: map[string]string{"max_prepared_transactions": "20"},
+	})
 	if err != nil {
 		return nil, err
 	}

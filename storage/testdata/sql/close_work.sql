@@ -31,12 +31,13 @@ WITH r AS (
 		charged = charged + $13 /*charged*/,
 		state = CASE WHEN state = 'transferring' AND n_left = $1 /*done*/ THEN 'completed' ELSE state END,
 		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $14 /*validating*/ THEN clock_timestamp() END,
-		last_event = last_event + $15 /*events*/
+		last_event = last_event + $15 /*events*/,
+		last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = $16 /*request*/
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
 ), event AS (
-	INSERT INTO events (request, source, destination, seq, kind, party, detail)
-	SELECT id, source, destination, last_event, $17 /*kind*/, $18 /*party*/, $19 /*detail*/::jsonb
+	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
+	SELECT id, source, destination, last_event, last_tx, $17 /*kind*/, $18 /*party*/, $19 /*detail*/::jsonb
 	FROM r
 	WHERE $15 /*events*/ > 0
 ), ended AS (

@@ -12,16 +12,17 @@
 PREPARE insert_event AS
 WITH r AS (
 	UPDATE requests
-	SET last_event = last_event + 1
+	SET last_event = last_event + 1, last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = $1 /*request*/
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND $2 /*kind*/ <> 'retry' THEN destination END AS destination, last_event
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND $2 /*kind*/ <> 'retry' THEN destination END AS destination, last_event, last_tx
 )
-INSERT INTO events (request, source, destination, seq, kind, party, api_key, address, from_state, to_state, detail)
+INSERT INTO events (request, source, destination, seq, tx, kind, party, api_key, address, from_state, to_state, detail)
 SELECT
 	id,
 	source,
 	destination,
 	last_event,
+	last_tx,
 	$2 /*kind*/,
 	$3 /*party*/,
 	$4 /*key*/,

@@ -1,28 +1,28 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads events of an account's requests after a cursor, in the order of the feed.
--- Given:    @account, the cursor @tx and @id, and the maximum number of rows: @limit.
--- Returns:  The events. Those of the latest transactions are left out while an earlier one is running.
+-- Given:    @account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
+-- Returns:  The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_account_feed(account, tx, id, limit);
+-- EXPLAIN EXECUTE select_account_feed(account, tx, id, horizon, limit);
 PREPARE select_account_feed AS
 WITH page AS MATERIALIZED (
 	(
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE e.source = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	WHERE e.source = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $4 /*limit*/)
+	LIMIT $5 /*limit*/)
 	UNION ALL
 	(
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE e.destination = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	WHERE e.destination = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $4 /*limit*/)
+	LIMIT $5 /*limit*/)
 	ORDER BY tx, id
-	LIMIT $4 /*limit*/
+	LIMIT $5 /*limit*/
 )
 SELECT
 	e.tx::text::bigint AS tx,

@@ -1,19 +1,19 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads events of a batch's requests after a cursor, in the order of the feed.
--- Given:    @batch and its @account, the cursor @tx and @id, and the maximum number of rows: @limit.
--- Returns:  The events. Those of the latest transactions are left out while an earlier one is running.
+-- Given:    @batch and its @account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
+-- Returns:  The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_batch_feed(batch, account, tx, id, limit);
+-- EXPLAIN EXECUTE select_batch_feed(batch, account, tx, id, horizon, limit);
 PREPARE select_batch_feed AS
 WITH page AS MATERIALIZED (
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
 	JOIN requests q ON q.id = e.request AND q.batch = $1 /*batch*/
-	WHERE e.source = $2 /*account*/ AND (e.tx, e.id) > ($3 /*tx*/::text::xid8, $4 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	WHERE e.source = $2 /*account*/ AND (e.tx, e.id) > ($3 /*tx*/::text::xid8, $4 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $5 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $5 /*limit*/
+	LIMIT $6 /*limit*/
 )
 SELECT
 	e.tx::text::bigint AS tx,

@@ -1,18 +1,18 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads events of all requests after a cursor, in the order of the feed.
--- Given:    The cursor @tx and @id, and the maximum number of rows: @limit.
--- Returns:  The events. Those of the latest transactions are left out while an earlier one is running.
+-- Given:    The cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
+-- Returns:  The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_feed(tx, id, limit);
+-- EXPLAIN EXECUTE select_feed(tx, id, horizon, limit);
 PREPARE select_feed AS
 WITH page AS MATERIALIZED (
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE (e.tx, e.id) > ($1 /*tx*/::text::xid8, $2 /*id*/) AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+	WHERE (e.tx, e.id) > ($1 /*tx*/::text::xid8, $2 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $3 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $3 /*limit*/
+	LIMIT $4 /*limit*/
 )
 SELECT
 	e.tx::text::bigint AS tx,

@@ -1,0 +1,50 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Looks for violations of an invariant: no transaction has withheld events from the feed for more than 15 seconds.
+-- Given:    nothing
+-- Returns:  A line of text for each violation.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE check_withheld_events;
+PREPARE check_withheld_events AS
+SELECT format('%s of user %s in database %s (%s) withholds events, since %s',
+	coalesce('prepared transaction ' || gid, 'process ' || pid), usename, database, application, since)
+FROM (
+	WITH locks AS MATERIALIZED (
+		SELECT locktype, database, relation, transactionid, virtualtransaction, pid, mode
+		FROM pg_locks
+		WHERE granted AND locktype IN ('transactionid', 'relation')
+	)
+	SELECT
+		x::text::bigint AS tx,
+		h.pid,
+		p.gid,
+		coalesce(a.datname, p.database) AS database,
+		coalesce(a.usename, p.owner) AS usename,
+		a.application_name AS application,
+		coalesce(a.xact_start, p.prepared) AS since,
+		h.virtualtransaction IS NULL OR EXISTS (
+			SELECT 1
+			FROM locks l
+			JOIN pg_class c ON c.oid = l.relation
+			WHERE l.virtualtransaction = h.virtualtransaction
+			  AND l.locktype = 'relation'
+			  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			  AND l.mode NOT IN ('AccessShareLock', 'SIReadLock')
+			  AND c.relnamespace IN (to_regnamespace('radius'), (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')))
+		) AS writes
+	FROM pg_current_snapshot() AS s
+	CROSS JOIN pg_snapshot_xip(s) AS x
+	LEFT JOIN locks h ON h.locktype = 'transactionid' AND h.mode = 'ExclusiveLock' AND h.transactionid = x::xid
+	LEFT JOIN pg_stat_activity a ON a.pid = h.pid
+	LEFT JOIN pg_prepared_xacts p ON h.pid IS NULL AND p.transaction = h.transactionid
+) running
+WHERE writes
+  AND database IS NOT NULL
+  AND (
+	SELECT e.at
+	FROM events e
+	WHERE e.tx >= running.tx::text::xid8
+	ORDER BY e.tx, e.id
+	LIMIT 1
+  ) < clock_timestamp() - interval '15 s';
