@@ -69,7 +69,7 @@ func TestFeedsPassForeignTransactions(t *testing.T) {
 			id := db.Request(storagetest.Request{From: from, To: to, SIMs: sims})
 			validate(t, db, id)
 			feedOf(t, db, from.ID, 3)
-			feedOf(t, db, to.ID, 3)
+			feedOf(t, db, to.ID, 1)
 			if waits := db.FeedWaits(); len(waits) > 0 {
 				t.Errorf("the feed waits for %v", waits)
 			}
