@@ -188,3 +188,14 @@ func StatementNames() []string {
 	}
 	return names
 }
+
+// StatementText returns what the server gets for the statement of a name, and its
+// number of parameters.
+func StatementText(name string) (query string, parameters int) {
+	for _, s := range allStatements() {
+		if s.name == name {
+			return s.query, len(s.params)
+		}
+	}
+	return "", 0
+}
