@@ -61,7 +61,7 @@ func TestOpenSessionsAreFoundBySIM(t *testing.T) {
 				t.Errorf("%s with enable_seqscan = %s does not look up sessions by their SIM only:\n%s", name, seqScan, plan)
 			}
 		}
-	}	// Accounting-On, as FreeRADIUS's stock query has it.
+	} // Accounting-On, as FreeRADIUS's stock query has it.
 	on := strings.Join(storagetest.All[string](db, `EXPLAIN (COSTS off)
 		UPDATE radius.radacct SET acctstoptime = clock_timestamp()
 		WHERE acctstoptime IS NULL AND nasipaddress = '10.0.0.1' AND acctstarttime <= clock_timestamp()`), "\n")
