@@ -316,6 +316,14 @@ func TestSessionIsOpenAgain(t *testing.T) {
 			if got := len(s.strays()); got != 1 {
 				t.Errorf("%d sessions to disconnect, want 1", got)
 			}
+
+			// The gateway says that it has restarted, but has kept the session.
+			s.account(record{kind: on, at: time.Now().Add(2 * time.Hour)})
+			open(0)
+			news(update, moved, time.Hour, 8) // late
+			open(0)
+			news(update, moved, 3*time.Hour, 9)
+			open(1)
 		})
 	}
 }
