@@ -129,7 +129,12 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 
 // levelOf returns the level at which a response 503 is logged. A cause that
 // concerns every call is an error, once, until it has not occurred for a minute.
+// Package storage logs once that it cannot connect to the database.
 func (s *server) levelOf(err error) slog.Level {
+	var connect *storage.ConnectError
+	if errors.As(err, &connect) {
+		return slog.LevelDebug
+	}
 	switch storage.KindOf(err) {
 	case storage.SystemError, storage.UnavailableError:
 		if s.alarm.IsNews(err) {

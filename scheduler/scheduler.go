@@ -14,6 +14,7 @@ package scheduler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -107,9 +108,13 @@ func (s *Scheduler) loop(ctx context.Context, name string, every time.Duration, 
 		}
 		more, err := once(ctx)
 		wait := every
+		var connect *storage.ConnectError
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return
+		case errors.As(err, &connect): // package storage logs it
+			s.db.WaitAvailable(ctx)
+			wait = max(every, errorPause)
 		case err != nil:
 			level := slog.LevelDebug
 			if s.alarm.IsNews(err) {

@@ -126,12 +126,13 @@ func (a *availability) ask(ctx context.Context) error {
 	}
 	conn, err := a.connector.connect(ctx)
 	var answer *pq.Error
+	var u unsuitable
 	switch {
 	case err == nil:
 	case a.conn != nil: // the previous connection works
 		a.opened, a.lastAnswer = time.Now(), time.Now()
 		return nil
-	case errors.As(err, &answer):
+	case errors.As(err, &answer), errors.As(err, &u):
 		a.lastAnswer = time.Now()
 		return err
 	default:

@@ -54,6 +54,12 @@ SELECT
 	current_setting('lock_timeout'),
 	pg_postmaster_start_time()::text`
 
+// unsuitable is the error for a server or a pooler that answers, and cannot be
+// used as it is.
+type unsuitable string
+
+func (u unsuitable) Error() string { return string(u) }
+
 // inspect returns an error if the server is not one of those to accept, or if
 // a connection pooler is not safe to use.
 func (c *connection) inspect(accept pq.TargetSessionAttrs) error {
@@ -66,22 +72,22 @@ func (c *connection) inspect(accept pq.TargetSessionAttrs) error {
 	switch accept {
 	case pq.TargetSessionAttrsReadWrite:
 		if standby {
-			return errors.New("the server is a read-only standby")
+			return unsuitable("the server is a read-only standby")
 		}
 		if readOnly {
-			return errors.New("the server is read-only: default_transaction_read_only is on")
+			return unsuitable("the server is read-only: default_transaction_read_only is on")
 		}
 	case pq.TargetSessionAttrsPrimary:
 		if standby {
-			return errors.New("the server is a read-only standby")
+			return unsuitable("the server is a read-only standby")
 		}
 	case pq.TargetSessionAttrsStandby:
 		if !standby {
-			return errors.New("the server is not a standby")
+			return unsuitable("the server is not a standby")
 		}
 	case pq.TargetSessionAttrsReadOnly:
 		if !standby && !readOnly {
-			return errors.New("the server is not read-only")
+			return unsuitable("the server is not read-only")
 		}
 	case pq.TargetSessionAttrsAny, pq.TargetSessionAttrsPreferStandby:
 	}
@@ -99,8 +105,8 @@ func (c *connection) inspectPooler(idleTimeout, lockTimeout string) error {
 	parameters := c.connector.parameters
 	for name, value := range map[string]string{"idle_in_transaction_session_timeout": idleTimeout, "lock_timeout": lockTimeout} {
 		if wanted := parameters[name]; value == "0" && wanted != "" && wanted != "0" {
-			return fmt.Errorf("the connection pooler does not pass on %[1]s: run ALTER ROLE … SET %[1]s = %[2]s "+
-				"for the user of the database URL, and make the pooler reconnect (see Connection poolers in docs/operations.md)", name, wanted)
+			return unsuitable(fmt.Sprintf("the connection pooler does not pass on %[1]s: run ALTER ROLE … SET %[1]s = %[2]s "+
+				"for the user of the database URL, and make the pooler reconnect (see Connection poolers in docs/operations.md)", name, wanted))
 		}
 	}
 	tx, err := c.driverConn.BeginTx(context.Background(), driver.TxOptions{})

@@ -37,6 +37,7 @@ type connector struct {
 
 	failures  int // since the last success
 	failing   time.Time
+	reason    string // of the failure that was logged
 	retryAt   time.Time
 	lastError error
 }
@@ -102,11 +103,27 @@ func (c *connector) failed(ctx context.Context, err error) {
 	defer c.mu.Unlock()
 	if c.failures == 0 {
 		c.failing = time.Now()
+	}
+	if reason := outageOf(err); c.failures == 0 || reason != c.reason {
+		c.reason = reason
 		c.log.ErrorContext(ctx, "cannot connect to PostgreSQL; work waits until it is possible again", "error", err.Error())
 	}
 	c.retryAt = time.Now().Add(min(minRetryDelay<<min(c.failures, 10), maxRetryDelay))
 	c.failures++
 	c.lastError = err
+}
+
+// outageOf tells failures apart of which each is worth a line in the log.
+func outageOf(err error) string {
+	var refused *pq.Error
+	var u unsuitable
+	switch {
+	case errors.As(err, &u):
+		return u.Error()
+	case errors.As(err, &refused):
+		return string(refused.Code)
+	}
+	return "unreachable"
 }
 
 func (c *connector) succeeded(ctx context.Context, conn *connection) {

@@ -21,8 +21,9 @@ type dialer struct {
 
 	mu     sync.Mutex
 	conn   net.Conn
-	ready  bool // conn is connected: whatever is dialed later cancels a statement
-	limits int  // how many statements were given a limit since the last reset
+	raw    syscall.RawConn // of conn
+	ready  bool            // conn is connected: whatever is dialed later cancels a statement
+	limits int             // how many statements were given a limit since the last reset
 }
 
 func newDialer(o socketOptions) *dialer {
@@ -64,7 +65,10 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 		_ = d.conn.Close()
 	}
 	d.conn = conn
-	return conn, nil
+	if s, ok := conn.(syscall.Conn); ok {
+		d.raw, err = s.SyscallConn()
+	}
+	return conn, err
 }
 
 func (d *dialer) dialToCancel(ctx context.Context, network, address string) (net.Conn, error) {
@@ -137,4 +141,4 @@ func (d *dialer) close() {
 }
 
 // closed reports whether the server has closed the connection.
-func (d *dialer) closed(encrypted bool) bool { return isClosed(d.conn, encrypted) }
+func (d *dialer) closed(encrypted bool) bool { return d.raw != nil && isClosed(d.raw, encrypted) }

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"errors"
-	"net"
 	"syscall"
 	"time"
 )
@@ -23,17 +22,9 @@ func setUserTimeout(c syscall.RawConn, d time.Duration) error {
 
 // isClosed reports whether the server has closed an idle connection, or has
 // sent an error before closing it. It reads nothing and does not wait.
-func isClosed(c net.Conn, encrypted bool) bool {
-	s, ok := c.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return true
-	}
+func isClosed(c syscall.RawConn, encrypted bool) bool {
 	closed := false
-	if err := raw.Control(func(fd uintptr) {
+	if err := c.Control(func(fd uintptr) {
 		var b [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {

@@ -3,7 +3,6 @@
 package storage
 
 import (
-	"net"
 	"syscall"
 	"time"
 )
@@ -13,4 +12,4 @@ import (
 func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }
 
 // isClosed does not know: the first statement on the connection fails.
-func isClosed(net.Conn, bool) bool { return false }
+func isClosed(syscall.RawConn, bool) bool { return false }

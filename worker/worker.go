@@ -120,12 +120,13 @@ type Worker struct {
 	log      *slog.Logger
 	alarm    storage.Alarm
 	config   Config
+	stopping chan struct{} // closed when Run is told to stop
 }
 
 // New returns a worker.
 func New(db *storage.DB, gateways Gateways, log *slog.Logger, c Config) *Worker {
 	c = c.withDefaults()
-	return &Worker{db: db, gateways: gateways, breaker: newBreaker(c.DropBackoff), log: log, config: c}
+	return &Worker{db: db, gateways: gateways, breaker: newBreaker(c.DropBackoff), log: log, config: c, stopping: make(chan struct{})}
 }
 
 // Handler returns the handler for every kind of task.
@@ -175,6 +176,7 @@ func (w *Worker) Run(ctx context.Context, redis asynq.RedisConnOpt) error {
 		}
 		servers = append(servers, s)
 	}
+	context.AfterFunc(ctx, func() { close(w.stopping) })
 	w.log.InfoContext(ctx, "worker is running", "queues", transfer.Queues())
 	<-ctx.Done()
 	for _, s := range servers {
@@ -231,6 +233,7 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	if err := ctx.Err(); errors.Is(err, context.Canceled) { // a shutdown, however the database reports it
 		cause = fmt.Errorf("%w: %w", err, cause)
 	}
+	taskCtx := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	result, err := storage.WorkDead, error(nil)
@@ -239,6 +242,8 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	}
 	log := w.log.With("task", task.Type(), "work", id, "error", cause.Error())
 	switch {
+	case isConnectError(err):
+		w.awaitDatabase(taskCtx)
 	case err != nil:
 		w.logRecurring(ctx, log, err, "work failed and the failure could not be recorded; the scheduler will retry the work", "cause", err.Error())
 	case result == storage.WorkDead:
@@ -250,6 +255,37 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 		w.logRecurring(ctx, log, cause, "work failed and will be retried", "result", string(result))
 	}
 	return nil
+}
+
+// isConnectError reports whether the database could not be connected to, which
+// package storage logs once.
+func isConnectError(err error) bool {
+	var e *storage.ConnectError
+	return errors.As(err, &e)
+}
+
+// outagePause is the minimum delay of a handler after it could not connect to
+// the database.
+const outagePause = time.Second
+
+// awaitDatabase keeps a handler busy until the database is available or the
+// worker stops. Otherwise the worker would take all tasks from the queue during
+// an outage, and fail each.
+func (w *Worker) awaitDatabase(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-w.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	select {
+	case <-ctx.Done():
+	case <-time.After(outagePause):
+		w.db.WaitAvailable(ctx)
+	}
 }
 
 // logRecurring logs a failure of work that will be retried. If the cause stops
