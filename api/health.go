@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"simtransfer/api/problem"
@@ -26,8 +27,7 @@ func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) 
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.db.Ready(ctx); err != nil {
-		s.Log.DebugContext(ctx, "not ready", "error", err)
-		return nil, problem.New(problem.Busy, "the database does not respond, or does not accept changes")
+		return nil, fmt.Errorf("checking that the database accepts changes: %w", err)
 	}
 	return &healthOutput{Health{"ok"}}, nil
 }

@@ -8,8 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"simtransfer/api/problem"
+	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
 )
 
@@ -160,4 +162,51 @@ func TestDocsPageLoadsOnlyFromThisServer(t *testing.T) {
 	}
 	s.get("", "/docs/").is(301)
 	s.get("", "/docs/nothing.js").is(404)
+}
+
+// While the database refuses logins, every call is answered with 503 and says
+// when to repeat it, and the log has no line for each. When the cause has gone,
+// calls succeed again.
+func TestDatabaseRefusesLogins(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := newTestService(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	other, err := storage.Open(t.Context(), serverstest.EmptyDatabaseURL(t), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	var name string
+	if err := s.db.Pool().GetContext(t.Context(), &name, `SELECT current_database()`); err != nil {
+		t.Fatal(err)
+	}
+	run := func(query string, args ...any) {
+		t.Helper()
+		if _, err := other.Pool().ExecContext(t.Context(), query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`ALTER DATABASE ` + name + ` ALLOW_CONNECTIONS false`)
+	run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, name)
+	for range 10 {
+		for _, a := range []testResponse{
+			s.get("", "/readyz"),
+			s.get(s.source, "/v1/sims"),
+			s.post(s.source, "/v1/transfer-requests", map[string]any{"destination": map[string]string{"operator_id": destinationID}, "sims": []string{iccid(1)}}),
+		} {
+			if a.problem(503, problem.Busy).Status != 503 || a.header.Get("Retry-After") == "" {
+				t.Errorf("answered %d without Retry-After", a.status)
+			}
+		}
+	}
+	if strings.Contains(log.String(), "responded") {
+		t.Errorf("calls were logged:\n%s", log.String())
+	}
+	run(`ALTER DATABASE ` + name + ` ALLOW_CONNECTIONS true`)
+	for deadline := time.Now().Add(10 * time.Second); s.get("", "/readyz").status != 200 || s.get(s.source, "/v1/sims").status != 200; {
+		if time.Now().After(deadline) {
+			t.Fatal("calls fail although logins are possible again")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -96,7 +95,7 @@ func (a *availability) check(ctx context.Context) error {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
-		return fmt.Errorf("the database did not answer the previous check yet: %w", ctx.Err())
+		return &ConnectError{errSilent} // the previous check still waits
 	}
 	if a.closed {
 		return sql.ErrConnDone

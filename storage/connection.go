@@ -30,7 +30,6 @@ type connection struct {
 	driverConn
 	connector *connector
 	dialer    *dialer
-	encrypted bool
 
 	// pooled connections lead to a connection pooler. They have no session of
 	// their own: nothing stays prepared on them.
@@ -150,7 +149,7 @@ func (c *connection) readRow(ctx context.Context, query string) ([]string, error
 // it uses a connection again. A connection that the server has closed is
 // replaced by another one, without an error.
 func (c *connection) ResetSession(ctx context.Context) error {
-	if !c.IsValid() || c.dialer.closed(c.encrypted) {
+	if !c.IsValid() || c.dialer.closed() {
 		return driver.ErrBadConn
 	}
 	c.dialer.reset()

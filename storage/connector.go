@@ -225,7 +225,7 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 		d.close()
 		return nil, errors.Join(explainPooler(err), ctx.Err())
 	}
-	conn := &connection{driverConn: raw.(driverConn), connector: c, dialer: d, encrypted: config.SSLMode != pq.SSLModeDisable}
+	conn := &connection{driverConn: raw.(driverConn), connector: c, dialer: d}
 	d.limit(config.ConnectTimeout)
 	err = ctx.Err() // after lib/pq has removed the limit of interrupt
 	if err == nil {

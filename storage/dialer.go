@@ -141,4 +141,4 @@ func (d *dialer) close() {
 }
 
 // closed reports whether the server has closed the connection.
-func (d *dialer) closed(encrypted bool) bool { return d.raw != nil && isClosed(d.raw, encrypted) }
+func (d *dialer) closed() bool { return d.raw != nil && isClosed(d.raw) }

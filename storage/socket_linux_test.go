@@ -4,6 +4,8 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A connection over TCP is given up when its host has vanished: the kernel
@@ -29,7 +31,7 @@ func TestSocketOptions(t *testing.T) {
 		{"TCP_KEEPIDLE", syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, 5},
 		{"TCP_KEEPINTVL", syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, 5},
 		{"TCP_KEEPCNT", syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, 3},
-		{"TCP_USER_TIMEOUT", syscall.IPPROTO_TCP, tcpUserTimeout, 15000},
+		{"TCP_USER_TIMEOUT", syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 15000},
 	} {
 		if err := d.raw.Control(func(fd uintptr) {
 			if got, err := syscall.GetsockoptInt(int(fd), o.level, o.option); err != nil || got != o.want {

@@ -12,4 +12,4 @@ import (
 func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }
 
 // isClosed does not know: the first statement on the connection fails.
-func isClosed(syscall.RawConn, bool) bool { return false }
+func isClosed(syscall.RawConn) bool { return false }
