@@ -9,30 +9,64 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// migrationsLock is the key of the advisory lock on migrations.
+const migrationsLock = 5_887_940_537_704_921_958
+
+var setNoTimeouts = newStatement(statement{
+	name:    "set_no_timeouts",
+	does:    "Lets the transaction wait, and be idle, for as long as it takes.",
+	returns: "A row.",
+	text: `
+		SELECT
+			set_config('idle_in_transaction_session_timeout', '0', true),
+			set_config('lock_timeout', '0', true),
+			set_config('statement_timeout', '0', true)`,
+})
+
+var lockMigrations = newStatement(statement{
+	name:    "lock_migrations",
+	does:    "Waits until no other process migrates the database.",
+	given:   "@key of the lock.",
+	returns: "A row.",
+	locks:   "Takes the advisory lock of migrations, until the end of the transaction.",
+	text: `
+		SELECT pg_advisory_xact_lock(@key)`,
+})
+
 // Migrate brings a database to the schema of this build. Several processes may
 // run it at the same time: one migrates, the others wait for it. Migrations are
 // forward only, and safe while the previous build is still running.
+//
+// The lock belongs to a transaction, not to a session, which a connection
+// pooler might give to another client.
 func Migrate(ctx context.Context, dsn string) error {
 	c, err := newConnector(dsn, map[string]string{"tcp_user_timeout": serverUserTimeout}, false, nil)
 	if err != nil {
 		return err
 	}
-	pool := sqlx.NewDb(sql.OpenDB(c), "postgres")
-	defer func() { _ = pool.Close() }()
-	p, err := provider(pool)
+	db := &DB{pool: sqlx.NewDb(sql.OpenDB(c), "postgres"), prepared: map[*statement]*sqlx.Stmt{}}
+	defer func() { _ = db.pool.Close() }()
+	p, err := provider(db.pool)
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	return nil
+	return db.InTx(ctx, func(t *Tx) error {
+		if _, err := t.exec(ctx, setNoTimeouts, args{}); err != nil {
+			return fmt.Errorf("preparing to migrate the database: %w", err)
+		}
+		if _, err := t.exec(ctx, lockMigrations, args{"key": int64(migrationsLock)}); err != nil {
+			return fmt.Errorf("waiting for other migrations: %w", err)
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrating the database: %w", err)
+		}
+		return nil
+	})
 }
 
 var hasMigrations = newStatement(statement{
@@ -78,11 +112,7 @@ func provider(pool *sqlx.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	locker, err := lock.NewPostgresSessionLocker()
-	if err != nil {
-		return nil, fmt.Errorf("creating the lock for migrations: %w", err)
-	}
-	p, err := goose.NewProvider(goose.DialectPostgres, pool.DB, files, goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectPostgres, pool.DB, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}

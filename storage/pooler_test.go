@@ -202,7 +202,7 @@ func TestPooler(t *testing.T) {
 				defer func() { _ = db.Close() }()
 				for range 4 {
 					clients.Go(func() {
-						for range 60 {
+						for range 25 {
 							if err := errors.Join(askForTypes(t.Context(), db), askForAccounts(t.Context(), db)); err != nil {
 								t.Error(err)
 								return
@@ -309,6 +309,39 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 		return fmt.Errorf("%d transfers were read, %w", len(list), err)
 	}
 	return nil
+}
+
+// Several migrations at once through a pooler of transactions all succeed, and
+// leave no lock behind.
+func TestMigrateThroughPooler(t *testing.T) {
+	t.Parallel()
+	s, dsn := trustingServers(t, nil)
+	if err := s.CreateDatabase(t.Context(), "empty", ""); err != nil {
+		t.Fatal(err)
+	}
+	setTimeouts(t, dsn)
+	through := pooler(t, s.DatabaseURL("empty"), map[string]string{"pool_mode": "transaction", "default_pool_size": "8"})
+	var ended []<-chan error
+	for range 3 {
+		ended = append(ended, storagetest.Go(func() error { return storage.Migrate(t.Context(), through) }))
+	}
+	for _, e := range ended {
+		if err := <-e; err != nil {
+			t.Error(err)
+		}
+	}
+	db, err := storage.Open(t.Context(), through, storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.CheckSchema(t.Context()); err != nil {
+		t.Error(err)
+	}
+	var locks int
+	if err := db.Pool().GetContext(t.Context(), &locks, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'`); err != nil || locks != 0 {
+		t.Errorf("%d locks are left, %v", locks, err)
+	}
 }
 
 // A pooler with which the service could not keep its promises is refused, with

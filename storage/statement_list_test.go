@@ -87,6 +87,8 @@ func statements() []*statement {
 		updateSIM,
 		// transactions.go
 		setStatementTimeout,
+		setNoTimeouts,
+		lockMigrations,
 		// work.go
 		lockWork,
 		lockFreeWork,
