@@ -329,7 +329,7 @@ func promote(t *testing.T, s *servers.Servers) {
 }
 
 // A standby is refused, and the primary is found wherever it is: in a list of
-// hosts, and behind a name that leads to another server after a switchover.
+// hosts, and by a name that leads to another server after a switchover.
 func TestSwitchover(t *testing.T) {
 	t.Parallel()
 	primary, standby, dsn := primaryAndStandby(t)

@@ -47,7 +47,7 @@ var defaultSocketOptions = socketOptions{
 const defaultConnectTimeout = 5 * time.Second
 
 // serverUserTimeout is the tcp_user_timeout in milliseconds that the server is
-// to set on its side of a connection. Nobody would choose this number, so a
+// to set on its side of a connection. An operator would hardly choose this number, so a
 // connection on which it is not in effect leads to a connection pooler, which
 // does not pass on the parameters of its clients: see connector.inspect.
 const serverUserTimeout = "15013"

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// relay is a name behind which a database server can be replaced, or vanish. It
+// relay stands for a name that can lead to another database server, or to none. It
 // forwards connections to a Unix socket.
 type relay struct {
 	Host string // the folder of its socket, as in a connection string
