@@ -59,6 +59,13 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 		if last, err = strconv.Atoi(in.LastEventID); err != nil || last < 0 {
 			return nil, badEventID(in.LastEventID)
 		}
+		newest, _, err := s.db.Newest(ctx, r.ID)
+		if err != nil {
+			return nil, err
+		}
+		if last > newest {
+			return nil, badEventID(in.LastEventID)
+		}
 	}
 	caller := callerOf(ctx)
 	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
@@ -97,9 +104,15 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 		return nil, badEventID(in.LastEventID)
 	}
 	if in.LastEventID == "" {
-		if last, err = s.db.BatchStart(ctx, b.ID); err != nil {
-			return nil, err
+		last, err = s.db.BatchStart(ctx, b.ID)
+	} else {
+		var exists bool
+		if exists, err = s.db.CursorExists(ctx, last, 0, &b.ID); err == nil && !exists {
+			err = badEventID(in.LastEventID)
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	caller := callerOf(ctx)
 	var checked time.Time // when it was last checked whether the batch is finished
@@ -132,7 +145,7 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 func badEventID(id string) error {
 	return problem.New(problem.Invalid, "", problem.FieldError{
 		Location: "header.Last-Event-ID",
-		Message:  "not the id of an event of this stream: send the id as received, or leave the header out to start from the beginning",
+		Message:  "not the id of an event of this stream, or not yet: send the id as received, or leave the header out to start from the beginning",
 		Value:    problem.Clip(id),
 	})
 }
@@ -140,6 +153,9 @@ func badEventID(id string) error {
 // stream sends events until no more will follow. It polls once before it
 // responds, so that an error is still a problem with its own status.
 func (s *server) stream(ctx context.Context, from LastEvent, next poll) (*huma.StreamResponse, error) {
+	if callOf(ctx).head {
+		return headOnly(startEvents), nil
+	}
 	release, err := s.streams.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -156,14 +172,18 @@ func (s *server) stream(ctx context.Context, from LastEvent, next poll) (*huma.S
 			return
 		}
 		_, w := humago.Unwrap(hc)
-		w.Header().Set("Content-Type", typeEvents)
-		w.Header().Set("X-Accel-Buffering", "no") // keeps nginx from buffering events
+		startEvents(w)
 		out := &eventWriter{w: w, connection: http.NewResponseController(w)}
 		ctx := hc.Context()
 		if err := s.sendAll(ctx, out, events, done, next); err != nil && ctx.Err() == nil {
 			s.abort(ctx, "an event stream was aborted", err)
 		}
 	}}, nil
+}
+
+func startEvents(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", typeEvents)
+	w.Header().Set("X-Accel-Buffering", "no") // keeps nginx from buffering events
 }
 
 // sendAll sends the events that were read and polls for more, until it is done,

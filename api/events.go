@@ -61,6 +61,12 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[E
 		return nil, err
 	}
 	rows, err := s.db.Events(ctx, r.ID, !sightOf(party).unoffered, int(after), in.Limit+1)
+	if err == nil && len(rows) == 0 && after > 0 {
+		var newest int
+		if newest, _, err = s.db.Newest(ctx, r.ID); err == nil && int(after) > newest {
+			err = badCursor(in.Cursor)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

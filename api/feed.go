@@ -46,6 +46,12 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 		return nil, err
 	}
 	rows, err := s.db.Feed(ctx, account, after, in.Limit+1)
+	if err == nil && len(rows) == 0 && after != (storage.Cursor{}) {
+		var exists bool
+		if exists, err = s.db.CursorExists(ctx, after, account, nil); err == nil && !exists {
+			err = badCursor(in.Cursor)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

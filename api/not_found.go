@@ -30,6 +30,9 @@ func allowedMethods(mux *http.ServeMux, r *http.Request) []string {
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {
 			allowed = append(allowed, method)
+			if method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
 		}
 	}
 	return allowed

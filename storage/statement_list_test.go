@@ -163,6 +163,8 @@ func statements() []*statement {
 		selectEvents,
 		insertEvent,
 		selectNewestEvent,
+		// event_cursor.go
+		selectCursorExists,
 		// event_feed.go
 		selectAccountFeed,
 		selectFeed,
