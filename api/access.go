@@ -219,5 +219,5 @@ func sightOf(p transfer.Party) sight {
 // sharedDetails lists the details of events of other parties that a party
 // without sight of all details sees.
 func sharedDetails() []string {
-	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired"}
+	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer"}
 }

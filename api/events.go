@@ -36,6 +36,9 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 	if err := json.Unmarshal(e.Detail, &v.Detail); err != nil {
 		return v, fmt.Errorf("reading event %d: %w", e.Seq, err)
 	}
+	if answer, ok := v.Detail["gateway_answer"].(string); ok {
+		v.Detail["gateway_answer"] = viewGatewayAnswer(answer, sight)
+	}
 	if !sight.details && e.Party != party {
 		for name := range v.Detail {
 			if !slices.Contains(sharedDetails(), name) {

@@ -38,12 +38,13 @@ type Result struct {
 	Currency       *transfer.Currency  `json:"currency"`
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped. The device may need a power cycle to come online again."`
 	FinishedAt     *time.Time          `json:"finished_at"`
+	GatewayAnswer  *string             `json:"gateway_answer" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 }
 
 func resultHeader() []string {
 	return []string{
 		"line", "identifier", "iccid", "destination", "state", "method", "reason", "remedy",
-		"fee", "currency", "session_dropped", "finished_at",
+		"fee", "currency", "session_dropped", "finished_at", "gateway_answer",
 	}
 }
 
@@ -57,7 +58,7 @@ func (r Result) record() []string {
 	}
 	return []string{
 		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
-		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, string(valueOrZero(r.Currency)), strconv.FormatBool(r.SessionDropped), finished,
+		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, string(valueOrZero(r.Currency)), strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
 	}
 }
 
@@ -86,6 +87,9 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 	}
 	if v.Remedy != "" {
 		r.Remedy = &v.Remedy
+	}
+	if v.GatewayAnswer != "" {
+		r.GatewayAnswer = &v.GatewayAnswer
 	}
 	if v.Fee != nil {
 		r.Fee, r.Currency = &v.Fee.Minor, &v.Fee.Currency

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"simtransfer/storage"
@@ -21,6 +22,7 @@ type Transfer struct {
 	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
 	SessionDropped bool             `json:"session_dropped"`
+	GatewayAnswer  string           `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
 	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
@@ -71,6 +73,15 @@ func viewSnapshot(stored *json.RawMessage) (*Settings, error) {
 	return &v, nil
 }
 
+// viewGatewayAnswer returns what a party sees of an answer such as "gateway
+// 10.0.0.1: no answer": only support sees the operator's addresses.
+func viewGatewayAnswer(answer string, sight sight) string {
+	if who, what, ok := strings.Cut(answer, ": "); ok && !sight.keys && strings.HasPrefix(who, "gateway ") {
+		return what
+	}
+	return answer
+}
+
 func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer.Party) (Transfer, error) {
 	v := Transfer{
 		Line:           t.Line,
@@ -91,6 +102,9 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	sight := sightOf(party)
 	if t.Fee != nil && sight.fees {
 		v.Fee = &Money{*t.Fee, currency}
+	}
+	if t.State == transfer.Eligible || t.State == transfer.Failed {
+		v.GatewayAnswer = viewGatewayAnswer(valueOrZero(t.GatewayAnswer), sight)
 	}
 	if t.SessionDropped {
 		v.Advice = transfer.PowerCycleAdvice

@@ -31,6 +31,7 @@ type Result struct {
 	Currency       transfer.Currency   `json:"currency"`
 	SessionDropped bool                `json:"session_dropped"`
 	FinishedAt     *time.Time          `json:"finished_at"`
+	GatewayAnswer  string              `json:"gateway_answer"` // the last one, if it did not end the SIM's data session
 }
 
 // Format is the media type of results.

@@ -20,6 +20,7 @@ type Transfer struct {
 	Remedy         string          `json:"remedy,omitempty"`
 	Fee            *Money          `json:"fee,omitempty"`
 	SessionDropped bool            `json:"session_dropped"`
+	GatewayAnswer  string          `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
 	Advice         string          `json:"advice,omitempty"`
 	FinishedAt     *time.Time      `json:"finished_at,omitempty"`
 	Before         *Settings       `json:"before,omitempty"` // for support only

@@ -41,8 +41,8 @@ LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account`
 
 var selectEvents = newStatement(statement{
-	name:    "select_events",
-	does:    "Lists events of a request, oldest first.",
+	name: "select_events",
+	does: "Lists events of a request, oldest first.",
 	given: `@request, the sequence number @after which to start, and the maximum number of rows: @limit.
 		@offered: only events that the destination sees.`,
 	returns: "The events.",

@@ -436,6 +436,7 @@ type Transfer struct {
 	Reason         *transfer.Reason `db:"reason"`
 	Fee            *int64           `db:"fee"` // quoted or, with an override, decided; minor units
 	SessionDropped bool             `db:"session_dropped"`
+	GatewayAnswer  *string          `db:"gateway_answer"` // the last one that did not end a session of the SIM
 	FinishedAt     *time.Time       `db:"finished_at"`
 	Before         *json.RawMessage `db:"before"` // settings, which only support may see
 	After          *json.RawMessage `db:"after"`

@@ -23,6 +23,7 @@ const resultColumns = `
 	t.reason,
 	` + effectiveFee + ` AS fee,
 	t.session_dropped,
+	t.gateway_answer,
 	t.finished_at`
 
 // Results are the rows that the results of a request or a batch have, in the

@@ -110,6 +110,7 @@ func statements() []*statement {
 		takeLease,
 		renewLease,
 		lockLeasedWork,
+		noteAnswers,
 		requeueWork,
 		// sessions.go
 		selectSIMSessions,

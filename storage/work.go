@@ -120,12 +120,14 @@ type Counts struct {
 	Unquoted int   `db:"unquoted"` // of Support, those without an amount in the fee schedule
 	Quoted   int64 `db:"quoted"`   // fees of Support, in minor units; negative when Support is
 	Charged  int64 `db:"charged"`  // fees posted, in minor units
+
+	GatewayAnswer string `db:"-"` // of those that failed: what a gateway answered last
 }
 
 // event returns the detail of the event that reports these counts, and the
 // number of such events: 0 if all counts are zero, else 1.
 func (c Counts) event() (events int, detail string, err error) {
-	d := map[string]int{}
+	d := map[string]any{}
 	for name, n := range map[string]int{
 		"eligible": c.Eligible, "completed": c.Completed, "ineligible": c.Ineligible, "failed": c.Failed,
 		"canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired, "handed_off": c.HandedOff,
@@ -133,6 +135,9 @@ func (c Counts) event() (events int, detail string, err error) {
 		if n > 0 {
 			d[name] = n
 		}
+	}
+	if len(d) > 0 && c.GatewayAnswer != "" {
+		d["gateway_answer"] = c.GatewayAnswer
 	}
 	b, err := json.Marshal(d)
 	return min(len(d), 1), string(b), err

@@ -234,12 +234,14 @@ func (t *Tx) markDead(ctx context.Context, w Work, cause error) error {
 	return nil
 }
 
-// failItems fails the transfers that are left in drop work, and ends it.
-func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason) error {
+// failItems fails the transfers that are left in drop work, and ends it. answer
+// is the last answer of a gateway, for the event.
+func (t *Tx) failItems(ctx context.Context, w Work, reason transfer.Reason, answer string) error {
 	c, err := t.failOpen(ctx, w, reason)
 	if err != nil {
 		return err
 	}
+	c.GatewayAnswer = answer
 	_, err = t.closeWork(ctx, w, w.N, c, true)
 	return err
 }

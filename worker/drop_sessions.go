@@ -27,16 +27,14 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 	for _, s := range sessions {
 		bySIM[s.N] = append(bySIM[s.N], s)
 	}
-	why, left := "the SIM came back online", len(work.Items)
+	refused := storage.Refusals{Last: "the SIM came back online"}
+	left := len(work.Items)
 	for items := []int64(work.Items); len(items) > 0; {
 		part := items[:min(sessionPart, len(items))]
 		items = items[len(part):]
-		gone, refusal, err := w.drop(ctx, part, bySIM)
+		gone, err := w.drop(ctx, part, bySIM, &refused)
 		if err != nil {
 			return err
-		}
-		if refusal != "" {
-			why = refusal
 		}
 		done, err := w.handOverDropped(ctx, work, part, gone, bySIM)
 		if err != nil {
@@ -47,14 +45,13 @@ func (w *Worker) dropSessions(ctx context.Context, work storage.Work) error {
 	if left == 0 {
 		return nil
 	}
-	return w.requeue(ctx, work, why)
+	return w.requeue(ctx, work, refused)
 }
 
 // drop asks the gateways to end every session of some SIMs, concurrently. It
-// returns the ids of the sessions that are gone, and why one that is not gone
-// was not ended.
-func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]storage.OpenSession) (gone map[int64]bool, why string, err error) {
-	gone = map[int64]bool{}
+// returns the ids of the sessions that are gone, and adds the refusals.
+func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]storage.OpenSession, refused *storage.Refusals) (map[int64]bool, error) {
+	gone := map[int64]bool{}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(w.config.DropSessions)
@@ -67,22 +64,24 @@ func (w *Worker) drop(ctx context.Context, numbers []int64, bySIM map[int64][]st
 				if answer.Gone {
 					gone[s.ID] = true
 				} else if err == nil {
-					why = answer.Why
+					refused.Add(n, answer.Why)
 				}
 				return err
 			})
 		}
 	}
-	return gone, why, g.Wait()
+	return gone, g.Wait()
 }
 
 // ask sends one Disconnect-Request, unless the breaker of the gateway is open.
 func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error) {
 	if s.Server == nil || s.Secret == nil || *s.Secret == "" {
-		return Answer{Why: fmt.Sprintf("gateway %s: no row of radius.nas has its address", s.NASIPAddress)}, nil
+		answer := Answer{Why: fmt.Sprintf("gateway %s: no row of radius.nas has its address", s.NASIPAddress)}
+		w.logSpell(ctx, s.NASIPAddress, answer)
+		return answer, nil
 	}
 	if w.breaker.open(s.NASIPAddress) {
-		return Answer{Silent: true, Why: fmt.Sprintf("gateway %s did not answer a moment ago", s.NASIPAddress)}, nil
+		return Answer{Silent: true, Why: fmt.Sprintf("gateway %s: no answer a moment ago", s.NASIPAddress)}, nil
 	}
 	sent := time.Now()
 	answer, err := w.gateways.Drop(ctx, s)
@@ -92,7 +91,20 @@ func (w *Worker) ask(ctx context.Context, s storage.OpenSession) (Answer, error)
 	if !answer.NotAsked {
 		w.breaker.record(s.NASIPAddress, sent, answer.Silent)
 	}
+	w.logSpell(ctx, s.NASIPAddress, answer)
 	return answer, nil
+}
+
+// logSpell logs when a gateway stops disconnecting sessions, and when it does so
+// again: one line each, however many sessions it holds.
+func (w *Worker) logSpell(ctx context.Context, gateway string, answer Answer) {
+	switch {
+	case !w.breaker.changes(gateway, !answer.Gone):
+	case answer.Gone:
+		w.log.InfoContext(ctx, "the gateway disconnects sessions again", "gateway", gateway)
+	default:
+		w.log.WarnContext(ctx, "the gateway does not disconnect a session", "gateway", gateway, "answer", answer.Why)
+	}
 }
 
 // handOverDropped transfers the SIMs of a part that have no session left. It

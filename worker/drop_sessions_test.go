@@ -621,3 +621,61 @@ func TestCrashesWhileDropping(t *testing.T) {
 	r.expect(transfer.RequestCompleted, "completed", "completed", "completed")
 	s.noWorkLeft()
 }
+
+// What its gateway answered last stays on each SIM that fails, and on the event.
+func TestGatewayAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	other := s.Gateway()
+	sims := s.sims(transfer.Active, transfer.Active, transfer.Active)
+	s.Online(sims[0], s.gateway)
+	s.Online(sims[1], other)
+	s.Online(sims[2], s.gateway)
+	r := s.accepted(sims...)
+	process(t, s.DB, s.handler, s.onlyWork(transfer.WorkExecute))
+	calls := 0
+	h := handlerWith(s.DB.DB, &fakeGateways{answer: func(_ context.Context, session storage.OpenSession) (worker.Answer, error) {
+		calls++
+		if session.NASIPAddress == other {
+			return worker.Answer{Why: "gateway " + other + ": refused: 501 administratively prohibited"}, nil
+		}
+		return worker.Answer{Gone: calls > 2 && session.N == 2, Why: fmt.Sprintf("gateway %s: no answer to call %d", session.NASIPAddress, calls)}, nil
+	}}, worker.Config{DropAttempts: 2, DropSessions: 1})
+	for range 2 {
+		for _, work := range s.work(transfer.WorkDropSessions) {
+			process(t, s.DB, h, work)
+		}
+		s.HurryWork()
+	}
+	r.expect(transfer.RequestCompleted, "failed: session_not_dropped", "failed: session_not_dropped", "completed")
+	answers := map[int64]string{}
+	for _, n := range []int64{0, 1, 2} {
+		answers[n] = storagetest.One[string](s.DB, `SELECT coalesce(gateway_answer, '') FROM transfers WHERE request = $1 AND n = $2`, r.id, n)
+	}
+	if !strings.Contains(answers[0], "no answer to call") || answers[1] != "gateway "+other+": refused: 501 administratively prohibited" {
+		t.Errorf("%v", answers)
+	}
+	events := storagetest.One[int](s.DB, `SELECT count(*) FROM events WHERE request = $1 AND detail ->> 'gateway_answer' LIKE 'gateway %' AND detail ? 'failed'`, r.id)
+	if events != 2 {
+		t.Errorf("%d events have the answer of a gateway", events)
+	}
+}
+
+// A session about which no request can be made says nothing about its gateway.
+func TestSessionThatCannotBeAskedAbout(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	sims := s.sims(transfer.Active)
+	r, work := s.dropWork(sims...)
+	answers := []worker.Answer{{Silent: true, Why: "silence"}, {NotAsked: true, Why: "too long"}, {Gone: true}}
+	asked := 0
+	h := handlerWith(s.DB.DB, &fakeGateways{answer: func(context.Context, storage.OpenSession) (worker.Answer, error) {
+		asked++
+		return answers[asked-1], nil
+	}}, worker.Config{DropAttempts: 9, DropBackoff: time.Nanosecond})
+	for range answers {
+		process(t, s.DB, h, work)
+		s.HurryWork()
+	}
+	r.expect(transfer.RequestCompleted, "completed")
+}

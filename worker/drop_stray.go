@@ -13,12 +13,13 @@ func (w *Worker) dropStray(ctx context.Context, work storage.Work) error {
 	if err != nil {
 		return err
 	}
-	gone, why, err := w.drop(ctx, []int64{0}, map[int64][]storage.OpenSession{0: sessions})
+	var refused storage.Refusals
+	gone, err := w.drop(ctx, []int64{0}, map[int64][]storage.OpenSession{0: sessions}, &refused)
 	if err != nil {
 		return err
 	}
 	if len(gone) < len(sessions) {
-		return w.requeue(ctx, work, why)
+		return w.requeue(ctx, work, refused)
 	}
 	return w.db.InTx(ctx, func(tx *storage.Tx) error {
 		current, err := tx.LockLeased(ctx, work)

@@ -30,6 +30,7 @@ type gatewayState struct {
 	answered time.Time
 	sent     time.Time // the last request that timed out was sent,
 	timedOut time.Time // and timed out
+	failing  bool      // the last answer did not end a session
 }
 
 // newBreaker returns a breaker that stays open for less than the back-off.
@@ -45,18 +46,35 @@ func (b *breaker) open(gateway string) bool {
 	return ok && time.Since(g.timedOut) < b.openFor && g.sent.Sub(g.answered) > presumedUpFor
 }
 
+// changes notes whether a gateway fails to end a session, and reports whether that
+// differs from the time before. At first, a gateway counts as not failing.
+func (b *breaker) changes(gateway string, failing bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.state(gateway)
+	changed := g.failing != failing
+	g.failing = failing
+	return changed
+}
+
 // record notes the result of a request that was sent to a gateway.
 func (b *breaker) record(gateway string, sent time.Time, silent bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	g, ok := b.gateways[gateway]
-	if !ok {
-		g = &gatewayState{}
-		b.gateways[gateway] = g
-	}
+	g := b.state(gateway)
 	if silent {
 		g.sent, g.timedOut = sent, time.Now()
 	} else {
 		g.answered = time.Now()
 	}
+}
+
+// state returns the state of a gateway. The caller holds the lock.
+func (b *breaker) state(gateway string) *gatewayState {
+	g, ok := b.gateways[gateway]
+	if !ok {
+		g = &gatewayState{}
+		b.gateways[gateway] = g
+	}
+	return g
 }

@@ -81,18 +81,18 @@ func (w *Worker) failCrashed(ctx context.Context, work storage.Work) error {
 
 // requeue ends the lease on the sessions that could not be dropped, if any are
 // left, and schedules the next attempt.
-func (w *Worker) requeue(ctx context.Context, work storage.Work, why string) error {
+func (w *Worker) requeue(ctx context.Context, work storage.Work, refused storage.Refusals) error {
 	dead := false
 	err := w.db.InTx(ctx, func(tx *storage.Tx) error {
 		current, err := tx.LockLeased(ctx, work)
 		if err != nil {
 			return err // ErrNotFound: nothing is left
 		}
-		dead, err = tx.Requeue(ctx, current, why, w.config.DropAttempts, w.backoff(current.Attempts))
+		dead, err = tx.Requeue(ctx, current, refused, w.config.DropAttempts, w.backoff(current.Attempts))
 		return err
 	})
 	if err == nil && dead {
-		return fmt.Errorf("%w: %s", errDead, why)
+		return fmt.Errorf("%w: %s", errDead, refused.Last)
 	}
 	return err
 }

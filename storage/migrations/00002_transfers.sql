@@ -89,6 +89,7 @@ CREATE TABLE transfers (
     reason          text CHECK (reason IN ('sim_not_found', 'sim_terminated', 'already_transferring', 'needs_support',
                         'plan_not_transferable', 'sim_locked', 'status_changed', 'owner_changed', 'account_closed',
                         'session_not_dropped', 'internal_error')),
+    gateway_answer  text CHECK (length(gateway_answer) <= 500), -- the last one that did not end a session of the SIM
     PRIMARY KEY (request, n),
     CHECK ((reason IS NOT NULL) = (state IN ('ineligible', 'failed'))),
     CHECK ((state IN ('pending', 'eligible')) = (finished_at IS NULL)),

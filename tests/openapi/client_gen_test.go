@@ -1702,7 +1702,7 @@ type Event struct {
 	// Party Which party caused the event; system is the service itself.
 	Party EventParty `json:"party"`
 
-	// Seq The number of the event in its request, from 1 without gaps.
+	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
 	Seq int64 `json:"seq"`
 
 	// To The state after the event, if it changed the state.
@@ -1780,7 +1780,7 @@ type FeedEvent struct {
 	Party   FeedEventParty     `json:"party"`
 	Request openapi_types.UUID `json:"request"`
 
-	// Seq The number of the event in its request, from 1 without gaps.
+	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
 	Seq    int64  `json:"seq"`
 	Source string `json:"source"`
 
@@ -2172,10 +2172,10 @@ type Request struct {
 	// Reasons Why SIMs were not transferred. Not in lists.
 	Reasons *[]ReasonCount `json:"reasons,omitempty"`
 
-	// RetriedBy The ids of the requests that retry this one.
+	// RetriedBy The ids of the requests that retry this one. For the source and support.
 	RetriedBy *[]string `json:"retried_by,omitempty"`
 
-	// RetryOf The request that this one retries.
+	// RetryOf The request that this one retries. For the source and support.
 	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
 
 	// SelfServiceOnly Whether SIMs that would need approval by support are ineligible.
@@ -2223,7 +2223,10 @@ type Result struct {
 	// Fee What the source pays, in the minor unit of the currency. For the source and support.
 	Fee        *int64     `json:"fee"`
 	FinishedAt *time.Time `json:"finished_at"`
-	Iccid      *string    `json:"iccid"`
+
+	// GatewayAnswer What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer"`
+	Iccid         *string `json:"iccid"`
 
 	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
@@ -2367,7 +2370,10 @@ type Transfer struct {
 	// Fee What the source pays on completion. For the source and support.
 	Fee        *Money     `json:"fee,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
-	Iccid      *string    `json:"iccid,omitempty"`
+
+	// GatewayAnswer What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer,omitempty"`
+	Iccid         *string `json:"iccid,omitempty"`
 
 	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
