@@ -176,14 +176,25 @@ func mayRetry(p transfer.Party) bool {
 // maySetStatus reports whether a caller may set the status of a SIM.
 func maySetStatus(c storage.Caller) bool { return isStaff(c) }
 
-// mayUnlock reports whether a caller may take the transfer lock off a SIM that it
-// reaches.
+// mayUnlock reports whether a caller may take the transfer lock or the
+// termination protection off a SIM that it reaches.
 func mayUnlock(c storage.Caller) bool {
 	return isAccount(c) && c.Permission.Includes(storage.PermissionApprover)
 }
 
-// maySetSettings reports whether a caller may set the lock, the tags and the
-// group of a SIM that it reaches.
+// statusActorOf returns as whom a caller sets the status of a SIM.
+func statusActorOf(c storage.Caller) transfer.StatusActor {
+	switch {
+	case c.Role == storage.RoleAdmin:
+		return transfer.ByAdmin
+	case isStaff(c):
+		return transfer.BySupport
+	}
+	return transfer.ByAccount
+}
+
+// maySetSettings reports whether a caller may set the lock, the termination
+// protection, the tags and the group of a SIM that it reaches.
 func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 
 // mayFindTickets reports whether a caller may search requests by ticket.

@@ -129,10 +129,11 @@ func examples() map[string]any {
 		"Plan":                plan,
 		"ListPlansOutputBody": map[string]any{"items": []Plan{plan}},
 
-		"Imported":           Imported{2},
-		"UpdateSIMInputBody": map[string]any{"transfer_lock": true, "tags": map[string]string{"site": "north"}},
-		"SIM":                sim,
-		"ListSIM":            List[SIM]{Items: []SIM{sim}, NextCursor: "4711"},
+		"Imported":               Imported{2},
+		"UpdateSIMInputBody":     map[string]any{"transfer_lock": true, "tags": map[string]string{"site": "north"}},
+		"CorrectStatusInputBody": map[string]any{"status": "ready", "reason": "Activated by mistake, CASE-1001"},
+		"SIM":                    sim,
+		"ListSIM":                List[SIM]{Items: []SIM{sim}, NextCursor: "4711"},
 		"SIMHistory": SIMHistory{
 			SIM:    sim,
 			Owners: []OwnedSince{{Account: receiver, Since: later, Request: &request}, {Account: source, Since: noon}},

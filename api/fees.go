@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"simtransfer/api/problem"
@@ -72,4 +73,24 @@ func (s *server) listFees(ctx context.Context, _ *struct{}) (*listFeesOutput, er
 		out.Body.Items[i] = viewFee(f)
 	}
 	return out, nil
+}
+
+type withdrawFeeInput struct {
+	Method    transfer.Method `path:"method" doc:"The method that the fee is for."`
+	Currency  string          `path:"currency" maxLength:"8" example:"EUR" doc:"The currency of the fee (ISO 4217)."`
+	ValidFrom time.Time       `path:"valid_from" doc:"When the fee would start to apply, exactly as the fee schedule shows it."`
+}
+
+func (s *server) withdrawFee(ctx context.Context, in *withdrawFeeInput) (*struct{}, error) {
+	currency, err := transfer.ParseCurrency(in.Currency)
+	if err != nil {
+		return nil, storage.ErrNotFound
+	}
+	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
+		return t.WithdrawFee(ctx, actingCaller(ctx), storage.Fee{Method: in.Method, Currency: currency, ValidFrom: in.ValidFrom})
+	})
+	if errors.Is(err, storage.ErrPast) {
+		return nil, problem.New(problem.FeeValid, "the fee applies already, and fees may have been quoted from it: add another entry to change it")
+	}
+	return nil, err
 }

@@ -39,6 +39,7 @@ func mappings() []mapping {
 		{problem.RequestState, as(func(e *transfer.StateError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestState, as(func(e *storage.NotFinishedError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
 		{problem.WrongParty, as(func(e *transfer.PartyError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NoFee, as(func(e *storage.NoFeeError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.Invalid, as(func(e *storage.TagsError, p *problem.Problem) {

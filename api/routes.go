@@ -98,7 +98,11 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PATCH", "/v1/sims/{sim}", "update-sim", operators, ok, op(s, s.updateSIM), "Update a SIM",
-			"Fields that are left out keep their values. The account that owns the SIM sets its lock, tags and group; taking the lock off needs the permission approver. Support sets its status.",
+			"Fields that are left out keep their values. The account that owns the SIM sets its lock, termination protection, tags and group; taking the lock or the protection off needs the permission approver. Support sets its status. Terminated is final, nothing returns to ready, and a SIM with termination protection is not terminated: the response is then 409 with the code sim_status. A SIM in an open transfer can change; the transfer then fails with status_changed or sim_terminated when it is executed.",
+		},
+		{
+			"POST", "/v1/sims/{sim}/correct-status", "correct-sim-status", admins, ok, op(s, s.correctStatus), "Correct the status of a SIM",
+			"Undoes a mistake: it also leads out of terminated and back to ready, which no other call does. Requires a reason, which is recorded in the audit trail. It does not override termination protection.",
 		},
 
 		{
@@ -113,6 +117,10 @@ func (s *server) routes() []Route {
 		{
 			"GET", "/v1/fees", "list-fees", admins, ok, op(s, s.listFees), "List the fee schedule",
 			"Lists all entries: past, current and future.",
+		},
+		{
+			"DELETE", "/v1/fees/{method}/{currency}/{valid_from}", "withdraw-fee", admins, noContent, op(s, s.withdrawFee), "Withdraw a future fee",
+			"Deletes an entry that is not valid yet. Another entry can then be added for the same time. An entry that applies already, or did, stays: the response is 409 with the code fee_valid.",
 		},
 
 		{
@@ -304,7 +312,7 @@ func (r Route) operation() huma.Operation {
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost || r.Method == http.MethodDelete {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {

@@ -108,7 +108,7 @@ func bodyFor(route Route, role storage.Role) any {
 		if role == storage.RoleAccount {
 			return map[string]any{"transfer_lock": true}
 		}
-		return map[string]any{"status": "ready"}
+		return map[string]any{"status": "active"}
 	case "put-plan":
 		return map[string]any{"coverage_bound": true}
 	case "update-account":

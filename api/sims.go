@@ -194,9 +194,10 @@ type updateSIMInput struct {
 	SIMPath
 	Body struct {
 		TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
+		Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents that the SIM is terminated. For its owner."`
 		Tags         patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
 		Group        patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
-		Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support."`
+		Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. No SIM becomes ready again or leaves the status terminated, and none with termination protection is terminated."`
 	}
 }
 
@@ -210,14 +211,16 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if err != nil {
 		return nil, err
 	}
-	settings := in.Body.TransferLock != nil || in.Body.Tags.given || in.Body.Group.given
+	settings := in.Body.TransferLock != nil || in.Body.Protection != nil || in.Body.Tags.given || in.Body.Group.given
 	switch {
 	case in.Body.Status != nil && !maySetStatus(c):
 		return nil, problem.New(problem.Forbidden, "only support can set the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
 	case in.Body.TransferLock != nil && !*in.Body.TransferLock && isAccount(c) && !mayUnlock(c):
 		return nil, lacksPermission(c, storage.PermissionApprover, "taking the transfer lock off a SIM")
+	case in.Body.Protection != nil && !*in.Body.Protection && isAccount(c) && !mayUnlock(c):
+		return nil, lacksPermission(c, storage.PermissionApprover, "taking the termination protection off a SIM")
 	case settings && !maySetSettings(c):
-		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
+		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, termination protection, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
 	}
 	p := problem.New(problem.Invalid, "")
 	change := storage.SIMChange{
@@ -225,6 +228,9 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 		ClearTags:    in.Body.Tags.null,
 		Tags:         parseTagChanges(p, "body.tags", in.Body.Tags.value),
 		Status:       in.Body.Status,
+		StatusBy:     statusActorOf(c),
+
+		TerminationProtection: in.Body.Protection,
 	}
 	if in.Body.Group.given {
 		group := parsed(p, "body.group", in.Body.Group.value, transfer.ParseLine)
@@ -239,4 +245,34 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	}
 	v, err := viewSIM(row)
 	return &simOutput{v}, err
+}
+
+type correctStatusInput struct {
+	Idempotent
+	SIMPath
+	Body struct {
+		Status transfer.Status `json:"status"`
+		Reason string          `json:"reason" minLength:"1" maxLength:"500" doc:"Why the status has to be corrected. Recorded in the audit trail."`
+	}
+}
+
+func (s *server) correctStatus(ctx context.Context, in *correctStatusInput) (*reply[SIM], error) {
+	id, err := in.identifier()
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(in.Body.Reason) == "" {
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.reason", Message: "is blank: say why the status has to be corrected"})
+	}
+	return once(ctx, s, func(t *storage.Tx, out *reply[SIM]) error {
+		row, err := t.UpdateSIM(ctx, actingCaller(ctx), 0, id, storage.SIMChange{
+			Status: &in.Body.Status, StatusBy: transfer.ByCorrection, Why: in.Body.Reason,
+		})
+		if err != nil {
+			return err
+		}
+		out.Status = 200
+		out.Body, err = viewSIM(row)
+		return err
+	})
 }

@@ -11,6 +11,8 @@ import (
 type feesCommand struct {
 	List feesListCommand `cmd:"" help:"Show the fee schedule (administrators)."`
 	Set  feesSetCommand  `cmd:"" help:"Set a fee, from a point in time on (administrators)."`
+
+	Withdraw feesWithdrawCommand `cmd:"" help:"Withdraw a fee that does not apply yet (administrators)."`
 }
 
 func printFees(l *connection, fees ...client.Fee) error {
@@ -80,4 +82,33 @@ func (c *feesSetCommand) Run(ctx context.Context, s *Session) error {
 		return l.explain(err)
 	}
 	return l.show(func() error { return printFees(l, f) })
+}
+
+type feesWithdrawCommand struct {
+	Currency string    `arg:"" help:"Currency of the fee (ISO 4217), such as EUR."`
+	Method   string    `enum:"${methods}" default:"support_assisted" help:"Method that the fee is for: support_assisted or self_service."`
+	From     time.Time `required:"" placeholder:"TIME" help:"Start time of the fee, exactly as the service stores it; see fees list --json."`
+	remote
+}
+
+// Help returns the detailed help.
+func (feesWithdrawCommand) Help() string {
+	return `A fee that applies already, or did, cannot be withdrawn: set another one.
+
+Example:
+
+    simtransfer fees withdraw EUR --from=2030-01-31T00:00:00Z`
+}
+
+// Run runs the command.
+func (c *feesWithdrawCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	if err := l.client.WithdrawFee(ctx, transfer.Method(c.Method), transfer.Currency(c.Currency), c.From, l.options()...); err != nil {
+		return l.explain(err)
+	}
+	l.note("The fee was withdrawn.")
+	return nil
 }

@@ -17,6 +17,8 @@ type simsCommand struct {
 	History simsHistoryCommand `cmd:"" help:"Show the owners, transfers, sessions and charges of a SIM (support)."`
 	Lock    simsLockCommand    `cmd:"" help:"Protect SIMs from being transferred (owner)."`
 	Unlock  simsUnlockCommand  `cmd:"" help:"Remove the transfer lock of SIMs (owner)."`
+	Protect simsProtectCommand `cmd:"" help:"Switch the termination protection of SIMs on or off (owner)."`
+	Correct simsCorrectCommand `cmd:"" help:"Correct the status of a SIM (administrators)."`
 }
 
 type simsImportCommand struct {
@@ -211,21 +213,91 @@ func (c *simsUnlockCommand) Run(ctx context.Context, s *Session) error {
 }
 
 func setTransferLock(ctx context.Context, s *Session, r remote, sims []identifier, lock bool) error {
+	return updateSIMs(ctx, s, r, sims, client.SIMChange{TransferLock: &lock}, func(l *connection, v client.SIM) {
+		l.note("%s: transfer lock %s.", v.ICCID, onOff(v.TransferLock))
+	})
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// updateSIMs makes a change to each SIM, and says what it is afterwards.
+func updateSIMs(ctx context.Context, s *Session, r remote, sims []identifier, change client.SIMChange, say func(*connection, client.SIM)) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
 	}
 	for _, sim := range sims {
-		v, err := l.client.UpdateSIM(ctx, string(sim), client.SIMChange{TransferLock: &lock}, l.options()...)
+		v, err := l.client.UpdateSIM(ctx, string(sim), change, l.options()...)
 		if err != nil {
 			return l.explain(err)
 		}
 		if err := l.show(func() error {
-			l.note("%s: transfer lock %s.", v.ICCID, map[bool]string{true: "on", false: "off"}[v.TransferLock])
+			say(l, v)
 			return nil
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+type simsProtectCommand struct {
+	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
+	Off  bool         `help:"Switch the protection off."`
+	remote
+}
+
+// Help returns the detailed help.
+func (simsProtectCommand) Help() string {
+	return `A protected SIM cannot be terminated, not even by support.
+
+Examples:
+
+    simtransfer sims protect 8988211000000000011
+    simtransfer sims protect --off 8988211000000000011`
+}
+
+// Run runs the command.
+func (c *simsProtectCommand) Run(ctx context.Context, s *Session) error {
+	on := !c.Off
+	return updateSIMs(ctx, s, c.remote, c.SIMs, client.SIMChange{TerminationProtection: &on}, func(l *connection, v client.SIM) {
+		l.note("%s: termination protection %s.", v.ICCID, onOff(v.TerminationProtection))
+	})
+}
+
+type simsCorrectCommand struct {
+	SIM    identifier `arg:"" name:"sim" help:"ICCID, IMSI or MSISDN."`
+	Status string     `required:"" placeholder:"STATUS" help:"Status that the SIM should have."`
+	Reason string     `required:"" placeholder:"TEXT" help:"Why the status has to be corrected. Recorded in the audit trail."`
+	post
+}
+
+// Help returns the detailed help.
+func (simsCorrectCommand) Help() string {
+	return `Undoes a mistake. Only this command brings a SIM back from terminated, or back to ready.
+
+Example:
+
+    simtransfer sims correct 8988211000000000011 --status=ready --reason="activated by mistake, CASE-1001"`
+}
+
+// Run runs the command.
+func (c *simsCorrectCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	v, err := l.client.CorrectSIMStatus(ctx, string(c.SIM), client.StatusCorrection{Status: transfer.Status(c.Status), Reason: c.Reason}, l.options(c.idempotent())...)
+	if err != nil {
+		return l.explain(err)
+	}
+	return l.show(func() error {
+		l.note("%s: the status is %s.", v.ICCID, v.Status)
+		return nil
+	})
 }

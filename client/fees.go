@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"simtransfer/transfer"
@@ -32,6 +33,12 @@ type FeeSchedule struct {
 // CreateFee sets a fee from an instant on, for administrators.
 func (c *Client) CreateFee(ctx context.Context, f NewFee, options ...Option) (Fee, error) {
 	return post[Fee](ctx, c, path("fees"), f, options)
+}
+
+// WithdrawFee deletes an entry of the fee schedule that is not valid yet, for
+// administrators.
+func (c *Client) WithdrawFee(ctx context.Context, method transfer.Method, currency transfer.Currency, validFrom time.Time, options ...Option) error {
+	return c.callJSON(ctx, http.MethodDelete, path("fees", string(method), string(currency), validFrom.UTC().Format(time.RFC3339Nano)), nil, nil, options...)
 }
 
 // ListFees returns the fee schedule, for administrators.

@@ -143,6 +143,7 @@ func types() map[string]reflect.Type {
 		"Settings":               reflect.TypeFor[client.Settings](),
 		"Transfer":               reflect.TypeFor[client.Transfer](),
 		"UpdateAccountInputBody": reflect.TypeFor[client.AccountChange](),
+		"CorrectStatusInputBody": reflect.TypeFor[client.StatusCorrection](),
 		"UpdateSIMInputBody":     reflect.TypeFor[client.SIMChange](),
 	}
 }
@@ -293,6 +294,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.UpdateSIM(ctx, "+12025550101", client.SIMChange{TransferLock: &yes})
 			return err
 		},
+		"correct-sim-status": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CorrectSIMStatus(ctx, "+12025550101", client.StatusCorrection{})
+			return err
+		},
 		"get-sim-history": func(ctx context.Context, c *client.Client) error {
 			_, err := c.GetSIMHistory(ctx, "+12025550101")
 			return err
@@ -307,6 +312,9 @@ func operations() map[string]func(context.Context, *client.Client) error {
 				CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err
+		},
+		"withdraw-fee": func(ctx context.Context, c *client.Client) error {
+			return c.WithdrawFee(ctx, transfer.SupportAssisted, "EUR", time.Unix(0, 0))
 		},
 		"list-fees": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListFees(ctx)

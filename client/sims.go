@@ -42,10 +42,17 @@ type OpenTransfer struct {
 
 // SIMChange is what UpdateSIM changes; nil fields stay as they are.
 type SIMChange struct {
-	TransferLock *bool              `json:"transfer_lock,omitempty"`
-	Tags         map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
-	Group        *string            `json:"group,omitempty"` // empty removes the SIM from its group
-	Status       *transfer.Status   `json:"status,omitempty"`
+	TransferLock          *bool              `json:"transfer_lock,omitempty"`
+	TerminationProtection *bool              `json:"termination_protection,omitempty"`
+	Tags                  map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
+	Group                 *string            `json:"group,omitempty"` // empty removes the SIM from its group
+	Status                *transfer.Status   `json:"status,omitempty"`
+}
+
+// StatusCorrection is what CorrectSIMStatus needs.
+type StatusCorrection struct {
+	Status transfer.Status `json:"status"`
+	Reason string          `json:"reason"`
 }
 
 // Imported is the outcome of ImportSIMs.
@@ -139,6 +146,12 @@ func (c *Client) UpdateSIM(ctx context.Context, identifier string, change SIMCha
 	var s SIM
 	err := c.callJSON(ctx, http.MethodPatch, path("sims", identifier), change, &s, options...)
 	return s, err
+}
+
+// CorrectSIMStatus sets a status that UpdateSIM does not allow, for
+// administrators.
+func (c *Client) CorrectSIMStatus(ctx context.Context, identifier string, correction StatusCorrection, options ...Option) (SIM, error) {
+	return post[SIM](ctx, c, path("sims", identifier, "correct-status"), correction, options)
 }
 
 // GetSIMHistory returns the history of a SIM, for support.

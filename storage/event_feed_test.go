@@ -73,17 +73,23 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 	want := []transfer.EventKind{
 		transfer.EventCreate, transfer.EventCreate, transfer.EventCancel, transfer.EventValidate, transfer.EventOffer,
 	}
+	wanted := func(feed string) []transfer.EventKind {
+		if feed == "the destination's" {
+			return want[4:] // nothing from before it may decide
+		}
+		return want
+	}
 	storagetest.Await(t, "every event in every feed", func() bool {
 		follow()
 		for _, f := range feeds {
-			if len(f.got) < len(want) {
+			if len(f.got) < len(wanted(f.name)) {
 				return false
 			}
 		}
 		return true
 	})
 	for _, f := range feeds {
-		if diff := cmp.Diff(want, f.got); diff != "" {
+		if diff := cmp.Diff(wanted(f.name), f.got); diff != "" {
 			t.Errorf("%s feed (-want +got):\n%s", f.name, diff)
 		}
 	}

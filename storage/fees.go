@@ -109,6 +109,35 @@ func (t *Tx) CreateFee(ctx context.Context, by Actor, f Fee) (Fee, error) {
 	return created, t.auditFee(ctx, by, transfer.AuditFeeCreate, created, nil, feeFields(created))
 }
 
+var deleteFee = newStatement(statement{
+	name:    "delete_fee",
+	does:    "Withdraws an entry of the fee schedule that is not valid yet.",
+	given:   "@method, @currency and @valid_from of the entry.",
+	returns: "The amount of the entry in minor units; none if there is no such entry, or if it is valid already.",
+	text: `
+		DELETE FROM fees
+		WHERE method = @method AND currency = @currency AND valid_from = @valid_from AND valid_from > clock_timestamp()
+		RETURNING amount`,
+})
+
+// WithdrawFee deletes an entry of the schedule that is not valid yet. It
+// returns ErrNotFound if there is no such entry, and ErrPast if it is valid
+// already: fees may have been quoted from it.
+func (t *Tx) WithdrawFee(ctx context.Context, by Actor, f Fee) error {
+	err := t.get(ctx, &f.Amount, deleteFee, args{"method": f.Method, "currency": f.Currency, "valid_from": f.ValidFrom})
+	if errors.Is(err, ErrNotFound) {
+		var valid Fee
+		if err := t.get(ctx, &valid, selectFee, args{"method": f.Method, "currency": f.Currency, "valid_from": f.ValidFrom}); err != nil {
+			return err // no such entry
+		}
+		return ErrPast
+	}
+	if err != nil {
+		return fmt.Errorf("withdrawing a fee: %w", err)
+	}
+	return t.auditFee(ctx, by, transfer.AuditFeeDelete, f, feeFields(f), nil)
+}
+
 // auditFee records that an entry of the fee schedule was added or withdrawn.
 func (t *Tx) auditFee(ctx context.Context, by Actor, action transfer.AuditAction, f Fee, before, after any) error {
 	return t.Audit(ctx, AuditEntry{

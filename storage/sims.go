@@ -189,11 +189,14 @@ func (db *DB) simsWithPrefix(ctx context.Context, prefix string) (ids pq.Int64Ar
 
 // SIMChange lists the new values of a SIM's fields; nil fields do not change.
 type SIMChange struct {
-	TransferLock *bool
-	ClearTags    bool               // removes all tags, before Tags are applied
-	Tags         map[string]*string // added to the tags, with the same names replaced; nil removes a tag
-	Group        *string            // empty removes the SIM from its group
-	Status       *transfer.Status
+	TransferLock          *bool
+	TerminationProtection *bool
+	ClearTags             bool               // removes all tags, before Tags are applied
+	Tags                  map[string]*string // added to the tags, with the same names replaced; nil removes a tag
+	Group                 *string            // empty removes the SIM from its group
+	Status                *transfer.Status
+	StatusBy              transfer.StatusActor // who sets Status; see transfer.ChangeStatus
+	Why                   string               // the reason of a correction, for the audit trail
 
 	// If is called with the SIM as it is before the change, which can no longer
 	// change by then. If it returns an error, nothing is changed. Nil: no
@@ -233,7 +236,7 @@ var lockSIM = newStatement(statement{
 	returns: "What a client can change in the SIM, and which account owns it; none if there is no such SIM.",
 	locks:   "Takes the SIM.",
 	text: `
-		SELECT id, account, iccid, transfer_lock, tags, sim_group, status
+		SELECT id, account, iccid, transfer_lock, termination_protection, tags, sim_group, status
 		FROM sims
 		WHERE id = (SELECT sim FROM identifiers WHERE identifier = @identifier)
 		  AND (@account = 0 OR account = @account)
@@ -243,12 +246,13 @@ var lockSIM = newStatement(statement{
 var updateSIM = newStatement(statement{
 	name: "update_sim",
 	does: "Changes a SIM.",
-	given: `@sim: the id of the SIM; its @tags; @transfer_lock, @group and @status: the new values, null for no
-		change; an empty @group is none.`,
+	given: `@sim: the id of the SIM; its @tags; @transfer_lock, @termination_protection, @group and @status: the
+		new values, null for no change; an empty @group is none.`,
 	locks: "The caller holds the SIM.",
 	text: `
 		UPDATE sims
 		SET transfer_lock = coalesce(@transfer_lock, transfer_lock),
+			termination_protection = coalesce(@termination_protection, termination_protection),
 			tags = @tags,
 			sim_group = CASE WHEN @group::text IS NULL THEN sim_group ELSE nullif(@group, '') END,
 			status = coalesce(@status, status)
@@ -257,57 +261,81 @@ var updateSIM = newStatement(statement{
 
 // lockedSIM is a SIM as lockSIM reads it.
 type lockedSIM struct {
-	ID           int64           `db:"id"`
-	Account      int64           `db:"account"`
-	ICCID        string          `db:"iccid"`
-	TransferLock bool            `db:"transfer_lock"`
-	Tags         Tags            `db:"tags"`
-	Group        *string         `db:"sim_group"`
-	Status       transfer.Status `db:"status"`
+	ID                    int64           `db:"id"`
+	Account               int64           `db:"account"`
+	ICCID                 string          `db:"iccid"`
+	TransferLock          bool            `db:"transfer_lock"`
+	TerminationProtection bool            `db:"termination_protection"`
+	Tags                  Tags            `db:"tags"`
+	Group                 *string         `db:"sim_group"`
+	Status                transfer.Status `db:"status"`
+}
+
+// allow returns a *transfer.StatusError if the status may not change so. A
+// change of the termination protection counts first.
+func (was lockedSIM) allow(c SIMChange) error {
+	if c.Status == nil {
+		return nil
+	}
+	protected := was.TerminationProtection
+	if c.TerminationProtection != nil {
+		protected = *c.TerminationProtection
+	}
+	return transfer.ChangeStatus(c.StatusBy, was.Status, *c.Status, protected)
 }
 
 // UpdateSIM changes the SIM that an identifier names and returns it as it is
 // after the change. It returns ErrNotFound if there is none, or if it is not
-// registered to the account at that moment; account 0 may change all SIMs.
-func (db *DB) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer.Identifier, c SIMChange) (SIM, error) {
-	var changed SIM
-	err := db.InRetriedTx(ctx, func(t *Tx) error {
-		var was lockedSIM
-		err := t.get(ctx, &was, lockSIM, args{"identifier": id.String(), "account": account})
-		if err != nil {
-			return fmt.Errorf("locking SIM %s: %w", id, err)
-		}
-		if c.If != nil {
-			is, err := sim(ctx, t, 0, id)
-			if err != nil {
-				return fmt.Errorf("reading SIM %s: %w", id, err)
-			}
-			if err := c.If(is); err != nil {
-				return err
-			}
-		}
-		tags, err := c.tags(was.Tags)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(ctx, updateSIM, args{
-			"sim": was.ID, "transfer_lock": c.TransferLock, "tags": tags, "group": c.Group, "status": c.Status,
-		}); err != nil {
-			return fmt.Errorf("changing SIM %s: %w", id, err)
-		}
-		if changed, err = sim(ctx, t, 0, id); err != nil {
-			return fmt.Errorf("reading SIM %s: %w", id, err)
-		}
-		return t.auditSIMChange(ctx, by, was, changed)
+// registered to the account at that moment; account 0 may change all SIMs. It
+// returns a *transfer.StatusError if StatusBy may not change the status so.
+func (db *DB) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer.Identifier, c SIMChange) (changed SIM, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		changed, err = t.UpdateSIM(ctx, by, account, id, c)
+		return err
 	})
 	return changed, err
 }
 
+// UpdateSIM is DB.UpdateSIM in the transaction.
+func (t *Tx) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer.Identifier, c SIMChange) (changed SIM, err error) {
+	var was lockedSIM
+	if err := t.get(ctx, &was, lockSIM, args{"identifier": id.String(), "account": account}); err != nil {
+		return changed, fmt.Errorf("locking SIM %s: %w", id, err)
+	}
+	if c.If != nil {
+		is, err := sim(ctx, t, 0, id)
+		if err != nil {
+			return changed, fmt.Errorf("reading SIM %s: %w", id, err)
+		}
+		if err := c.If(is); err != nil {
+			return changed, err
+		}
+	}
+	if err := was.allow(c); err != nil {
+		return changed, err
+	}
+	tags, err := c.tags(was.Tags)
+	if err != nil {
+		return changed, err
+	}
+	if _, err := t.exec(ctx, updateSIM, args{
+		"sim": was.ID, "transfer_lock": c.TransferLock, "termination_protection": c.TerminationProtection,
+		"tags": tags, "group": c.Group, "status": c.Status,
+	}); err != nil {
+		return changed, fmt.Errorf("changing SIM %s: %w", id, err)
+	}
+	if changed, err = sim(ctx, t, 0, id); err != nil {
+		return changed, fmt.Errorf("reading SIM %s: %w", id, err)
+	}
+	return changed, t.auditSIMChange(ctx, by, c, was, changed)
+}
+
 // auditSIMChange records how a SIM has changed, if it has, under the action that
 // matters most.
-func (t *Tx) auditSIMChange(ctx context.Context, by Actor, was lockedSIM, is SIM) error {
+func (t *Tx) auditSIMChange(ctx context.Context, by Actor, asked SIMChange, was lockedSIM, is SIM) error {
 	c := changes{
 		{"transfer_lock", was.TransferLock, is.TransferLock},
+		{"termination_protection", was.TerminationProtection, is.TerminationProtection},
 		{"tags", was.Tags, is.Tags},
 		{"group", was.Group, is.Group},
 		{"status", was.Status, is.Status},
@@ -320,10 +348,12 @@ func (t *Tx) auditSIMChange(ctx context.Context, by Actor, was lockedSIM, is SIM
 		action = transfer.AuditSIMUnlock
 	case is.TransferLock && !was.TransferLock:
 		action = transfer.AuditSIMLock
+	case was.Status != is.Status && asked.StatusBy == transfer.ByCorrection:
+		action = transfer.AuditSIMCorrect
 	case was.Status != is.Status:
 		action = transfer.AuditSIMStatus
 	}
 	return t.Audit(ctx, AuditEntry{
-		By: by, Action: action, Account: was.Account, SIM: was.ID, Object: "sim", ObjectID: was.ICCID, Before: c.before(), After: c.after(),
+		By: by, Action: action, Account: was.Account, SIM: was.ID, Object: "sim", ObjectID: was.ICCID, Before: c.before(), After: c.after(), Why: asked.Why,
 	})
 }

@@ -27,6 +27,7 @@ func statements() []*statement {
 		selectFees,
 		isPast,
 		insertFee,
+		deleteFee,
 		selectFee,
 		// history.go
 		selectRegistrations,

@@ -20,6 +20,8 @@ const (
 	LastAdministrator    Code = "last_administrator"
 	RequestState         Code = "request_state"
 	RequestExpired       Code = "request_expired"
+	SIMStatus            Code = "sim_status"
+	FeeValid             Code = "fee_valid"
 	StillRunning         Code = "still_running"
 	TooLarge             Code = "too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
@@ -62,6 +64,8 @@ func Kinds() []Kind {
 		{LastAdministrator, http.StatusConflict, "Last administrator's key", "Without this key, no one could administer the service. Create another administrator's key that never expires first."},
 		{RequestState, http.StatusConflict, "Not possible in this state", "The transfer request was in a state that does not allow this call. The field state names that state."},
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
+		{SIMStatus, http.StatusConflict, "Status change not allowed", "Terminated is final, nothing returns to ready, and a SIM with termination protection is not terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
+		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},

@@ -301,7 +301,8 @@ func (s *comparison) drawStop(t *rapid.T) operation {
 
 func (s *comparison) drawStatus(t *rapid.T) operation {
 	sim := s.drawSIM(t)
-	return s.w.status(sim, parsed(s.m.sim(sim).identifiers[0]), rapid.SampledFrom(transfer.Statuses()).Draw(t, "status"))
+	return s.w.status(sim, parsed(s.m.sim(sim).identifiers[0]), rapid.SampledFrom(transfer.Statuses()).Draw(t, "status"),
+		rapid.SampledFrom([]transfer.StatusActor{transfer.ByCorrection, transfer.BySupport, transfer.ByAdmin, transfer.ByAccount}).Draw(t, "by"))
 }
 
 func (s *comparison) drawEdit(t *rapid.T) operation {
@@ -311,7 +312,7 @@ func (s *comparison) drawEdit(t *rapid.T) operation {
 		account = rapid.IntRange(1, len(s.m.accounts)).Draw(t, "account")
 	}
 	fleet := rapid.SampledFrom([]string{"north", "south"}).Draw(t, "fleet")
-	return s.w.edit(account, sim, parsed(s.m.sim(sim).identifiers[1]), rapid.Bool().Draw(t, "locked"), fleet)
+	return s.w.edit(account, sim, parsed(s.m.sim(sim).identifiers[1]), rapid.Bool().Draw(t, "locked"), rapid.Bool().Draw(t, "protected"), fleet)
 }
 
 // drawStanding draws the closing of an account, or the opening of the closed one.

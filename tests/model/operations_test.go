@@ -98,9 +98,13 @@ func refusal(err error) (string, error) {
 		late    *transfer.ExpiredError
 		unknown *storage.UnknownSIMsError
 		noFee   *storage.NoFeeError
+		status  *transfer.StatusError
 	)
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.ErrNotFound.Error(), nil
+	}
 	if errors.As(err, &state) || errors.As(err, &party) || errors.As(err, &late) ||
-		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.Is(err, storage.ErrNotFound) {
+		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) {
 		return err.Error(), nil
 	}
 	return "", err
@@ -184,26 +188,34 @@ func (w *testService) price(currency transfer.Currency, amount int64) operation 
 	}
 }
 
-// status changes a SIM's status, as the network does.
-func (w *testService) status(sim int, identifier transfer.Identifier, status transfer.Status) operation {
+// status changes a SIM's status, if the actor may.
+func (w *testService) status(sim int, identifier transfer.Identifier, status transfer.Status, by transfer.StatusActor) operation {
 	return operation{
-		name: fmt.Sprintf("SIM %d is %s", sim, status),
+		name: fmt.Sprintf("%s makes SIM %d %s", by, sim, status),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateSIM(ctx, storage.System(), 0, identifier, storage.SIMChange{Status: &status})
-			return "", err
+			_, err := w.db.UpdateSIM(ctx, storage.System(), 0, identifier, storage.SIMChange{Status: &status, StatusBy: by})
+			return refusal(err)
 		},
-		steps: silently(func(m *model) { m.sim(sim).status = status }),
+		steps: atOnce(func(m *model) string {
+			s := m.sim(sim)
+			protected := s.settings[slices.Index(settingNames(), "termination_protection")] == "true"
+			if err := transfer.ChangeStatus(by, s.status, status, protected); err != nil {
+				return err.Error()
+			}
+			s.status = status
+			return ""
+		}),
 	}
 }
 
 // edit is a change to a SIM by an account. It is refused unless the account owns
 // the SIM.
-func (w *testService) edit(account, sim int, identifier transfer.Identifier, locked bool, fleet string) operation {
+func (w *testService) edit(account, sim int, identifier transfer.Identifier, locked, protected bool, fleet string) operation {
 	return operation{
-		name: fmt.Sprintf("account %d edits SIM %d: locked %t, fleet %s", account, sim, locked, fleet),
+		name: fmt.Sprintf("account %d edits SIM %d: locked %t, protected %t, fleet %s", account, sim, locked, protected, fleet),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			_, err := w.db.UpdateSIM(ctx, storage.System(), int64(account), identifier, storage.SIMChange{
-				TransferLock: &locked, ClearTags: true, Tags: map[string]*string{"fleet": &fleet}, Group: &fleet,
+				TransferLock: &locked, TerminationProtection: &protected, ClearTags: true, Tags: map[string]*string{"fleet": &fleet}, Group: &fleet,
 			})
 			return refusal(err)
 		},
@@ -216,6 +228,7 @@ func (w *testService) edit(account, sim int, identifier transfer.Identifier, loc
 			s.settings = slices.Clone(s.settings)
 			s.settings[slices.Index(settingNames(), "tags")] = fmt.Sprintf(`{"fleet": "%s"}`, fleet)
 			s.settings[slices.Index(settingNames(), "sim_group")] = fleet
+			s.settings[slices.Index(settingNames(), "termination_protection")] = fmt.Sprint(protected)
 			return ""
 		}),
 	}

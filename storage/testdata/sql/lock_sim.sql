@@ -7,7 +7,7 @@
 --
 -- EXPLAIN EXECUTE lock_sim(identifier, account);
 PREPARE lock_sim AS
-SELECT id, account, iccid, transfer_lock, tags, sim_group, status
+SELECT id, account, iccid, transfer_lock, termination_protection, tags, sim_group, status
 FROM sims
 WHERE id = (SELECT sim FROM identifiers WHERE identifier = $1 /*identifier*/)
   AND ($2 /*account*/ = 0 OR account = $2 /*account*/)
