@@ -129,13 +129,13 @@ func simUpload() *uploadDoc {
 			colAccount:       {"account", true, upload.Text, "The operator id of the account that the SIM is registered to."},
 			colStatus:        {"status", false, upload.Text, "ready, active, inactive, standby, suspended or terminated. Default: ready."},
 			colPlan:          {"plan", true, upload.Text, "The name of an existing plan."},
-			colTags:          {"tags", false, upload.Map, "Tags as name=value, separated by semicolons."},
+			colTags:          {"tags", false, upload.Map, "Up to 64 tags as name=value, separated by semicolons. A name can have up to 128 characters, a value up to 256."},
 			colExpiration:    {"expiration", false, upload.Text, "A time such as 2030-01-31T00:00:00Z."},
 			colProtection:    {"termination_protection", false, upload.Flag, "true or false. Default: false."},
-			colGroup:         {"group", false, upload.Text, "The group that the SIM is in."},
-			colEventHandlers: {"event_handlers", false, upload.List, "Event handlers, separated by semicolons."},
-			colSpeedClass:    {"speed_class", false, upload.Text, "The speed class."},
-			colContainers:    {"containers", false, upload.List, "Subscription containers, separated by semicolons."},
+			colGroup:         {"group", false, upload.Text, "The group that the SIM is in, up to 128 characters."},
+			colEventHandlers: {"event_handlers", false, upload.List, "Up to 64 event handlers, separated by semicolons."},
+			colSpeedClass:    {"speed_class", false, upload.Text, "The speed class, up to 128 characters."},
+			colContainers:    {"containers", false, upload.List, "Up to 64 subscription containers, separated by semicolons."},
 			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI to which the SIM is locked: 14 to 16 digits."},
 			colTransferLock:  {"transfer_lock", false, upload.Flag, "true or false: true prevents transfers of the SIM. Default: false."},
 		},
@@ -171,10 +171,10 @@ func (p simParser) sim() storage.NewSIM {
 			Tags:                  p.tags(),
 			Expiration:            p.instant(colExpiration),
 			TerminationProtection: p.flag(colProtection),
-			Group:                 p.optional(colGroup),
-			EventHandlers:         p.list(colEventHandlers),
-			SpeedClass:            p.optional(colSpeedClass),
-			Containers:            p.list(colContainers),
+			Group:                 p.name(colGroup, transfer.MaxGroup),
+			EventHandlers:         p.items(colEventHandlers),
+			SpeedClass:            p.name(colSpeedClass, transfer.MaxSpeedClass),
+			Containers:            p.items(colContainers),
 			IMEILock:              p.imei(),
 		},
 		TransferLock: p.flag(colTransferLock),
@@ -200,6 +200,27 @@ func (p simParser) optional(column int) *string {
 		return &v
 	}
 	return nil
+}
+
+// name returns a name of up to max characters, nil if it is empty.
+func (p simParser) name(column, max int) *string {
+	name := p.line(column, p.record.Values[column], max)
+	if name == "" {
+		return nil
+	}
+	return &name
+}
+
+// line parses a text of up to max characters.
+func (p simParser) line(column int, text string, max int) string {
+	v, err := transfer.ParseLine(text)
+	if err == nil {
+		err = transfer.CheckLength(v, max)
+	}
+	if err != nil {
+		p.refuse(column, upload.CodeBadValue, err.Error())
+	}
+	return v
 }
 
 func parsedColumn[T any](p simParser, column int, parse func(string) (T, error)) T {
@@ -237,9 +258,21 @@ func (p simParser) identifiers(column int, parse func(string) (transfer.Identifi
 func (p simParser) list(column int) []string {
 	var list []string
 	for text := range strings.SplitSeq(p.record.Values[column], ";") {
-		if text = strings.TrimSpace(text); text != "" {
+		if text = transfer.Trim(text); text != "" {
 			list = append(list, text)
 		}
+	}
+	return list
+}
+
+// items returns the elements of a list of names, such as the event handlers.
+func (p simParser) items(column int) []string {
+	list := p.list(column)
+	if len(list) > transfer.MaxListItems {
+		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("the list has %d elements: a SIM can have at most %d", len(list), transfer.MaxListItems))
+	}
+	for i, text := range list {
+		list[i] = p.line(column, text, transfer.MaxItemLength)
 	}
 	return list
 }
@@ -259,12 +292,22 @@ func (p simParser) tags() map[string]string {
 	tags := map[string]string{}
 	for _, text := range p.list(colTags) {
 		name, value, ok := strings.Cut(text, "=")
-		if name = strings.TrimSpace(name); !ok || name == "" {
+		if !ok {
 			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("%q is not a tag: use name=value", problem.Clip(text)))
-		} else if _, twice := tags[name]; twice {
+			continue
+		}
+		name, value, err := transfer.ParseTag(name, value)
+		if err != nil {
+			p.refuse(colTags, upload.CodeBadValue, err.Error())
+			continue
+		}
+		if _, twice := tags[name]; twice {
 			p.refuse(colTags, upload.CodeBadValue, fmt.Sprintf("the tag %q occurs twice: remove one of the two", problem.Clip(name)))
 		}
-		tags[name] = strings.TrimSpace(value)
+		tags[name] = value
+	}
+	if err := transfer.CheckTags(tags); err != nil {
+		p.refuse(colTags, upload.CodeBadValue, err.Error())
 	}
 	return tags
 }

@@ -15,7 +15,7 @@ type OperatorID string
 // ParseOperatorID parses an operator id. Lower case is allowed, and so are white
 // space and invisible characters at both ends.
 func ParseOperatorID(s string) (OperatorID, error) {
-	text := trim(s)
+	text := Trim(s)
 	id := strings.ToUpper(text)
 	digits, ok := strings.CutPrefix(id, "OP")
 	if ok && len(digits) == 10 && strings.Trim(digits, "0123456789") == "" {
@@ -30,7 +30,7 @@ func ParseOperatorID(s string) (OperatorID, error) {
 // without white space and invisible characters at both ends. The check is loose:
 // the result is only compared with the primary email of an account.
 func ParseEmail(s string) (string, error) {
-	text := trim(s)
+	text := Trim(s)
 	email := strings.ToLower(norm.NFC.String(text))
 	local, domain, ok := strings.Cut(email, "@")
 	domain = asciiDomain(domain)

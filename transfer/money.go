@@ -37,9 +37,9 @@ func Currencies() []Currency {
 // ParseCurrency parses a three-letter code. Lower case and surrounding space
 // are allowed. Only the codes of [Currencies] are accepted.
 func ParseCurrency(s string) (Currency, error) {
-	c := Currency(strings.ToUpper(trim(s)))
+	c := Currency(strings.ToUpper(Trim(s)))
 	if !slices.Contains(Currencies(), c) {
-		return "", fmt.Errorf("%q is not the ISO 4217 code of a currency, such as EUR, USD or JPY", clip(trim(s)))
+		return "", fmt.Errorf("%q is not the ISO 4217 code of a currency, such as EUR, USD or JPY", clip(Trim(s)))
 	}
 	return c, nil
 }

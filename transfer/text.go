@@ -31,7 +31,7 @@ func parseText(s string, refused func(rune) bool) (string, error) {
 	if strings.TrimFunc(s, isBlank) == "" {
 		return "", nil
 	}
-	text := trim(s)
+	text := Trim(s)
 	for i, r := range text {
 		if refused(r) {
 			return "", fmt.Errorf("the text %s%s: remove it", afterText(text[:i]), describeRune(r))
@@ -48,9 +48,9 @@ func CheckLength(text string, max int) error {
 	return nil
 }
 
-// trim removes white space and invisible characters at both ends. A joiner and a
+// Trim removes white space and invisible characters at both ends. A joiner and a
 // variation selector at an end belong to the character before them.
-func trim(s string) string {
+func Trim(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) && !joins(r) })
 }
 

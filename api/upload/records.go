@@ -169,7 +169,7 @@ func (r *Records) open() error {
 func (r *Records) clean(record Record) bool {
 	ok := true
 	for i, value := range record.Values {
-		record.Values[i] = strings.TrimSpace(value)
+		record.Values[i] = transfer.Trim(value)
 		switch {
 		case !utf8.ValidString(value):
 			r.Refuse(record.Place, r.columns[i].Name, CodeEncoding, fmt.Sprintf("%q is not UTF-8: save the file as UTF-8", clip(value)))
