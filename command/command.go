@@ -108,9 +108,28 @@ func (c *commands) parser(stderr io.Writer) (*kong.Kong, error) {
 			{Key: "use", Title: "Use it over HTTP:"},
 			{Key: "try", Title: "Try it out:"},
 		}),
+		kong.Help(helpWithExitCodes),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Writers(os.Stdout, stderr),
 	)...)
+}
+
+// helpWithExitCodes prints the help, and the exit codes of a subcommand. The
+// help of the program has them in its text.
+func helpWithExitCodes(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	node := ctx.Selected()
+	if node == nil || !node.Leaf() {
+		return nil
+	}
+	codes := "Exit codes: 0 success, 1 the command failed or found problems, 2 wrong usage."
+	if group := node.ClosestGroup(); group != nil && group.Key == "use" {
+		codes = cli.ExitCodes
+	}
+	_, err := fmt.Fprintf(ctx.Stdout, "\n%s\n", codes)
+	return err
 }
 
 func (c *commands) logger() *slog.Logger {

@@ -61,6 +61,11 @@ func TestExitCodesOfTheProgram(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "the service does not answer or is busy") {
 		t.Errorf("exit code %d, and the help does not describe the exit codes:\n%s", code, out)
 	}
+	for command, want := range map[string]string{"sims list": "    7    watch: finished", "batches watch": "    7    watch: finished", "check": "1 the command failed or found problems"} {
+		if out, _, code := commandtest.Program(t, nil, append(strings.Fields(command), "--help")...); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s --help: exit code %d, and it does not list the exit codes:\n%s", command, code, out)
+		}
+	}
 	for _, c := range []struct {
 		args string
 		code int

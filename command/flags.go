@@ -44,7 +44,7 @@ func shortDuration(d time.Duration) string {
 
 // databaseURLFlag is the flag that names the database.
 type databaseURLFlag struct {
-	DatabaseURL databaseURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL URL, such as postgres://user:password@host:5432/simtransfer. Several servers are separated by commas, as in host1:5432,host2:5432; the first that accepts changes is used."`
+	DatabaseURL databaseURL `required:"" env:"SIMTRANSFER_DATABASE_URL" placeholder:"URL" help:"PostgreSQL URL, such as postgres://user:password@host:5432/simtransfer. Several servers are separated by commas, as in host1:5432,host2:5432; the first that accepts changes is used. A flag is visible to every user of the host (ps): set the variable if the URL has a password."`
 }
 
 // databaseFlags are the flags of commands that use a migrated database.

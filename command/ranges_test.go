@@ -2,6 +2,8 @@ package command
 
 import (
 	"reflect"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,5 +46,31 @@ func TestEveryNumberHasARange(t *testing.T) {
 	}
 	if flags < 10 {
 		t.Errorf("only %d flags were found", flags)
+	}
+}
+
+// A flag that can contain a secret has a variable, and its help says that flags
+// are visible to others.
+func TestHelpOfFlagsWithSecrets(t *testing.T) {
+	t.Parallel()
+	parser, err := newCommands().parser(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := regexp.MustCompile(`database-url|redis-url|password|secret|token|api-key`)
+	found := map[string]bool{}
+	if err := kong.Visit(parser.Model, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok && secret.MatchString(f.Name) {
+			found[f.Name] = true
+			if len(f.Envs) == 0 || !strings.Contains(f.Help, "(ps)") {
+				t.Errorf("--%s: variables %v, help %q", f.Name, f.Envs, f.Help)
+			}
+		}
+		return next(nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !found["database-url"] || !found["redis-url"] {
+		t.Errorf("found only %v", found)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // redisFlags are the flags of commands that use Redis.
 type redisFlags struct {
-	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…."`
+	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…. A flag is visible to every user of the host (ps): set the variable if the URL has a password."`
 }
 
 // errRedisURL repeats no part of the URL: if the password contains characters
