@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"regexp"
@@ -88,34 +87,7 @@ type someSIMs struct {
 }
 
 // read returns the SIMs that the flags name.
-func (n someSIMs) read(s *Session) ([]string, error) {
-	sims := n.SIM
-	if n.File == "" {
-		return sims, nil
-	}
-	file, closeFile, err := s.open(n.File)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = closeFile() }()
-	lines := bufio.NewScanner(file)
-	for first := true; lines.Scan(); first = false {
-		line := lines.Text()
-		if first {
-			line = strings.TrimPrefix(line, "\ufeff") // byte order mark
-		}
-		if name := strings.TrimSpace(line); name != "" {
-			sims = append(sims, name)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading the SIMs in %s: %w", n.File, err)
-	}
-	if len(sims) == 0 {
-		return nil, usageError("%s contains no SIM; to decide about all SIMs, leave --file out", n.File)
-	}
-	return sims, nil
-}
+func (n someSIMs) read(s *Session) (simList, error) { return readSIMList(s, n.SIM, n.File) }
 
 // optionalBool converts an optional flag with the values true and false.
 func optionalBool(text string) *bool {

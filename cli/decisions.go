@@ -86,9 +86,9 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.AcceptRequest(ctx, c.ID, client.Acceptance{SIMs: sims, Landing: c.body()}, options...)
-	})
+	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.AcceptRequest(ctx, c.ID, client.Acceptance{SIMs: sims.names, Landing: c.body()}, options...)
+	}))
 }
 
 type requestsDeclineCommand struct {
@@ -113,9 +113,9 @@ func (c *requestsDeclineCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.DeclineRequest(ctx, c.ID, client.Decline{SIMs: sims, Reason: c.Reason}, options...)
-	})
+	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.DeclineRequest(ctx, c.ID, client.Decline{SIMs: sims.names, Reason: c.Reason}, options...)
+	}))
 }
 
 type requestsCancelCommand struct {
@@ -139,9 +139,9 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.CancelRequest(ctx, c.ID, client.Cancellation{SIMs: sims}, options...)
-	})
+	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.CancelRequest(ctx, c.ID, client.Cancellation{SIMs: sims.names}, options...)
+	}))
 }
 
 type requestsApproveCommand struct {

@@ -4,16 +4,15 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"strings"
-	"unicode/utf16"
 
 	"simtransfer/client"
+	"simtransfer/textfile"
 )
 
 type loginCommand struct {
@@ -158,38 +157,16 @@ func readKey(ctx context.Context, in *bufio.Reader) (string, error) {
 	return interruptible(ctx, func() (string, error) {
 		for {
 			line, err := in.ReadString('\n')
-			if text, is := decodeUTF16(line); is {
-				rest, err := io.ReadAll(io.LimitReader(in, maxKeyFile))
-				if text, _ = decodeUTF16(line + string(rest)); err != nil {
-					return "", err
-				}
-				text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
-				return text, nil
+			if strings.HasPrefix(line, "\xff\xfe") || strings.HasPrefix(line, "\xfe\xff") {
+				text, err := io.ReadAll(io.LimitReader(textfile.NewReader(io.MultiReader(strings.NewReader(line), in)), maxKeyFile))
+				first, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+				return first, err
 			}
 			if strings.TrimSpace(line) != "" || err != nil {
 				return line, err
 			}
 		}
 	})
-}
-
-// decodeUTF16 decodes a text that begins with the byte order mark of UTF-16, and
-// reports whether it does.
-func decodeUTF16(text string) (string, bool) {
-	var order binary.ByteOrder
-	switch {
-	case strings.HasPrefix(text, "\xff\xfe"):
-		order = binary.LittleEndian
-	case strings.HasPrefix(text, "\xfe\xff"):
-		order = binary.BigEndian
-	default:
-		return text, false
-	}
-	var units []uint16
-	for i := 2; i+1 < len(text); i += 2 {
-		units = append(units, order.Uint16([]byte(text[i:i+2])))
-	}
-	return string(utf16.Decode(units)), true
 }
 
 // readLine reads a line, whose newline may be missing at the end of the input.

@@ -169,16 +169,8 @@ func saved(key string) string {
 // cannot be a key is refused without a call.
 func TestKeysAndURLsAreTrimmed(t *testing.T) {
 	t.Parallel()
-	utf16 := func(text string) string {
-		var b strings.Builder
-		b.WriteString("\xff\xfe")
-		for _, r := range text {
-			b.WriteString(string([]byte{byte(r), 0}))
-		}
-		return b.String()
-	}
 	c := newTerminal(t, welcoming(aKey))
-	for _, text := range []string{aKey + "\r\n", aKey + "\r", "\n\r\n" + aKey, "\ufeff" + aKey + "\n", " \"" + aKey + "\" \n", aKey + "\u00a0", utf16(aKey + "\r\n")} {
+	for _, text := range []string{aKey + "\r\n", aKey + "\r", "\n\r\n" + aKey, "\ufeff" + aKey + "\n", " \"" + aKey + "\" \n", aKey + "\u00a0", asUTF16(aKey+"\r\n", true, true)} {
 		if !strings.HasPrefix(text, "\xff") {
 			c.Key = text
 			c.is(c.run("whoami"), 0)

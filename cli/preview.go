@@ -30,13 +30,13 @@ func (c *previewCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	body, err := c.body(s)
+	body, sims, err := c.body(s)
 	if err != nil {
 		return err
 	}
 	p, err := l.client.PreviewRequest(ctx, body, l.options()...)
 	if err != nil {
-		return l.explain(err)
+		return sims.locate(l.explain(err))
 	}
 	return l.show(func() error { return printPreview(l, p) })
 }

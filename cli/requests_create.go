@@ -18,21 +18,21 @@ type newRequest struct {
 }
 
 // body reads the SIMs and returns the body of the call.
-func (n newRequest) body(s *Session) (client.NewRequest, error) {
-	sims, err := someSIMs{SIM: n.SIMs, File: n.File}.read(s)
+func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
+	sims, err := readSIMList(s, n.SIMs, n.File)
 	if err != nil {
-		return client.NewRequest{}, err
+		return client.NewRequest{}, sims, err
 	}
-	if len(sims) == 0 {
-		return client.NewRequest{}, usageError("no SIMs: name them, or set --file")
+	if len(sims.names) == 0 {
+		return client.NewRequest{}, sims, usageError("no SIMs: name them, or set --file")
 	}
 	return client.NewRequest{
 		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.id()},
-		SIMs:              sims,
+		SIMs:              sims.names,
 		SelfServiceOnly:   n.SelfServiceOnly,
 		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.id(),
-	}, nil
+	}, sims, nil
 }
 
 type requestsCreateCommand struct {
@@ -57,13 +57,13 @@ func (c *requestsCreateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	body, err := c.body(s)
+	body, sims, err := c.body(s)
 	if err != nil {
 		return err
 	}
 	r, err := l.client.CreateRequest(ctx, body, l.options(c.idempotent())...)
 	if err != nil {
-		return l.explain(err)
+		return sims.locate(l.explain(err))
 	}
 	return l.show(func() error {
 		if err := printRequest(l, r); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"simtransfer/textfile"
 	"simtransfer/transfer"
 )
 
@@ -112,7 +113,7 @@ func NewRecords(r io.Reader, format Format, columns []Column, limits Limits) *Re
 		format:  format,
 		columns: columns,
 		limits:  limits,
-		source:  newSource(&decoder{raw: r}, limits),
+		source:  newSource(textfile.NewReader(r), limits),
 	}
 }
 
@@ -193,9 +194,9 @@ func (r *Records) end(err error) {
 	var tooLarge *TooLarge
 	switch {
 	case errors.Is(err, errGivenUp):
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, textfile.ErrDamaged):
 		r.Refuse(Place{}, "", CodeEncoding, "the gzip data is damaged or incomplete: compress the file again, or send it uncompressed")
-	case errors.Is(err, errWorkbook):
+	case errors.Is(err, textfile.ErrWorkbook):
 		r.Refuse(Place{}, "", CodeEncoding, "the file is a spreadsheet or a ZIP archive: save it as CSV in UTF-8")
 	case errors.Is(err, io.EOF):
 		if r.rows == 0 {

@@ -1,4 +1,6 @@
-package upload
+// Package textfile reads text files as people have them: in UTF-8 or UTF-16, with
+// or without a byte order mark, and compressed by gzip.
+package textfile
 
 import (
 	"bufio"
@@ -12,14 +14,17 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// errDamaged is the error of compressed data that cannot be read.
-var errDamaged = errors.New("damaged gzip data")
+// ErrDamaged is the error of compressed data that cannot be read.
+var ErrDamaged = errors.New("damaged gzip data")
 
-// errWorkbook is the error of a file that is a spreadsheet's own format, or another archive.
-var errWorkbook = errors.New("a ZIP archive, such as an Excel workbook")
+// ErrWorkbook is the error of a file that is a spreadsheet's own format, or another archive.
+var ErrWorkbook = errors.New("a ZIP archive, such as an Excel workbook")
 
-// decoder reads an upload as UTF-8 text without a byte order mark. It recognizes
-// gzip and UTF-16 by their first bytes, whatever the headers of the call say.
+// NewReader returns a reader of the text in r, as UTF-8 without a byte order mark.
+// It recognizes gzip and UTF-16 by their first bytes. The text may still be no
+// valid UTF-8, and be of any length: compressed data can be much shorter.
+func NewReader(r io.Reader) io.Reader { return &decoder{raw: r} }
+
 type decoder struct {
 	raw  io.Reader
 	text io.Reader // nil until the first read
@@ -53,7 +58,7 @@ func decode(raw io.Reader) (io.Reader, error) {
 			return nil, err
 		}
 	case bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
-		return nil, errWorkbook
+		return nil, ErrWorkbook
 	}
 	switch {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), isUTF16(start, 1):
@@ -98,7 +103,7 @@ func damaged(err error) error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
-		return errDamaged
+		return ErrDamaged
 	}
 	return err
 }
