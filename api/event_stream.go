@@ -121,6 +121,7 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 		if err != nil {
 			return nil, false, err
 		}
+		s.feedWaits(ctx)
 		events := make([]message, 0, len(rows))
 		for _, row := range rows {
 			v, err := viewFeedEvent(row, caller)

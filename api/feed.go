@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -27,6 +28,8 @@ type Feed struct {
 	Items      []FeedEvent `json:"items" nullable:"false"`
 	NextCursor string      `json:"next_cursor" doc:"Pass it as cursor to get the next events, now or later. It never expires."`
 	More       bool        `json:"more" doc:"Whether more events exist already."`
+	Withheld   bool        `json:"withheld,omitempty" doc:"Whether a transaction that is open in the database withholds later events. They follow, in order, when it ends."`
+	WithheldBy []string    `json:"withheld_by,omitempty" nullable:"false" doc:"The transactions that withhold later events: their processes, users and databases. For support."`
 }
 
 type feedInput struct {
@@ -62,10 +65,32 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 		return nil, err
 	}
 	out := &feedOutput{Feed{Items: page.Body.Items, NextCursor: cursorText(after), More: page.Body.NextCursor != ""}}
+	waits := s.feedWaits(ctx)
+	out.Body.Withheld = len(waits) > 0
+	if isStaff(callerOf(ctx)) {
+		for _, w := range waits {
+			out.Body.WithheldBy = append(out.Body.WithheldBy, w.String())
+		}
+	}
 	if n := len(out.Body.Items); n > 0 {
 		out.Body.NextCursor = out.Body.Items[n-1].Cursor
 	}
 	return out, nil
+}
+
+// longWait is how long a transaction may withhold events before it is logged.
+const longWait = 10 * time.Second
+
+// feedWaits returns the transactions that withhold events from the feeds, and
+// logs those that have done so for long.
+func (s *server) feedWaits(ctx context.Context) []storage.FeedWait {
+	waits := s.db.FeedWaits()
+	for _, w := range waits {
+		if time.Since(w.Seen) > longWait && s.alarm.IsNews(fmt.Errorf("transaction %d", w.Tx)) {
+			s.Log.ErrorContext(ctx, "a transaction withholds events from the feed and the streams of batches; end it", "transaction", w.String())
+		}
+	}
+	return waits
 }
 
 func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error) {

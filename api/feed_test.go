@@ -3,11 +3,13 @@ package api
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
@@ -103,4 +105,25 @@ func TestFeedDoesNotMissALateCommit(t *testing.T) {
 	if !slices.Equal(kinds, []transfer.EventKind{"review", "offer"}) {
 		t.Errorf("read %q", kinds)
 	}
+}
+
+// While a transaction withholds events, the feed says so, and names it to staff.
+func TestFeedNamesWhatWithholdsEvents(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	end := s.holdTx(`UPDATE plans SET name = name`)
+	s.exec(`CREATE TABLE later ()`) // by a later transaction
+	var page Feed
+	storagetest.Await(t, "the feed to name a transaction", func() bool {
+		page = read[Feed](s.get(s.support, "/v1/events").is(200))
+		return page.Withheld
+	})
+	if len(page.WithheldBy) != 1 || !strings.Contains(page.WithheldBy[0], "process ") {
+		t.Errorf("staff reads %+v", page)
+	}
+	if page := read[Feed](s.get(s.source, "/v1/events").is(200)); !page.Withheld || page.WithheldBy != nil {
+		t.Errorf("an account reads %+v", page)
+	}
+	end(true)
+	storagetest.Await(t, "the feed to go on", func() bool { return !read[Feed](s.get(s.source, "/v1/events").is(200)).Withheld })
 }

@@ -45,6 +45,11 @@ type Feed struct {
 	Items      []FeedEvent `json:"items"`
 	NextCursor string      `json:"next_cursor"` // of the events that come next, now or later
 	More       bool        `json:"more"`        // whether there are more events now
+
+	// Withheld is whether a transaction that is open in the database withholds
+	// later events until it ends. WithheldBy describes it, for support.
+	Withheld   bool     `json:"withheld,omitempty"`
+	WithheldBy []string `json:"withheld_by,omitempty"`
 }
 
 // FeedFilter selects events. A zero field selects all.

@@ -245,14 +245,14 @@ func (w *Worker) conclude(ctx context.Context, task *asynq.Task, id int64, lease
 	case isConnectError(err):
 		w.awaitDatabase(taskCtx)
 	case err != nil:
-		w.logRecurring(ctx, log, err, "work failed and the failure could not be recorded; the scheduler will retry the work", "cause", err.Error())
+		w.logRecurring(ctx, log, err, "not recorded", err.Error()) // the scheduler will retry the work
 	case result == storage.WorkDead:
 		log.ErrorContext(ctx, "work is dead: see simtransfer work list --dead")
 		return fmt.Errorf("work %d is dead: %w: %w", id, cause, asynq.SkipRetry)
 	case result == storage.WorkEnded:
 		log.ErrorContext(ctx, "a transfer failed with internal_error")
 	case result == storage.WorkLater, result == storage.WorkSplit:
-		w.logRecurring(ctx, log, cause, "work failed and will be retried", "result", string(result))
+		w.logRecurring(ctx, log, cause, "result", string(result))
 	}
 	return nil
 }
@@ -291,15 +291,15 @@ func (w *Worker) awaitDatabase(ctx context.Context) {
 // logRecurring logs a failure of work that will be retried. If the cause stops
 // all such work until someone fixes it, it is logged as an error, once until it
 // has not occurred for a minute.
-func (w *Worker) logRecurring(ctx context.Context, log *slog.Logger, cause error, message string, args ...any) {
+func (w *Worker) logRecurring(ctx context.Context, log *slog.Logger, cause error, args ...any) {
 	kind := storage.KindOf(cause)
 	switch {
 	case kind != storage.SystemError && kind != storage.NotOfDatabase:
-		log.WarnContext(ctx, message, args...)
+		log.WarnContext(ctx, "work failed and will be retried", args...)
 	case w.alarm.IsNews(cause):
 		log.ErrorContext(ctx, "work cannot be done until the cause of this error is fixed; it is retried until then: see simtransfer work list", args...)
 	default:
-		log.DebugContext(ctx, message, args...)
+		log.DebugContext(ctx, "work failed and will be retried", args...)
 	}
 }
 
