@@ -137,7 +137,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+		return &commitError{err}
 	}
 	db.preparePending(ctx)
 	return nil

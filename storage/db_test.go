@@ -317,6 +317,37 @@ func TestCreateRequestOverLostConnection(t *testing.T) {
 	}
 }
 
+// A transaction whose connection is lost before its commit is run again. If it
+// is lost during the commit, its outcome is unknown, and it is not.
+func TestRetriedTxOverLostConnection(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	through, lose := lossy(t, db.URL)
+	pool, err := storage.Open(t.Context(), through, storage.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = pool.Close() }()
+	runs := 0
+	if err := pool.InRetriedTx(t.Context(), func(tx *storage.Tx) error {
+		runs++
+		lose.Store(runs == 1)
+		return tx.AllowLong(t.Context(), time.Minute)
+	}); err != nil || runs != 2 {
+		t.Errorf("lost before the commit: %d runs, %v", runs, err)
+	}
+	runs = 0
+	err = pool.InRetriedTx(t.Context(), func(tx *storage.Tx) error {
+		runs++
+		err := tx.AllowLong(t.Context(), time.Minute)
+		lose.Store(true)
+		return err
+	})
+	if !storage.IsTransient(err) || runs != 1 {
+		t.Errorf("lost during the commit: %d runs, %v", runs, err)
+	}
+}
+
 // lossy is a proxy for a database server. When lose is set, it closes the
 // connection instead of forwarding the next answer.
 func lossy(t *testing.T, dsn string) (through string, lose *atomic.Bool) {

@@ -2,8 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	mrand "math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -13,16 +15,37 @@ const maxTries = 4
 
 // InRetriedTx is InTx for a caller that waits for the result: a transaction
 // that was rolled back because of a conflict with another one (a deadlock, a
-// lock time-out), or because a prepared statement no longer fits the schema, is
-// run again a few times, after growing pauses.
+// lock time-out), because a prepared statement no longer fits the schema, or
+// because its connection was lost before the commit, is run again a few times,
+// after growing pauses.
 func (db *DB) InRetriedTx(ctx context.Context, fn func(*Tx) error) error {
-	return retried(ctx, func() error { return db.InTx(ctx, fn) })
+	return retried(ctx, func() error { return db.InTx(ctx, fn) }, isLost)
 }
 
-func retried(ctx context.Context, run func() error) error {
+// commitError is the error of a commit. Whether it took place is unknown if the
+// connection was lost.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "committing: " + e.err.Error() }
+
+func (e *commitError) Unwrap() error { return e.err }
+
+// isLost reports whether a transaction was certainly not committed because its
+// connection was lost. If there is no new connection, there is no point in
+// running it again.
+func isLost(err error) bool {
+	var commit *commitError
+	var connect *ConnectError
+	return KindOf(err) == UnavailableError && !errors.As(err, &commit) && !errors.As(err, &connect)
+}
+
+// retried runs again what failed because of a conflict, a stale statement, or
+// for one of the given reasons.
+func retried(ctx context.Context, run func() error, reasons ...func(error) bool) error {
 	for try := 1; ; try++ {
 		err := run()
-		if KindOf(err) != ConflictError && !isStale(err) || try == maxTries {
+		again := KindOf(err) == ConflictError || isStale(err) || slices.ContainsFunc(reasons, func(is func(error) bool) bool { return is(err) })
+		if !again || try == maxTries {
 			return err
 		}
 		pause := time.Duration(10<<try)*time.Millisecond + mrand.N(20*time.Millisecond)

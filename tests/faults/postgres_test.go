@@ -24,6 +24,7 @@ func TestPostgresFaults(t *testing.T) {
 	s.step("SIGKILL in the middle of a batch", func(s *testService) {
 		s.postgresGone(s.stack.Postgres().Kill)
 	})
+	s.step("logins are refused in the middle of a batch", (*testService).loginsRefused)
 	if blamed := storagetest.All[string](s.DB, `SELECT what FROM blamed`); len(blamed) > 0 {
 		t.Errorf("work was blamed: %q", blamed)
 	}
@@ -156,4 +157,35 @@ func (s *testService) postgresGone(before func() error) {
 	if now := len(s.stack.Processes()); now != was {
 		s.t.Errorf("%d of %d processes are left", now, was)
 	}
+}
+
+// loginsRefused ends all connections in the middle of a batch, and refuses new
+// ones for a few seconds, as with a changed password.
+func (s *testService) loginsRefused() {
+	sims, _ := testSize(2500)
+	r := s.createOffered(s.mixedSIMs(sims))
+	r.acceptBlocked()
+	other, err := storage.Open(s.t.Context(), s.stack.DatabaseURL("postgres"), storage.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	run := func(statement string) {
+		s.t.Helper()
+		if _, err := other.Pool().ExecContext(s.t.Context(), statement); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	run(`ALTER DATABASE simtransfer ALLOW_CONNECTIONS false`)
+	run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'simtransfer'`)
+	for range 3 {
+		time.Sleep(time.Second) // the outage lasts
+		if err := s.stack.Admin.Ready(s.t.Context()); err == nil {
+			s.t.Error("the API is ready although logins are refused")
+		}
+	}
+	run(`ALTER DATABASE simtransfer ALLOW_CONNECTIONS true`)
+	since := time.Now()
+	s.eventuallyWithin(recoveryLimit, since, "the batch continues", func() bool { return r.read().Completed > 0 })
+	r.awaitCompleted()
 }
