@@ -53,8 +53,8 @@ func newAvailability(c *connector) *availability {
 }
 
 // watch checks until close is called.
-func (a *availability) watch() {
-	ctx, cancel := context.WithCancel(context.Background())
+func (a *availability) watch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop, a.stopped = cancel, make(chan struct{})
 	go func() {
 		defer close(a.stopped)
@@ -169,7 +169,7 @@ func (c *connection) probe(ctx context.Context) error {
 	if accept == pq.TargetSessionAttrsPreferStandby {
 		accept = pq.TargetSessionAttrsAny
 	}
-	err := c.inspect(accept)
+	err := c.inspect(ctx, accept)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errSilent
 	}

@@ -166,7 +166,7 @@ func TestLoginTakesTooLong(t *testing.T) {
 // connection in the pool is dead.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
-	s, dsn := trustingServers(t, nil)
+	s, dsn := trustingServers(t)
 	db, err := storage.Open(t.Context(), dsn, storage.Options{MaxConns: 20})
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestServerRestarts(t *testing.T) {
 // transient; it is logged once, and the server is not flooded.
 func TestLoginRefused(t *testing.T) {
 	t.Parallel()
-	_, dsn := trustingServers(t, nil)
+	_, dsn := trustingServers(t)
 	admin, err := storage.Open(t.Context(), dsn, storage.Options{})
 	if err != nil {
 		t.Fatal(err)

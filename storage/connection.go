@@ -60,9 +60,10 @@ type unsuitable string
 func (u unsuitable) Error() string { return string(u) }
 
 // inspect returns an error if the server is not one of those to accept, or if
-// a connection pooler is not safe to use.
-func (c *connection) inspect(accept pq.TargetSessionAttrs) error {
-	facts, err := c.readRow(context.Background(), sessionFacts)
+// a connection pooler is not safe to use. The dialer limits its time: canceling
+// ctx would make lib/pq dial once more.
+func (c *connection) inspect(ctx context.Context, accept pq.TargetSessionAttrs) error {
+	facts, err := c.readRow(context.WithoutCancel(ctx), sessionFacts)
 	if err != nil {
 		return err
 	}
@@ -94,12 +95,12 @@ func (c *connection) inspect(accept pq.TargetSessionAttrs) error {
 	if !c.pooled {
 		return nil
 	}
-	return c.inspectPooler(facts[3], facts[4])
+	return c.inspectPooler(context.WithoutCancel(ctx), facts[3], facts[4])
 }
 
 // inspectPooler returns an error if the service could not keep its promises
 // with a connection pooler as it is set up.
-func (c *connection) inspectPooler(idleTimeout, lockTimeout string) error {
+func (c *connection) inspectPooler(ctx context.Context, idleTimeout, lockTimeout string) error {
 	// Without these a stopped process would hold the locks on its SIMs forever.
 	parameters := c.connector.parameters
 	for name, value := range map[string]string{"idle_in_transaction_session_timeout": idleTimeout, "lock_timeout": lockTimeout} {
@@ -108,7 +109,7 @@ func (c *connection) inspectPooler(idleTimeout, lockTimeout string) error {
 				"for the user of the database URL, and make the pooler reconnect (see Connection poolers in docs/operations.md)", name, wanted))
 		}
 	}
-	tx, err := c.driverConn.BeginTx(context.Background(), driver.TxOptions{})
+	tx, err := c.BeginTx(ctx, driver.TxOptions{})
 	if err == nil {
 		err = tx.Rollback()
 	}

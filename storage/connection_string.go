@@ -37,9 +37,11 @@ type socketOptions struct {
 }
 
 // defaultSocketOptions notice a host that has vanished within about 20 seconds.
-var defaultSocketOptions = socketOptions{
-	keepAlive: true, keepAliveIdle: 5 * time.Second, keepAliveInterval: 5 * time.Second, keepAliveCount: 3,
-	userTimeout: 15 * time.Second,
+func defaultSocketOptions() socketOptions {
+	return socketOptions{
+		keepAlive: true, keepAliveIdle: 5 * time.Second, keepAliveInterval: 5 * time.Second, keepAliveCount: 3,
+		userTimeout: 15 * time.Second,
+	}
 }
 
 // defaultConnectTimeout is how long opening a connection to one address may
@@ -47,9 +49,10 @@ var defaultSocketOptions = socketOptions{
 const defaultConnectTimeout = 5 * time.Second
 
 // serverUserTimeout is the tcp_user_timeout in milliseconds that the server is
-// to set on its side of a connection. An operator would hardly choose this number, so a
-// connection on which it is not in effect leads to a connection pooler, which
-// does not pass on the parameters of its clients: see connector.inspect.
+// to set on its side of a connection. An operator would hardly choose this
+// number, so a connection on which it is not in effect leads to a connection
+// pooler, which does not pass on the parameters of its clients: see
+// connection.inspect.
 const serverUserTimeout = "15013"
 
 const (
@@ -83,7 +86,7 @@ func parseTarget(dsn string, parameters map[string]string) (*target, error) {
 	case err != nil:
 		return nil, errors.New(urlHint + ", " + keywordHint)
 	}
-	t := &target{accept: config.TargetSessionAttrs, socket: defaultSocketOptions}
+	t := &target{accept: config.TargetSessionAttrs, socket: defaultSocketOptions()}
 	if err := t.takeOwnParameters(config.Runtime); err != nil {
 		return nil, err
 	}

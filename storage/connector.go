@@ -229,7 +229,7 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 	d.limit(config.ConnectTimeout)
 	err = ctx.Err() // after lib/pq has removed the limit of interrupt
 	if err == nil {
-		err = conn.inspect(accept)
+		err = conn.inspect(ctx, accept)
 	}
 	if err == nil && !stop() {
 		err = ctx.Err()

@@ -104,7 +104,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	}
 	db := &DB{pool: pool, prepared: map[*statement]*sqlx.Stmt{}, availability: newAvailability(c)}
 	if o.Watch {
-		db.availability.watch()
+		db.availability.watch(ctx)
 	}
 	return db, nil
 }

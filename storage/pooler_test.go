@@ -29,17 +29,13 @@ import (
 // trustingServers starts servers to which every user of this machine may
 // connect as any role, as a pooler that runs as another user does. It returns
 // the URL of a migrated database.
-func trustingServers(t *testing.T, settings map[string]string) (*servers.Servers, string) {
+func trustingServers(t *testing.T) (*servers.Servers, string) {
 	t.Helper()
 	access := filepath.Join(publicDir(t), "pg_hba.conf")
 	if err := os.WriteFile(access, []byte("local all all trust\nhost all all 127.0.0.1/32 trust\n"), 0o644); err != nil { //nolint:gosec // the servers' user reads it
 		t.Fatal(err)
 	}
-	all := map[string]string{"hba_file": access}
-	for name, value := range settings {
-		all[name] = value
-	}
-	s, err := servers.Start(t.Context(), servers.Options{PostgresSettings: all})
+	s, err := servers.Start(t.Context(), servers.Options{PostgresSettings: map[string]string{"hba_file": access}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +87,7 @@ func pooler(t *testing.T, dsn string, settings map[string]string) string {
 		"max_client_conn = 200",
 		"default_pool_size = 3",
 		"server_login_retry = 1",
-		"ignore_startup_parameters = " + strings.Join(ignoredByPoolers, ", "),
+		"ignore_startup_parameters = " + ignoredByPoolers,
 	}
 	for name, value := range settings {
 		lines = append(lines, name+" = "+value)
@@ -137,9 +133,7 @@ func findPgBouncer() (string, error) {
 
 // ignoredByPoolers are the parameters that docs/operations.md tells poolers to
 // ignore; a test of the page compares them with those that are sent.
-var ignoredByPoolers = []string{
-	"idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "tcp_user_timeout", "plan_cache_mode", "enable_seqscan",
-}
+const ignoredByPoolers = "idle_in_transaction_session_timeout, lock_timeout, statement_timeout, tcp_user_timeout, plan_cache_mode, enable_seqscan"
 
 // supportsPrepared reports whether PgBouncer has max_prepared_statements.
 func supportsPrepared(t *testing.T) bool {
@@ -178,7 +172,7 @@ func setTimeouts(t *testing.T, dsn string) {
 // and each its own, whatever the pooler does with prepared statements.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := trustingServers(t, nil)
+	_, dsn := trustingServers(t)
 	setTimeouts(t, dsn)
 	modes := []map[string]string{{"pool_mode": "transaction"}, {"pool_mode": "session", "default_pool_size": "60"}}
 	if supportsPrepared(t) {
@@ -315,7 +309,7 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 // leave no lock behind.
 func TestMigrateThroughPooler(t *testing.T) {
 	t.Parallel()
-	s, dsn := trustingServers(t, nil)
+	s, dsn := trustingServers(t)
 	if err := s.CreateDatabase(t.Context(), "empty", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -348,7 +342,7 @@ func TestMigrateThroughPooler(t *testing.T) {
 // what to set.
 func TestUnsafePooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := trustingServers(t, nil)
+	_, dsn := trustingServers(t)
 	for _, c := range []struct {
 		settings map[string]string
 		timeouts bool

@@ -18,7 +18,7 @@ func TestSocketOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	d := newDialer(defaultSocketOptions)
+	d := newDialer(defaultSocketOptions())
 	defer d.close()
 	if _, err := d.DialContext(t.Context(), "tcp", listener.Addr().String()); err != nil {
 		t.Fatal(err)
