@@ -32,8 +32,8 @@ type Config struct {
 	// entry: otherwise clients can forge their address.
 	TrustProxy bool
 
-	// Stopping ends all event streams when it is closed, so that they do not
-	// delay shutdown. Nil means never.
+	// Stopping makes /readyz respond 503 when it is closed, and ends all event
+	// streams, so that they do not delay shutdown. Nil means never.
 	Stopping <-chan struct{}
 
 	MaxStreams     int           // concurrent event streams, up to 16 per caller; zero means 256

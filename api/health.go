@@ -24,6 +24,11 @@ func (s *server) health(context.Context, *struct{}) (*healthOutput, error) {
 const readyTimeout = 2 * time.Second
 
 func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) {
+	select {
+	case <-s.Stopping:
+		return nil, problem.New(problem.Busy, "this process is stopping: send calls to another one")
+	default:
+	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err := s.db.Ready(ctx); err != nil {

@@ -21,6 +21,7 @@ type apiCommand struct {
 	Acceptance  time.Duration `min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 	TrustProxy  bool          `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
 	RateLimit   int           `min:"0" max:"1000000" default:"100" env:"SIMTRANSFER_RATE_LIMIT" help:"Requests per second per API key (burst: twice that). 0 disables the limit; it is not enforced while Redis is down."`
+	Drain       time.Duration `min:"0s" max:"10m" default:"5s" env:"SIMTRANSFER_DRAIN" help:"Time between SIGTERM, when /readyz starts to respond 503, and the end of accepting connections: a proxy needs it to send calls elsewhere."`
 	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Serve the queue UI read-only."`
 }
 
@@ -29,6 +30,10 @@ func defaultAPICommand() apiCommand {
 }
 
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
+	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
+}
+
+func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 	db, redis, err := c.connect(ctx, log, storage.Options{})
 	if err != nil {
 		return err
@@ -47,10 +52,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Version:          version(),
 	}
 	if c.RateLimit > 0 {
-		limiter, err := newRateLimiter(redis, c.RateLimit)
-		if err != nil {
-			return err
-		}
+		limiter := newRateLimiter(redis, c.RateLimit)
 		defer func() { _ = limiter.Close() }()
 		config.Limiter = limiter
 	}
@@ -59,5 +61,5 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return fmt.Errorf("listening on %s: %w; set --listen (SIMTRANSFER_LISTEN) to a free address", c.Listen, err)
 	}
 	handler := api.New(config) //nolint:contextcheck // each request has its own context
-	return httpServer{handler, shutdownTimeout}.serve(ctx, log, listener)
+	return httpServer{handler, c.Drain, shutdownTimeout}.serve(ctx, log, listener)
 }

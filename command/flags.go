@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/hibiken/asynq"
 	"github.com/lib/pq"
 
 	"simtransfer/storage"
@@ -104,22 +103,46 @@ func (f databaseFlags) open(ctx context.Context, o storage.Options) (*storage.DB
 type serverFlags struct {
 	databaseFlags
 	redisFlags
+	StopTimeout time.Duration `min:"1s" max:"1h" default:"30s" env:"SIMTRANSFER_STOP_TIMEOUT" help:"Time that the process may take to stop after SIGTERM. It then ends with what is still running: other processes take over its work, and clients can repeat their calls."`
+}
+
+// untilStopped calls run and returns its error. If run does not return within
+// StopTimeout after ctx has ended, because PostgreSQL or Redis does not answer,
+// it returns without waiting for it.
+func (f serverFlags) untilStopped(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(f.StopTimeout):
+		log.WarnContext(ctx, "the process did not stop in time and ends with what is still running", "timeout", f.StopTimeout)
+		return nil
+	}
 }
 
 // connect opens the database and reads the Redis URL. It logs warnings about
 // the settings of both, and limits the memory of this process. Redis need not
 // be up.
-func (f serverFlags) connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, asynq.RedisConnOpt, error) {
+func (f serverFlags) connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, redisServer, error) {
+	logRedis(log)
 	redis, err := f.options()
 	if err != nil {
-		return nil, nil, err
+		return nil, redis, err
 	}
 	o.Watch, o.Log = true, log
 	db, err := f.open(ctx, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, redis, err
 	}
 	limitMemory()
-	preflight(ctx, log, db, redis)
+	if err := preflight(ctx, log, db, redis); err != nil {
+		return nil, redis, errors.Join(err, db.Close())
+	}
 	return db, redis, nil
 }

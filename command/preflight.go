@@ -3,22 +3,21 @@ package command
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/hibiken/asynq"
-
 	"simtransfer/storage"
 )
 
 // preflight checks the settings of PostgreSQL and Redis that the guarantees of
-// the service depend on, and logs a warning for each that is unsafe. If Redis
-// does not answer, it logs that and does not wait: work stays in PostgreSQL
-// until Redis is up.
-func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server asynq.RedisConnOpt) {
+// the service depend on, and logs a warning for each that is unsafe. It returns
+// an error for a Redis that cannot be used. If Redis does not answer, it logs that
+// and does not wait: work stays in PostgreSQL until Redis is up.
+func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server redisServer) error {
 	warnings, err := db.Warnings(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
@@ -27,22 +26,32 @@ func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server asy
 	if err != nil {
 		log.WarnContext(ctx, "Redis does not answer; work waits in PostgreSQL until it does", "error", err.Error())
 	}
+	if err := checkRedis(info); err != nil {
+		return err
+	}
 	warnings = append(warnings, redisWarnings(info)...)
 	for _, w := range warnings {
 		log.WarnContext(ctx, "a setting needs attention", "setting", w)
 	}
+	return nil
+}
+
+// checkRedis refuses a node of a cluster: the queues of other nodes would be out
+// of reach.
+func checkRedis(info map[string]string) error {
+	if info["cluster_enabled"] != "1" {
+		return nil
+	}
+	return errors.New("SIMTRANSFER_REDIS_URL names a node of a Redis Cluster, which is not supported: use a single Redis, or one with replicas and Sentinel for failover")
 }
 
 // infoTimeout is how long preflight waits for Redis.
 const infoTimeout = 2 * time.Second
 
-func redisInfo(ctx context.Context, server asynq.RedisConnOpt) (map[string]string, error) {
+func redisInfo(ctx context.Context, server redisServer) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
-	client, err := newFailFastRedis(server, infoTimeout)
-	if err != nil {
-		return nil, err
-	}
+	client := newFailFastRedis(server, infoTimeout)
 	defer func() { _ = client.Close() }()
 	text, err := client.Info(ctx, "everything").Result()
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hibiken/asynq"
-
 	"simtransfer/dev/servers/serverstest"
 )
 
@@ -27,10 +25,10 @@ func TestSilentRedisDoesNotBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() }) // after the parallel subtests
-	for name, o := range map[string]asynq.RedisConnOpt{
-		"Redis":     asynq.RedisClientOpt{Addr: l.Addr().String()},
+	for name, o := range map[string]redisServer{
+		"Redis":     {Addrs: []string{l.Addr().String()}},
 		"a URL":     mustRedis(t, "redis://user:pw@"+l.Addr().String()),
-		"sentinels": asynq.RedisFailoverClientOpt{MasterName: "m", SentinelAddrs: []string{l.Addr().String()}},
+		"sentinels": {MasterName: "m", Addrs: []string{l.Addr().String()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"simtransfer/api"
@@ -25,16 +24,13 @@ const limiterTimeout = 50 * time.Millisecond
 
 // newRateLimiter returns a limiter of perSecond requests per second and API key,
 // with bursts of twice as many.
-func newRateLimiter(server asynq.RedisConnOpt, perSecond int) (*rateLimiter, error) {
-	client, err := newFailFastRedis(server, limiterTimeout)
-	if err != nil {
-		return nil, fmt.Errorf("limiting requests: %w", err)
-	}
+func newRateLimiter(server redisServer, perSecond int) *rateLimiter {
+	client := newFailFastRedis(server, limiterTimeout)
 	return &rateLimiter{
 		client: client,
 		count:  redis_rate.NewLimiter(client),
 		limit:  redis_rate.Limit{Rate: perSecond, Burst: 2 * perSecond, Period: time.Second},
-	}, nil
+	}
 }
 
 // Close closes the connections to Redis.

@@ -3,21 +3,12 @@ package command
 import (
 	"testing"
 
-	"github.com/hibiken/asynq"
-
 	"simtransfer/dev/servers/serverstest"
 )
 
 func TestRateLimiterCountsEachKey(t *testing.T) {
 	t.Parallel()
-	o, err := redisFlags{serverstest.RedisURL(t)}.options()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := newRateLimiter(o, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newRateLimiter(mustRedis(t, serverstest.RedisURL(t)), 1)
 	defer func() { _ = l.Close() }()
 	refused := 0
 	for range 5 {
@@ -45,10 +36,7 @@ func TestRateLimiterCountsEachKey(t *testing.T) {
 
 func TestRateLimiterWithoutRedis(t *testing.T) {
 	t.Parallel()
-	l, err := newRateLimiter(asynq.RedisClientOpt{Addr: "127.0.0.1:1"}, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newRateLimiter(redisServer{Addrs: []string{"127.0.0.1:1"}}, 100)
 	defer func() { _ = l.Close() }()
 	if _, err := l.Allow(t.Context(), "7"); err == nil {
 		t.Error("no error without Redis")

@@ -1,95 +1,189 @@
 package command
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
 // redisFlags are the flags of commands that use Redis.
 type redisFlags struct {
-	RedisURL string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, rediss://… for TLS, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…. A flag is visible to every user of the host (ps): set the variable if the URL has a password."`
+	RedisURL      string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…. rediss:// and rediss-sentinel:// use TLS. A flag is visible to every user of the host (ps): set the variable if the URL has a password."`
+	RedisCAFile   string `type:"path" env:"SIMTRANSFER_REDIS_CA_FILE" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign the certificate of Redis and of the sentinels. Default: those of the system."`
+	RedisCertFile string `type:"path" env:"SIMTRANSFER_REDIS_CERT_FILE" placeholder:"FILE" help:"Certificate (PEM) that this process shows to Redis."`
+	RedisKeyFile  string `type:"path" env:"SIMTRANSFER_REDIS_KEY_FILE" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
 }
 
-// errRedisURL repeats no part of the URL: if the password contains characters
-// with a meaning in URLs, the parser may take pieces of it for any other part.
-var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")
+// redisServer says how to connect to Redis. It is an asynq.RedisConnOpt: asynq's
+// own options have no connection names and no TLS for sentinels, and ignore parts
+// of the URL.
+type redisServer redis.UniversalOptions
 
-func (f redisFlags) options() (asynq.RedisConnOpt, error) {
-	u, err := url.Parse(f.RedisURL)
-	if err != nil {
-		return nil, errRedisURL
-	}
-	// A parser reads redis://:12/34@host as an empty host with port 12.
-	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
-		return nil, errRedisURL
-	}
-	if u.Scheme == "redis-sentinel" {
-		return sentinelOptions(u)
-	}
-	o, err := asynq.ParseRedisURI(f.RedisURL)
-	if err != nil {
-		return nil, errRedisURL
-	}
-	if server, ok := o.(asynq.RedisClientOpt); ok { // asynq ignores the user
-		server.Username = u.User.Username()
-		return server, nil
-	}
-	return o, nil
-}
-
-// sentinelOptions reads a redis-sentinel:// URL. asynq's own parser uses the
-// password only for the sentinels and ignores the database.
-func sentinelOptions(u *url.URL) (asynq.RedisConnOpt, error) {
-	if u.Query().Get("master") == "" {
-		return nil, errors.New("SIMTRANSFER_REDIS_URL does not name the master: use redis-sentinel://:password@host:26379,host:26379/0?master=name")
-	}
-	password, _ := u.User.Password()
-	db := 0
-	if path := strings.Trim(u.Path, "/"); path != "" {
-		var err error
-		if db, err = strconv.Atoi(path); err != nil {
-			return nil, errors.New("SIMTRANSFER_REDIS_URL: the database, after the hosts, is not a number")
-		}
-	}
-	return asynq.RedisFailoverClientOpt{
-		MasterName:       u.Query().Get("master"),
-		SentinelAddrs:    strings.Split(u.Host, ","),
-		SentinelPassword: u.Query().Get("sentinel_password"),
-		Username:         u.User.Username(),
-		Password:         password,
-		DB:               db,
-	}, nil
+// MakeRedisClient implements asynq.RedisConnOpt.
+func (s redisServer) MakeRedisClient() any {
+	o := redis.UniversalOptions(s)
+	return redis.NewUniversalClient(&o)
 }
 
 // newFailFastRedis returns a client that makes one attempt and applies timeout
 // to each step of it: connecting, writing, reading. By default go-redis dials
 // five times in each of four attempts, which takes minutes if nothing answers,
 // even when the context has ended.
-func newFailFastRedis(server asynq.RedisConnOpt, timeout time.Duration) (redis.UniversalClient, error) {
-	o := redis.UniversalOptions{
-		DialTimeout:           timeout,
-		DialerRetries:         1,
-		ReadTimeout:           timeout,
-		WriteTimeout:          timeout,
-		PoolTimeout:           timeout,
-		ContextTimeoutEnabled: true,
-		MaxRetries:            -1,
+func newFailFastRedis(server redisServer, timeout time.Duration) redis.UniversalClient {
+	o := redis.UniversalOptions(server)
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+	o.DialerRetries = 1
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries = -1
+	return redis.NewUniversalClient(&o)
+}
+
+// errRedisURL repeats no part of the URL: if the password contains characters
+// with a meaning in URLs, the parser may take pieces of it for any other part.
+var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")
+
+func (f redisFlags) options() (redisServer, error) {
+	u, err := url.Parse(withSentinelPorts(f.RedisURL))
+	if err != nil {
+		return redisServer{}, errRedisURL
 	}
-	switch s := server.(type) {
-	case asynq.RedisClientOpt:
-		o.Addrs, o.Username, o.Password, o.DB, o.TLSConfig = []string{s.Addr}, s.Username, s.Password, s.DB, s.TLSConfig
-	case asynq.RedisFailoverClientOpt:
-		o.MasterName, o.Addrs, o.SentinelPassword = s.MasterName, s.SentinelAddrs, s.SentinelPassword
-		o.Username, o.Password, o.DB, o.TLSConfig = s.Username, s.Password, s.DB, s.TLSConfig
+	// A parser reads redis://:12/34@host as an empty host with port 12.
+	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
+		return redisServer{}, errRedisURL
+	}
+	password, _ := u.User.Password()
+	o := redisServer{Username: u.User.Username(), Password: password, ClientName: "simtransfer"}
+	switch u.Scheme {
+	case "redis-sentinel", "rediss-sentinel":
+		if err := o.addSentinels(u); err != nil {
+			return o, err
+		}
+	case "redis", "rediss":
+		if u.Hostname() == "" {
+			return o, errRedisURL
+		}
+		o.Addrs = []string{withPort(u.Host, "6379")}
 	default:
-		return nil, fmt.Errorf("connecting to Redis by %T is not supported", server)
+		return o, errRedisURL
 	}
-	return redis.NewUniversalClient(&o), nil
+	if o.DB, err = redisDatabase(u.Path); err != nil {
+		return o, err
+	}
+	o.TLSConfig, err = f.tls(u)
+	return o, err
+}
+
+func (s *redisServer) addSentinels(u *url.URL) error {
+	s.MasterName = u.Query().Get("master")
+	if s.MasterName == "" {
+		return errors.New("SIMTRANSFER_REDIS_URL does not name the master: use redis-sentinel://:password@host:26379,host:26379/0?master=name")
+	}
+	s.SentinelPassword = u.Query().Get("sentinel_password")
+	s.SentinelUsername = u.Query().Get("sentinel_username")
+	s.Addrs = strings.Split(u.Host, ",")
+	return nil
+}
+
+// withSentinelPorts adds the default port to each sentinel without one: net/url
+// refuses a list of which only some have one.
+func withSentinelPorts(text string) string {
+	scheme, rest, ok := strings.Cut(text, "-sentinel://")
+	if !ok {
+		return text
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	start := strings.LastIndexByte(rest[:end], '@') + 1
+	hosts := strings.Split(rest[start:end], ",")
+	for i, host := range hosts {
+		if host == "" {
+			return "" // refused
+		}
+		hosts[i] = withPort(host, "26379")
+	}
+	return scheme + "-sentinel://" + rest[:start] + strings.Join(hosts, ",") + rest[end:]
+}
+
+// withPort adds a port to a host without one.
+func withPort(host, port string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
+func redisDatabase(path string) (int, error) {
+	text := strings.Trim(path, "/")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, errors.New("SIMTRANSFER_REDIS_URL: the database, after the hosts, is not a number")
+	}
+	return int(n), nil
+}
+
+// tls returns the TLS settings, nil for a URL without TLS.
+func (f redisFlags) tls(u *url.URL) (*tls.Config, error) {
+	if !strings.HasPrefix(u.Scheme, "rediss") {
+		if f.RedisCAFile+f.RedisCertFile+f.RedisKeyFile != "" {
+			return nil, errors.New("there are certificates for Redis (SIMTRANSFER_REDIS_CA_FILE, …_CERT_FILE, …_KEY_FILE), but SIMTRANSFER_REDIS_URL does not use TLS: start it with rediss:// or rediss-sentinel://")
+		}
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.RedisCAFile != "" {
+		pem, err := os.ReadFile(f.RedisCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading SIMTRANSFER_REDIS_CA_FILE: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("SIMTRANSFER_REDIS_CA_FILE: %s has no PEM certificate", f.RedisCAFile)
+		}
+	}
+	if (f.RedisCertFile == "") != (f.RedisKeyFile == "") {
+		return nil, errors.New("set SIMTRANSFER_REDIS_CERT_FILE and SIMTRANSFER_REDIS_KEY_FILE together, or neither")
+	}
+	if f.RedisCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(f.RedisCertFile, f.RedisKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading SIMTRANSFER_REDIS_CERT_FILE and SIMTRANSFER_REDIS_KEY_FILE: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// logRedis makes go-redis write its lines to a log, at debug level: what they
+// report is also an error of the call that failed. go-redis has one logger for
+// the whole process, so only the first call counts.
+func logRedis(log *slog.Logger) {
+	redisLog.Do(func() { redis.SetLogger(redisLogger{log}) })
+}
+
+var redisLog sync.Once //nolint:gochecknoglobals // like the logger of go-redis
+
+type redisLogger struct{ log *slog.Logger }
+
+// Printf implements the logger of go-redis.
+func (l redisLogger) Printf(ctx context.Context, format string, v ...any) {
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+	}
 }

@@ -1,40 +1,65 @@
 package command
 
 import (
+	"strings"
 	"testing"
 
-	"github.com/hibiken/asynq"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
 )
 
-// The user name in a Redis URL must be used, with TLS and without.
-func TestRedisUser(t *testing.T) {
+func TestRedisURL(t *testing.T) {
 	t.Parallel()
-	for url, tls := range map[string]bool{
-		"redis://user:p%2Fw@host:6379/3":  false,
-		"rediss://user:p%2Fw@host:6379/3": true,
+	for url, want := range map[string]redis.UniversalOptions{
+		"redis://host":                    {Addrs: []string{"host:6379"}},
+		"redis://[::1]:6380/1":            {Addrs: []string{"[::1]:6380"}, DB: 1},
+		"redis://user:p%2Fw@host:6379/3":  {Addrs: []string{"host:6379"}, Username: "user", Password: "p/w", DB: 3},
+		"rediss://user:p%2Fw@host:6379/3": {Addrs: []string{"host:6379"}, Username: "user", Password: "p/w", DB: 3},
+		"redis-sentinel://user:pw@a:26379,b/2?master=m&sentinel_password=s@w": {
+			MasterName: "m", Addrs: []string{"a:26379", "b:26379"}, Username: "user", Password: "pw", SentinelPassword: "s@w", DB: 2,
+		},
+		"rediss-sentinel://a?master=m": {MasterName: "m", Addrs: []string{"a:26379"}},
 	} {
-		o, err := redisFlags{url}.options()
+		got, err := redisFlags{RedisURL: url}.options()
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("%s: %v", url, err)
+			continue
 		}
-		got, ok := o.(asynq.RedisClientOpt)
-		if !ok || got.Username != "user" || got.Password != "p/w" || got.Addr != "host:6379" || got.DB != 3 {
-			t.Errorf("%s: %+v", url, o)
+		want.ClientName = "simtransfer"
+		if diff := cmp.Diff(want, redis.UniversalOptions(got), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(redis.UniversalOptions{}, "TLSConfig")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", url, diff)
 		}
-		if (got.TLSConfig != nil) != tls || tls && got.TLSConfig.ServerName != "host" {
+		if (got.TLSConfig != nil) != strings.HasPrefix(url, "rediss") {
 			t.Errorf("%s: TLS is %+v", url, got.TLSConfig)
 		}
 	}
-	o, err := redisFlags{"redis-sentinel://user:pw@a:26379,b:26379/2?master=m&sentinel_password=s@w"}.options()
-	if got, ok := o.(asynq.RedisFailoverClientOpt); !ok || err != nil || got.Username != "user" || got.Password != "pw" ||
-		got.SentinelPassword != "s@w" || len(got.SentinelAddrs) != 2 || got.DB != 2 {
-		t.Errorf("%+v, %v", o, err)
+}
+
+func TestRedisURLIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]redisFlags{
+		"no URL":                       {RedisURL: "host:6379"},
+		"no host":                      {RedisURL: "redis://"},
+		"another scheme":               {RedisURL: "https://host"},
+		"a database that is no number": {RedisURL: "redis://host/x"},
+		"sentinels without a master":   {RedisURL: "redis-sentinel://a,b"},
+		"an empty sentinel":            {RedisURL: "redis-sentinel://a,,b?master=m"},
+		"a CA without TLS":             {RedisURL: "redis://host", RedisCAFile: "ca.pem"},
+		"a CA that is not there":       {RedisURL: "rediss://host", RedisCAFile: "/nowhere/ca.pem"},
+		"a CA that is no certificate":  {RedisURL: "rediss://host", RedisCAFile: "redis_test.go"},
+		"a certificate without a key":  {RedisURL: "rediss://host", RedisCertFile: "redis_test.go"},
+		"a key that is no key":         {RedisURL: "rediss://host", RedisCertFile: "redis_test.go", RedisKeyFile: "redis_test.go"},
+	} {
+		if _, err := f.options(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 
-func mustRedis(t *testing.T, url string) asynq.RedisConnOpt {
+func mustRedis(t *testing.T, url string) redisServer {
 	t.Helper()
-	o, err := redisFlags{url}.options()
+	o, err := redisFlags{RedisURL: url}.options()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,10 @@ func defaultSchedulerCommand() schedulerCommand {
 }
 
 func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
+}
+
+func (c *schedulerCommand) run(ctx context.Context, log *slog.Logger) error {
 	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err

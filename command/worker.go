@@ -22,7 +22,21 @@ func defaultWorkerCommand() workerCommand {
 	return workerCommand{Config: worker.DefaultConfig(), DropTimeout: radius.DefaultTimeout}
 }
 
+// Validate refuses a pool that is too small: handlers of chunks keep a connection
+// each, and the leases of work at gateways are renewed by others.
+func (c *workerCommand) Validate() error {
+	if needed := c.Interactive + c.Bulk + 2; c.MaxConns < needed {
+		return fmt.Errorf("--max-conns (SIMTRANSFER_MAX_CONNS) is %d: a worker with --interactive=%d and --bulk=%d needs at least %d connections",
+			c.MaxConns, c.Interactive, c.Bulk, needed)
+	}
+	return nil
+}
+
 func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
+}
+
+func (c *workerCommand) run(ctx context.Context, log *slog.Logger) error {
 	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err

@@ -77,7 +77,8 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	s.env = append(inheritedEnv(),
 		"SIMTRANSFER_DATABASE_URL="+s.DatabaseURL(database),
 		"SIMTRANSFER_REDIS_URL="+s.RedisURL(0),
-		"SIMTRANSFER_LISTEN="+o.Listen)
+		"SIMTRANSFER_LISTEN="+o.Listen,
+		"SIMTRANSFER_DRAIN=0s") // no proxy is in front of it
 	s.env = append(s.env, o.Env...)
 	for _, name := range []string{"api", "worker", "scheduler"} {
 		if _, err := s.StartProcess(name); err != nil {
