@@ -49,6 +49,8 @@ func helpSettings(help string) map[string]string {
 			switch value {
 			case "URL": // a placeholder
 				value = "required"
+			case "FILE": // the placeholder of a flag without a default
+				value = "none"
 			case "":
 				value = "false"
 			}
