@@ -79,17 +79,18 @@ func auditActorText(e client.AuditEntry) string {
 
 // auditChangeText lists the fields that changed, as name=old→new.
 func auditChangeText(e client.AuditEntry) string {
-	names := slices.Collect(maps.Keys(e.Before))
-	for name := range e.After {
-		if _, both := e.Before[name]; !both {
+	before, after := inMajorUnits(e.Before), inMajorUnits(e.After)
+	names := slices.Collect(maps.Keys(before))
+	for name := range after {
+		if _, both := before[name]; !both {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	var list []string
 	for _, name := range names {
-		was, hadOne := e.Before[name]
-		is, hasOne := e.After[name]
+		was, hadOne := before[name]
+		is, hasOne := after[name]
 		switch {
 		case hadOne && hasOne:
 			list = append(list, name+"="+valueText(was)+"→"+valueText(is))

@@ -146,7 +146,7 @@ func TestProxyWithoutAService(t *testing.T) {
 func TestAnswersThatAreCutOff(t *testing.T) {
 	t.Parallel()
 	for _, c := range commandCalls() {
-		if strings.Contains(c.args, "results ") || strings.HasPrefix(c.args, "keys revoke") {
+		if strings.Contains(c.args, "results ") || strings.HasPrefix(c.call, "DELETE ") {
 			continue // whose answers are no JSON
 		}
 		part := ""
@@ -157,7 +157,7 @@ func TestAnswersThatAreCutOff(t *testing.T) {
 		for _, part = range []string{"", "{", `{"items":[`, `{"items":[]`} {
 			synctest.Test(t, func(t *testing.T) {
 				term.t, term.In = t, strings.NewReader(c.in)
-				term.is(term.run(strings.Fields(c.args)...), 6, "does not answer", "was cut off")
+				term.is(term.run(strings.Fields(c.args)...), 6, "the answer of "+service+" was cut off")
 				term.prints("")
 			})
 		}

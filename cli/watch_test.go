@@ -294,3 +294,19 @@ func TestFollowEvents(t *testing.T) {
 		c.prints(pages[""] + "\n" + pages["1-1"] + "\n")
 	})
 }
+
+// Amounts of events are shown in the major unit of their currency.
+func TestAmountsOfEvents(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"items":[{"seq":1,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee_minor":250,"currency":"EUR","ticket":"T"}},`+
+			`{"seq":2,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee_minor":250,"currency":"JPY"}},`+
+			`{"seq":3,"at":"2026-01-02T00:00:00Z","kind":"x","party":"support","detail":{"currency":"JPY"}}]}`)
+	})
+	c.is(c.run("events", someRequest), 0)
+	for _, want := range []string{"fee=2.50 EUR ticket=T\n", "  fee=250 JPY\n", "  currency=JPY\n"} {
+		if !strings.Contains(c.out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, c.out.String())
+		}
+	}
+}

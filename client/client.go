@@ -149,7 +149,7 @@ func (c *Client) decode(r call, response *http.Response, text []byte, answer any
 	case err == nil:
 		return nil
 	case errors.As(err, &syntax):
-		return &UnreachableError{URL: c.URL, Err: fmt.Errorf("the answer to %s %s was cut off or damaged: %w", r.method, r.path, err)}
+		return cutOff(c.URL, fmt.Errorf("decoding the answer to %s %s: %w", r.method, r.path, err))
 	}
 	return fmt.Errorf("decoding the answer to %s %s, which version %s of the service sent: %w", r.method, r.path, printable(response.Header.Get(versionHeader), 40), err)
 }
@@ -171,7 +171,7 @@ func (c *Client) withTimeout(ctx context.Context, r call) (context.Context, cont
 func (c *Client) stream(ctx context.Context, r call) (*http.Response, error) {
 	var answer *http.Response
 	err := c.retry(ctx, r, func(body *body) (err error) {
-		answer, err = c.send(ctx, r, body)
+		answer, err = c.send(ctx, r, body) //nolint:bodyclose // the caller closes it
 		return err
 	})
 	return answer, err
@@ -189,14 +189,14 @@ type answerBody struct {
 
 func (s *answerBody) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = cutOff(s.url, err)
 	}
 	return n, err
 }
 
 func cutOff(url string, err error) error {
-	return &UnreachableError{URL: url, Err: fmt.Errorf("the answer was cut off: %w", err)}
+	return &UnreachableError{URL: url, CutOff: true, Err: err}
 }
 
 // send makes one attempt and returns an answer of the service that is a success.

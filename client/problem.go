@@ -68,7 +68,7 @@ func readProblem(base string, r call, response *http.Response) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 	p := &Problem{Raw: text}
 	if err != nil || json.Unmarshal(text, &p.Problem) != nil || p.Title == "" {
-		return &UnreachableError{URL: base, Err: fmt.Errorf("the answer %s was cut off", response.Status)}
+		return cutOff(base, fmt.Errorf("the answer %s to %s %s is incomplete", response.Status, r.method, r.path))
 	}
 	if p.Code == problem.UnknownPath {
 		return notService(base, r, response)

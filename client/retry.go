@@ -13,14 +13,18 @@ import (
 	"simtransfer/api/problem"
 )
 
-// UnreachableError reports that the service did not answer. A call that
-// changes something may or may not have taken effect.
+// UnreachableError reports that the service did not answer, or that its answer
+// was cut off. A call that changes something may or may not have taken effect.
 type UnreachableError struct {
-	URL string // of the service
-	Err error
+	URL    string // of the service
+	CutOff bool   // whether an answer began
+	Err    error
 }
 
 func (e *UnreachableError) Error() string {
+	if e.CutOff {
+		return fmt.Sprintf("the answer of %s was cut off: %v", e.URL, e.Err)
+	}
 	return fmt.Sprintf("%s does not answer: %v", e.URL, e.Err)
 }
 
