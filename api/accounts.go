@@ -123,9 +123,25 @@ type AccountPath struct {
 	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678" doc:"OP and ten digits."`
 }
 
-type accountOutput struct{ Body Account }
+type accountOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Account
+}
 
-func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutput, error) {
+// accountResponse returns an account with its ETag.
+func accountResponse(ctx context.Context, a storage.Account) (out *accountOutput, err error) {
+	out = &accountOutput{Body: viewAccount(a)}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
+}
+
+type getAccountInput struct {
+	AccountPath
+	IfNoneMatch
+}
+
+func (s *server) getAccount(ctx context.Context, in *getAccountInput) (*accountOutput, error) {
 	id, err := transfer.ParseOperatorID(in.OperatorID)
 	if err != nil {
 		return nil, storage.ErrNotFound
@@ -142,11 +158,12 @@ func (s *server) getAccount(ctx context.Context, in *AccountPath) (*accountOutpu
 	}); err != nil {
 		return nil, err
 	}
-	return &accountOutput{viewAccount(a)}, nil
+	return accountResponse(ctx, a)
 }
 
 type updateAccountInput struct {
 	AccountPath
+	IfMatch
 	Body struct {
 		Email    *string           `json:"email,omitempty" maxLength:"254"`
 		Coverage *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
@@ -164,6 +181,7 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		Email:    parsedIfGiven(p, "body.email", in.Body.Email, transfer.ParseEmail),
 		Coverage: parsedIfGiven(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing: in.Body.Standing,
+		If:       func(was storage.Account) error { return matches(ctx, viewAccount(was)) },
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
@@ -172,5 +190,5 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	if err != nil {
 		return nil, err
 	}
-	return &accountOutput{viewAccount(a)}, nil
+	return accountResponse(ctx, a)
 }

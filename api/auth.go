@@ -27,6 +27,9 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 		if err == nil {
 			err = checkParameters(r, lists())
 		}
+		if err == nil {
+			err = checkConditions(r, ctx.Operation())
+		}
 		if err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return

@@ -10,6 +10,7 @@ import (
 
 type acceptInput struct {
 	Idempotent
+	IfMatch
 	RequestPath
 	Body *struct {
 		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs."`
@@ -33,6 +34,7 @@ func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Req
 
 type declineInput struct {
 	Idempotent
+	IfMatch
 	RequestPath
 	Body *struct {
 		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
@@ -55,6 +57,7 @@ func (s *server) declineRequest(ctx context.Context, in *declineInput) (*reply[R
 
 type cancelInput struct {
 	Idempotent
+	IfMatch
 	RequestPath
 	Body *struct {
 		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
@@ -71,6 +74,7 @@ func (s *server) cancelRequest(ctx context.Context, in *cancelInput) (*reply[Req
 
 type approveInput struct {
 	Idempotent
+	IfMatch
 	RequestPath
 	Body struct {
 		Ticket    string `json:"ticket" minLength:"1" maxLength:"100" doc:"The reference of the support case."`
@@ -102,6 +106,7 @@ func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[R
 
 type denyInput struct {
 	Idempotent
+	IfMatch
 	RequestPath
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Shown to the source."`
@@ -129,7 +134,16 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 		return nil, err
 	}
 	d.By = actor(ctx, party)
-	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+	out, err := once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		if conditional(ctx) {
+			d.If = func(is storage.Request) error {
+				v, err := viewWhole(ctx, t, is, party)
+				if err != nil {
+					return err
+				}
+				return matches(ctx, v)
+			}
+		}
 		after, err := t.Decide(ctx, r.ID, d)
 		if err != nil {
 			return err
@@ -138,4 +152,9 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 		out.Body, err = viewWhole(ctx, t, after, party)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	out.ETag, err = entityTag(out.Body)
+	return out, err
 }

@@ -48,6 +48,7 @@ type reply[T any] struct {
 	Status   int    `json:"status"`
 	Location string `json:"location,omitempty" header:"Location"`
 	Body     T      `json:"body"`
+	ETag     string `json:"-" header:"ETag"`                // of a resource that has one
 	Replayed string `json:"-" header:"Idempotent-Replayed"` // "true" for the stored response of an earlier call
 }
 

@@ -27,6 +27,8 @@ type call struct {
 	caller  storage.Caller // zero before authorization, and on public routes
 	token   string         // the API key that the caller sent
 	idem    *fingerprint   // nil without an Idempotency-Key
+
+	ifMatch, ifNoneMatch string // the headers
 }
 
 type callKey struct{}
@@ -51,6 +53,8 @@ func (s *server) withCall(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		c := &call{id: requestID(r.Header.Get("X-Request-Id")), path: r.URL.EscapedPath(), head: r.Method == http.MethodHead, address: s.clientIP(r)}
+		c.ifMatch = strings.Join(r.Header.Values("If-Match"), ",")
+		c.ifNoneMatch = strings.Join(r.Header.Values("If-None-Match"), ",")
 		w.Header().Set(versionHeader, s.Version)
 		w.Header().Set("X-Request-Id", c.id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -421,15 +421,28 @@ type RequestPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The id of the transfer request."`
 }
 
-type requestOutput struct{ Body Request }
+type requestOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Request
+}
 
-func (s *server) getRequest(ctx context.Context, in *RequestPath) (*requestOutput, error) {
+type getRequestInput struct {
+	RequestPath
+	IfNoneMatch
+}
+
+func (s *server) getRequest(ctx context.Context, in *getRequestInput) (*requestOutput, error) {
 	r, party, err := s.visible(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	v, err := viewWhole(ctx, s.db, r, party)
-	return &requestOutput{v}, err
+	out := &requestOutput{}
+	if out.Body, err = viewWhole(ctx, s.db, r, party); err != nil {
+		return nil, err
+	}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
 }
 
 // reasonCounter counts the reasons of a request's SIMs: *storage.Tx in its

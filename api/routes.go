@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -267,6 +268,12 @@ func (s *server) routes() []Route {
 // op adapts a handler to Huma and turns its errors into problems.
 func op[I, O any](s *server, handle func(context.Context, *I) (*O, error)) func(huma.API, huma.Operation) {
 	return func(a huma.API, o huma.Operation) {
+		if _, ok := reflect.TypeFor[I]().FieldByName("IfMatch"); ok {
+			o.Errors = append(o.Errors, http.StatusPreconditionFailed)
+		}
+		if _, ok := reflect.TypeFor[I]().FieldByName("IfNoneMatch"); ok {
+			o.Responses = map[string]*huma.Response{"304": {Description: "Not changed since the response with the ETag in If-None-Match."}}
+		}
 		huma.Register(a, o, func(ctx context.Context, in *I) (*O, error) {
 			out, err := handle(ctx, in)
 			if err != nil {

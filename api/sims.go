@@ -38,20 +38,30 @@ func (s *server) listPlans(ctx context.Context, _ *struct{}) (*listPlansOutput, 
 }
 
 type putPlanInput struct {
+	IfMatch
 	Name string `path:"name" doc:"The name of the plan." maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
 	Body struct {
 		CoverageBound bool `json:"coverage_bound"`
 	}
 }
 
-type planOutput struct{ Body Plan }
+type planOutput struct {
+	ETag string `header:"ETag"`
+	Body Plan
+}
 
 func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, error) {
 	p := storage.Plan{Name: in.Name, CoverageBound: in.Body.CoverageBound}
-	if err := s.db.PutPlan(ctx, actingCaller(ctx), p); err != nil {
+	if err := s.db.PutPlan(ctx, actingCaller(ctx), p, func(was *storage.Plan) error {
+		if was == nil {
+			return matches(ctx, nil)
+		}
+		return matches(ctx, Plan(*was))
+	}); err != nil {
 		return nil, err
 	}
-	return &planOutput{Plan(p)}, nil
+	tag, err := entityTag(Plan(p))
+	return &planOutput{tag, Plan(p)}, err
 }
 
 // SIM is a SIM as the account that owns it and support see it.
@@ -171,9 +181,29 @@ func (in SIMPath) identifier() (transfer.Identifier, error) {
 	return id, nil
 }
 
-type simOutput struct{ Body SIM }
+type simOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   SIM
+}
 
-func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
+// simResponse returns a SIM with its ETag.
+func simResponse(ctx context.Context, row storage.SIM) (*simOutput, error) {
+	v, err := viewSIM(row)
+	if err != nil {
+		return nil, err
+	}
+	out := &simOutput{Body: v}
+	out.ETag, out.Status, err = tagged(ctx, v)
+	return out, err
+}
+
+type getSIMInput struct {
+	SIMPath
+	IfNoneMatch
+}
+
+func (s *server) getSIM(ctx context.Context, in *getSIMInput) (*simOutput, error) {
 	id, err := in.identifier()
 	if err != nil {
 		return nil, err
@@ -186,12 +216,12 @@ func (s *server) getSIM(ctx context.Context, in *SIMPath) (*simOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := viewSIM(row)
-	return &simOutput{v}, err
+	return simResponse(ctx, row)
 }
 
 type updateSIMInput struct {
 	SIMPath
+	IfMatch
 	Body struct {
 		TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
 		Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents that the SIM is terminated. For its owner."`
@@ -239,12 +269,20 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if len(p.Errors) > 0 {
 		return nil, p
 	}
+	if conditional(ctx) {
+		change.If = func(was storage.SIM) error {
+			v, err := viewSIM(was)
+			if err != nil {
+				return err
+			}
+			return matches(ctx, v)
+		}
+	}
 	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, change)
 	if err != nil {
 		return nil, err
 	}
-	v, err := viewSIM(row)
-	return &simOutput{v}, err
+	return simResponse(ctx, row)
 }
 
 type correctStatusInput struct {
@@ -261,8 +299,8 @@ func (s *server) correctStatus(ctx context.Context, in *correctStatusInput) (*re
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(in.Body.Reason) == "" {
-		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.reason", Message: "is blank: say why the status has to be corrected"})
+	if in.Body.Reason, err = filled(transfer.ParseText)(in.Body.Reason); err != nil {
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.reason", Message: err.Error()})
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[SIM]) error {
 		row, err := t.UpdateSIM(ctx, actingCaller(ctx), 0, id, storage.SIMChange{

@@ -152,6 +152,11 @@ type AccountChange struct {
 	Email    *string
 	Coverage *string
 	Standing *Standing
+
+	// If is called with the account as it is before the change, which can no
+	// longer change by then. If it returns an error, nothing is changed. Nil: no
+	// condition.
+	If func(Account) error
 }
 
 var lockAccount = newStatement(statement{
@@ -187,6 +192,11 @@ func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorI
 		var was Account
 		if err := t.get(ctx, &was, lockAccount, args{"operator_id": id}); err != nil {
 			return fmt.Errorf("locking account %s: %w", id, err)
+		}
+		if c.If != nil {
+			if err := c.If(was); err != nil {
+				return err
+			}
 		}
 		if err := t.get(ctx, &a, updateAccount, args{
 			"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,

@@ -25,6 +25,10 @@ type Decision struct {
 	Ticket      string // of Approve: support's ticket reference
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
 	Reason      string // of Deny, Decline, or a changed fee
+
+	// If is called with the request as it is before the decision, while it is
+	// locked. If it returns an error, nothing is decided. Nil: no condition.
+	If func(Request) error
 }
 
 // UnknownSIMsError names SIMs of a decision that are not open in its request.
@@ -89,6 +93,11 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	r, err := t.Request(ctx, id) // a later statement sees what was committed before the lock was granted
 	if err != nil {
 		return r, err
+	}
+	if d.If != nil {
+		if err := d.If(r); err != nil {
+			return r, err
+		}
 	}
 	to, err := transfer.Next(r.State, d.Event, d.By.Party)
 	if err != nil {

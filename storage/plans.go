@@ -50,16 +50,23 @@ var putPlan = newStatement(statement{
 		SET coverage_bound = excluded.coverage_bound`,
 })
 
-// PutPlan creates a plan, or changes the one with the same name.
-func (db *DB) PutPlan(ctx context.Context, by Actor, p Plan) error {
+// PutPlan creates a plan, or changes the one with the same name. Before, it calls
+// condition with the plan as it is, nil if there is none; if condition returns an
+// error, nothing is changed.
+func (db *DB) PutPlan(ctx context.Context, by Actor, p Plan, condition func(was *Plan) error) error {
 	return db.InRetriedTx(ctx, func(t *Tx) error {
 		c := changes{{"coverage_bound", nil, p.CoverageBound}}
 		var was Plan
+		var existing *Plan
 		switch err := t.get(ctx, &was, lockPlan, args{"name": p.Name}); {
 		case err == nil:
+			existing = &was
 			c[0].was = was.CoverageBound
 		case !errors.Is(err, ErrNotFound):
 			return fmt.Errorf("locking plan %q: %w", p.Name, err)
+		}
+		if err := condition(existing); err != nil {
+			return err
 		}
 		if c.none() {
 			return nil

@@ -23,6 +23,7 @@ const (
 	SIMStatus            Code = "sim_status"
 	FeeValid             Code = "fee_valid"
 	StillRunning         Code = "still_running"
+	PreconditionFailed   Code = "precondition_failed"
 	TooLarge             Code = "too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
 	Invalid              Code = "invalid"
@@ -67,6 +68,7 @@ func Kinds() []Kind {
 		{SIMStatus, http.StatusConflict, "Status change not allowed", "Terminated is final, nothing returns to ready, and a SIM with termination protection is not terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
+		{PreconditionFailed, http.StatusPreconditionFailed, "Changed since it was read", "The resource is not, or is no longer, the version that the header If-Match names. Nothing was changed. The header ETag has the present version."},
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},
 		{Invalid, http.StatusUnprocessableEntity, "Invalid input", "Nothing was changed. The field errors lists what to fix, and where."},

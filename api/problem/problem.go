@@ -29,6 +29,8 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty" nullable:"false" doc:"What to fix, up to 100 entries."`
 	More     int          `json:"more_errors,omitempty" doc:"How many errors there are in addition to those listed."`
 
+	ETag string `json:"-"` // the header of this name: the present version of the resource; empty sends none
+
 	// RetryAfter is sent as the header of this name, in seconds, rounded up.
 	// Zero sends no header.
 	RetryAfter time.Duration `json:"-"`
@@ -128,6 +130,9 @@ func (p *Problem) GetHeaders() http.Header {
 	h := http.Header{}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="simtransfer"`)
+	}
+	if p.ETag != "" {
+		h.Set("ETag", p.ETag)
 	}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))

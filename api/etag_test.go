@@ -1,0 +1,128 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"simtransfer/api/problem"
+	"simtransfer/transfer"
+)
+
+func TestConditionalCalls(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(1, transfer.Ready)
+	type m = map[string]any
+	id := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID
+	s.work()
+	request := "/v1/transfer-requests/" + id.String()
+	for _, c := range []struct {
+		path, key, method string
+		change            any
+	}{
+		{"/v1/sims/" + iccid(1), s.source, "PATCH", m{"group": "g"}},
+		{"/v1/sims/" + imsi(1), s.support, "PATCH", m{"status": "suspended"}},
+		{"/v1/accounts/" + bystanderID, s.admin, "PATCH", m{"coverage": "x"}},
+		{"/v1/plans/global-01", s.admin, "PUT", m{"coverage_bound": true}},
+		{request, s.destination, "POST", nil},
+	} {
+		tag, change := "", c.path
+		if c.method == "POST" {
+			change += "/accept"
+		}
+		if c.method == "PUT" {
+			tag = s.do(apiCall{method: "PUT", path: c.path, key: c.key, body: m{"coverage_bound": false}}).is(200).header.Get("ETag")
+		} else {
+			answer := s.get(c.key, c.path).is(200)
+			tag = answer.header.Get("ETag")
+			again := s.do(apiCall{method: "GET", path: c.path, key: c.key, header: map[string]string{"If-None-Match": `"x", W/` + tag}}).is(304)
+			if again.text != "" || again.header.Get("ETag") != tag {
+				t.Errorf("%s: 304 with %q and the ETag %q, not %q", c.path, again.text, again.header.Get("ETag"), tag)
+			}
+			s.do(apiCall{method: "GET", path: c.path, key: c.key, header: map[string]string{"If-None-Match": `"x"`}}).is(200)
+		}
+		try := func(condition string) testResponse {
+			return s.do(apiCall{method: c.method, path: change, key: c.key, body: c.change, header: map[string]string{"If-Match": condition}})
+		}
+		for _, stale := range []string{`"x"`, "W/" + tag, `"x", "y"`} {
+			if a := try(stale); a.problem(412, problem.PreconditionFailed).Detail == "" || a.header.Get("ETag") != tag {
+				t.Errorf("%s with %s: the ETag %q, not %q: %s", c.path, stale, a.header.Get("ETag"), tag, a.text)
+			}
+		}
+		try("nonsense").problem(422, problem.Invalid)
+		changed := try(`"x", ` + tag)
+		if changed.status >= 300 || changed.header.Get("ETag") == tag || changed.header.Get("ETag") == "" {
+			t.Errorf("%s: answered %d with the ETag %q: %s", c.path, changed.status, changed.header.Get("ETag"), changed.text)
+			continue
+		}
+		try(tag).problem(412, problem.PreconditionFailed)
+		if c.method == "POST" {
+			continue
+		}
+		if c.method == "PATCH" {
+			if is := s.get(c.key, c.path).is(200).header.Get("ETag"); is != changed.header.Get("ETag") {
+				t.Errorf("%s: the response to the change has the ETag %q, reading it %q", c.path, changed.header.Get("ETag"), is)
+			}
+		}
+		try("*").is(200)
+	}
+	s.do(apiCall{method: "PUT", path: "/v1/plans/new-01", key: s.admin, body: m{"coverage_bound": true}, header: map[string]string{"If-Match": "*"}}).
+		problem(412, problem.PreconditionFailed)
+}
+
+// Of two clients that read the same version, one changes it.
+func TestOneOfTwoConditionalChangesWins(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(1, transfer.Ready)
+	tag := s.get(s.source, "/v1/sims/"+iccid(1)).is(200).header.Get("ETag")
+	var won atomic.Int32
+	var both sync.WaitGroup
+	for _, name := range []string{"a", "b", "c", "d"} {
+		both.Go(func() {
+			a := s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(1), key: s.source, body: map[string]any{"tags": map[string]any{name: "x"}}, header: map[string]string{"If-Match": tag}})
+			if a.status == 200 {
+				won.Add(1)
+			} else if a.status != 412 {
+				t.Errorf("answered %d %s", a.status, a.text)
+			}
+		})
+	}
+	both.Wait()
+	if sim := read[SIM](s.get(s.source, "/v1/sims/"+iccid(1)).is(200)); won.Load() != 1 || len(sim.Tags) != 2 {
+		t.Errorf("%d changes, tags %v", won.Load(), sim.Tags)
+	}
+}
+
+// A call that cannot have a condition refuses it.
+func TestConditionsAreNotIgnored(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	document := newServer(Config{}).register(http.NewServeMux())
+	with := 0
+	for _, route := range Routes() {
+		o := operationOf(document.Paths[route.Path], route.Method)
+		honours := false
+		for _, p := range o.Parameters {
+			honours = honours || p.Name == "If-Match"
+		}
+		if honours {
+			with++
+			if o.Responses["412"] == nil {
+				t.Errorf("%s has If-Match, but no response with 412", route.OperationID)
+			}
+			continue
+		}
+		z := &fuzzTest{testService: s, request: "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", batch: "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"}
+		p := s.do(apiCall{method: route.Method, path: z.path(route), key: s.admin, header: map[string]string{"If-Match": `"x"`}}).problem(422, problem.Invalid)
+		if len(p.Errors) != 1 || p.Errors[0].Location != "header.If-Match" {
+			t.Errorf("%s: %+v", route.OperationID, p)
+		}
+	}
+	if with < 8 {
+		t.Errorf("only %d calls have If-Match", with)
+	}
+	s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(1), key: s.source, body: "{}", header: map[string]string{"If-Unmodified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}}).problem(422, problem.Invalid)
+}
