@@ -70,11 +70,15 @@ func (u databaseURL) check() error {
 	return nil
 }
 
-// explainTLS adds what to do when the server does not support TLS: lib/pq
-// requires TLS unless the URL has an sslmode.
-func explainTLS(err error) error {
-	if errors.Is(err, pq.ErrSSLNotSupported) {
+// explainConnect adds what to do to an error of connecting to the database.
+// (Unlike libpq, lib/pq requires TLS unless the URL has an sslmode.)
+func explainConnect(err error) error {
+	var connect *storage.ConnectError
+	switch {
+	case errors.Is(err, pq.ErrSSLNotSupported):
 		return fmt.Errorf("%w; enable TLS on the server, or add ?sslmode=disable to SIMTRANSFER_DATABASE_URL if you trust the network", err)
+	case errors.As(err, &connect):
+		return fmt.Errorf("%w; check that SIMTRANSFER_DATABASE_URL is right and that PostgreSQL is running", err)
 	}
 	return err
 }
@@ -87,11 +91,8 @@ func (f databaseFlags) open(ctx context.Context, o storage.Options) (*storage.DB
 	}
 	o.MaxConns = f.MaxConns
 	db, err := storage.Open(ctx, string(f.DatabaseURL), o)
-	if errors.Is(err, pq.ErrSSLNotSupported) {
-		return nil, explainTLS(err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%w; check that SIMTRANSFER_DATABASE_URL is right and that PostgreSQL is running", err)
+		return nil, explainConnect(err)
 	}
 	if err := db.CheckSchema(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

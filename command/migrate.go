@@ -16,7 +16,7 @@ func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	if err := storage.Migrate(ctx, string(c.DatabaseURL)); err != nil {
-		return explainTLS(err)
+		return explainConnect(err)
 	}
 	log.InfoContext(ctx, "the database has the schema of this version")
 	return nil

@@ -85,7 +85,7 @@ func (c *connector) connect(ctx context.Context) (*connection, error) {
 		return conn, nil
 	}
 	if errors.Is(ctx.Err(), context.Canceled) { // says nothing about the server
-		return nil, fmt.Errorf("connecting to PostgreSQL: %w", errors.Join(ctx.Err(), err))
+		return nil, fmt.Errorf("connecting to PostgreSQL: %w", withCause(ctx, err))
 	}
 	err = &ConnectError{err}
 	c.failed(ctx, err)
@@ -165,10 +165,27 @@ func (c *connector) tryHosts(ctx context.Context) (*connection, error) {
 			errs = append(errs, err)
 		}
 	}
-	if len(errs) == 1 {
-		return nil, errs[0]
+	return nil, joined(errs)
+}
+
+// joined returns the errors of all servers in one line.
+func joined(errs []error) error {
+	if len(errs) == 0 {
+		return errors.New("the host has no address")
 	}
-	return nil, errors.Join(errs...)
+	err := errs[0]
+	for _, e := range errs[1:] {
+		err = fmt.Errorf("%w; %w", err, e)
+	}
+	return err
+}
+
+// withCause adds that the context has ended to an error that this has caused.
+func withCause(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w (%w)", err, cause)
+	}
+	return err
 }
 
 // tryHost connects to the first address of a host that may be used.
@@ -193,7 +210,7 @@ func (c *connector) tryHost(ctx context.Context, host pq.Config, accept pq.Targe
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", describe(config), err))
 	}
-	return nil, errors.Join(errs...)
+	return nil, joined(errs)
 }
 
 // describe names a server in an error.
@@ -223,7 +240,7 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 	raw, err := driverConnector.Connect(ctx)
 	if err != nil {
 		d.close()
-		return nil, errors.Join(explainPooler(err), ctx.Err())
+		return nil, withCause(ctx, explainPooler(err))
 	}
 	conn := &connection{driverConn: raw.(driverConn), connector: c, dialer: d}
 	d.limit(config.ConnectTimeout)
@@ -236,7 +253,7 @@ func (c *connector) tryAddress(ctx context.Context, config pq.Config, accept pq.
 	}
 	if err != nil {
 		_ = raw.Close()
-		return nil, errors.Join(err, ctx.Err())
+		return nil, withCause(ctx, err)
 	}
 	d.reset()
 	d.connected()
