@@ -69,3 +69,46 @@ func TestOpenSessionsAreFoundBySIM(t *testing.T) {
 		t.Errorf("Accounting-On does not look up the sessions of its gateway:\n%s", on)
 	}
 }
+
+// A connection that ran the trigger while the tables were empty keeps its plans. They
+// must not read the whole tables once there are rows.
+func TestTriggerKeepsNoPlanOfEmptyTables(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for _, table := range []string{"radius.radacct", "identifiers", "sims", "registrations"} {
+		db.Exec(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = off)`)
+		db.Exec(`VACUUM ANALYZE ` + table)
+	}
+	conn, err := db.Pool().Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	sims := db.SIMs(40, storagetest.SIM{Account: db.Account().ID})
+	for i, sim := range sims {
+		if _, err := conn.ExecContext(t.Context(), storagetest.SessionStart, fmt.Sprint("warm-", i), sim.IMSI, sim.MSISDN, "10.0.0.1", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const reads = `
+		SELECT coalesce(sum(pg_stat_get_xact_tuples_returned(oid)), 0)
+		FROM pg_class
+		WHERE oid IN ('radius.radacct'::regclass, 'identifiers'::regclass, 'sims'::regclass, 'registrations'::regclass)`
+	tx, err := conn.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	for i, sim := range sims {
+		if _, err := tx.ExecContext(t.Context(), storagetest.SessionStart, fmt.Sprint("kept-", i), sim.IMSI, sim.MSISDN, "10.0.0.1", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var read int
+	if err := tx.GetContext(t.Context(), &read, reads); err != nil {
+		t.Fatal(err)
+	}
+	if read != 0 { // rows that scans of whole tables have returned
+		t.Errorf("%d starts read %d rows of whole tables", len(sims), read)
+	}
+}

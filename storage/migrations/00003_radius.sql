@@ -258,10 +258,11 @@ $$;
 -- +goose StatementEnd
 
 -- session_sim returns the SIM that a session belongs to: the one that 3GPP-IMSI
--- names, else User-Name, else Calling-Station-Id.
+-- names, else User-Name, else Calling-Station-Id. For enable_seqscan see
+-- before_session.
 -- +goose StatementBegin
 CREATE FUNCTION radius.session_sim(imsi text, username text, callingstationid text, escaped boolean) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
     RETURN coalesce(
         radius.identified_sim(imsi, escaped),
@@ -320,9 +321,12 @@ $$;
 -- The function runs with the rights of the schema's owner, so that FreeRADIUS needs
 -- rights on its own tables only. An error must not lose a start: the row is stored
 -- without its SIM and with the error, and the scheduler's link loop tries again.
+--
+-- A connection of FreeRADIUS keeps the plans of these functions. Those that it made
+-- while the tables were empty would read whole tables, so enable_seqscan is off.
 -- +goose StatementBegin
 CREATE FUNCTION radius.before_session() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     reported  timestamptz := coalesce(NEW.acctstoptime, NEW.acctupdatetime, NEW.acctstarttime);
     known     record;
@@ -339,6 +343,10 @@ BEGIN
     FROM radius.radacct
     WHERE acctuniqueid = NEW.acctuniqueid;
     IF NOT FOUND THEN
+        IF NEW.sim IS NULL AND coalesce(NEW.imsi, '') = '' THEN
+            -- What session_sim does first, without the cost of calling it.
+            SELECT sim INTO NEW.sim FROM public.identifiers WHERE identifier = NEW.username;
+        END IF;
         IF NEW.sim IS NULL THEN
             NEW.sim := radius.session_sim(NEW.imsi, NEW.username, NEW.callingstationid, NEW.escaped);
         END IF;
