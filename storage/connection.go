@@ -61,7 +61,7 @@ func (u unsuitable) Error() string { return string(u) }
 
 // inspect returns an error if the server is not one of those to accept, or if
 // a connection pooler is not safe to use. The dialer limits its time: canceling
-// ctx would make lib/pq dial once more.
+// ctx would make lib/pq dial again.
 func (c *connection) inspect(ctx context.Context, accept pq.TargetSessionAttrs) error {
 	facts, err := c.readRow(context.WithoutCancel(ctx), sessionFacts)
 	if err != nil {
