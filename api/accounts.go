@@ -161,13 +161,17 @@ func (s *server) getAccount(ctx context.Context, in *getAccountInput) (*accountO
 	return accountResponse(ctx, a)
 }
 
+// endRequests is the value of open_requests that ends them.
+const endRequests = "end"
+
 type updateAccountInput struct {
 	AccountPath
 	IfMatch
 	Body struct {
 		Email    *string           `json:"email,omitempty" maxLength:"254"`
 		Coverage *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
-		Standing *storage.Standing `json:"standing,omitempty"`
+		Standing *storage.Standing `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
+		Requests string            `json:"open_requests,omitempty" enum:"refuse,end" default:"refuse" doc:"What happens to open requests of an account that is closed, sent or received. refuse: the account stays open, and the response says what is open. end: the account is closed, and its requests are canceled; the SIMs of accepted requests that are not transferred yet fail with account_closed."`
 	}
 }
 
@@ -182,6 +186,8 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		Coverage: parsedIfGiven(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing: in.Body.Standing,
 		If:       func(was storage.Account) error { return matches(ctx, viewAccount(was)) },
+
+		CloseInUse: in.Body.Requests == endRequests,
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
@@ -189,6 +195,11 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), id, c)
 	if err != nil {
 		return nil, err
+	}
+	if c.CloseInUse && a.Standing == storage.StandingClosed {
+		if _, err := s.db.EndRequestsOf(ctx, actingCaller(ctx), a.ID); err != nil {
+			return nil, err
+		}
 	}
 	return accountResponse(ctx, a)
 }

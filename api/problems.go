@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,6 +41,8 @@ func mappings() []mapping {
 		{problem.RequestState, as(func(e *storage.NotFinishedError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
+		{problem.AccountInUse, as(fillInUse)},
+		{problem.AccountClosed, as(func(e *storage.AccountClosedError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.WrongParty, as(func(e *transfer.PartyError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NoFee, as(func(e *storage.NoFeeError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.Invalid, as(func(e *storage.TagsError, p *problem.Problem) {
@@ -76,6 +79,23 @@ func fillUnknownSIMs(e *storage.UnknownSIMsError, p *problem.Problem) {
 	p.Detail = "some SIMs are not open in this request: remove them, or list the transfers of the request to see their states"
 	for _, id := range e.Identifiers {
 		p.Add(problem.FieldError{Location: "body.sims", Message: "not open in this request", Value: id})
+	}
+}
+
+func fillInUse(e *storage.AccountInUseError, p *problem.Problem) {
+	p.Detail = e.Error()
+	for _, c := range []struct {
+		code, what string
+		n          int
+	}{
+		{"requests_sent", "open requests that the account sends", e.Sent},
+		{"requests_received", "open requests that the account receives", e.Received},
+		{"requests_accepted", "of these are accepted and can no longer be canceled", e.Accepted},
+		{"batches", "batches with open requests", e.Batches},
+		{"sims", "SIMs registered to the account", e.SIMs},
+		{"keys", "API keys that are not revoked", e.Keys},
+	} {
+		p.Add(problem.FieldError{Location: "body.standing", Code: c.code, Message: fmt.Sprintf("%d %s", c.n, c.what), Value: strconv.Itoa(c.n)})
 	}
 }
 

@@ -51,6 +51,7 @@ func (s *server) routes() []Route {
 		acceptedBulk = bounds{status: http.StatusAccepted, maxBytes: maxBulkBytes}
 		acceptedSlow = bounds{status: http.StatusAccepted, timeout: storeTimeout}
 
+		endsRequests  = bounds{timeout: batchCancelTimeout}
 		cancelsBatch  = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
 		uploadsSIMs   = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		uploadsBatch  = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
@@ -72,8 +73,8 @@ func (s *server) routes() []Route {
 			"An account's key can only get its own account.",
 		},
 		{
-			"PATCH", "/v1/accounts/{operator_id}", "update-account", admins, ok, op(s, s.updateAccount), "Update or close an account",
-			"Fields that are left out keep their values. A closed account can neither send nor receive SIMs.",
+			"PATCH", "/v1/accounts/{operator_id}", "update-account", admins, endsRequests, op(s, s.updateAccount), "Update or close an account",
+			"Fields that are left out keep their values. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
 		},
 
 		{
@@ -319,7 +320,7 @@ func (r Route) operation() huma.Operation {
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" || r.OperationID == "update-account" {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {

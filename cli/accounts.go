@@ -120,6 +120,7 @@ type accountsUpdateCommand struct {
 	Email    string     `help:"New primary email."`
 	Coverage string     `placeholder:"NAME" help:"New coverage."`
 	Standing string     `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
+	Requests string     `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
 	remote
 }
 
@@ -135,7 +136,8 @@ func (c *accountsUpdateCommand) Validate() error {
 func (accountsUpdateCommand) Help() string {
 	return `Example:
 
-    simtransfer accounts update OP0000000001 --standing=closed`
+    simtransfer accounts update OP0000000001 --standing=closed
+    simtransfer accounts update OP0000000001 --standing=closed --open-requests=end`
 }
 
 // Run runs the command.
@@ -144,7 +146,7 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	change := client.AccountChange{Email: c.Email, Coverage: c.Coverage, Standing: c.Standing}
+	change := client.AccountChange{Email: c.Email, Coverage: c.Coverage, Standing: c.Standing, OpenRequests: c.Requests}
 	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options()...)
 	if err != nil {
 		return l.explain(err)

@@ -73,6 +73,7 @@ func commandCalls() []commandCall {
 		{"accounts show op0000000001", "", "GET /v1/accounts/OP0000000001"},
 		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global", "", `POST /v1/accounts {"operator_id":"OP0000000001","email":"a@example.com","currency":"EUR","coverage":"global"}`},
 		{"accounts update OP0000000001 --standing=closed", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed"}`},
+		{"accounts update OP0000000001 --standing=closed --open-requests=end", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed","open_requests":"end"}`},
 		{"accounts update OP0000000001 --email=a@example.com --coverage=global", "", `PATCH /v1/accounts/OP0000000001 {"email":"a@example.com","coverage":"global"}`},
 		{"keys list --role=account --account=OP0000000001 --revoked=false", "", "GET /v1/keys?account=OP0000000001&limit=50&revoked=false&role=account"},
 		{"keys rotate 7", "", `POST /v1/keys/7/rotate {}`},

@@ -32,6 +32,10 @@ type AccountChange struct {
 	Email    string `json:"email,omitempty"`
 	Coverage string `json:"coverage,omitempty"`
 	Standing string `json:"standing,omitempty"`
+
+	// OpenRequests is what happens to open requests when the account is closed:
+	// "refuse", the default, does not close it, "end" cancels them.
+	OpenRequests string `json:"open_requests,omitempty"`
 }
 
 // AccountFilter selects accounts. A zero field selects all.

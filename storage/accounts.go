@@ -157,6 +157,10 @@ type AccountChange struct {
 	// longer change by then. If it returns an error, nothing is changed. Nil: no
 	// condition.
 	If func(Account) error
+
+	// CloseInUse closes the account even if requests that it sends or receives
+	// are open; see EndRequestsOf.
+	CloseInUse bool
 }
 
 var lockAccount = newStatement(statement{
@@ -186,7 +190,8 @@ RETURNING` + accountColumns,
 })
 
 // UpdateAccount changes an account and returns it as it is after the change,
-// or ErrNotFound.
+// or ErrNotFound. It returns an *AccountInUseError if it would close an account
+// with open requests, unless CloseInUse is set.
 func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorID, c AccountChange) (a Account, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		var was Account
@@ -195,6 +200,12 @@ func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorI
 		}
 		if c.If != nil {
 			if err := c.If(was); err != nil {
+				return err
+			}
+		}
+		closes := c.Standing != nil && *c.Standing == StandingClosed && was.Standing == StandingOpen
+		if closes && !c.CloseInUse {
+			if err := t.checkClosing(ctx, was); err != nil { // after the lock was granted: lock, then look
 				return err
 			}
 		}

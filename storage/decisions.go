@@ -83,7 +83,7 @@ WHERE id = @request`,
 // the decision if transfer.Next allows it. It returns the request after the
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
-// *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
+// *AccountClosedError, *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
 // back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
@@ -110,6 +110,9 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 		}
 		if late {
 			return r, &transfer.ExpiredError{Event: d.Event}
+		}
+		if err := t.accountsOpen(ctx, r, d.Event); err != nil {
+			return r, err
 		}
 	}
 	if err := t.decide(ctx, r, to, d); err != nil {

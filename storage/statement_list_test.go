@@ -134,6 +134,10 @@ func statements() []*statement {
 		handOverDropped,
 		// release.go
 		releaseChunk,
+		// closing.go
+		selectOpenWith,
+		shareAccounts,
+		selectUnacceptedRequests,
 		// decisions.go
 		lockRequest,
 		selectRequestExpired,

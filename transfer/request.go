@@ -120,7 +120,7 @@ func (e *StateError) Error() string {
 			from = append(from, string(t.from))
 		}
 	}
-	return fmt.Sprintf("the request is %s: only %s request can be %s", e.State, oneOf(from), e.Event.participle())
+	return fmt.Sprintf("the request is %s: only %s request can be %s", e.State, oneOf(from), e.Event.Participle())
 }
 
 // oneOf joins words to "a validating, in_review or awaiting_acceptance".
@@ -139,8 +139,8 @@ func oneOf(words []string) string {
 	return "a " + list
 }
 
-// participle returns the word for a request to which the event happened.
-func (e Event) participle() string {
+// Participle returns the word for a request to which the event happened.
+func (e Event) Participle() string {
 	switch e {
 	case Reject:
 		return "rejected"
@@ -181,7 +181,7 @@ func (e *PartyError) Error() string {
 type ExpiredError struct{ Event Event }
 
 func (e *ExpiredError) Error() string {
-	return fmt.Sprintf("the request has expired: it can no longer be %s", e.Event.participle())
+	return fmt.Sprintf("the request has expired: it can no longer be %s", e.Event.Participle())
 }
 
 // Next returns the state to which an event leads. The error is a *PartyError if

@@ -22,6 +22,7 @@ const (
 	RequestExpired       Code = "request_expired"
 	SIMStatus            Code = "sim_status"
 	FeeValid             Code = "fee_valid"
+	AccountInUse         Code = "account_in_use"
 	StillRunning         Code = "still_running"
 	PreconditionFailed   Code = "precondition_failed"
 	TooLarge             Code = "too_large"
@@ -67,6 +68,7 @@ func Kinds() []Kind {
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
 		{SIMStatus, http.StatusConflict, "Status change not allowed", "Terminated is final, nothing returns to ready, and a SIM with termination protection is not terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
+		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{PreconditionFailed, http.StatusPreconditionFailed, "Changed since it was read", "The resource is not, or is no longer, the version that the header If-Match names. Nothing was changed. The header ETag has the present version."},
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},

@@ -99,12 +99,13 @@ func refusal(err error) (string, error) {
 		unknown *storage.UnknownSIMsError
 		noFee   *storage.NoFeeError
 		status  *transfer.StatusError
+		closed  *storage.AccountClosedError
 	)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.ErrNotFound.Error(), nil
 	}
 	if errors.As(err, &state) || errors.As(err, &party) || errors.As(err, &late) ||
-		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) {
+		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) || errors.As(err, &closed) {
 		return err.Error(), nil
 	}
 	return "", err
@@ -167,7 +168,7 @@ func (w *testService) standing(account int, open bool) operation {
 	return operation{
 		name: fmt.Sprintf("account %d is %s", account, standing),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account), storage.AccountChange{Standing: &standing})
+			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account), storage.AccountChange{Standing: &standing, CloseInUse: true})
 			return "", err
 		},
 		steps: silently(func(m *model) { m.account(account).open = open }),

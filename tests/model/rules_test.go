@@ -613,6 +613,9 @@ func (m *model) decide(id int, d storage.Decision) string {
 	if (d.Event == transfer.Accept || d.Event == transfer.Approve) && r.expires == "past" {
 		return (&transfer.ExpiredError{Event: d.Event}).Error()
 	}
+	if (d.Event == transfer.Accept || d.Event == transfer.Approve) && !m.accountsOpen(r) {
+		return (&storage.AccountClosedError{Event: d.Event}).Error()
+	}
 	switch {
 	case d.Event == transfer.Accept:
 		return m.accept(id, d)
