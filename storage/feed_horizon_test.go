@@ -121,7 +121,7 @@ func TestFeedsNameWhatTheyWaitFor(t *testing.T) {
 		`UPDATE sims SET status = status`,
 		`SELECT FROM requests FOR UPDATE`,
 		`SELECT FROM accounts FOR KEY SHARE`,
-		`INSERT INTO radius.nas (nasname, secret) VALUES ('x', 'y')`,
+		`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.99', 'secret')`,
 		`LOCK TABLE events IN ROW EXCLUSIVE MODE; SELECT pg_current_xact_id()`,
 	} {
 		t.Run(statement, func(t *testing.T) {
