@@ -28,6 +28,7 @@ type commands struct {
 	Scheduler schedulerCommand `cmd:"" group:"serve" help:"Dispatch work, recover lost work and expire requests."`
 	Migrate   migrateCommand   `cmd:"" group:"serve" help:"Migrate the database to the schema of this version."`
 
+	Privacy  privacyCommand  `cmd:"" group:"operate" help:"Export or erase the personal data of an account, directly in the database."`
 	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Create the first administrator's key, directly in the database."`
 	Check    checkCommand    `cmd:"" group:"operate" help:"Check the invariants: nothing is lost, duplicated or left incomplete. Safe on a live database."`
 	Work     workCommand     `cmd:"" group:"operate" help:"List and retry pending and dead work."`

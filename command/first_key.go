@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"simtransfer/storage"
@@ -35,6 +36,9 @@ func (c *firstKeyCommand) Run(ctx context.Context) error {
 		}
 	}
 	_, token, err := db.CreateKey(ctx, storage.NewKey{Role: storage.RoleAdmin, Name: c.Name, By: commandUser()})
+	if errors.Is(err, storage.ErrExists) {
+		return fmt.Errorf("there is an administrator's key with the name %q already: use --name to give the new one another name", c.Name)
+	}
 	if err != nil {
 		return err
 	}

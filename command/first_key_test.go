@@ -20,6 +20,9 @@ func TestFirstKey(t *testing.T) {
 	if code != 1 || again != "" || !strings.Contains(stderr, "--force") || !strings.Contains(stderr, `"first administrator"`) {
 		t.Errorf("again: exit code %d, printed %q and %q", code, again, stderr)
 	}
+	if _, stderr, code := commandtest.Program(t, database, "first-key", "--force"); code != 1 || !strings.Contains(stderr, "--name") {
+		t.Errorf("with --force and the same name: exit code %d, printed %q", code, stderr)
+	}
 	forced, stderr, code := commandtest.Program(t, database, "first-key", "--force", "--name=second")
 	if code != 0 || !strings.HasPrefix(forced, "st_admin_") || forced == key {
 		t.Errorf("with --force: exit code %d, printed %q and %q", code, forced, stderr)

@@ -8,10 +8,13 @@ import (
 // purgeBatch is how many rows of a table one call deletes.
 const purgeBatch = 10000
 
-// Purge deletes stored responses of idempotent calls after 24 hours, and the
-// notes of partial decisions on requests that are finished.
+// Purge deletes stored responses of idempotent calls after 24 hours, the notes of
+// partial decisions on requests that are finished, and what is older than the
+// retention periods.
 func (s *Scheduler) Purge(ctx context.Context) (more bool, err error) {
 	responses, err := s.db.PurgeIdempotency(ctx, purgeBatch)
 	notes, err2 := s.db.PurgeNotes(ctx, purgeBatch)
-	return responses >= purgeBatch || notes >= purgeBatch, errors.Join(err, err2) // notes counts rows of two tables
+	addresses, err3 := s.db.EraseOldAddresses(ctx, s.config.KeepAddresses, purgeBatch)
+	audit, err4 := s.db.PurgeAudit(ctx, s.config.KeepAudit, purgeBatch)
+	return max(responses, notes, addresses, audit) >= purgeBatch, errors.Join(err, err2, err3, err4) // notes counts rows of two tables
 }

@@ -32,6 +32,9 @@ type Config struct {
 	Reconcile time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between looks for lost work."`
 	Expire    time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between looks for expired requests."`
 
+	KeepAddresses time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
+	KeepAudit     time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
+
 	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
 	Purge time.Duration `kong:"-"` // rows that are no longer needed
 }
@@ -44,6 +47,9 @@ func DefaultConfig() Config {
 		Expire:    time.Second,
 		Link:      5 * time.Second,
 		Purge:     time.Minute,
+
+		KeepAddresses: storage.DefaultAddresses,
+		KeepAudit:     storage.DefaultAuditPeriod,
 	}
 }
 
@@ -55,6 +61,9 @@ func (c Config) withDefaults() Config {
 		Expire:    cmp.Or(c.Expire, d.Expire),
 		Link:      cmp.Or(c.Link, d.Link),
 		Purge:     cmp.Or(c.Purge, d.Purge),
+
+		KeepAddresses: cmp.Or(c.KeepAddresses, d.KeepAddresses),
+		KeepAudit:     cmp.Or(c.KeepAudit, d.KeepAudit),
 	}
 }
 

@@ -233,12 +233,16 @@ var selectAudit = newStatement(statement{
 
 // AuditTrail lists entries of the audit trail, the latest first.
 func (db *DB) AuditTrail(ctx context.Context, f AuditFilter) ([]AuditRecord, error) {
+	return auditTrail(ctx, db, f)
+}
+
+func auditTrail(ctx context.Context, q querier, f AuditFilter) ([]AuditRecord, error) {
 	list := []AuditRecord{}
 	var at *time.Time
 	if !f.After.At.IsZero() {
 		at = &f.After.At
 	}
-	if err := db.list(ctx, &list, selectAudit, args{
+	if err := q.list(ctx, &list, selectAudit, args{
 		"account": f.Account, "key": f.Key, "sim": f.SIM.String(), "actions": textArray(f.Actions),
 		"object": f.Object, "object_id": f.ObjectID, "since": f.Since, "until": f.Until,
 		"at": at, "id": f.After.ID, "limit": f.Limit,

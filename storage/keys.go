@@ -222,9 +222,11 @@ LIMIT @limit`,
 })
 
 // Keys lists keys, oldest first.
-func (db *DB) Keys(ctx context.Context, f KeyFilter) ([]Key, error) {
+func (db *DB) Keys(ctx context.Context, f KeyFilter) ([]Key, error) { return keys(ctx, db, f) }
+
+func keys(ctx context.Context, q querier, f KeyFilter) ([]Key, error) {
 	list := []Key{}
-	if err := db.list(ctx, &list, selectKeys, args{
+	if err := q.list(ctx, &list, selectKeys, args{
 		"after": f.After, "role": f.Role, "account": f.Account, "revoked": f.Revoked, "limit": f.Limit,
 	}); err != nil {
 		return nil, fmt.Errorf("listing keys: %w", err)

@@ -60,6 +60,15 @@ func statements() []*statement {
 		selectPlans,
 		lockPlan,
 		putPlan,
+		// privacy.go
+		eraseOldEventAddresses,
+		eraseOldAuditAddresses,
+		deleteOldAudit,
+		selectAccountCalls,
+		eraseAccount,
+		eraseKeys,
+		eraseEvents,
+		eraseAudit,
 		// preview.go
 		previewTransfers,
 		// results.go

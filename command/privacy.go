@@ -1,0 +1,116 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+type privacyCommand struct {
+	Export privacyExportCommand `cmd:"" help:"Print what is stored about the people of an account."`
+	Erase  privacyEraseCommand  `cmd:"" help:"Erase what is stored about the people of a closed account."`
+}
+
+type privacyExportCommand struct {
+	databaseFlags
+	Account string `arg:"" help:"Operator id of the account."`
+}
+
+// Help is the detailed help.
+func (privacyExportCommand) Help() string {
+	return `Prints a JSON object with the email of the account, its keys, what they did to requests and from which addresses, and the entries of the audit trail that concern the account. The audit trail records the export.
+
+Example:
+
+    simtransfer privacy export OP0000000001 > OP0000000001.json`
+}
+
+func (c *privacyExportCommand) Run(ctx context.Context) error {
+	id, err := transfer.ParseOperatorID(c.Account)
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx, storage.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	data, err := db.ExportPersonalData(ctx, commandUser(), id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return fmt.Errorf("there is no account %s", id)
+	}
+	if err != nil {
+		return err
+	}
+	return printJSON(exported(data))
+}
+
+// exported returns personal data in the names of the API.
+func exported(d storage.PersonalData) map[string]any {
+	keys, calls, audit := []map[string]any{}, []map[string]any{}, []map[string]any{}
+	for _, k := range d.Keys {
+		keys = append(keys, map[string]any{
+			"id": k.ID, "name": k.Name, "hint": k.Hint, "permission": k.Permission, "networks": k.Networks,
+			"created_at": k.CreatedAt, "expires_at": k.ExpiresAt, "last_used_at": k.LastUsedAt, "revoked_at": k.RevokedAt,
+		})
+	}
+	for _, c := range d.Calls {
+		calls = append(calls, map[string]any{
+			"at": c.At, "request": c.Request, "kind": c.Kind, "key": c.Key, "address": c.Address, "detail": json.RawMessage(c.Detail),
+		})
+	}
+	for _, r := range d.Audit {
+		audit = append(audit, map[string]any{
+			"at": r.At, "action": r.Action, "actor": r.Actor, "role": r.KeyRole, "key": r.Key, "key_name": r.Name, "address": r.Address,
+			"object": r.Object, "object_id": r.ObjectID, "before": r.Before, "after": r.After, "why": r.Why,
+		})
+	}
+	return map[string]any{
+		"account": map[string]any{
+			"operator_id": d.Account.OperatorID, "email": d.Account.Email, "standing": d.Account.Standing, "created_at": d.Account.CreatedAt,
+		},
+		"keys": keys, "calls": calls, "audit": audit,
+	}
+}
+
+type privacyEraseCommand struct {
+	databaseFlags
+	Account string `arg:"" help:"Operator id of the account."`
+	Why     string `required:"" help:"Reason for the erasure, such as the reference of the request. It is recorded in the audit trail."`
+}
+
+// Help is the detailed help.
+func (privacyEraseCommand) Help() string {
+	return `Erases the email of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, and the reasons that were given with them. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do tags, groups, the operator id, and what support wrote. The audit trail records the erasure.
+
+Example:
+
+    simtransfer privacy erase OP0000000001 --why="request of 2030-01-31"`
+}
+
+func (c *privacyEraseCommand) Run(ctx context.Context) error {
+	id, err := transfer.ParseOperatorID(c.Account)
+	if err != nil {
+		return err
+	}
+	db, err := c.open(ctx, storage.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	erased, err := db.ErasePersonalData(ctx, commandUser(), id, c.Why)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return fmt.Errorf("there is no account %s", id)
+	case errors.Is(err, storage.ErrAccountOpen):
+		return fmt.Errorf("account %s is open: close it first, with simtransfer accounts update %s --standing=closed", id, id)
+	case err != nil:
+		return err
+	}
+	fmt.Printf("The personal data of %s is erased: %d keys, %d events and %d entries of the audit trail were changed.\n", id, erased.Keys, erased.Events, erased.Audit)
+	return nil
+}

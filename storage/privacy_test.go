@@ -1,0 +1,142 @@
+package storage_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+)
+
+// An erasure removes every trace of the people of an account from every table,
+// and nothing of the ledger.
+func TestErasePersonalData(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	var a, b storage.Account
+	for _, to := range []*storage.Account{&a, &b} {
+		*to = db.Account()
+	}
+	keep, _ := newKey(t, db, storage.NewKey{Role: storage.RoleAccount, OperatorID: b.OperatorID, Name: "another person"})
+	email := "jane.doe@example.com"
+	admin := storage.Actor{Name: "root@host"}
+	if _, err := db.UpdateAccount(t.Context(), admin, a.OperatorID, storage.AccountChange{Email: &email}); err != nil {
+		t.Fatal(err)
+	}
+	key, token := newKey(t, db, storage.NewKey{
+		Role: storage.RoleAccount, OperatorID: a.OperatorID, Name: "Jane Doe", Networks: storagetest.Networks("198.51.100.0/24"), By: admin,
+	})
+	jane := storage.Actor{Key: key.ID, Address: "198.51.100.7"}
+	sim := db.SIMs(1, storagetest.SIM{Account: a.ID})[0]
+	lock := true
+	if _, err := db.UpdateSIM(t.Context(), jane, a.ID, sim.Identifier(), storage.SIMChange{TransferLock: &lock}); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(`UPDATE sims SET transfer_lock = false`)
+	id := db.Request(storagetest.Request{From: b, To: a, SIMs: db.SIMs(1, storagetest.SIM{Account: b.ID})})
+	db.Exec(`
+		UPDATE events
+		SET api_key = $2, address = '198.51.100.7', detail = '{"sims": 1, "reason": "Jane Doe did not order it"}'
+		WHERE request = $1 AND seq = 1`, id, key.ID)
+	db.Exec(`UPDATE events SET destination = $2 WHERE request = $1`, id, a.ID)
+
+	export, err := db.ExportPersonalData(t.Context(), admin, a.OperatorID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Calls) != 1 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
+		t.Errorf("%+v", export)
+	}
+
+	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID, "asked"); !errors.Is(err, storage.ErrAccountOpen) {
+		t.Errorf("an open account: %v", err)
+	}
+	if _, err := db.ErasePersonalData(t.Context(), admin, "OP9999999999", "asked"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("no account: %v", err)
+	}
+	db.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, a.ID)
+	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID, "asked"); err != nil {
+		t.Fatal(err)
+	}
+	tables := storagetest.All[string](db, `
+		SELECT quote_ident(schemaname) || '.' || quote_ident(tablename)
+		FROM pg_tables
+		WHERE schemaname IN ('public', 'radius')`)
+	if len(tables) < 15 {
+		t.Fatalf("%d tables", len(tables))
+	}
+	for _, table := range tables {
+		for _, row := range storagetest.All[string](db, `SELECT to_jsonb(t)::text FROM `+table+` t`) {
+			for _, trace := range []string{"jane", "Jane", "198.51.100"} {
+				if strings.Contains(row, trace) {
+					t.Errorf("%s still has %q: %s", table, trace, row)
+				}
+			}
+		}
+	}
+	if _, err := db.Authenticate(t.Context(), token); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the key still works: %v", err)
+	}
+	if n := storagetest.One[int](db, `SELECT count(*) FROM api_keys WHERE id = $1 AND name = 'another person' AND revoked_at IS NULL`, keep.ID); n != 1 {
+		t.Error("the key of another account was erased")
+	}
+	if db.Owner(sim) != a.ID {
+		t.Error("the SIM has another owner")
+	}
+	trail, err := db.AuditTrail(t.Context(), storage.AuditFilter{Account: a.ID, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := trail[0]; first.Action != transfer.AuditPrivacyErase || *first.Name != "root@host" || *first.Why != "asked" {
+		t.Errorf("%+v", first)
+	}
+	for _, r := range trail {
+		if r.Action == transfer.AuditAccountUpdate {
+			var after map[string]any
+			if err := json.Unmarshal(*r.After, &after); err != nil || after["email"] != "[erased]" {
+				t.Errorf("%v %v", after, err)
+			}
+		}
+	}
+}
+
+// What is older than its period goes, in steps; what is younger stays.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for i, age := range []string{"400 days", "300 days", "200 days", "10 days", "0 days"} {
+		db.Exec(`
+			INSERT INTO events (request, seq, at, kind, party, address)
+			VALUES (gen_random_uuid(), $1, clock_timestamp() - $2::interval, 'cancel', 'source', '192.0.2.1')`, i, age)
+		db.Exec(`
+			INSERT INTO audit (at, action, actor, object, address)
+			VALUES (clock_timestamp() - $1::interval, 'sim.lock', 'unknown', 'sim', '192.0.2.1')`, age)
+	}
+	const day = 24 * time.Hour
+	for _, step := range []struct {
+		period time.Duration
+		left   int
+	}{{350 * day, 4}, {250 * day, 3}, {250 * day, 3}, {5 * day, 2}, {5 * day, 1}, {5 * day, 1}} {
+		if _, err := db.EraseOldAddresses(t.Context(), step.period, 1); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"events", "audit"} {
+			if left := storagetest.One[int](db, `SELECT count(*) FROM `+table+` WHERE address IS NOT NULL`); left != step.left {
+				t.Errorf("%s after %s: %d addresses are left, want %d", table, step.period, left, step.left)
+			}
+		}
+	}
+
+	for _, step := range []struct {
+		period time.Duration
+		want   int
+	}{{350 * day, 1}, {350 * day, 0}, {0, 1}, {0, 1}, {0, 0}} { // never less than 90 days
+		if n, err := db.PurgeAudit(t.Context(), step.period, 1); n != step.want || err != nil {
+			t.Errorf("purged %d entries older than %s, %v; want %d", n, step.period, err, step.want)
+		}
+	}
+}
