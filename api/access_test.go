@@ -138,7 +138,7 @@ func TestVisibilityPerParty(t *testing.T) {
 		Fee: new(int64(7)), FinishedAt: &now, Before: &settings, After: &settings,
 	}
 	event := storage.Event{
-		Seq: 1, At: now, Kind: "approve", Party: transfer.PartySupport, Key: new("night shift"), Operator: new(transfer.OperatorID(closedID)), Address: new("192.0.2.1"),
+		Seq: 1, At: now, Kind: "approve", Party: transfer.PartySupport, KeyID: new(int64(7)), Key: new("night shift"), KeyHint: new("st_support_abcd…wxyz"), Operator: new(transfer.OperatorID(closedID)), Address: new("192.0.2.1"),
 		Detail: json.RawMessage(`{"sims": 1, "ticket": "T-1"}`),
 	}
 	type seen struct{ Request, Counts, Transfer, Event, Detail []string }
@@ -181,7 +181,7 @@ func TestVisibilityPerParty(t *testing.T) {
 			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "landing", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"after", "before", "fee"},
-			Event:    []string{"address", "key"},
+			Event:    []string{"address", "key", "key_hint", "key_id"},
 			Detail:   []string{"ticket"},
 		},
 		transfer.PartySystem: {},

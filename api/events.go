@@ -18,6 +18,8 @@ type Event struct {
 	Kind    transfer.EventKind     `json:"kind" example:"accept" doc:"What happened. New kinds can be added."`
 	Party   transfer.Party         `json:"party" doc:"Which party caused the event; system is the service itself."`
 	Key     *string                `json:"key,omitempty" doc:"The name of the API key. For the account that has the key, and for support."`
+	KeyID   *int64                 `json:"key_id,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
+	KeyHint *string                `json:"key_hint,omitempty" doc:"The beginning and the end of the API key as it is now. For the account that has the key, and for support."`
 	Address *string                `json:"address,omitempty" doc:"The IP address of the call. Only for support."`
 	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before the event, if it changed the state."`
 	To      *transfer.RequestState `json:"to,omitempty" doc:"The state after the event, if it changed the state."`
@@ -28,7 +30,7 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 	sight := sightOf(party)
 	v := Event{Seq: e.Seq, At: e.At.UTC(), Kind: e.Kind, Party: e.Party, From: e.From, To: e.To, Detail: map[string]any{}}
 	if sight.keys || e.Operator != nil && *e.Operator == caller.Account.OperatorID {
-		v.Key = e.Key
+		v.KeyID, v.Key, v.KeyHint = e.KeyID, e.Key, e.KeyHint
 	}
 	if sight.keys {
 		v.Address = e.Address

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -35,6 +36,7 @@ type Feed struct {
 type feedInput struct {
 	Paging
 	Account string `query:"account" maxLength:"32" doc:"Only events of the account with this operator id. For support."`
+	Key     int64  `query:"key" minimum:"1" doc:"Only events that the API key with this id caused. An account can only give its own keys."`
 }
 
 type feedOutput struct{ Body Feed }
@@ -48,7 +50,10 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Feed(ctx, account, after, in.Limit+1)
+	if err := s.checkFeedKey(ctx, in.Key); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.Feed(ctx, account, in.Key, after, in.Limit+1)
 	if err == nil && len(rows) == 0 && after != (storage.Cursor{}) {
 		var exists bool
 		if exists, err = s.db.CursorExists(ctx, after, account, nil); err == nil && !exists {
@@ -91,6 +96,23 @@ func (s *server) feedWaits(ctx context.Context) []storage.FeedWait {
 		}
 	}
 	return waits
+}
+
+// checkFeedKey rejects the key of another account: an account must not learn
+// which events of the other side were caused by the same key.
+func (s *server) checkFeedKey(ctx context.Context, key int64) error {
+	c := callerOf(ctx)
+	if key == 0 || isStaff(c) {
+		return nil
+	}
+	found, err := s.db.AccountHasKey(ctx, c.Account.ID, key)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return problem.New(problem.Invalid, "", problem.FieldError{Location: "query.key", Message: "not a key of your account: leave it out, or give the id of one of your keys", Value: itoa(key)})
+	}
+	return nil
 }
 
 func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
@@ -126,4 +127,30 @@ func TestFeedNamesWhatWithholdsEvents(t *testing.T) {
 	}
 	end(true)
 	storagetest.Await(t, "the feed to go on", func() bool { return !read[Feed](s.get(s.source, "/v1/events").is(200)).Withheld })
+}
+
+// The feed of one key has what this key did, and the id and the hint of the key.
+// An account can only ask for its own keys.
+func TestFeedOfAKey(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Ready)
+	second := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Name: "second"})
+	first := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID
+	s.post(second, "/v1/transfer-requests", requestBody(iccid(2))).is(202)
+	s.work()
+	s.follow(s.support, "", 200, 6)
+	id := s.keyID(s.source)
+	for _, key := range []string{s.source, s.support} {
+		got := read[Feed](s.get(key, "/v1/events?key="+itoa(id)).is(200)).Items
+		if len(got) != 1 || got[0].Request != first || got[0].Kind != "create" || *got[0].KeyID != id || *got[0].Key != "source" || !strings.HasPrefix(*got[0].KeyHint, "st_account_") {
+			t.Errorf("%+v", got)
+		}
+	}
+	for _, other := range []string{s.support, s.destination} {
+		s.get(s.source, "/v1/events?key="+itoa(s.keyID(other))).problem(422, problem.Invalid)
+	}
+	if got := read[Feed](s.get(s.support, "/v1/events?key="+itoa(s.keyID(s.support))).is(200)).Items; len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
 }

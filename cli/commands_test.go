@@ -55,6 +55,7 @@ func commandCalls() []commandCall {
 		{"requests results " + someRequest, "", "GET /v1/transfer-requests/" + someRequest + "/results"},
 		{"preview " + to + " 1", "", `POST /v1/transfer-requests/preview {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1"]}`},
 		{"events --account=OP0000000001 --cursor=1-2", "", "GET /v1/events?account=OP0000000001&cursor=1-2&limit=50"},
+		{"events --key=7", "", "GET /v1/events?key=7&limit=50"},
 		{"events " + someRequest, "", "GET /v1/transfer-requests/" + someRequest + "/events?limit=200"},
 		{"batches submit - --format=ndjson", "{}", "POST /v1/batches {}"},
 		{"batches submit - --format=json --acceptance=90s --self-service-only --on-behalf-of=OP0000000001", "[]", "POST /v1/batches?acceptance_seconds=90&on_behalf_of=OP0000000001&self_service_only=true []"},

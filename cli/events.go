@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type eventsCommand struct {
 	Request  *uuid.UUID    `arg:"" optional:"" help:"Id of a request. Default: the events of all requests."`
 	Account  operatorID    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
+	Key      int64         `min:"1" placeholder:"ID" help:"Without a request: only what the API key with this id did. An account can give its own keys."`
 	Follow   bool          `help:"Without a request: keep showing new events until Ctrl-C."`
 	Interval time.Duration `min:"100ms" max:"1h" default:"2s" help:"With --follow: time between polls."`
 	Limit    *int          `min:"1" placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`
@@ -35,14 +37,15 @@ Examples:
 
     simtransfer events 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
     simtransfer events --all
+    simtransfer events --key=7 --all
     simtransfer events --follow --json`
 }
 
 // Validate implements kong's validation.
 func (c *eventsCommand) Validate() error {
 	switch {
-	case c.Request != nil && (c.Account != "" || c.Follow):
-		return usageError("--account and --follow cannot be used with a request; to follow a request, use requests watch")
+	case c.Request != nil && (c.Account != "" || c.Key != 0 || c.Follow):
+		return usageError("--account, --key and --follow cannot be used with a request; to follow a request, use requests watch")
 	case c.Limit != nil && c.Follow:
 		return usageError("--limit cannot be used with --follow")
 	}
@@ -61,7 +64,7 @@ func (c *eventsCommand) paging() paging {
 // resumeCommand returns the command that continues after a cursor.
 func (c *eventsCommand) resumeCommand(cursor string) string {
 	line := "simtransfer events --follow"
-	for _, flag := range []struct{ name, value string }{{"account", string(c.Account)}, {"cursor", cursor}} {
+	for _, flag := range []struct{ name, value string }{{"account", string(c.Account)}, {"key", keyFlag(c.Key)}, {"cursor", cursor}} {
 		if flag.value != "" {
 			line += " --" + flag.name + "=" + flag.value
 		}
@@ -72,13 +75,21 @@ func (c *eventsCommand) resumeCommand(cursor string) string {
 	return line
 }
 
+// keyFlag returns the value of --key, empty for none.
+func keyFlag(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatInt(id, 10)
+}
+
 // actorText is who caused an event, with the key and the address if known.
 func actorText(e client.Event) string {
 	switch {
 	case e.Key != "" && e.Address != "":
-		return fmt.Sprintf("%s (%s, %s)", e.Party, e.Key, e.Address)
+		return fmt.Sprintf("%s (key %d %q, %s)", e.Party, e.KeyID, e.Key, e.Address)
 	case e.Key != "":
-		return fmt.Sprintf("%s (%s)", e.Party, e.Key)
+		return fmt.Sprintf("%s (key %d %q)", e.Party, e.KeyID, e.Key)
 	}
 	return string(e.Party)
 }
@@ -144,7 +155,7 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 			if !paging.All {
 				limit = min(limit, left)
 			}
-			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.id()}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
+			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.id(), Key: c.Key}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
 			if err != nil {
 				return false, l.explain(err)
 			}

@@ -67,7 +67,7 @@ func moving(ineligible int) *story {
 			look("completed", "", counts(0, 0, 1000-ineligible), true),
 		},
 		events: []map[string]any{
-			{"seq": 1, "at": "2026-01-02T00:00:00Z", "kind": "create", "party": "source", "key": "warehouse", "to": "validating", "detail": map[string]any{"size": 1234567, "sims": []string{"1", "2"}, "reason": "not ordered"}},
+			{"seq": 1, "at": "2026-01-02T00:00:00Z", "kind": "create", "party": "source", "key": "warehouse", "key_id": 7, "to": "validating", "detail": map[string]any{"size": 1234567, "sims": []string{"1", "2"}, "reason": "not ordered"}},
 			{"seq": 2, "at": "2026-01-02T00:00:01Z", "kind": "validate", "party": "system"},
 			{"seq": 3, "at": "2026-01-02T00:00:02Z", "kind": "offer", "party": "system", "to": "awaiting_acceptance"},
 		},
@@ -84,7 +84,7 @@ func TestWatchShowsEventsAndProgress(t *testing.T) {
 		want := `Title of busy; retrying
 Title of busy; retrying
 Title of busy; retrying
-2026-01-02 00:00:00Z  create by source (warehouse): validating (reason=not ordered sims=["1","2"] size=1234567)
+2026-01-02 00:00:00Z  create by source (key 7 "warehouse"): validating (reason=not ordered sims=["1","2"] size=1234567)
 2026-01-02 00:00:01Z  validate by system
 validating: 30 %
 2026-01-02 00:00:02Z  offer by system: awaiting_acceptance
@@ -271,7 +271,7 @@ func TestFollowEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages := map[string]string{
 			"":    `{"items":[{"request":"0198c5f2-0000-7000-8000-00000000000a","at":"2026-01-02T00:00:00Z","kind":"create","party":"source","to":"validating","detail":{"size":3}}],"next_cursor":"1-1","more":true}`,
-			"1-1": `{"items":[{"request":"0198c5f2-0000-7000-8000-00000000000b","at":"2026-01-02T00:00:01Z","kind":"create","party":"support","key":"desk","address":"192.0.2.1"}],"next_cursor":"1-2","more":false}`,
+			"1-1": `{"items":[{"request":"0198c5f2-0000-7000-8000-00000000000b","at":"2026-01-02T00:00:01Z","kind":"create","party":"support","key":"desk","key_id":7,"address":"192.0.2.1"}],"next_cursor":"1-2","more":false}`,
 			"1-2": `{"items":[],"next_cursor":"1-2","more":false}`,
 		}
 		c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
@@ -281,7 +281,7 @@ func TestFollowEvents(t *testing.T) {
 		c.is(c.run("events"), 0, "--cursor=1-2")
 		table := `TIME                  REQUEST                               PARTY   EVENT   STATE       DETAIL
 2026-01-02 00:00:00Z  0198c5f2-0000-7000-8000-00000000000a  source  create  validating  size=3
-2026-01-02 00:00:01Z  0198c5f2-0000-7000-8000-00000000000b  support (desk, 192.0.2.1)  create  -           -
+2026-01-02 00:00:01Z  0198c5f2-0000-7000-8000-00000000000b  support (key 7 "desk", 192.0.2.1)  create  -           -
 `
 		c.prints(table)
 		ctx, interrupt := context.WithCancel(t.Context())

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,10 +23,12 @@ type Event struct {
 	Seq     int                   `json:"seq"` // from 1, without gaps
 	At      time.Time             `json:"at"`
 	Kind    string                `json:"kind"`
-	Party   transfer.Party        `json:"party"`             // who caused it
-	Key     string                `json:"key,omitempty"`     // name of the API key
-	Address string                `json:"address,omitempty"` // of the caller
-	From    transfer.RequestState `json:"from,omitempty"`    // empty, like To, if the state did not change
+	Party   transfer.Party        `json:"party"`         // who caused it
+	Key     string                `json:"key,omitempty"` // name of the API key
+	KeyID   int64                 `json:"key_id,omitempty"`
+	KeyHint string                `json:"key_hint,omitempty"` // beginning and end of the API key
+	Address string                `json:"address,omitempty"`  // of the caller
+	From    transfer.RequestState `json:"from,omitempty"`     // empty, like To, if the state did not change
 	To      transfer.RequestState `json:"to,omitempty"`
 	Detail  map[string]any        `json:"detail"`
 }
@@ -55,6 +58,7 @@ type Feed struct {
 // FeedFilter selects events. A zero field selects all.
 type FeedFilter struct {
 	Account transfer.OperatorID // for support
+	Key     int64               // id of the API key that caused the events
 }
 
 // ListEvents returns a page of the events of a request, the oldest first.
@@ -67,6 +71,9 @@ func (c *Client) ListEvents(ctx context.Context, request uuid.UUID, p Paging, op
 func (c *Client) ListFeed(ctx context.Context, f FeedFilter, p Paging, options ...Option) (Feed, error) {
 	q := p.query()
 	q.set("account", string(f.Account))
+	if f.Key != 0 {
+		q.set("key", strconv.FormatInt(f.Key, 10))
+	}
 	return get[Feed](ctx, c, q.of(path("events")), options)
 }
 

@@ -424,7 +424,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return nil
 		},
 		"list-feed": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ListFeed(ctx, client.FeedFilter{Account: account}, paging)
+			_, err := c.ListFeed(ctx, client.FeedFilter{Account: account, Key: 7}, paging)
 			return err
 		},
 	}

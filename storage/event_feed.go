@@ -38,6 +38,9 @@ const (
 	feedWindow = afterCursor + ` AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), @horizon::text::xid8)`
 )
 
+// byKeySQL selects the events that an API key has caused.
+const byKeySQL = `(@key::bigint = 0 OR e.api_key = @key) AND `
+
 // feedPageSQL selects a page of the events that from and where select.
 func feedPageSQL(from, where string) string {
 	return `
@@ -65,7 +68,9 @@ SELECT
 	e.kind,
 	e.party,
 	a.operator_id,
+	e.api_key,
 	k.name AS key_name,
+	k.hint AS key_hint,
 	e.address,
 	e.from_state,
 	e.to_state,
@@ -82,12 +87,12 @@ ORDER BY e.tx, e.id`
 var selectAccountFeed = newStatement(statement{
 	name:    "select_account_feed",
 	does:    "Reads events of an account's requests after a cursor, in the order of the feed.",
-	given:   "@account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
+	given:   "@account, the API @key of the actor (0: any), the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
 	returns: "The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.",
 	text: feedSQL(`
-	(` + feedPageSQL("", "e.source = @account AND ") + `)
+	(` + feedPageSQL("", "e.source = @account AND "+byKeySQL) + `)
 	UNION ALL
-	(` + feedPageSQL("", "e.destination = @account AND ") + `)
+	(` + feedPageSQL("", "e.destination = @account AND "+byKeySQL) + `)
 	ORDER BY tx, id
 	LIMIT @limit`),
 })
@@ -95,26 +100,27 @@ var selectAccountFeed = newStatement(statement{
 var selectFeed = newStatement(statement{
 	name:    "select_feed",
 	does:    "Reads events of all requests after a cursor, in the order of the feed.",
-	given:   "The cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
+	given:   "The API @key of the actor (0: any), the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.",
 	returns: "The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.",
-	text:    feedSQL(feedPageSQL("", "")),
+	text:    feedSQL(feedPageSQL("", byKeySQL)),
 })
 
-// Feed lists up to limit events of an account's requests after a cursor; account
-// zero stands for all accounts. Events come in an order in which no later event
-// can precede one that was read. An event may therefore appear shortly after its
+// Feed lists up to limit events of an account's requests after a cursor, or only
+// those that an API key has caused; zero stands for all accounts and for all
+// keys. Events come in an order in which no later event can precede one that was
+// read. An event may therefore appear shortly after its
 // transaction has committed.
-func (db *DB) Feed(ctx context.Context, account int64, after Cursor, limit int) ([]FeedEvent, error) {
+func (db *DB) Feed(ctx context.Context, account, key int64, after Cursor, limit int) ([]FeedEvent, error) {
 	list := []FeedEvent{}
 	horizon, err := db.horizon(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if account == 0 {
-		err = db.list(ctx, &list, selectFeed, args{"tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit})
+		err = db.list(ctx, &list, selectFeed, args{"key": key, "tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit})
 	} else {
 		err = db.list(ctx, &list, selectAccountFeed, args{
-			"account": account, "tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit,
+			"account": account, "key": key, "tx": after.tx(), "id": after.ID, "horizon": horizon, "limit": limit,
 		})
 	}
 	if err != nil {

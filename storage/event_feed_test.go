@@ -32,12 +32,12 @@ func TestFeedsWaitForLateCommits(t *testing.T) {
 		got  []transfer.EventKind
 	}{
 		{name: "the source's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
-			return db.Feed(t.Context(), from.ID, after, 100)
+			return db.Feed(t.Context(), from.ID, 0, after, 100)
 		}},
 		{name: "the destination's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
-			return db.Feed(t.Context(), to.ID, after, 100)
+			return db.Feed(t.Context(), to.ID, 0, after, 100)
 		}},
-		{name: "all accounts'", read: func(after storage.Cursor) ([]storage.FeedEvent, error) { return db.Feed(t.Context(), 0, after, 100) }},
+		{name: "all accounts'", read: func(after storage.Cursor) ([]storage.FeedEvent, error) { return db.Feed(t.Context(), 0, 0, after, 100) }},
 		{name: "the batch's", read: func(after storage.Cursor) ([]storage.FeedEvent, error) {
 			return db.BatchFeed(t.Context(), batch, after, 100)
 		}},

@@ -18,7 +18,9 @@ type Event struct {
 	Kind     transfer.EventKind     `db:"kind"`
 	Party    transfer.Party         `db:"party"`
 	Operator *transfer.OperatorID   `db:"operator_id"` // of the account whose key was used
+	KeyID    *int64                 `db:"api_key"`
 	Key      *string                `db:"key_name"`
+	KeyHint  *string                `db:"key_hint"`
 	Address  *string                `db:"address"` // where the call came from
 	From     *transfer.RequestState `db:"from_state"`
 	To       *transfer.RequestState `db:"to_state"`
@@ -31,7 +33,9 @@ const eventColumns = `
 	e.kind,
 	e.party,
 	a.operator_id,
+	e.api_key,
 	k.name AS key_name,
+	k.hint AS key_hint,
 	e.address,
 	e.from_state,
 	e.to_state,

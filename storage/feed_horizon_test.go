@@ -23,7 +23,7 @@ func feedOf(t *testing.T, db *storagetest.DB, account int64, n int) []storage.Fe
 		if len(list) > 0 {
 			at = list[len(list)-1].Cursor
 		}
-		page, err := db.Feed(t.Context(), account, at, 100)
+		page, err := db.Feed(t.Context(), account, 0, at, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestFeedsPassForeignTransactions(t *testing.T) {
 			if waits := db.FeedWaits(); len(waits) > 0 {
 				t.Errorf("the feed waits for %v", waits)
 			}
-			if list, err := elsewhere.Feed(t.Context(), from.ID, storage.Cursor{}, 10); err != nil || len(list) > 3 {
+			if list, err := elsewhere.Feed(t.Context(), from.ID, 0, storage.Cursor{}, 10); err != nil || len(list) > 3 {
 				t.Errorf("%v, %v", list, err)
 			}
 		})
@@ -103,7 +103,7 @@ func TestFeedsAndPreparedTransactions(t *testing.T) {
 	prepare(t, db, name+" forgotten", `UPDATE sims SET status = status`)
 	db.Request(storagetest.Request{From: from, To: to, SIMs: sims})
 	storagetest.Await(t, "a name", func() bool {
-		if list, err := db.Feed(t.Context(), from.ID, storage.Cursor{}, 10); err != nil || len(list) != 1 {
+		if list, err := db.Feed(t.Context(), from.ID, 0, storage.Cursor{}, 10); err != nil || len(list) != 1 {
 			t.Fatalf("%v, %v", list, err)
 		}
 		return len(db.FeedWaits()) > 0
@@ -139,7 +139,7 @@ func TestFeedsNameWhatTheyWaitFor(t *testing.T) {
 			db.Exec(`CREATE TABLE later ()`) // by a later transaction, after which events would be withheld
 			var waits []storage.FeedWait
 			storagetest.Await(t, "a name", func() bool {
-				if _, err := reader.Feed(t.Context(), from.ID, storage.Cursor{}, 10); err != nil {
+				if _, err := reader.Feed(t.Context(), from.ID, 0, storage.Cursor{}, 10); err != nil {
 					t.Fatal(err)
 				}
 				waits = reader.FeedWaits()

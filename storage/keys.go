@@ -234,6 +234,23 @@ func keys(ctx context.Context, q querier, f KeyFilter) ([]Key, error) {
 	return list, nil
 }
 
+var hasKey = newStatement(statement{
+	name:    "has_key",
+	does:    "Finds out whether an API key acts for an account.",
+	given:   "@account, and @id of the key.",
+	returns: "True or false.",
+	text:    `SELECT EXISTS (SELECT 1 FROM api_keys WHERE id = @id AND account = @account)`,
+})
+
+// AccountHasKey reports whether a key, which may be revoked, acts for an account.
+func (db *DB) AccountHasKey(ctx context.Context, account, key int64) (bool, error) {
+	var found bool
+	if err := db.get(ctx, &found, hasKey, args{"account": account, "id": key}); err != nil {
+		return false, fmt.Errorf("looking for key %d of account %d: %w", key, account, err)
+	}
+	return found, nil
+}
+
 var selectKeyByHash = newStatement(statement{
 	name:    "select_key_by_hash",
 	does:    "Reads the API key that a token belongs to.",

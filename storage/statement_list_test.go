@@ -47,6 +47,7 @@ func statements() []*statement {
 		insertKey,
 		selectKey,
 		selectKeys,
+		hasKey,
 		selectKeyByHash,
 		lockKey,
 		lockAdministrators,

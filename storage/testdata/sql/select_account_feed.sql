@@ -1,28 +1,28 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads events of an account's requests after a cursor, in the order of the feed.
--- Given:    @account, the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
+-- Given:    @account, the API @key of the actor (0: any), the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
 -- Returns:  The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_account_feed(account, tx, id, horizon, limit);
+-- EXPLAIN EXECUTE select_account_feed(account, key, tx, id, horizon, limit);
 PREPARE select_account_feed AS
 WITH page AS MATERIALIZED (
 	(
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE e.source = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
+	WHERE e.source = $1 /*account*/ AND ($2 /*key*/::bigint = 0 OR e.api_key = $2 /*key*/) AND (e.tx, e.id) > ($3 /*tx*/::text::xid8, $4 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $5 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $5 /*limit*/)
+	LIMIT $6 /*limit*/)
 	UNION ALL
 	(
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE e.destination = $1 /*account*/ AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
+	WHERE e.destination = $1 /*account*/ AND ($2 /*key*/::bigint = 0 OR e.api_key = $2 /*key*/) AND (e.tx, e.id) > ($3 /*tx*/::text::xid8, $4 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $5 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $5 /*limit*/)
+	LIMIT $6 /*limit*/)
 	ORDER BY tx, id
-	LIMIT $5 /*limit*/
+	LIMIT $6 /*limit*/
 )
 SELECT
 	e.tx::text::bigint AS tx,
@@ -36,7 +36,9 @@ SELECT
 	e.kind,
 	e.party,
 	a.operator_id,
+	e.api_key,
 	k.name AS key_name,
+	k.hint AS key_hint,
 	e.address,
 	e.from_state,
 	e.to_state,

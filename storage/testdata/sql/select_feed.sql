@@ -1,18 +1,18 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads events of all requests after a cursor, in the order of the feed.
--- Given:    The cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
+-- Given:    The API @key of the actor (0: any), the cursor @tx and @id, the @horizon, and the maximum number of rows: @limit.
 -- Returns:  The events. Those of the latest transactions are left out while an earlier one from the @horizon on is running.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_feed(tx, id, horizon, limit);
+-- EXPLAIN EXECUTE select_feed(key, tx, id, horizon, limit);
 PREPARE select_feed AS
 WITH page AS MATERIALIZED (
 	SELECT e.tx, e.id, e.request, e.seq, e.at, e.kind, e.party, e.api_key, e.address, e.from_state, e.to_state, e.detail
 	FROM events e
-	WHERE (e.tx, e.id) > ($1 /*tx*/::text::xid8, $2 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $3 /*horizon*/::text::xid8)
+	WHERE ($1 /*key*/::bigint = 0 OR e.api_key = $1 /*key*/) AND (e.tx, e.id) > ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
 	ORDER BY e.tx, e.id
-	LIMIT $4 /*limit*/
+	LIMIT $5 /*limit*/
 )
 SELECT
 	e.tx::text::bigint AS tx,
@@ -26,7 +26,9 @@ SELECT
 	e.kind,
 	e.party,
 	a.operator_id,
+	e.api_key,
 	k.name AS key_name,
+	k.hint AS key_hint,
 	e.address,
 	e.from_state,
 	e.to_state,
