@@ -39,6 +39,8 @@ type Config struct {
 	MaxStreams     int           // concurrent event streams, up to 16 per caller; zero means 256
 	StreamInterval time.Duration // between polls for new events of a stream; zero means 500 ms
 
+	KeyCheckInterval time.Duration // between checks of the API key of a call that lasts; zero means 2 s
+
 	Log *slog.Logger // nil means slog.Default()
 
 	Version string // of the program, which every response and the OpenAPI document name; empty means "dev"
@@ -48,8 +50,11 @@ type server struct {
 	Config
 	db      *storage.DB
 	limiter limiterHealth
-	schemas huma.Registry // of the document
-	alarm   storage.Alarm
+
+	attempts attempts      // that failed to authenticate
+	denials  denials       // that were logged
+	schemas  huma.Registry // of the document
+	alarm    storage.Alarm
 
 	// Concurrent operations in this process.
 	streams *concurrency // event streams
@@ -97,6 +102,9 @@ func newServer(c Config) *server {
 	}
 	if c.StreamInterval == 0 {
 		c.StreamInterval = streamInterval
+	}
+	if c.KeyCheckInterval == 0 {
+		c.KeyCheckInterval = keyCheckInterval
 	}
 	return &server{
 		Config:  c,

@@ -37,10 +37,14 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 		limit := route.timeout()
 		c, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
+		if route.lasts() {
+			var stop func()
+			c, stop = s.watchKey(c, w, route)
+			defer stop()
+		}
 		// The connection of a client that does not read the response is closed.
 		// A ResponseWriter without a connection returns an error, which is fine.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + writeGrace))
-		w.Header().Set("Cache-Control", "no-store")
 		next(huma.WithContext(ctx, c))
 	}
 }
@@ -59,16 +63,35 @@ func (s *server) authorize(r *http.Request, to audience) error {
 	if !ok {
 		return problem.New(problem.Unauthenticated, "the call has no API key: send the header Authorization: Bearer st_…")
 	}
-	caller, err := s.db.Authenticate(r.Context(), token)
+	c := callOf(r.Context())
+	caller, err := attempt(s, c.address, token, func() (storage.Caller, error) { return s.db.Authenticate(r.Context(), token) })
 	if errors.Is(err, storage.ErrNotFound) {
 		return unknownKey()
 	}
 	if err != nil {
 		return err
 	}
-	c := callOf(r.Context())
 	c.caller, c.token = caller, token
 	return to.check(caller, c.address)
+}
+
+// attempt authenticates with a secret, unless too many attempts from the same
+// address have failed. It returns ErrNotFound if the secret is not valid.
+func attempt[T any](s *server, address, secret string, authenticate func() (T, error)) (T, error) {
+	var nothing T
+	if wait := s.attempts.wait(address, secret, time.Now()); wait > 0 {
+		p := problem.New(problem.RateLimited, "too many calls with unknown API keys came from this address: wait for the time in the header Retry-After")
+		p.RetryAfter = max(time.Second, wait)
+		return nothing, p
+	}
+	v, err := authenticate()
+	switch {
+	case err == nil:
+		s.attempts.succeeded(secret)
+	case errors.Is(err, storage.ErrNotFound):
+		s.attempts.failed(address, secret, time.Now())
+	}
+	return v, err
 }
 
 func unknownKey() *problem.Problem {

@@ -22,6 +22,16 @@ func (s *server) clientIP(r *http.Request) string {
 	return a.String()
 }
 
+// isHTTPS reports whether the client uses HTTPS: to the API itself, or to the
+// trusted proxy, which says so in the last entry of X-Forwarded-Proto.
+func (s *server) isHTTPS(r *http.Request) bool {
+	if r.TLS != nil || !s.TrustProxy {
+		return r.TLS != nil
+	}
+	entries := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
+	return strings.EqualFold(strings.TrimSpace(entries[len(entries)-1]), "https")
+}
+
 // parseIP parses an address with or without a port.
 func parseIP(text string) (netip.Addr, error) {
 	text = strings.TrimSpace(text)

@@ -92,12 +92,14 @@ func uploadError(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &invalid), errors.As(err, &tooLarge):
 		return err
-	case ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout():
+	case endedBy(ctx) != nil:
+		return endedBy(ctx)
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(problem.BodyTooSlow, fmt.Sprintf("the upload did not arrive within %s: send it over a faster connection, or split it into several", uploadTimeout))
-	case ctx.Err() == nil:
+	case err != nil:
 		return problem.New(problem.Malformed, "the upload is incomplete: the connection ended before the whole file arrived. Send it again")
 	}
-	return err
+	return nil
 }
 
 // The columns of an import, as indexes into a record.

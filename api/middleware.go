@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +29,8 @@ type call struct {
 	token   string         // the API key that the caller sent
 	idem    *fingerprint   // nil without an Idempotency-Key
 
-	ifMatch, ifNoneMatch string // the headers
+	ifMatch, ifNoneMatch string    // the headers
+	body                 *callBody // of the request
 }
 
 type callKey struct{}
@@ -57,12 +59,14 @@ func (s *server) withCall(next http.Handler) http.Handler {
 		c.ifNoneMatch = strings.Join(r.Header.Values("If-None-Match"), ",")
 		w.Header().Set(versionHeader, s.Version)
 		w.Header().Set("X-Request-Id", c.id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		out := &response{ResponseWriter: w, hasBody: r.ContentLength != 0}
+		s.setHeaders(w, r)
+		c.body = &callBody{ReadCloser: r.Body}
+		out := &response{ResponseWriter: w, hasBody: r.ContentLength != 0, body: c.body}
 		// Before it sends a response, net/http reads the rest of the body, even
 		// if no handler wanted it. Handlers that read a body set their own deadline.
 		_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+		r.Body = c.body
 		if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
 			c.idem = newFingerprint(key, r)
 			r.Body = c.idem.tee(r.Body)
@@ -70,6 +74,24 @@ func (s *server) withCall(next http.Handler) http.Handler {
 		defer s.end(out, r, start)
 		next.ServeHTTP(out, r)
 	})
+}
+
+// setHeaders sets the headers that every response has. Handlers may replace
+// them.
+func (s *server) setHeaders(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	if s.isHTTPS(r) {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	// A request with both Transfer-Encoding and Content-Length may be an attempt
+	// to smuggle another one behind it. net/http hides whether it had both, so
+	// every connection with a Transfer-Encoding is closed after the response.
+	if len(r.TransferEncoding) > 0 {
+		h.Set("Connection", "close")
+	}
 }
 
 // end is deferred. If the handler panicked, it responds with a problem, or aborts
@@ -123,11 +145,42 @@ func requestID(sent string) string {
 	return uuid.NewString()
 }
 
+// callBody is the body of a request. It remembers how reading it ended.
+type callBody struct {
+	io.ReadCloser
+	err atomic.Pointer[error]
+}
+
+func (b *callBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.err.Store(&err)
+	}
+	return n, err
+}
+
+// complete reports whether the whole body was read.
+func (b *callBody) complete() bool {
+	err := b.err.Load()
+	return err != nil && *err == io.EOF //nolint:errorlint // readers return io.EOF itself
+}
+
+// cut reports whether the body ended before it was complete.
+func (b *callBody) cut() bool {
+	if b == nil {
+		return false
+	}
+	err := b.err.Load()
+	var timeout interface{ Timeout() bool }
+	return err != nil && !b.complete() && !(errors.As(*err, &timeout) && timeout.Timeout())
+}
+
 // response records the status that was written.
 type response struct {
 	http.ResponseWriter
 	status  int
 	hasBody bool // whether the HTTP request has a body
+	body    *callBody
 }
 
 // SetReadDeadline limits the time for reading the body. Without a body it does
@@ -141,11 +194,29 @@ func (w *response) SetReadDeadline(at time.Time) error {
 }
 
 func (w *response) WriteHeader(status int) {
+	if w.status == 0 && status >= http.StatusBadRequest {
+		w.refuse()
+	}
 	if w.status == 0 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
+
+// refuse prepares an error response. If the body has not arrived, it is not
+// waited for: the client gets the response at once, and unreadTimeout to stop
+// sending, before the connection is closed.
+func (w *response) refuse() {
+	w.Header().Set("Cache-Control", "no-store")
+	if w.hasBody && w.body != nil && !w.body.complete() {
+		w.Header().Set("Connection", "close")
+		// A ResponseWriter without a connection returns an error, which is fine.
+		_ = w.SetReadDeadline(time.Now().Add(unreadTimeout))
+	}
+}
+
+// unreadTimeout is how long the rest of the body of a refused request is read.
+const unreadTimeout = 500 * time.Millisecond
 
 func (w *response) Write(p []byte) (int, error) {
 	if w.status == 0 {

@@ -133,7 +133,13 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 	p := toProblem(ctx, err)
 	c := callOf(ctx)
 	p.Instance = c.path + "#" + c.id
+	switch p.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		s.denied(ctx, p)
+	}
 	switch p.Code {
+	case problem.Malformed:
+		s.Log.LogAttrs(ctx, slog.LevelInfo, "responded 400", slog.String("error", err.Error()), slog.String("request_id", c.id))
 	case problem.Internal:
 		s.Log.LogAttrs(ctx, slog.LevelError, "responded 500", slog.String("error", err.Error()), slog.String("request_id", c.id))
 	case problem.Busy:
@@ -177,6 +183,12 @@ func toProblem(ctx context.Context, err error) *problem.Problem {
 		if m.match(err, p) {
 			return p
 		}
+	}
+	if p := endedBy(ctx); p != nil {
+		return p
+	}
+	if callOf(ctx).body.cut() {
+		return problem.New(problem.Malformed, "the body is incomplete: the connection ended before the whole body arrived. Send it again")
 	}
 	if ctx.Err() != nil || storage.IsBusy(err) {
 		return problem.New(problem.Busy, "the service is busy: repeat the call later")

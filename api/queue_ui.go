@@ -16,7 +16,6 @@ const (
 	queueUIPath   = "/ops/queues"
 	loginPath     = "/ops/login"
 	logoutPath    = "/ops/logout"
-	loginCookie   = "simtransfer_ops"
 	maxLoginBytes = 4 << 10
 	loginTimeout  = 30 * time.Second
 )
@@ -56,7 +55,6 @@ func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		w.Header().Set("Content-Security-Policy", queueUIPolicy)
-		w.Header().Set("Referrer-Policy", "same-origin")
 		s.QueueUI.ServeHTTP(w, r)
 	case errors.Is(err, storage.ErrNotFound) && strings.Contains(r.Header.Get("Accept"), "text/html"):
 		http.Redirect(w, r, loginPath, http.StatusSeeOther)
@@ -92,12 +90,13 @@ func (s *server) authorizeQueueUI(r *http.Request) error {
 	if r.Header.Get("Authorization") != "" {
 		return s.authorize(r, admins)
 	}
-	cookie, err := r.Cookie(loginCookie)
+	cookie, err := r.Cookie(s.loginCookie(r))
 	if err != nil {
 		return storage.ErrNotFound
 	}
 	c := callOf(r.Context())
-	if c.caller, err = s.db.SignedIn(r.Context(), cookie.Value); err != nil {
+	c.caller, err = attempt(s, c.address, cookie.Value, func() (storage.Caller, error) { return s.db.SignedIn(r.Context(), cookie.Value) })
+	if err != nil {
 		return err
 	}
 	return admins.check(c.caller, c.address)
@@ -106,9 +105,11 @@ func (s *server) authorizeQueueUI(r *http.Request) error {
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(loginTimeout)) // a ResponseWriter without a connection returns an error, which is fine
-	secret, err := s.db.SignIn(r.Context(), r.PostFormValue("key"), callOf(r.Context()).address)
+	key, address := r.PostFormValue("key"), callOf(r.Context()).address
+	secret, err := attempt(s, address, key, func() (string, error) { return s.db.SignIn(r.Context(), key, address) })
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
+		s.denied(r.Context(), problem.New(problem.Unauthenticated, ""))
 		showLogin(w, http.StatusUnauthorized, "This is not the API key of an administrator, or the key has been revoked.")
 		return
 	case err != nil:
@@ -120,7 +121,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
-	if cookie, err := r.Cookie(loginCookie); err == nil {
+	if cookie, err := r.Cookie(s.loginCookie(r)); err == nil {
 		if err := s.db.SignOut(r.Context(), cookie.Value, callOf(r.Context()).address); err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return
@@ -131,15 +132,28 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) sessionCookie(r *http.Request, value string, age time.Duration) *http.Cookie {
+	path := "/ops"
+	if s.isHTTPS(r) {
+		path = "/" // as __Host- requires
+	}
 	return &http.Cookie{
-		Name:     loginCookie,
+		Name:     s.loginCookie(r),
 		Value:    value,
-		Path:     "/ops",
+		Path:     path,
 		MaxAge:   int(age.Seconds()),
 		HttpOnly: true,
-		Secure:   r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+		Secure:   s.isHTTPS(r),
 		SameSite: http.SameSiteStrictMode,
 	}
+}
+
+// loginCookie returns the name of the cookie. With the prefix __Host-, browsers
+// take it only over HTTPS and only from this host.
+func (s *server) loginCookie(r *http.Request) string {
+	if s.isHTTPS(r) {
+		return "__Host-simtransfer_ops"
+	}
+	return "simtransfer_ops"
 }
 
 // showLogin sends the sign-in page, with an error message if there is one.
@@ -147,7 +161,6 @@ func showLogin(w http.ResponseWriter, status int, message string) {
 	page := template.Must(template.New("login").Parse(loginPage))
 	w.Header().Set("Content-Security-Policy", loginPolicy)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = page.Execute(w, message) // the client may be gone
 }

@@ -84,8 +84,8 @@ func TestBrowserSignsIn(t *testing.T) {
 	if strings.Contains(key, c.Value) || strings.Contains(c.Value, key) {
 		t.Error("the cookie shows the key")
 	}
-	if c := s.login(key, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie(); !c.Secure {
-		t.Error("the cookie would be sent in clear")
+	if c := s.login(key, map[string]string{"X-Forwarded-Proto": "https"}).is(303).cookie(); c.Secure {
+		t.Error("a client says that it uses HTTPS, and is believed")
 	}
 	visit := func(header map[string]string, method string) testResponse {
 		h := map[string]string{"Cookie": c.Name + "=" + c.Value}
