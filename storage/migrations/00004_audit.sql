@@ -81,3 +81,11 @@ $$;
 
 CREATE TRIGGER audit_guard BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_guard();
 CREATE TRIGGER audit_guard_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_guard();
+
+-- How far the addresses of callers have been erased from a table: up to and
+-- including the row with this id.
+CREATE TABLE erased_addresses (
+    table_name text PRIMARY KEY,
+    upto       bigint NOT NULL
+);
+INSERT INTO erased_addresses VALUES ('events', 0), ('audit', 0);
