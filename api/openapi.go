@@ -31,7 +31,14 @@ func humaConfig(version string) huma.Config {
 				Description: "Transfers IoT SIMs from one operator account to another. The source account creates a transfer request, " +
 					"the destination account accepts it, and the service transfers the SIMs. Status 202 means that work is queued. " +
 					"Every response has the headers Simtransfer-Version and X-Request-Id: a response without them comes from something else, such as a proxy. " +
-					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.",
+					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.\n\n" +
+					"Bodies are JSON in UTF-8. A field can occur once, names are case-sensitive, and unknown fields are refused. So is null, " +
+					"except where the schema allows it. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
+					"and invisible characters at both ends: a text of nothing else is empty.\n\n" +
+					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
+					"its value, and null removes the value where the schema allows null.\n\n" +
+					"SIMs, accounts, plans and transfer requests have an ETag. A change with the header If-Match is made only if " +
+					"the resource still has this ETag; otherwise the response is 412, with the present ETag. Calls that do not list the header refuse it.",
 			},
 			Servers: []*huma.Server{{URL: "/", Description: "The service that this document was downloaded from."}},
 			Components: &huma.Components{

@@ -71,7 +71,7 @@ func problemExitCode(p *client.Problem) int {
 		return ExitUnauthorized
 	case p.Status == http.StatusNotFound:
 		return ExitNotFound
-	case p.Status == http.StatusConflict:
+	case p.Status == http.StatusConflict, p.Status == http.StatusPreconditionFailed:
 		return ExitConflict
 	}
 	return ExitFailed

@@ -36,6 +36,7 @@ func TestExitCodes(t *testing.T) {
 		{408, "slow", cli.ExitFailed, 1, true},
 		{409, "request_state", cli.ExitConflict, 1, false},
 		{409, "still_running", cli.ExitConflict, 6, true},
+		{412, "precondition_failed", cli.ExitConflict, 1, false},
 		{413, "too_large", cli.ExitFailed, 1, false},
 		{422, "invalid", cli.ExitFailed, 1, false},
 		{429, "too_many", cli.ExitUnavailable, 6, true},

@@ -94,7 +94,7 @@ func describeRune(r rune) string {
 	return fmt.Sprintf("%s (U+%04X)", kind, r)
 }
 
-// afterText says where a character is: has after "nor", for example.
+// afterText describes the place of a character, such as: has after "nor".
 func afterText(before string) string {
 	if before == "" {
 		return "begins with "

@@ -1,6 +1,6 @@
 -- +goose Up
 
--- Limits of what is stored, whoever writes it. The API refuses longer texts
+-- Limits of what is stored, by any program. The API refuses longer texts
 -- before they get here. The numbers are those of transfer/limits.go.
 
 -- Reports whether a SIM can have these tags.

@@ -72,6 +72,30 @@ func (e CreateFeeInputBodyMethod) Valid() bool {
 	}
 }
 
+// Defines values for CreateKeyInputBodyPermission.
+const (
+	CreateKeyInputBodyPermissionApprover CreateKeyInputBodyPermission = "approver"
+	CreateKeyInputBodyPermissionOperator CreateKeyInputBodyPermission = "operator"
+	CreateKeyInputBodyPermissionOwner    CreateKeyInputBodyPermission = "owner"
+	CreateKeyInputBodyPermissionViewer   CreateKeyInputBodyPermission = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the CreateKeyInputBodyPermission enum.
+func (e CreateKeyInputBodyPermission) Valid() bool {
+	switch e {
+	case CreateKeyInputBodyPermissionApprover:
+		return true
+	case CreateKeyInputBodyPermissionOperator:
+		return true
+	case CreateKeyInputBodyPermissionOwner:
+		return true
+	case CreateKeyInputBodyPermissionViewer:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreateKeyInputBodyRole.
 const (
 	CreateKeyInputBodyRoleAccount CreateKeyInputBodyRole = "account"
@@ -441,6 +465,30 @@ func (e FeedEventTo) Valid() bool {
 	case FeedEventToTransferring:
 		return true
 	case FeedEventToValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyPermission.
+const (
+	KeyPermissionApprover KeyPermission = "approver"
+	KeyPermissionOperator KeyPermission = "operator"
+	KeyPermissionOwner    KeyPermission = "owner"
+	KeyPermissionViewer   KeyPermission = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the KeyPermission enum.
+func (e KeyPermission) Valid() bool {
+	switch e {
+	case KeyPermissionApprover:
+		return true
+	case KeyPermissionOperator:
+		return true
+	case KeyPermissionOwner:
+		return true
+	case KeyPermissionViewer:
 		return true
 	default:
 		return false
@@ -1647,10 +1695,24 @@ type CreateKeyInputBody struct {
 	// Account The operator id of the account that the key acts for. Only for the role account.
 	Account *string `json:"account,omitempty"`
 
-	// Name A name that people recognize.
-	Name string                 `json:"name"`
-	Role CreateKeyInputBodyRole `json:"role"`
+	// ExpiresAt When the key stops working. Default: never.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Name A name that people recognize. No other key of the account, or of the role of staff, that is not revoked can have it.
+	Name string `json:"name"`
+
+	// Networks The networks from which the key can be used, each an IP address or a network such as 192.0.2.0/24. Default: any. If a proxy is in front of the service, the service has to run with --trust-proxy.
+	//
+	// Examples: ["192.0.2.0/24"]
+	Networks *[]string `json:"networks,omitempty"`
+
+	// Permission What the key may do in its account. Default: owner. Only for the role account.
+	Permission *CreateKeyInputBodyPermission `json:"permission,omitempty"`
+	Role       CreateKeyInputBodyRole        `json:"role"`
 }
+
+// CreateKeyInputBodyPermission What the key may do in its account. Default: owner. Only for the role account.
+type CreateKeyInputBodyPermission string
 
 // CreateKeyInputBodyRole defines model for CreateKeyInputBody.Role.
 type CreateKeyInputBodyRole string
@@ -1751,6 +1813,12 @@ type Feed struct {
 
 	// NextCursor Pass it as cursor to get the next events, now or later. It never expires.
 	NextCursor string `json:"next_cursor"`
+
+	// Withheld Whether a transaction that is open in the database withholds later events. They follow, in order, when it ends.
+	Withheld *bool `json:"withheld,omitempty"`
+
+	// WithheldBy The transactions that withhold later events: their processes, users and databases. For support.
+	WithheldBy *[]string `json:"withheld_by,omitempty"`
 }
 
 // FeedEvent defines model for FeedEvent.
@@ -1860,6 +1928,12 @@ type Key struct {
 	Account   *string   `json:"account,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 
+	// CreatedBy The id of the key that created this one. Left out for a key that was created on the server.
+	CreatedBy *int64 `json:"created_by,omitempty"`
+
+	// ExpiresAt When the key stops working. Left out for a key that works until it is revoked.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
 	// Hint The beginning and the end of the key.
 	//
 	// Examples: st_admin_abcd…wxyz
@@ -1870,14 +1944,28 @@ type Key struct {
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 	Name       string     `json:"name"`
 
+	// Networks The networks from which the key can be used. Left out: any.
+	//
+	// Examples: ["192.0.2.0/24"]
+	Networks *[]string `json:"networks,omitempty"`
+
 	// OldUntil When the previous key stops working, after a rotation.
-	OldUntil  *time.Time `json:"old_until,omitempty"`
-	RevokedAt *time.Time `json:"revoked_at,omitempty"`
-	Role      KeyRole    `json:"role"`
+	OldUntil *time.Time `json:"old_until,omitempty"`
+
+	// Permission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and takes locks off; owner does everything. Left out for staff.
+	Permission *KeyPermission `json:"permission,omitempty"`
+	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
+
+	// RevokedBy The id of the key that revoked this one.
+	RevokedBy *int64  `json:"revoked_by,omitempty"`
+	Role      KeyRole `json:"role"`
 
 	// Token The key itself. It is only in the response that creates or rotates the key.
 	Token *string `json:"token,omitempty"`
 }
+
+// KeyPermission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and takes locks off; owner does everything. Left out for staff.
+type KeyPermission string
 
 // KeyRole defines model for Key.Role.
 type KeyRole string
@@ -2508,21 +2596,27 @@ type CreateKeyParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// PutPlanParams defines parameters for PutPlan.
+type PutPlanParams struct {
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // ImportSimsJSONBody defines parameters for ImportSims.
 type ImportSimsJSONBody = []struct {
 	// Account The operator id of the account that the SIM is registered to.
 	Account string `json:"account"`
 
-	// Containers Subscription containers, separated by semicolons.
+	// Containers Up to 64 subscription containers, separated by semicolons.
 	Containers *ImportSimsJSONBody_Containers `json:"containers,omitempty"`
 
-	// EventHandlers Event handlers, separated by semicolons.
+	// EventHandlers Up to 64 event handlers, separated by semicolons.
 	EventHandlers *ImportSimsJSONBody_EventHandlers `json:"event_handlers,omitempty"`
 
 	// Expiration A time such as 2030-01-31T00:00:00Z.
 	Expiration *string `json:"expiration,omitempty"`
 
-	// Group The group that the SIM is in.
+	// Group The group that the SIM is in, up to 128 characters.
 	Group *string `json:"group,omitempty"`
 
 	// Iccid 18 to 22 digits.
@@ -2540,13 +2634,13 @@ type ImportSimsJSONBody = []struct {
 	// Plan The name of an existing plan.
 	Plan string `json:"plan"`
 
-	// SpeedClass The speed class.
+	// SpeedClass The speed class, up to 128 characters.
 	SpeedClass *string `json:"speed_class,omitempty"`
 
 	// Status ready, active, inactive, standby, suspended or terminated. Default: ready.
 	Status *string `json:"status,omitempty"`
 
-	// Tags Tags as name=value, separated by semicolons.
+	// Tags Up to 64 tags as name=value, separated by semicolons. A name can have up to 128 characters, a value up to 256.
 	Tags *ImportSimsJSONBody_Tags `json:"tags,omitempty"`
 
 	// TerminationProtection true or false. Default: false.
@@ -2639,6 +2733,12 @@ type ImportSimsJSONBody_TransferLock struct {
 	union json.RawMessage
 }
 
+// GetSimParams defines parameters for GetSim.
+type GetSimParams struct {
+	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // ListRequestsParams defines parameters for ListRequests.
 type ListRequestsParams struct {
 	// Cursor The next_cursor of the previous page. Default: the first page.
@@ -2696,34 +2796,55 @@ type CreateRequestParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRequestParams defines parameters for GetRequest.
+type GetRequestParams struct {
+	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // AcceptRequestParams defines parameters for AcceptRequest.
 type AcceptRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // ApproveRequestParams defines parameters for ApproveRequest.
 type ApproveRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // CancelRequestParams defines parameters for CancelRequest.
 type CancelRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // DeclineRequestParams defines parameters for DeclineRequest.
 type DeclineRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // DenyRequestParams defines parameters for DenyRequest.
 type DenyRequestParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -3348,7 +3469,7 @@ type ClientInterface interface {
 
 	// CreateBatchWithBody Create a batch of transfer requests
 	//
-	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3357,7 +3478,7 @@ type ClientInterface interface {
 
 	// CreateBatch Create a batch of transfer requests
 	//
-	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3373,7 +3494,7 @@ type ClientInterface interface {
 
 	// CancelBatchWithBody Cancel a batch
 	//
-	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3382,7 +3503,7 @@ type ClientInterface interface {
 
 	// CancelBatch Cancel a batch
 	//
-	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3446,7 +3567,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-	PutPlanWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PutPlanWithBody(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutPlan Create or update a plan
 	//
@@ -3455,7 +3576,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-	PutPlan(ctx context.Context, name string, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PutPlan(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ImportSimsWithBody Import SIMs
 	//
@@ -3480,7 +3601,7 @@ type ClientInterface interface {
 	// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
-	GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSim(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSimHistory Get the history of a SIM
 	//
@@ -3498,7 +3619,7 @@ type ClientInterface interface {
 
 	// CreateRequestWithBody Create a transfer request
 	//
-	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3507,7 +3628,7 @@ type ClientInterface interface {
 
 	// CreateRequest Create a transfer request
 	//
-	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3537,11 +3658,11 @@ type ClientInterface interface {
 	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
-	GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AcceptRequestWithBody Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3550,7 +3671,7 @@ type ClientInterface interface {
 
 	// AcceptRequest Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3577,7 +3698,7 @@ type ClientInterface interface {
 
 	// CancelRequestWithBody Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3586,7 +3707,7 @@ type ClientInterface interface {
 
 	// CancelRequest Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3595,7 +3716,7 @@ type ClientInterface interface {
 
 	// DeclineRequestWithBody Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3604,7 +3725,7 @@ type ClientInterface interface {
 
 	// DeclineRequest Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3638,7 +3759,7 @@ type ClientInterface interface {
 
 	// RetryRequestWithBody Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3647,7 +3768,7 @@ type ClientInterface interface {
 
 	// RetryRequest Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3719,7 +3840,7 @@ func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, req
 
 // CreateBatchWithBody Create a batch of transfer requests
 //
-// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3738,7 +3859,7 @@ func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchPar
 
 // CreateBatch Create a batch of transfer requests
 //
-// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3774,7 +3895,7 @@ func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors
 
 // CancelBatchWithBody Cancel a batch
 //
-// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3793,7 +3914,7 @@ func (c *Client) CancelBatchWithBody(ctx context.Context, id openapi_types.UUID,
 
 // CancelBatch Cancel a batch
 //
-// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3927,8 +4048,8 @@ func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body Cr
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-func (c *Client) PutPlanWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPutPlanRequestWithBody(c.Server, name, contentType, body)
+func (c *Client) PutPlanWithBody(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPlanRequestWithBody(c.Server, name, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3946,8 +4067,8 @@ func (c *Client) PutPlanWithBody(ctx context.Context, name string, contentType s
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-func (c *Client) PutPlan(ctx context.Context, name string, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPutPlanRequest(c.Server, name, body)
+func (c *Client) PutPlan(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPlanRequest(c.Server, name, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4001,8 +4122,8 @@ func (c *Client) ImportSims(ctx context.Context, params *ImportSimsParams, body 
 // An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
-func (c *Client) GetSim(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSimRequest(c.Server, sim)
+func (c *Client) GetSim(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSimRequest(c.Server, sim, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4049,7 +4170,7 @@ func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, r
 
 // CreateRequestWithBody Create a transfer request
 //
-// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4068,7 +4189,7 @@ func (c *Client) CreateRequestWithBody(ctx context.Context, params *CreateReques
 
 // CreateRequest Create a transfer request
 //
-// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4128,8 +4249,8 @@ func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequ
 // Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
-func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRequestRequest(c.Server, id)
+func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRequestRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4142,7 +4263,7 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, reqEdito
 
 // AcceptRequestWithBody Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4161,7 +4282,7 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // AcceptRequest Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4218,7 +4339,7 @@ func (c *Client) ApproveRequest(ctx context.Context, id openapi_types.UUID, para
 
 // CancelRequestWithBody Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4237,7 +4358,7 @@ func (c *Client) CancelRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // CancelRequest Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4256,7 +4377,7 @@ func (c *Client) CancelRequest(ctx context.Context, id openapi_types.UUID, param
 
 // DeclineRequestWithBody Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4275,7 +4396,7 @@ func (c *Client) DeclineRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // DeclineRequest Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4349,7 +4470,7 @@ func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *
 
 // RetryRequestWithBody Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4368,7 +4489,7 @@ func (c *Client) RetryRequestWithBody(ctx context.Context, id openapi_types.UUID
 
 // RetryRequest Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5047,18 +5168,18 @@ func NewCreateKeyRequestWithBody(server string, params *CreateKeyParams, content
 }
 
 // NewPutPlanRequest calls the generic PutPlan builder with application/json body
-func NewPutPlanRequest(server string, name string, body PutPlanJSONRequestBody) (*http.Request, error) {
+func NewPutPlanRequest(server string, name string, params *PutPlanParams, body PutPlanJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewPutPlanRequestWithBody(server, name, "application/json", bodyReader)
+	return NewPutPlanRequestWithBody(server, name, params, "application/json", bodyReader)
 }
 
 // NewPutPlanRequestWithBody constructs an http.Request for the PutPlan method, with any body, and a specified content type
-func NewPutPlanRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+func NewPutPlanRequestWithBody(server string, name string, params *PutPlanParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5089,6 +5210,21 @@ func NewPutPlanRequestWithBody(server string, name string, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5149,7 +5285,7 @@ func NewImportSimsRequestWithBody(server string, params *ImportSimsParams, conte
 }
 
 // NewGetSimRequest constructs an http.Request for the GetSim method
-func NewGetSimRequest(server string, sim string) (*http.Request, error) {
+func NewGetSimRequest(server string, sim string, params *GetSimParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5177,6 +5313,21 @@ func NewGetSimRequest(server string, sim string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5498,7 +5649,7 @@ func NewPreviewRequestRequestWithBody(server string, contentType string, body io
 }
 
 // NewGetRequestRequest constructs an http.Request for the GetRequest method
-func NewGetRequestRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+func NewGetRequestRequest(server string, id openapi_types.UUID, params *GetRequestParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5526,6 +5677,21 @@ func NewGetRequestRequest(server string, id openapi_types.UUID) (*http.Request, 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5586,6 +5752,17 @@ func NewAcceptRequestRequestWithBody(server string, id openapi_types.UUID, param
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
 		}
 
 	}
@@ -5650,6 +5827,17 @@ func NewApproveRequestRequestWithBody(server string, id openapi_types.UUID, para
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -5710,6 +5898,17 @@ func NewCancelRequestRequestWithBody(server string, id openapi_types.UUID, param
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
 		}
 
 	}
@@ -5774,6 +5973,17 @@ func NewDeclineRequestRequestWithBody(server string, id openapi_types.UUID, para
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -5834,6 +6044,17 @@ func NewDenyRequestRequestWithBody(server string, id openapi_types.UUID, params 
 			}
 
 			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
 		}
 
 	}
@@ -6158,7 +6379,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBatchWithBodyWithResponse Create a batch of transfer requests
 	//
-	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6167,7 +6388,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBatchWithResponse Create a batch of transfer requests
 	//
-	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6185,7 +6406,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelBatchWithBodyWithResponse Cancel a batch
 	//
-	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6194,7 +6415,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelBatchWithResponse Cancel a batch
 	//
-	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6262,7 +6483,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-	PutPlanWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
+	PutPlanWithBodyWithResponse(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
 
 	// PutPlanWithResponse Create or update a plan
 	//
@@ -6271,7 +6492,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-	PutPlanWithResponse(ctx context.Context, name string, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
+	PutPlanWithResponse(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
 
 	// ImportSimsWithBodyWithResponse Import SIMs
 	//
@@ -6298,7 +6519,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
-	GetSimWithResponse(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*GetSimResponse, error)
+	GetSimWithResponse(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*GetSimResponse, error)
 
 	// GetSimHistoryWithResponse Get the history of a SIM
 	//
@@ -6320,7 +6541,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRequestWithBodyWithResponse Create a transfer request
 	//
-	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6329,7 +6550,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRequestWithResponse Create a transfer request
 	//
-	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+	// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6361,11 +6582,11 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
-	GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
+	GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
 
 	// AcceptRequestWithBodyWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6374,7 +6595,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6401,7 +6622,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithBodyWithResponse Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6410,7 +6631,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithResponse Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6419,7 +6640,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithBodyWithResponse Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6428,7 +6649,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithResponse Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6464,7 +6685,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithBodyWithResponse Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6473,7 +6694,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryRequestWithResponse Retry a request (source or support)
 	//
-	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6492,6 +6713,7 @@ type ClientWithResponsesInterface interface {
 
 // CreateAccountResponse201Headers the declared response headers of an HTTP 201 response for CreateAccount
 type CreateAccountResponse201Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -6701,6 +6923,7 @@ func (r ListBatchesResponse) ContentType() string {
 
 // CreateBatchResponse202Headers the declared response headers of an HTTP 202 response for CreateBatch
 type CreateBatchResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -6917,6 +7140,7 @@ func (r GetBatchResponse) ContentType() string {
 
 // CancelBatchResponse202Headers the declared response headers of an HTTP 202 response for CancelBatch
 type CancelBatchResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -7241,6 +7465,7 @@ func (r ListFeedResponse) ContentType() string {
 
 // CreateFeeResponse201Headers the declared response headers of an HTTP 201 response for CreateFee
 type CreateFeeResponse201Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -7367,6 +7592,7 @@ func (r CreateFeeResponse) ContentType() string {
 
 // CreateKeyResponse201Headers the declared response headers of an HTTP 201 response for CreateKey
 type CreateKeyResponse201Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -7491,6 +7717,11 @@ func (r CreateKeyResponse) ContentType() string {
 	return ""
 }
 
+// PutPlanResponse200Headers the declared response headers of an HTTP 200 response for PutPlan
+type PutPlanResponse200Headers struct {
+	ETag *string
+}
+
 type PutPlanResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7506,6 +7737,8 @@ type PutPlanResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -7518,6 +7751,8 @@ type PutPlanResponse struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutPlanResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -7548,6 +7783,11 @@ func (r PutPlanResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
 func (r PutPlanResponse) GetApplicationProblemJSON408() *Problem {
 	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -7611,6 +7851,7 @@ func (r PutPlanResponse) ContentType() string {
 
 // ImportSimsResponse201Headers the declared response headers of an HTTP 201 response for ImportSims
 type ImportSimsResponse201Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -7735,6 +7976,11 @@ func (r ImportSimsResponse) ContentType() string {
 	return ""
 }
 
+// GetSimResponse200Headers the declared response headers of an HTTP 200 response for GetSim
+type GetSimResponse200Headers struct {
+	ETag *string
+}
+
 type GetSimResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7754,6 +8000,8 @@ type GetSimResponse struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSimResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -8000,6 +8248,7 @@ func (r ListRequestsResponse) ContentType() string {
 
 // CreateRequestResponse202Headers the declared response headers of an HTTP 202 response for CreateRequest
 type CreateRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8242,6 +8491,11 @@ func (r PreviewRequestResponse) ContentType() string {
 	return ""
 }
 
+// GetRequestResponse200Headers the declared response headers of an HTTP 200 response for GetRequest
+type GetRequestResponse200Headers struct {
+	ETag *string
+}
+
 type GetRequestResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -8261,6 +8515,8 @@ type GetRequestResponse struct {
 	ApplicationProblemJSON500 *Problem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetRequestResponse200Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -8334,6 +8590,7 @@ func (r GetRequestResponse) ContentType() string {
 
 // AcceptRequestResponse202Headers the declared response headers of an HTTP 202 response for AcceptRequest
 type AcceptRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8355,6 +8612,8 @@ type AcceptRequestResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -8404,6 +8663,11 @@ func (r AcceptRequestResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r AcceptRequestResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -8467,6 +8731,7 @@ func (r AcceptRequestResponse) ContentType() string {
 
 // ApproveRequestResponse202Headers the declared response headers of an HTTP 202 response for ApproveRequest
 type ApproveRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8488,6 +8753,8 @@ type ApproveRequestResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -8537,6 +8804,11 @@ func (r ApproveRequestResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r ApproveRequestResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -8600,6 +8872,7 @@ func (r ApproveRequestResponse) ContentType() string {
 
 // CancelRequestResponse202Headers the declared response headers of an HTTP 202 response for CancelRequest
 type CancelRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8621,6 +8894,8 @@ type CancelRequestResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -8670,6 +8945,11 @@ func (r CancelRequestResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CancelRequestResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -8733,6 +9013,7 @@ func (r CancelRequestResponse) ContentType() string {
 
 // DeclineRequestResponse202Headers the declared response headers of an HTTP 202 response for DeclineRequest
 type DeclineRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8754,6 +9035,8 @@ type DeclineRequestResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -8803,6 +9086,11 @@ func (r DeclineRequestResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeclineRequestResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -8866,6 +9154,7 @@ func (r DeclineRequestResponse) ContentType() string {
 
 // DenyRequestResponse202Headers the declared response headers of an HTTP 202 response for DenyRequest
 type DenyRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -8887,6 +9176,8 @@ type DenyRequestResponse struct {
 	ApplicationProblemJSON408 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *Problem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -8936,6 +9227,11 @@ func (r DenyRequestResponse) GetApplicationProblemJSON408() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DenyRequestResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -9089,6 +9385,7 @@ func (r ListEventsResponse) ContentType() string {
 
 // RetryRequestResponse202Headers the declared response headers of an HTTP 202 response for RetryRequest
 type RetryRequestResponse202Headers struct {
+	ETag               *string
 	IdempotentReplayed *string
 	Location           *string
 }
@@ -9357,7 +9654,7 @@ func (c *ClientWithResponses) ListBatchesWithResponse(ctx context.Context, param
 
 // CreateBatchWithBodyWithResponse Create a batch of transfer requests
 //
-// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9372,7 +9669,7 @@ func (c *ClientWithResponses) CreateBatchWithBodyWithResponse(ctx context.Contex
 
 // CreateBatchWithResponse Create a batch of transfer requests
 //
-// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin.
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9402,7 +9699,7 @@ func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id opena
 
 // CancelBatchWithBodyWithResponse Cancel a batch
 //
-// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9417,7 +9714,7 @@ func (c *ClientWithResponses) CancelBatchWithBodyWithResponse(ctx context.Contex
 
 // CancelBatchWithResponse Cancel a batch
 //
-// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin.
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9527,8 +9824,8 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
-	rsp, err := c.PutPlanWithBody(ctx, name, contentType, body, reqEditors...)
+func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
+	rsp, err := c.PutPlanWithBody(ctx, name, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9542,8 +9839,8 @@ func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, n
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
-func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, name string, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
-	rsp, err := c.PutPlan(ctx, name, body, reqEditors...)
+func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
+	rsp, err := c.PutPlan(ctx, name, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9587,8 +9884,8 @@ func (c *ClientWithResponses) ImportSimsWithResponse(ctx context.Context, params
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
-func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string, reqEditors ...RequestEditorFn) (*GetSimResponse, error) {
-	rsp, err := c.GetSim(ctx, sim, reqEditors...)
+func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*GetSimResponse, error) {
+	rsp, err := c.GetSim(ctx, sim, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9627,7 +9924,7 @@ func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, para
 
 // CreateRequestWithBodyWithResponse Create a transfer request
 //
-// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9642,7 +9939,7 @@ func (c *ClientWithResponses) CreateRequestWithBodyWithResponse(ctx context.Cont
 
 // CreateRequestWithResponse Create a transfer request
 //
-// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin.
+// The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9692,8 +9989,8 @@ func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, bo
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
-func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetRequestResponse, error) {
-	rsp, err := c.GetRequest(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*GetRequestResponse, error) {
+	rsp, err := c.GetRequest(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9702,7 +9999,7 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 
 // AcceptRequestWithBodyWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9717,7 +10014,7 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 
 // AcceptRequestWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9762,7 +10059,7 @@ func (c *ClientWithResponses) ApproveRequestWithResponse(ctx context.Context, id
 
 // CancelRequestWithBodyWithResponse Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9777,7 +10074,7 @@ func (c *ClientWithResponses) CancelRequestWithBodyWithResponse(ctx context.Cont
 
 // CancelRequestWithResponse Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin.
+// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9792,7 +10089,7 @@ func (c *ClientWithResponses) CancelRequestWithResponse(ctx context.Context, id 
 
 // DeclineRequestWithBodyWithResponse Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9807,7 +10104,7 @@ func (c *ClientWithResponses) DeclineRequestWithBodyWithResponse(ctx context.Con
 
 // DeclineRequestWithResponse Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin.
+// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9867,7 +10164,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id ope
 
 // RetryRequestWithBodyWithResponse Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9882,7 +10179,7 @@ func (c *ClientWithResponses) RetryRequestWithBodyWithResponse(ctx context.Conte
 
 // RetryRequestWithResponse Retry a request (source or support)
 //
-// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin.
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10013,6 +10310,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateAccountResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10204,6 +10508,13 @@ func ParseCreateBatchResponse(rsp *http.Response) (*CreateBatchResponse, error) 
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CreateBatchResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10409,6 +10720,13 @@ func ParseCancelBatchResponse(rsp *http.Response) (*CancelBatchResponse, error) 
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CancelBatchResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10700,6 +11018,13 @@ func ParseCreateFeeResponse(rsp *http.Response) (*CreateFeeResponse, error) {
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateFeeResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10823,6 +11148,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateKeyResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10899,6 +11231,13 @@ func ParsePutPlanResponse(rsp *http.Response) (*PutPlanResponse, error) {
 		}
 		response.ApplicationProblemJSON408 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10941,6 +11280,19 @@ func ParsePutPlanResponse(rsp *http.Response) (*PutPlanResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutPlanResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -11049,6 +11401,13 @@ func ParseImportSimsResponse(rsp *http.Response) (*ImportSimsResponse, error) {
 	switch {
 	case rsp.StatusCode == 201:
 		var headers ImportSimsResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -11089,6 +11448,9 @@ func ParseGetSimResponse(rsp *http.Response) (*GetSimResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
@@ -11139,6 +11501,19 @@ func ParseGetSimResponse(rsp *http.Response) (*GetSimResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSimResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -11390,6 +11765,13 @@ func ParseCreateRequestResponse(rsp *http.Response) (*CreateRequestResponse, err
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CreateRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -11534,6 +11916,9 @@ func ParseGetRequestResponse(rsp *http.Response) (*GetRequestResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11583,6 +11968,19 @@ func ParseGetRequestResponse(rsp *http.Response) (*GetRequestResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetRequestResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -11651,6 +12049,13 @@ func ParseAcceptRequestResponse(rsp *http.Response) (*AcceptRequestResponse, err
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11698,6 +12103,13 @@ func ParseAcceptRequestResponse(rsp *http.Response) (*AcceptRequestResponse, err
 	switch {
 	case rsp.StatusCode == 202:
 		var headers AcceptRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -11781,6 +12193,13 @@ func ParseApproveRequestResponse(rsp *http.Response) (*ApproveRequestResponse, e
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11828,6 +12247,13 @@ func ParseApproveRequestResponse(rsp *http.Response) (*ApproveRequestResponse, e
 	switch {
 	case rsp.StatusCode == 202:
 		var headers ApproveRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -11911,6 +12337,13 @@ func ParseCancelRequestResponse(rsp *http.Response) (*CancelRequestResponse, err
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11958,6 +12391,13 @@ func ParseCancelRequestResponse(rsp *http.Response) (*CancelRequestResponse, err
 	switch {
 	case rsp.StatusCode == 202:
 		var headers CancelRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -12041,6 +12481,13 @@ func ParseDeclineRequestResponse(rsp *http.Response) (*DeclineRequestResponse, e
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12088,6 +12535,13 @@ func ParseDeclineRequestResponse(rsp *http.Response) (*DeclineRequestResponse, e
 	switch {
 	case rsp.StatusCode == 202:
 		var headers DeclineRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -12171,6 +12625,13 @@ func ParseDenyRequestResponse(rsp *http.Response) (*DenyRequestResponse, error) 
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -12218,6 +12679,13 @@ func ParseDenyRequestResponse(rsp *http.Response) (*DenyRequestResponse, error) 
 	switch {
 	case rsp.StatusCode == 202:
 		var headers DenyRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -12423,6 +12891,13 @@ func ParseRetryRequestResponse(rsp *http.Response) (*RetryRequestResponse, error
 	switch {
 	case rsp.StatusCode == 202:
 		var headers RetryRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
