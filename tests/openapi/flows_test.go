@@ -79,7 +79,7 @@ func newTestService(t *testing.T, sims int) *testService {
 	s.source = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "account", Account: new(sourceID), Name: "warehouse"}))
 	s.destination = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "account", Account: new(destinationID), Name: "reseller"}))
 	s.support = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "support", Name: "desk"}))
-	plan := must(s.admin.PutPlanWithResponse(ctx, "global-01", PutPlanJSONRequestBody{CoverageBound: true}))
+	plan := must(s.admin.PutPlanWithResponse(ctx, "global-01", nil, PutPlanJSONRequestBody{CoverageBound: true}))
 	equal(t, body(t, plan.JSON200, plan), Plan{Name: "global-01", CoverageBound: true})
 	fee := must(s.admin.CreateFeeWithResponse(ctx, nil, CreateFeeJSONRequestBody{Method: "support_assisted", Currency: "EUR", AmountMinor: 250}))
 	created := body(t, fee.JSON201, fee)
@@ -180,7 +180,7 @@ func newRequest(sims ...string) NewRequest {
 // request returns a request as a party sees it.
 func (s *testService) request(by *ClientWithResponses, id uuid.UUID) Request {
 	s.t.Helper()
-	r := must(by.GetRequestWithResponse(s.t.Context(), id))
+	r := must(by.GetRequestWithResponse(s.t.Context(), id, nil))
 	return body(s.t, r.JSON200, r)
 }
 
@@ -237,12 +237,12 @@ func TestFlowOfARequest(t *testing.T) {
 	equal(t, done.Counts, Counts{Sims: 3, Completed: 2, Ineligible: 1})
 	equal(t, done.Fees, &Fees{Currency: "EUR", ChargedMinor: 100})
 	equal(t, (*done.Reasons)[0].Reason, "sim_not_found")
-	arrived := must(s.destination.GetSimWithResponse(ctx, imsi(3)))
+	arrived := must(s.destination.GetSimWithResponse(ctx, imsi(3), nil))
 	sim := body(t, arrived.JSON200, arrived)
 	equal(t, sim.Account, destinationID)
 	equal(t, sim.Tags, map[string]string{"from": "us", "site": "north"})
 	equal(t, sim.Group, new("field"))
-	left := must(s.source.GetSimWithResponse(ctx, imsi(3)))
+	left := must(s.source.GetSimWithResponse(ctx, imsi(3), nil))
 	equal(t, body(t, left.ApplicationProblemJSON404, left).Code, "not_found")
 
 	history := must(s.support.GetSimHistoryWithResponse(ctx, imsi(3)))
