@@ -31,6 +31,7 @@ type commands struct {
 	Privacy  privacyCommand  `cmd:"" group:"operate" help:"Export or erase the personal data of an account, directly in the database."`
 	FirstKey firstKeyCommand `cmd:"" group:"operate" help:"Create the first administrator's key, directly in the database."`
 	Check    checkCommand    `cmd:"" group:"operate" help:"Check the invariants: nothing is lost, duplicated or left incomplete. Safe on a live database."`
+	Sessions sessionsCommand `cmd:"" group:"operate" help:"List and close data sessions whose end was lost."`
 	Work     workCommand     `cmd:"" group:"operate" help:"List and retry pending and dead work."`
 
 	cli.Commands `group:"use"`

@@ -5,6 +5,7 @@
 //	reconcile.go  recovers work that Redis or a worker has lost
 //	expire.go     ends requests that were not decided on in time
 //	link.go       links data sessions to SIMs imported later
+//	stale.go      closes data sessions whose end was lost
 //	purge.go      deletes what is no longer needed
 //
 // Any number of schedulers may run at the same time: they skip rows that another
@@ -32,10 +33,12 @@ type Config struct {
 	Reconcile time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between looks for lost work."`
 	Expire    time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between looks for expired requests."`
 
-	KeepAddresses time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
-	KeepAudit     time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
+	KeepAddresses     time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
+	KeepAudit         time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
+	SessionMaxSilence time.Duration `min:"0s" max:"3650d" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s never does."`
 
 	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
+	Stale time.Duration `kong:"-"` // data sessions without news
 	Purge time.Duration `kong:"-"` // rows that are no longer needed
 }
 
@@ -46,6 +49,7 @@ func DefaultConfig() Config {
 		Reconcile: 3 * time.Second,
 		Expire:    time.Second,
 		Link:      5 * time.Second,
+		Stale:     time.Minute,
 		Purge:     time.Minute,
 
 		KeepAddresses: storage.DefaultAddresses,
@@ -60,10 +64,12 @@ func (c Config) withDefaults() Config {
 		Reconcile: cmp.Or(c.Reconcile, d.Reconcile),
 		Expire:    cmp.Or(c.Expire, d.Expire),
 		Link:      cmp.Or(c.Link, d.Link),
+		Stale:     cmp.Or(c.Stale, d.Stale),
 		Purge:     cmp.Or(c.Purge, d.Purge),
 
-		KeepAddresses: cmp.Or(c.KeepAddresses, d.KeepAddresses),
-		KeepAudit:     cmp.Or(c.KeepAudit, d.KeepAudit),
+		KeepAddresses:     cmp.Or(c.KeepAddresses, d.KeepAddresses),
+		KeepAudit:         cmp.Or(c.KeepAudit, d.KeepAudit),
+		SessionMaxSilence: c.SessionMaxSilence,
 	}
 }
 
@@ -96,6 +102,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "reconcile", s.config.Reconcile, s.Reconcile) })
 	wg.Go(func() { s.loop(ctx, "expire", s.config.Expire, s.Expire) })
 	wg.Go(func() { s.loop(ctx, "link", s.config.Link, s.Link) })
+	wg.Go(func() { s.loop(ctx, "stale", s.config.Stale, s.CloseStale) })
 	wg.Go(func() { s.loop(ctx, "purge", s.config.Purge, s.Purge) })
 	wg.Wait()
 	return s.queue.redis.Close()

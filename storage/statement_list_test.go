@@ -181,6 +181,9 @@ func statements() []*statement {
 		selectNewestEvent,
 		// event_cursor.go
 		selectCursorExists,
+		// stale_sessions.go
+		selectStaleSessions,
+		closeStaleSessions,
 		// event_feed.go
 		selectAccountFeed,
 		selectFeed,

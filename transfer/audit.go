@@ -37,6 +37,8 @@ const (
 	AuditQueueAct  AuditAction = "queue.act"  // a call of the queue UI that is not a read
 	AuditWorkRetry AuditAction = "work.retry" // from the command line
 
+	AuditDataSessionClose AuditAction = "data_session.close" // stale data sessions were closed
+
 	AuditPrivacyExport AuditAction = "privacy.export"
 	AuditPrivacyErase  AuditAction = "privacy.erase"
 )
@@ -49,7 +51,7 @@ func AuditActions() []AuditAction {
 		AuditSignIn, AuditSignInDenied, AuditSignOut,
 		AuditSIMImport, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
 		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
-		AuditQueueAct, AuditWorkRetry,
+		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,
 	}
 }
