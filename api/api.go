@@ -61,6 +61,7 @@ type server struct {
 	uploads *concurrency // batches that are read and stored
 	imports *concurrency // imports that are read and stored
 	results *concurrency // downloads of results
+	reads   *concurrency // reads of one resource or one page of a list
 }
 
 // New returns a handler that serves the API, its OpenAPI document, the pages
@@ -106,6 +107,7 @@ func newServer(c Config) *server {
 	if c.KeyCheckInterval == 0 {
 		c.KeyCheckInterval = keyCheckInterval
 	}
+	reads := max(1, poolSize(c.DB)*3/5)
 	return &server{
 		Config:  c,
 		db:      c.DB,
@@ -113,7 +115,18 @@ func newServer(c Config) *server {
 		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
 		imports: newConcurrency("imports", maxImports, maxImportsPerCaller, maxQueueTime),
 		results: newConcurrency("downloads of results", maxResults, maxResultsPerCaller, maxQueueTime),
+		reads:   newConcurrency("reads", reads, max(1, reads/3), maxQueueTime),
 	}
+}
+
+// poolSize returns the number of connections to the database. Reads get three
+// fifths of them, and one caller a third of those, so that lists that take long
+// leave connections for decisions, for new requests and for other callers.
+func poolSize(db *storage.DB) int {
+	if db == nil {
+		return 1 // for a document, without calls
+	}
+	return db.Pool().Stats().MaxOpenConnections
 }
 
 // register adds every route to the mux and returns the OpenAPI document.

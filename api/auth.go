@@ -34,6 +34,15 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 			s.problem(r.Context(), err).Write(w)
 			return
 		}
+		if route.reads() {
+			release, err := s.reads.acquire(r.Context())
+			if err != nil {
+				s.problem(r.Context(), err).Write(w)
+				return
+			}
+			defer release()
+			callOf(r.Context()).reads = true
+		}
 		limit := route.timeout()
 		c, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()

@@ -15,6 +15,7 @@ import (
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
@@ -151,4 +152,39 @@ func TestBatchResultsAreLimited(t *testing.T) {
 	if _, err := download(typeCSV); err != nil {
 		t.Errorf("in place of one that was sent: %v", err)
 	}
+}
+
+// One account's slow reads leave connections for the reads of others, for new
+// requests and for decisions.
+func TestReadsOfOneAccountLeaveConnections(t *testing.T) {
+	t.Parallel()
+	owner := newTestService(t)
+	owner.sims(2, transfer.Ready)
+	s := startTestService(t, owner.dsn+"&lock_timeout=60000")
+	unlock := owner.holdTx(`LOCK TABLE plans IN ACCESS EXCLUSIVE MODE`)
+	const each = 2 // of six, of ten connections
+	address := strings.TrimPrefix(s.url, "http://")
+	var slow []*wire
+	for range each {
+		w := dial(t, address, owner.source)
+		w.send("GET /v1/plans")
+		slow = append(slow, w)
+	}
+	storagetest.Await(t, "the slow reads to wait", func() bool {
+		var n int
+		if err := owner.db.Pool().GetContext(t.Context(), &n, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'plans'::regclass`); err != nil {
+			t.Fatal(err)
+		}
+		return n == each
+	})
+	s.get(owner.bystander, "/v1/sims").is(200)
+	s.post(owner.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)
+	if a := s.get(owner.source, "/v1/sims"); a.problem(429, problem.RateLimited).Detail == "" || a.header.Get("Retry-After") == "" {
+		t.Errorf("%v", a.header)
+	}
+	unlock(true)
+	for _, w := range slow {
+		w.readResponse(http.StatusOK)
+	}
+	s.get(owner.source, "/v1/sims").is(200)
 }

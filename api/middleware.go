@@ -28,6 +28,7 @@ type call struct {
 	caller  storage.Caller // zero before authorization, and on public routes
 	token   string         // the API key that the caller sent
 	idem    *fingerprint   // nil without an Idempotency-Key
+	reads   bool           // whether the call reads from the database, and has readTimeout
 
 	ifMatch, ifNoneMatch string    // the headers
 	body                 *callBody // of the request

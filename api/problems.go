@@ -190,6 +190,9 @@ func toProblem(ctx context.Context, err error) *problem.Problem {
 	if callOf(ctx).body.cut() {
 		return problem.New(problem.Malformed, "the body is incomplete: the connection ended before the whole body arrived. Send it again")
 	}
+	if callOf(ctx).reads && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return problem.New(problem.Busy, fmt.Sprintf("reading took longer than %d seconds: ask for fewer rows with limit, or add filters that leave fewer rows to look at", int(readTimeout.Seconds())))
+	}
 	if ctx.Err() != nil || storage.IsBusy(err) {
 		return problem.New(problem.Busy, "the service is busy: repeat the call later")
 	}

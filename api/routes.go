@@ -289,12 +289,23 @@ const (
 	maxBodyBytes = 64 << 10
 	maxBulkBytes = 4 << 20 // of a body that lists SIMs
 	callTimeout  = 30 * time.Second
+	readTimeout  = 15 * time.Second // of a call that reads from the database and responds at once
 	bodyTimeout  = 35 * time.Second // for a body to arrive, unless it is an upload
 
 	batchCancelTimeout = 10 * time.Minute // it takes one transaction per request of the batch
 )
 
-func (r Route) timeout() time.Duration { return cmp.Or(r.bounds.timeout, callTimeout) }
+// reads reports whether a call reads from the database and responds at once.
+func (r Route) reads() bool {
+	return r.Method == http.MethodGet && r.audience != everyone && r.bounds.stream == nil
+}
+
+func (r Route) timeout() time.Duration {
+	if r.reads() {
+		return cmp.Or(r.bounds.timeout, readTimeout)
+	}
+	return cmp.Or(r.bounds.timeout, callTimeout)
+}
 
 // operation describes a route to Huma.
 func (r Route) operation() huma.Operation {

@@ -100,6 +100,8 @@ CREATE TABLE sims (
     containers             jsonb NOT NULL DEFAULT '[]'
 ) WITH (fillfactor = 70);
 CREATE INDEX sims_account ON sims (account, id);
+-- A transfer resets the group, so this index costs it nothing.
+CREATE INDEX sims_group ON sims (account, sim_group, id) WHERE sim_group IS NOT NULL;
 
 -- Every identifier of every SIM, digits only.
 CREATE TABLE identifiers (
