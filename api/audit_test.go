@@ -106,14 +106,20 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		before func() string // makes what the call needs, and returns the path
 	}
 	steps := map[string]step{
-		"create-account":  {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
-		"update-account":  {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
-		"list-accounts":   {key: s.support, leaves: []string{"account.list"}},
-		"get-account":     {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
-		"put-plan":        {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
-		"import-sims":     {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
-		"update-sim":      {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
-		"get-sim-history": {key: s.support, path: "/v1/support/sims/" + iccid(1), leaves: []string{"sim.history"}},
+		"create-account":     {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
+		"update-account":     {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
+		"list-accounts":      {key: s.support, leaves: []string{"account.list"}},
+		"get-account":        {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
+		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
+		"import-sims":        {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
+		"update-sim":         {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
+		"get-sim-history":    {key: s.support, path: "/v1/support/sims/" + iccid(1), leaves: []string{"sim.history"}},
+		"correct-sim-status": {key: s.admin, path: "/v1/sims/" + iccid(13) + "/correct-status", body: m{"status": "standby", "reason": "a typing error"}, leaves: []string{"sim.correct"}},
+		"withdraw-fee": {key: s.admin, before: func() string {
+			planned := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+			s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "currency": "EUR", "amount_minor": 7, "valid_from": planned}).is(201)
+			return "/v1/fees/support_assisted/EUR/" + planned.Format(time.RFC3339)
+		}, leaves: []string{"fee.delete"}},
 		"create-fee":      {key: s.admin, body: m{"method": "support_assisted", "currency": "EUR", "amount_minor": 300}, leaves: []string{"fee.create"}},
 		"create-key":      {key: s.admin, body: m{"role": "support", "name": "new"}, leaves: []string{"key.create"}},
 		"rotate-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d/rotate", other), leaves: []string{"key.rotate"}},
