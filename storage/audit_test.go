@@ -131,3 +131,28 @@ func TestAuditIsAppendOnly(t *testing.T) {
 		t.Errorf("%d entries are left, want 1", len(left))
 	}
 }
+
+// Work that is retried leaves one entry, with the user who ran the command; a
+// retry of nothing leaves none.
+func TestRetryOfWorkLeavesATrace(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(1, storagetest.SIM{Account: from.ID})})
+	user := storage.Actor{Name: "root@host"}
+	for _, dead := range []bool{false, true} {
+		if dead {
+			db.Exec(`UPDATE work SET dead_at = clock_timestamp(), error = 'x'`)
+		}
+		if _, err := db.RetryWork(t.Context(), user, nil); err != nil {
+			t.Fatal(err)
+		}
+		list, err := db.AuditTrail(t.Context(), storage.AuditFilter{Actions: []transfer.AuditAction{transfer.AuditWorkRetry}, Limit: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dead != (len(list) == 1) || dead && (*list[0].Name != "root@host" || list[0].Actor != transfer.ActorCommand) {
+			t.Errorf("dead work: %t: %+v", dead, list)
+		}
+	}
+}

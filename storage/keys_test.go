@@ -77,13 +77,13 @@ func newKey(t *testing.T, db *storagetest.DB, k storage.NewKey) (storage.Key, st
 	return made, token
 }
 
-func rotate(t *testing.T, db *storagetest.DB, id int64, r storage.Rotation) (k storage.Key, token string, err error) {
+func rotate(t *testing.T, db *storagetest.DB, id int64, r storage.Rotation) (token string, err error) {
 	t.Helper()
 	err = db.InTx(t.Context(), func(tx *storage.Tx) error {
-		k, token, err = tx.RotateKey(t.Context(), id, r)
+		_, token, err = tx.RotateKey(t.Context(), id, r)
 		return err
 	})
-	return k, token, err
+	return token, err
 }
 
 // A name in the records names one key. After a key is revoked, its name is free.
@@ -134,13 +134,13 @@ func TestKeysExpire(t *testing.T) {
 	if _, err := db.SignedIn(t.Context(), session); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("signed in with an expired key: %v", err)
 	}
-	if _, _, err := rotate(t, db, k.ID, storage.Rotation{}); !errors.Is(err, storage.ErrExpired) {
+	if _, err := rotate(t, db, k.ID, storage.Rotation{}); !errors.Is(err, storage.ErrExpired) {
 		t.Errorf("rotated an expired key: %v", err)
 	}
-	if _, _, err := rotate(t, db, k.ID, storage.Rotation{ExpiresAt: &past}); !errors.Is(err, storage.ErrPast) {
+	if _, err := rotate(t, db, k.ID, storage.Rotation{ExpiresAt: &past}); !errors.Is(err, storage.ErrPast) {
 		t.Errorf("rotated into the past: %v", err)
 	}
-	_, token, err = rotate(t, db, k.ID, storage.Rotation{ExpiresAt: &later})
+	token, err = rotate(t, db, k.ID, storage.Rotation{ExpiresAt: &later})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestLastAdministratorStays(t *testing.T) {
 		if err := db.RevokeKey(t.Context(), storage.System(), last.ID); !errors.Is(err, storage.ErrLastAdministrator) {
 			t.Errorf("revoked: %v", err)
 		}
-		if _, _, err := rotate(t, db, last.ID, storage.Rotation{ExpiresAt: &soon}); !errors.Is(err, storage.ErrLastAdministrator) {
+		if _, err := rotate(t, db, last.ID, storage.Rotation{ExpiresAt: &soon}); !errors.Is(err, storage.ErrLastAdministrator) {
 			t.Errorf("rotated into an expiry: %v", err)
 		}
 		db.Unchanged(was)
@@ -173,7 +173,7 @@ func TestLastAdministratorStays(t *testing.T) {
 		t.Error(err)
 	}
 	refused()
-	if _, _, err := rotate(t, db, last.ID, storage.Rotation{}); err != nil {
+	if _, err := rotate(t, db, last.ID, storage.Rotation{}); err != nil {
 		t.Error(err)
 	}
 
@@ -208,7 +208,7 @@ func TestRevokedAndRotatedKeysEndTheirSessions(t *testing.T) {
 		do   func(id int64) error
 	}{
 		{"rotated", func(id int64) error {
-			_, _, err := rotate(t, db, id, storage.Rotation{Grace: time.Hour})
+			_, err := rotate(t, db, id, storage.Rotation{Grace: time.Hour})
 			return err
 		}},
 		{"revoked", func(id int64) error { return db.RevokeKey(t.Context(), storage.System(), id) }},
