@@ -80,13 +80,9 @@ func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestMiddlemen(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{}
-	for _, c := range append(commandCalls(), commandCall{args: "login", in: aKey}) {
+	for name, c := range callOfEachCommand(t) {
+		tested[name] = true
 		term := newTerminal(t, nil)
-		if name := commandOf(t, term.parser, c.args); tested[name] {
-			continue
-		} else {
-			tested[name] = true
-		}
 		for _, m := range middlemen() {
 			term.HTTP.Transport = between{m}
 			term.In = strings.NewReader(c.in)
@@ -115,6 +111,17 @@ func TestMiddlemen(t *testing.T) {
 // localCommands are the commands that make no call.
 func localCommands() []string { return []string{"simtransfer logout", "simtransfer profiles"} }
 
+// callOfEachCommand returns one call of each command, by its path.
+func callOfEachCommand(t *testing.T) map[string]commandCall {
+	t.Helper()
+	parser := newParser(t)
+	calls := map[string]commandCall{}
+	for _, c := range append(commandCalls(), commandCall{args: "login", in: aKey}) {
+		calls[commandOf(t, parser, c.args)] = c
+	}
+	return calls
+}
+
 // commandOf returns the path of the command that a command line is for.
 func commandOf(t *testing.T, parser *kong.Kong, args string) string {
 	t.Helper()
@@ -128,7 +135,7 @@ func commandOf(t *testing.T, parser *kong.Kong, args string) string {
 // A proxy that cannot reach the service is tried again for a while.
 func TestProxyWithoutAService(t *testing.T) {
 	t.Parallel()
-	for _, c := range append(commandCalls(), commandCall{args: "login", in: aKey}) {
+	for _, c := range callOfEachCommand(t) {
 		term := newTerminal(t, nil)
 		for _, status := range []int{429, 502, 503, 504} {
 			synctest.Test(t, func(t *testing.T) {
@@ -145,7 +152,7 @@ func TestProxyWithoutAService(t *testing.T) {
 // connection ended as after a complete answer.
 func TestAnswersThatAreCutOff(t *testing.T) {
 	t.Parallel()
-	for _, c := range commandCalls() {
+	for _, c := range callOfEachCommand(t) {
 		if strings.Contains(c.args, "results ") || strings.HasPrefix(c.call, "DELETE ") {
 			continue // whose answers are no JSON
 		}
