@@ -73,7 +73,7 @@ func (s *server) authorize(r *http.Request, to audience) error {
 		return problem.New(problem.Unauthenticated, "the call has no API key: send the header Authorization: Bearer st_…")
 	}
 	c := callOf(r.Context())
-	caller, err := attempt(s, c.address, token, func() (storage.Caller, error) { return s.db.Authenticate(r.Context(), token) })
+	caller, err := attempt(r.Context(), s, c.address, token, func(ctx context.Context) (storage.Caller, error) { return s.db.Authenticate(ctx, token) })
 	if errors.Is(err, storage.ErrNotFound) {
 		return unknownKey()
 	}
@@ -86,14 +86,14 @@ func (s *server) authorize(r *http.Request, to audience) error {
 
 // attempt authenticates with a secret, unless too many attempts from the same
 // address have failed. It returns ErrNotFound if the secret is not valid.
-func attempt[T any](s *server, address, secret string, authenticate func() (T, error)) (T, error) {
+func attempt[T any](ctx context.Context, s *server, address, secret string, authenticate func(context.Context) (T, error)) (T, error) {
 	var nothing T
 	if wait := s.attempts.wait(address, secret, time.Now()); wait > 0 {
 		p := problem.New(problem.RateLimited, "too many calls with unknown API keys came from this address: wait for the time in the header Retry-After")
 		p.RetryAfter = max(time.Second, wait)
 		return nothing, p
 	}
-	v, err := authenticate()
+	v, err := authenticate(ctx)
 	switch {
 	case err == nil:
 		s.attempts.succeeded(secret)

@@ -21,7 +21,7 @@ import (
 // exchangeRaw sends text to the API as it is, and half-closes the connection if
 // asked. It returns the response, and whether the server then closed the
 // connection.
-func (s *testService) exchangeRaw(text string, halfClose bool) (response *http.Response, body string, closed bool) {
+func (s *testService) exchangeRaw(text string, halfClose bool) (status int, body string, closed bool) {
 	s.t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(s.t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *testService) exchangeRaw(text string, halfClose bool) (response *http.R
 		}
 	}
 	reader := bufio.NewReader(conn)
-	response, err = http.ReadResponse(reader, nil)
+	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func (s *testService) exchangeRaw(text string, halfClose bool) (response *http.R
 	if response.Close {
 		_, err = reader.ReadByte()
 	}
-	return response, string(content), response.Close && err != nil
+	return response.StatusCode, string(content), response.Close && err != nil
 }
 
 // A call that is refused is answered at once, although its body does not arrive.
@@ -59,9 +59,9 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 	s := newTestService(t)
 	for path, status := range map[string]int{"/v1/transfer-requests": 401, "/v1/sims": 401, "/nowhere": 404} {
 		for _, head := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
-			response, _, closed := s.exchangeRaw("POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+head+"\r\n\r\n", false)
-			if response.StatusCode != status || !closed {
-				t.Errorf("%s with %s: answered %d, closed %t", path, head, response.StatusCode, closed)
+			got, _, closed := s.exchangeRaw("POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+head+"\r\n\r\n", false)
+			if got != status || !closed {
+				t.Errorf("%s with %s: answered %d, closed %t", path, head, got, closed)
 			}
 		}
 	}
@@ -94,9 +94,9 @@ func TestBodiesThatAreCutOff(t *testing.T) {
 			"a length": fmt.Sprintf("Content-Length: 9999\r\n\r\n%s", test.body),
 			"chunks":   fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(test.body), test.body),
 		} {
-			response, text, _ := s.exchangeRaw("POST "+test.path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+test.key+"\r\nContent-Type: "+test.contentType+"\r\n"+framed, true)
-			if response.StatusCode != 400 || !strings.Contains(text, string(problem.Malformed)) {
-				t.Errorf("%s as %s with %s: answered %d %s", test.path, test.contentType, name, response.StatusCode, text)
+			status, text, _ := s.exchangeRaw("POST "+test.path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+test.key+"\r\nContent-Type: "+test.contentType+"\r\n"+framed, true)
+			if status != 400 || !strings.Contains(text, string(problem.Malformed)) {
+				t.Errorf("%s as %s with %s: answered %d %s", test.path, test.contentType, name, status, text)
 			}
 		}
 	}

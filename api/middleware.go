@@ -173,7 +173,10 @@ func (b *callBody) cut() bool {
 	}
 	err := b.err.Load()
 	var timeout interface{ Timeout() bool }
-	return err != nil && !b.complete() && !(errors.As(*err, &timeout) && timeout.Timeout())
+	if err == nil || b.complete() {
+		return false
+	}
+	return !errors.As(*err, &timeout) || !timeout.Timeout()
 }
 
 // response records the status that was written.

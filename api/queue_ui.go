@@ -95,7 +95,7 @@ func (s *server) authorizeQueueUI(r *http.Request) error {
 		return storage.ErrNotFound
 	}
 	c := callOf(r.Context())
-	c.caller, err = attempt(s, c.address, cookie.Value, func() (storage.Caller, error) { return s.db.SignedIn(r.Context(), cookie.Value) })
+	c.caller, err = attempt(r.Context(), s, c.address, cookie.Value, func(ctx context.Context) (storage.Caller, error) { return s.db.SignedIn(ctx, cookie.Value) })
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBytes)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(loginTimeout)) // a ResponseWriter without a connection returns an error, which is fine
 	key, address := r.PostFormValue("key"), callOf(r.Context()).address
-	secret, err := attempt(s, address, key, func() (string, error) { return s.db.SignIn(r.Context(), key, address) })
+	secret, err := attempt(r.Context(), s, address, key, func(ctx context.Context) (string, error) { return s.db.SignIn(ctx, key, address) })
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		s.denied(r.Context(), problem.New(problem.Unauthenticated, ""))

@@ -327,7 +327,7 @@ func headOnly(start func(http.ResponseWriter)) *huma.StreamResponse {
 // reason unless the client is gone.
 func (s *server) abort(ctx context.Context, what string, err error) {
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		s.Log.LogAttrs(ctx, slog.LevelWarn, what, slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
+		s.Log.LogAttrs(ctx, slog.LevelWarn, "a response was cut off", slog.String("response", what), slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
 	}
 	panic(http.ErrAbortHandler)
 }

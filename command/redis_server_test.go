@@ -112,7 +112,7 @@ func startRedis(t *testing.T, arguments ...string) string {
 		_ = server.Wait()
 	})
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		c, err := net.Dial("tcp", address)
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = c.Close()
 			return address

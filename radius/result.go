@@ -2,6 +2,7 @@ package radius
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -87,11 +88,7 @@ type Cause uint32
 // aboutAttributes reports whether the gateway refused the request because of its
 // attributes, so that the answer does not tell whether the session is up.
 func (c Cause) aboutAttributes() bool {
-	switch c {
-	case 401, MissingAttribute, NASIdentificationMismatch, 404, 405, 407:
-		return true
-	}
-	return false
+	return slices.Contains([]Cause{401, MissingAttribute, NASIdentificationMismatch, 404, 405, 407}, c)
 }
 
 // The causes that this package uses by name. Other values may occur.

@@ -473,7 +473,7 @@ LEFT JOIN sims s ON s.id = t.sim
 LEFT JOIN registrations g ON @snapshots AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
 WHERE t.request = @request
   AND t.n > @after
-  AND` + transferFilter + `
+  AND` + transferFilter() + `
 ORDER BY t.n
 LIMIT @limit`,
 })

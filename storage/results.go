@@ -63,11 +63,13 @@ type ResultsFilter struct {
 
 // transferFilter selects transfers t of requests r by lists of states, reasons and methods;
 // null selects all.
-var transferFilter = `
+func transferFilter() string {
+	return `
 	(@states::text[] IS NULL OR t.state = ANY (@states::text[]))
 	AND (@reasons::text[] IS NULL OR t.reason = ANY (@reasons::text[]))
 	AND (@methods::text[] IS NULL OR t.method = ANY (@methods::text[]))
 	AND (NOT @offered OR ` + offeredSQL("r") + `)`
+}
 
 var selectBatchDestinations = newStatement(statement{
 	name:    "select_batch_destinations",
@@ -100,7 +102,7 @@ var selectBatchLines = newStatement(statement{
 			t.n
 		FROM requests r
 		JOIN transfers t ON t.request = r.id
-		WHERE r.batch = @batch AND r.id >= @request AND (t.request, t.n) > (@request, @n) AND` + transferFilter + `
+		WHERE r.batch = @batch AND r.id >= @request AND (t.request, t.n) > (@request, @n) AND` + transferFilter() + `
 		ORDER BY t.request, t.n
 		LIMIT @limit`,
 })
@@ -118,7 +120,7 @@ var selectRequestLines = newStatement(statement{
 			t.n
 		FROM transfers t
 		JOIN requests r ON r.id = t.request
-		WHERE t.request = @request AND t.n > @n AND` + transferFilter + `
+		WHERE t.request = @request AND t.n > @n AND` + transferFilter() + `
 		ORDER BY t.n
 		LIMIT @limit`,
 })

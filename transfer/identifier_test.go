@@ -285,8 +285,15 @@ func TestMayNameTwice(t *testing.T) {
 		list []string
 		want bool
 	}{
-		{nil, false}, {[]string{a}, false}, {[]string{imsi}, false}, {[]string{a, b}, false},
-		{[]string{a, longer}, true}, {[]string{a, imsi}, true}, {[]string{imsi, a}, true}, {[]string{imsi, imsi}, true}, {[]string{a, b, longer}, true},
+		{nil, false},
+		{[]string{a}, false},
+		{[]string{imsi}, false},
+		{[]string{a, b}, false},
+		{[]string{a, longer}, true},
+		{[]string{a, imsi}, true},
+		{[]string{imsi, a}, true},
+		{[]string{imsi, imsi}, true},
+		{[]string{a, b, longer}, true},
 	} {
 		got := transfer.MayNameTwice(func(yield func(transfer.Identifier) bool) {
 			for _, text := range c.list {

@@ -36,8 +36,22 @@ func TestMoneyInWords(t *testing.T) {
 func TestParseCurrency(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
-		{"EUR", "EUR"}, {" eur ", "EUR"}, {"EU", ""}, {"EURO", ""}, {"E1R", ""}, {"€", ""}, {"", ""},
-		{"ERU", ""}, {"XXX", ""}, {"XTS", ""}, {"XAU", ""}, {"DEM", ""}, {"HRK", ""}, {"jpy", "JPY"}, {"KWD", "KWD"}, {"XCG", "XCG"},
+		{"EUR", "EUR"},
+		{" eur ", "EUR"},
+		{"EU", ""},
+		{"EURO", ""},
+		{"E1R", ""},
+		{"€", ""},
+		{"", ""},
+		{"ERU", ""},
+		{"XXX", ""},
+		{"XTS", ""},
+		{"XAU", ""},
+		{"DEM", ""},
+		{"HRK", ""},
+		{"jpy", "JPY"},
+		{"KWD", "KWD"},
+		{"XCG", "XCG"},
 	} {
 		got, err := transfer.ParseCurrency(c.in)
 		if string(got) != c.want || (err == nil) != (c.want != "") {
