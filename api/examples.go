@@ -90,7 +90,7 @@ func examples() map[string]any {
 		expiry  = noon.AddDate(0, 0, 1)
 		request = uuid.MustParse("0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21")
 		batch   = uuid.MustParse("0198c5f2-1b00-7aaa-8f10-2f1f6a3c9d02")
-		fee     = Money{250, "EUR"}
+		fee     = viewMoney(250, "EUR")
 
 		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", CreatedAt: noon}
 		plan    = Plan{Name: "global-01"}
@@ -177,7 +177,7 @@ func examples() map[string]any {
 			Reasons:  []ReasonCount{locked},
 			Settings: []MethodSettings{{Method: transfer.SelfService, Kept: []string{"containers"}, Lost: []string{"tags", "expiration", "group"}}},
 			Items: []PreviewedSIM{
-				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: &Money{0, "EUR"}},
+				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: new(viewMoney(0, "EUR"))},
 				{Line: 2, Identifier: second, Status: new(transfer.Active), Reason: new(transfer.SIMLocked), Remedy: transfer.SIMLocked.Remedy()},
 			},
 		},

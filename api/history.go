@@ -113,7 +113,7 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	}
 	for _, c := range latest(h.Charges) {
 		v.Charges = append(v.Charges, ChargedFee{
-			Request: c.Request, Account: c.OperatorID, Fee: Money{c.Amount, c.Currency}, ChargedAt: c.ChargedAt.UTC(),
+			Request: c.Request, Account: c.OperatorID, Fee: viewMoney(c.Amount, c.Currency), ChargedAt: c.ChargedAt.UTC(),
 		})
 	}
 	return v, nil

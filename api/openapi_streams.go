@@ -69,7 +69,7 @@ func resultsDoc() *streamDoc {
 				typeCSV: {
 					Schema: &huma.Schema{Type: huma.TypeString},
 					Example: "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at\n" +
-						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0,EUR,false,2026-01-31T12:00:00Z\n",
+						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z\n",
 				},
 			}
 		},

@@ -95,7 +95,7 @@ func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
 			Reason:     row.Reason,
 		}
 		if row.Fee != nil {
-			item.Fee = &Money{*row.Fee, currency}
+			item.Fee = new(viewMoney(*row.Fee, currency))
 		}
 		if row.Reason != nil {
 			item.Remedy = row.Reason.Remedy()

@@ -34,7 +34,7 @@ type Result struct {
 	Method         *transfer.Method    `json:"method" nullable:"true"`
 	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why the SIM was not transferred."`
 	Remedy         *string             `json:"remedy" doc:"What to do about the reason."`
-	Fee            *int64              `json:"fee" doc:"What the source pays, in the minor unit of the currency. For the source and support."`
+	Fee            *int64              `json:"fee" doc:"What the source pays, in the minor unit of the currency as JSON and NDJSON, and in its major unit, such as 5.00, as CSV. For the source and support."`
 	Currency       *transfer.Currency  `json:"currency"`
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped. The device may need a power cycle to come online again."`
 	FinishedAt     *time.Time          `json:"finished_at"`
@@ -51,7 +51,7 @@ func resultHeader() []string {
 func (r Result) record() []string {
 	fee, finished := "", ""
 	if r.Fee != nil {
-		fee = itoa(*r.Fee)
+		fee = transfer.Money{Minor: *r.Fee, Currency: valueOrZero(r.Currency)}.Amount()
 	}
 	if r.FinishedAt != nil {
 		finished = r.FinishedAt.Format(time.RFC3339Nano)

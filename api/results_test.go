@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,7 +55,13 @@ func rowsOfCSV(a testResponse) []Result {
 			switch value := record[i]; {
 			case value == "":
 				fields[name] = nil
-			case name == "line" || name == "fee" || name == "session_dropped":
+			case name == "fee":
+				minor, err := strconv.Atoi(strings.Replace(value, ".", "", 1)) // EUR has two decimals
+				if err != nil || !strings.Contains(value, ".") {
+					a.t.Fatalf("fee %q: %v", value, err)
+				}
+				fields[name] = minor
+			case name == "line" || name == "session_dropped":
 				fields[name] = json.RawMessage(value)
 			default:
 				fields[name] = value

@@ -29,10 +29,15 @@ type Transfer struct {
 	After          *Settings        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
 }
 
-// Money is an amount in a currency's minor unit.
+// Money is an amount of a currency.
 type Money struct {
-	Minor    int64             `json:"amount_minor"`
-	Currency transfer.Currency `json:"currency"`
+	Amount   string            `json:"amount" example:"5.00" doc:"In the major unit, with the decimals of the currency."`
+	Minor    int64             `json:"amount_minor" example:"500" doc:"The same in the minor unit of the currency, such as cents."`
+	Currency transfer.Currency `json:"currency" example:"EUR"`
+}
+
+func viewMoney(minor int64, currency transfer.Currency) Money {
+	return Money{transfer.Money{Minor: minor, Currency: currency}.Amount(), minor, currency}
 }
 
 // Settings are the settings of a SIM that a transfer can change.
@@ -101,7 +106,7 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	}
 	sight := sightOf(party)
 	if t.Fee != nil && sight.fees {
-		v.Fee = &Money{*t.Fee, currency}
+		v.Fee = new(viewMoney(*t.Fee, currency))
 	}
 	if t.State == transfer.Eligible || t.State == transfer.Failed {
 		v.GatewayAnswer = viewGatewayAnswer(valueOrZero(t.GatewayAnswer), sight)

@@ -68,6 +68,7 @@ type Fees struct {
 
 // Money is an amount in the minor unit of a currency.
 type Money struct {
+	Amount   string            `json:"amount"` // in the major unit
 	Minor    int64             `json:"amount_minor"`
 	Currency transfer.Currency `json:"currency"`
 }

@@ -3,6 +3,7 @@ package transfer
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -65,10 +66,14 @@ type Money struct {
 	Currency Currency
 }
 
-func (m Money) String() string {
+func (m Money) String() string { return m.Amount() + " " + string(m.Currency) }
+
+// Amount returns the amount in the major unit, with the decimals of the
+// currency: "5.00" of EUR, "500" of JPY.
+func (m Money) Amount() string {
 	digits := m.Currency.MinorDigits()
 	if digits == 0 {
-		return fmt.Sprintf("%d %s", m.Minor, m.Currency)
+		return strconv.FormatInt(m.Minor, 10)
 	}
 	unit := uint64(1)
 	for range digits {
@@ -78,5 +83,5 @@ func (m Money) String() string {
 	if m.Minor < 0 {
 		sign, minor = "-", -minor // unsigned: the opposite of the smallest int64 is no int64
 	}
-	return fmt.Sprintf("%s%d.%0*d %s", sign, minor/unit, digits, minor%unit, m.Currency)
+	return fmt.Sprintf("%s%d.%0*d", sign, minor/unit, digits, minor%unit)
 }

@@ -77,3 +77,19 @@ func TestMinorDigits(t *testing.T) {
 		}
 	}
 }
+
+func TestAmountHasTheDecimalsOfItsCurrency(t *testing.T) {
+	t.Parallel()
+	for want, m := range map[string]transfer.Money{
+		"5.00":   {Minor: 500, Currency: "EUR"},
+		"500":    {Minor: 500, Currency: "JPY"},
+		"0.500":  {Minor: 500, Currency: "BHD"},
+		"-0.05":  {Minor: -5, Currency: "EUR"},
+		"0.00":   {Minor: 0, Currency: "EUR"},
+		"0.0500": {Minor: 500, Currency: "CLF"},
+	} {
+		if got := m.Amount(); got != want {
+			t.Errorf("%d %s is %s, not %s", m.Minor, m.Currency, got, want)
+		}
+	}
+}

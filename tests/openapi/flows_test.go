@@ -193,7 +193,7 @@ func TestFlowOfARequest(t *testing.T) {
 	seen := body(t, preview.JSON200, preview)
 	equal(t, []int64{seen.Eligible, seen.Ineligible}, []int64{2, 1})
 	equal(t, seen.Totals, []PreviewTotal{{Currency: "EUR", Method: "self_service", Sims: 1}, {Currency: "EUR", Method: "support_assisted", Sims: 1, FeesMinor: 250}})
-	equal(t, seen.Items[1].Fee, &Money{AmountMinor: 250, Currency: "EUR"})
+	equal(t, seen.Items[1].Fee, &Money{Amount: "2.50", AmountMinor: 250, Currency: "EUR"})
 	equal(t, *seen.Items[2].Reason, "sim_not_found")
 
 	once := &CreateRequestParams{IdempotencyKey: new("flow-1")}
@@ -248,7 +248,7 @@ func TestFlowOfARequest(t *testing.T) {
 	history := must(s.support.GetSimHistoryWithResponse(ctx, imsi(3)))
 	past := body(t, history.JSON200, history)
 	equal(t, []string{past.Owners[0].Account, past.Owners[1].Account}, []string{destinationID, sourceID})
-	equal(t, past.Charges[0].Fee, Money{AmountMinor: 100, Currency: "EUR"})
+	equal(t, past.Charges[0].Fee, Money{Amount: "1.00", AmountMinor: 100, Currency: "EUR"})
 	equal(t, past.Transfers[0].Transfer.Before.Tags, map[string]string{"site": "north"})
 	s.equalEvents(created.ID, "create", "validate", "review", "approve", "accept", "execute", "finish")
 }
