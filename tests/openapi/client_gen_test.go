@@ -1756,6 +1756,12 @@ type Event struct {
 	// Key The name of the API key. For the account that has the key, and for support.
 	Key *string `json:"key,omitempty"`
 
+	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
+	KeyHint *string `json:"key_hint,omitempty"`
+
+	// KeyID The id of the API key. For the account that has the key, and for support.
+	KeyID *int64 `json:"key_id,omitempty"`
+
 	// Kind What happened. New kinds can be added.
 	//
 	// Examples: accept
@@ -1838,6 +1844,12 @@ type FeedEvent struct {
 
 	// Key The name of the API key. For the account that has the key, and for support.
 	Key *string `json:"key,omitempty"`
+
+	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
+	KeyHint *string `json:"key_hint,omitempty"`
+
+	// KeyID The id of the API key. For the account that has the key, and for support.
+	KeyID *int64 `json:"key_id,omitempty"`
 
 	// Kind What happened. New kinds can be added.
 	//
@@ -2027,8 +2039,18 @@ type MethodSettingsMethod string
 
 // Money defines model for Money.
 type Money struct {
-	AmountMinor int64  `json:"amount_minor"`
-	Currency    string `json:"currency"`
+	// Amount In the major unit, with the decimals of the currency.
+	//
+	// Examples: 5.00
+	Amount string `json:"amount"`
+
+	// AmountMinor The same in the minor unit of the currency, such as cents.
+	//
+	// Examples: 500
+	AmountMinor int64 `json:"amount_minor"`
+
+	// Currency Examples: EUR
+	Currency string `json:"currency"`
 }
 
 // NewRequest defines model for NewRequest.
@@ -2308,7 +2330,7 @@ type Result struct {
 	Currency    *string `json:"currency"`
 	Destination string  `json:"destination"`
 
-	// Fee What the source pays, in the minor unit of the currency. For the source and support.
+	// Fee What the source pays, in the minor unit of the currency as JSON and NDJSON, and in its major unit, such as 5.00, as CSV. For the source and support.
 	Fee        *int64     `json:"fee"`
 	FinishedAt *time.Time `json:"finished_at"`
 
@@ -2582,6 +2604,9 @@ type ListFeedParams struct {
 
 	// Account Only events of the account with this operator id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Key Only events that the API key with this id caused. An account can only give its own keys.
+	Key *int64 `form:"key,omitempty" json:"key,omitempty"`
 }
 
 // CreateFeeParams defines parameters for CreateFee.
@@ -5034,6 +5059,18 @@ func NewListFeedRequest(server string, params *ListFeedParams) (*http.Request, e
 		if params.Account != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
