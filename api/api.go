@@ -24,7 +24,9 @@ type Config struct {
 
 	Limiter Limiter // limits the calls of each API key; nil means no limit
 
-	ReviewPeriod     time.Duration // how long support has to decide; zero means transfer.ReviewPeriod
+	ReviewPeriod      time.Duration // how long support has to decide; zero means transfer.ReviewPeriod
+	AllowSelfApproval bool          // an API key may approve a request that it made on behalf of the source
+
 	AcceptancePeriod time.Duration // how long the destination has to decide if the request does not say; zero means transfer.AcceptancePeriod
 
 	// TrustProxy takes the client's address from the last entry of

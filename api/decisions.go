@@ -88,6 +88,7 @@ func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[R
 	d := storage.Decision{
 		Event:       transfer.Approve,
 		Ticket:      parsed(p, "body.ticket", in.Body.Ticket, filled(transfer.ParseLine)),
+		OwnRequest:  s.AllowSelfApproval,
 		FeeOverride: in.Body.Fee,
 		Reason:      parsed(p, "body.fee_reason", in.Body.FeeReason, transfer.ParseText),
 	}

@@ -42,6 +42,7 @@ func mappings() []mapping {
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
 		{problem.AccountInUse, as(fillInUse)},
+		{problem.SelfApproval, as(func(e *storage.SelfApprovalError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.AccountClosed, as(func(e *storage.AccountClosedError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.WrongParty, as(func(e *transfer.PartyError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NoFee, as(func(e *storage.NoFeeError, p *problem.Problem) { p.Detail = e.Error() })},

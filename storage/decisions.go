@@ -23,6 +23,7 @@ type Decision struct {
 	Landing *Landing // of Accept: settings for the SIMs at the destination
 
 	Ticket      string // of Approve: support's ticket reference
+	OwnRequest  bool   // of Approve: also if the same API key made the request on behalf of the source
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
 	Reason      string // of Deny, Decline, or a changed fee
 
@@ -83,7 +84,7 @@ WHERE id = @request`,
 // the decision if transfer.Next allows it. It returns the request after the
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
-// *AccountClosedError, *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
+// *AccountClosedError, *SelfApprovalError, *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
 // back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
@@ -208,6 +209,11 @@ WHERE id = @request`,
 })
 
 func (t *Tx) approve(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
+	if !d.OwnRequest {
+		if err := t.checkApprover(ctx, r, d.By); err != nil {
+			return err
+		}
+	}
 	if d.FeeOverride == nil && r.Unquoted > 0 {
 		return &NoFeeError{r.Currency}
 	}

@@ -79,6 +79,8 @@ func statements() []*statement {
 		selectResults,
 		// same_sims.go
 		selectSameSIMs,
+		// self_approval.go
+		selectSelfApproval,
 		// server_settings.go
 		selectServerSettings,
 		// session_links.go

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"testing"
+
+	"simtransfer/api/problem"
+	"simtransfer/transfer"
+)
+
+// TestOwnRequestsAreApprovedBySomebodyElse lets the key that made a request on
+// behalf of the source approve it, in every way in which it can be the author.
+func TestOwnRequestsAreApprovedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	type m = map[string]any
+	approval := m{"ticket": "T-1"}
+	for _, allowed := range []bool{false, true} {
+		s := newTestService(t, func(c *Config) { c.AllowSelfApproval = allowed })
+		s.sims(3, transfer.Active)
+		create := func(key, sim string) string {
+			t.Helper()
+			body := requestBody(sim)
+			body["on_behalf_of"] = sourceID
+			path := s.post(key, "/v1/transfer-requests", body).is(202).header.Get("Location")
+			s.work()
+			return path
+		}
+		approve := func(key, path string, body m) {
+			t.Helper()
+			if allowed {
+				s.post(key, path+"/approve", body).is(202)
+			} else {
+				s.post(key, path+"/approve", body).problem(403, problem.SelfApproval)
+			}
+		}
+		approve(s.support, create(s.support, iccid(1)), approval)
+		path := create(s.admin, iccid(2))
+		if !allowed {
+			approve(s.admin, path, m{"ticket": "T-1", "fee_minor": 0, "fee_reason": "waived"})
+			// nor by a key that it has made since
+			made := read[Key](s.post(s.admin, "/v1/keys", m{"role": "support", "name": "accomplice"}).is(201))
+			approve(made.Token, path, approval)
+			s.post(s.support, path+"/deny", m{"reason": "no"}).is(202)
+			s.work()
+			// a retry is a request of whoever retries it
+			s.exec(`UPDATE transfers SET method = 'self_service' WHERE identifier = $1`, iccid(2))
+			again := s.post(s.support, path+"/retry", nil).is(202).header.Get("Location")
+			s.work()
+			approve(s.support, again, approval)
+			s.post(s.admin, again+"/approve", approval).is(202)
+		} else {
+			approve(s.admin, path, approval)
+		}
+		// the source's own request is nobody's at support
+		own := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3))).is(202).header.Get("Location")
+		s.work()
+		s.post(s.support, own+"/approve", approval).is(202)
+	}
+}
