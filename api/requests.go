@@ -151,7 +151,7 @@ type createRequestInput struct {
 // NewRequest is the body that creates or previews a transfer request.
 type NewRequest struct {
 	Destination       destination `json:"destination"`
-	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, by whichever identifiers."`
+	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, not even by different identifiers."`
 	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
 	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`

@@ -7,9 +7,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestOwnRequestsAreApprovedBySomebodyElse lets the key that made a request on
+// TestOwnRequestsAreApprovedBySomeoneElse lets the key that made a request on
 // behalf of the source approve it, in every way in which it can be the author.
-func TestOwnRequestsAreApprovedBySomebodyElse(t *testing.T) {
+func TestOwnRequestsAreApprovedBySomeoneElse(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
 	approval := m{"ticket": "T-1"}
@@ -41,7 +41,7 @@ func TestOwnRequestsAreApprovedBySomebodyElse(t *testing.T) {
 			approve(made.Token, path, approval)
 			s.post(s.support, path+"/deny", m{"reason": "no"}).is(202)
 			s.work()
-			// a retry is a request of whoever retries it
+			// a retry is made by the key that retries it
 			s.exec(`UPDATE transfers SET method = 'self_service' WHERE identifier = $1`, iccid(2))
 			again := s.post(s.support, path+"/retry", nil).is(202).header.Get("Location")
 			s.work()
@@ -50,7 +50,7 @@ func TestOwnRequestsAreApprovedBySomebodyElse(t *testing.T) {
 		} else {
 			approve(s.admin, path, approval)
 		}
-		// the source's own request is nobody's at support
+		// a request of the source itself can be approved by any key of support
 		own := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3))).is(202).header.Get("Location")
 		s.work()
 		s.post(s.support, own+"/approve", approval).is(202)

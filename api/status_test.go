@@ -8,7 +8,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// TestStatusRules changes the status of a SIM against the rules, as everybody
+// TestStatusRules changes the status of a SIM against the rules, as every caller
 // who can try.
 func TestStatusRules(t *testing.T) {
 	t.Parallel()

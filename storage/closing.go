@@ -45,7 +45,7 @@ var selectOpenWith = newStatement(statement{
 	does:    "Counts what an account still takes part in.",
 	given:   "@account.",
 	returns: "The counts.",
-	locks:   "The caller holds the account, so that no accept of its requests is under way.",
+	locks:   "The caller holds the account, so that no accept of its requests is in progress.",
 	text: `
 SELECT
 	count(*) FILTER (WHERE source = @account) AS sent,

@@ -10,14 +10,14 @@ import (
 type SelfApprovalError struct{}
 
 func (e *SelfApprovalError) Error() string {
-	return "this API key made the request on behalf of the source, so somebody else has to approve it, with another key"
+	return "this API key made the request on behalf of the source, so someone else has to approve it, with another key"
 }
 
 var selectSelfApproval = newStatement(statement{
 	name: "select_self_approval",
 	does: "Finds out whether the API key that approves a request is that of the request's author.",
-	given: `@request and the API @key of the caller. A key that the author's key has made or rotated since
-		counts as the author's.`,
+	given: `@request and the API @key of the caller. A key that was made or rotated with that of the author
+		since then counts as one of the author.`,
 	returns: "True or false.",
 	locks:   "The caller holds the request.",
 	text: `

@@ -12,7 +12,7 @@ type Currency string
 
 // The ISO 4217 codes (list one, of 2026) by the number of decimal digits of
 // their minor units. Codes without a minor unit, which stand for metals, baskets
-// and tests (XAU, XDR, XTS and so on), are left out: nobody is billed in them.
+// and tests (XAU, XDR, XTS and so on), are left out: no account is billed in them.
 const (
 	noDigits  = `BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF`
 	twoDigits = `AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF

@@ -3,7 +3,7 @@
 -- Does:     Counts what an account still takes part in.
 -- Given:    @account.
 -- Returns:  The counts.
--- Locks:    The caller holds the account, so that no accept of its requests is under way.
+-- Locks:    The caller holds the account, so that no accept of its requests is in progress.
 --
 -- EXPLAIN EXECUTE select_open_with(account);
 PREPARE select_open_with AS

@@ -1,8 +1,8 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Finds out whether the API key that approves a request is that of the request's author.
--- Given:    @request and the API @key of the caller. A key that the author's key has made or rotated since
---           counts as the author's.
+-- Given:    @request and the API @key of the caller. A key that was made or rotated with that of the author
+--           since then counts as one of the author.
 -- Returns:  True or false.
 -- Locks:    The caller holds the request.
 --
