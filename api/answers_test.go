@@ -76,7 +76,7 @@ func TestResponseThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 // A handler that panics responds with 500; after the response has begun, the
-// connection is cut, so that nobody takes a part for the whole.
+// connection is cut, so that no client takes a part for the whole.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	for _, begun := range []bool{false, true} {

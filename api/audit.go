@@ -41,8 +41,8 @@ type AuditEntry struct {
 	KeyAccount *transfer.OperatorID `json:"key_account,omitempty" doc:"The operator id of the account that the API key acts for."`
 	Address    *string              `json:"address,omitempty" doc:"The IP address of the call. For the account that has the key, and for support."`
 	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it concerns."`
-	Object     string               `json:"object" example:"key" doc:"What it was done to."`
-	ObjectID   string               `json:"object_id" example:"7" doc:"Which one: the ICCID of a SIM, the id of a key, the operator id of an account and so on."`
+	Object     string               `json:"object" example:"key" doc:"The kind of object that the action concerns."`
+	ObjectID   string               `json:"object_id" example:"7" doc:"The identifier of the object: the ICCID of a SIM, the id of a key, the operator id of an account and so on."`
 	Before     map[string]any       `json:"before,omitempty" doc:"The fields that changed, before the change."`
 	After      map[string]any       `json:"after,omitempty" doc:"The fields that changed, after the change."`
 	Why        *string              `json:"why,omitempty" doc:"The reason that was given. For the account whose key gave it, and for support."`

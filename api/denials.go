@@ -13,7 +13,7 @@ import (
 // denials logs calls that were denied: without a valid key, without the right,
 // or over a limit. The same denial of the same client is logged once a minute
 // with the number of times that it was repeated, and at most maxDenials of
-// different ones, so that nobody can flood the log. The zero value is ready to
+// different ones, so that no client can flood the log. The zero value is ready to
 // use.
 type denials struct {
 	mu       sync.Mutex

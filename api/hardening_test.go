@@ -160,7 +160,7 @@ func TestAttempts(t *testing.T) {
 		}
 	}
 	if l.wait("2001:db8::1", "x", now.Add(attemptsInterval)) > 0 {
-		t.Error("it waits for ever")
+		t.Error("it waits forever")
 	}
 	for i := range maxAttemptsKept + 100 {
 		l.failed(fmt.Sprintf("10.%d.%d.1", i/256, i%256), "x", now)

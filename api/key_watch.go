@@ -11,8 +11,8 @@ import (
 	"simtransfer/storage"
 )
 
-// keyCheckInterval is how often a call that lasts checks that its API key may
-// still make it.
+// keyCheckInterval is how often a call that lasts checks whether its API key
+// is still allowed to make it.
 const keyCheckInterval = 2 * time.Second
 
 // lasts reports whether a call of the route can take long.

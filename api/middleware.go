@@ -88,7 +88,7 @@ func (s *server) setHeaders(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	// A request with both Transfer-Encoding and Content-Length may be an attempt
-	// to smuggle another one behind it. net/http hides whether it had both, so
+	// to smuggle another one in its body. net/http hides whether it had both, so
 	// every connection with a Transfer-Encoding is closed after the response.
 	if len(r.TransferEncoding) > 0 {
 		h.Set("Connection", "close")

@@ -34,7 +34,7 @@ func humaConfig(version string) huma.Config {
 					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.\n\n" +
 					"Bodies are JSON in UTF-8. A field can occur once, names are case-sensitive, and unknown fields are refused. So is null, " +
 					"except where the schema allows it. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
-					"and invisible characters at both ends: a text of nothing else is empty.\n\n" +
+					"and invisible characters at both ends: a text that contains nothing else counts as empty.\n\n" +
 					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
 					"its value, and null removes the value where the schema allows null.\n\n" +
 					"SIMs, accounts, plans and transfer requests have an ETag. A change with the header If-Match is made only if " +

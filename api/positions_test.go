@@ -14,7 +14,7 @@ import (
 )
 
 // A position that no event has is refused: a client that follows it would wait
-// for ever, or miss what comes next.
+// forever, or miss what comes next.
 func TestPositionsOfNoEventAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

@@ -30,8 +30,8 @@ func listParametersOf(o *huma.Operation) listParameters {
 }
 
 // checkParameters rejects a query that is malformed, has text that PostgreSQL
-// cannot store, or gives a parameter twice that takes one value: nobody should
-// wonder which of the two counted. It joins the values of lists by commas.
+// cannot store, or gives a parameter twice that takes one value: otherwise a
+// client could not know which of the two counted. It joins the values of lists by commas.
 func checkParameters(r *http.Request, lists listParameters) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

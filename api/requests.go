@@ -25,7 +25,7 @@ type Request struct {
 	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request that this one retries. For the source and support."`
 	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of the requests that retry this one. For the source and support."`
 	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need approval by support are ineligible."`
-	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination can accept."`
+	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has to accept."`
 	Counts            Counts                `json:"counts"`
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
 	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support."`
@@ -151,9 +151,9 @@ type createRequestInput struct {
 // NewRequest is the body that creates or previews a transfer request.
 type NewRequest struct {
 	Destination       destination `json:"destination"`
-	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, not even by different identifiers."`
+	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers."`
 	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
-	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
+	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
 }
 

@@ -15,7 +15,7 @@ type retryInput struct {
 	Body *struct {
 		Reasons           []transfer.Reason `json:"reasons,omitempty" nullable:"false" maxItems:"20" doc:"Retry only SIMs that were not transferred for one of these reasons. Default: all SIMs that failed, were ineligible or expired, and those that were denied because of other SIMs."`
 		SelfServiceOnly   bool              `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
-		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination can accept. Default: as long as in the retried request."`
+		AcceptanceSeconds int64             `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept. Default: as long as in the retried request."`
 	}
 }
 

@@ -100,11 +100,11 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PATCH", "/v1/sims/{sim}", "update-sim", operators, ok, op(s, s.updateSIM), "Update a SIM",
-			"A merge patch: fields that are left out keep their values, and so do tags that are not named. The account that owns the SIM sets its lock, termination protection, tags and group; taking the lock or the protection off needs the permission approver. Support sets its status. Terminated is final, nothing returns to ready, and a SIM with termination protection is not terminated: the response is then 409 with the code sim_status. A SIM in an open transfer can change; the transfer then fails with status_changed or sim_terminated when it is executed.",
+			"A merge patch: fields that are left out keep their values, and so do tags that are not named. The account that owns the SIM sets its lock, termination protection, tags and group; removing the lock or the protection needs the permission approver. Support sets its status. A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated: such a change gets the response 409 with the code sim_status. A SIM in an open transfer can change; the transfer then fails with status_changed or sim_terminated when it is executed.",
 		},
 		{
 			"POST", "/v1/sims/{sim}/correct-status", "correct-sim-status", admins, ok, op(s, s.correctStatus), "Correct the status of a SIM",
-			"Undoes a mistake: it also leads out of terminated and back to ready, which no other call does. Requires a reason, which is recorded in the audit trail. It does not override termination protection.",
+			"Undoes a mistake: it can also change a terminated SIM, and set a SIM back to ready, which no other call can. Requires a reason, which is recorded in the audit trail. It does not override termination protection.",
 		},
 
 		{

@@ -224,7 +224,7 @@ type updateSIMInput struct {
 	IfMatch
 	Body struct {
 		TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
-		Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents that the SIM is terminated. For its owner."`
+		Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents termination of the SIM. For its owner."`
 		Tags         patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
 		Group        patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
 		Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. No SIM becomes ready again or leaves the status terminated, and none with termination protection is terminated."`

@@ -72,9 +72,9 @@ func (a amount) in(c transfer.Currency) (int64, error) {
 
 // terms are embedded in the commands that create transfer requests.
 type terms struct {
-	SelfServiceOnly bool          `help:"Leave out SIMs that need support's approval, and a fee."`
+	SelfServiceOnly bool          `help:"Leave out SIMs that need support's approval and cost a fee."`
 	Acceptance      time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept, such as 36h or 7d. Default: as configured in the service."`
-	OnBehalfOf      operatorID    `placeholder:"OP…" help:"Source account (support)."`
+	OnBehalfOf      operatorID    `placeholder:"OP…" help:"Source account. Required with a support key."`
 }
 
 // seconds converts a flag with a step of 1s; zero means that it was left out.

@@ -36,7 +36,7 @@ type Commands struct {
 	Profiles profilesCommand `cmd:"" help:"List the saved service URLs and API keys."`
 	Whoami   whoamiCommand   `cmd:"" help:"Show the API key in use."`
 	SIMs     simsCommand     `cmd:"" name:"sims" help:"Import, list, show and lock SIMs."`
-	Preview  previewCommand  `cmd:"" help:"Show what a transfer would result in, without creating a request."`
+	Preview  previewCommand  `cmd:"" help:"Show the expected outcome of a transfer, without creating a request."`
 	Requests requestsCommand `cmd:"" help:"Create, decide on and follow transfer requests."`
 	Batches  batchesCommand  `cmd:"" help:"Create transfer requests from a file and download their results."`
 	Events   eventsCommand   `cmd:"" help:"Show the events of one request or of all requests."`

@@ -26,8 +26,8 @@ const (
 const ExitCodes = `Exit codes of the commands that call the API:
 
     0    success
-    1    the service refused the command, the command failed, or what answers is
-         not simtransfer
+    1    the service refused the command, the command failed, or the server at
+         the URL is not simtransfer
     2    wrong usage: nothing was changed
     3    not found
     4    no API key, or the key does not permit the command

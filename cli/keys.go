@@ -61,7 +61,7 @@ type keysCreateCommand struct {
 	Account operatorID `placeholder:"OP…" help:"Account of the key; with --role=account only."`
 	Name    string     `required:"" help:"Name that identifies the key to people. No other key of the account has it."`
 
-	Permission string    `enum:"viewer,operator,approver,owner," default:"" help:"With --role=account: what the key may do. viewer reads; operator also requests and cancels transfers and sets tags, groups and locks; approver also accepts, declines and takes locks off; owner does everything. Default: owner."`
+	Permission string    `enum:"viewer,operator,approver,owner," default:"" help:"With --role=account: what the key may do. viewer reads; operator also requests and cancels transfers and sets tags, groups and locks; approver also accepts, declines and removes locks; owner does everything. Default: owner."`
 	Expires    time.Time `placeholder:"TIME" help:"When the key stops working, such as 2030-01-31 or 2030-01-31T14:30+01:00. Default: never."`
 	Network    []string  `placeholder:"CIDR" help:"Network from which the key can be used, such as 192.0.2.0/24. Separate several with commas, or repeat the flag. Default: any."`
 	post

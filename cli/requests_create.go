@@ -76,7 +76,7 @@ func (c *requestsCreateCommand) Run(ctx context.Context, s *Session) error {
 
 type requestsRetryCommand struct {
 	Reasons         []transfer.Reason `name:"reason" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked. Separate several with commas."`
-	SelfServiceOnly bool              `help:"Leave out SIMs that need support's approval, and a fee."`
+	SelfServiceOnly bool              `help:"Leave out SIMs that need support's approval and cost a fee."`
 	Acceptance      time.Duration     `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept. Default: as in the first request."`
 	decision
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// alarmPause is how long an error must not have occurred for its next
-// occurrence to be news.
+// alarmPause is how long a cause must not have occurred before its next error is
+// news again.
 const alarmPause = time.Minute
 
-// Alarm tells the first error of a disturbance from those that follow. A cause
-// such as a missing right stops many operations many times, and is logged once.
+// Alarm distinguishes the first error of a failure from its repetitions, so that
+// each cause is logged once: a missing right, for example, makes many operations
+// fail many times.
 // The zero value is ready for use, by any number of goroutines.
 type Alarm struct {
 	mu   sync.Mutex

@@ -17,8 +17,8 @@ const (
 	checkInterval = time.Second
 	checkTimeout  = 6 * time.Second
 
-	// silenceLimit is for how long a server may answer nothing at all, and take
-	// no new connection, before the statements that wait for it are given up.
+	// silenceLimit is how long a server may neither answer nor accept a
+	// connection before the statements that wait for it are canceled.
 	silenceLimit = 10 * time.Second
 
 	// checkLifetime is how long the connection of the checks is used. The next

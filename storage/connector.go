@@ -19,13 +19,13 @@ import (
 // connector opens the connections of a pool. It implements driver.Connector on
 // top of lib/pq, which it adds to:
 //
-//   - It tries every address of every host, and within the time that the caller
-//     has: lib/pq heeds its context only while it dials.
+//   - It tries every address of every host, within the deadline of the context:
+//     lib/pq observes its context only while it dials.
 //   - It inspects each new connection: only a server that accepts changes will
 //     do, and only a connection pooler that can be used safely.
 //   - It finds out that a connection is dead before it is used, or that its host
 //     no longer answers while it is used: see connection.
-//   - After a failure it waits before it tries again, and logs once for a spell.
+//   - After a failure it waits before it tries again, and logs each outage once.
 type connector struct {
 	target     *target
 	parameters map[string]string // sent to the server

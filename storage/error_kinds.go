@@ -126,5 +126,5 @@ func IsTransient(err error) bool {
 }
 
 // IsBusy reports whether an error was caused by a database that is down,
-// overloaded, slow or out of order, rather than by the operation itself.
+// overloaded, slow or damaged, rather than by the operation itself.
 func IsBusy(err error) bool { return IsTransient(err) || KindOf(err) == TimeoutError }

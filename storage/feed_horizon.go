@@ -129,9 +129,9 @@ SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, NULL, NULL, NULL, 
 ORDER BY tx`,
 })
 
-// horizon returns a transaction id below which no event will be written any
-// more, as far as it is known to be later than the oldest transaction that is
-// running. It looks at most a few times a second.
+// horizon returns a transaction id below which no more events will be written.
+// It is the oldest running transaction, or a later one if the older ones cannot
+// write events. It queries the server at most a few times a second.
 func (db *DB) horizon(ctx context.Context) (string, error) {
 	h := &db.feeds
 	if h.mu.TryLock() { // otherwise another reader is looking

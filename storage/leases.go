@@ -149,10 +149,10 @@ func (t *Tx) noteAnswers(ctx context.Context, w Work, r Refusals) error {
 }
 
 // Requeue ends a lease when not every session of drop work could be
-// disconnected: the work is due again after a delay, and what the gateways
-// answered is stored on it and on the transfers. At the last attempt, the transfers that are left fail with
-// session_not_dropped; the work of a stray session is marked dead instead, and
-// dead is then true.
+// disconnected: the work is due again after a delay, and the gateways' answers
+// are stored on it and on the transfers. At the last attempt, the transfers that
+// are left fail with session_not_dropped; the work of a stray session is marked
+// dead instead, and dead is then true.
 func (t *Tx) Requeue(ctx context.Context, w Work, refused Refusals, maxAttempts int, after time.Duration) (dead bool, err error) {
 	last := w.Attempts+1 >= maxAttempts
 	if err := t.noteAnswers(ctx, w, refused); err != nil {

@@ -31,7 +31,7 @@ type Permission string
 const (
 	PermissionViewer   Permission = "viewer"   // reads
 	PermissionOperator Permission = "operator" // requests and cancels transfers; sets tags, groups, and locks
-	PermissionApprover Permission = "approver" // accepts and declines requests; takes locks off
+	PermissionApprover Permission = "approver" // accepts and declines requests; removes locks
 	PermissionOwner    Permission = "owner"    // everything that the account may do
 )
 

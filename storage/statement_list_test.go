@@ -146,7 +146,7 @@ func statements() []*statement {
 		handOverDropped,
 		// release.go
 		releaseChunk,
-		// closing.go
+		// account_closing.go
 		selectOpenWith,
 		shareAccounts,
 		selectUnacceptedRequests,

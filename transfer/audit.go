@@ -27,7 +27,7 @@ const (
 	AuditSIMStatus  AuditAction = "sim.status"  // the status was set
 	AuditSIMCorrect AuditAction = "sim.correct" // an administrator set a status against the rules, with a reason
 	AuditSIMLock    AuditAction = "sim.lock"    // the transfer lock was put on
-	AuditSIMUnlock  AuditAction = "sim.unlock"  // the transfer lock was taken off
+	AuditSIMUnlock  AuditAction = "sim.unlock"  // the transfer lock was removed
 	AuditSIMHistory AuditAction = "sim.history" // staff read the history of a SIM across accounts
 
 	AuditPlanPut   AuditAction = "plan.put"

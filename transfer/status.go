@@ -72,8 +72,8 @@ func StatusActors() []StatusActor {
 //	network         ready                 active
 //	correction      any                   any
 //
-// Only a correction leads out of terminated, or back to ready: a ready SIM is
-// transferred free of charge and without approval.
+// Only a correction changes a terminated SIM, or sets a SIM back to ready,
+// because a ready SIM is transferred free of charge and without approval.
 func mayChangeStatus(by StatusActor, from, to Status) bool {
 	switch by {
 	case BySupport, ByAdmin:

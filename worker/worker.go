@@ -57,7 +57,7 @@ type Gateways interface {
 type Config struct {
 	Interactive  int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests to process at once."`
 	Bulk         int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests to process at once. Over all workers, one more than the database has cores is best."`
-	Gateway      int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Pieces of session work of large requests to process at once, each for about one gateway. Small requests have four slots of their own."`
+	Gateway      int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Units of work to process at once that disconnect the sessions of large requests; each covers about one gateway. Small requests have four slots of their own."`
 	DropAttempts int           `min:"1" max:"1000" env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Attempts to drop a session before its SIM fails with session_not_dropped."`
 	DropBackoff  time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_DROP_BACKOFF" help:"Delay after the first failed attempt; it doubles after each further one."`
 

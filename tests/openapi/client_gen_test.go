@@ -1964,7 +1964,7 @@ type Key struct {
 	// OldUntil When the previous key stops working, after a rotation.
 	OldUntil *time.Time `json:"old_until,omitempty"`
 
-	// Permission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and takes locks off; owner does everything. Left out for staff.
+	// Permission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and removes locks; owner does everything. Left out for staff.
 	Permission *KeyPermission `json:"permission,omitempty"`
 	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
 
@@ -1976,7 +1976,7 @@ type Key struct {
 	Token *string `json:"token,omitempty"`
 }
 
-// KeyPermission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and takes locks off; owner does everything. Left out for staff.
+// KeyPermission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and removes locks; owner does everything. Left out for staff.
 type KeyPermission string
 
 // KeyRole defines model for Key.Role.
@@ -2055,7 +2055,7 @@ type Money struct {
 
 // NewRequest defines model for NewRequest.
 type NewRequest struct {
-	// AcceptanceSeconds How long the destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
+	// AcceptanceSeconds How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
 	AcceptanceSeconds *int64      `json:"acceptance_seconds,omitempty"`
 	Destination       Destination `json:"destination"`
 
@@ -2065,7 +2065,7 @@ type NewRequest struct {
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 
-	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, by whichever identifiers.
+	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers.
 	Sims []string `json:"sims"`
 }
 
@@ -2249,7 +2249,7 @@ type ReasonCountState string
 
 // Request defines model for Request.
 type Request struct {
-	// AcceptanceSeconds How long the destination can accept.
+	// AcceptanceSeconds How long the destination has to accept.
 	AcceptanceSeconds int64 `json:"acceptance_seconds"`
 
 	// Batch The batch that the request is part of. For the source and support.
@@ -2367,7 +2367,7 @@ type ResultState string
 
 // RetryInputBody defines model for RetryInputBody.
 type RetryInputBody struct {
-	// AcceptanceSeconds How long the destination can accept. Default: as long as in the retried request.
+	// AcceptanceSeconds How long the destination has to accept. Default: as long as in the retried request.
 	AcceptanceSeconds *int64 `json:"acceptance_seconds,omitempty"`
 
 	// Reasons Retry only SIMs that were not transferred for one of these reasons. Default: all SIMs that failed, were ineligible or expired, and those that were denied because of other SIMs.

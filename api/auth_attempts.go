@@ -9,8 +9,8 @@ import (
 
 // attempts limits the failed attempts to authenticate from one address, before
 // the database is asked: unknown API keys, and sign-ins that fail. Keys that
-// were valid a moment ago are not limited, so nobody can lock out the other
-// clients behind the same address or proxy. It is local to the process and uses
+// were valid a moment ago are not limited, so no client can lock out others
+// that share its address or proxy. It is local to the process and uses
 // bounded memory. The zero value is ready to use.
 type attempts struct {
 	mu sync.Mutex

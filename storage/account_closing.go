@@ -10,7 +10,7 @@ import (
 	"simtransfer/transfer"
 )
 
-// OpenWith is what an account still takes part in.
+// OpenWith counts what an account still has when it is to be closed.
 type OpenWith struct {
 	Sent     int `db:"sent"`     // unfinished requests that it sends
 	Received int `db:"received"` // unfinished requests that it receives
