@@ -3705,7 +3705,7 @@ type ClientInterface interface {
 
 	// ApproveRequestWithBody Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3714,7 +3714,7 @@ type ClientInterface interface {
 
 	// ApproveRequest Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4326,7 +4326,7 @@ func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, param
 
 // ApproveRequestWithBody Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4345,7 +4345,7 @@ func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // ApproveRequest Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6641,7 +6641,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithBodyWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6650,7 +6650,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10066,7 +10066,7 @@ func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id 
 
 // ApproveRequestWithBodyWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10081,7 +10081,7 @@ func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Con
 
 // ApproveRequestWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
