@@ -98,7 +98,7 @@ func TestErrorsAreNotStored(t *testing.T) {
 	s.sims(1, transfer.Ready)
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	accept := apiCall{method: "POST", path: requestPath(r.ID) + "/accept", key: s.destination, header: withKey("a")}
-	s.do(accept).problem(409, problem.RequestState)
+	s.do(accept).problem(404, problem.NotFound) // it is not validated yet
 	s.work()
 	s.do(accept).is(202)
 }

@@ -296,15 +296,19 @@ func TestListsShowOnlyOwnResources(t *testing.T) {
 	s.sims(2, transfer.Ready)
 	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)
 	s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202)
+	if got := read[List[any]](s.get(s.destination, "/v1/transfer-requests").is(200)); len(got.Items) != 0 {
+		t.Errorf("the destination sees %d requests that are not validated", len(got.Items))
+	}
+	s.work()
 	for path, want := range map[string]struct{ source, destination, bystander, support int }{
-		"/v1/transfer-requests":                             {2, 2, 0, 2},
-		"/v1/transfer-requests?direction=outgoing":          {2, 0, 0, 2},
-		"/v1/transfer-requests?direction=incoming":          {0, 2, 0, 2},
-		"/v1/transfer-requests?state=completed":             {0, 0, 0, 0},
-		"/v1/transfer-requests?limit=1":                     {1, 1, 0, 1},
-		"/v1/transfer-requests?direction=both&limit=2":      {2, 2, 0, 2},
-		"/v1/transfer-requests?state=validating&limit=200":  {2, 2, 0, 2},
-		"/v1/transfer-requests?direction=outgoing&limit=20": {2, 0, 0, 2},
+		"/v1/transfer-requests":                                     {2, 2, 0, 2},
+		"/v1/transfer-requests?direction=outgoing":                  {2, 0, 0, 2},
+		"/v1/transfer-requests?direction=incoming":                  {0, 2, 0, 2},
+		"/v1/transfer-requests?state=completed":                     {0, 0, 0, 0},
+		"/v1/transfer-requests?limit=1":                             {1, 1, 0, 1},
+		"/v1/transfer-requests?direction=both&limit=2":              {2, 2, 0, 2},
+		"/v1/transfer-requests?state=awaiting_acceptance&limit=200": {2, 2, 0, 2},
+		"/v1/transfer-requests?direction=outgoing&limit=20":         {2, 0, 0, 2},
 		"/v1/batches":           {1, 0, 0, 1},
 		"/v1/sims":              {2, 0, 0, 2},
 		"/v1/sims?status=ready": {2, 0, 0, 2},

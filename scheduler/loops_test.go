@@ -215,13 +215,14 @@ func TestRun(t *testing.T) {
 	goleak.VerifyNone(t, leaks...)
 }
 
-// A loop that fails logs the error, waits, and continues.
+// A loop that fails logs the error, once at a level that people see, waits, and
+// continues.
 func TestLoopContinuesAfterError(t *testing.T) {
 	t.Parallel()
 	svc := newTestService(t)
 	svc.Exec(`ALTER TABLE work RENAME TO hidden`)
 	var log storagetest.Log
-	s := scheduler.New(svc.DB.DB, svc.redis, slog.New(slog.NewTextHandler(&log, nil)), scheduler.Config{})
+	s := scheduler.New(svc.DB.DB, svc.redis, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), scheduler.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := storagetest.Go(func() error { return s.Run(ctx) })
 	storagetest.Await(t, "two log messages about the failure", func() bool { return len(times(&log, "loop=dispatch")) > 1 })

@@ -36,6 +36,8 @@ func TestInventoryIsImportedInParts(t *testing.T) {
 			got = append(got, sim.ICCID)
 		}
 		sizes = append(sizes, size)
+		w.Header().Set("Simtransfer-Version", "test")
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"imported":1}`) // if the client has gone, the test fails below
 	}))
