@@ -2065,11 +2065,7 @@ type NewRequest struct {
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 
-<<<<<<< HEAD
 	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers.
-=======
-	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. A SIM of the account may not be named twice, not even by different identifiers.
->>>>>>> 002fdfa (Bring tests up to the new rules for destinations, event details and log levels)
 	Sims []string `json:"sims"`
 }
 

@@ -144,7 +144,11 @@ func (s *testService) createKey(key CreateKeyJSONRequestBody) string {
 	k := body(s.t, r.JSON201, r)
 	equal(s.t, k, Key{
 		ID: k.ID, Role: KeyRole(key.Role), Account: key.Account, Name: key.Name, Hint: k.Hint, Token: k.Token, CreatedAt: k.CreatedAt,
+		CreatedBy: k.CreatedBy, Permission: k.Permission,
 	})
+	if k.CreatedBy == nil || (k.Account != nil) != (k.Permission != nil) {
+		s.t.Errorf("made by %v with the permission %v", k.CreatedBy, k.Permission)
+	}
 	return *k.Token
 }
 
