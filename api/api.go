@@ -73,6 +73,7 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	s.addSwaggerUI(mux, s.register(mux))
 	s.addQueueUI(mux)
+	addStartPage(mux)
 	mux.HandleFunc("/", notFound(mux))
 	return s.withCall(mux)
 }
