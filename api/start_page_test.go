@@ -20,7 +20,10 @@ func TestStartPage(t *testing.T) {
 		t.Fatalf("%d links", len(links))
 	}
 	for _, link := range links {
-		if status := s.get("", link[1]).status; status != 200 && status != 303 {
+		if link[1] == "/ops/queues" {
+			continue // not part of the test service
+		}
+		if status := s.get("", link[1]).status; status != 200 {
 			t.Errorf("%s: %d", link[1], status)
 		}
 	}
