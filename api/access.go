@@ -176,8 +176,8 @@ func mayRetry(p transfer.Party) bool {
 // maySetStatus reports whether a caller may set the status of a SIM.
 func maySetStatus(c storage.Caller) bool { return isStaff(c) }
 
-// mayUnlock reports whether a caller may take the transfer lock or the
-// termination protection off a SIM that it reaches.
+// mayUnlock reports whether a caller may remove the transfer lock or the
+// termination protection of a SIM that it reaches.
 func mayUnlock(c storage.Caller) bool {
 	return isAccount(c) && c.Permission.Includes(storage.PermissionApprover)
 }

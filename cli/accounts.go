@@ -134,7 +134,7 @@ func (c *accountsUpdateCommand) Validate() error {
 
 // Help returns the detailed help.
 func (accountsUpdateCommand) Help() string {
-	return `Example:
+	return `Examples:
 
     simtransfer accounts update OP0000000001 --standing=closed
     simtransfer accounts update OP0000000001 --standing=closed --open-requests=end`

@@ -145,7 +145,7 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type requestsApproveCommand struct {
-	Ticket    string `required:"" help:"Reference of support, such as a ticket number."`
+	Ticket    string `required:"" help:"Reference of the support case, such as a ticket number."`
 	Fee       amount `placeholder:"AMOUNT" help:"Fee for each SIM that needs support, in place of the quote, in the source's currency, such as 2.50 or \"2.50 EUR\". 0 waives the fee."`
 	FeeReason string `help:"Reason for --fee."`
 	decision

@@ -18,7 +18,7 @@ import (
 type eventsCommand struct {
 	Request  *uuid.UUID    `arg:"" optional:"" help:"Id of a request. Default: the events of all requests."`
 	Account  operatorID    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
-	Key      int64         `min:"1" placeholder:"ID" help:"Without a request: only what the API key with this id did. An account can give its own keys."`
+	Key      int64         `min:"1" placeholder:"ID" help:"Without a request: only what the API key with this id did. An account can only name its own keys."`
 	Follow   bool          `help:"Without a request: keep showing new events until Ctrl-C."`
 	Interval time.Duration `min:"100ms" max:"1h" default:"2s" help:"With --follow: time between polls."`
 	Limit    *int          `min:"1" placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`

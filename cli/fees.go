@@ -10,7 +10,7 @@ import (
 
 type feesCommand struct {
 	List feesListCommand `cmd:"" help:"Show the fee schedule (administrators)."`
-	Set  feesSetCommand  `cmd:"" help:"Set a fee, from a point in time on (administrators)."`
+	Set  feesSetCommand  `cmd:"" help:"Set a fee that applies from a given time (administrators)."`
 
 	Withdraw feesWithdrawCommand `cmd:"" help:"Withdraw a fee that does not apply yet (administrators)."`
 }

@@ -13,13 +13,13 @@ import (
 
 type sessionsCommand struct {
 	List  sessionsListCommand  `cmd:"" help:"List open data sessions that their gateway has not reported for some time."`
-	Close sessionsCloseCommand `cmd:"" help:"Close such sessions, so that they no longer block the transfer of their SIMs."`
+	Close sessionsCloseCommand `cmd:"" help:"Close data sessions whose end was lost, so that they no longer block the transfer of their SIMs."`
 }
 
 // staleFlags say which sessions are stale.
 type staleFlags struct {
 	databaseFlags
-	Silent time.Duration `min:"1m" max:"3650d" default:"7d" help:"Time since the last news of a session."`
+	Silent time.Duration `min:"1m" max:"3650d" default:"7d" help:"Minimum time since the gateway last reported the session."`
 }
 
 type sessionsListCommand struct {

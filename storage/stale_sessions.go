@@ -41,8 +41,8 @@ ORDER BY a.radacctid
 LIMIT @limit`,
 })
 
-// StaleSessions lists up to limit open sessions without news for at least an
-// age, by id, starting after an id.
+// StaleSessions lists up to limit open sessions, by id and starting after an id,
+// that their gateways have not reported for at least age.
 func (db *DB) StaleSessions(ctx context.Context, age time.Duration, after int64, limit int) ([]StaleSession, error) {
 	list := []StaleSession{}
 	if err := db.list(ctx, &list, selectStaleSessions, args{"seconds": age.Seconds(), "after": after, "limit": limit}); err != nil {
@@ -79,8 +79,8 @@ WHERE a.radacctid = stale.radacctid
 RETURNING a.radacctid`,
 })
 
-// CloseStaleSessions closes up to limit open sessions without news for at least
-// an age: those with the given ids, or all if there are none. It returns how many
+// CloseStaleSessions closes up to limit open sessions that their gateways have
+// not reported for at least age: those with the given ids, or all without ids. It returns how many
 // it closed, and records that in the audit trail.
 func (db *DB) CloseStaleSessions(ctx context.Context, by Actor, age time.Duration, ids []int64, limit int) (int, error) {
 	var closed []int64

@@ -156,7 +156,7 @@ func (c call) exec(ctx context.Context) (int64, error) {
 
 // run runs a statement. If the statement that was prepared for it no longer fits
 // the schema, which the server finds before it does anything, it is run again
-// without.
+// unprepared.
 func (db *DB) run(ctx context.Context, s *statement, a args, do func(call) error) error {
 	defer db.preparePending(ctx)
 	values, err := s.bind(a)
@@ -190,7 +190,7 @@ func (db *DB) exec(ctx context.Context, s *statement, a args) (n int64, err erro
 
 // run runs a statement in the transaction. If the statement that was prepared
 // for it no longer fits the schema, the transaction has failed; the next one
-// does without.
+// runs it unprepared.
 func (t *Tx) run(ctx context.Context, s *statement, a args, do func(call) error) error {
 	values, err := s.bind(a)
 	if err != nil {

@@ -1,8 +1,7 @@
 // Package worker carries out the work that tasks point at.
 //
 // Start with this file: it routes each kind of task to its handler, and decides
-// what happens when a handler fails. Then read one file per kind of task, which
-// share their names with the files of package storage that hold their SQL:
+// what happens when a handler fails. Then read one file per kind of task:
 //
 //	validate.go       judges the SIMs of a chunk
 //	execute.go        transfers the SIMs of a chunk
@@ -14,6 +13,9 @@
 // The other two talk to gateways; they hold a lease instead (leases.go) and do
 // not ask gateways that are down (gateway_breaker.go). Whatever fails is
 // recorded on the work row, and the scheduler dispatches it again.
+//
+// The SQL of the first three is in the file of the same name in package storage;
+// that of the other two is in sessions.go, leases.go and execute.go there.
 package worker
 
 import (
