@@ -29,6 +29,7 @@ func addExamples(document *huma.OpenAPI) {
 			}
 			for status, r := range o.Responses {
 				addExample(r.Content[typeJSON], all)
+				addStateAfter(o.OperationID, r.Content[typeJSON])
 				if p := r.Content[problem.ContentType]; p != nil {
 					p.Examples = problemsWith(status)
 					for code := range p.Examples {
@@ -44,6 +45,32 @@ func addExample(m *huma.MediaType, all map[string]any) {
 	if m != nil && m.Schema != nil && m.Schema.Ref != "" {
 		m.Example = all[path.Base(m.Schema.Ref)]
 	}
+}
+
+// addStateAfter gives the example of a request the state that it has after an
+// operation.
+func addStateAfter(operation string, m *huma.MediaType) {
+	if m == nil {
+		return
+	}
+	r, ok := m.Example.(Request)
+	if !ok {
+		return
+	}
+	switch operation {
+	case "create-request", "retry-request":
+		r.State, r.Counts = transfer.Validating, Counts{SIMs: 2, Pending: 2}
+		r.WaitingFor, r.Fees, r.Ticket, r.ExpiresAt = nil, nil, nil, nil
+	case "accept-request":
+		r.State, r.WaitingFor, r.ExpiresAt = transfer.Transferring, nil, nil
+	case "decline-request":
+		r.State, r.WaitingFor, r.ExpiresAt = transfer.RequestDeclined, nil, nil
+	case "cancel-request":
+		r.State, r.WaitingFor, r.ExpiresAt = transfer.RequestCanceled, nil, nil
+	case "deny-request":
+		r.State, r.WaitingFor, r.ExpiresAt, r.Ticket = transfer.RequestDenied, nil, nil, nil
+	}
+	m.Example = r
 }
 
 // exampleProblems returns an example for each kind of problem, by its code.
