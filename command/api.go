@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,6 +19,8 @@ import (
 type apiCommand struct {
 	serverFlags
 	Listen      string        `default:":8080" env:"SIMTRANSFER_LISTEN" help:"Address to listen on for HTTP."`
+	TLSCert     string        `name:"tls-cert" type:"path" env:"SIMTRANSFER_TLS_CERT" placeholder:"FILE" help:"Certificate (PEM) with its chain: serve HTTPS instead of plain HTTP. It is read at the start."`
+	TLSKey      string        `name:"tls-key" type:"path" env:"SIMTRANSFER_TLS_KEY" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
 	Review      time.Duration `min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
 	Acceptance  time.Duration `min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 	OwnRequests bool          `name:"allow-self-approval" env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source. Default: someone else has to approve it."`
@@ -30,11 +34,35 @@ func defaultAPICommand() apiCommand {
 	return apiCommand{Review: transfer.ReviewPeriod, Acceptance: transfer.AcceptancePeriod}
 }
 
+// Validate refuses half of a key pair.
+func (c *apiCommand) Validate() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("set --tls-cert (SIMTRANSFER_TLS_CERT) and --tls-key (SIMTRANSFER_TLS_KEY) together, or neither")
+	}
+	return nil
+}
+
+// tls returns the TLS settings, nil for plain HTTP.
+func (c *apiCommand) tls() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading SIMTRANSFER_TLS_CERT and SIMTRANSFER_TLS_KEY: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
+
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
 }
 
 func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
+	tlsConfig, err := c.tls()
+	if err != nil {
+		return err
+	}
 	db, redis, err := c.connect(ctx, log, storage.Options{})
 	if err != nil {
 		return err
@@ -65,5 +93,15 @@ func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 		return fmt.Errorf("listening on %s: %w; set --listen (SIMTRANSFER_LISTEN) to a free address", c.Listen, err)
 	}
 	handler := api.New(config) //nolint:contextcheck // each request has its own context
-	return httpServer{handler, c.Drain, shutdownTimeout}.serve(ctx, log, listener)
+	if tlsConfig == nil && !c.TrustProxy && !isLoopback(listener.Addr()) {
+		log.WarnContext(ctx, "the API serves plain HTTP on an address that other machines can reach: set SIMTRANSFER_TLS_CERT and SIMTRANSFER_TLS_KEY, or put a proxy with TLS in front and set SIMTRANSFER_TRUST_PROXY",
+			"address", listener.Addr().String())
+	}
+	return httpServer{handler, tlsConfig, c.Drain, shutdownTimeout}.serve(ctx, log, listener)
+}
+
+// isLoopback reports whether only this machine can reach an address.
+func isLoopback(address net.Addr) bool {
+	tcp, ok := address.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }

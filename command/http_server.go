@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ const shutdownTimeout = 20 * time.Second
 
 type httpServer struct {
 	handler         http.Handler
+	tls             *tls.Config // nil serves plain HTTP
 	drain           time.Duration
 	shutdownTimeout time.Duration
 }
@@ -46,7 +48,10 @@ func (s httpServer) serve(ctx context.Context, log *slog.Logger, listener net.Li
 		}
 		stopped <- err
 	}()
-	log.InfoContext(ctx, "API is serving", "address", listener.Addr().String())
+	if s.tls != nil {
+		listener = tls.NewListener(listener, s.tls)
+	}
+	log.InfoContext(ctx, "API is serving", "address", listener.Addr().String(), "tls", s.tls != nil)
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}

@@ -3,10 +3,14 @@ package command
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +42,7 @@ func TestRequestsAreCutOff(t *testing.T) {
 	}()
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
-	if err := (httpServer{endless, 0, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
+	if err := (httpServer{endless, nil, 0, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(logged.String(), "cut off") {
@@ -59,7 +63,7 @@ func TestDrain(t *testing.T) {
 	served := make(chan error, 1)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "answer") })
 	go func() {
-		served <- httpServer{handler, 2 * time.Second, time.Second}.serve(ctx, slog.New(slog.DiscardHandler), listener)
+		served <- httpServer{handler, nil, 2 * time.Second, time.Second}.serve(ctx, slog.New(slog.DiscardHandler), listener)
 	}()
 	closes := func() bool {
 		t.Helper()
@@ -86,5 +90,63 @@ func TestDrain(t *testing.T) {
 	}
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// With a certificate, the API serves HTTPS.
+func TestServeTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writeCertificates(t, dir)
+	c := apiCommand{TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}
+	config, err := c.tls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS == nil {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	go func() {
+		served <- httpServer{handler, config, 0, time.Second}.serve(ctx, slog.New(slog.DiscardHandler), listener)
+	}()
+	authority, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+listener.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if (&apiCommand{TLSCert: "cert.pem"}).Validate() == nil {
+		t.Error("a certificate without a key was taken")
+	}
+	for address, want := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false} {
+		tcp, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil || isLoopback(tcp) != want {
+			t.Errorf("%s: %t, %v", address, !want, err)
+		}
 	}
 }
