@@ -28,7 +28,7 @@ func TestNotFoundIsConfirmed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var requests []Session
+			received := make(chan Session, len(test.causes))
 			gateway := startPeer(t, func(request []byte, before int) [][]byte {
 				packet, err := radius.Parse(request, secret())
 				if err != nil || before >= len(test.causes) {
@@ -39,23 +39,23 @@ func TestNotFoundIsConfirmed(t *testing.T) {
 				if serviceType, err := rfc2865.ServiceType_Lookup(packet); err == nil {
 					got.ServiceType = serviceType.String()
 				}
-				requests = append(requests, got)
+				received <- got
 				if test.causes[before] == 0 {
 					return [][]byte{ack(t, request)}
 				}
 				return [][]byte{nak(t, request, test.causes[before])}
 			})
 			result, err := patient().Disconnect(t.Context(), gateway, test.session)
-			if err != nil || result.Outcome != test.outcome || result.Sent != test.sent || len(requests) != test.sent {
-				t.Fatalf("%+v, %v after %d requests", result, err, len(requests))
+			if err != nil || result.Outcome != test.outcome || result.Sent != test.sent || len(received) != test.sent {
+				t.Fatalf("%+v, %v after %d requests", result, err, len(received))
 			}
 			forms := []Session{
 				{ID: "s1", Username: test.session.Username, NASIPAddress: "10.0.0.1"},
 				{ID: "s1", NASIPAddress: "10.0.0.1"},
 				whole,
 			}
-			for i, got := range requests {
-				if got != forms[i] {
+			for i := range test.sent {
+				if got := <-received; got != forms[i] {
 					t.Errorf("request %d has %+v, not %+v", i, got, forms[i])
 				}
 			}
