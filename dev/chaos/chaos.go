@@ -155,10 +155,15 @@ func newChaos(ctx context.Context, o Options) (_ *chaos, err error) {
 	for _, a := range c.devices.Accounts {
 		keys = append(keys, a.Key)
 	}
+	// Who makes a request on behalf of an account may not approve it.
+	onBehalf, err := c.stack.EnsureKey(ctx, storage.NewKey{Role: storage.RoleSupport, Name: "support, on behalf"})
+	if err != nil {
+		return nil, err
+	}
 	for i := range o.Clients {
 		c.clients = append(c.clients, &caller{
 			number: i, seed: o.Seed, rand: newRand(o.Seed, streamClients+uint64(i)),
-			urls: urls, keys: keys, support: c.devices.Support.Key, oracle: c.oracle, accounts: c.accounts,
+			urls: urls, keys: keys, support: c.devices.Support.Key, onBehalf: onBehalf, oracle: c.oracle, accounts: c.accounts,
 			http: &http.Client{},
 		})
 	}

@@ -29,6 +29,7 @@ type caller struct {
 	urls     []string // of the APIs
 	keys     []string // API keys of the accounts
 	support  string   // API key of support
+	onBehalf string   // another one, for requests on behalf of accounts
 	oracle   *oracle
 	http     *http.Client
 	calls    int // number of calls, for their Idempotency-Keys
@@ -112,7 +113,7 @@ func (c *caller) createRequest(ctx context.Context, n int) {
 	}
 	key := c.keys[req.source]
 	if c.rand.IntN(20) == 0 {
-		key, body.OnBehalfOf = c.support, c.accounts[req.source].OperatorID
+		key, body.OnBehalfOf = c.onBehalf, c.accounts[req.source].OperatorID
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
