@@ -16,6 +16,18 @@ type SameSIM struct {
 	Again int `db:"again"` // a higher index
 }
 
+var countSameSIMs = newStatement(statement{
+	name: "count_same_sims",
+	does: `Reports whether a list names a SIM more than once, of any account. It needs less than half of the time
+		of select_same_sims, which is therefore run only for a list that does.`,
+	given:   "The @identifiers, each once.",
+	returns: "True if two of them name one SIM.",
+	text: `
+SELECT count(*) > count(DISTINCT sim)
+FROM identifiers
+WHERE identifier = ANY (@identifiers::text[])`,
+})
+
 var selectSameSIMs = newStatement(statement{
 	name: "select_same_sims",
 	does: `Finds the SIMs of an account that a list names more than once. Of other accounts' SIMs, it is not
@@ -58,9 +70,17 @@ func sameSIMs(ctx context.Context, q querier, account int64, sims []transfer.Ide
 	if !transfer.MayNameTwice(slices.Values(sims)) {
 		return nil, nil
 	}
+	identifiers := pq.Array(texts(sims))
+	var repeated bool
+	if err := q.get(ctx, &repeated, countSameSIMs, args{"identifiers": identifiers}); err != nil {
+		return nil, fmt.Errorf("counting the SIMs that %d identifiers name: %w", len(sims), err)
+	}
+	if !repeated {
+		return nil, nil
+	}
 	var list []SameSIM
 	if err := q.list(ctx, &list, selectSameSIMs, args{
-		"account": account, "identifiers": pq.Array(texts(sims)), "limit": maxSameSIMs,
+		"account": account, "identifiers": identifiers, "limit": maxSameSIMs,
 	}); err != nil {
 		return nil, fmt.Errorf("looking for SIMs that %d identifiers name twice: %w", len(sims), err)
 	}

@@ -78,7 +78,7 @@ func statements() []*statement {
 		selectRequestLines,
 		selectResults,
 		// same_sims.go
-		selectSameSIMs,
+		countSameSIMs, selectSameSIMs,
 		// self_approval.go
 		selectSelfApproval,
 		// server_settings.go
