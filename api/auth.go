@@ -30,6 +30,9 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 		if err == nil {
 			err = checkConditions(r, ctx.Operation())
 		}
+		if err == nil {
+			err = readTimes(r, ctx.Operation())
+		}
 		if err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return

@@ -132,7 +132,7 @@ func simUpload() *uploadDoc {
 			colStatus:        {"status", false, upload.Text, "ready, active, inactive, standby, suspended or terminated. Default: ready."},
 			colPlan:          {"plan", true, upload.Text, "The name of an existing plan."},
 			colTags:          {"tags", false, upload.Map, "Up to 64 tags as name=value, separated by semicolons. A name can have up to 128 characters, a value up to 256."},
-			colExpiration:    {"expiration", false, upload.Text, "A time such as 2030-01-31T00:00:00Z."},
+			colExpiration:    {"expiration", false, upload.Text, "A time such as 2030-01-31T00:00:00Z, or a date. Without a zone, it is in UTC."},
 			colProtection:    {"termination_protection", false, upload.Flag, "true or false. Default: false."},
 			colGroup:         {"group", false, upload.Text, "The group that the SIM is in, up to 128 characters."},
 			colEventHandlers: {"event_handlers", false, upload.List, "Up to 64 event handlers, separated by semicolons."},
@@ -319,12 +319,8 @@ func (p simParser) instant(column int) *time.Time {
 	if text == "" {
 		return nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := transfer.ParseTime(text)
 	if err != nil {
-		p.refuse(column, upload.CodeBadValue, fmt.Sprintf("%q is not a time: use the format 2030-01-31T00:00:00Z", problem.Clip(text)))
-		return nil
-	}
-	if t, err = transfer.InUTC(t); err != nil {
 		p.refuse(column, upload.CodeBadValue, err.Error())
 	}
 	return &t

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -17,6 +18,7 @@ import (
 
 	"simtransfer/api/problem"
 	"simtransfer/api/upload"
+	"simtransfer/transfer"
 )
 
 // readJSON reads and checks the body of a call before Huma does. Huma and
@@ -98,7 +100,7 @@ const maxDepth = 16
 // checkJSON checks a body against the rules that every JSON body has to follow,
 // and its types against the schema; Huma checks the limits of the schema
 // afterwards. It returns the body with every integer written in digits only, so
-// that 3600.0 and 36e2 become 3600.
+// that 3600.0 and 36e2 become 3600, and with every time written as RFC 3339.
 func checkJSON(text []byte, schema *huma.Schema, schemas huma.Registry) ([]byte, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
@@ -194,7 +196,7 @@ type jsonChecker struct {
 	edits   []jsonEdit
 }
 
-// jsonEdit replaces a number in the text.
+// jsonEdit replaces a number or a string in the text.
 type jsonEdit struct {
 	start, end int
 	text       string
@@ -231,6 +233,8 @@ func (c *jsonChecker) value(s *huma.Schema, at *jsonPath, depth int) error {
 	case kind == '"':
 		if hasNUL(text) {
 			c.refuse(at, "", "the text contains a NUL character (\\u0000): remove it")
+		} else if s != nil && s.Format == formatTime {
+			c.time(at, text)
 		}
 	case kind == '0' && s != nil && s.Type == huma.TypeInteger:
 		c.integer(at, text)
@@ -355,9 +359,28 @@ func (c *jsonChecker) integer(at *jsonPath, text []byte) {
 		c.refuse(at, string(text), err.Error())
 		return
 	}
-	if digits != string(text) {
+	c.replace(text, digits)
+}
+
+// time checks a string that has to be a time, and writes it as RFC 3339.
+func (c *jsonChecker) time(at *jsonPath, text []byte) {
+	plain, err := jsontext.AppendUnquote(nil, text)
+	if err != nil {
+		return // Huma refuses it
+	}
+	t, err := transfer.ParseTime(string(plain))
+	if err != nil {
+		c.refuse(at, problem.Clip(string(plain)), err.Error())
+		return
+	}
+	c.replace(text, `"`+t.Format(time.RFC3339Nano)+`"`)
+}
+
+// replace replaces the value that was read last in the text.
+func (c *jsonChecker) replace(value []byte, by string) {
+	if by != string(value) {
 		end := int(c.in.InputOffset())
-		c.edits = append(c.edits, jsonEdit{start: end - len(text), end: end, text: digits})
+		c.edits = append(c.edits, jsonEdit{start: end - len(value), end: end, text: by})
 	}
 }
 

@@ -34,7 +34,9 @@ func humaConfig(version string) huma.Config {
 					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.\n\n" +
 					"Bodies are JSON in UTF-8. A field can occur once, names are case-sensitive, and unknown fields are refused. So is null, " +
 					"except where the schema allows it. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
-					"and invisible characters at both ends: a text that contains nothing else counts as empty.\n\n" +
+					"and invisible characters at both ends: a text that contains nothing else counts as empty. A time is a date and a time as in RFC 3339, " +
+					"such as 2030-01-31T14:30:00+01:00. A call can also leave out the seconds or the zone, or give only the date, which stands for its beginning. " +
+					"Without a zone, a time is in UTC; so are all times in responses.\n\n" +
 					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
 					"its value, and null removes the value where the schema allows null.\n\n" +
 					"SIMs, accounts, plans and transfer requests have an ETag. A change with the header If-Match is made only if " +

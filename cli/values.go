@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"simtransfer/transfer"
 )
 
 // Options returns the options of the parser for Commands. Pass them to kong.New.
@@ -33,7 +35,7 @@ func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
 		return err
 	}
-	t, err := ParseTime(text)
+	t, err := transfer.ParseTime(text)
 	if err != nil {
 		return err
 	}
@@ -167,42 +169,4 @@ func ParseDuration(text string) (time.Duration, error) {
 
 func notADuration() error {
 	return errors.New("is not a duration, such as 90s, 15m, 1h30m or 7d")
-}
-
-// timeForms are the forms of times, the most frequent first. Those without a zone
-// are in UTC.
-func timeForms() []string {
-	return []string{
-		"2006-01-02",
-		time.RFC3339Nano,
-		"2006-01-02T15:04Z07:00",
-		"2006-01-02T15:04:05.999999999",
-		"2006-01-02T15:04",
-	}
-}
-
-// ParseTime parses a date such as 2030-01-31, which stands for its beginning, or
-// a date and a time as in RFC 3339, such as 2030-01-31T14:30:00+01:00. The
-// seconds and the zone may be left out, and T may be a blank. Without a zone, the
-// time is in UTC.
-func ParseTime(text string) (time.Time, error) {
-	trimmed := strings.ToUpper(strings.TrimSpace(text))
-	if len(trimmed) > 10 && trimmed[10] == ' ' {
-		trimmed = trimmed[:10] + "T" + strings.TrimLeft(trimmed[10:], " ")
-	}
-	outOfRange := false
-	for _, form := range timeForms() {
-		t, err := time.Parse(form, trimmed)
-		if err == nil {
-			if year := t.UTC().Year(); year < 1 || year > 9999 {
-				return time.Time{}, fmt.Errorf("%q is not in the years 1 to 9999 in UTC", text)
-			}
-			return t, nil
-		}
-		outOfRange = outOfRange || strings.Contains(err.Error(), "out of range")
-	}
-	if outOfRange {
-		return time.Time{}, fmt.Errorf("%q does not exist: check the month, the day and the time", text)
-	}
-	return time.Time{}, fmt.Errorf("%q is not a date or a time, such as 2030-01-31, 2030-01-31T14:30 or 2030-01-31T14:30:00+01:00; without a zone, it is in UTC", text)
 }

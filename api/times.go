@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"simtransfer/api/problem"
+	"simtransfer/transfer"
+)
+
+// formatTime is the format of times in schemas.
+const formatTime = "date-time"
+
+// readTimes reads the times in the path and the query of a call as people write
+// them, with transfer.ParseTime, and replaces them by the form of RFC 3339 that
+// Huma reads.
+func readTimes(r *http.Request, o *huma.Operation) error {
+	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")
+	query := r.URL.Query()
+	changed := false
+	for _, parameter := range o.Parameters {
+		if parameter.Schema == nil || parameter.Schema.Format != formatTime {
+			continue
+		}
+		text := query.Get(parameter.Name)
+		if parameter.In == "path" {
+			text = r.PathValue(parameter.Name)
+		}
+		if text == "" {
+			continue
+		}
+		t, err := transfer.ParseTime(withPlus(text))
+		switch {
+		case err != nil:
+			p.Add(problem.FieldError{Location: parameter.In + "." + parameter.Name, Message: err.Error(), Value: problem.Clip(text)})
+		case parameter.In == "path":
+			r.SetPathValue(parameter.Name, t.Format(time.RFC3339Nano))
+		case parameter.In == "query":
+			query.Set(parameter.Name, t.Format(time.RFC3339Nano))
+			changed = true
+		}
+	}
+	if len(p.Errors) > 0 {
+		return p
+	}
+	if changed {
+		r.URL.RawQuery = query.Encode()
+	}
+	return nil
+}
+
+// withPlus restores the plus of a zone, such as +01:00, which is a blank in a
+// query if the client has not escaped it.
+func withPlus(text string) string {
+	const date = len("2030-01-31 ")
+	if i := strings.LastIndexByte(text, ' '); i > date && i < len(text)-1 && text[i+1] >= '0' && text[i+1] <= '9' {
+		return text[:i] + "+" + text[i+1:]
+	}
+	return text
+}
