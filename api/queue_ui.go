@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -21,12 +22,8 @@ const (
 	loginTimeout  = 30 * time.Second
 )
 
-// queueUIPolicy allows what the queue UI needs, which has inline scripts and
-// styles. It does not allow the fonts that the UI would load from another site.
-const queueUIPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
-const loginPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// loginPolicy has a verb for the hash of the page's style sheet.
+const loginPolicy = "default-src 'none'; style-src %s; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // addQueueUI serves the queue UI to administrators, who send their API key or
 // have signed in with a browser. The browser stores the secret of a session
@@ -43,20 +40,28 @@ func (s *server) addQueueUI(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+loginPath, func(w http.ResponseWriter, _ *http.Request) { showLogin(w, http.StatusOK, "") })
 	mux.Handle("POST "+loginPath, sameOrigin.Handler(http.HandlerFunc(s.signIn)))
 	mux.Handle("POST "+logoutPath, sameOrigin.Handler(http.HandlerFunc(s.signOut)))
-	queues := sameOrigin.Handler(http.HandlerFunc(s.serveQueueUI))
+	page := newQueuePage(s.QueueUI)
+	queues := sameOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveQueueUI(w, r, page) }))
 	mux.Handle(queueUIPath, queues)
 	mux.Handle(queueUIPath+"/", queues)
 }
 
-func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request) {
+func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request, page queuePage) {
 	switch err := s.authorizeQueueUI(r); {
 	case err == nil:
 		if err := s.auditQueueCall(r); err != nil {
 			s.problem(r.Context(), err).Write(w)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", queueUIPolicy)
-		s.QueueUI.ServeHTTP(w, r)
+		w.Header().Set("Content-Security-Policy", queueAssetPolicy)
+		switch {
+		case strings.HasPrefix(r.URL.Path, queueCallsPath):
+			s.callQueueUI(w, r)
+		case isQueuePage(strings.TrimPrefix(r.URL.Path, queueUIPath)):
+			page.serve(w)
+		default:
+			s.QueueUI.ServeHTTP(w, r)
+		}
 	case errors.Is(err, storage.ErrNotFound) && strings.Contains(r.Header.Get("Accept"), "text/html"):
 		http.Redirect(w, r, loginPath, http.StatusSeeOther)
 	case errors.Is(err, storage.ErrNotFound):
@@ -160,7 +165,7 @@ func (s *server) loginCookie(r *http.Request) string {
 // showLogin sends the sign-in page, with an error message if there is one.
 func showLogin(w http.ResponseWriter, status int, message string) {
 	page := template.Must(template.New("login").Parse(loginPage))
-	w.Header().Set("Content-Security-Policy", loginPolicy)
+	w.Header().Set("Content-Security-Policy", fmt.Sprintf(loginPolicy, cspHash(loginStyle)))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_ = page.Execute(w, message) // the client may be gone
@@ -172,14 +177,7 @@ const loginPage = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in · simtransfer</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 28rem; margin: 15vh auto; padding: 0 1rem; color: #1d2733; }
-label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
-input { margin: .25rem 0 1rem; padding: .5rem; border: 1px solid #8a97a6; border-radius: 4px; }
-button { padding: .5rem; border: 0; border-radius: 4px; background: #14559c; color: #fff; cursor: pointer; }
-button.plain { margin-top: .75rem; background: none; color: #14559c; }
-.problem { color: #a11616; }
-</style>
+<style>` + loginStyle + `</style>
 </head>
 <body>
 <h1>Queues</h1>
@@ -192,4 +190,13 @@ button.plain { margin-top: .75rem; background: none; color: #14559c; }
 <form method="post" action="/ops/logout"><button class="plain">Sign out</button></form>
 </body>
 </html>
+`
+
+const loginStyle = `
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 28rem; margin: 15vh auto; padding: 0 1rem; color: #1d2733; }
+label, input, button { display: block; width: 100%; box-sizing: border-box; font: inherit; }
+input { margin: .25rem 0 1rem; padding: .5rem; border: 1px solid #8a97a6; border-radius: 4px; }
+button { padding: .5rem; border: 0; border-radius: 4px; background: #14559c; color: #fff; cursor: pointer; }
+button.plain { margin-top: .75rem; background: none; color: #14559c; }
+.problem { color: #a11616; }
 `

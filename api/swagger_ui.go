@@ -38,9 +38,8 @@ const docsScript = `SwaggerUIBundle({
 });
 `
 
-// docsPolicy allows the page to load only from this server. Swagger UI needs
-// inline styles.
-const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+// docsPolicy allows the page to load only from this server.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
 	"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // addSwaggerUI serves the OpenAPI document, and the page that shows it.

@@ -68,7 +68,7 @@ func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	queues := asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: redis, ReadOnly: c.OpsReadOnly})
+	queues := newQueueUI(redis, c.OpsReadOnly)
 	defer func() { _ = queues.Close() }()
 	config := api.Config{
 		DB:               db,
@@ -98,6 +98,14 @@ func (c *apiCommand) run(ctx context.Context, log *slog.Logger) error {
 			"address", listener.Addr().String())
 	}
 	return httpServer{handler, tlsConfig, c.Drain, shutdownTimeout}.serve(ctx, log, listener)
+}
+
+// queueUITimeout is for each step of a call from the queue UI to Redis.
+const queueUITimeout = 3 * time.Second
+
+// newQueueUI returns the handler of the queue UI. Package api repeats its reads.
+func newQueueUI(redis redisServer, readOnly bool) *asynqmon.HTTPHandler {
+	return asynqmon.New(asynqmon.Options{RootPath: "/ops/queues", RedisConnOpt: failFastServer{redis, queueUITimeout}, ReadOnly: readOnly})
 }
 
 // isLoopback reports whether only this machine can reach an address.

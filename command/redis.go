@@ -50,6 +50,15 @@ func newFailFastRedis(server redisServer, timeout time.Duration) redis.Universal
 	return redis.NewUniversalClient(&o)
 }
 
+// failFastServer is a redisServer whose clients are made by newFailFastRedis.
+type failFastServer struct {
+	redisServer
+	timeout time.Duration
+}
+
+// MakeRedisClient implements asynq.RedisConnOpt.
+func (s failFastServer) MakeRedisClient() any { return newFailFastRedis(s.redisServer, s.timeout) }
+
 // errRedisURL repeats no part of the URL: if the password contains characters
 // with a meaning in URLs, the parser may take pieces of it for any other part.
 var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")

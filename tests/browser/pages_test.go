@@ -44,6 +44,12 @@ func TestPages(t *testing.T) {
 		if !strings.Contains(text, "Create a transfer request") {
 			t.Errorf("the page does not describe how to create a transfer request:\n%.2000s", text)
 		}
+		page.run(
+			chromedp.Click(`//span[contains(., "/v1/transfer-requests")]`),
+			chromedp.WaitVisible(`//button[contains(., "Try it out")]`),
+			chromedp.Click(`//button[contains(., "Try it out")]`),
+			chromedp.WaitVisible(`//button[contains(., "Execute")]`),
+		)
 	})
 
 	t.Run("queues", func(t *testing.T) {
@@ -54,6 +60,30 @@ func TestPages(t *testing.T) {
 			chromedp.WaitVisible(`input[type=password]`),
 			chromedp.SendKeys(`input[type=password]`, stack.Admin.Key+"\n"),
 			chromedp.WaitVisible(`//*[normalize-space()="Queue Size"]`),
+		)
+		if color := page.evaluate(`getComputedStyle(document.body).backgroundColor`); color != "rgb(250, 250, 250)" {
+			t.Errorf("the background is %s: the style sheets of the page do not apply", color)
+		}
+		for path, text := range map[string]string{
+			"/servers":     "Servers",
+			"/schedulers":  "Scheduler Entries",
+			"/redis":       "Redis Info",
+			"/settings":    "Settings",
+			"/queues/bulk": "Pending",
+		} {
+			page.run(
+				chromedp.Navigate(url+"/ops/queues"+path),
+				chromedp.WaitVisible(`//*[contains(normalize-space(text()), "`+text+`")]`),
+			)
+		}
+	})
+
+	t.Run("start", func(t *testing.T) {
+		t.Parallel()
+		page := open(t, url)
+		page.run(
+			chromedp.Navigate(url+"/"),
+			chromedp.WaitVisible(`//a[normalize-space()="API documentation"]`),
 		)
 	})
 
@@ -125,6 +155,16 @@ func (p *page) text(selector string) string {
 	return text
 }
 
+// evaluate returns the value of a JavaScript expression.
+func (p *page) evaluate(expression string) string {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		p.t.Fatalf("evaluating %s: %v", expression, err)
+	}
+	return value
+}
+
 // notice handles a browser event.
 func (p *page) notice(origin string, event any) {
 	switch e := event.(type) {
@@ -133,8 +173,7 @@ func (p *page) notice(origin string, event any) {
 			p.t.Errorf("the page loaded %s, from another origin", u)
 		}
 	case *log.EventEntryAdded:
-		// asynqmon loads two optional fonts, which our policy refuses.
-		if e.Entry.Source == log.EntrySourceSecurity && !strings.Contains(e.Entry.Text, "https://fonts.googleapis.com/") {
+		if e.Entry.Source == log.EntrySourceSecurity {
 			p.t.Errorf("the browser reports: %s (%s)", e.Entry.Text, e.Entry.URL)
 		}
 	}
