@@ -124,7 +124,7 @@ func examples() map[string]any {
 		price   = Fee{Method: transfer.SupportAssisted, Currency: "EUR", Amount: 250, ValidFrom: noon, Current: true}
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
-			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon,
+			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon, UpdatedAt: noon,
 			Status: transfer.Ready, Plan: plan.Name, Settings: Settings{Tags: map[string]string{"site": "north"}, EventHandlers: []string{}, Containers: []string{}},
 			Transfer: &OpenTransfer{Request: request, State: transfer.AwaitingAcceptance, ExpiresAt: &expiry},
 		}

@@ -119,6 +119,9 @@ const (
 	colContainers
 	colIMEILock
 	colTransferLock
+	colEID
+	colLot
+	colExternalID
 )
 
 func simUpload() *uploadDoc {
@@ -140,6 +143,9 @@ func simUpload() *uploadDoc {
 			colContainers:    {"containers", false, upload.List, "Up to 64 subscription containers, separated by semicolons."},
 			colIMEILock:      {"imei_lock", false, upload.Text, "The IMEI to which the SIM is locked: 14 to 16 digits."},
 			colTransferLock:  {"transfer_lock", false, upload.Flag, "true or false: true prevents transfers of the SIM. Default: false."},
+			colEID:           {"eid", false, upload.Text, "The EID of the eUICC that holds the profile: 32 digits."},
+			colLot:           {"lot", false, upload.Text, "The order or box that the SIM came in, up to 128 characters."},
+			colExternalID:    {"external_id", false, upload.Text, "The id of the SIM in your inventory, up to 128 characters; unique."},
 		},
 		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
 			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",
@@ -180,6 +186,11 @@ func (p simParser) sim() storage.NewSIM {
 			IMEILock:              p.imei(),
 		},
 		TransferLock: p.flag(colTransferLock),
+		SIMDetails: storage.SIMDetails{
+			EID:        p.eid(),
+			Lot:        p.name(colLot, transfer.MaxLot),
+			ExternalID: p.name(colExternalID, transfer.MaxExternalID),
+		},
 	}
 }
 
@@ -338,6 +349,17 @@ func (p simParser) flag(column int) bool {
 	return on
 }
 
+func (p simParser) eid() *string {
+	if p.record.Values[colEID] == "" {
+		return nil
+	}
+	eid, err := transfer.ParseEID(p.record.Values[colEID])
+	if err != nil {
+		p.refuse(colEID, upload.CodeBadValue, err.Error())
+	}
+	return &eid
+}
+
 func (p simParser) imei() *string {
 	imei := p.record.Values[colIMEILock]
 	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
@@ -355,8 +377,14 @@ func rowErrorMessage(e storage.RowError) string {
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:
+		if e.Field == "external_id" {
+			return "another SIM has the external id " + value + ": correct it, or remove the row"
+		}
 		return "a SIM with the identifier " + value + " already exists: remove the row, or correct the identifier"
 	case storage.IdentifierRepeated:
+		if e.Field == "external_id" {
+			return "the upload has the external id " + value + " twice: correct one of the two"
+		}
 		id, err := transfer.ParseIdentifier(e.Value)
 		if err == nil && id.LooksRounded() {
 			return "the upload has " + value + " twice, and it ends in zeros: a spreadsheet program has rounded the numbers; export the file again with the column formatted as text"

@@ -75,6 +75,10 @@ type SIM struct {
 	Plan         string              `json:"plan"`
 	Online       bool                `json:"online" doc:"Whether it has an open data session."`
 	TransferLock bool                `json:"transfer_lock" doc:"Whether the owner prevents transfers of the SIM."`
+	EID          *string             `json:"eid,omitempty" doc:"The EID of the eUICC that holds the profile: 32 digits."`
+	Lot          *string             `json:"lot,omitempty" doc:"The order or box that the SIM came in."`
+	ExternalID   *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
+	UpdatedAt    time.Time           `json:"updated_at" doc:"When it last changed, also by a transfer."`
 	Settings
 	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. It does not change the status of the SIM."`
 }
@@ -97,6 +101,10 @@ func viewSIM(s storage.SIM) (SIM, error) {
 		Plan:         s.Plan,
 		Online:       s.Online,
 		TransferLock: s.TransferLock,
+		EID:          s.EID,
+		Lot:          s.Lot,
+		ExternalID:   s.ExternalID,
+		UpdatedAt:    s.UpdatedAt.UTC(),
 		Settings:     viewSettings(s.SIMSettings),
 	}
 	if s.Request != nil {

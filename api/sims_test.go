@@ -21,16 +21,17 @@ func (s *testService) importSIMs(contentType, text string) testResponse {
 func TestImportInEveryFormat(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
-	csv := "\ufeffaccount,iccid,imsis,msisdns,status,plan,tags,expiration,termination_protection,group,event_handlers,speed_class,containers,imei_lock,transfer_lock\r\n" +
-		sourceID + "," + iccid(1) + "," + imsi(1) + ";" + imsi(101) + ",+12025550101,active,local-01,\"site=north; lot = 7 \",2030-01-31T00:00:00+01:00,true,meters,a;b,fast,profile,490154203237518,true\r\n"
+	const eid = "89033023001211360000000006736112"
+	csv := "\ufeffaccount,iccid,imsis,msisdns,status,plan,tags,expiration,termination_protection,group,event_handlers,speed_class,containers,imei_lock,transfer_lock,eid,lot,external_id\r\n" +
+		sourceID + "," + iccid(1) + "," + imsi(1) + ";" + imsi(101) + ",+12025550101,active,local-01,\"site=north; lot = 7 \",2030-01-31T00:00:00+01:00,true,meters,a;b,fast,profile,490154203237518,true," + eid + ",box 7,HLR/1\r\n"
 	if got := read[Imported](s.importSIMs("text/csv", csv).is(201)); got.Imported != 1 {
 		t.Errorf("%+v", got)
 	}
 	sim := read[SIM](s.get(s.source, "/v1/sims/%2B12025550101").is(200))
 	text := func(s string) *string { return &s }
 	want := SIM{
-		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since,
-		Status: transfer.Active, Plan: "local-01", TransferLock: true,
+		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since, UpdatedAt: sim.Since,
+		EID: text(eid), Lot: text("box 7"), ExternalID: text("HLR/1"), Status: transfer.Active, Plan: "local-01", TransferLock: true,
 		Settings: Settings{
 			TerminationProtection: true, Group: text("meters"), SpeedClass: text("fast"), IMEILock: text("490154203237518"),
 			Tags: map[string]string{"site": "north", "lot": "7"}, EventHandlers: []string{"a", "b"}, Containers: []string{"profile"},
@@ -65,10 +66,10 @@ func TestImportInEveryFormat(t *testing.T) {
 func deref(s SIM) any {
 	type flat struct {
 		SIM
-		group, class, imei string
+		group, class, imei, eid, lot, external string
 	}
-	f := flat{SIM: s, group: *s.Group, class: *s.SpeedClass, imei: *s.IMEILock}
-	f.Group, f.SpeedClass, f.IMEILock = nil, nil, nil
+	f := flat{SIM: s, group: *s.Group, class: *s.SpeedClass, imei: *s.IMEILock, eid: *s.EID, lot: *s.Lot, external: *s.ExternalID}
+	f.Group, f.SpeedClass, f.IMEILock, f.EID, f.Lot, f.ExternalID = nil, nil, nil, nil, nil, nil
 	return f
 }
 
@@ -102,6 +103,15 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 				line(iccid(1), imsi(1), sourceID, "global-01", "", "", "", "", "") +
 				line(iccid(13), imsi(10), sourceID, "global-01", "", "", "", "", ""),
 			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsis taken", "6 imsis duplicate"},
+		},
+		"an external id twice": {
+			"iccid,imsis,account,plan,external_id\n" +
+				line(iccid(10), imsi(10), sourceID, "global-01", "a") + line(iccid(11), imsi(11), sourceID, "global-01", "a"),
+			[]string{"3 external_id duplicate"},
+		},
+		"no EID": {
+			"iccid,imsis,account,plan,eid\n" + line(iccid(10), imsi(10), sourceID, "global-01", iccid(10)),
+			[]string{"2 eid bad_value"},
 		},
 		"one identifier twice in a line": {
 			head + line(iccid(10), imsi(10)+";"+imsi(10), sourceID, "global-01", "", "", "", "", ""),

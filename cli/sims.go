@@ -30,7 +30,7 @@ type simsImportCommand struct {
 func (simsImportCommand) Help() string {
 	return `Imports all SIMs in the file, or none if a row has an error. The file can have up to a million rows and is streamed.
 
-Required CSV columns or JSON fields: iccid, imsis, account, plan. Optional: msisdns, status, tags, expiration, termination_protection, group, event_handlers, speed_class, containers, imei_lock, transfer_lock. In CSV, separate several IMSIs, MSISDNs or tags with semicolons.
+Required CSV columns or JSON fields: iccid, imsis, account, plan. Optional: msisdns, status, tags, expiration, termination_protection, group, event_handlers, speed_class, containers, imei_lock, transfer_lock, eid, lot, external_id. In CSV, separate several IMSIs, MSISDNs or tags with semicolons.
 
 Examples:
 
@@ -157,6 +157,9 @@ func printSIM(l *connection, v client.SIM) error {
 		{"Group", v.Group},
 		{"Speed class", v.SpeedClass},
 		{"IMEI lock", v.IMEILock},
+		{"EID", v.EID},
+		{"Lot", v.Lot},
+		{"External id", v.ExternalID},
 		{"Tags", tagsText(v.Tags)},
 		{"Event handlers", strings.Join(v.EventHandlers, ", ")},
 		{"Containers", strings.Join(v.Containers, ", ")},

@@ -22,6 +22,10 @@ type SIM struct {
 	Plan                  string              `json:"plan"`
 	Online                bool                `json:"online"`
 	TransferLock          bool                `json:"transfer_lock"`
+	EID                   string              `json:"eid,omitempty"`
+	Lot                   string              `json:"lot,omitempty"`         // the order or box that it came in
+	ExternalID            string              `json:"external_id,omitempty"` // in the operator's inventory
+	UpdatedAt             time.Time           `json:"updated_at"`            // when it last changed, also by a transfer
 	TerminationProtection bool                `json:"termination_protection"`
 	Expiration            *time.Time          `json:"expiration,omitempty"`
 	Group                 string              `json:"group,omitempty"`

@@ -21,6 +21,7 @@ type NewSIM struct {
 	Status         transfer.Status
 	Plan           string
 	TransferLock   bool
+	SIMDetails
 	SIMSettings
 }
 
@@ -28,7 +29,7 @@ type NewSIM struct {
 type RowError struct {
 	Rows  pq.Int64Array `db:"rows"`  // the first 10 SIMs with this error, as indexes in the import, from 0
 	Count int           `db:"count"` // of all SIMs with this error
-	Field string        `db:"field"` // account, plan, iccid, imsi or msisdn
+	Field string        `db:"field"` // account, plan, external_id, iccid, imsi or msisdn
 	Value string        `db:"value"`
 	Code  RowErrorCode  `db:"code"`
 }
@@ -92,7 +93,9 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 		return 0, refusal
 	}
 	n, err := t.exec(ctx, importSIMs, args{})
-	if err != nil {
+	if isUnique(err, "sim_details_external_id_key") {
+		return 0, errLostRace // after a retry, the check names the SIM
+	} else if err != nil {
 		return 0, fmt.Errorf("importing SIMs: %w", err)
 	}
 	if _, err := t.exec(ctx, importIdentifiers, args{}); isUnique(err, "identifiers_pkey") {
@@ -142,17 +145,21 @@ func (t *Tx) auditImport(ctx context.Context, by Actor, sims iter.Seq[NewSIM], n
 
 // stagingTables creates the temporary tables that an import is copied to. Ids
 // are assigned as the rows come in, so that they follow the upload. All columns
-// of staged_sims but n and operator_id are those of sims.
+// of staged_sims but n and operator_id are those of sims and sim_details.
 const stagingTables = `
 CREATE TEMPORARY TABLE staged_sims (
 	LIKE sims,
 	n           integer NOT NULL,
-	operator_id text NOT NULL
+	operator_id text NOT NULL,
+	eid         text,
+	lot         text,
+	external_id text
 ) ON COMMIT DROP;
 ALTER TABLE staged_sims
 	ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
 	DROP COLUMN account,
-	DROP COLUMN since;
+	DROP COLUMN since,
+	DROP COLUMN updated_at;
 CREATE TEMPORARY TABLE staged_identifiers (
 	n          integer NOT NULL,
 	identifier text NOT NULL,
@@ -185,6 +192,14 @@ var selectRowErrors = newStatement(statement{
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 			UNION ALL
+			SELECT s.n, 'external_id', s.external_id, 'taken'
+			FROM staged_sims s
+			JOIN sim_details d USING (external_id)
+			UNION ALL
+			SELECT n, 'external_id', external_id, 'duplicate'
+			FROM (SELECT n, external_id, row_number() OVER (PARTITION BY external_id ORDER BY n) AS nth FROM staged_sims) AS s
+			WHERE nth > 1 AND external_id IS NOT NULL
+			UNION ALL
 			(
 				SELECT i.n, i.kind, CASE i.kind WHEN 'iccid' THEN s.iccid ELSE i.identifier END, 'taken'
 				FROM staged_identifiers i
@@ -209,7 +224,7 @@ var selectRowErrors = newStatement(statement{
 
 var importSIMs = newStatement(statement{
 	name:  "import_sims",
-	does:  "Creates the SIMs of an import and their first registrations. Both get the same instant in since.",
+	does:  "Creates the SIMs of an import, their details, their first registrations, which get the same instant in since, and the rows of changes that say so.",
 	setup: stagingTables,
 	text: `
 		WITH created AS (
@@ -220,6 +235,17 @@ var importSIMs = newStatement(statement{
 			JOIN accounts a USING (operator_id)
 			ORDER BY s.id
 			RETURNING id, since, account
+		), detailed AS (
+			INSERT INTO sim_details (sim, eid, lot, external_id)
+			SELECT id, eid, lot, external_id
+			FROM staged_sims
+			WHERE eid IS NOT NULL OR lot IS NOT NULL OR external_id IS NOT NULL
+		), changed AS (
+			INSERT INTO changes (kind, destination, sims)
+			SELECT 'created', account, array_agg(id ORDER BY id)
+			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
+			GROUP BY account, part
+			ORDER BY min(id)
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account
@@ -254,11 +280,11 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 }
 
 func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	return t.copyIn(ctx, `COPY staged_sims (n, operator_id, `+importedColumns("")+`) FROM STDIN`, func(add func(...any) error) error {
+	return t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(add func(...any) error) error {
 		n := -1
 		for s := range sims {
 			n++
-			row := []any{n, string(s.OperatorID), string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
+			row := []any{n, string(s.OperatorID), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
 			if err := add(append(row, s.settingValues()...)...); err != nil {
 				return err
 			}

@@ -13,6 +13,13 @@ import (
 	"simtransfer/transfer"
 )
 
+// SIMDetails are what the operator's own systems know of a SIM; nil: nothing.
+type SIMDetails struct {
+	EID        *string `db:"eid"`         // of the eUICC that holds the profile; 32 digits
+	Lot        *string `db:"lot"`         // the order or box that the SIM came in
+	ExternalID *string `db:"external_id"` // in the operator's inventory; unique
+}
+
 // SIM is a SIM as its owner sees it.
 type SIM struct {
 	ID           int64               `db:"id"`
@@ -24,6 +31,8 @@ type SIM struct {
 	Status       transfer.Status     `db:"status"`
 	Plan         string              `db:"plan"`
 	TransferLock bool                `db:"transfer_lock"`
+	UpdatedAt    time.Time           `db:"updated_at"` // when it last changed, also by a transfer
+	SIMDetails
 	SIMSettings
 	Online           bool                   `db:"online"`  // has an open data session
 	Request          *uuid.UUID             `db:"request"` // the request that holds the claim on the SIM; nil: none
@@ -45,6 +54,10 @@ func selectSIMSQL() string {
 	s.status,
 	s.plan,
 	s.transfer_lock,
+	greatest(s.since, s.updated_at) AS updated_at,
+	d.eid,
+	d.lot,
+	d.external_id,
 	` + settingNames("s.") + `,
 	(SELECT true FROM radius.radacct WHERE sim = s.id AND acctstoptime IS NULL LIMIT 1) IS NOT NULL AS online,
 	o.request,
@@ -52,6 +65,7 @@ func selectSIMSQL() string {
 	r.expires_at AS request_expires_at
 FROM sims s
 JOIN accounts a ON a.id = s.account
+LEFT JOIN sim_details d ON d.sim = s.id
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request`
 }

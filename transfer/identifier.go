@@ -46,6 +46,8 @@ const (
 	minICCID  = 18
 	maxICCID  = 22
 
+	eidLength = 32
+
 	minPrefix = 6
 )
 
@@ -109,6 +111,19 @@ func ParseMSISDN(s string) (Identifier, error) {
 		return Identifier{}, err
 	}
 	return n.msisdn()
+}
+
+// ParseEID parses the EID of an eUICC (GSMA SGP.29): 32 digits, which people may
+// have grouped. It returns digits only.
+func ParseEID(s string) (string, error) {
+	n, err := readNumber(s)
+	if err != nil {
+		return "", fmt.Errorf("%q is not an EID: an EID has %d digits", clip(Trim(s)), eidLength)
+	}
+	if n.plus || len(n.digits) != eidLength {
+		return "", fmt.Errorf("%q is not an EID: it has %d %s, an EID has %d", n.text, len(n.digits), digitsNoun(len(n.digits)), eidLength)
+	}
+	return n.digits, nil
 }
 
 // ParseIdentifierPrefix parses the first digits of an identifier, 6 to 22, with

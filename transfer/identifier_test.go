@@ -307,3 +307,18 @@ func TestMayNameTwice(t *testing.T) {
 		}
 	}
 }
+
+func TestParseEID(t *testing.T) {
+	t.Parallel()
+	const eid = "89033023001211360000000006736112"
+	for _, text := range []string{eid, " 8903 3023 0012 1136 0000 0000 0673 6112 ", `="` + eid + `"`} {
+		if got, err := transfer.ParseEID(text); err != nil || got != eid {
+			t.Errorf("ParseEID(%q) = %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", eid[1:], eid + "1", "+" + eid, "8.90330E+31", strings.Replace(eid, "0", "O", 1)} {
+		if got, err := transfer.ParseEID(text); err == nil {
+			t.Errorf("ParseEID(%q) = %q", text, got)
+		}
+	}
+}

@@ -27,6 +27,8 @@ const (
 	MaxReasonText = 500 // the reason of a decision, and of a fee that support sets
 	MaxGroup      = 128
 	MaxSpeedClass = 128
+	MaxLot        = 128
+	MaxExternalID = 128
 )
 
 // Limits of the lists and the tags of a SIM, and of the tags of a landing

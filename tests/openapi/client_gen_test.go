@@ -2386,14 +2386,23 @@ type SIM struct {
 	Account string `json:"account"`
 
 	// Containers Subscription containers on the card.
-	Containers    []string   `json:"containers"`
+	Containers []string `json:"containers"`
+
+	// Eid The EID of the eUICC that holds the profile: 32 digits.
+	Eid           *string    `json:"eid,omitempty"`
 	EventHandlers []string   `json:"event_handlers"`
 	Expiration    *time.Time `json:"expiration,omitempty"`
-	Group         *string    `json:"group,omitempty"`
-	Iccid         string     `json:"iccid"`
-	ImeiLock      *string    `json:"imei_lock,omitempty"`
-	Imsis         []string   `json:"imsis"`
-	Msisdns       []string   `json:"msisdns"`
+
+	// ExternalID The id of the SIM in the operator's inventory.
+	ExternalID *string  `json:"external_id,omitempty"`
+	Group      *string  `json:"group,omitempty"`
+	Iccid      string   `json:"iccid"`
+	ImeiLock   *string  `json:"imei_lock,omitempty"`
+	Imsis      []string `json:"imsis"`
+
+	// Lot The order or box that the SIM came in.
+	Lot     *string  `json:"lot,omitempty"`
+	Msisdns []string `json:"msisdns"`
 
 	// Online Whether it has an open data session.
 	Online bool   `json:"online"`
@@ -2411,6 +2420,9 @@ type SIM struct {
 
 	// TransferLock Whether the owner prevents transfers of the SIM.
 	TransferLock bool `json:"transfer_lock"`
+
+	// UpdatedAt When it last changed, also by a transfer.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // SIMStatus defines model for SIM.Status.
@@ -2635,11 +2647,17 @@ type ImportSimsJSONBody = []struct {
 	// Containers Up to 64 subscription containers, separated by semicolons.
 	Containers *ImportSimsJSONBody_Containers `json:"containers,omitempty"`
 
+	// Eid The EID of the eUICC that holds the profile: 32 digits.
+	Eid *string `json:"eid,omitempty"`
+
 	// EventHandlers Up to 64 event handlers, separated by semicolons.
 	EventHandlers *ImportSimsJSONBody_EventHandlers `json:"event_handlers,omitempty"`
 
 	// Expiration A time such as 2030-01-31T00:00:00Z.
 	Expiration *string `json:"expiration,omitempty"`
+
+	// ExternalID The id of the SIM in your inventory, up to 128 characters; unique.
+	ExternalID *string `json:"external_id,omitempty"`
 
 	// Group The group that the SIM is in, up to 128 characters.
 	Group *string `json:"group,omitempty"`
@@ -2652,6 +2670,9 @@ type ImportSimsJSONBody = []struct {
 
 	// Imsis One or more IMSIs, separated by semicolons.
 	Imsis ImportSimsJSONBody_Imsis `json:"imsis"`
+
+	// Lot The order or box that the SIM came in, up to 128 characters.
+	Lot *string `json:"lot,omitempty"`
 
 	// Msisdns MSISDNs, separated by semicolons.
 	Msisdns *ImportSimsJSONBody_Msisdns `json:"msisdns,omitempty"`

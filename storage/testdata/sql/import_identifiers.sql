@@ -10,12 +10,16 @@ BEGIN;
 CREATE TEMPORARY TABLE staged_sims (
 	LIKE sims,
 	n           integer NOT NULL,
-	operator_id text NOT NULL
+	operator_id text NOT NULL,
+	eid         text,
+	lot         text,
+	external_id text
 ) ON COMMIT DROP;
 ALTER TABLE staged_sims
 	ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
 	DROP COLUMN account,
-	DROP COLUMN since;
+	DROP COLUMN since,
+	DROP COLUMN updated_at;
 CREATE TEMPORARY TABLE staged_identifiers (
 	n          integer NOT NULL,
 	identifier text NOT NULL,

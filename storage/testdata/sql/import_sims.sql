@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Creates the SIMs of an import and their first registrations. Both get the same instant in since.
+-- Does:     Creates the SIMs of an import, their details, their first registrations, which get the same instant in since, and the rows of changes that say so.
 -- Given:    nothing
 -- Returns:  nothing
 -- Locks:    nothing
@@ -10,12 +10,16 @@ BEGIN;
 CREATE TEMPORARY TABLE staged_sims (
 	LIKE sims,
 	n           integer NOT NULL,
-	operator_id text NOT NULL
+	operator_id text NOT NULL,
+	eid         text,
+	lot         text,
+	external_id text
 ) ON COMMIT DROP;
 ALTER TABLE staged_sims
 	ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
 	DROP COLUMN account,
-	DROP COLUMN since;
+	DROP COLUMN since,
+	DROP COLUMN updated_at;
 CREATE TEMPORARY TABLE staged_identifiers (
 	n          integer NOT NULL,
 	identifier text NOT NULL,
@@ -44,6 +48,17 @@ s.imei_lock
 			JOIN accounts a USING (operator_id)
 			ORDER BY s.id
 			RETURNING id, since, account
+		), detailed AS (
+			INSERT INTO sim_details (sim, eid, lot, external_id)
+			SELECT id, eid, lot, external_id
+			FROM staged_sims
+			WHERE eid IS NOT NULL OR lot IS NOT NULL OR external_id IS NOT NULL
+		), changed AS (
+			INSERT INTO changes (kind, destination, sims)
+			SELECT 'created', account, array_agg(id ORDER BY id)
+			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
+			GROUP BY account, part
+			ORDER BY min(id)
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account

@@ -10,12 +10,16 @@ BEGIN;
 CREATE TEMPORARY TABLE staged_sims (
 	LIKE sims,
 	n           integer NOT NULL,
-	operator_id text NOT NULL
+	operator_id text NOT NULL,
+	eid         text,
+	lot         text,
+	external_id text
 ) ON COMMIT DROP;
 ALTER TABLE staged_sims
 	ALTER COLUMN id SET DEFAULT nextval('sims_id_seq'),
 	DROP COLUMN account,
-	DROP COLUMN since;
+	DROP COLUMN since,
+	DROP COLUMN updated_at;
 CREATE TEMPORARY TABLE staged_identifiers (
 	n          integer NOT NULL,
 	identifier text NOT NULL,
@@ -30,6 +34,14 @@ WITH errors AS (
 	SELECT s.n, 'plan', s.plan, 'unknown_plan'
 	FROM staged_sims s
 	WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
+	UNION ALL
+	SELECT s.n, 'external_id', s.external_id, 'taken'
+	FROM staged_sims s
+	JOIN sim_details d USING (external_id)
+	UNION ALL
+	SELECT n, 'external_id', external_id, 'duplicate'
+	FROM (SELECT n, external_id, row_number() OVER (PARTITION BY external_id ORDER BY n) AS nth FROM staged_sims) AS s
+	WHERE nth > 1 AND external_id IS NOT NULL
 	UNION ALL
 	(
 		SELECT i.n, i.kind, CASE i.kind WHEN 'iccid' THEN s.iccid ELSE i.identifier END, 'taken'

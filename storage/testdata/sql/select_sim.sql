@@ -17,6 +17,10 @@ SELECT
 	s.status,
 	s.plan,
 	s.transfer_lock,
+	greatest(s.since, s.updated_at) AS updated_at,
+	d.eid,
+	d.lot,
+	d.external_id,
 	s.tags,
 s.expiration,
 s.termination_protection,
@@ -31,6 +35,7 @@ s.imei_lock,
 	r.expires_at AS request_expires_at
 FROM sims s
 JOIN accounts a ON a.id = s.account
+LEFT JOIN sim_details d ON d.sim = s.id
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request
 WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1 /*identifier*/)

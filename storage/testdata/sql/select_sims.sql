@@ -20,6 +20,10 @@ SELECT
 	s.status,
 	s.plan,
 	s.transfer_lock,
+	greatest(s.since, s.updated_at) AS updated_at,
+	d.eid,
+	d.lot,
+	d.external_id,
 	s.tags,
 s.expiration,
 s.termination_protection,
@@ -34,6 +38,7 @@ s.imei_lock,
 	r.expires_at AS request_expires_at
 FROM sims s
 JOIN accounts a ON a.id = s.account
+LEFT JOIN sim_details d ON d.sim = s.id
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request
 WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
