@@ -122,8 +122,9 @@ func (db *DB) Pool() *sqlx.DB { return db.pool }
 // Tx is a transaction in progress. It must not be used after the function that
 // received it returns, and that function must not wait for a client or Redis.
 type Tx struct {
-	tx *sqlx.Tx
-	db *DB
+	tx       *sqlx.Tx
+	db       *DB
+	noEvents bool // DeclareNoEvents was called
 }
 
 // InTx runs fn in a transaction and commits it if fn returns nil.
@@ -133,7 +134,7 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := fn(&Tx{tx, db}); err != nil {
+	if err := fn(&Tx{tx: tx, db: db}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -79,15 +79,43 @@ SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::b
 FROM pg_current_snapshot() AS s`,
 })
 
+// noEventsSQL is the key of the advisory lock that a transaction holds if it has
+// declared that it writes no events; see the function writes_no_events.
+const noEventsSQL = `classid = 1936289140 AND objid = 1 AND objsubid = 2`
+
+var declareNoEvents = newStatement(statement{
+	name:    "declare_no_events",
+	does:    "Declares that the transaction writes no events, so that the feeds do not wait for it.",
+	returns: "A row.",
+	locks:   "Takes an advisory lock, shared with other such transactions.",
+	text: `
+SELECT writes_no_events()`,
+})
+
+// DeclareNoEvents tells the feeds not to wait for the transaction. A long
+// transaction that writes no events should begin with it. Statements that write
+// events then return an error.
+func (t *Tx) DeclareNoEvents(ctx context.Context) error {
+	if _, err := t.exec(ctx, declareNoEvents, args{}); err != nil {
+		return fmt.Errorf("declaring that a transaction writes no events: %w", err)
+	}
+	t.noEvents = true
+	return nil
+}
+
 // runningSQL selects the transactions that are running, with what is known of
 // them, and whether they may write events. The snapshot is older than the locks:
-// the statement has it before it begins. See docs/protocol.md for why a
-// transaction without a lock on a table of ours cannot write events.
+// the statement has it before it begins. See docs/protocol.md for why the other
+// transactions cannot write events.
 const runningSQL = `
 	WITH locks AS MATERIALIZED (
-		SELECT locktype, database, relation, transactionid, virtualtransaction, pid, mode
+		SELECT locktype, database, relation, transactionid, classid, objid, objsubid, virtualtransaction, pid, mode
 		FROM pg_locks
-		WHERE granted AND locktype IN ('transactionid', 'relation')
+		WHERE granted
+		  AND (locktype = 'transactionid'
+			OR database = (SELECT oid FROM pg_database WHERE datname = current_database())
+				AND (locktype = 'relation' AND mode IN ('RowShareLock', 'RowExclusiveLock')
+					OR locktype = 'advisory' AND ` + noEventsSQL + `))
 	)
 	SELECT
 		x::text::bigint AS tx,
@@ -103,9 +131,11 @@ const runningSQL = `
 			JOIN pg_class c ON c.oid = l.relation
 			WHERE l.virtualtransaction = h.virtualtransaction
 			  AND l.locktype = 'relation'
-			  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			  AND l.mode NOT IN ('AccessShareLock', 'SIReadLock')
 			  AND c.relnamespace IN (to_regnamespace('radius'), (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')))
+		) AND NOT EXISTS (
+			SELECT 1
+			FROM locks l
+			WHERE l.virtualtransaction = h.virtualtransaction AND l.locktype = 'advisory'
 		) AS writes
 	FROM pg_current_snapshot() AS s
 	CROSS JOIN pg_snapshot_xip(s) AS x

@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,11 @@ func TestFeedsPassForeignTransactions(t *testing.T) {
 		{"reading our tables", `SELECT pg_current_xact_id(); LOCK TABLE events, requests IN ACCESS SHARE MODE`},
 		{"an advisory lock", `SELECT pg_current_xact_id(), pg_advisory_xact_lock(1)`},
 		{"a savepoint", `SELECT pg_current_xact_id(); SAVEPOINT s; CREATE TEMP TABLE own (); INSERT INTO own DEFAULT VALUES`},
+		{"an index", `CREATE INDEX ON sims (plan)`},
+		{"statistics", `ANALYZE sims, events, requests`},
+		{"a new trigger", `CREATE TRIGGER t BEFORE TRUNCATE ON sims EXECUTE FUNCTION audit_guard()`},
+		{"changes, declared to write no events", `SELECT writes_no_events(); UPDATE plans SET coverage_bound = coverage_bound; LOCK TABLE events IN ROW EXCLUSIVE MODE`},
+		{"changes, declared late", `UPDATE plans SET coverage_bound = coverage_bound; SELECT writes_no_events()`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -123,6 +129,7 @@ func TestFeedsNameWhatTheyWaitFor(t *testing.T) {
 		`SELECT FROM accounts FOR KEY SHARE`,
 		`INSERT INTO radius.nas (nasname, secret) VALUES ('192.0.2.99', 'secret')`,
 		`LOCK TABLE events IN ROW EXCLUSIVE MODE; SELECT pg_current_xact_id()`,
+		`SELECT pg_advisory_xact_lock(1936289140, 2), pg_advisory_xact_lock(1936289140 * 4294967296 + 1); UPDATE plans SET name = name`,
 	} {
 		t.Run(statement, func(t *testing.T) {
 			t.Parallel()
@@ -152,6 +159,47 @@ func TestFeedsNameWhatTheyWaitFor(t *testing.T) {
 			commit()
 		})
 	}
+}
+
+// A long import does not withhold events.
+func TestFeedsPassImports(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	sims := db.SIMs(1, storagetest.SIM{Account: from.ID})
+	db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.ImportSIMs(t.Context(), storage.System(), slices.Values(newSIMs(from, 1, 10)))
+		return err
+	})
+	db.Request(storagetest.Request{From: from, To: to, SIMs: sims})
+	feedOf(t, db, from.ID, 1)
+	if waits := db.FeedWaits(); len(waits) > 0 {
+		t.Errorf("the feed waits for %v", waits)
+	}
+}
+
+// A transaction that has declared to write no events cannot write one.
+func TestDeclaredTransactionsWriteNoEvents(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	id := db.Request(storagetest.Request{From: from, To: to, SIMs: db.SIMs(1, storagetest.SIM{Account: from.ID})})
+	work := workOf(db, id, transfer.WorkValidate)[0]
+	was := db.Dump()
+	err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		if err := tx.DeclareNoEvents(t.Context()); err != nil {
+			return err
+		}
+		w, err := tx.LockWork(t.Context(), work)
+		if err != nil {
+			return err
+		}
+		return validateChunk(t.Context(), tx, w)
+	})
+	if err == nil || !strings.Contains(err.Error(), "has declared to write none") {
+		t.Errorf("%v, want a refusal", err)
+	}
+	db.Unchanged(was)
 }
 
 // The events of a request are read in the order of their numbers, even if a

@@ -74,6 +74,9 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 	if err := t.AllowLong(ctx, importTimeout); err != nil {
 		return 0, err
 	}
+	if err := t.DeclareNoEvents(ctx); err != nil {
+		return 0, err
+	}
 	if err := t.stage(ctx, sims); err != nil {
 		return 0, fmt.Errorf("staging an import: %w", err)
 	}

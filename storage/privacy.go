@@ -158,6 +158,9 @@ func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.Oper
 		if err := t.AllowLong(ctx, privacyTimeout); err != nil {
 			return err
 		}
+		if err := t.DeclareNoEvents(ctx); err != nil {
+			return err
+		}
 		if d.Account, err = t.Account(ctx, id); err != nil {
 			return fmt.Errorf("reading account %s: %w", id, err)
 		}
@@ -270,6 +273,9 @@ func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.Opera
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		e = Erased{}
 		if err := t.AllowLong(ctx, privacyTimeout); err != nil {
+			return err
+		}
+		if err := t.DeclareNoEvents(ctx); err != nil {
 			return err
 		}
 		var a Account

@@ -32,15 +32,17 @@ type statement struct {
 	// those of the hot path.
 	prepared bool
 
-	text   string   // with named parameters
-	query  string   // the same with $1, $2, …: what the server gets
-	params []string // the name of each $n, in order
+	text         string   // with named parameters
+	query        string   // the same with $1, $2, …: what the server gets
+	params       []string // the name of each $n, in order
+	writesEvents bool     // whether it inserts into events
 }
 
 // newStatement numbers the parameters of a statement in the order in which
 // they first occur.
 func newStatement(s statement) *statement {
 	s.text = dedent(s.text)
+	s.writesEvents = strings.Contains(s.text, "INSERT INTO events")
 	numbers := map[string]int{}
 	s.query = parameters.ReplaceAllStringFunc(s.text, func(found string) string {
 		if found[0] != '@' {
@@ -195,6 +197,9 @@ func (t *Tx) run(ctx context.Context, s *statement, a args, do func(call) error)
 	values, err := s.bind(a)
 	if err != nil {
 		return err
+	}
+	if t.noEvents && s.writesEvents {
+		return fmt.Errorf("statement %s writes events, in a transaction that has declared to write none", s.name)
 	}
 	prepared := t.db.preparedFor(s)
 	if prepared == nil {

@@ -21,6 +21,7 @@ func statements() []*statement {
 		selectBatchRequests,
 		selectBatchRequestIDs,
 		// feed_horizon.go
+		declareNoEvents,
 		selectOldestTx,
 		selectFeedWaits,
 		// fees.go

@@ -11,9 +11,13 @@ SELECT format('%s of user %s in database %s (%s) withholds events, since %s',
 	coalesce('prepared transaction ' || gid, 'process ' || pid), usename, database, application, since)
 FROM (
 	WITH locks AS MATERIALIZED (
-		SELECT locktype, database, relation, transactionid, virtualtransaction, pid, mode
+		SELECT locktype, database, relation, transactionid, classid, objid, objsubid, virtualtransaction, pid, mode
 		FROM pg_locks
-		WHERE granted AND locktype IN ('transactionid', 'relation')
+		WHERE granted
+		  AND (locktype = 'transactionid'
+			OR database = (SELECT oid FROM pg_database WHERE datname = current_database())
+				AND (locktype = 'relation' AND mode IN ('RowShareLock', 'RowExclusiveLock')
+					OR locktype = 'advisory' AND classid = 1936289140 AND objid = 1 AND objsubid = 2))
 	)
 	SELECT
 		x::text::bigint AS tx,
@@ -29,9 +33,11 @@ FROM (
 			JOIN pg_class c ON c.oid = l.relation
 			WHERE l.virtualtransaction = h.virtualtransaction
 			  AND l.locktype = 'relation'
-			  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			  AND l.mode NOT IN ('AccessShareLock', 'SIReadLock')
 			  AND c.relnamespace IN (to_regnamespace('radius'), (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events')))
+		) AND NOT EXISTS (
+			SELECT 1
+			FROM locks l
+			WHERE l.virtualtransaction = h.virtualtransaction AND l.locktype = 'advisory'
 		) AS writes
 	FROM pg_current_snapshot() AS s
 	CROSS JOIN pg_snapshot_xip(s) AS x
