@@ -264,7 +264,10 @@ func (e *eventWriter) write(text []byte) error {
 func eventsDoc(event any, text string) *streamDoc {
 	return &streamDoc{
 		text: text + " The stream ends after the last event, and also after some minutes: the client then reconnects with " +
-			"Last-Event-ID, and gets 204 if no more events will follow. Comments keep the connection open.",
+			"Last-Event-ID, and gets 204 if no more events will follow. Comments keep the connection open. " +
+			"A stream has no count of its events, and one that was cut off can look like one that has ended: " +
+			"only the 204 says that the client has all events. An event that lacks the empty line at its end was cut off; " +
+			"ignore it, as clients of server-sent events do. It is sent again after Last-Event-ID.",
 		noContent: "No more events will follow Last-Event-ID.",
 		content: func(registry huma.Registry) map[string]*huma.MediaType {
 			schema := registry.Schema(reflect.TypeOf(event), true, "")

@@ -31,7 +31,7 @@ type eventsCommand struct {
 func (eventsCommand) Help() string {
 	return `Shows every decision and every outcome: when, who caused it, and the new state. An account sees the names of its own API keys; support sees those of all keys, and the addresses of callers.
 
-The events of all requests are shown in the order in which they happened, the oldest first. The last line shows the cursor to continue with later, without missing an event or showing one twice.
+The events of all requests are shown in the order in which they happened, the oldest first. The last line shows the cursor to continue with later, without missing an event or showing one twice. While a transaction that is open in the database may still write earlier events, later ones are withheld; standard error says so, and names the transaction for support. The events of a single request are never withheld.
 
 Examples:
 
@@ -147,7 +147,7 @@ func listEvents(ctx context.Context, l *connection, request uuid.UUID) listFunc[
 func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 	t := newTable(l.Out, "TIME", "REQUEST", "PARTY", "EVENT", "STATE", "DETAIL")
 	paging := c.paging()
-	cursor, left := c.Cursor, paging.Limit
+	cursor, left, withheld := c.Cursor, paging.Limit, ""
 	resume := func() string { return c.resumeCommand(cursor) }
 	err := watching{Interval: c.Interval}.poll(ctx, l, resume, func(ctx context.Context) (bool, error) {
 		for more := true; more && (left > 0 || paging.All); {
@@ -162,6 +162,12 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 			if err := printFeed(l, t, feed); err != nil {
 				return false, err
 			}
+			if text := withheldText(feed); text != withheld {
+				withheld = text
+				if text != "" {
+					l.progress.say("%s", text)
+				}
+			}
 			cursor, left, more = feed.NextCursor, left-len(feed.Items), feed.More
 		}
 		return !c.Follow, nil
@@ -170,6 +176,19 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 		l.note("To continue after these events: --cursor=%s", cursor)
 	}
 	return err
+}
+
+// withheldText says that a page lacks events that have happened, and why; empty
+// if it lacks none. It is shown with --json, too, because empty pages are not
+// printed.
+func withheldText(feed client.Feed) string {
+	switch {
+	case !feed.Withheld:
+		return ""
+	case len(feed.WithheldBy) == 0:
+		return "Later events are withheld until a transaction ends that is open in the database. They follow in order."
+	}
+	return cell("Later events are withheld until a transaction ends that is open in the database: " + strings.Join(feed.WithheldBy, "; "))
 }
 
 // printFeed prints a page, unless it is empty.

@@ -295,6 +295,38 @@ func TestFollowEvents(t *testing.T) {
 	})
 }
 
+// While events are withheld, the command says so, once for each cause, with --json
+// too.
+func TestWithheldEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, flags := range [][]string{nil, {"--json"}} {
+			polls := 0
+			c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+				polls++
+				withheld := ""
+				switch {
+				case polls < 3:
+				case polls < 6:
+					withheld = `,"withheld":true,"withheld_by":["process 12 (psql) of user ops"]`
+				case polls < 9:
+					withheld = `,"withheld":true`
+				}
+				_, _ = io.WriteString(w, `{"items":[],"next_cursor":"1-2","more":false`+withheld+"}\n")
+			})
+			ctx, interrupt := context.WithCancel(t.Context())
+			time.AfterFunc(time.Minute, interrupt)
+			c.is(c.runIn(ctx, append([]string{"events", "--follow"}, flags...)...), cli.ExitInterrupted,
+				"Later events are withheld until a transaction ends that is open in the database: process 12 (psql) of user ops\n"+
+					"Later events are withheld until a transaction ends that is open in the database. They follow in order.\n"+
+					"Stopped watching")
+			if n := strings.Count(c.err.String(), "withheld"); n != 2 {
+				t.Errorf("%v: said %d times:\n%s", flags, n, c.err.String())
+			}
+		}
+	})
+}
+
 // Amounts of events are shown in the major unit of their currency.
 func TestAmountsOfEvents(t *testing.T) {
 	t.Parallel()
