@@ -295,6 +295,10 @@ func TestSignInsLeaveATrace(t *testing.T) {
 			s.do(apiCall{method: method, path: "/ops/queues/api/queues/bulk:pause", header: header}).is(200)
 		}, "queue.act")
 	}
+	s.leaves("an act with a long path", s.admin, func() {
+		path := "/ops/queues/api/queues/" + strings.Repeat("a", 187) + "%C3%A9:pause" // the limit of 200 bytes divides the character
+		s.do(apiCall{method: "POST", path: path, header: header}).is(200)
+	}, "queue.act")
 	s.leaves("a refused act", "", func() { s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause"}).is(401) })
 	s.leaves("a refused act", "", func() {
 		s.do(apiCall{method: "POST", path: "/ops/queues/api/queues/bulk:pause", key: s.support}).is(403)

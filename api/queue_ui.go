@@ -86,8 +86,8 @@ func (s *server) auditQueueCall(r *http.Request) error {
 // clipped shortens a text that a client has chosen.
 func clipped(text string) string {
 	const limit = 200
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
-	return text[:min(len(text), limit)]
+	text = strings.ReplaceAll(text, "\x00", "")
+	return strings.ToValidUTF8(text[:min(len(text), limit)], "") // the limit may divide a character
 }
 
 // authorizeQueueUI returns ErrNotFound if the caller sends no API key and has not

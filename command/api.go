@@ -26,7 +26,7 @@ type apiCommand struct {
 	OwnRequests bool          `name:"allow-self-approval" env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source. Default: someone else has to approve it."`
 	TrustProxy  bool          `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
 	RateLimit   int           `min:"0" max:"1000000" default:"100" env:"SIMTRANSFER_RATE_LIMIT" help:"Requests per second per API key (burst: twice that). 0 disables the limit; it is not enforced while Redis is down."`
-	Drain       time.Duration `min:"0s" max:"10m" default:"5s" env:"SIMTRANSFER_DRAIN" help:"Time between SIGTERM, when /readyz starts to respond 503, and the end of accepting connections: a proxy needs it to send calls elsewhere."`
+	Drain       time.Duration `min:"0s" max:"10m" default:"5s" env:"SIMTRANSFER_DRAIN" help:"Time between SIGTERM, when /readyz starts to respond 503, and the end of accepting connections: a proxy needs it to send calls elsewhere. It must be shorter than the stop timeout."`
 	OpsReadOnly bool          `env:"SIMTRANSFER_OPS_READ_ONLY" help:"Serve the queue UI read-only."`
 }
 
@@ -34,10 +34,15 @@ func defaultAPICommand() apiCommand {
 	return apiCommand{Review: transfer.ReviewPeriod, Acceptance: transfer.AcceptancePeriod}
 }
 
-// Validate refuses half of a key pair.
+// Validate refuses half of a key pair, and a time to drain that is longer than
+// the process may take to stop: it would end while it still accepts calls.
 func (c *apiCommand) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return errors.New("set --tls-cert (SIMTRANSFER_TLS_CERT) and --tls-key (SIMTRANSFER_TLS_KEY) together, or neither")
+	}
+	if c.Drain >= c.StopTimeout {
+		return fmt.Errorf("--drain (SIMTRANSFER_DRAIN) is %s, but the process may take only %s to stop: set --stop-timeout (SIMTRANSFER_STOP_TIMEOUT) to at least %s, so that running calls can end after it",
+			shortDuration(c.Drain), shortDuration(c.StopTimeout), shortDuration(c.Drain+shutdownTimeout))
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func TestServeTLS(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if (&apiCommand{TLSCert: "cert.pem"}).Validate() == nil {
+	if (&apiCommand{TLSCert: "cert.pem", serverFlags: serverFlags{StopTimeout: time.Minute}}).Validate() == nil {
 		t.Error("a certificate without a key was taken")
 	}
 	for address, want := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false} {

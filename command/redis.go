@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,6 +73,9 @@ func (f redisFlags) options() (redisServer, error) {
 	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
 		return redisServer{}, errRedisURL
 	}
+	if err := checkRedisParameters(u); err != nil {
+		return redisServer{}, err
+	}
 	password, _ := u.User.Password()
 	o := redisServer{Username: u.User.Username(), Password: password, ClientName: "simtransfer"}
 	switch u.Scheme {
@@ -92,6 +96,26 @@ func (f redisFlags) options() (redisServer, error) {
 	}
 	o.TLSConfig, err = f.tls(u)
 	return o, err
+}
+
+// checkRedisParameters refuses a parameter that would have no effect, such as a
+// password under a wrong name. It repeats neither the name nor the value: both may
+// be parts of a password.
+func checkRedisParameters(u *url.URL) error {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return errRedisURL
+	}
+	var known []string
+	if strings.HasSuffix(u.Scheme, "-sentinel") {
+		known = []string{"master", "sentinel_username", "sentinel_password"}
+	}
+	for name, values := range query {
+		if !slices.Contains(known, name) || len(values) > 1 {
+			return errors.New("SIMTRANSFER_REDIS_URL has a parameter that is unknown or given twice: a redis-sentinel:// URL can have master, sentinel_username and sentinel_password, and a redis:// URL has none; its password is before the host, and the number of the database after it")
+		}
+	}
+	return nil
 }
 
 func (s *redisServer) addSentinels(u *url.URL) error {
@@ -142,7 +166,7 @@ func redisDatabase(path string) (int, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return 0, errors.New("SIMTRANSFER_REDIS_URL: the database, after the hosts, is not a number")
+		return 0, errors.New("SIMTRANSFER_REDIS_URL: the database, after the hosts, is not a number from 0 to 65535")
 	}
 	return int(n), nil
 }

@@ -39,20 +39,26 @@ func TestRedisURL(t *testing.T) {
 func TestRedisURLIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]redisFlags{
-		"no URL":                       {RedisURL: "host:6379"},
-		"no host":                      {RedisURL: "redis://"},
-		"another scheme":               {RedisURL: "https://host"},
-		"a database that is no number": {RedisURL: "redis://host/x"},
-		"sentinels without a master":   {RedisURL: "redis-sentinel://a,b"},
-		"an empty sentinel":            {RedisURL: "redis-sentinel://a,,b?master=m"},
-		"a CA without TLS":             {RedisURL: "redis://host", RedisCAFile: "ca.pem"},
-		"a CA that is not there":       {RedisURL: "rediss://host", RedisCAFile: "/nowhere/ca.pem"},
-		"a CA that is no certificate":  {RedisURL: "rediss://host", RedisCAFile: "redis_test.go"},
-		"a certificate without a key":  {RedisURL: "rediss://host", RedisCertFile: "redis_test.go"},
-		"a key that is no key":         {RedisURL: "rediss://host", RedisCertFile: "redis_test.go", RedisKeyFile: "redis_test.go"},
+		"no URL":                        {RedisURL: "host:6379"},
+		"no host":                       {RedisURL: "redis://"},
+		"another scheme":                {RedisURL: "https://host"},
+		"a database that is no number":  {RedisURL: "redis://host/x"},
+		"sentinels without a master":    {RedisURL: "redis-sentinel://a,b"},
+		"an empty sentinel":             {RedisURL: "redis-sentinel://a,,b?master=m"},
+		"a database that is too large":  {RedisURL: "redis://host/65536"},
+		"a password as a parameter":     {RedisURL: "redis://host/0?password=geheim"},
+		"a database as a parameter":     {RedisURL: "redis://host?db=3"},
+		"an unknown sentinel parameter": {RedisURL: "redis-sentinel://a?master=m&sentinel_passwort=geheim"},
+		"two masters":                   {RedisURL: "redis-sentinel://a?master=m&master=n"},
+		"a parameter that is no text":   {RedisURL: "redis-sentinel://a?master=m&sentinel_password=%zz"},
+		"a CA without TLS":              {RedisURL: "redis://host", RedisCAFile: "ca.pem"},
+		"a CA that is not there":        {RedisURL: "rediss://host", RedisCAFile: "/nowhere/ca.pem"},
+		"a CA that is no certificate":   {RedisURL: "rediss://host", RedisCAFile: "redis_test.go"},
+		"a certificate without a key":   {RedisURL: "rediss://host", RedisCertFile: "redis_test.go"},
+		"a key that is no key":          {RedisURL: "rediss://host", RedisCertFile: "redis_test.go", RedisKeyFile: "redis_test.go"},
 	} {
-		if _, err := f.options(); err == nil {
-			t.Errorf("%s: no error", name)
+		if _, err := f.options(); err == nil || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: the error is %v", name, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +24,11 @@ type Alarm struct {
 }
 
 // IsNews reports whether the cause of an error has not occurred for a minute.
-// Errors of the database have the same cause if they have the same SQLSTATE,
-// network errors if they concern the same address, and others if the innermost
-// errors have the same text.
+// Errors of the database have the same cause if they have the same SQLSTATE and,
+// if it is about a right or about an object that is missing, the same text, which
+// names the object: when one right is granted again, the next one that is missing
+// is news. Network errors have the same cause if they concern the same address,
+// and others if the innermost errors have the same text.
 func (a *Alarm) IsNews(err error) bool { return a.isNews(err, time.Now()) }
 
 func (a *Alarm) isNews(err error, now time.Time) bool {
@@ -48,6 +51,9 @@ func (a *Alarm) isNews(err error, now time.Time) bool {
 func causeOf(err error) string {
 	var e *pq.Error
 	if errors.As(err, &e) {
+		if strings.HasPrefix(string(e.Code), "42") { // no right, or no such table, column or function
+			return string(e.Code) + " " + e.Message
+		}
 		return string(e.Code)
 	}
 	var network *net.OpError

@@ -17,6 +17,9 @@ func TestAlarm(t *testing.T) {
 	var a Alarm
 	start := time.Now()
 	denied := func(work int) error { return fmt.Errorf("closing work %d: %w", work, &pq.Error{Code: "42501"}) }
+	right := func(table string) error {
+		return &pq.Error{Code: "42501", Message: "permission denied for table " + table}
+	}
 	refused := func(port int) error {
 		return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{Port: port}, Err: syscall.ECONNREFUSED}
 	}
@@ -31,6 +34,9 @@ func TestAlarm(t *testing.T) {
 		{50 * time.Second, &pq.Error{Code: "53100"}, true},
 		{100 * time.Second, denied(3), false}, // less than a minute after the last one
 		{160 * time.Second, denied(1), true},
+		{160 * time.Second, right("events"), true}, // another right than before
+		{160 * time.Second, right("audit"), true},
+		{160 * time.Second, right("events"), false},
 		{160 * time.Second, fmt.Errorf("reading: %w", io.EOF), true},
 		{160 * time.Second, fmt.Errorf("writing: %w", io.ErrUnexpectedEOF), false},
 		{160 * time.Second, refused(5432), true},
