@@ -30,7 +30,7 @@ func TestImportInEveryFormat(t *testing.T) {
 	sim := read[SIM](s.get(s.source, "/v1/sims/%2B12025550101").is(200))
 	text := func(s string) *string { return &s }
 	want := SIM{
-		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since, UpdatedAt: sim.Since,
+		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since, UpdatedAt: sim.UpdatedAt,
 		EID: text(eid), Lot: text("box 7"), ExternalID: text("HLR/1"), Status: transfer.Active, Plan: "local-01", TransferLock: true,
 		Settings: Settings{
 			TerminationProtection: true, Group: text("meters"), SpeedClass: text("fast"), IMEILock: text("490154203237518"),

@@ -52,8 +52,8 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		good, bad any
 	}{
 		"email":                 {account("email"), strings.Repeat("a", transfer.MaxEmail), strings.Repeat("a", transfer.MaxEmail+1)},
-		"lot":                 {`INSERT INTO sim_details (sim, lot) VALUES (1, $1)`, x(transfer.MaxLot), x(transfer.MaxLot + 1)},
-		"external id":         {`INSERT INTO sim_details (sim, external_id) VALUES (1, $1)`, x(transfer.MaxExternalID), x(transfer.MaxExternalID + 1)},
+		"lot":                   {`INSERT INTO sim_details (sim, lot) VALUES (1, $1)`, x(transfer.MaxLot), x(transfer.MaxLot + 1)},
+		"external id":           {`INSERT INTO sim_details (sim, external_id) VALUES (1, $1)`, x(transfer.MaxExternalID), x(transfer.MaxExternalID + 1)},
 		"email in upper case":   {account("email"), "é@example.com", "A@example.com"},
 		"coverage":              {account("coverage"), x(transfer.MaxCoverage), x(transfer.MaxCoverage + 1)},
 		"no coverage":           {account("coverage"), "x", ""},
