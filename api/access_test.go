@@ -171,14 +171,14 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	for party, want := range map[transfer.Party]seen{
 		transfer.PartySource: {
-			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "retry_of", "ticket"},
+			Request:  []string{"batch", "fee", "fee_reason", "fees", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"fee"},
 			Detail:   []string{"ticket"},
 		},
 		transfer.PartyDestination: {Request: []string{"landing"}},
 		transfer.PartySupport: {
-			Request:  []string{"batch", "fee_minor", "fee_reason", "fees", "landing", "retry_of", "ticket"},
+			Request:  []string{"batch", "fee", "fee_reason", "fees", "landing", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"after", "before", "fee"},
 			Event:    []string{"address", "key", "key_hint", "key_id"},

@@ -51,7 +51,7 @@ func TestTimesThatCannotBeShownAreRefused(t *testing.T) {
 		} {
 			s.get(s.source, path+strings.ReplaceAll(at, "+", "%2B")).problem(422, problem.Invalid)
 		}
-		s.post(s.admin, "/v1/fees", map[string]any{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": at}).problem(422, problem.Invalid)
+		s.post(s.admin, "/v1/fees", map[string]any{"method": "support_assisted", "fee": map[string]any{"currency": "EUR", "minor": 1}, "valid_from": at}).problem(422, problem.Invalid)
 	}
 	csv := "iccid,imsis,account,plan,expiration\n" + iccid(1) + "," + imsi(1) + "," + sourceID + ",global-01,9999-12-31T23:59:59Z\n"
 	s.do(apiCall{method: "POST", path: "/v1/sims", key: s.admin, body: csv, header: csvHeader()}).is(201)

@@ -117,10 +117,10 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"correct-sim-status": {key: s.admin, path: "/v1/sims/" + iccid(13) + "/correct-status", body: m{"status": "standby", "reason": "a typing error"}, leaves: []string{"sim.correct"}},
 		"withdraw-fee": {key: s.admin, before: func() string {
 			planned := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-			s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "currency": "EUR", "amount_minor": 7, "valid_from": planned}).is(201)
+			s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 7}, "valid_from": planned}).is(201)
 			return "/v1/fees/support_assisted/EUR/" + planned.Format(time.RFC3339)
 		}, leaves: []string{"fee.delete"}},
-		"create-fee":      {key: s.admin, body: m{"method": "support_assisted", "currency": "EUR", "amount_minor": 300}, leaves: []string{"fee.create"}},
+		"create-fee":      {key: s.admin, body: m{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 300}}, leaves: []string{"fee.create"}},
 		"create-key":      {key: s.admin, body: m{"role": "support", "name": "new"}, leaves: []string{"key.create"}},
 		"rotate-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d/rotate", other), leaves: []string{"key.rotate"}},
 		"revoke-key":      {key: s.admin, path: fmt.Sprintf("/v1/keys/%d", other), leaves: []string{"key.revoke"}},

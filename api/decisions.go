@@ -77,27 +77,34 @@ type approveInput struct {
 	IfMatch
 	RequestPath
 	Body struct {
-		Ticket    string `json:"ticket" minLength:"1" maxLength:"100" doc:"The reference of the support case."`
-		Fee       *int64 `json:"fee_minor,omitempty" minimum:"0" maximum:"1000000000000" doc:"Replaces the quoted fee of each SIM that needs support, in the minor unit of the source's currency; 0 waives it."`
-		FeeReason string `json:"fee_reason,omitempty" maxLength:"500" doc:"Why the fee is changed. Required with fee_minor."`
+		Ticket    string      `json:"ticket" minLength:"1" maxLength:"100" doc:"The reference of the support case."`
+		Fee       *MoneyInput `json:"fee,omitempty" doc:"Replaces the quoted fee of each SIM that needs support, in the currency of the source; 0 waives it."`
+		FeeReason string      `json:"fee_reason,omitempty" maxLength:"500" doc:"Why the fee is changed. Required with fee."`
 	}
 }
 
 func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[Request], error) {
 	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
 	d := storage.Decision{
-		Event:       transfer.Approve,
-		Ticket:      parsed(p, "body.ticket", in.Body.Ticket, filled(transfer.ParseLine)),
-		OwnRequest:  s.AllowSelfApproval,
-		FeeOverride: in.Body.Fee,
-		Reason:      parsed(p, "body.fee_reason", in.Body.FeeReason, transfer.ParseText),
+		Event:      transfer.Approve,
+		Ticket:     parsed(p, "body.ticket", in.Body.Ticket, filled(transfer.ParseLine)),
+		OwnRequest: s.AllowSelfApproval,
+		Reason:     parsed(p, "body.fee_reason", in.Body.FeeReason, transfer.ParseText),
+	}
+	if in.Body.Fee != nil {
+		r, _, err := s.visible(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		fee := parseFee(p, "body.fee", *in.Body.Fee, r.Currency)
+		d.FeeOverride = &fee.Minor
 	}
 	switch {
 	case len(p.Errors) > 0:
 	case d.FeeOverride != nil && d.Reason == "":
-		p.Add(problem.FieldError{Location: "body.fee_reason", Message: "required with fee_minor: say why the fee is changed or waived"})
+		p.Add(problem.FieldError{Location: "body.fee_reason", Message: "required with fee: say why the fee is changed or waived"})
 	case d.FeeOverride == nil && d.Reason != "":
-		p.Add(problem.FieldError{Location: "body.fee_minor", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
+		p.Add(problem.FieldError{Location: "body.fee", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
 	}
 	if len(p.Errors) > 0 {
 		return nil, p

@@ -72,8 +72,8 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 		body          any
 		fees          *Fees
 	}{
-		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Currency: "EUR", Quoted: 500}},
-		{s.source, "cancel", simsBody(iccid(1)), &Fees{Currency: "EUR", Quoted: 250}},
+		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Quoted: transfer.Money{Minor: 500, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}}},
+		{s.source, "cancel", simsBody(iccid(1)), &Fees{Quoted: transfer.Money{Minor: 250, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}}},
 		{s.destination, "accept", nil, nil},
 	} {
 		s.work()
@@ -166,25 +166,25 @@ func TestSupportApproves(t *testing.T) {
 	s := newTestService(t)
 	path, _ := s.testRequest(2, transfer.Active)
 	r := read[Request](s.get(s.source, path).is(200))
-	if r.State != transfer.InReview || *r.WaitingFor != transfer.PartySupport || r.Fees.Quoted != 500 || r.Counts.Support != 2 {
+	if r.State != transfer.InReview || *r.WaitingFor != transfer.PartySupport || r.Fees.Quoted.Minor != 500 || r.Counts.Support != 2 {
 		t.Errorf("%+v", r)
 	}
 	type m = map[string]any
 	for _, body := range []m{
 		{},
 		{"ticket": ""},
-		{"ticket": "T", "fee_minor": 0},
+		{"ticket": "T", "fee": map[string]any{"minor": 0}},
 		{"ticket": "T", "fee_reason": "x"},
-		{"ticket": "T", "fee_minor": -1, "fee_reason": "x"},
-		{"ticket": "T", "fee_minor": 1.5, "fee_reason": "x"},
+		{"ticket": "T", "fee": map[string]any{"minor": -1}, "fee_reason": "x"},
+		{"ticket": "T", "fee": map[string]any{"minor": 1.5}, "fee_reason": "x"},
 		{"ticket": strings.Repeat("T", 101)},
 	} {
 		s.post(s.support, path+"/approve", body).problem(422, problem.Invalid)
 	}
 	s.post(s.support, path+"/approve", nil).problem(400, problem.Malformed)
 	s.post(s.source, path+"/approve", m{"ticket": "T"}).problem(403, problem.Forbidden)
-	r = read[Request](s.post(s.support, path+"/approve", m{"ticket": "T-1", "fee_minor": 0, "fee_reason": "waived"}).is(202))
-	if r.State != transfer.AwaitingAcceptance || *r.Ticket != "T-1" || *r.FeeOverride != 0 {
+	r = read[Request](s.post(s.support, path+"/approve", m{"ticket": "T-1", "fee": map[string]any{"minor": 0}, "fee_reason": "waived"}).is(202))
+	if r.State != transfer.AwaitingAcceptance || *r.Ticket != "T-1" || *r.FeeOverride != (transfer.Money{Currency: "EUR"}) {
 		t.Errorf("%+v", r)
 	}
 	if list := read[List[Transfer]](s.get(s.source, path+"/transfers").is(200)); list.Items[0].Fee.Minor != 0 {
@@ -201,7 +201,7 @@ func TestApprovalNeedsAFeeWhereTheScheduleHasNone(t *testing.T) {
 		t.Errorf("%+v", r.Fees)
 	}
 	s.post(s.support, path+"/approve", map[string]any{"ticket": "T"}).problem(422, problem.NoFee)
-	s.post(s.support, path+"/approve", map[string]any{"ticket": "T", "fee_minor": 9, "fee_reason": "by hand"}).is(202)
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T", "fee": map[string]any{"minor": 9}, "fee_reason": "by hand"}).is(202)
 }
 
 func TestSupportDenies(t *testing.T) {

@@ -117,11 +117,11 @@ func examples() map[string]any {
 		expiry  = noon.AddDate(0, 0, 1)
 		request = uuid.MustParse("0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21")
 		batch   = uuid.MustParse("0198c5f2-1b00-7aaa-8f10-2f1f6a3c9d02")
-		fee     = viewMoney(250, "EUR")
+		fee     = transfer.Money{Minor: 250, Currency: "EUR"}
 
 		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", CreatedAt: noon}
 		plan    = Plan{Name: "global-01"}
-		price   = Fee{Method: transfer.SupportAssisted, Currency: "EUR", Amount: 250, ValidFrom: noon, Current: true}
+		price   = Fee{Method: transfer.SupportAssisted, Fee: fee, ValidFrom: noon, Current: true}
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
 			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon, UpdatedAt: noon,
@@ -131,7 +131,7 @@ func examples() map[string]any {
 		asked = Request{
 			ID: request, State: transfer.AwaitingAcceptance, WaitingFor: new(transfer.PartyDestination), Source: source, Destination: receiver,
 			AcceptanceSeconds: 86400, Counts: Counts{SIMs: 2, Eligible: 2, Support: 1},
-			Fees: &Fees{Currency: "EUR", Quoted: 250}, Ticket: new("CASE-1001"), CreatedAt: noon, ExpiresAt: &expiry,
+			Fees: &Fees{Quoted: fee, Charged: transfer.Money{Currency: "EUR"}}, Ticket: new("CASE-1001"), CreatedAt: noon, ExpiresAt: &expiry,
 		}
 		moved = Transfer{
 			Line: 2, Identifier: second, ICCID: new("8988211000000000029"), State: transfer.Completed, Method: new(transfer.SupportAssisted),
@@ -171,7 +171,7 @@ func examples() map[string]any {
 			Charges:  []ChargedFee{{Request: request, Account: source, Fee: fee, ChargedAt: later}},
 		},
 
-		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "currency": "EUR", "amount_minor": 250},
+		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "fee": map[string]any{"amount": "2.50", "currency": "EUR"}},
 		"Fee":                price,
 		"ListFeesOutputBody": map[string]any{"items": []Fee{price}},
 
@@ -191,7 +191,7 @@ func examples() map[string]any {
 		"AcceptInputBody":  map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}}},
 		"DeclineInputBody": map[string]any{"sims": []string{first}, "reason": "not ordered"},
 		"CancelInputBody":  map[string]any{"sims": []string{first}},
-		"ApproveInputBody": map[string]any{"ticket": "CASE-1001", "fee_minor": 0, "fee_reason": "goodwill"},
+		"ApproveInputBody": map[string]any{"ticket": "CASE-1001", "fee": map[string]any{"amount": "0.00"}, "fee_reason": "goodwill"},
 		"DenyInputBody":    map[string]any{"reason": "an invoice is open"},
 		"RetryInputBody":   map[string]any{"reasons": []transfer.Reason{transfer.SessionNotDropped}},
 		"Request":          asked,
@@ -200,11 +200,11 @@ func examples() map[string]any {
 		"ListEvent":        List[Event]{Items: []Event{event}, NextCursor: "4"},
 		"Preview": Preview{
 			Source: source, Destination: receiver, Eligible: 1, Ineligible: 1,
-			Totals:   []PreviewTotal{{Method: transfer.SelfService, Currency: "EUR", SIMs: 1}},
+			Totals:   []PreviewTotal{{Method: transfer.SelfService, SIMs: 1, Fees: transfer.Money{Currency: "EUR"}}},
 			Reasons:  []ReasonCount{locked},
 			Settings: []MethodSettings{{Method: transfer.SelfService, Kept: []string{"containers"}, Lost: []string{"tags", "expiration", "group"}}},
 			Items: []PreviewedSIM{
-				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: new(viewMoney(0, "EUR"))},
+				{Line: 1, Identifier: first, ICCID: new(first), Status: new(transfer.Ready), Eligible: true, Method: new(transfer.SelfService), Fee: &transfer.Money{Currency: "EUR"}},
 				{Line: 2, Identifier: second, Status: new(transfer.Active), Reason: new(transfer.SIMLocked), Remedy: transfer.SIMLocked.Remedy()},
 			},
 		},

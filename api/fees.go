@@ -12,36 +12,31 @@ import (
 
 // Fee is an entry of the fee schedule as the API shows it.
 type Fee struct {
-	Method    transfer.Method   `json:"method"`
-	Currency  transfer.Currency `json:"currency" example:"EUR"`
-	Amount    int64             `json:"amount_minor" doc:"Per SIM, in the currency's minor unit."`
-	ValidFrom time.Time         `json:"valid_from" doc:"When the fee starts to apply. It applies until the next entry for its method and currency."`
-	Current   bool              `json:"current" doc:"Whether the fee applies now."`
+	Method    transfer.Method `json:"method"`
+	Fee       transfer.Money  `json:"fee" doc:"The fee per SIM."`
+	ValidFrom time.Time       `json:"valid_from" doc:"When the fee starts to apply. It applies until the next entry for its method and currency."`
+	Current   bool            `json:"current" doc:"Whether the fee applies now."`
 }
 
 func viewFee(f storage.Fee) Fee {
-	return Fee{Method: f.Method, Currency: f.Currency, Amount: f.Amount, ValidFrom: f.ValidFrom.UTC(), Current: f.Current}
+	return Fee{Method: f.Method, Fee: f.Money(), ValidFrom: f.ValidFrom.UTC(), Current: f.Current}
 }
 
 type createFeeInput struct {
 	Idempotent
 	Body struct {
 		Method    transfer.Method `json:"method" doc:"Self-service transfers are always free of charge."`
-		Currency  string          `json:"currency" maxLength:"8" example:"EUR"`
-		Amount    int64           `json:"amount_minor" minimum:"0" maximum:"1000000000000" doc:"Per SIM, in the currency's minor unit: 250 is 2.50 EUR."`
+		Fee       MoneyInput      `json:"fee" doc:"The fee per SIM, with its currency."`
 		ValidFrom *time.Time      `json:"valid_from,omitempty" doc:"When the fee starts to apply, not in the past. Default: now."`
 	}
 }
 
 func (s *server) createFee(ctx context.Context, in *createFeeInput) (*reply[Fee], error) {
 	p := problem.New(problem.Invalid, "")
-	f := storage.Fee{
-		Method:   in.Body.Method,
-		Currency: parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
-		Amount:   in.Body.Amount,
-	}
+	fee := parseFee(p, "body.fee", in.Body.Fee, "")
+	f := storage.Fee{Method: in.Body.Method, Currency: fee.Currency, Amount: fee.Minor}
 	if f.Method == transfer.SelfService && f.Amount != 0 {
-		p.Add(problem.FieldError{Location: "body.amount_minor", Message: "must be 0: self-service transfers are free of charge"})
+		p.Add(problem.FieldError{Location: "body.fee", Message: "must be 0: self-service transfers are free of charge"})
 	}
 	if in.Body.ValidFrom != nil {
 		f.ValidFrom = valueOrZero(given(p, "body.valid_from", *in.Body.ValidFrom))

@@ -53,7 +53,7 @@ type Session struct {
 type ChargedFee struct {
 	Request   uuid.UUID           `json:"request" format:"uuid"`
 	Account   transfer.OperatorID `json:"account" doc:"The account that was charged."`
-	Fee       Money               `json:"fee"`
+	Fee       transfer.Money      `json:"fee"`
 	ChargedAt time.Time           `json:"charged_at"`
 }
 
@@ -113,7 +113,7 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	}
 	for _, c := range latest(h.Charges) {
 		v.Charges = append(v.Charges, ChargedFee{
-			Request: c.Request, Account: c.OperatorID, Fee: viewMoney(c.Amount, c.Currency), ChargedAt: c.ChargedAt.UTC(),
+			Request: c.Request, Account: c.OperatorID, Fee: transfer.Money{Minor: c.Amount, Currency: c.Currency}, ChargedAt: c.ChargedAt.UTC(),
 		})
 	}
 	return v, nil

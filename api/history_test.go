@@ -36,7 +36,7 @@ func TestSupportReadsTheWholeHistoryOfASIM(t *testing.T) {
 	if len(h.Sessions) != 1 || h.Sessions[0].Gateway != "192.0.2.1" || *h.Sessions[0].Cause != "User-Request" {
 		t.Errorf("sessions %+v", h.Sessions)
 	}
-	if len(h.Charges) != 1 || h.Charges[0].Fee != (Money{"2.50", 250, "EUR"}) || h.Charges[0].Account != sourceID || h.Truncated {
+	if len(h.Charges) != 1 || h.Charges[0].Fee != (transfer.Money{Minor: 250, Currency: "EUR"}) || h.Charges[0].Account != sourceID || h.Truncated {
 		t.Errorf("charges %+v", h.Charges)
 	}
 	s.get(s.support, "/v1/support/sims/"+iccid(99)).problem(404, problem.NotFound)

@@ -36,8 +36,8 @@ func TestRepeatedCallGetsTheStoredResponse(t *testing.T) {
 		},
 		"fee": {
 			"/v1/fees", s.admin,
-			m{"method": "support_assisted", "currency": "USD", "amount_minor": 5},
-			m{"method": "support_assisted", "currency": "USD", "amount_minor": 6},
+			m{"method": "support_assisted", "fee": m{"currency": "USD", "minor": 5}},
+			m{"method": "support_assisted", "fee": m{"currency": "USD", "minor": 6}},
 		},
 		"key":     {"/v1/keys", s.admin, m{"role": "admin", "name": "second"}, m{"role": "support", "name": "second"}},
 		"import":  {"/v1/sims", s.admin, simCSV(50), simCSV(51)},

@@ -27,8 +27,7 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.ticket":                 transfer.MaxTicket,
 		"body.reason":                 transfer.MaxReasonText,
 		"body.fee_reason":             transfer.MaxReasonText,
-		"body.fee_minor":              transfer.MaxFee,
-		"body.amount_minor":           transfer.MaxFee,
+		"body.fee.minor":              transfer.MaxFee,
 		"body.group":                  transfer.MaxGroup,
 		"body.landing.group":          transfer.MaxGroup,
 		"body.landing.speed_class":    transfer.MaxSpeedClass,
@@ -88,7 +87,7 @@ func TestBlankTexts(t *testing.T) {
 			at                string
 		}{
 			"ticket":       {"POST", path + "/approve", s.support, m{"ticket": blank}, "body.ticket"},
-			"fee reason":   {"POST", path + "/approve", s.support, m{"ticket": "T", "fee_minor": 1, "fee_reason": blank}, "body.fee_reason"},
+			"fee reason":   {"POST", path + "/approve", s.support, m{"ticket": "T", "fee": m{"minor": 1}, "fee_reason": blank}, "body.fee_reason"},
 			"denial":       {"POST", path + "/deny", s.support, m{"reason": blank}, "body.reason"},
 			"key":          {"POST", "/v1/keys", s.admin, m{"role": "support", "name": blank}, "body.name"},
 			"coverage":     {"PATCH", "/v1/accounts/" + sourceID, s.admin, m{"coverage": blank}, "body.coverage"},

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"simtransfer/api/problem"
+	"simtransfer/transfer"
 )
 
 // humaConfig returns Huma's configuration. It leaves out Huma's documentation
@@ -19,6 +20,7 @@ import (
 func humaConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem.Problem]())
+	registry.RegisterTypeAlias(reflect.TypeFor[transfer.Money](), reflect.TypeFor[money]())
 	registerEnums(registry)
 	format := huma.Format{Marshal: sendJSON, Unmarshal: json.Unmarshal}
 	return huma.Config{
@@ -37,6 +39,10 @@ func humaConfig(version string) huma.Config {
 					"and invisible characters at both ends: a text that contains nothing else counts as empty. A time is a date and a time as in RFC 3339, " +
 					"such as 2030-01-31T14:30:00+01:00. A call can also leave out the seconds or the zone, or give only the date, which stands for its beginning. " +
 					"Without a zone, a time is in UTC; so are all times in responses.\n\n" +
+					"An amount of money is an object with the amount in the major unit of the currency, as a text with all decimal digits " +
+					"of the currency, the same amount as an integer in the minor unit, and the currency: " +
+					"{\"amount\":\"5.00\",\"minor\":500,\"currency\":\"EUR\"}. In a request, amount or minor is enough. " +
+					"In CSV, an amount is in the major unit, with the currency in the next column. Amounts of different currencies are never added up.\n\n" +
 					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
 					"its value, and null removes the value where the schema allows null.\n\n" +
 					"SIMs, accounts, plans and transfer requests have an ETag. A change with the header If-Match is made only if " +

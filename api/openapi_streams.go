@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -39,8 +40,8 @@ func documentStream(document *huma.OpenAPI, r Route) {
 }
 
 const resultExample = `{"line":1,"identifier":"8988211000000000011","iccid":"8988211000000000011","destination":"OP0012345678",` +
-	`"state":"completed","method":"self_service","reason":null,"remedy":null,"fee":0,"currency":"EUR",` +
-	`"session_dropped":false,"finished_at":"2026-01-31T12:00:00Z"}`
+	`"state":"completed","method":"self_service","reason":null,"remedy":null,"fee":{"amount":"0.00","minor":0,"currency":"EUR"},` +
+	`"session_dropped":false,"finished_at":"2026-01-31T12:00:00Z","gateway_answer":null}`
 
 func resultsDoc() *streamDoc {
 	return &streamDoc{
@@ -68,8 +69,8 @@ func resultsDoc() *streamDoc {
 				},
 				typeCSV: {
 					Schema: &huma.Schema{Type: huma.TypeString},
-					Example: "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at\n" +
-						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z\n",
+					Example: strings.Join(resultHeader(), ",") + "\n" +
+						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z,\n",
 				},
 			}
 		},

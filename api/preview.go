@@ -24,11 +24,10 @@ type Preview struct {
 
 // PreviewTotal is the total of the SIMs with one method.
 type PreviewTotal struct {
-	Method   transfer.Method   `json:"method"`
-	Currency transfer.Currency `json:"currency" doc:"The currency of the source account."`
-	SIMs     int               `json:"sims"`
-	Fees     int64             `json:"fees_minor" doc:"What the source would pay for these SIMs, in the minor unit of the currency."`
-	Unquoted int               `json:"unquoted,omitempty" doc:"How many SIMs have no fee, because the fee schedule has no amount: support would set one."`
+	Method   transfer.Method `json:"method"`
+	SIMs     int             `json:"sims"`
+	Fees     transfer.Money  `json:"fees" doc:"What the source would pay for these SIMs, in its currency."`
+	Unquoted int             `json:"unquoted,omitempty" doc:"How many SIMs have no fee, because the fee schedule has no amount: support would set one."`
 }
 
 // MethodSettings is what a method does to the settings of a SIM.
@@ -48,7 +47,7 @@ type PreviewedSIM struct {
 	Method     *transfer.Method `json:"method,omitempty" doc:"How the SIM would be transferred, if it is eligible."`
 	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM could not be transferred."`
 	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
-	Fee        *Money           `json:"fee,omitempty" doc:"What the source would pay for the SIM."`
+	Fee        *transfer.Money  `json:"fee,omitempty" doc:"What the source would pay for the SIM."`
 }
 
 type previewInput struct{ Body NewRequest }
@@ -95,7 +94,7 @@ func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
 			Reason:     row.Reason,
 		}
 		if row.Fee != nil {
-			item.Fee = new(viewMoney(*row.Fee, currency))
+			item.Fee = &transfer.Money{Minor: *row.Fee, Currency: currency}
 		}
 		if row.Reason != nil {
 			item.Remedy = row.Reason.Remedy()
@@ -109,7 +108,7 @@ func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
 	}
 	for _, m := range transfer.Methods() {
 		if t, ok := totals[m]; ok {
-			t.Method, t.Currency = m, currency
+			t.Method, t.Fees.Currency = m, currency
 			v.Totals = append(v.Totals, t)
 		}
 	}
@@ -127,7 +126,7 @@ func (t PreviewTotal) with(fee *int64) PreviewTotal {
 	if fee == nil {
 		t.Unquoted++
 	} else {
-		t.Fees += *fee
+		t.Fees.Minor += *fee
 	}
 	return t
 }

@@ -69,8 +69,8 @@ func TestPreviewTotals(t *testing.T) {
 	body["on_behalf_of"] = sourceID
 	p := read[Preview](s.post(s.support, "/v1/transfer-requests/preview", body).is(200))
 	want := []PreviewTotal{
-		{Method: transfer.SelfService, Currency: "EUR", SIMs: 1},
-		{Method: transfer.SupportAssisted, Currency: "EUR", SIMs: 2, Fees: 500},
+		{Method: transfer.SelfService, SIMs: 1, Fees: transfer.Money{Currency: "EUR"}},
+		{Method: transfer.SupportAssisted, SIMs: 2, Fees: transfer.Money{Minor: 500, Currency: "EUR"}},
 	}
 	if diff := cmp.Diff(want, p.Totals); diff != "" {
 		t.Error(diff)
@@ -84,7 +84,7 @@ func TestPreviewTotals(t *testing.T) {
 	}
 	s.exec(`DELETE FROM fees`)
 	p = read[Preview](s.post(s.support, "/v1/transfer-requests/preview", body).is(200))
-	if got := p.Totals[1]; got.Unquoted != 2 || got.Fees != 0 || p.Items[1].Fee != nil {
+	if got := p.Totals[1]; got.Unquoted != 2 || got.Fees.Minor != 0 || p.Items[1].Fee != nil {
 		t.Errorf("%+v", p)
 	}
 	s.post(s.support, "/v1/transfer-requests/preview", requestBody(sims...)).problem(422, problem.Invalid)

@@ -31,7 +31,7 @@ type Request struct {
 	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support."`
 	Landing           *Landing              `json:"landing,omitempty" doc:"The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"The reference of the support case. For the source and support."`
-	FeeOverride       *int64                `json:"fee_minor,omitempty" doc:"The fee that support set for each SIM that needs support, in the minor unit of the source's currency. For the source and support."`
+	FeeOverride       *transfer.Money       `json:"fee,omitempty" doc:"The fee that support set for each SIM that needs support. For the source and support."`
 	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support set the fee. For the source and support."`
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends."`
@@ -62,12 +62,12 @@ type ReasonCount struct {
 	Count  int             `json:"count"`
 }
 
-// Fees are the fees of a request, which the source pays on completion.
+// Fees are the fees of a request, which the source pays on
+// completion, in the currency of the source.
 type Fees struct {
-	Currency transfer.Currency `json:"currency" doc:"The currency of the source account."`
-	Quoted   int64             `json:"quoted_minor" doc:"The fees of the SIMs that are still open, in the minor unit of the currency."`
-	Charged  int64             `json:"charged_minor" doc:"The fees that were charged so far, in the minor unit of the currency."`
-	Unquoted int               `json:"unquoted,omitempty" doc:"How many open SIMs have no fee, because the fee schedule had no amount: support has to set one."`
+	Quoted   transfer.Money `json:"quoted" doc:"The fees of the SIMs that are still open."`
+	Charged  transfer.Money `json:"charged" doc:"The fees that were charged so far."`
+	Unquoted int            `json:"unquoted,omitempty" doc:"How many open SIMs have no fee, because the fee schedule had no amount: support has to set one."`
 }
 
 func viewRequest(r storage.Request, party transfer.Party) Request {
@@ -104,14 +104,21 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		v.RetryOf, v.RetriedBy = r.RetryOf, r.RetriedBy
 	}
 	if sight.review {
-		v.Ticket, v.FeeOverride, v.FeeReason = r.Ticket, r.FeeOverride, r.FeeReason
+		v.Ticket, v.FeeReason = r.Ticket, r.FeeReason
+		if r.FeeOverride != nil {
+			v.FeeOverride = &transfer.Money{Minor: *r.FeeOverride, Currency: r.Currency}
+		}
 	}
 	if sight.landing {
 		v.Landing = viewLanding(r.Landing)
 	}
 	if sight.fees {
 		fees := r.Fees()
-		v.Fees = &Fees{Currency: r.Currency, Quoted: fees.Quoted, Charged: fees.Charged, Unquoted: fees.Unquoted}
+		v.Fees = &Fees{
+			Quoted:   transfer.Money{Minor: fees.Quoted, Currency: r.Currency},
+			Charged:  transfer.Money{Minor: fees.Charged, Currency: r.Currency},
+			Unquoted: fees.Unquoted,
+		}
 	}
 	if !sight.unoffered {
 		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible + r.Withheld

@@ -228,10 +228,10 @@ func TestDestinationSeesItsPartOnly(t *testing.T) {
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3))).is(202))
 	path := requestPath(r.ID)
 	s.work()
-	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77", "fee_minor": 7, "fee_reason": "an old promise"}).is(202)
+	s.post(s.support, path+"/approve", map[string]any{"ticket": "T-77", "fee": map[string]any{"amount": "0.07"}, "fee_reason": "an old promise"}).is(202)
 	for _, from := range []string{"", "/transfers", "/events"} {
 		text := s.get(s.destination, path+from).is(200).text
-		for _, secret := range []string{"T-77", "promise", "fee_minor", "ineligible\":2", "\"sim_locked\"", "north", iccid(1), iccid(3), "\"support\",\"key\""} {
+		for _, secret := range []string{"T-77", "promise", "\"fee\"", "ineligible\":2", "\"sim_locked\"", "north", iccid(1), iccid(3), "\"support\",\"key\""} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows %q: %s", path+from, secret, text)
 			}
@@ -245,12 +245,12 @@ func TestDestinationSeesItsPartOnly(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	r = read[Request](s.get(s.source, path).is(200))
-	if *r.Ticket != "T-77" || *r.FeeOverride != 7 || r.Fees.Quoted != 7 || r.Fees.Currency != "EUR" {
+	if *r.Ticket != "T-77" || *r.FeeOverride != (transfer.Money{Minor: 7, Currency: "EUR"}) || r.Fees.Quoted != *r.FeeOverride {
 		t.Errorf("the source sees %+v", r)
 	}
 	s.post(s.destination, path+"/accept", nil).is(202)
 	s.work()
-	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Charged != 7 || r.Fees.Quoted != 0 {
+	if r := read[Request](s.get(s.source, path).is(200)); r.Fees.Charged.Minor != 7 || r.Fees.Quoted.Minor != 0 {
 		t.Errorf("fees %+v", r.Fees)
 	}
 	for key, shown := range map[string]bool{s.source: false, s.destination: false, s.support: true, s.admin: true} {

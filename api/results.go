@@ -34,8 +34,7 @@ type Result struct {
 	Method         *transfer.Method    `json:"method" nullable:"true"`
 	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why the SIM was not transferred."`
 	Remedy         *string             `json:"remedy" doc:"What to do about the reason."`
-	Fee            *int64              `json:"fee" doc:"What the source pays, in the minor unit of the currency as JSON and NDJSON, and in its major unit, such as 5.00, as CSV. For the source and support."`
-	Currency       *transfer.Currency  `json:"currency"`
+	Fee            *transfer.Money     `json:"fee,omitempty" doc:"What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency."`
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped. The device may need a power cycle to come online again."`
 	FinishedAt     *time.Time          `json:"finished_at"`
 	GatewayAnswer  *string             `json:"gateway_answer" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
@@ -49,16 +48,16 @@ func resultHeader() []string {
 }
 
 func (r Result) record() []string {
-	fee, finished := "", ""
+	fee, currency, finished := "", "", ""
 	if r.Fee != nil {
-		fee = transfer.Money{Minor: *r.Fee, Currency: valueOrZero(r.Currency)}.Amount()
+		fee, currency = r.Fee.Amount(), string(r.Fee.Currency)
 	}
 	if r.FinishedAt != nil {
 		finished = r.FinishedAt.Format(time.RFC3339Nano)
 	}
 	return []string{
 		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
-		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, string(valueOrZero(r.Currency)), strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
+		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, currency, strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
 	}
 }
 
@@ -82,6 +81,7 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 		State:          v.State,
 		Method:         v.Method,
 		Reason:         v.Reason,
+		Fee:            v.Fee,
 		SessionDropped: v.SessionDropped,
 		FinishedAt:     v.FinishedAt,
 	}
@@ -90,9 +90,6 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 	}
 	if v.GatewayAnswer != "" {
 		r.GatewayAnswer = &v.GatewayAnswer
-	}
-	if v.Fee != nil {
-		r.Fee, r.Currency = &v.Fee.Minor, &v.Fee.Currency
 	}
 	return r, err
 }

@@ -53,14 +53,15 @@ func rowsOfCSV(a testResponse) []Result {
 		fields := map[string]any{}
 		for i, name := range records[0] {
 			switch value := record[i]; {
+			case name == "currency": // of the fee
 			case value == "":
 				fields[name] = nil
 			case name == "fee":
 				minor, err := strconv.Atoi(strings.Replace(value, ".", "", 1)) // EUR has two decimals
-				if err != nil || !strings.Contains(value, ".") {
-					a.t.Fatalf("fee %q: %v", value, err)
+				if err != nil || record[i+1] != "EUR" {
+					a.t.Fatalf("fee %q, %q: %v", value, record[i+1], err)
 				}
-				fields[name] = minor
+				fields[name] = map[string]any{"amount": value, "minor": minor, "currency": record[i+1]}
 			case name == "line" || name == "session_dropped":
 				fields[name] = json.RawMessage(value)
 			default:
@@ -91,7 +92,7 @@ func TestResultsInOrderInEveryFormat(t *testing.T) {
 	for _, r := range want {
 		fee := "-"
 		if r.Fee != nil {
-			fee = fmt.Sprint(*r.Fee, *r.Currency)
+			fee = fmt.Sprint(r.Fee.Minor, r.Fee.Currency)
 		}
 		brief = append(brief, fmt.Sprint(r.Line, r.Identifier, r.State, string(valueOrZero(r.Reason)), fee))
 	}

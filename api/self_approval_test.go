@@ -35,7 +35,7 @@ func TestOwnRequestsAreApprovedBySomeoneElse(t *testing.T) {
 		approve(s.support, create(s.support, iccid(1)), approval)
 		path := create(s.admin, iccid(2))
 		if !allowed {
-			approve(s.admin, path, m{"ticket": "T-1", "fee_minor": 0, "fee_reason": "waived"})
+			approve(s.admin, path, m{"ticket": "T-1", "fee": m{"minor": 0}, "fee_reason": "waived"})
 			// nor by a key that it has made since
 			made := read[Key](s.post(s.admin, "/v1/keys", m{"role": "support", "name": "accomplice"}).is(201))
 			approve(made.Token, path, approval)

@@ -331,31 +331,31 @@ func TestFees(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	type m = map[string]any
-	now := read[Fee](s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "currency": "eur", "amount_minor": 300}).is(201))
-	if now.Currency != "EUR" || !now.Current || now.Amount != 300 {
+	now := read[Fee](s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "fee": m{"currency": "eur", "minor": 300}}).is(201))
+	if now.Fee != (transfer.Money{Minor: 300, Currency: "EUR"}) || !now.Current {
 		t.Errorf("%+v", now)
 	}
-	later := m{"method": "support_assisted", "currency": "EUR", "amount_minor": 400, "valid_from": time.Now().Add(time.Hour).Format(time.RFC3339Nano)}
+	later := m{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 400}, "valid_from": time.Now().Add(time.Hour).Format(time.RFC3339Nano)}
 	if f := read[Fee](s.post(s.admin, "/v1/fees", later).is(201)); f.Current {
 		t.Errorf("%+v", f)
 	}
 	s.post(s.admin, "/v1/fees", later).problem(409, problem.Exists)
 	for _, bad := range []m{
-		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": time.Now().Add(-time.Minute).Format(time.RFC3339)},
-		{"method": "self_service", "currency": "EUR", "amount_minor": 1},
-		{"method": "gift", "currency": "EUR", "amount_minor": 1},
-		{"method": "support_assisted", "currency": "EURO", "amount_minor": 1},
-		{"method": "support_assisted", "currency": "ERU", "amount_minor": 1},
-		{"method": "support_assisted", "currency": "EUR", "amount_minor": -1},
-		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1.5},
-		{"method": "support_assisted", "currency": "EUR", "amount_minor": 1, "valid_from": "tomorrow"},
+		{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 1}, "valid_from": time.Now().Add(-time.Minute).Format(time.RFC3339)},
+		{"method": "self_service", "fee": m{"currency": "EUR", "minor": 1}},
+		{"method": "gift", "fee": m{"currency": "EUR", "minor": 1}},
+		{"method": "support_assisted", "fee": m{"currency": "EURO", "minor": 1}},
+		{"method": "support_assisted", "fee": m{"currency": "ERU", "minor": 1}},
+		{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": -1}},
+		{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 1.5}},
+		{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 1}, "valid_from": "tomorrow"},
 	} {
 		s.post(s.admin, "/v1/fees", bad).problem(422, problem.Invalid)
 	}
 	var current []int64
 	for _, f := range read[List[Fee]](s.get(s.admin, "/v1/fees").is(200)).Items {
 		if f.Current {
-			current = append(current, f.Amount)
+			current = append(current, f.Fee.Minor)
 		}
 	}
 	if !slices.Equal(current, []int64{0, 300}) {

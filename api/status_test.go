@@ -96,7 +96,7 @@ func TestFutureFeeCanBeWithdrawn(t *testing.T) {
 	type m = map[string]any
 	remove := func(key, path string) testResponse { return s.do(apiCall{method: "DELETE", path: path, key: key}) }
 	from := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
-	typo := m{"method": "support_assisted", "currency": "EUR", "amount_minor": 4000000, "valid_from": from}
+	typo := m{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 4000000}, "valid_from": from}
 	path := "/v1/fees/support_assisted/EUR/" + from.Format(time.RFC3339Nano)
 	s.post(s.admin, "/v1/fees", typo).is(201)
 	remove(s.support, path).problem(403, problem.Forbidden)
@@ -107,11 +107,11 @@ func TestFutureFeeCanBeWithdrawn(t *testing.T) {
 	remove(s.admin, "/v1/fees/support_assisted/EUR/soon").problem(422, problem.Invalid)
 	remove(s.admin, path).is(204)
 	remove(s.admin, path).problem(404, problem.NotFound)
-	typo["amount_minor"] = 400
+	typo["fee"] = m{"amount": "4.00", "currency": "EUR"}
 	s.post(s.admin, "/v1/fees", typo).is(201) // the same instant
 	// what applies, or did, stays
 	remove(s.admin, "/v1/fees/support_assisted/EUR/2020-01-01T00:00:00Z").problem(409, problem.FeeValid)
-	if n := s.queryInt(`SELECT count(*) FROM audit WHERE action = 'fee.delete' AND before ->> 'amount_minor' = '4000000' AND api_key IS NOT NULL`); n != 1 {
+	if n := s.queryInt(`SELECT count(*) FROM audit WHERE action = 'fee.delete' AND before -> 'fee' = '{"amount": "40000.00", "minor": 4000000, "currency": "EUR"}' AND api_key IS NOT NULL`); n != 1 {
 		t.Errorf("%d entries record the withdrawal", n)
 	}
 	if n := s.queryInt(`SELECT count(*) FROM fees WHERE currency = 'EUR'`); n != 3 {

@@ -20,24 +20,13 @@ type Transfer struct {
 	Method         *transfer.Method `json:"method,omitempty"`
 	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM was not transferred."`
 	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
-	Fee            *Money           `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
+	Fee            *transfer.Money  `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
 	SessionDropped bool             `json:"session_dropped"`
 	GatewayAnswer  string           `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
 	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
 	After          *Settings        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
-}
-
-// Money is an amount of a currency.
-type Money struct {
-	Amount   string            `json:"amount" example:"5.00" doc:"In the major unit, with the decimals of the currency."`
-	Minor    int64             `json:"amount_minor" example:"500" doc:"The same in the minor unit of the currency, such as cents."`
-	Currency transfer.Currency `json:"currency" example:"EUR"`
-}
-
-func viewMoney(minor int64, currency transfer.Currency) Money {
-	return Money{transfer.Money{Minor: minor, Currency: currency}.Amount(), minor, currency}
 }
 
 // Settings are the settings of a SIM that a transfer can change.
@@ -106,7 +95,7 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	}
 	sight := sightOf(party)
 	if t.Fee != nil && sight.fees {
-		v.Fee = new(viewMoney(*t.Fee, currency))
+		v.Fee = &transfer.Money{Minor: *t.Fee, Currency: currency}
 	}
 	if t.State == transfer.Eligible || t.State == transfer.Failed {
 		v.GatewayAnswer = viewGatewayAnswer(valueOrZero(t.GatewayAnswer), sight)

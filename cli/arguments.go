@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"simtransfer/transfer"
@@ -43,31 +42,43 @@ func (c *currency) UnmarshalText(text []byte) error {
 }
 
 // amount is an amount of money on the command line, in the major unit of a
-// currency that is not known yet.
-type amount string
-
-// UnmarshalText checks the form of an amount.
-func (a *amount) UnmarshalText(text []byte) error {
-	*a = amount(text)
-	switch {
-	case regexp.MustCompile(`^\s*(?:[A-Za-z]{3}\s*)?\d+(?:\.\d+)?(?:\s*[A-Za-z]{3})?\s*$`).Match(text):
-		return nil
-	case bytes.ContainsRune(text, ','):
-		return fmt.Errorf("%q is not an amount: write a point before the decimal digits, and nothing between the thousands, such as 7.50", text)
-	}
-	return fmt.Errorf("%q is not an amount, such as 7.50", text)
+// currency. It can name the currency, before or after the number.
+type amount struct {
+	number   string
+	currency transfer.Currency // empty if the amount does not name it
 }
 
-// isZero reports whether the amount is zero, whatever the currency.
-func (a amount) isZero() bool { return strings.Trim(string(a), "0. ") == "" }
-
-// in returns the amount in the minor unit of a currency.
-func (a amount) in(c transfer.Currency) (int64, error) {
-	m, err := transfer.ParseAmount(string(a), c)
-	if err != nil {
-		return 0, &exitError{ExitUsage, err}
+// UnmarshalText checks the form of an amount. How many decimal digits it can
+// have depends on the currency.
+func (a *amount) UnmarshalText(text []byte) error {
+	parts := regexp.MustCompile(`^\s*([A-Za-z]{3})?\s*(\d+(?:\.\d+)?)\s*([A-Za-z]{3})?\s*$`).FindSubmatch(text)
+	switch {
+	case parts != nil && (len(parts[1]) == 0 || len(parts[3]) == 0):
+	case bytes.ContainsRune(text, ','):
+		return fmt.Errorf("%q is not an amount: write a point before the decimal digits, and nothing between the thousands, such as 7.50", text)
+	default:
+		return fmt.Errorf("%q is not an amount, such as 7.50", text)
 	}
-	return m.Minor, nil
+	*a = amount{number: string(parts[2])}
+	if code := string(parts[1]) + string(parts[3]); code != "" {
+		var err error
+		if a.currency, err = transfer.ParseCurrency(code); err != nil {
+			return fmt.Errorf("%q is not an amount: %w", text, err)
+		}
+	}
+	return nil
+}
+
+// in returns the amount in a currency.
+func (a amount) in(c transfer.Currency) (transfer.Money, error) {
+	if a.currency != "" && a.currency != c {
+		return transfer.Money{}, usageError("%s %s is not an amount of %s", a.number, a.currency, c)
+	}
+	m, err := transfer.ParseAmount(a.number, c)
+	if err != nil {
+		return m, &exitError{ExitUsage, err}
+	}
+	return m, nil
 }
 
 // terms are embedded in the commands that create transfer requests.

@@ -79,7 +79,7 @@ func auditActorText(e client.AuditEntry) string {
 
 // auditChangeText lists the fields that changed, as name=old→new.
 func auditChangeText(e client.AuditEntry) string {
-	before, after := inMajorUnits(e.Before), inMajorUnits(e.After)
+	before, after := e.Before, e.After
 	names := slices.Collect(maps.Keys(before))
 	for name := range after {
 		if _, both := before[name]; !both {
@@ -106,10 +106,18 @@ func auditChangeText(e client.AuditEntry) string {
 	return strings.Join(list, " ")
 }
 
-// valueText returns a value of a detail: a text as it is, anything else as JSON.
+// valueText returns a value of a detail: a text as it is, an amount of money as
+// people write it, anything else as JSON.
 func valueText(value any) string {
-	if text, ok := value.(string); ok {
-		return text
+	switch v := value.(type) {
+	case string:
+		return v
+	case map[string]any:
+		amount, hasAmount := v["amount"].(string)
+		currency, hasCurrency := v["currency"].(string)
+		if _, hasMinor := v["minor"]; hasAmount && hasMinor && hasCurrency && len(v) == 3 {
+			return amount + " " + currency
+		}
 	}
 	encoded, err := json.Marshal(value) // fmt would print a million as 1e+06
 	if err != nil {

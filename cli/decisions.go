@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/google/uuid"
@@ -153,7 +152,7 @@ type requestsApproveCommand struct {
 
 // Validate implements kong's validation.
 func (c *requestsApproveCommand) Validate() error {
-	if (c.Fee != "") != (c.FeeReason != "") {
+	if (c.Fee.number != "") != (c.FeeReason != "") {
 		return usageError("--fee and --fee-reason must be set together")
 	}
 	return nil
@@ -170,33 +169,13 @@ func (requestsApproveCommand) Help() string {
 
 // Run runs the command.
 func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
+	approval := client.Approval{Ticket: c.Ticket, FeeReason: c.FeeReason}
+	if c.Fee.number != "" {
+		approval.Fee = &client.MoneyInput{Amount: c.Fee.number, Currency: c.Fee.currency}
+	}
 	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		fee, err := c.minorFee(ctx, api)
-		if err != nil {
-			return client.Request{}, err
-		}
-		return api.ApproveRequest(ctx, c.ID, client.Approval{Ticket: c.Ticket, Fee: fee, FeeReason: c.FeeReason}, options...)
+		return api.ApproveRequest(ctx, c.ID, approval, options...)
 	})
-}
-
-// minorFee converts --fee to the minor unit of the source's currency; nil means
-// that it was left out.
-func (c *requestsApproveCommand) minorFee(ctx context.Context, api *client.Client) (*int64, error) {
-	switch {
-	case c.Fee == "":
-		return nil, nil
-	case c.Fee.isZero():
-		return new(int64), nil
-	}
-	r, err := api.GetRequest(ctx, c.ID, client.Timeout(callTimeout))
-	if err != nil {
-		return nil, err
-	}
-	if r.Fees == nil {
-		return nil, errors.New("the service does not tell the currency of the source to this API key")
-	}
-	minor, err := c.Fee.in(r.Fees.Currency)
-	return &minor, err
 }
 
 type requestsDenyCommand struct {

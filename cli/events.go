@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/client"
-	"simtransfer/transfer"
 )
 
 type eventsCommand struct {
@@ -97,29 +95,11 @@ func actorText(e client.Event) string {
 // detailText lists the details of an event, sorted by name.
 func detailText(e client.Event) string {
 	var list []string
-	for name, value := range inMajorUnits(e.Detail) {
+	for name, value := range e.Detail {
 		list = append(list, name+"="+valueText(value))
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")
-}
-
-// inMajorUnits returns the details of an event with their amounts as people write
-// them: fee=2.50 EUR in place of fee_minor=250 and currency=EUR.
-func inMajorUnits(detail map[string]any) map[string]any {
-	currency, ok := detail["currency"].(string)
-	if !ok {
-		return detail
-	}
-	converted := maps.Clone(detail)
-	for name, value := range detail {
-		if minor, ok := value.(float64); ok && strings.HasSuffix(name, "_minor") {
-			delete(converted, name)
-			delete(converted, "currency")
-			converted[strings.TrimSuffix(name, "_minor")] = money(int64(minor), transfer.Currency(currency))
-		}
-	}
-	return converted
 }
 
 // Run runs the command.

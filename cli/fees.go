@@ -18,7 +18,7 @@ type feesCommand struct {
 func printFees(l *connection, fees ...client.Fee) error {
 	t := newTable(l.Out, "METHOD", "PER SIM", "FROM", "CURRENT")
 	for _, f := range fees {
-		t.add(string(f.Method), money(f.Amount, f.Currency), timeText(f.ValidFrom), yesNo(f.Current))
+		t.add(string(f.Method), f.Fee.String(), timeText(f.ValidFrom), yesNo(f.Current))
 	}
 	return t.flush()
 }
@@ -65,7 +65,7 @@ Examples:
 
 // Run runs the command.
 func (c *feesSetCommand) Run(ctx context.Context, s *Session) error {
-	minor, err := c.Amount.in(transfer.Currency(c.Currency))
+	fee, err := c.Amount.in(transfer.Currency(c.Currency))
 	if err != nil {
 		return err
 	}
@@ -73,11 +73,11 @@ func (c *feesSetCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	fee := client.NewFee{Method: transfer.Method(c.Method), Currency: transfer.Currency(c.Currency), Amount: minor}
+	entry := client.NewFee{Method: transfer.Method(c.Method), Fee: client.InputOf(fee)}
 	if !c.From.IsZero() {
-		fee.ValidFrom = &c.From
+		entry.ValidFrom = &c.From
 	}
-	f, err := l.client.CreateFee(ctx, fee, l.options(c.idempotent())...)
+	f, err := l.client.CreateFee(ctx, entry, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}

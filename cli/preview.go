@@ -52,7 +52,7 @@ func printPreview(l *connection, p client.Preview) error {
 	fmt.Fprintf(l.Out, "\n%d of %d SIMs can be transferred.\n", p.Eligible, p.Eligible+p.Ineligible)
 	t = newTable(l.Out, "METHOD", "SIMS", "FEES", "KEPT", "LOST")
 	for _, total := range p.Totals {
-		fees := money(total.Fees, total.Currency)
+		fees := total.Fees.String()
 		if total.Unquoted > 0 {
 			fees += fmt.Sprintf(", and %d SIMs without a quote", total.Unquoted)
 		}

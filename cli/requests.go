@@ -71,16 +71,16 @@ func printRequest(l *connection, r client.Request) error {
 	t.add("To", string(r.Destination))
 	t.add("SIMs", countsText(r.Counts))
 	if f := r.Fees; f != nil && r.State != transfer.Validating { // there is no quote before
-		fees := money(f.Charged, f.Currency) + " charged"
+		fees := f.Charged.String() + " charged"
 		if r.FinishedAt == nil {
-			fees = money(f.Quoted, f.Currency) + " quoted, " + fees
+			fees = f.Quoted.String() + " quoted, " + fees
 		}
 		if f.Unquoted > 0 {
 			fees += fmt.Sprintf(", %d SIMs without a quote", f.Unquoted)
 		}
 		t.add("Fees", fees)
 		if r.FeeOverride != nil {
-			t.add("Fee per SIM", fmt.Sprintf("%s (%s)", money(*r.FeeOverride, f.Currency), r.FeeReason))
+			t.add("Fee per SIM", fmt.Sprintf("%s (%s)", r.FeeOverride, r.FeeReason))
 		}
 	}
 	for _, row := range []struct{ name, value string }{

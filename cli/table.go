@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/text/width"
 
-	"simtransfer/client"
 	"simtransfer/transfer"
 )
 
@@ -249,17 +248,12 @@ func valueOrZero[T any](p *T) T {
 	return *p
 }
 
-// money formats an amount in the minor unit of a currency.
-func money(minor int64, currency transfer.Currency) string {
-	return transfer.Money{Minor: minor, Currency: currency}.String()
-}
-
 // feeText formats a fee; nil is empty.
-func feeText(m *client.Money) string {
+func feeText(m *transfer.Money) string {
 	if m == nil {
 		return ""
 	}
-	return money(m.Minor, m.Currency)
+	return m.String()
 }
 
 func yesNo(b bool) string {

@@ -42,17 +42,17 @@ func longest(text string) int {
 func wideAnswers(w http.ResponseWriter, r *http.Request) {
 	const request = `{"id":"` + someRequest + `","source":"OP0000000001","destination":"OP0000000002","state":"awaiting_acceptance","waiting_for":"destination",` +
 		`"expires_at":"2030-01-31T00:00:00Z","created_at":"2030-01-30T00:00:00Z","counts":{"sims":100000,"eligible":99999,"ineligible":1},"ticket":"案件１００１ 東京支店からの依頼 including a rather long text",` +
-		`"fees":{"currency":"EUR","quoted_minor":1234567,"charged_minor":0},"landing":{"group":"field-devices","tags":{"customer":"a very long name of a customer","site":"north"}},` +
+		`"fees":{"quoted":{"amount":"12345.67","minor":1234567,"currency":"EUR"},"charged":{"amount":"0.00","minor":0,"currency":"EUR"}},"landing":{"group":"field-devices","tags":{"customer":"a very long name of a customer","site":"north"}},` +
 		`"reasons":[{"state":"ineligible","reason":"sim_terminated","count":1,"remedy":"Leave this SIM out: a terminated SIM cannot be transferred."}]}`
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/events"):
 		_, _ = io.WriteString(w, `{"items":[{"cursor":"1-1","request":"`+someRequest+`","seq":1,"at":"2030-01-30T00:00:00Z","kind":"create","party":"source","key":"wärehouse 東京","to":"validating","detail":{"size":100000,"sims":["8988211000000000011","8988211000000000029"]}}],"next_cursor":""}`)
 	case strings.HasSuffix(path, "/transfers"):
-		_, _ = io.WriteString(w, `{"items":[{"line":1,"identifier":"001010000000001","iccid":"8988211000000000011","state":"ineligible","method":"support_assisted","fee":{"amount_minor":250,"currency":"EUR"},"reason":"sim_terminated"}]}`)
+		_, _ = io.WriteString(w, `{"items":[{"line":1,"identifier":"001010000000001","iccid":"8988211000000000011","state":"ineligible","method":"support_assisted","fee":{"amount":"2.50","minor":250,"currency":"EUR"},"reason":"sim_terminated"}]}`)
 	case path == "/v1/transfer-requests":
 		_, _ = io.WriteString(w, `{"items":[`+request+`,`+request+`]}`)
 	case strings.HasPrefix(path, "/v1/transfer-requests/preview"):
-		_, _ = io.WriteString(w, `{"eligible":1,"ineligible":1,"totals":[{"method":"support_assisted","currency":"EUR","sims":1,"fees_minor":250}],`+
+		_, _ = io.WriteString(w, `{"eligible":1,"ineligible":1,"totals":[{"method":"support_assisted","sims":1,"fees":{"amount":"2.50","minor":250,"currency":"EUR"}}],`+
 			`"settings":[{"method":"support_assisted","kept":["tags","expiration","termination_protection","containers","imei_lock"],"lost":["group","event_handlers","speed_class"]}],`+
 			`"items":[{"line":1,"identifier":"001010000000001","iccid":"8988211000000000011","status":"active","eligible":true,"method":"support_assisted"}]}`)
 	case strings.HasPrefix(path, "/v1/transfer-requests/"):

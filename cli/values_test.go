@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -88,36 +87,66 @@ func TestRangeOfAcceptance(t *testing.T) {
 	}
 }
 
-// A fee is converted by the currency of the request's source.
+// An approval sends the fee as it was written. The service knows the currency of
+// the request's source, and converts it.
 func TestFeeOfAnApproval(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		fee, currency string
-		minor         string // empty means refused
-	}{
-		{"7.50", "EUR", "750"},
-		{"7.50EUR", "EUR", "750"},
-		{"750", "JPY", "750"},
-		{"7.5", "KWD", "7500"},
-		{"7.50", "JPY", ""},
-		{"7.505", "EUR", ""},
-		{"7.50USD", "EUR", ""},
-		{"99999999999999999999", "EUR", ""},
+	for fee, want := range map[string]string{ // empty means refused
+		"7.50":       `{"amount":"7.50"}`,
+		"7.50EUR":    `{"amount":"7.50","currency":"EUR"}`,
+		"7.50 eur":   `{"amount":"7.50","currency":"EUR"}`,
+		"JPY 750":    `{"amount":"750","currency":"JPY"}`,
+		"0":          `{"amount":"0"}`,
+		"EUR7.50EUR": "",
+		"7.50 ERU":   "",
+		"7,50":       "",
+		"-7.50":      "",
+		"1e2":        "",
+		".50":        "",
+		"EUR":        "",
 	} {
-		approved := ""
+		sent := ""
 		term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost {
-				body, _ := io.ReadAll(r.Body) // a test notices what is missing
-				approved = string(body)
-			}
-			fmt.Fprintf(w, `{"fees":{"currency":%q}}`, c.currency)
+			body, _ := io.ReadAll(r.Body) // a test notices what is missing
+			sent += r.Method + string(body)
+			_, _ = io.WriteString(w, `{}`)
 		})
-		code, want := term.run("requests", "approve", someRequest, "--ticket=T", "--fee="+c.fee, "--fee-reason=agreed"), ""
-		if c.minor != "" {
-			want = `{"ticket":"T","fee_minor":` + c.minor + `,"fee_reason":"agreed"}`
+		code := term.run("requests", "approve", someRequest, "--ticket=T", "--fee="+fee, "--fee-reason=agreed")
+		if want != "" {
+			want = `POST{"ticket":"T","fee":` + want + `,"fee_reason":"agreed"}`
 		}
-		if approved != want || (code == cli.ExitOK) != (want != "") || code != cli.ExitOK && code != cli.ExitUsage {
-			t.Errorf("%s of %s: exit code %d, sent %s: %s", c.fee, c.currency, code, approved, term.err.String())
+		if sent != want || (code == cli.ExitOK) != (want != "") || code != cli.ExitOK && code != cli.ExitUsage {
+			t.Errorf("%s: exit code %d, sent %s: %s", fee, code, sent, term.err.String())
+		}
+	}
+}
+
+// The amount of a fee has the decimal digits of its currency.
+func TestAmountOfAFee(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ currency, amount, want string }{ // empty means refused
+		{"EUR", "7.5", `{"amount":"7.50","minor":750,"currency":"EUR"}`},
+		{"EUR", "7.50 EUR", `{"amount":"7.50","minor":750,"currency":"EUR"}`},
+		{"JPY", "750", `{"amount":"750","minor":750,"currency":"JPY"}`},
+		{"KWD", "7.5", `{"amount":"7.500","minor":7500,"currency":"KWD"}`},
+		{"JPY", "7.50", ""},
+		{"EUR", "7.505", ""},
+		{"EUR", "5.000", ""},
+		{"EUR", "7.50 USD", ""},
+		{"EUR", "99999999999999999999", ""},
+	} {
+		sent := ""
+		term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body) // a test notices what is missing
+			sent += string(body)
+			_, _ = io.WriteString(w, `{}`)
+		})
+		code, want := term.run("fees", "set", c.currency, c.amount), ""
+		if c.want != "" {
+			want = `{"method":"support_assisted","fee":` + c.want + `}`
+		}
+		if sent != want || c.want == "" && code != cli.ExitUsage {
+			t.Errorf("%s %s: exit code %d, sent %s: %s", c.currency, c.amount, code, sent, term.err.String())
 		}
 	}
 }

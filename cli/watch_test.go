@@ -331,8 +331,8 @@ func TestWithheldEvents(t *testing.T) {
 func TestAmountsOfEvents(t *testing.T) {
 	t.Parallel()
 	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"items":[{"seq":1,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee_minor":250,"currency":"EUR","ticket":"T"}},`+
-			`{"seq":2,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee_minor":250,"currency":"JPY"}},`+
+		_, _ = io.WriteString(w, `{"items":[{"seq":1,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee":{"amount":"2.50","minor":250,"currency":"EUR"},"ticket":"T"}},`+
+			`{"seq":2,"at":"2026-01-02T00:00:00Z","kind":"approve","party":"support","detail":{"fee":{"amount":"250","minor":250,"currency":"JPY"}}},`+
 			`{"seq":3,"at":"2026-01-02T00:00:00Z","kind":"x","party":"support","detail":{"currency":"JPY"}}]}`)
 	})
 	c.is(c.run("events", someRequest), 0)

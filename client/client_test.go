@@ -140,7 +140,7 @@ func TestReadResults(t *testing.T) {
 		err   bool
 	}{
 		"": {},
-		"{\"line\":1,\"iccid\":null,\"fee\":250}\n{\"line\":2}\n": {[]int{1, 2}, false},
+		"{\"line\":1,\"iccid\":null,\"fee\":{\"amount\":\"2.50\",\"minor\":250,\"currency\":\"EUR\"}}\n{\"line\":2}\n": {[]int{1, 2}, false},
 		"{\"line\":1}\n{\"line\":":                                {[]int{1}, true},
 	} {
 		var lines []int

@@ -10,19 +10,17 @@ import (
 
 // Fee is an entry of the fee schedule.
 type Fee struct {
-	Method    transfer.Method   `json:"method"`
-	Currency  transfer.Currency `json:"currency"`
-	Amount    int64             `json:"amount_minor"` // per SIM, in minor units
-	ValidFrom time.Time         `json:"valid_from"`   // until the next entry of the method and currency
-	Current   bool              `json:"current"`
+	Method    transfer.Method `json:"method"`
+	Fee       transfer.Money  `json:"fee"`        // per SIM
+	ValidFrom time.Time       `json:"valid_from"` // until the next entry of the method and currency
+	Current   bool            `json:"current"`
 }
 
 // NewFee is what CreateFee needs.
 type NewFee struct {
-	Method    transfer.Method   `json:"method"`
-	Currency  transfer.Currency `json:"currency"`
-	Amount    int64             `json:"amount_minor"`
-	ValidFrom *time.Time        `json:"valid_from,omitempty"` // nil means now
+	Method    transfer.Method `json:"method"`
+	Fee       MoneyInput      `json:"fee"`                  // per SIM
+	ValidFrom *time.Time      `json:"valid_from,omitempty"` // nil means now
 }
 
 // FeeSchedule is the list of all fees.

@@ -120,7 +120,8 @@ func types() map[string]reflect.Type {
 		"ListSIM":                reflect.TypeFor[client.Page[client.SIM]](),
 		"ListTransfer":           reflect.TypeFor[client.Page[client.Transfer]](),
 		"MethodSettings":         reflect.TypeFor[client.MethodSettings](),
-		"Money":                  reflect.TypeFor[client.Money](),
+		"Money":                  reflect.TypeFor[transfer.Money](),
+		"MoneyInput":             reflect.TypeFor[client.MoneyInput](),
 		"NewRequest":             reflect.TypeFor[client.NewRequest](),
 		"OpenTransfer":           reflect.TypeFor[client.OpenTransfer](),
 		"OwnedSince":             reflect.TypeFor[client.OwnedSince](),
@@ -177,6 +178,9 @@ func TestTypesMatchTheDocument(t *testing.T) {
 // jsonFields returns the types of the fields of a struct by their JSON names.
 // It follows embedded structs as encoding/json does.
 func jsonFields(goType reflect.Type) map[string]reflect.Type {
+	if goType == reflect.TypeFor[transfer.Money]() { // writes its own JSON: see package transfer
+		return map[string]reflect.Type{"amount": reflect.TypeFor[string](), "minor": reflect.TypeFor[int64](), "currency": reflect.TypeFor[transfer.Currency]()}
+	}
 	fields := map[string]reflect.Type{}
 	for f := range goType.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -16,11 +16,10 @@ type Preview struct {
 
 // PreviewTotal is the number of SIMs and the sum of fees of one method.
 type PreviewTotal struct {
-	Method   transfer.Method   `json:"method"`
-	Currency transfer.Currency `json:"currency"`
-	SIMs     int               `json:"sims"`
-	Fees     int64             `json:"fees_minor"`
-	Unquoted int               `json:"unquoted,omitempty"` // SIMs for which the fee schedule has no amount
+	Method   transfer.Method `json:"method"`
+	SIMs     int             `json:"sims"`
+	Fees     transfer.Money  `json:"fees"`
+	Unquoted int             `json:"unquoted,omitempty"` // SIMs for which the fee schedule has no amount
 }
 
 // MethodSettings lists the settings of a SIM that a method keeps and resets.
@@ -40,5 +39,5 @@ type PreviewedSIM struct {
 	Method     transfer.Method `json:"method,omitempty"`
 	Reason     transfer.Reason `json:"reason,omitempty"`
 	Remedy     string          `json:"remedy,omitempty"`
-	Fee        *Money          `json:"fee,omitempty"`
+	Fee        *transfer.Money `json:"fee,omitempty"`
 }

@@ -27,8 +27,8 @@ type Request struct {
 	Reasons           []ReasonCount         `json:"reasons,omitempty"` // empty in lists
 	Fees              *Fees                 `json:"fees,omitempty"`
 	Landing           *Landing              `json:"landing,omitempty"`
-	Ticket            string                `json:"ticket,omitempty"`    // support's reference
-	FeeOverride       *int64                `json:"fee_minor,omitempty"` // fee per SIM that support set, in minor units
+	Ticket            string                `json:"ticket,omitempty"` // support's reference
+	FeeOverride       *transfer.Money       `json:"fee,omitempty"`    // fee per SIM that support set
 	FeeReason         string                `json:"fee_reason,omitempty"`
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
@@ -58,19 +58,12 @@ type ReasonCount struct {
 	Count  int             `json:"count"`
 }
 
-// Fees are the fees of a request, in minor units. The source pays them.
+// Fees are the fees of a request, in the currency of the source, which pays
+// them.
 type Fees struct {
-	Currency transfer.Currency `json:"currency"`
-	Quoted   int64             `json:"quoted_minor"`
-	Charged  int64             `json:"charged_minor"`
-	Unquoted int               `json:"unquoted,omitempty"` // open SIMs for which the fee schedule has no amount
-}
-
-// Money is an amount in the minor unit of a currency.
-type Money struct {
-	Amount   string            `json:"amount"` // in the major unit
-	Minor    int64             `json:"amount_minor"`
-	Currency transfer.Currency `json:"currency"`
+	Quoted   transfer.Money `json:"quoted"`
+	Charged  transfer.Money `json:"charged"`
+	Unquoted int            `json:"unquoted,omitempty"` // open SIMs for which the fee schedule has no amount
 }
 
 // Landing is what the destination sets on SIMs as they arrive.
@@ -114,9 +107,9 @@ type Cancellation struct {
 
 // Approval is the body of ApproveRequest.
 type Approval struct {
-	Ticket    string `json:"ticket"`
-	Fee       *int64 `json:"fee_minor,omitempty"` // per SIM that needs support, in place of the quote; 0 waives it
-	FeeReason string `json:"fee_reason,omitempty"`
+	Ticket    string      `json:"ticket"`
+	Fee       *MoneyInput `json:"fee,omitempty"` // per SIM that needs support, in place of the quote; 0 waives it
+	FeeReason string      `json:"fee_reason,omitempty"`
 }
 
 // Denial is the body of DenyRequest.

@@ -27,8 +27,7 @@ type Result struct {
 	Method         transfer.Method     `json:"method"`
 	Reason         transfer.Reason     `json:"reason"`
 	Remedy         string              `json:"remedy"`
-	Fee            *int64              `json:"fee"` // in the minor unit of Currency
-	Currency       transfer.Currency   `json:"currency"`
+	Fee            *transfer.Money     `json:"fee"` // nil if the SIM has no fee, or the caller does not see it
 	SessionDropped bool                `json:"session_dropped"`
 	FinishedAt     *time.Time          `json:"finished_at"`
 	GatewayAnswer  string              `json:"gateway_answer"` // the last one, if it did not end the SIM's data session

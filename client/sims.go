@@ -118,7 +118,7 @@ type Session struct {
 type ChargedFee struct {
 	Request   uuid.UUID           `json:"request"`
 	Account   transfer.OperatorID `json:"account"`
-	Fee       Money               `json:"fee"`
+	Fee       transfer.Money      `json:"fee"`
 	ChargedAt time.Time           `json:"charged_at"`
 }
 

@@ -18,7 +18,7 @@ type Transfer struct {
 	Method         transfer.Method `json:"method,omitempty"`
 	Reason         transfer.Reason `json:"reason,omitempty"`
 	Remedy         string          `json:"remedy,omitempty"`
-	Fee            *Money          `json:"fee,omitempty"`
+	Fee            *transfer.Money `json:"fee,omitempty"`
 	SessionDropped bool            `json:"session_dropped"`
 	GatewayAnswer  string          `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
 	Advice         string          `json:"advice,omitempty"`

@@ -221,7 +221,7 @@ func (t *Tx) approve(ctx context.Context, r Request, to transfer.RequestState, d
 	detail := map[string]any{"ticket": d.Ticket}
 	if d.FeeOverride != nil {
 		reason = &d.Reason
-		detail["fee_minor"], detail["currency"], detail["reason"] = *d.FeeOverride, r.Currency, d.Reason
+		detail["fee"], detail["reason"] = transfer.Money{Minor: *d.FeeOverride, Currency: r.Currency}, d.Reason
 	}
 	if _, err := t.exec(ctx, approveRequest, args{
 		"request": r.ID, "state": to, "ticket": d.Ticket, "fee_override": d.FeeOverride, "fee_reason": reason,

@@ -19,6 +19,9 @@ type Fee struct {
 	Current   bool              `db:"current"` // it applies now
 }
 
+// Money returns the amount with its currency.
+func (f Fee) Money() transfer.Money { return transfer.Money{Minor: f.Amount, Currency: f.Currency} }
+
 const feeColumns = `
 	f.method,
 	f.currency,
@@ -147,7 +150,7 @@ func (t *Tx) auditFee(ctx context.Context, by Actor, action transfer.AuditAction
 }
 
 func feeFields(f Fee) map[string]any {
-	return map[string]any{"method": f.Method, "currency": f.Currency, "amount_minor": f.Amount, "valid_from": f.ValidFrom.UTC()}
+	return map[string]any{"method": f.Method, "fee": f.Money(), "valid_from": f.ValidFrom.UTC()}
 }
 
 // RequestFees are the fees of a request, in the minor unit of its source's

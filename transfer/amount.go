@@ -6,29 +6,30 @@ import (
 	"strings"
 )
 
-// ParseAmount parses an amount of a currency as people write it, in its major
-// unit: "7.50" of EUR is 750 cents, "750" of JPY is 750 yen. The code of the
-// currency may stand before or after it. An amount has digits and a point only,
-// no more decimal digits than the currency, and no sign.
+// ParseAmount parses an amount of a currency in its major unit: "7.50" of EUR is
+// 750 cents, "750" of JPY is 750 yen. An amount has digits and a point only, no
+// more decimal digits than the currency, and no sign. Fewer decimal digits are
+// allowed, and so is white space around it.
 func ParseAmount(text string, c Currency) (Money, error) {
-	number := strings.TrimSpace(text)
-	if code := strings.TrimSpace(strings.Trim(number, "0123456789.,' ")); code != "" {
-		if !strings.EqualFold(code, string(c)) {
-			return Money{}, fmt.Errorf("%q is not an amount of %s, such as %s", clip(text), c, exampleAmount(c))
-		}
-		number = strings.TrimSpace(strings.Trim(number, code))
-	}
+	number := Trim(text)
 	whole, fraction, hasPoint := strings.Cut(number, ".")
 	if strings.Trim(whole, "0123456789") != "" || strings.Trim(fraction, "0123456789") != "" || whole == "" || hasPoint && fraction == "" {
 		hint := ""
-		if strings.Contains(number, ",") {
+		switch {
+		case strings.Contains(number, ","):
 			hint = "; write a point before the decimal digits, and nothing between the thousands"
+		case strings.HasPrefix(number, "-"):
+			hint = "; an amount cannot be negative"
 		}
 		return Money{}, fmt.Errorf("%q is not an amount of %s, such as %s%s", clip(text), c, exampleAmount(c), hint)
 	}
 	digits := c.MinorDigits()
 	if len(fraction) > digits {
-		return Money{}, fmt.Errorf("%q has %d decimal digits, but %s has %d", clip(text), len(fraction), c, digits)
+		hint := ""
+		if len(fraction) == 3 {
+			hint = "; write nothing between the thousands"
+		}
+		return Money{}, fmt.Errorf("%q has %d decimal digits, but %s has %d%s", clip(text), len(fraction), c, digits, hint)
 	}
 	minor, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", digits-len(fraction)), 10)
 	if !ok || !minor.IsInt64() {

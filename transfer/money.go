@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,7 +62,8 @@ func (c Currency) MinorDigits() int {
 }
 
 // Money is an amount in a currency's minor unit: {500, "EUR"} is five euros,
-// {500, "JPY"} five hundred yen.
+// {500, "JPY"} five hundred yen. It has the same JSON form everywhere:
+// {"amount":"5.00","minor":500,"currency":"EUR"}.
 type Money struct {
 	Minor    int64
 	Currency Currency
@@ -84,4 +87,35 @@ func (m Money) Amount() string {
 		sign, minor = "-", -minor // unsigned: the opposite of the smallest int64 is no int64
 	}
 	return fmt.Sprintf("%s%d.%0*d", sign, minor/unit, digits, minor%unit)
+}
+
+// moneyJSON is the JSON form of Money.
+type moneyJSON struct {
+	Amount   *string  `json:"amount"`
+	Minor    *int64   `json:"minor"`
+	Currency Currency `json:"currency"`
+}
+
+// MarshalJSON writes the amount in the major and in the minor unit.
+func (m Money) MarshalJSON() ([]byte, error) {
+	amount := m.Amount()
+	return json.Marshal(moneyJSON{&amount, &m.Minor, m.Currency})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. It needs the currency and the
+// minor units, and returns an error if the amount is another one.
+func (m *Money) UnmarshalJSON(text []byte) error {
+	var in moneyJSON
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	if in.Minor == nil || in.Currency == "" {
+		return errors.New("an amount of money has no minor or no currency")
+	}
+	read := Money{Minor: *in.Minor, Currency: in.Currency}
+	if in.Amount != nil && *in.Amount != read.Amount() {
+		return fmt.Errorf("the amount %q is not %s, as its minor units say", clip(*in.Amount), read)
+	}
+	*m = read
+	return nil
 }

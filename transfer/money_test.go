@@ -1,8 +1,11 @@
 package transfer_test
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"simtransfer/transfer"
 )
@@ -92,4 +95,47 @@ func TestAmountHasTheDecimalsOfItsCurrency(t *testing.T) {
 			t.Errorf("%d %s is %s, not %s", m.Minor, m.Currency, got, want)
 		}
 	}
+}
+
+func TestMoneyAsJSON(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		money transfer.Money
+		want  string
+	}{
+		{transfer.Money{Minor: 500, Currency: "EUR"}, `{"amount":"5.00","minor":500,"currency":"EUR"}`},
+		{transfer.Money{Minor: 500, Currency: "JPY"}, `{"amount":"500","minor":500,"currency":"JPY"}`},
+		{transfer.Money{Minor: 500, Currency: "KWD"}, `{"amount":"0.500","minor":500,"currency":"KWD"}`},
+		{transfer.Money{Minor: -5, Currency: "EUR"}, `{"amount":"-0.05","minor":-5,"currency":"EUR"}`},
+		{transfer.Money{Currency: "EUR"}, `{"amount":"0.00","minor":0,"currency":"EUR"}`},
+	} {
+		if got, err := json.Marshal(c.money); err != nil || string(got) != c.want {
+			t.Errorf("%s: %s, %v", c.money, got, err)
+		}
+	}
+	for _, text := range []string{
+		`{}`, `5`, `"5.00"`, `{"minor":500}`, `{"currency":"EUR"}`, `{"amount":"5.00","currency":"EUR"}`,
+		`{"amount":"50.0","minor":500,"currency":"EUR"}`, `{"minor":"500","currency":"EUR"}`, `{"minor":5.5,"currency":"EUR"}`,
+	} {
+		var m transfer.Money
+		if err := json.Unmarshal([]byte(text), &m); err == nil {
+			t.Errorf("%s is %s", text, m)
+		}
+	}
+}
+
+// Money is read as it is written, also negative amounts.
+func TestMoneyFromJSON(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := transfer.Money{Minor: rapid.Int64().Draw(t, "minor"), Currency: rapid.SampledFrom(transfer.Currencies()).Draw(t, "currency")}
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got transfer.Money
+		if err := json.Unmarshal(text, &got); err != nil || got != m {
+			t.Fatalf("%s: %v, %v", text, got, err)
+		}
+	})
 }

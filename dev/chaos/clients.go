@@ -272,7 +272,7 @@ func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
 	case transfer.Approve:
 		key, body["ticket"] = c.support, fmt.Sprintf("CASE-%d", c.calls)
 		if d.fee != nil {
-			body["fee_minor"], body["fee_reason"] = *d.fee, "agreed on"
+			body["fee"], body["fee_reason"] = client.MoneyInput{Minor: d.fee}, "agreed on"
 		}
 	case transfer.Deny:
 		key, body["reason"] = c.support, "denied by the chaos run"

@@ -195,7 +195,7 @@ func (v *verifier) request(want *request, r *requestDetails) {
 	}
 	var charged int64
 	if r.Fees != nil {
-		charged = r.Fees.Charged
+		charged = r.Fees.Charged.Minor
 	}
 	if fee := want.charged(v.accounts[want.source], r); fee != charged {
 		v.add(&v.violations, "request %s: %d charged, but the fees of its completed SIMs are %d", want.id, charged, fee)
@@ -316,7 +316,7 @@ func (want *request) charged(source sample.Account, r *requestDetails) (total in
 		}
 	}
 	if certain, possible := want.count(transfer.Approve); certain == 0 && possible > 0 && r.FeeOverride != nil {
-		each = *r.FeeOverride // from a call that was never answered
+		each = r.FeeOverride.Minor // from a call that was never answered
 	}
 	for _, t := range r.transfers {
 		if t.State == transfer.Completed && t.Method == transfer.SupportAssisted {

@@ -192,13 +192,12 @@ func (d *demo) goOnline(ctx context.Context) error {
 // lowered.
 func (d *demo) review(ctx context.Context) error {
 	for _, to := range slices.Sorted(maps.Keys(d.requests)) {
-		waived, lowered := int64(0), int64(sample.LoweredFee)
 		approval := client.Approval{Ticket: fmt.Sprintf("CASE-%d", 1000+to)}
 		switch to {
 		case sample.FeeWaived:
-			approval.Fee, approval.FeeReason = &waived, "goodwill after an outage"
+			approval.Fee, approval.FeeReason = &client.MoneyInput{Amount: "0"}, "goodwill after an outage"
 		case sample.OtherCoverage:
-			approval.Fee, approval.FeeReason = &lowered, "volume agreement"
+			approval.Fee, approval.FeeReason = new(client.InputOf(transfer.Money{Minor: sample.LoweredFee, Currency: "EUR"})), "volume agreement"
 		}
 		if _, err := d.Support.ApproveRequest(ctx, d.requests[to].ID, approval); err != nil {
 			return err

@@ -128,7 +128,7 @@ func (in *Installation) createAccounts(ctx context.Context) error {
 		if _, err := admin.CreateAccount(ctx, account); err != nil {
 			return err
 		}
-		fee := client.NewFee{Method: transfer.SupportAssisted, Currency: a.Currency, Amount: Fees()[a.Currency]}
+		fee := client.NewFee{Method: transfer.SupportAssisted, Fee: client.InputOf(transfer.Money{Minor: Fees()[a.Currency], Currency: a.Currency})}
 		if _, err := admin.CreateFee(ctx, fee); err != nil {
 			return err
 		}

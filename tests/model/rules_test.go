@@ -673,7 +673,7 @@ func (m *model) approve(r *modelRequest, d storage.Decision) string {
 			return (&storage.NoFeeError{Currency: currency}).Error()
 		}
 	} else {
-		detail = fmt.Sprintf("currency=%s,fee_minor=%d,reason=%s,%s", currency, *d.FeeOverride, d.Reason, detail)
+		detail = fmt.Sprintf("fee=%s,reason=%s,%s", transfer.Money{Minor: *d.FeeOverride, Currency: currency}, d.Reason, detail)
 	}
 	from := r.state
 	r.state, r.expires, r.ticket, r.override = transfer.AwaitingAcceptance, "later", d.Ticket, d.FeeOverride

@@ -258,7 +258,8 @@ SELECT format('withdrawn %s/%s', r, n), NULL
 FROM withdrawn w LEFT JOIN label l ON l.id = w.request
 UNION ALL
 SELECT format('event %s/%s: %s by %s, "%s" to "%s", %s', r, lpad(seq::text, 2, '0'), kind, party, from_state, to_state,
-	(SELECT string_agg(key || '=' || value, ',' ORDER BY key COLLATE "C") FROM jsonb_each_text(detail - 'gateway_answer'))), NULL
+	(SELECT string_agg(key || '=' || CASE key WHEN 'fee' THEN (value::jsonb ->> 'amount') || ' ' || (value::jsonb ->> 'currency') ELSE value END, ',' ORDER BY key COLLATE "C")
+		FROM jsonb_each_text(detail - 'gateway_answer'))), NULL
 FROM events e LEFT JOIN label l ON l.id = e.request`
 }
 

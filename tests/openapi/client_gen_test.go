@@ -1573,10 +1573,10 @@ type AccountStanding string
 
 // ApproveInputBody defines model for ApproveInputBody.
 type ApproveInputBody struct {
-	// FeeMinor Replaces the quoted fee of each SIM that needs support, in the minor unit of the source's currency; 0 waives it.
-	FeeMinor *int64 `json:"fee_minor,omitempty"`
+	// Fee Replaces the quoted fee of each SIM that needs support, in the currency of the source; 0 waives it.
+	Fee *MoneyInput `json:"fee,omitempty"`
 
-	// FeeReason Why the fee is changed. Required with fee_minor.
+	// FeeReason Why the fee is changed. Required with fee.
 	FeeReason *string `json:"fee_reason,omitempty"`
 
 	// Ticket The reference of the support case.
@@ -1674,11 +1674,8 @@ type CreateAccountInputBodyStanding string
 
 // CreateFeeInputBody defines model for CreateFeeInputBody.
 type CreateFeeInputBody struct {
-	// AmountMinor Per SIM, in the currency's minor unit: 250 is 2.50 EUR.
-	AmountMinor int64 `json:"amount_minor"`
-
-	// Currency Examples: EUR
-	Currency string `json:"currency"`
+	// Fee The fee per SIM, with its currency.
+	Fee MoneyInput `json:"fee"`
 
 	// Method Self-service transfers are always free of charge.
 	Method CreateFeeInputBodyMethod `json:"method"`
@@ -1793,15 +1790,12 @@ type EventTo string
 
 // Fee defines model for Fee.
 type Fee struct {
-	// AmountMinor Per SIM, in the currency's minor unit.
-	AmountMinor int64 `json:"amount_minor"`
-
-	// Currency Examples: EUR
-	Currency string `json:"currency"`
-
 	// Current Whether the fee applies now.
-	Current bool      `json:"current"`
-	Method  FeeMethod `json:"method"`
+	Current bool `json:"current"`
+
+	// Fee The fee per SIM.
+	Fee    Money     `json:"fee"`
+	Method FeeMethod `json:"method"`
 
 	// ValidFrom When the fee starts to apply. It applies until the next entry for its method and currency.
 	ValidFrom time.Time `json:"valid_from"`
@@ -1884,14 +1878,11 @@ type FeedEventTo string
 
 // Fees defines model for Fees.
 type Fees struct {
-	// ChargedMinor The fees that were charged so far, in the minor unit of the currency.
-	ChargedMinor int64 `json:"charged_minor"`
+	// Charged The fees that were charged so far.
+	Charged Money `json:"charged"`
 
-	// Currency The currency of the source account.
-	Currency string `json:"currency"`
-
-	// QuotedMinor The fees of the SIMs that are still open, in the minor unit of the currency.
-	QuotedMinor int64 `json:"quoted_minor"`
+	// Quoted The fees of the SIMs that are still open.
+	Quoted Money `json:"quoted"`
 
 	// Unquoted How many open SIMs have no fee, because the fee schedule had no amount: support has to set one.
 	Unquoted *int64 `json:"unquoted,omitempty"`
@@ -2039,18 +2030,38 @@ type MethodSettingsMethod string
 
 // Money defines model for Money.
 type Money struct {
-	// Amount In the major unit, with the decimals of the currency.
+	// Amount In the major unit, with all decimal digits of the currency: 5.00 of EUR, 500 of JPY, 5.000 of KWD.
 	//
 	// Examples: 5.00
 	Amount string `json:"amount"`
 
-	// AmountMinor The same in the minor unit of the currency, such as cents.
+	// Currency ISO 4217.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Minor The same in the minor unit of the currency, such as cents.
 	//
 	// Examples: 500
-	AmountMinor int64 `json:"amount_minor"`
+	Minor int64 `json:"minor"`
+}
 
-	// Currency Examples: EUR
-	Currency string `json:"currency"`
+// MoneyInput defines model for MoneyInput.
+type MoneyInput struct {
+	// Amount In the major unit, as digits with a point before the decimal digits, of which there are at most as many as the currency has: 5, 5.0 and 5.00 of EUR are the same. Required without minor.
+	//
+	// Examples: 5.00
+	Amount *string `json:"amount,omitempty"`
+
+	// Currency ISO 4217. Can be left out where the account determines the currency; another one is refused.
+	//
+	// Examples: EUR
+	Currency *string `json:"currency,omitempty"`
+
+	// Minor In the minor unit of the currency: 500 is 5.00 EUR. Required without amount; if both are given, they have to agree.
+	//
+	// Examples: 500
+	Minor *int64 `json:"minor,omitempty"`
 }
 
 // NewRequest defines model for NewRequest.
@@ -2137,13 +2148,10 @@ type Preview struct {
 
 // PreviewTotal defines model for PreviewTotal.
 type PreviewTotal struct {
-	// Currency The currency of the source account.
-	Currency string `json:"currency"`
-
-	// FeesMinor What the source would pay for these SIMs, in the minor unit of the currency.
-	FeesMinor int64              `json:"fees_minor"`
-	Method    PreviewTotalMethod `json:"method"`
-	Sims      int64              `json:"sims"`
+	// Fees What the source would pay for these SIMs, in its currency.
+	Fees   Money              `json:"fees"`
+	Method PreviewTotalMethod `json:"method"`
+	Sims   int64              `json:"sims"`
 
 	// Unquoted How many SIMs have no fee, because the fee schedule has no amount: support would set one.
 	Unquoted *int64 `json:"unquoted,omitempty"`
@@ -2263,8 +2271,8 @@ type Request struct {
 	// ExpiresAt When the time to decide ends.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// FeeMinor The fee that support set for each SIM that needs support, in the minor unit of the source's currency. For the source and support.
-	FeeMinor *int64 `json:"fee_minor,omitempty"`
+	// Fee The fee that support set for each SIM that needs support. For the source and support.
+	Fee *Money `json:"fee,omitempty"`
 
 	// FeeReason Why support set the fee. For the source and support.
 	FeeReason *string `json:"fee_reason,omitempty"`
@@ -2327,11 +2335,10 @@ type RequestCancelState string
 
 // Result defines model for Result.
 type Result struct {
-	Currency    *string `json:"currency"`
-	Destination string  `json:"destination"`
+	Destination string `json:"destination"`
 
-	// Fee What the source pays, in the minor unit of the currency as JSON and NDJSON, and in its major unit, such as 5.00, as CSV. For the source and support.
-	Fee        *int64     `json:"fee"`
+	// Fee What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency.
+	Fee        *Money     `json:"fee,omitempty"`
 	FinishedAt *time.Time `json:"finished_at"`
 
 	// GatewayAnswer What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway.

@@ -81,9 +81,9 @@ func newTestService(t *testing.T, sims int) *testService {
 	s.support = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "support", Name: "desk"}))
 	plan := must(s.admin.PutPlanWithResponse(ctx, "global-01", nil, PutPlanJSONRequestBody{CoverageBound: true}))
 	equal(t, body(t, plan.JSON200, plan), Plan{Name: "global-01", CoverageBound: true})
-	fee := must(s.admin.CreateFeeWithResponse(ctx, nil, CreateFeeJSONRequestBody{Method: "support_assisted", Currency: "EUR", AmountMinor: 250}))
+	fee := must(s.admin.CreateFeeWithResponse(ctx, nil, CreateFeeJSONRequestBody{Method: "support_assisted", Fee: MoneyInput{Amount: new("2.50"), Currency: new("EUR")}}))
 	created := body(t, fee.JSON201, fee)
-	equal(t, created, Fee{Method: "support_assisted", Currency: "EUR", AmountMinor: 250, Current: true, ValidFrom: created.ValidFrom})
+	equal(t, created, Fee{Method: "support_assisted", Fee: Money{Amount: "2.50", Minor: 250, Currency: "EUR"}, Current: true, ValidFrom: created.ValidFrom})
 	s.importSIMs(sims)
 	return s
 }
@@ -196,8 +196,11 @@ func TestFlowOfARequest(t *testing.T) {
 	preview := must(s.source.PreviewRequestWithResponse(ctx, newRequest(iccid(1), imsi(3), "89882119999999999999")))
 	seen := body(t, preview.JSON200, preview)
 	equal(t, []int64{seen.Eligible, seen.Ineligible}, []int64{2, 1})
-	equal(t, seen.Totals, []PreviewTotal{{Currency: "EUR", Method: "self_service", Sims: 1}, {Currency: "EUR", Method: "support_assisted", Sims: 1, FeesMinor: 250}})
-	equal(t, seen.Items[1].Fee, &Money{Amount: "2.50", AmountMinor: 250, Currency: "EUR"})
+	equal(t, seen.Totals, []PreviewTotal{
+		{Method: "self_service", Sims: 1, Fees: Money{Amount: "0.00", Currency: "EUR"}},
+		{Method: "support_assisted", Sims: 1, Fees: Money{Amount: "2.50", Minor: 250, Currency: "EUR"}},
+	})
+	equal(t, seen.Items[1].Fee, &Money{Amount: "2.50", Minor: 250, Currency: "EUR"})
 	equal(t, *seen.Items[2].Reason, "sim_not_found")
 
 	once := &CreateRequestParams{IdempotencyKey: new("flow-1")}
@@ -215,11 +218,11 @@ func TestFlowOfARequest(t *testing.T) {
 	review := must(s.support.ListRequestsWithResponse(ctx, &ListRequestsParams{State: &[]ListRequestsParamsState{ListRequestsParamsStateInReview}}))
 	equal(t, body(t, review.JSON200, review).Items[0].ID, created.ID)
 	approval := must(s.support.ApproveRequestWithResponse(ctx, created.ID, nil, ApproveRequestJSONRequestBody{
-		Ticket: "T-1", FeeMinor: new(int64(100)), FeeReason: new("goodwill"),
+		Ticket: "T-1", Fee: &MoneyInput{Amount: new("1")}, FeeReason: new("goodwill"),
 	}))
 	approved := body(t, approval.JSON202, approval)
 	equal(t, approved.State, RequestStateAwaitingAcceptance)
-	equal(t, []any{*approved.Ticket, *approved.FeeMinor, *approved.FeeReason, string(*approved.WaitingFor)}, []any{"T-1", int64(100), "goodwill", "destination"})
+	equal(t, []any{*approved.Ticket, *approved.Fee, *approved.FeeReason, string(*approved.WaitingFor)}, []any{"T-1", Money{Amount: "1.00", Minor: 100, Currency: "EUR"}, "goodwill", "destination"})
 
 	incoming := must(s.destination.ListRequestsWithResponse(ctx, &ListRequestsParams{Direction: new(Incoming)}))
 	equal(t, body(t, incoming.JSON200, incoming).Items[0].Counts, Counts{Sims: 2, Eligible: 2, NeedingSupport: 1})
@@ -239,7 +242,7 @@ func TestFlowOfARequest(t *testing.T) {
 	done := s.request(s.source, created.ID)
 	equal(t, done.State, RequestStateCompleted)
 	equal(t, done.Counts, Counts{Sims: 3, Completed: 2, Ineligible: 1})
-	equal(t, done.Fees, &Fees{Currency: "EUR", ChargedMinor: 100})
+	equal(t, done.Fees, &Fees{Quoted: Money{Amount: "0.00", Currency: "EUR"}, Charged: Money{Amount: "1.00", Minor: 100, Currency: "EUR"}})
 	equal(t, (*done.Reasons)[0].Reason, "sim_not_found")
 	arrived := must(s.destination.GetSimWithResponse(ctx, imsi(3), nil))
 	sim := body(t, arrived.JSON200, arrived)
@@ -252,7 +255,7 @@ func TestFlowOfARequest(t *testing.T) {
 	history := must(s.support.GetSimHistoryWithResponse(ctx, imsi(3)))
 	past := body(t, history.JSON200, history)
 	equal(t, []string{past.Owners[0].Account, past.Owners[1].Account}, []string{destinationID, sourceID})
-	equal(t, past.Charges[0].Fee, Money{Amount: "1.00", AmountMinor: 100, Currency: "EUR"})
+	equal(t, past.Charges[0].Fee, Money{Amount: "1.00", Minor: 100, Currency: "EUR"})
 	equal(t, past.Transfers[0].Transfer.Before.Tags, map[string]string{"site": "north"})
 	s.equalEvents(created.ID, "create", "validate", "review", "approve", "accept", "execute", "finish")
 }
@@ -353,7 +356,7 @@ func TestFlowOfABatch(t *testing.T) {
 	results := must(s.source.GetBatchResultsWithResponse(ctx, created.ID, nil))
 	list := body(t, results.JSON200, results).Items
 	equal(t, []string{list[0].Identifier, string(*list[0].Reason), list[1].Identifier, string(list[1].State)}, []string{iccid(3), "needs_support", imsi(1), "completed"})
-	equal(t, list[1].Fee, new(int64(0)))
+	equal(t, list[1].Fee, &Money{Amount: "0.00", Currency: "EUR"})
 	some := must(s.source.GetBatchResultsWithResponse(ctx, created.ID, &GetBatchResultsParams{Reason: &[]GetBatchResultsParamsReason{GetBatchResultsParamsReasonNeedsSupport}}))
 	equal(t, body(t, some.JSON200, some).Items, list[:1])
 	hidden := must(s.destination.GetBatchWithResponse(ctx, created.ID))
