@@ -63,8 +63,8 @@ func invariants() []invariant {
 			WHERE t.state = 'completed'
 			  AND (g.before IS NOT DISTINCT FROM NULL OR g.after IS DISTINCT FROM `+indent(3, expectedSettingsSQL())+`)`),
 		newInvariant(2, "completed_charges", "a completed transfer was charged once, to the source, with its fee; not at all if it is free", `
-			SELECT format('transfer %s/%s has the fee %s, but %s %s was charged to account %s', t.request, t.n,
-				`+effectiveFee+`, c.amount, c.currency, c.account)
+			SELECT format('transfer %s/%s has the fee %s in the minor unit of %s, but %s in that of %s was charged to account %s', t.request, t.n,
+				`+effectiveFee+`, src.currency, c.amount, c.currency, c.account)
 			FROM transfers t
 			JOIN requests r ON r.id = t.request
 			JOIN accounts src ON src.id = r.source

@@ -198,7 +198,7 @@ func (v *verifier) request(want *request, r *requestDetails) {
 		charged = r.Fees.Charged.Minor
 	}
 	if fee := want.charged(v.accounts[want.source], r); fee != charged {
-		v.add(&v.violations, "request %s: %d charged, but the fees of its completed SIMs are %d", want.id, charged, fee)
+		v.add(&v.violations, "request %s: %d charged, but the fees of its completed SIMs are %d, in minor units", want.id, charged, fee)
 	}
 }
 
@@ -373,7 +373,8 @@ func (v *verifier) charges(data *observed) {
 		case got.Count > want.Count:
 			v.add(&v.duplicated, "there are %d charges in %s, the completed transfers need %d", got.Count, account.Currency, want.Count)
 		case got != want:
-			v.add(&v.violations, "the charges in %s add up to %d, expected %d", account.Currency, got.Amount, want.Amount)
+			v.add(&v.violations, "the charges add up to %s, expected %s",
+				transfer.Money{Minor: got.Amount, Currency: account.Currency}, transfer.Money{Minor: want.Amount, Currency: account.Currency})
 		}
 	}
 }

@@ -59,7 +59,7 @@ func (r *report) unexpected() []string {
 		}
 	}
 	if !reflect.DeepEqual(r.fees, r.expectedFees) {
-		list = append(list, fmt.Sprintf("fees: %v, expected %v", r.fees, r.expectedFees))
+		list = append(list, fmt.Sprintf("fees in minor units: %v, expected %v", r.fees, r.expectedFees))
 	}
 	return list
 }

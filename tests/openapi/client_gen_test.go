@@ -2660,7 +2660,7 @@ type ImportSimsJSONBody = []struct {
 	// EventHandlers Up to 64 event handlers, separated by semicolons.
 	EventHandlers *ImportSimsJSONBody_EventHandlers `json:"event_handlers,omitempty"`
 
-	// Expiration A time such as 2030-01-31T00:00:00Z.
+	// Expiration A time such as 2030-01-31T00:00:00Z, or a date. Without a zone, it is in UTC.
 	Expiration *string `json:"expiration,omitempty"`
 
 	// ExternalID The id of the SIM in your inventory, up to 128 characters; unique.

@@ -7,8 +7,8 @@
 --
 -- EXPLAIN EXECUTE check_completed_charges;
 PREPARE check_completed_charges AS
-SELECT format('transfer %s/%s has the fee %s, but %s %s was charged to account %s', t.request, t.n,
-	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END, c.amount, c.currency, c.account)
+SELECT format('transfer %s/%s has the fee %s in the minor unit of %s, but %s in that of %s was charged to account %s', t.request, t.n,
+	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END, src.currency, c.amount, c.currency, c.account)
 FROM transfers t
 JOIN requests r ON r.id = t.request
 JOIN accounts src ON src.id = r.source
