@@ -1,5 +1,5 @@
 // Package textfile reads text files as people have them: in UTF-8 or UTF-16, with
-// or without a byte order mark, and compressed by gzip.
+// or without a byte order mark, with any line breaks, and compressed by gzip.
 package textfile
 
 import (
@@ -21,7 +21,8 @@ var ErrDamaged = errors.New("damaged gzip data")
 var ErrWorkbook = errors.New("a ZIP archive, such as an Excel workbook")
 
 // NewReader returns a reader of the text in r, as UTF-8 without a byte order mark.
-// It recognizes gzip and UTF-16 by their first bytes. The text may still be no
+// It recognizes gzip, also if it is applied twice, and UTF-16 by their first
+// bytes. Lines end with LF or CRLF: a CR by itself becomes LF. The text may still be no
 // valid UTF-8, and be of any length: compressed data can be much shorter.
 func NewReader(r io.Reader) io.Reader { return &decoder{raw: r} }
 
@@ -41,14 +42,17 @@ func (d *decoder) Read(p []byte) (int, error) {
 	return d.text.Read(p)
 }
 
+// maxLayers is how often a file can be compressed: once by the person who has
+// it, and once by the program that sends it.
+const maxLayers = 2
+
 func decode(raw io.Reader) (io.Reader, error) {
 	in := bufio.NewReader(raw)
 	start, err := peek(in)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+	for range maxLayers {
+		if err != nil || !isGzip(start) {
+			break
+		}
 		unzipped, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, damaged(err)
@@ -57,19 +61,62 @@ func decode(raw io.Reader) (io.Reader, error) {
 		if start, err = peek(in); err != nil {
 			return nil, err
 		}
-	case bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
-		return nil, ErrWorkbook
+	}
+	if err != nil {
+		return nil, err
 	}
 	switch {
+	case isArchive(start):
+		return nil, ErrWorkbook
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), isUTF16(start, 1):
-		return utf16(in, unicode.LittleEndian), nil
+		in = bufio.NewReader(utf16(in, unicode.LittleEndian))
 	case bytes.HasPrefix(start, []byte("\xfe\xff")), isUTF16(start, 0):
-		return utf16(in, unicode.BigEndian), nil
-	}
-	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
+		in = bufio.NewReader(utf16(in, unicode.BigEndian))
+	case bytes.HasPrefix(start, []byte("\xef\xbb\xbf")):
 		_, err = in.Discard(3)
 	}
-	return in, err
+	return &lineReader{in: in}, err
+}
+
+func isGzip(start []byte) bool { return bytes.HasPrefix(start, []byte("\x1f\x8b")) }
+
+// isArchive reports whether the file is a ZIP archive or an old workbook.
+func isArchive(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("PK\x03\x04")) || bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0"))
+}
+
+// lineReader turns the carriage return with which some programs end a line into a
+// line feed. A carriage return before a line feed stays.
+type lineReader struct {
+	in  *bufio.Reader
+	err error // of looking ahead
+}
+
+func (l *lineReader) Read(p []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	n, err := l.in.Read(p)
+	text := p[:n]
+	for {
+		i := bytes.IndexByte(text, '\r')
+		if i < 0 {
+			return n, err
+		}
+		if i == len(text)-1 {
+			if err == nil {
+				_, l.err = l.in.Peek(1)
+			}
+			if next, _ := l.in.Peek(min(1, l.in.Buffered())); len(next) == 0 || next[0] != '\n' {
+				text[i] = '\n'
+			}
+			return n, err
+		}
+		if text[i+1] != '\n' {
+			text[i] = '\n'
+		}
+		text = text[i+1:]
+	}
 }
 
 // peek returns the first bytes of a file, fewer if it is shorter.

@@ -21,11 +21,12 @@ type csvReader struct {
 	records *Records
 	raw     *bufio.Reader
 	in      *csv.Reader // nil until the header is read
-	fields  []int       // position of each column in the file, or -1
-	width   int         // values of the header, without unnamed columns at its end
-	skipped int         // lines before those that in reads
-	offset  int64       // bytes before those that in reads
-	line    int         // the last line read
+	quotes  *formulaReader
+	fields  []int // position of each column in the file, or -1
+	width   int   // values of the header, without unnamed columns at its end
+	skipped int   // lines before those that in reads
+	offset  int64 // bytes before those that in reads
+	line    int   // the last line read
 	values  []string
 }
 
@@ -52,7 +53,7 @@ func (c *csvReader) next() (Record, error) {
 		}
 		for i, field := range c.fields {
 			if field >= 0 {
-				c.values[i] = fields[field]
+				c.values[i] = formulaText(fields[field])
 			}
 		}
 		return Record{Place: place, Values: c.values}, nil
@@ -86,7 +87,8 @@ func (c *csvReader) open() error {
 		}
 		comma, c.skipped, c.offset = declared, 1, int64(discarded)
 	}
-	c.in = csv.NewReader(c.raw)
+	c.quotes = &formulaReader{in: c.raw, comma: byte(comma), start: true}
+	c.in = csv.NewReader(bufio.NewReaderSize(c.quotes, c.raw.Size()))
 	c.in.Comma = comma
 	c.in.FieldsPerRecord = -1 // counted by next, because empty values at the end of a line do no harm
 	c.in.ReuseRecord = true
@@ -149,7 +151,7 @@ func separatorName(separator rune) string {
 // read reads one record, which can have several lines if values are quoted.
 func (c *csvReader) read() ([]string, Place, error) {
 	start := c.in.InputOffset()
-	c.records.begin(c.offset + start)
+	c.records.begin(c.offset + start + c.quotes.removed)
 	fields, err := c.in.Read()
 	if err != nil {
 		return nil, Place{}, c.refuse(err, start)
@@ -221,7 +223,7 @@ func (c *csvReader) header() error {
 		return errGivenUp
 	}
 	for position, name := range names[:c.width] {
-		c.place(place, position, strings.TrimSpace(name))
+		c.place(place, position, strings.TrimSpace(formulaText(name)))
 	}
 	for i, column := range c.records.columns {
 		if column.Required && c.fields[i] < 0 {
@@ -250,6 +252,54 @@ func (c *csvReader) place(place Place, position int, name string) {
 	default:
 		c.fields[column] = position
 	}
+}
+
+// formulaReader removes the equals sign from values such as ="00101", with which
+// people keep spreadsheet programs from changing a number. What remains is the
+// quoted value.
+type formulaReader struct {
+	in      *bufio.Reader
+	comma   byte
+	start   bool  // whether a value starts here
+	quoted  bool  // whether this is inside quotes
+	removed int64 // bytes
+}
+
+func (f *formulaReader) Read(p []byte) (int, error) {
+	n, err := f.in.Read(p)
+	kept := 0
+	for i, c := range p[:n] {
+		if c == '=' && f.start && f.beforeQuote(p[i+1:n]) {
+			f.removed++
+			continue
+		}
+		if c == '"' {
+			f.quoted = !f.quoted
+		}
+		f.start = !f.quoted && (c == f.comma || c == '\n')
+		p[kept] = c
+		kept++
+	}
+	return kept, err
+}
+
+// beforeQuote reports whether the next byte is a quote. What follows was read
+// already, and can be empty.
+func (f *formulaReader) beforeQuote(follows []byte) bool {
+	if len(follows) > 0 {
+		return follows[0] == '"'
+	}
+	next, _ := f.in.Peek(1) // the next Read returns the error
+	return len(next) > 0 && next[0] == '"'
+}
+
+// formulaText returns the text of a value such as ="00101" that is itself quoted
+// as CSV demands, and any other value as it is.
+func formulaText(value string) string {
+	if inner, ok := strings.CutPrefix(value, `="`); ok && strings.HasSuffix(inner, `"`) {
+		return inner[:len(inner)-1]
+	}
+	return value
 }
 
 // clip truncates a name from outside to 40 bytes, for messages that quote it.
