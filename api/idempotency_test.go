@@ -14,6 +14,29 @@ import (
 
 func withKey(key string) map[string]string { return map[string]string{"Idempotency-Key": key} }
 
+// A client whose variable is empty must not believe that it is protected.
+func TestEmptyHeadersThatProtectAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	sims := s.sims(1, transfer.Ready)
+	for _, value := range []string{"", " "} {
+		for _, c := range []struct {
+			call   apiCall
+			header string
+		}{
+			{apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: requestBody(sims[0])}, "Idempotency-Key"},
+			{apiCall{method: "PATCH", path: "/v1/sims/" + sims[0], key: s.source, body: map[string]any{"group": "x"}}, "If-Match"},
+			{apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: requestBody(sims[0])}, "If-Match"},
+		} {
+			c.call.header = map[string]string{c.header: value}
+			p := s.do(c.call).problem(422, problem.Invalid)
+			if len(p.Errors) != 1 || p.Errors[0].Location != "header."+c.header {
+				t.Errorf("%s %q: %+v", c.header, value, p.Errors)
+			}
+		}
+	}
+}
+
 func TestRepeatedCallGetsTheStoredResponse(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

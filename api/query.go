@@ -59,6 +59,11 @@ func checkParameters(r *http.Request, lists listParameters) error {
 			p.Add(problem.FieldError{Location: "header." + name, Message: "sent twice, but it has one value: send it once"})
 		}
 	}
+	for _, name := range []string{"Idempotency-Key", "If-Match"} {
+		if values, sent := r.Header[name]; sent && strings.Join(values, "") == "" {
+			p.Add(problem.FieldError{Location: "header." + name, Message: "the header is empty, which protects from nothing: give it a value, or leave it out"})
+		}
+	}
 	if len(p.Errors) > 0 {
 		return p
 	}

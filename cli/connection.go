@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 // The timeouts of calls. The service gives up earlier.
@@ -31,12 +32,28 @@ type remote struct {
 // post is embedded in every command that makes a POST.
 type post struct {
 	remote
-	IdempotencyKey string `placeholder:"KEY" help:"Makes the command safe to repeat: within 24 hours, the service carries out commands with the same key once. Default: a new UUID."`
+	IdempotencyKey idempotencyKey `placeholder:"KEY" help:"Makes the command safe to repeat: within 24 hours, the service carries out commands with the same key once. Default: a new UUID."`
 }
 
 // idempotent makes the service carry out the call once.
 func (p post) idempotent() client.Option {
-	return client.IdempotencyKey(cmp.Or(p.IdempotencyKey, uuid.NewString()))
+	return client.IdempotencyKey(cmp.Or(string(p.IdempotencyKey), uuid.NewString()))
+}
+
+// idempotencyKey is a flag with an Idempotency-Key.
+type idempotencyKey string
+
+// UnmarshalText checks that the API accepts the key.
+func (k *idempotencyKey) UnmarshalText(text []byte) error {
+	key := transfer.Trim(string(text))
+	if key == "" {
+		return errors.New("is empty: give a key, or leave the flag out")
+	}
+	if err := client.CheckIdempotencyKey(key); err != nil {
+		return err
+	}
+	*k = idempotencyKey(key)
+	return nil
 }
 
 // connection is what a command calls the API with.

@@ -14,22 +14,25 @@ import (
 // upload is embedded in commands that upload a file.
 type upload struct {
 	File   string `arg:"" predictor:"file" help:"The file, or - for standard input."`
-	Format string `enum:"csv,ndjson,json," default:"" help:"Format of the file: csv, ndjson or json. Default: from the file name extension."`
+	Format string `enum:"csv,ndjson,json," default:"" help:"Format of the file: csv, ndjson or json. Default: from the file name extension, such as .csv or .csv.gz."`
 }
 
 // mediaType returns the format of the file.
 func (u upload) mediaType() (client.Format, error) {
 	format := u.Format
 	if format == "" {
-		format = strings.TrimPrefix(strings.ToLower(filepath.Ext(u.File)), ".")
+		name := strings.TrimSuffix(strings.ToLower(u.File), ".gz")
+		format = strings.TrimPrefix(filepath.Ext(name), ".")
 	}
 	switch format {
-	case "csv":
+	case "csv", "tsv":
 		return client.CSV, nil
 	case "ndjson", "jsonl":
 		return client.NDJSON, nil
 	case "json":
 		return client.JSON, nil
+	case "xlsx", "xls", "ods", "numbers":
+		return "", usageError("%s is a workbook: save the sheet as CSV in UTF-8, and upload that file", u.File)
 	}
 	return "", usageError("unknown format of %s: set --format to csv, ndjson or json", u.File)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 
 	"simtransfer/transfer"
 )
@@ -23,6 +24,8 @@ func Options() []kong.Option {
 		vars(),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), ranged(ParseDuration)),
 		kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
+		kong.TypeMapper(reflect.TypeFor[uuid.UUID](), kong.MapperFunc(decodeID)),
+		kong.TypeMapper(reflect.TypeFor[*uuid.UUID](), kong.MapperFunc(decodeID)),
 		kong.KindMapper(reflect.Int, ranged(parseInt)),
 		kong.KindMapper(reflect.Int64, ranged(parseInt)),
 		kong.PostBuild(showRanges),
@@ -40,6 +43,24 @@ func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	target.Set(reflect.ValueOf(t))
+	return nil
+}
+
+// decodeID decodes the id of a request or a batch.
+func decodeID(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("id", &text); err != nil {
+		return err
+	}
+	id, err := uuid.Parse(transfer.Trim(text))
+	if err != nil {
+		return fmt.Errorf("%q is not the id of a request or a batch, such as 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", text)
+	}
+	if target.Kind() == reflect.Pointer {
+		target.Set(reflect.ValueOf(&id))
+		return nil
+	}
+	target.Set(reflect.ValueOf(id))
 	return nil
 }
 

@@ -56,6 +56,15 @@ type Option func(*call)
 // decide something use it.
 func IdempotencyKey(key string) Option { return func(c *call) { c.idempotencyKey = key } }
 
+// CheckIdempotencyKey returns an error if the service would refuse the key: it
+// has 1 to 255 printable ASCII characters.
+func CheckIdempotencyKey(key string) error {
+	if n := len(key); n == 0 || n > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("%s cannot be an Idempotency-Key: it has 1 to 255 printable ASCII characters, such as a UUID", printable(key, 40))
+	}
+	return nil
+}
+
 // Timeout limits each attempt of the call.
 func Timeout(d time.Duration) Option { return func(c *call) { c.timeout = d } }
 
@@ -235,6 +244,11 @@ func (c *Client) httpClient() *http.Client {
 }
 
 func (c *Client) request(ctx context.Context, r call, body *body) (*http.Request, error) {
+	if r.idempotencyKey != "" {
+		if err := CheckIdempotencyKey(r.idempotencyKey); err != nil {
+			return nil, err
+		}
+	}
 	var reader io.Reader
 	if r.body != nil {
 		reader = body

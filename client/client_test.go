@@ -3,7 +3,9 @@ package client_test
 import (
 	"errors"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +52,31 @@ func TestRetriesAreIdempotent(t *testing.T) {
 			t.Errorf("without retries, with the keys %q: %v", keys, err)
 		}
 	})
+}
+
+// What a retry cannot change is not repeated, and nothing was sent.
+func TestPermanentErrorsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	encrypted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	encrypted.StartTLS()
+	t.Cleanup(encrypted.Close)
+	for name, c := range map[string]struct{ url, key, why string }{
+		"plain HTTP":                {strings.Replace(plain.URL, "http:", "https:", 1), "mine", "begin the URL with http://"},
+		"unknown certificate":       {encrypted.URL, "mine", "certificate"},
+		"key with a line break":     {plain.URL, "a\nb", "cannot be an Idempotency-Key"},
+		"key with other characters": {plain.URL, "é", "cannot be an Idempotency-Key"},
+		"long key":                  {plain.URL, strings.Repeat("x", 256), "cannot be an Idempotency-Key"},
+	} {
+		repeated := 0
+		service := &client.Client{URL: c.url, Attempts: 3, OnRetry: func(error) { repeated++ }}
+		_, err := service.DenyRequest(t.Context(), uuid.New(), client.Denial{Reason: "no"}, client.IdempotencyKey(c.key))
+		if err == nil || !strings.Contains(err.Error(), c.why) || repeated > 0 {
+			t.Errorf("%s: repeated %d times: %v", name, repeated, err)
+		}
+	}
 }
 
 // The API key is not sent to where the service redirects.

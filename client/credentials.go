@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -68,6 +69,8 @@ func whyNoURL(address string, u *url.URL, err error) string {
 		return "it must begin with https:// or http://"
 	case u.Hostname() == "":
 		return "the host is missing"
+	case u.Port() != "" && !isPort(u.Port()):
+		return "the port must be from 1 to 65535"
 	case u.User != nil:
 		return "leave out the user and the password: the API key is set separately"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(address, "#"):
@@ -79,6 +82,11 @@ func whyNoURL(address string, u *url.URL, err error) string {
 		}
 	}
 	return ""
+}
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 // withoutPassword returns a URL that errors may repeat.

@@ -85,6 +85,8 @@ func TestParseURL(t *testing.T) {
 		"https://service .example":            "white space",
 		"https://service.example\nx":          "white space",
 		"https://service.example:port":        "cannot be parsed",
+		"https://service.example:99999":       "port must be from 1 to 65535",
+		"https://service.example:0":           "port must be from 1 to 65535",
 	} {
 		got, err := client.ParseURL(text)
 		if got != "" || err == nil || !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "secret") {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -22,20 +23,26 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	if e.CutOff {
+	switch {
+	case e.CutOff:
 		return fmt.Sprintf("the answer of %s was cut off: %v", e.URL, e.Err)
+	case errors.Is(e.Err, http.ErrSchemeMismatch):
+		return fmt.Sprintf("what answers at %s speaks HTTP without TLS: check the port, or begin the URL with http://", e.URL)
 	}
 	return fmt.Sprintf("%s does not answer: %v", e.URL, e.Err)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// permanent reports whether a retry would not help: the host does not exist,
-// or its certificate is not trusted.
+// permanent reports whether a retry would not help: the host does not exist, its
+// certificate is not trusted, or it speaks no TLS or another version of it.
 func (e *UnreachableError) permanent() bool {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
-	return errors.As(e.Err, &dns) && dns.IsNotFound || errors.As(e.Err, &certificate)
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(e.Err, &dns) && dns.IsNotFound ||
+		errors.As(e.Err, &certificate) || errors.As(e.Err, &record) || errors.As(e.Err, &alert) || errors.Is(e.Err, http.ErrSchemeMismatch)
 }
 
 // callError adds to an error the call that it is about.

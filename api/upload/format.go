@@ -12,7 +12,8 @@ type Format uint8
 const (
 	// CSV is RFC 4180 with a header line, which has the columns in any order.
 	// The separator can also be a semicolon, a tab or a vertical bar. Lines end
-	// with CRLF or LF; blank lines and rows without values are skipped.
+	// with CRLF, LF or CR; blank lines and rows without values are skipped. A value
+	// such as ="00101" counts as 00101.
 	CSV Format = iota + 1
 	// NDJSON is one JSON object per line. Blank lines are skipped.
 	NDJSON
