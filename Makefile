@@ -47,9 +47,27 @@ fmt: ## format the code
 	go tool -modfile=tools.mod golangci-lint fmt ./...
 
 .PHONY: generate
-generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md
+generate: ## regenerate all generated files: the OpenAPI test client, the rendered SQL, the outputs in docs/command-line.md, the notices
 	@sh deployments/setup.sh go postgres redis
 	go generate ./...
+
+.PHONY: notices
+notices: ## regenerate THIRD_PARTY_NOTICES.txt, the licenses of everything from others in the binary
+	@sh deployments/setup.sh go
+	go generate ./dev/notices
+
+.PHONY: sbom
+sbom: build ## write the bill of materials of the binary (CycloneDX) to bin/sbom.cdx.json
+	go tool -modfile=tools.mod cyclonedx-gomod bin -json -std -licenses -version "$$(./bin/simtransfer --version)" -output bin/sbom.cdx.json bin/simtransfer
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities in the code that is used; needs the database at vuln.go.dev, or GOVULNDB
+	@sh deployments/setup.sh go
+	@mkdir -p bin
+	@go tool -modfile=tools.mod govulncheck ./... >bin/vulncheck.txt 2>&1; status=$$?; cat bin/vulncheck.txt; \
+	if grep -q '^govulncheck: fetching vulnerabilities' bin/vulncheck.txt; then \
+		echo "vulncheck: NOTHING WAS CHECKED: the vulnerability database cannot be reached. Run this where https://vuln.go.dev can be, or set GOVULNDB to the URL of a copy." >&2; \
+	fi; exit $$status
 
 .PHONY: spectral
 spectral: build ## lint the OpenAPI document; needs node
