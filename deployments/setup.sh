@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that simtransfer and its tests need, if they are missing:
 #
-#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius]
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius] [nginx]
 #
 # Without arguments, it installs postgres and redis. It does not change programs
 # that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
@@ -66,6 +66,7 @@ chromium_found() {
 }
 
 pgbouncer_found() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+nginx_found() { have nginx || [ -x /usr/sbin/nginx ]; }
 # Besides the server, tests need a copy of its stock configuration: the one in /etc may
 # contain secrets, so that not every user may read it. macOS has no such package, and
 # tests do without.
@@ -102,6 +103,7 @@ describe() {
 		redis) say "  - Redis $redis_min or later (redis-server in PATH): https://redis.io/docs/latest/operate/oss_and_stack/install/" ;;
 		chromium) say "  - Chromium or Google Chrome, for the tests of web pages" ;;
 		pgbouncer) say "  - PgBouncer (for the tests of connection poolers)" ;;
+		nginx) say "  - nginx (for the tests of proxies)" ;;
 		freeradius) say "  - FreeRADIUS 3.2 with its PostgreSQL module, for the tests of accounting" ;;
 		esac
 	done
@@ -189,6 +191,7 @@ install_by_apt() {
 		chromium) packages="$packages chromium" ;;
 		pgbouncer) packages="$packages pgbouncer" ;;
 		freeradius) packages="$packages freeradius freeradius-postgresql" ;;
+		nginx) packages="$packages nginx" ;;
 		esac
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
@@ -204,11 +207,13 @@ install_by_apt() {
 		update-rc.d redis-server disable >/dev/null 2>&1 || :
 		;;
 	esac
-	case " $* " in *' pgbouncer '*)
-		DPKG_MAINTSCRIPT_PACKAGE=pgbouncer deb-systemd-helper disable pgbouncer.service >/dev/null 2>&1 || :
-		update-rc.d pgbouncer disable >/dev/null 2>&1 || :
-		;;
-	esac
+	for thing in pgbouncer nginx; do
+		case " $* " in *" $thing "*)
+			DPKG_MAINTSCRIPT_PACKAGE=$thing deb-systemd-helper disable $thing.service >/dev/null 2>&1 || :
+			update-rc.d $thing disable >/dev/null 2>&1 || :
+			;;
+		esac
+	done
 }
 
 # copy_freeradius_config unpacks the configuration from the packages.
@@ -245,6 +250,7 @@ install_by_dnf() {
 		redis) dnf install -y redis >&2 || dnf install -y valkey >&2 ;;
 		chromium) dnf install -y chromium >&2 ;;
 		pgbouncer) dnf install -y pgbouncer >&2 ;;
+		nginx) dnf install -y nginx >&2 ;;
 		freeradius)
 			! have radiusd || die "radiusd is installed, but its configuration is not readable: run the tests as root"
 			dnf install -y freeradius freeradius-postgresql >&2
@@ -266,6 +272,7 @@ install_by_brew() {
 		redis) brew install redis >&2 ;;
 		chromium) brew install --cask google-chrome >&2 ;;
 		pgbouncer) brew install pgbouncer >&2 ;;
+		nginx) brew install nginx >&2 ;;
 		esac
 	done
 }
@@ -275,8 +282,8 @@ install_by_brew() {
 want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
-	go | cc | postgres | redis | chromium | pgbouncer | freeradius) ;;
-	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer or freeradius" ;;
+	go | cc | postgres | redis | chromium | pgbouncer | freeradius | nginx) ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer, freeradius or nginx" ;;
 	esac
 done
 
