@@ -3,50 +3,13 @@ package api
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"simtransfer/storage"
-	"simtransfer/transfer"
 )
-
-// Config configures the API.
-type Config struct {
-	DB *storage.DB
-
-	// QueueUI is the queue UI, which is served to administrators under
-	// /ops/queues. Its handler gets the full path. Nil serves no queue UI.
-	QueueUI http.Handler
-
-	Limiter Limiter // limits the calls of each API key; nil means no limit
-
-	ReviewPeriod      time.Duration // how long support has to decide; zero means transfer.ReviewPeriod
-	AllowSelfApproval bool          // an API key may approve a request that it made on behalf of the source
-
-	AcceptancePeriod time.Duration // how long the destination has to decide if the request does not say; zero means transfer.AcceptancePeriod
-
-	// TrustProxy takes the client's address from the last entry of
-	// X-Forwarded-For. Set it only if a proxy in front of the API writes that
-	// entry: otherwise clients can forge their address.
-	TrustProxy bool
-
-	// Stopping makes /readyz respond 503 when it is closed, and ends all event
-	// streams, so that they do not delay shutdown. Nil means never.
-	Stopping <-chan struct{}
-
-	MaxStreams     int           // concurrent event streams, up to 16 per caller; zero means 256
-	StreamInterval time.Duration // between polls for new events of a stream; zero means 500 ms
-
-	KeyCheckInterval time.Duration // between checks of the API key of a call that lasts; zero means 2 s
-
-	Log *slog.Logger // nil means slog.Default()
-
-	Version string // of the program, which every response and the OpenAPI document name; empty means "dev"
-}
 
 type server struct {
 	Config
@@ -89,27 +52,7 @@ func OpenAPI(version string) ([]byte, error) {
 }
 
 func newServer(c Config) *server {
-	if c.ReviewPeriod == 0 {
-		c.ReviewPeriod = transfer.ReviewPeriod
-	}
-	if c.AcceptancePeriod == 0 {
-		c.AcceptancePeriod = transfer.AcceptancePeriod
-	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
-	if c.Version == "" {
-		c.Version = "dev"
-	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = maxStreams
-	}
-	if c.StreamInterval == 0 {
-		c.StreamInterval = streamInterval
-	}
-	if c.KeyCheckInterval == 0 {
-		c.KeyCheckInterval = keyCheckInterval
-	}
+	c = c.withDefaults()
 	reads := max(1, poolSize(c.DB)*3/5)
 	return &server{
 		Config:  c,

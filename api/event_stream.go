@@ -18,11 +18,9 @@ import (
 )
 
 const (
-	maxStreams          = 256                    // in this process
-	maxStreamsPerCaller = 16                     // in this process
-	streamInterval      = 500 * time.Millisecond // between polls of the database
-	streamPageEvents    = 200                    // that one poll reads
-	heartbeatInterval   = 15 * time.Second       // between comments on an idle stream
+	maxStreamsPerCaller = 16               // in this process
+	streamPageEvents    = 200              // that one poll reads
+	heartbeatInterval   = 15 * time.Second // between comments on an idle stream
 
 	// streamTimeout ends a stream, so that the API key is checked again when the
 	// client reconnects. Clients of server-sent events reconnect by themselves.

@@ -11,10 +11,6 @@ import (
 	"simtransfer/storage"
 )
 
-// keyCheckInterval is how often a call that lasts checks whether its API key
-// is still allowed to make it.
-const keyCheckInterval = 2 * time.Second
-
 // lasts reports whether a call of the route can take long.
 func (r Route) lasts() bool { return r.audience != everyone && r.timeout() > callTimeout }
 

@@ -4,16 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"simtransfer/command/process"
 	"simtransfer/storage"
 )
 
 type checkCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	JSON bool `help:"Print a JSON array instead of one line per invariant."`
 }
 
 func (c *checkCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{Standby: true})
+	db, err := c.Open(ctx, storage.Options{Standby: true})
 	if err != nil {
 		return err
 	}

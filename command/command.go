@@ -1,4 +1,3 @@
-// Package command is the command line of simtransfer, one file per subcommand.
 package command
 
 import (

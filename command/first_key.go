@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"simtransfer/command/process"
 	"simtransfer/storage"
 )
 
 // firstKeyCommand creates the key with which all others are created over HTTP.
 type firstKeyCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	Name  string `default:"first administrator" help:"Name of the key, shown in lists and in the audit trail."`
 	Force bool   `help:"Create a key even if there is an administrator's key already. Use it if that key is lost."`
 }
@@ -25,7 +26,7 @@ Example:
 }
 
 func (c *firstKeyCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"simtransfer/command/process"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -16,7 +17,7 @@ type privacyCommand struct {
 }
 
 type privacyExportCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	Account string `arg:"" help:"Operator id of the account."`
 }
 
@@ -34,7 +35,7 @@ func (c *privacyExportCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func exported(d storage.PersonalData) map[string]any {
 }
 
 type privacyEraseCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	Account string `arg:"" help:"Operator id of the account."`
 	Why     string `required:"" help:"Reason for the erasure, such as the reference of the request. It is recorded in the audit trail."`
 }
@@ -97,7 +98,7 @@ func (c *privacyEraseCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"log/slog"
 
+	"simtransfer/command/process"
 	"simtransfer/scheduler"
 	"simtransfer/storage"
 )
 
 type schedulerCommand struct {
-	serverFlags
+	process.Flags
 	scheduler.Config
 }
 
@@ -18,11 +19,11 @@ func defaultSchedulerCommand() schedulerCommand {
 }
 
 func (c *schedulerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
+	return c.UntilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
 }
 
 func (c *schedulerCommand) run(ctx context.Context, log *slog.Logger) error {
-	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
+	db, redis, err := c.Connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"simtransfer/cli"
+	"simtransfer/command/process"
 	"simtransfer/storage"
 )
 
@@ -18,7 +19,7 @@ type sessionsCommand struct {
 
 // staleFlags say which sessions are stale.
 type staleFlags struct {
-	databaseFlags
+	process.DatabaseFlags
 	Silent time.Duration `min:"1m" max:"3650d" default:"7d" help:"Minimum time since the gateway last reported the session."`
 }
 
@@ -30,7 +31,7 @@ type sessionsListCommand struct {
 }
 
 func (c *sessionsListCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (c *sessionsCloseCommand) Validate() error {
 const closeBatch = 1000
 
 func (c *sessionsCloseCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"simtransfer/cli"
+	"simtransfer/command/process"
 	"simtransfer/storage"
 )
 
@@ -16,7 +17,7 @@ type workCommand struct {
 }
 
 type workListCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	Dead  bool  `help:"List only dead work: work that failed permanently and waits for an operator."`
 	After int64 `min:"0" placeholder:"ID" help:"List only work with a higher id, to continue after the last row of a previous list."`
 	Limit int   `min:"1" max:"1000000" default:"1000" help:"Maximum number of rows to list."`
@@ -24,7 +25,7 @@ type workListCommand struct {
 }
 
 func (c *workListCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func workState(w storage.WorkInfo) string {
 }
 
 type workRetryCommand struct {
-	databaseFlags
+	process.DatabaseFlags
 	IDs []int64 `arg:"" min:"1" optional:"" name:"id" help:"Ids of the work to retry."`
 	All bool    `help:"Retry all dead work."`
 }
@@ -84,7 +85,7 @@ func (c *workRetryCommand) Validate() error {
 }
 
 func (c *workRetryCommand) Run(ctx context.Context) error {
-	db, err := c.open(ctx, storage.Options{})
+	db, err := c.Open(ctx, storage.Options{})
 	if err != nil {
 		return err
 	}

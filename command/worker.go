@@ -7,13 +7,14 @@ import (
 	"log/slog"
 	"time"
 
+	"simtransfer/command/process"
 	"simtransfer/radius"
 	"simtransfer/storage"
 	"simtransfer/worker"
 )
 
 type workerCommand struct {
-	serverFlags
+	process.Flags
 	worker.Config
 	DropTimeout time.Duration `min:"1ms" max:"5m" env:"SIMTRANSFER_DROP_TIMEOUT" help:"Time that a gateway has to answer one attempt, retransmissions included."`
 }
@@ -33,23 +34,23 @@ func (c *workerCommand) Validate() error {
 }
 
 func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
-	return c.untilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
+	return c.UntilStopped(ctx, log, func(ctx context.Context) error { return c.run(ctx, log) })
 }
 
 func (c *workerCommand) run(ctx context.Context, log *slog.Logger) error {
-	db, redis, err := c.connect(ctx, log, storage.Options{GenericPlans: true})
+	db, redis, err := c.Connect(ctx, log, storage.Options{GenericPlans: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	gateways := radiusGateways{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, &databaseClock{db: db}}
+	gateways := radiusGateways{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, process.NewDatabaseClock(db)}
 	return worker.New(db, gateways, log, c.Config).Run(ctx, redis)
 }
 
 // radiusGateways drops sessions for a worker by RADIUS Disconnect-Requests.
 type radiusGateways struct {
 	client radius.Client
-	clock  *databaseClock
+	clock  *process.DatabaseClock
 }
 
 func (g radiusGateways) Drop(ctx context.Context, s storage.OpenSession) (worker.Answer, error) {
@@ -59,7 +60,7 @@ func (g radiusGateways) Drop(ctx context.Context, s storage.OpenSession) (worker
 		CallingStationID: s.CallingStationID,
 		NASIPAddress:     s.NASIPAddress,
 		ServiceType:      s.ServiceType,
-		At:               g.clock.now(ctx),
+		At:               g.clock.Now(ctx),
 	})
 	if errors.Is(err, radius.ErrInvalid) {
 		return worker.Answer{NotAsked: true, Why: err.Error()}, nil // concerns only this session: the chunk's other sessions proceed

@@ -13,7 +13,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -24,54 +23,6 @@ import (
 
 	"simtransfer/storage"
 )
-
-// Config configures a scheduler: the intervals between the runs of its loops.
-// Zero fields take the values of DefaultConfig. The fields with tags are the
-// flags of simtransfer scheduler.
-type Config struct {
-	Dispatch  time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_DISPATCH_INTERVAL" help:"Interval between searches for new work."`
-	Reconcile time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_RECONCILE_INTERVAL" help:"Interval between searches for lost work."`
-	Expire    time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_EXPIRE_INTERVAL" help:"Interval between searches for expired requests."`
-
-	KeepAddresses     time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
-	KeepAudit         time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
-	SessionMaxSilence time.Duration `min:"0s" max:"3650d" default:"0s" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s disables this."`
-
-	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
-	Stale time.Duration `kong:"-"` // data sessions without news
-	Purge time.Duration `kong:"-"` // rows that are no longer needed
-}
-
-// DefaultConfig returns the defaults.
-func DefaultConfig() Config {
-	return Config{
-		Dispatch:  25 * time.Millisecond,
-		Reconcile: 3 * time.Second,
-		Expire:    time.Second,
-		Link:      5 * time.Second,
-		Stale:     time.Minute,
-		Purge:     time.Minute,
-
-		KeepAddresses: storage.DefaultAddresses,
-		KeepAudit:     storage.DefaultAuditPeriod,
-	}
-}
-
-func (c Config) withDefaults() Config {
-	d := DefaultConfig()
-	return Config{
-		Dispatch:  cmp.Or(c.Dispatch, d.Dispatch),
-		Reconcile: cmp.Or(c.Reconcile, d.Reconcile),
-		Expire:    cmp.Or(c.Expire, d.Expire),
-		Link:      cmp.Or(c.Link, d.Link),
-		Stale:     cmp.Or(c.Stale, d.Stale),
-		Purge:     cmp.Or(c.Purge, d.Purge),
-
-		KeepAddresses:     cmp.Or(c.KeepAddresses, d.KeepAddresses),
-		KeepAudit:         cmp.Or(c.KeepAudit, d.KeepAudit),
-		SessionMaxSilence: c.SessionMaxSilence,
-	}
-}
 
 // Scheduler runs the loops.
 type Scheduler struct {

@@ -133,7 +133,7 @@ func TestInTx(t *testing.T) {
 	broken := errors.New("broken")
 	create := func(ctx context.Context, tx *storage.Tx) error {
 		_, err := tx.CreateRequest(ctx, storage.NewRequest{
-			Source: from, Destination: to, Acceptance: transfer.AcceptancePeriod, Review: transfer.ReviewPeriod,
+			Source: from, Destination: to, Acceptance: 24 * time.Hour, Review: 7 * 24 * time.Hour,
 			By: storage.Actor{Party: transfer.PartySource}, Size: 1,
 			SIMs: storagetest.Lines("8988000000000000001"),
 		})

@@ -12,12 +12,9 @@ import (
 // ErrAccountOpen is returned for an account that has to be closed first.
 var ErrAccountOpen = errors.New("the account is open: close it first")
 
-// The retention periods.
-const (
-	MinAuditPeriod     = 90 * 24 * time.Hour // the database refuses to delete younger entries
-	DefaultAuditPeriod = 3 * 365 * 24 * time.Hour
-	DefaultAddresses   = 180 * 24 * time.Hour
-)
+// MinAuditPeriod is the minimum age of an entry of the audit trail that may be
+// deleted: the database refuses to delete younger ones.
+const MinAuditPeriod = 90 * 24 * time.Hour
 
 var eraseOldEventAddresses = newStatement(statement{
 	name: "erase_old_event_addresses",

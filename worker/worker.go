@@ -19,7 +19,6 @@
 package worker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,66 +51,6 @@ type Gateways interface {
 	// error only if the request could not be sent; a gateway that refuses or
 	// does not answer is an Answer.
 	Drop(ctx context.Context, s storage.OpenSession) (Answer, error)
-}
-
-// Config configures a worker. Zero fields take the values of DefaultConfig. The
-// fields with tags are the flags of simtransfer worker.
-type Config struct {
-	Interactive  int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_INTERACTIVE" help:"Small requests to process at once."`
-	Bulk         int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_BULK" help:"Chunks of large requests to process at once. Over all workers, one more than the database has cores is best."`
-	Gateway      int           `min:"1" max:"1000" env:"SIMTRANSFER_WORKER_GATEWAY" help:"Units of work to process at once that disconnect the sessions of large requests; each covers about one gateway. Small requests have four slots of their own."`
-	DropAttempts int           `min:"1" max:"1000" env:"SIMTRANSFER_DROP_ATTEMPTS" help:"Attempts to drop a session before its SIM fails with session_not_dropped."`
-	DropBackoff  time.Duration `min:"1ms" max:"1h" env:"SIMTRANSFER_DROP_BACKOFF" help:"Delay after the first failed attempt; it doubles after each further one."`
-
-	GatewayInteractive int           `kong:"-"` // pieces of session work of small requests at once
-	DropSessions       int           `kong:"-"` // sessions dropped at once in each piece of work
-	Poll               time.Duration `kong:"-"` // interval between looks into an empty queue
-	Shutdown           time.Duration `kong:"-"` // time for running handlers to finish at shutdown
-}
-
-// DefaultConfig returns the defaults.
-func DefaultConfig() Config {
-	return Config{
-		Interactive:        4,
-		Bulk:               3,
-		Gateway:            16,
-		DropAttempts:       5,
-		DropBackoff:        2 * time.Second,
-		GatewayInteractive: 4,
-		DropSessions:       128,
-		Poll:               50 * time.Millisecond,
-		Shutdown:           20 * time.Second,
-	}
-}
-
-func (c Config) withDefaults() Config {
-	d := DefaultConfig()
-	return Config{
-		Interactive:        cmp.Or(c.Interactive, d.Interactive),
-		Bulk:               cmp.Or(c.Bulk, d.Bulk),
-		Gateway:            cmp.Or(c.Gateway, d.Gateway),
-		DropAttempts:       cmp.Or(c.DropAttempts, d.DropAttempts),
-		DropBackoff:        cmp.Or(c.DropBackoff, d.DropBackoff),
-		GatewayInteractive: cmp.Or(c.GatewayInteractive, d.GatewayInteractive),
-		DropSessions:       cmp.Or(c.DropSessions, d.DropSessions),
-		Poll:               cmp.Or(c.Poll, d.Poll),
-		Shutdown:           cmp.Or(c.Shutdown, d.Shutdown),
-	}
-}
-
-// concurrency is how many handlers of a queue run at once.
-func (c Config) concurrency(queue transfer.Queue) int {
-	switch queue {
-	case transfer.QueueInteractive:
-		return c.Interactive
-	case transfer.QueueGatewayInteractive:
-		return c.GatewayInteractive
-	case transfer.QueueBulk:
-		return c.Bulk
-	case transfer.QueueGateway:
-		return c.Gateway
-	}
-	panic(fmt.Sprintf("queue %q has no handlers", queue)) // every test fails until a new queue has some
 }
 
 // Worker handles tasks. Any number of workers may share a database and a Redis.

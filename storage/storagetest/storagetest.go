@@ -244,10 +244,10 @@ type Request struct {
 func (d *DB) Request(r Request) uuid.UUID {
 	d.t.Helper()
 	if r.Acceptance == 0 {
-		r.Acceptance = transfer.AcceptancePeriod
+		r.Acceptance = 24 * time.Hour
 	}
 	if r.Review == 0 {
-		r.Review = transfer.ReviewPeriod
+		r.Review = 7 * 24 * time.Hour
 	}
 	for _, s := range r.SIMs {
 		r.Identifiers = append(r.Identifiers, s.ICCID)

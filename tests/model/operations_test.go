@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -58,8 +59,8 @@ func (w *testService) create(r modelRequest) operation {
 				made, err := tx.CreateRequest(ctx, storage.NewRequest{
 					Source: storage.Account{ID: int64(r.source)}, Destination: storage.Account{ID: int64(r.destination)},
 					SelfServiceOnly: r.selfOnly,
-					Acceptance:      transfer.AcceptancePeriod,
-					Review:          transfer.ReviewPeriod,
+					Acceptance:      24 * time.Hour,
+					Review:          7 * 24 * time.Hour,
 					By:              storage.Actor{Party: transfer.PartySource},
 					Size:            len(r.transfers),
 					SIMs:            storagetest.Lines(names...),

@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"strings"
@@ -21,7 +21,7 @@ func TestRedisURL(t *testing.T) {
 		},
 		"rediss-sentinel://a?master=m": {MasterName: "m", Addrs: []string{"a:26379"}},
 	} {
-		got, err := redisFlags{RedisURL: url}.options()
+		got, err := RedisFlags{RedisURL: url}.options()
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
@@ -38,7 +38,7 @@ func TestRedisURL(t *testing.T) {
 
 func TestRedisURLIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]redisFlags{
+	for name, f := range map[string]RedisFlags{
 		"no URL":                        {RedisURL: "host:6379"},
 		"no host":                       {RedisURL: "redis://"},
 		"another scheme":                {RedisURL: "https://host"},
@@ -63,9 +63,9 @@ func TestRedisURLIsRefused(t *testing.T) {
 	}
 }
 
-func mustRedis(t *testing.T, url string) redisServer {
+func mustRedis(t *testing.T, url string) RedisServer {
 	t.Helper()
-	o, err := redisFlags{RedisURL: url}.options()
+	o, err := RedisFlags{RedisURL: url}.options()
 	if err != nil {
 		t.Fatal(err)
 	}

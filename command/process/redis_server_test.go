@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"context"
@@ -54,7 +54,7 @@ func TestRedisWithTLS(t *testing.T) {
 	}
 	sentinel := startRedis(t, append([]string{config, "--sentinel", "--tls"}, settings...)...)
 
-	flags := redisFlags{RedisCAFile: file("ca.pem"), RedisCertFile: file("cert.pem"), RedisKeyFile: file("key.pem")}
+	flags := RedisFlags{RedisCAFile: file("ca.pem"), RedisCertFile: file("cert.pem"), RedisKeyFile: file("key.pem")}
 	for _, url := range []string{"rediss://" + address, "rediss-sentinel://" + sentinel + "?master=m"} {
 		flags.RedisURL = url
 		o, err := flags.options()
@@ -167,8 +167,8 @@ func TestStopTimeout(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	hanging := make(chan struct{})
 	t.Cleanup(func() { close(hanging) })
-	f := serverFlags{StopTimeout: 10 * time.Millisecond}
-	err := f.untilStopped(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
+	f := Flags{StopTimeout: 10 * time.Millisecond}
+	err := f.UntilStopped(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
 		stop()
 		<-hanging
 		return nil

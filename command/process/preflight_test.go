@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"net"
@@ -25,7 +25,7 @@ func TestSilentRedisDoesNotBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() }) // after the parallel subtests
-	for name, o := range map[string]redisServer{
+	for name, o := range map[string]RedisServer{
 		"Redis":     {Addrs: []string{l.Addr().String()}},
 		"a URL":     mustRedis(t, "redis://user:pw@"+l.Addr().String()),
 		"sentinels": {MasterName: "m", Addrs: []string{l.Addr().String()}},

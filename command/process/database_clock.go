@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 	"simtransfer/storage"
 )
 
-// databaseClock returns the time of the database server, for times that are sent
+// DatabaseClock returns the time of the database server, for times that are sent
 // to other systems: a gateway discards a request whose timestamp is minutes off,
 // and the clock of the worker's machine may be wrong.
-type databaseClock struct {
+type DatabaseClock struct {
 	db *storage.DB
 
 	mu       sync.Mutex
@@ -22,12 +22,16 @@ type databaseClock struct {
 // clockInterval is how long a measured offset is used.
 const clockInterval = time.Minute
 
-func (c *databaseClock) now(ctx context.Context) time.Time {
+// NewDatabaseClock returns the clock of a database.
+func NewDatabaseClock(db *storage.DB) *DatabaseClock { return &DatabaseClock{db: db} }
+
+// Now returns the time of the database server. While the server does not answer,
+// it uses the last measured offset of the local clock.
+func (c *DatabaseClock) Now(ctx context.Context) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.measured.IsZero() || time.Since(c.measured) > clockInterval {
 		var now time.Time
-		// If the database does not answer, the last offset stays in use.
 		if c.db.Pool().GetContext(ctx, &now, `SELECT clock_timestamp()`) == nil {
 			c.offset = time.Until(now)
 		}

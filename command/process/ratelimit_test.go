@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 
 func TestRateLimiterCountsEachKey(t *testing.T) {
 	t.Parallel()
-	l := newRateLimiter(mustRedis(t, serverstest.RedisURL(t)), 1)
+	l := NewRateLimiter(mustRedis(t, serverstest.RedisURL(t)), 1)
 	defer func() { _ = l.Close() }()
 	refused := 0
 	for range 5 {
@@ -36,7 +36,7 @@ func TestRateLimiterCountsEachKey(t *testing.T) {
 
 func TestRateLimiterWithoutRedis(t *testing.T) {
 	t.Parallel()
-	l := newRateLimiter(redisServer{Addrs: []string{"127.0.0.1:1"}}, 100)
+	l := NewRateLimiter(RedisServer{Addrs: []string{"127.0.0.1:1"}}, 100)
 	defer func() { _ = l.Close() }()
 	if _, err := l.Allow(t.Context(), "7"); err == nil {
 		t.Error("no error without Redis")

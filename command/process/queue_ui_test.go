@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"log/slog"
@@ -25,7 +25,7 @@ func TestStatusesOfQueueUI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queues := newQueueUI(redis, false)
+	queues := NewQueueUI(redis, false)
 	t.Cleanup(func() { _ = queues.Close() })
 	var logged strings.Builder
 	handler := api.New(api.Config{DB: db.DB, QueueUI: queues, Log: slog.New(slog.NewTextHandler(&logged, nil))})

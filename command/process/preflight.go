@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 // the service depend on, and logs a warning for each that is unsafe. It returns
 // an error for a Redis that cannot be used. If Redis does not answer, it logs that
 // and does not wait: work stays in PostgreSQL until Redis is up.
-func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server redisServer) error {
+func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) error {
 	warnings, err := db.Warnings(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
@@ -48,7 +48,7 @@ func checkRedis(info map[string]string) error {
 // infoTimeout is how long preflight waits for Redis.
 const infoTimeout = 2 * time.Second
 
-func redisInfo(ctx context.Context, server redisServer) (map[string]string, error) {
+func redisInfo(ctx context.Context, server RedisServer) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
 	client := newFailFastRedis(server, infoTimeout)

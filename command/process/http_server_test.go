@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func TestRequestsAreCutOff(t *testing.T) {
 	}()
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
-	if err := (httpServer{endless, nil, 0, 10 * time.Millisecond}).serve(ctx, log, listener); err != nil {
+	if err := (HTTPServer{shutdownTimeout: 10 * time.Millisecond}).Serve(ctx, log, listener, endless); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(logged.String(), "cut off") {
@@ -63,7 +63,7 @@ func TestDrain(t *testing.T) {
 	served := make(chan error, 1)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "answer") })
 	go func() {
-		served <- httpServer{handler, nil, 2 * time.Second, time.Second}.serve(ctx, slog.New(slog.DiscardHandler), listener)
+		served <- HTTPServer{drain: 2 * time.Second, shutdownTimeout: time.Second}.Serve(ctx, slog.New(slog.DiscardHandler), listener, handler)
 	}()
 	closes := func() bool {
 		t.Helper()
@@ -98,12 +98,11 @@ func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	writeCertificates(t, dir)
-	c := apiCommand{TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}
-	config, err := c.tls()
+	server, err := HTTPFlags{Listen: "127.0.0.1:0", TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}.NewServer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := server.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +114,7 @@ func TestServeTLS(t *testing.T) {
 		}
 	})
 	go func() {
-		served <- httpServer{handler, config, 0, time.Second}.serve(ctx, slog.New(slog.DiscardHandler), listener)
+		served <- server.Serve(ctx, slog.New(slog.DiscardHandler), listener, handler)
 	}()
 	authority, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
 	if err != nil {
@@ -140,7 +139,7 @@ func TestServeTLS(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if (&apiCommand{TLSCert: "cert.pem", serverFlags: serverFlags{StopTimeout: time.Minute}}).Validate() == nil {
+	if (HTTPFlags{TLSCert: "cert.pem"}).Validate() == nil {
 		t.Error("a certificate without a key was taken")
 	}
 	for address, want := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "0.0.0.0:1": false, "[::]:1": false, "192.0.2.1:1": false} {

@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"context"
@@ -19,21 +19,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisFlags are the flags of commands that use Redis.
-type redisFlags struct {
+// RedisFlags are the flags of commands that use Redis.
+type RedisFlags struct {
 	RedisURL      string `required:"" env:"SIMTRANSFER_REDIS_URL" placeholder:"URL" help:"Redis URL, such as redis://user:password@host:6379/0, or redis-sentinel://:password@host:26379,host:26379/0?master=name&sentinel_password=…. rediss:// and rediss-sentinel:// use TLS. A flag is visible to every user of the host (ps): set the variable if the URL has a password."`
 	RedisCAFile   string `type:"path" env:"SIMTRANSFER_REDIS_CA_FILE" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign the certificate of Redis and of the sentinels. Default: those of the system."`
 	RedisCertFile string `type:"path" env:"SIMTRANSFER_REDIS_CERT_FILE" placeholder:"FILE" help:"Certificate (PEM) that this process shows to Redis."`
 	RedisKeyFile  string `type:"path" env:"SIMTRANSFER_REDIS_KEY_FILE" placeholder:"FILE" help:"Private key (PEM) of that certificate."`
 }
 
-// redisServer says how to connect to Redis. It is an asynq.RedisConnOpt: asynq's
+// RedisServer says how to connect to Redis. It is an asynq.RedisConnOpt: asynq's
 // own options have no connection names and no TLS for sentinels, and ignore parts
 // of the URL.
-type redisServer redis.UniversalOptions
+type RedisServer redis.UniversalOptions
 
 // MakeRedisClient implements asynq.RedisConnOpt.
-func (s redisServer) MakeRedisClient() any {
+func (s RedisServer) MakeRedisClient() any {
 	o := redis.UniversalOptions(s)
 	return redis.NewUniversalClient(&o)
 }
@@ -42,7 +42,7 @@ func (s redisServer) MakeRedisClient() any {
 // to each step of it: connecting, writing, reading. By default go-redis dials
 // five times in each of four attempts, which takes minutes if nothing answers,
 // even when the context has ended.
-func newFailFastRedis(server redisServer, timeout time.Duration) redis.UniversalClient {
+func newFailFastRedis(server RedisServer, timeout time.Duration) redis.UniversalClient {
 	o := redis.UniversalOptions(server)
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
 	o.DialerRetries = 1
@@ -51,33 +51,33 @@ func newFailFastRedis(server redisServer, timeout time.Duration) redis.Universal
 	return redis.NewUniversalClient(&o)
 }
 
-// failFastServer is a redisServer whose clients are made by newFailFastRedis.
+// failFastServer is a RedisServer whose clients are made by newFailFastRedis.
 type failFastServer struct {
-	redisServer
+	RedisServer
 	timeout time.Duration
 }
 
 // MakeRedisClient implements asynq.RedisConnOpt.
-func (s failFastServer) MakeRedisClient() any { return newFailFastRedis(s.redisServer, s.timeout) }
+func (s failFastServer) MakeRedisClient() any { return newFailFastRedis(s.RedisServer, s.timeout) }
 
 // errRedisURL repeats no part of the URL: if the password contains characters
 // with a meaning in URLs, the parser may take pieces of it for any other part.
 var errRedisURL = errors.New("SIMTRANSFER_REDIS_URL is not a Redis URL such as redis://user:password@host:6379/0; percent-encode special characters of the password")
 
-func (f redisFlags) options() (redisServer, error) {
+func (f RedisFlags) options() (RedisServer, error) {
 	u, err := url.Parse(withSentinelPorts(f.RedisURL))
 	if err != nil {
-		return redisServer{}, errRedisURL
+		return RedisServer{}, errRedisURL
 	}
 	// A parser reads redis://:12/34@host as an empty host with port 12.
 	if query, _, _ := strings.Cut(u.RawQuery, "="); u.Fragment != "" || strings.Contains(u.Path+query, "@") {
-		return redisServer{}, errRedisURL
+		return RedisServer{}, errRedisURL
 	}
 	if err := checkRedisParameters(u); err != nil {
-		return redisServer{}, err
+		return RedisServer{}, err
 	}
 	password, _ := u.User.Password()
-	o := redisServer{Username: u.User.Username(), Password: password, ClientName: "simtransfer"}
+	o := RedisServer{Username: u.User.Username(), Password: password, ClientName: "simtransfer"}
 	switch u.Scheme {
 	case "redis-sentinel", "rediss-sentinel":
 		if err := o.addSentinels(u); err != nil {
@@ -118,7 +118,7 @@ func checkRedisParameters(u *url.URL) error {
 	return nil
 }
 
-func (s *redisServer) addSentinels(u *url.URL) error {
+func (s *RedisServer) addSentinels(u *url.URL) error {
 	s.MasterName = u.Query().Get("master")
 	if s.MasterName == "" {
 		return errors.New("SIMTRANSFER_REDIS_URL does not name the master: use redis-sentinel://:password@host:26379,host:26379/0?master=name")
@@ -172,7 +172,7 @@ func redisDatabase(path string) (int, error) {
 }
 
 // tls returns the TLS settings, nil for a URL without TLS.
-func (f redisFlags) tls(u *url.URL) (*tls.Config, error) {
+func (f RedisFlags) tls(u *url.URL) (*tls.Config, error) {
 	if !strings.HasPrefix(u.Scheme, "rediss") {
 		if f.RedisCAFile+f.RedisCertFile+f.RedisKeyFile != "" {
 			return nil, errors.New("there are certificates for Redis (SIMTRANSFER_REDIS_CA_FILE, …_CERT_FILE, …_KEY_FILE), but SIMTRANSFER_REDIS_URL does not use TLS: start it with rediss:// or rediss-sentinel://")

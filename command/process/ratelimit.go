@@ -1,4 +1,4 @@
-package command
+package process
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"simtransfer/api"
 )
 
-// rateLimiter limits the requests of each API key. It counts them in Redis.
-type rateLimiter struct {
+// RateLimiter limits the requests of each API key. It counts them in Redis.
+type RateLimiter struct {
 	client redis.UniversalClient
 	count  *redis_rate.Limiter
 	limit  redis_rate.Limit
@@ -22,11 +22,11 @@ type rateLimiter struct {
 // API request waits for it; if it passes, the request is not limited.
 const limiterTimeout = 50 * time.Millisecond
 
-// newRateLimiter returns a limiter of perSecond requests per second and API key,
+// NewRateLimiter returns a limiter of perSecond requests per second and API key,
 // with bursts of twice as many.
-func newRateLimiter(server redisServer, perSecond int) *rateLimiter {
+func NewRateLimiter(server RedisServer, perSecond int) *RateLimiter {
 	client := newFailFastRedis(server, limiterTimeout)
-	return &rateLimiter{
+	return &RateLimiter{
 		client: client,
 		count:  redis_rate.NewLimiter(client),
 		limit:  redis_rate.Limit{Rate: perSecond, Burst: 2 * perSecond, Period: time.Second},
@@ -34,10 +34,10 @@ func newRateLimiter(server redisServer, perSecond int) *rateLimiter {
 }
 
 // Close closes the connections to Redis.
-func (l *rateLimiter) Close() error { return l.client.Close() }
+func (l *RateLimiter) Close() error { return l.client.Close() }
 
 // Allow counts a request of a key and reports whether it is within the limit.
-func (l *rateLimiter) Allow(ctx context.Context, key string) (api.Allowance, error) {
+func (l *RateLimiter) Allow(ctx context.Context, key string) (api.Allowance, error) {
 	r, err := l.count.Allow(ctx, "simtransfer:key:"+key, l.limit)
 	if err != nil {
 		return api.Allowance{}, fmt.Errorf("counting a request: %w", err)

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"simtransfer/storage"
+)
+
+// Config configures the API. Zero fields take the values of DefaultConfig. The
+// fields with tags are flags of simtransfer api.
+type Config struct {
+	ReviewPeriod     time.Duration `name:"review" min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
+	AcceptancePeriod time.Duration `name:"acceptance" min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
+
+	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source. Default: someone else has to approve it."`
+
+	// Without a proxy that writes the last entry of X-Forwarded-For, clients can
+	// forge their address.
+	TrustProxy bool `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
+
+	MaxStreams       int           `kong:"-"` // concurrent event streams in this process, up to 16 per caller
+	StreamInterval   time.Duration `kong:"-"` // between polls for new events of a stream
+	KeyCheckInterval time.Duration `kong:"-"` // between checks whether the API key of a call that lasts is still allowed to make it
+
+	DB *storage.DB `kong:"-"`
+
+	// QueueUI is the queue UI, which is served to administrators under
+	// /ops/queues. Its handler gets the full path. Nil serves no queue UI.
+	QueueUI http.Handler `kong:"-"`
+
+	Limiter Limiter `kong:"-"` // limits the calls of each API key; nil means no limit
+
+	// Stopping makes /readyz respond 503 when it is closed, and ends all event
+	// streams, so that they do not delay shutdown. Nil means never.
+	Stopping <-chan struct{} `kong:"-"`
+
+	Log     *slog.Logger `kong:"-"` // nil means slog.Default()
+	Version string       `kong:"-"` // of the program, which every response and the OpenAPI document name; empty means "dev"
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		ReviewPeriod:     7 * 24 * time.Hour,
+		AcceptancePeriod: 24 * time.Hour,
+		MaxStreams:       256,
+		StreamInterval:   500 * time.Millisecond,
+		KeyCheckInterval: 2 * time.Second,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	c.ReviewPeriod = cmp.Or(c.ReviewPeriod, d.ReviewPeriod)
+	c.AcceptancePeriod = cmp.Or(c.AcceptancePeriod, d.AcceptancePeriod)
+	c.MaxStreams = cmp.Or(c.MaxStreams, d.MaxStreams)
+	c.StreamInterval = cmp.Or(c.StreamInterval, d.StreamInterval)
+	c.KeyCheckInterval = cmp.Or(c.KeyCheckInterval, d.KeyCheckInterval)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	c.Version = cmp.Or(c.Version, "dev")
+	return c
+}
