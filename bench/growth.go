@@ -152,11 +152,12 @@ func (h *harness) seedGrowth(ctx context.Context, name string, db *storage.DB) e
 		}
 	}
 	if _, err := db.Pool().ExecContext(ctx, `
-		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, charged, finished_at)
-		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, t.charged, clock_timestamp()
+		INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, n_completed, any_self_service, any_support_assisted, charged, finished_at)
+		SELECT t.request, t.earlier, t.owner, '1 day', '7 days', 'bulk', 'completed', t.size, 0, t.size, t.self_service, t.support_assisted, t.charged, clock_timestamp()
 		FROM (
-			SELECT request, min(`+earlier+`) AS earlier, min(`+owner+`) AS owner, count(*) AS size, sum(fee) AS charged
-			FROM (SELECT request, sim - 1 AS i, fee FROM transfers) t
+			SELECT request, min(`+earlier+`) AS earlier, min(`+owner+`) AS owner, count(*) AS size, sum(fee) AS charged,
+				bool_or(method = 'self_service') AS self_service, bool_or(method = 'support_assisted') AS support_assisted
+			FROM (SELECT request, sim - 1 AS i, fee, method FROM transfers) t
 			GROUP BY request
 		) t
 		ORDER BY t.request`); err != nil {

@@ -74,6 +74,8 @@ func TestCheckFindsViolations(t *testing.T) {
 		{counters, `UPDATE requests SET n_eligible = n_eligible + 1 WHERE id = $1`, []any{waiting.id}},
 		{counters, `UPDATE requests SET n_support = n_support - 1 WHERE id = $1`, []any{waiting.id}},
 		{counters, `UPDATE requests SET n_unquoted = n_unquoted + 1 WHERE id = $1`, []any{waiting.id}},
+		{counters, `UPDATE requests SET any_self_service = false WHERE id = $1`, []any{waiting.id}},
+		{counters, `UPDATE requests SET any_support_assisted = false WHERE id = $1`, []any{completed.id}},
 		{counters, `UPDATE requests SET quoted = quoted + 1 WHERE id = $1`, []any{waiting.id}},
 		{counters, `UPDATE requests SET charged = charged - 1 WHERE id = $1`, []any{completed.id}},
 		{counters, `DELETE FROM transfers WHERE request = $1 AND n = 4`, []any{validating.id}},

@@ -391,7 +391,10 @@ WHERE (@source = 0 OR r.source = @source)
 	FROM transfers t
 	WHERE t.request = r.id AND t.reason = ANY (@reasons::text[]) AND (@viewer = 0 OR r.source = @viewer OR t.state <> 'ineligible')
   ))
-  AND (@methods::text[] IS NULL OR EXISTS (
+  -- the first condition is for speed: without it, all transfers of the requests that lack a method would be read
+  AND (@methods::text[] IS NULL
+	OR (r.any_self_service AND 'self_service' = ANY (@methods) OR r.any_support_assisted AND 'support_assisted' = ANY (@methods))
+	AND EXISTS (
 	SELECT 1
 	FROM transfers t
 	WHERE t.request = r.id AND t.method = ANY (@methods::text[]) AND (@viewer = 0 OR r.source = @viewer OR ` + offeredSQL("r") + `)

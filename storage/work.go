@@ -107,7 +107,7 @@ func (t *Tx) lockFreeWork(ctx context.Context, id int64) (Work, error) {
 // request's counters change by these numbers.
 type Counts struct {
 	Eligible   int `db:"eligible"` // negative when eligible transfers are closed
-	Support    int `db:"support"`
+	Support    int `db:"support"` // of Eligible; never further from zero
 	Completed  int `db:"completed"`
 	Ineligible int `db:"ineligible"`
 	Failed     int `db:"failed"`
@@ -181,6 +181,8 @@ WITH r AS (
 		n_denied = n_denied + @denied,
 		n_expired = n_expired + @expired,
 		n_unquoted = n_unquoted + @unquoted,
+		any_self_service = any_self_service OR @eligible > @support,
+		any_support_assisted = any_support_assisted OR @support > 0,
 		quoted = quoted + @quoted,
 		charged = charged + @charged,
 		state = CASE WHEN state = 'transferring' AND n_left = @done THEN 'completed' ELSE state END,

@@ -36,6 +36,8 @@ CREATE TABLE requests (
     n_denied          integer NOT NULL DEFAULT 0 CHECK (n_denied >= 0),
     n_expired         integer NOT NULL DEFAULT 0 CHECK (n_expired >= 0),
     n_unquoted        integer NOT NULL DEFAULT 0 CHECK (n_unquoted BETWEEN 0 AND n_support), -- the fee schedule had no amount for them
+    any_self_service     boolean NOT NULL DEFAULT false, -- whether a transfer has the method, in any state
+    any_support_assisted boolean NOT NULL DEFAULT false,
     quoted            bigint NOT NULL DEFAULT 0 CHECK (quoted >= 0), -- sum of the schedule's fees for the eligible transfers, in minor units
     charged           bigint NOT NULL DEFAULT 0 CHECK (charged >= 0), -- sum of the fees charged, in minor units
     partial           boolean NOT NULL DEFAULT false, -- only the transfers in chosen were accepted
@@ -97,6 +99,8 @@ CREATE TABLE transfers (
 ) WITH (fillfactor = 40);
 
 CREATE INDEX transfers_identifier ON transfers (identifier); -- the transfers of a SIM
+-- For lists of requests by reason. Transfers that complete are not in it.
+CREATE INDEX transfers_reason ON transfers (reason, request) WHERE reason IS NOT NULL;
 
 -- A claim: a SIM has at most one open transfer. A transfer is open while it is
 -- eligible.
@@ -194,3 +198,12 @@ CREATE TABLE events (
 CREATE INDEX events_cursor ON events (tx, id);
 CREATE INDEX events_source ON events (source, tx, id);
 CREATE INDEX events_destination ON events (destination, tx, id);
+CREATE INDEX events_key ON events (api_key, tx, id) WHERE api_key IS NOT NULL; -- what a key did
+
+-- A transaction that calls this function declares that it writes no events, and
+-- the event feed does not wait for it. Call it first in a long transaction, such
+-- as one that corrects many rows by hand. Events that the transaction writes
+-- nevertheless can be missed by readers of the feed. The lock is shared: it makes
+-- no one wait, and ends with the transaction.
+CREATE FUNCTION writes_no_events() RETURNS void
+LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock_shared(1936289140, 1) $$;

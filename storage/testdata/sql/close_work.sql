@@ -27,6 +27,8 @@ WITH r AS (
 		n_denied = n_denied + $9 /*denied*/,
 		n_expired = n_expired + $10 /*expired*/,
 		n_unquoted = n_unquoted + $11 /*unquoted*/,
+		any_self_service = any_self_service OR $2 /*eligible*/ > $3 /*support*/,
+		any_support_assisted = any_support_assisted OR $3 /*support*/ > 0,
 		quoted = quoted + $12 /*quoted*/,
 		charged = charged + $13 /*charged*/,
 		state = CASE WHEN state = 'transferring' AND n_left = $1 /*done*/ THEN 'completed' ELSE state END,

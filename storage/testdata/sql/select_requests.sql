@@ -74,7 +74,10 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	FROM transfers t
 	WHERE t.request = r.id AND t.reason = ANY ($14 /*reasons*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
   ))
-  AND ($15 /*methods*/::text[] IS NULL OR EXISTS (
+  -- the first condition is for speed: without it, all transfers of the requests that lack a method would be read
+  AND ($15 /*methods*/::text[] IS NULL
+	OR (r.any_self_service AND 'self_service' = ANY ($15 /*methods*/) OR r.any_support_assisted AND 'support_assisted' = ANY ($15 /*methods*/))
+	AND EXISTS (
 	SELECT 1
 	FROM transfers t
 	WHERE t.request = r.id AND t.method = ANY ($15 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
