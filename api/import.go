@@ -207,14 +207,6 @@ func (p simParser) required(column int) string {
 	return v
 }
 
-// optional returns a value, nil if it is empty.
-func (p simParser) optional(column int) *string {
-	if v := p.record.Values[column]; v != "" {
-		return &v
-	}
-	return nil
-}
-
 // name returns a name of up to max characters, nil if it is empty.
 func (p simParser) name(column, max int) *string {
 	name := p.line(column, p.record.Values[column], max)
@@ -361,11 +353,15 @@ func (p simParser) eid() *string {
 }
 
 func (p simParser) imei() *string {
-	imei := p.record.Values[colIMEILock]
-	if n := len(imei); n > 0 && (n < 14 || n > 16 || strings.Trim(imei, "0123456789") != "") {
-		p.refuse(colIMEILock, upload.CodeBadValue, fmt.Sprintf("%q is not an IMEI: an IMEI has 14 to 16 digits", problem.Clip(imei)))
+	text := p.record.Values[colIMEILock]
+	if text == "" {
+		return nil
 	}
-	return p.optional(colIMEILock)
+	imei, err := transfer.ParseIMEI(text)
+	if err != nil {
+		p.refuse(colIMEILock, upload.CodeBadValue, err.Error())
+	}
+	return &imei
 }
 
 // rowErrorMessage explains an error that only the database could find.

@@ -26,6 +26,8 @@ func TestLandingProfile(t *testing.T) {
 		"too many tags":    {"tags": tags},
 		"a long name":      {"tags": m{strings.Repeat("x", 129): ""}},
 		"no name":          {"tags": m{"": "x"}},
+		"an equals sign":   {"tags": m{"a=b": "x"}},
+		"a semicolon":      {"tags": m{"a": "x;y"}},
 		"a long value":     {"tags": m{"site": strings.Repeat("x", 257)}},
 		"a long group":     {"group": strings.Repeat("x", 129)},
 		"an unknown field": {"imei_lock": "1"},

@@ -218,6 +218,9 @@ func TestOwnerChangesSettings(t *testing.T) {
 		"body.tags.\u3164":   {"tags": m{"\u3164": "x"}},
 		"body.tags.a":        {"tags": m{"a": nil, " a": "x"}},
 		"body.tags.b":        {"tags": m{"b": "x\ny"}},
+		"body.tags.a=b":      {"tags": m{"a=b": "x"}}, // no import and no search could name it
+		"body.tags.a;b":      {"tags": m{"a;b": "x"}},
+		"body.tags.d":        {"tags": m{"d": "x;y"}},
 		"body.tags.c":        {"tags": m{"c": "x", " c": "x"}},
 		"body.tags.site":     {"tags": m{"site": strings.Repeat("x", transfer.MaxTagValue+1)}},
 	} {

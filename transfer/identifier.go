@@ -48,6 +48,9 @@ const (
 
 	eidLength = 32
 
+	minIMEI = 14 // 3GPP TS 23.003
+	maxIMEI = 16
+
 	minPrefix = 6
 )
 
@@ -61,7 +64,7 @@ const (
 //
 // The error is written for the person who typed the text.
 func ParseIdentifier(s string) (Identifier, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return Identifier{}, err
 	}
@@ -83,7 +86,7 @@ func ParseIdentifier(s string) (Identifier, error) {
 
 // ParseICCID parses an ICCID as [ParseIdentifier] does, and refuses anything else.
 func ParseICCID(s string) (Identifier, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return Identifier{}, err
 	}
@@ -92,7 +95,7 @@ func ParseICCID(s string) (Identifier, error) {
 
 // ParseIMSI parses an IMSI as [ParseIdentifier] does, and refuses anything else.
 func ParseIMSI(s string) (Identifier, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return Identifier{}, err
 	}
@@ -106,7 +109,7 @@ func ParseIMSI(s string) (Identifier, error) {
 // else. Numbers need their country code: a national number, which starts with a
 // single 0, is an error.
 func ParseMSISDN(s string) (Identifier, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return Identifier{}, err
 	}
@@ -116,7 +119,7 @@ func ParseMSISDN(s string) (Identifier, error) {
 // ParseEID parses the EID of an eUICC (GSMA SGP.29): 32 digits, which people may
 // have grouped. It returns digits only.
 func ParseEID(s string) (string, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return "", fmt.Errorf("%q is not an EID: an EID has %d digits", clip(Trim(s)), eidLength)
 	}
@@ -126,10 +129,24 @@ func ParseEID(s string) (string, error) {
 	return n.digits, nil
 }
 
+// ParseIMEI parses the number of a device, with the same notation as
+// [ParseIdentifier], and returns its digits: 14 without the check digit, 15 with
+// it, or 16 with the version of the software.
+func ParseIMEI(s string) (string, error) {
+	n, err := readNumber(s, "an IMEI: it")
+	if err != nil {
+		return "", err
+	}
+	if length := len(n.digits); n.plus || length < minIMEI || length > maxIMEI {
+		return "", fmt.Errorf("%q is not an IMEI: an IMEI has %d to %d digits", n.text, minIMEI, maxIMEI)
+	}
+	return n.digits, nil
+}
+
 // ParseIdentifierPrefix parses the first digits of an identifier, 6 to 22, with
 // the same notation as [ParseIdentifier]. It returns digits only.
 func ParseIdentifierPrefix(s string) (string, error) {
-	n, err := readNumber(s)
+	n, err := readNumber(s, simIdentifier)
 	if err != nil {
 		return "", err
 	}
@@ -177,9 +194,12 @@ func (n number) msisdn() (Identifier, error) {
 	return Identifier{digits}, nil
 }
 
+// simIdentifier is the kind of number that names a SIM.
+const simIdentifier = "a SIM identifier: an ICCID, IMSI or MSISDN"
+
 // readNumber removes everything that is not part of a number. It returns no
-// digits for a blank text.
-func readNumber(s string) (number, error) {
+// digits for a blank text. Errors say which kind of number it should be.
+func readNumber(s, kind string) (number, error) {
 	text := strings.TrimFunc(s, ignorable)
 	n := number{text: clip(text)}
 	inner := strings.TrimPrefix(text, "=") // ="8988…" keeps a spreadsheet from changing the number
@@ -202,12 +222,12 @@ func readNumber(s string) (number, error) {
 			digits.WriteRune(r - '０' + '0')
 		case ignorable(r), i > 0 && separates(r), i == 0 && r == '(':
 		default:
-			return n, fmt.Errorf("%q is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only, and this has %q", n.text, r)
+			return n, fmt.Errorf("%q is not %s has digits only, and this has %q", n.text, kind, r)
 		}
 	}
 	n.digits = digits.String()
 	if n.digits == "" && text != "" {
-		return n, fmt.Errorf("%q is not a SIM identifier: an ICCID, IMSI or MSISDN has digits only", n.text)
+		return n, fmt.Errorf("%q is not %s has digits only", n.text, kind)
 	}
 	return n, nil
 }

@@ -322,3 +322,24 @@ func TestParseEID(t *testing.T) {
 		}
 	}
 }
+
+func TestParseIMEI(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"35209900176148": "35209900176148", "352099001761481": "352099001761481", "3520990017614823": "3520990017614823",
+		"35-209900-176148-1": "352099001761481", " 35 209900 176148 1 ": "352099001761481", "'352099001761481": "352099001761481",
+		`="352099001761481"`: "352099001761481", "35209900176148F": "35209900176148",
+	} {
+		if got, err := transfer.ParseIMEI(text); got != want || err != nil {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	for text, why := range map[string]string{
+		"": "14 to 16 digits", "3520990017614": "14 to 16 digits", "35209900176148123": "14 to 16 digits", "+352099001761481": "14 to 16 digits",
+		"3.52099E+14": "a spreadsheet program has rounded", "35209900176148X": `is not an IMEI: it has digits only, and this has 'X'`,
+	} {
+		if got, err := transfer.ParseIMEI(text); got != "" || err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}

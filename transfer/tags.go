@@ -1,9 +1,15 @@
 package transfer
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // ParseTag parses the name and the value of a tag with ParseLine and checks
-// their lengths. A value can be empty.
+// their lengths. A value can be empty. A name contains no equals sign and neither
+// contains a semicolon, because files and searches write tags as name=value and
+// separate them by semicolons.
 func ParseTag(name, value string) (string, string, error) {
 	n, err := ParseLine(name)
 	if err != nil {
@@ -15,9 +21,15 @@ func ParseTag(name, value string) (string, string, error) {
 	if err := CheckLength(n, MaxTagName); err != nil {
 		return "", "", fmt.Errorf("the name of the tag: %w", err)
 	}
+	if i := strings.IndexAny(n, "=;"); i >= 0 {
+		return "", "", fmt.Errorf("the name of the tag %q contains %q, which separates names from values or tags: remove it", clip(n), n[i])
+	}
 	v, err := ParseLine(value)
 	if err == nil {
 		err = CheckLength(v, MaxTagValue)
+	}
+	if err == nil && strings.Contains(v, ";") {
+		err = errors.New("it contains a semicolon, which separates tags: remove it")
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("the value of the tag %q: %w", clip(n), err)
