@@ -51,7 +51,7 @@ func (s *server) admit(route Route, lists func() listParameters) func(huma.Conte
 		defer cancel()
 		if route.lasts() {
 			var stop func()
-			c, stop = s.watchKey(c, w, route)
+			c, stop = s.watchKey(c, w)
 			defer stop()
 		}
 		// The connection of a client that does not read the response is closed.
@@ -83,7 +83,7 @@ func (s *server) authorize(r *http.Request, to audience) error {
 	if err != nil {
 		return err
 	}
-	c.caller, c.token = caller, token
+	c.caller, c.token, c.allowed, c.checked = caller, token, to, time.Now()
 	return to.check(caller, c.address)
 }
 

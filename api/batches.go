@@ -98,6 +98,9 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err := in.File.close(err); err != nil {
 		return nil, uploadError(ctx, err)
 	}
+	if err := s.confirmKey(ctx); err != nil {
+		return nil, err
+	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
 		to, err := batchDestinations(ctx, t, source, file)
 		if err != nil {

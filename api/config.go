@@ -24,6 +24,7 @@ type Config struct {
 	MaxStreams       int           `kong:"-"` // concurrent event streams in this process, up to 16 per caller
 	StreamInterval   time.Duration `kong:"-"` // between polls for new events of a stream
 	KeyCheckInterval time.Duration `kong:"-"` // between checks whether the API key of a call that lasts is still allowed to make it
+	MaxKeyAge        time.Duration `kong:"-"` // how old the check of an API key may be when the whole body has arrived; otherwise it is checked again
 
 	DB *storage.DB `kong:"-"`
 
@@ -49,6 +50,7 @@ func DefaultConfig() Config {
 		MaxStreams:       256,
 		StreamInterval:   500 * time.Millisecond,
 		KeyCheckInterval: 2 * time.Second,
+		MaxKeyAge:        200 * time.Millisecond,
 	}
 }
 
@@ -59,6 +61,7 @@ func (c Config) withDefaults() Config {
 	c.MaxStreams = cmp.Or(c.MaxStreams, d.MaxStreams)
 	c.StreamInterval = cmp.Or(c.StreamInterval, d.StreamInterval)
 	c.KeyCheckInterval = cmp.Or(c.KeyCheckInterval, d.KeyCheckInterval)
+	c.MaxKeyAge = cmp.Or(c.MaxKeyAge, d.MaxKeyAge)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

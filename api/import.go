@@ -50,6 +50,9 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	if err := in.File.close(records.Err()); err != nil {
 		return nil, uploadError(ctx, err)
 	}
+	if err := s.confirmKey(ctx); err != nil {
+		return nil, err
+	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
 		n, err := t.ImportSIMs(ctx, actingCaller(ctx), slices.Values(sims))
 		out.Status, out.Body = 201, Imported{n}

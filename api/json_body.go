@@ -35,6 +35,9 @@ func (s *server) readJSON(route Route) func(huma.Context, func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
 		text, err := readBody(r, o.MaxBodyBytes)
 		if err == nil {
+			err = s.confirmKey(ctx.Context())
+		}
+		if err == nil {
 			err = checkMediaType(r)
 		}
 		if err == nil && len(text) > 0 {

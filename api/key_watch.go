@@ -17,7 +17,7 @@ func (r Route) lasts() bool { return r.audience != everyone && r.timeout() > cal
 // watchKey ends a call that lasts when its API key is revoked or expires, or may
 // not make the call any more: the context is canceled with a problem as the
 // cause, and the body cannot be read on. stop ends watching.
-func (s *server) watchKey(ctx context.Context, w http.ResponseWriter, route Route) (_ context.Context, stop func()) {
+func (s *server) watchKey(ctx context.Context, w http.ResponseWriter) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stopped := make(chan struct{})
 	go func() {
@@ -30,7 +30,7 @@ func (s *server) watchKey(ctx context.Context, w http.ResponseWriter, route Rout
 				return
 			case <-ticker.C:
 			}
-			if err := s.checkKey(ctx, route); err != nil {
+			if err := s.checkKey(ctx); err != nil {
 				s.Log.LogAttrs(ctx, slog.LevelInfo, "a call was ended because its API key may not make it any more",
 					slog.String("path", callOf(ctx).path), slog.Int64("key", callerOf(ctx).Key), slog.String("request_id", callOf(ctx).id))
 				cancel(err)
@@ -48,7 +48,7 @@ func (s *server) watchKey(ctx context.Context, w http.ResponseWriter, route Rout
 
 // checkKey returns a problem if the API key of a call may not make it any more.
 // It returns nil while the database does not answer.
-func (s *server) checkKey(ctx context.Context, route Route) error {
+func (s *server) checkKey(ctx context.Context) error {
 	c := callOf(ctx)
 	caller, err := s.db.Authenticate(ctx, c.token)
 	switch {
@@ -57,7 +57,18 @@ func (s *server) checkKey(ctx context.Context, route Route) error {
 	case err != nil:
 		return nil //nolint:nilerr // the call goes on, and is checked again
 	}
-	return route.audience.check(caller, c.address)
+	return c.allowed.check(caller, c.address)
+}
+
+// confirmKey checks the API key again if the body took long to arrive.
+// Otherwise a key could be used after it was revoked, by a call that was begun
+// before and whose body is finished later.
+func (s *server) confirmKey(ctx context.Context) error {
+	c := callOf(ctx)
+	if c.token == "" || time.Since(c.checked) <= s.MaxKeyAge {
+		return nil
+	}
+	return s.checkKey(ctx)
 }
 
 // endedBy returns the problem for which a call was ended, nil for none.

@@ -27,6 +27,8 @@ type call struct {
 	address string         // the client's IP address, empty if unknown
 	caller  storage.Caller // zero before authorization, and on public routes
 	token   string         // the API key that the caller sent
+	allowed audience       // whose check the caller has passed
+	checked time.Time      // when
 	idem    *fingerprint   // nil without an Idempotency-Key
 	reads   bool           // whether the call reads from the database, and has readTimeout
 

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -47,7 +49,11 @@ func (s *server) addQueueUI(mux *http.ServeMux) {
 }
 
 func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request, page queuePage) {
-	switch err := s.authorizeQueueUI(r); {
+	err := s.authorizeQueueUI(r)
+	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		err = s.readQueueAct(r)
+	}
+	switch {
 	case err == nil:
 		if err := s.auditQueueCall(r); err != nil {
 			s.problem(r.Context(), err).Write(w)
@@ -69,6 +75,17 @@ func (s *server) serveQueueUI(w http.ResponseWriter, r *http.Request, page queue
 	default:
 		s.problem(r.Context(), err).Write(w)
 	}
+}
+
+// readQueueAct reads the body of a call that may change a queue, and authorizes
+// the call again: the API key may have been revoked until the body was complete.
+func (s *server) readQueueAct(r *http.Request) error {
+	text, err := readBody(r, maxBulkBytes)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return s.authorizeQueueUI(r)
 }
 
 // auditQueueCall records a call that may change a queue before it is made,
