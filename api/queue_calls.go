@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +24,14 @@ func (s *server) callQueueUI(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == queueCallsPath+"metrics" {
 		http.Error(w, "this installation shows no metrics here, because asynqmon reads them from a Prometheus server: see docs/operations.md, Monitoring", http.StatusNotFound)
 		return
+	}
+	for name, most := range map[string]int{"size": 1000, "page": 1_000_000} { // Redis does nothing else while it reads a page
+		if text := r.URL.Query().Get(name); text != "" {
+			if n, err := strconv.Atoi(text); err != nil || n < 1 || n > most {
+				http.Error(w, fmt.Sprintf("%s is %q: it must be a number from 1 to %d", name, clipped(text), most), http.StatusBadRequest)
+				return
+			}
+		}
 	}
 	attempts := 1
 	if r.Method == http.MethodGet {
