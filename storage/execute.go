@@ -202,18 +202,6 @@ var handOverChunk = newStatement(statement{
 	text:     handOverSQL(inChunk, handOffSQL, "false"),
 })
 
-var handOverDropped = newStatement(statement{
-	name: "hand_over_dropped",
-	does: `Transfers SIMs of drop work whose sessions are gone, as hand_over_chunk does.
-		SIMs that are online again stay in the work.`,
-	given: `@request and the @numbers of its transfers whose SIMs to transfer.
-		@dropped has the numbers of those of which a session was disconnected.`,
-	returns:  "How many transfers came to each state, and the change of the request's counters and sums.",
-	locks:    "The caller holds the work row, then the SIMs (lock_numbered_sims). Takes claims and transfers.",
-	prepared: true,
-	text:     handOverSQL(inNumbers, "", "t.session_dropped OR t.n = ANY(coalesce(@dropped::int[], '{}'))"),
-})
-
 // handedOver is what a hand-over returns.
 type handedOver struct {
 	Counts

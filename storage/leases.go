@@ -6,9 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/lib/pq"
-
-	"simtransfer/transfer"
 )
 
 // LeaseTime is how long a lease lasts. A worker that takes longer to talk to
@@ -86,83 +83,4 @@ func (t *Tx) LockLeased(ctx context.Context, w Work) (Work, error) {
 	var now Work
 	err := t.get(ctx, &now, lockLeasedWork, args{"id": w.ID, "lease": w.Lease})
 	return now, err
-}
-
-var requeueWork = newStatement(statement{
-	name: "requeue_work",
-	does: "Counts an attempt, ends the lease and makes work due again later, or dead.",
-	given: `@id of the work, the @error that stays on it, after how many @seconds it is due,
-		and whether it is now @dead.`,
-	locks: "The caller holds the work row.",
-	text: `
-UPDATE work
-SET attempts = attempts + 1,
-	not_before = clock_timestamp() + make_interval(secs => @seconds),
-	dispatched_at = NULL,
-	lease = NULL,
-	lease_until = NULL,
-	dead_at = CASE WHEN @dead THEN coalesce(dead_at, clock_timestamp()) END,
-	error = @error
-WHERE id = @id`,
-})
-
-// Refusals are what gateways answered about sessions that they did not end, for
-// people. Each starts with the gateway, such as "gateway 10.0.0.1: ". The zero
-// value is ready to use.
-type Refusals struct {
-	Last  string
-	bySIM map[int64]string // by the number of the transfer
-}
-
-// Add adds the answer about a session of the SIM of a transfer.
-func (r *Refusals) Add(n int64, answer string) {
-	if r.bySIM == nil {
-		r.bySIM = map[int64]string{}
-	}
-	r.Last, r.bySIM[n] = answer, answer
-}
-
-var noteAnswers = newStatement(statement{
-	name:  "note_answers",
-	does:  "Records on eligible transfers what the gateway answered last about a session of their SIM.",
-	given: "@request, the @numbers of its transfers and the @answers about them.",
-	locks: "The caller holds the work row. Takes the transfers.",
-	text: `
-UPDATE transfers t
-SET gateway_answer = left(u.answer, 500)
-FROM unnest(@numbers::int[], @answers::text[]) AS u (n, answer)
-WHERE t.request = @request AND t.n = u.n AND t.state = 'eligible' AND t.gateway_answer IS DISTINCT FROM left(u.answer, 500)`,
-})
-
-func (t *Tx) noteAnswers(ctx context.Context, w Work, r Refusals) error {
-	if len(r.bySIM) == 0 || w.Kind != transfer.WorkDropSessions {
-		return nil
-	}
-	numbers, answers := make([]int64, 0, len(r.bySIM)), make([]string, 0, len(r.bySIM))
-	for n, answer := range r.bySIM {
-		numbers, answers = append(numbers, n), append(answers, answer)
-	}
-	if _, err := t.exec(ctx, noteAnswers, args{"request": w.Request, "numbers": pq.Array(numbers), "answers": pq.Array(answers)}); err != nil {
-		return fmt.Errorf("recording the answers of the gateways of work %d: %w", w.ID, err)
-	}
-	return nil
-}
-
-// Requeue ends a lease when not every session of drop work could be
-// disconnected: the work is due again after a delay, and the gateways' answers
-// are stored on it and on the transfers. At the last attempt, the transfers that
-// are left fail with session_not_dropped; the work of a stray session is marked
-// dead instead, and dead is then true.
-func (t *Tx) Requeue(ctx context.Context, w Work, refused Refusals, maxAttempts int, after time.Duration) (dead bool, err error) {
-	last := w.Attempts+1 >= maxAttempts
-	if err := t.noteAnswers(ctx, w, refused); err != nil {
-		return false, err
-	}
-	if last && w.Kind == transfer.WorkDropSessions {
-		return false, t.failItems(ctx, w, transfer.SessionNotDropped, refused.Last)
-	}
-	if _, err := t.exec(ctx, requeueWork, args{"id": w.ID, "error": refused.Last, "seconds": after.Seconds(), "dead": last}); err != nil {
-		return last, fmt.Errorf("requeuing work %d: %w", w.ID, err)
-	}
-	return last, nil
 }

@@ -124,14 +124,16 @@ func statements() []*statement {
 		takeLease,
 		renewLease,
 		lockLeasedWork,
-		noteAnswers,
-		requeueWork,
-		// sessions.go
+		// drop_sessions.go
 		selectSIMSessions,
-		selectStraySessions,
 		closeSessions,
+		handOverDropped,
 		noteDropped,
 		keepEligibleItems,
+		requeueWork,
+		noteAnswers,
+		// drop_stray.go
+		selectStraySessions,
 		deleteWork,
 		// validate.go
 		claimSIMs,
@@ -144,7 +146,6 @@ func statements() []*statement {
 		lockChunkSIMs,
 		lockNumberedSIMs,
 		handOverChunk,
-		handOverDropped,
 		// release.go
 		releaseChunk,
 		// account_closing.go

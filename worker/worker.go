@@ -14,8 +14,7 @@
 // not ask gateways that are down (gateway_breaker.go). Whatever fails is
 // recorded on the work row, and the scheduler dispatches it again.
 //
-// The SQL of the first three is in the file of the same name in package storage;
-// that of the other two is in sessions.go, leases.go and execute.go there.
+// The SQL of each kind is in the file of the same name in package storage.
 package worker
 
 import (
