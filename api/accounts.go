@@ -18,6 +18,14 @@ type Account struct {
 	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage."`
 	Standing   storage.Standing    `json:"standing" doc:"A closed account can neither send nor receive SIMs."`
 	CreatedAt  time.Time           `json:"created_at"`
+	AccountLimits
+}
+
+// AccountLimits are the limits that an administrator has set for an account.
+type AccountLimits struct {
+	OpenRequests *int `json:"max_open_requests,omitempty" doc:"How many unfinished requests the account may send; 0: no limit. Left out: as the service is configured, usually 100,000."`
+	OpenSIMs     *int `json:"max_open_sims,omitempty" doc:"How many SIMs its unfinished requests may have; 0: no limit. Left out: as the service is configured, usually 5,000,000."`
+	UnknownSIMs  *int `json:"max_unknown_sims,omitempty" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Left out: as the service is configured, usually 2,000,000."`
 }
 
 func viewAccount(a storage.Account) Account {
@@ -28,6 +36,8 @@ func viewAccount(a storage.Account) Account {
 		Coverage:   a.Coverage,
 		Standing:   a.Standing,
 		CreatedAt:  a.CreatedAt.UTC(),
+
+		AccountLimits: AccountLimits(a.Limits),
 	}
 }
 
@@ -168,10 +178,13 @@ type updateAccountInput struct {
 	AccountPath
 	IfMatch
 	Body struct {
-		Email    *string           `json:"email,omitempty" maxLength:"254"`
-		Coverage *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
-		Standing *storage.Standing `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
-		Requests string            `json:"open_requests,omitempty" enum:"refuse,end" default:"refuse" doc:"What happens to open requests of an account that is closed, sent or received. refuse: the account stays open, and the response says what is open. end: the account is closed, and its requests are canceled; the SIMs of accepted requests that are not transferred yet fail with account_closed."`
+		Email       *string           `json:"email,omitempty" maxLength:"254"`
+		Coverage    *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
+		Standing    *storage.Standing `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
+		MaxRequests patch[int]        `json:"max_open_requests,omitempty" minimum:"0" maximum:"2147483647" doc:"How many unfinished requests the account may send; 0: no limit. Null: as the service is configured."`
+		MaxSIMs     patch[int]        `json:"max_open_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many SIMs its unfinished requests may have; 0: no limit. Null: as the service is configured."`
+		MaxUnknown  patch[int]        `json:"max_unknown_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Null: as the service is configured."`
+		Requests    string            `json:"open_requests,omitempty" enum:"refuse,end" default:"refuse" doc:"What happens to open requests of an account that is closed, sent or received. refuse: the account stays open, and the response says what is open. end: the account is closed, and its requests are canceled; the SIMs of accepted requests that are not transferred yet fail with account_closed."`
 	}
 }
 
@@ -185,12 +198,22 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		Email:    parsedIfGiven(p, "body.email", in.Body.Email, transfer.ParseEmail),
 		Coverage: parsedIfGiven(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing: in.Body.Standing,
+		Limits:   map[storage.LimitName]*int{},
 		If:       func(was storage.Account) error { return matches(ctx, viewAccount(was)) },
 
 		CloseInUse: in.Body.Requests == endRequests,
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
+	}
+	for name, limit := range map[storage.LimitName]patch[int]{
+		storage.LimitOpenRequests: in.Body.MaxRequests,
+		storage.LimitOpenSIMs:     in.Body.MaxSIMs,
+		storage.LimitUnknownSIMs:  in.Body.MaxUnknown,
+	} {
+		if limit.given {
+			c.Limits[name] = limit.orNil()
+		}
 	}
 	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), id, c)
 	if err != nil {

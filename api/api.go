@@ -20,6 +20,7 @@ type server struct {
 	denials  denials       // that were logged
 	schemas  huma.Registry // of the document
 	alarm    storage.Alarm
+	usages   usages // of limits of accounts
 
 	// Concurrent operations in this process.
 	streams *concurrency // event streams

@@ -49,6 +49,7 @@ func viewBatch(b storage.Batch) Batch {
 			Declined:   b.Declined,
 			Denied:     b.Denied,
 			Expired:    b.Expired,
+			Purged:     b.Purged,
 		},
 	}
 }
@@ -109,6 +110,9 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 		if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
 			return err
 		}
+		if err := t.CheckLimits(ctx, source, s.limits(), len(to), file.Len()); err != nil {
+			return err
+		}
 		if err := checkSameRows(ctx, t, source.ID, file); err != nil {
 			return err
 		}
@@ -117,8 +121,10 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 			return err
 		}
 		out.Status, out.Location = 202, "/v1/batches/"+id.String()
-		out.Body, err = readBatch(ctx, t, id)
-		return err
+		if out.Body, err = readBatch(ctx, t, id); err != nil {
+			return err
+		}
+		return t.EnforceLimits(ctx, source, s.limits(), len(to), file.Len())
 	})
 }
 

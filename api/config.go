@@ -9,13 +9,18 @@ import (
 	"simtransfer/storage"
 )
 
-// Config configures the API. Zero fields take the values of DefaultConfig. The
-// fields with tags are flags of simtransfer api.
+// Config configures the API. Zero fields take the values of DefaultConfig, except
+// for the limits of accounts. The fields with tags are flags of simtransfer api.
 type Config struct {
 	ReviewPeriod     time.Duration `name:"review" min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
 	AcceptancePeriod time.Duration `name:"acceptance" min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 
 	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source. Default: someone else has to approve it."`
+
+	// The limits of accounts that have none of their own. Zero means no limit.
+	MaxOpenRequests int `min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_REQUESTS" help:"How many unfinished requests an account may send, unless an administrator sets another limit for it. 0 disables the limit."`
+	MaxOpenSIMs     int `name:"max-open-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_SIMS" help:"How many SIMs these requests may have. 0 disables the limit."`
+	MaxUnknownSIMs  int `name:"max-unknown-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_UNKNOWN_SIMS" help:"How many transfers that named no SIM of the account may be stored; the scheduler deletes them after SIMTRANSFER_KEEP_UNKNOWN. 0 disables the limit."`
 
 	// Without a proxy that writes the last entry of X-Forwarded-For, clients can
 	// forge their address.
@@ -42,11 +47,19 @@ type Config struct {
 	Version string       `kong:"-"` // of the program, which every response and the OpenAPI document name; empty means "dev"
 }
 
+// limits returns the limits of accounts that have none of their own.
+func (c Config) limits() storage.DefaultLimits {
+	return storage.DefaultLimits{OpenRequests: c.MaxOpenRequests, OpenSIMs: c.MaxOpenSIMs, UnknownSIMs: c.MaxUnknownSIMs}
+}
+
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		ReviewPeriod:     7 * 24 * time.Hour,
 		AcceptancePeriod: 24 * time.Hour,
+		MaxOpenRequests:  100_000,
+		MaxOpenSIMs:      5_000_000, // a platform that moves a million SIMs in one batch stays below it
+		MaxUnknownSIMs:   2_000_000,
 		MaxStreams:       256,
 		StreamInterval:   500 * time.Millisecond,
 		KeyCheckInterval: 2 * time.Second,

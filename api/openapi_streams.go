@@ -32,6 +32,9 @@ func documentStream(document *huma.OpenAPI, r Route) {
 			Description: "How many rows the response has. A response with fewer rows was cut off on its way.",
 			Required:    true,
 			Schema:      &huma.Schema{Type: huma.TypeInteger},
+		}, purgedHeader: {
+			Description: "How many rows of SIMs that were not found, or were canceled before they were looked up, are no longer stored. Left out if there are none.",
+			Schema:      &huma.Schema{Type: huma.TypeInteger},
 		}}
 	}
 	if doc.noContent != "" {

@@ -16,6 +16,14 @@ type patch[T any] struct {
 	value T
 }
 
+// orNil returns the new value, or nil if the field is removed.
+func (p patch[T]) orNil() *T {
+	if p.null {
+		return nil
+	}
+	return &p.value
+}
+
 // UnmarshalJSON is called for a field that is not left out.
 func (p *patch[T]) UnmarshalJSON(text []byte) error {
 	p.given, p.null = true, string(text) == "null"

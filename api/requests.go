@@ -52,6 +52,7 @@ type Counts struct {
 	Declined   int `json:"declined"`
 	Denied     int `json:"denied"`
 	Expired    int `json:"expired"`
+	Purged     int `json:"purged,omitempty" doc:"Of the ineligible and canceled SIMs, those whose rows are no longer stored: they named no SIM of the source, and the request finished long ago. Transfers and results do not list them."`
 }
 
 // ReasonCount is how many SIMs were not transferred for one reason.
@@ -90,6 +91,7 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 			Declined:   r.Declined,
 			Denied:     r.Denied,
 			Expired:    r.Expired,
+			Purged:     r.Purged,
 		},
 		CreatedAt:  r.CreatedAt.UTC(),
 		ExpiresAt:  utc(r.ExpiresAt),
@@ -123,7 +125,7 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 	if !sight.unoffered {
 		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible + r.Withheld
 		v.Counts.Canceled -= r.Withheld
-		v.Counts.Pending, v.Counts.Ineligible = 0, 0
+		v.Counts.Pending, v.Counts.Ineligible, v.Counts.Purged = 0, 0, 0
 	}
 	return v
 }
@@ -200,6 +202,7 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 // each in a transaction of its own.
 type requestCreator interface {
 	Destinations(ctx context.Context, pairs []storage.Pair) ([]storage.Account, error)
+	DestinationAndUsage(ctx context.Context, p storage.Pair, source storage.Account) (storage.Account, storage.Usage, error)
 	CreateRequest(ctx context.Context, r storage.NewRequest) (storage.Request, error)
 	sameSIMFinder
 }
@@ -234,10 +237,15 @@ func (a parsedRequest) destination(ctx context.Context, by requestCreator) (stor
 	if err != nil {
 		return storage.Account{}, err
 	}
-	if wrong := wrongDestination(a.source, to[0]); wrong != nil {
-		return storage.Account{}, problem.New(wrong.code, wrong.message, problem.FieldError{Location: "body.destination", Message: wrong.message})
+	return to[0], a.checkDestination(to[0])
+}
+
+// checkDestination returns a problem if the account cannot receive the SIMs.
+func (a parsedRequest) checkDestination(to storage.Account) error {
+	if wrong := wrongDestination(a.source, to); wrong != nil {
+		return problem.New(wrong.code, wrong.message, problem.FieldError{Location: "body.destination", Message: wrong.message})
 	}
-	return to[0], nil
+	return nil
 }
 
 func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*reply[Request], error) {
@@ -245,11 +253,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 	if err != nil {
 		return nil, err
 	}
-	create := func(by requestCreator, out *reply[Request]) error {
-		to, err := a.destination(ctx, by)
-		if err != nil {
-			return err
-		}
+	create := func(by requestCreator, to storage.Account, out *reply[Request]) error {
 		if err := checkSameSIMs(ctx, by, a.source.ID, "body.sims", a.sims); err != nil {
 			return err
 		}
@@ -270,10 +274,25 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		return nil
 	}
 	if callOf(ctx).idem == nil { // no response to store in the same transaction
-		out := &reply[Request]{}
-		return out, create(s.db, out)
+		to, near, err := s.destination(ctx, s.db, a)
+		if err != nil {
+			return nil, err
+		}
+		if !near {
+			out := &reply[Request]{}
+			return out, create(s.db, to, out)
+		}
 	}
-	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error { return create(t, out) })
+	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		to, near, err := s.destination(ctx, t, a)
+		if err != nil {
+			return err
+		}
+		if err := create(t, to, out); err != nil || !near {
+			return err
+		}
+		return t.EnforceLimits(ctx, a.source, s.limits(), 1, len(a.sims))
+	})
 }
 
 // renderRequest sets the response to a request that was just created.

@@ -128,6 +128,7 @@ func (s *server) requestResults(ctx context.Context, in *requestResultsInput) (*
 		return nil, err
 	}
 	return s.streamResults(ctx, in.Accepting, results{
+		purged:   viewRequest(r, party).Counts.Purged,
 		party:    party,
 		currency: r.Currency,
 		find: func(ctx context.Context) (*storage.Results, error) {
@@ -152,6 +153,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 		return nil, err
 	}
 	return s.streamResults(ctx, in.Accepting, results{
+		purged:   b.Purged,
 		party:    transfer.PartySource,
 		currency: source.Currency,
 		find: func(ctx context.Context) (*storage.Results, error) {
@@ -162,6 +164,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 
 // results are what a download of results sends.
 type results struct {
+	purged   int               // rows that are no longer stored
 	party    transfer.Party    // who reads them
 	currency transfer.Currency // of the source
 	find     func(context.Context) (*storage.Results, error)
@@ -252,6 +255,9 @@ func quality(accept, mediaType string) float64 {
 // that hides the end of the connection, as HTTP/1.0 does.
 const rowsHeader = "Simtransfer-Rows"
 
+// purgedHeader is how many rows results no longer have, because they were deleted.
+const purgedHeader = "Simtransfer-Purged-Rows"
+
 // streamResults sends results while they are read. Which rows there are is found
 // out before the response starts, and so the header says how many there are;
 // each row is as current as the page that it is read with, which is one
@@ -285,6 +291,9 @@ func (s *server) streamResults(ctx context.Context, accept Accepting, from resul
 		_, w := humago.Unwrap(hc)
 		start(w)
 		w.Header().Set(rowsHeader, strconv.Itoa(rows.Len()))
+		if from.purged > 0 {
+			w.Header().Set(purgedHeader, strconv.Itoa(from.purged))
+		}
 		if err := s.sendResults(hc.Context(), w, newResultWriter(format, w), from, rows); err != nil {
 			s.abort(hc.Context(), "sending results was aborted", err)
 		}

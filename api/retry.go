@@ -57,6 +57,6 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 			return err
 		}
 		renderRequest(made, out)
-		return nil
+		return t.EnforceLimits(ctx, source, s.limits(), 1, made.Size)
 	})
 }

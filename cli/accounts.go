@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"simtransfer/client"
 	"simtransfer/transfer"
@@ -21,8 +23,22 @@ func printAccount(l *connection, a client.Account) error {
 	t.add("Currency", string(a.Currency))
 	t.add("Coverage", a.Coverage)
 	t.add("Standing", a.Standing)
+	t.add("Unfinished requests", limitText(a.MaxOpenRequests))
+	t.add("SIMs in them", limitText(a.MaxOpenSIMs))
+	t.add("Unknown SIMs", limitText(a.MaxUnknownSIMs))
 	t.add("Opened", timeText(a.CreatedAt))
 	return t.flush()
+}
+
+// limitText is a limit of an account.
+func limitText(limit *int) string {
+	switch {
+	case limit == nil:
+		return "limit of the service"
+	case *limit == 0:
+		return "no limit"
+	}
+	return fmt.Sprintf("up to %d", *limit)
 }
 
 type accountsListCommand struct {
@@ -116,18 +132,43 @@ func (c *accountsCreateCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type accountsUpdateCommand struct {
-	Account  operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
-	Email    string     `help:"New primary email."`
-	Coverage string     `placeholder:"NAME" help:"New coverage."`
-	Standing string     `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
-	Requests string     `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
+	Account  operatorID    `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	Email    string        `help:"New primary email."`
+	Coverage string        `placeholder:"NAME" help:"New coverage."`
+	Standing string        `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
+	Requests string        `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
+	Limits   accountLimits `embed:""`
 	remote
+}
+
+// accountLimits are the flags with the limits of an account.
+type accountLimits struct {
+	OpenRequests *accountLimit `name:"max-open-requests" placeholder:"N" help:"How many unfinished requests the account may send; 0: no limit; default: as the service is configured."`
+	OpenSIMs     *accountLimit `name:"max-open-sims" placeholder:"N" help:"How many SIMs these requests may have; 0: no limit; default: as the service is configured."`
+	UnknownSIMs  *accountLimit `name:"max-unknown-sims" placeholder:"N" help:"How many stored transfers may have named no SIM of the account; 0: no limit; default: as the service is configured."`
+}
+
+// accountLimit is a limit of an account: a number, or the word default.
+type accountLimit client.Limit
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *accountLimit) UnmarshalText(text []byte) error {
+	if string(text) == "default" {
+		*l = -1
+		return nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 32)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a limit: give a number from 0, or default", text)
+	}
+	*l = accountLimit(n)
+	return nil
 }
 
 // Validate implements kong's validation.
 func (c *accountsUpdateCommand) Validate() error {
-	if c.Email == "" && c.Coverage == "" && c.Standing == "" {
-		return usageError("nothing to change: set --email, --coverage or --standing")
+	if c.Email == "" && c.Coverage == "" && c.Standing == "" && c.Limits == (accountLimits{}) {
+		return usageError("nothing to change: set --email, --coverage, --standing or a limit")
 	}
 	return nil
 }
@@ -137,7 +178,9 @@ func (accountsUpdateCommand) Help() string {
 	return `Examples:
 
     simtransfer accounts update OP0000000001 --standing=closed
-    simtransfer accounts update OP0000000001 --standing=closed --open-requests=end`
+    simtransfer accounts update OP0000000001 --standing=closed --open-requests=end
+    simtransfer accounts update OP0000000001 --max-open-sims=10000000
+    simtransfer accounts update OP0000000001 --max-open-sims=default`
 }
 
 // Run runs the command.
@@ -146,7 +189,12 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	change := client.AccountChange{Email: c.Email, Coverage: c.Coverage, Standing: c.Standing, OpenRequests: c.Requests}
+	change := client.AccountChange{
+		Email: c.Email, Coverage: c.Coverage, Standing: c.Standing, OpenRequests: c.Requests,
+		MaxOpenRequests: (*client.Limit)(c.Limits.OpenRequests),
+		MaxOpenSIMs:     (*client.Limit)(c.Limits.OpenSIMs),
+		MaxUnknownSIMs:  (*client.Limit)(c.Limits.UnknownSIMs),
+	}
 	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options()...)
 	if err != nil {
 		return l.explain(err)

@@ -49,7 +49,11 @@ func countsText(c client.Counts) string {
 			list = append(list, fmt.Sprintf("%d %s", s.n, s.state))
 		}
 	}
-	return fmt.Sprintf("%d: %s", c.SIMs, strings.Join(list, ", "))
+	text := fmt.Sprintf("%d: %s", c.SIMs, strings.Join(list, ", "))
+	if c.Purged > 0 {
+		text += fmt.Sprintf(" (%d no longer stored)", c.Purged)
+	}
+	return text
 }
 
 // stateText is the state of a request, with the deadline if there is one.

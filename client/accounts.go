@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"simtransfer/transfer"
@@ -16,6 +17,11 @@ type Account struct {
 	Coverage   string              `json:"coverage"`
 	Standing   string              `json:"standing"` // open or closed
 	CreatedAt  time.Time           `json:"created_at"`
+
+	// The account's own limits; nil: as the service is configured, 0: no limit.
+	MaxOpenRequests *int `json:"max_open_requests,omitempty"` // unfinished requests that it sends
+	MaxOpenSIMs     *int `json:"max_open_sims,omitempty"`     // SIMs in them
+	MaxUnknownSIMs  *int `json:"max_unknown_sims,omitempty"`  // stored transfers that named no SIM of the account
 }
 
 // NewAccount is what CreateAccount needs.
@@ -36,6 +42,23 @@ type AccountChange struct {
 	// OpenRequests is what happens to open requests when the account is closed:
 	// "refuse", the default, does not close it, "end" cancels them.
 	OpenRequests string `json:"open_requests,omitempty"`
+
+	// The new limits; nil: no change.
+	MaxOpenRequests *Limit `json:"max_open_requests,omitempty"`
+	MaxOpenSIMs     *Limit `json:"max_open_sims,omitempty"`
+	MaxUnknownSIMs  *Limit `json:"max_unknown_sims,omitempty"`
+}
+
+// Limit is a limit of an account: 0 means no limit. A negative one removes the
+// account's own limit, so that it has that of the service again.
+type Limit int
+
+// MarshalJSON implements json.Marshaler: a negative limit is null.
+func (l Limit) MarshalJSON() ([]byte, error) {
+	if l < 0 {
+		return []byte("null"), nil
+	}
+	return strconv.AppendInt(nil, int64(l), 10), nil
 }
 
 // AccountFilter selects accounts. A zero field selects all.

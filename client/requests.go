@@ -48,6 +48,7 @@ type Counts struct {
 	Declined   int `json:"declined"`
 	Denied     int `json:"denied"`
 	Expired    int `json:"expired"`
+	Purged     int `json:"purged,omitempty"` // of the ineligible and canceled ones, those whose rows are no longer stored
 }
 
 // ReasonCount is the number of SIMs that were not transferred for one reason.

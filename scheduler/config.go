@@ -15,6 +15,7 @@ type Config struct {
 
 	KeepAddresses     time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
 	KeepAudit         time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
+	KeepUnknown       time.Duration `min:"1h" max:"87600h" env:"SIMTRANSFER_KEEP_UNKNOWN" help:"How long the results of SIMs that were not found, or that were canceled before they were looked up, are kept after their request has finished. The request keeps their number."`
 	SessionMaxSilence time.Duration `min:"0s" max:"3650d" default:"0s" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s disables this."`
 
 	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
@@ -34,6 +35,7 @@ func DefaultConfig() Config {
 
 		KeepAddresses: 180 * 24 * time.Hour,
 		KeepAudit:     3 * 365 * 24 * time.Hour,
+		KeepUnknown:   30 * 24 * time.Hour,
 	}
 }
 
@@ -49,6 +51,7 @@ func (c Config) withDefaults() Config {
 
 		KeepAddresses:     cmp.Or(c.KeepAddresses, d.KeepAddresses),
 		KeepAudit:         cmp.Or(c.KeepAudit, d.KeepAudit),
+		KeepUnknown:       cmp.Or(c.KeepUnknown, d.KeepUnknown),
 		SessionMaxSilence: c.SessionMaxSilence,
 	}
 }

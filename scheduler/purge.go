@@ -16,5 +16,6 @@ func (s *Scheduler) Purge(ctx context.Context) (more bool, err error) {
 	notes, err2 := s.db.PurgeNotes(ctx, purgeBatch)
 	addresses, err3 := s.db.EraseOldAddresses(ctx, s.config.KeepAddresses, purgeBatch)
 	audit, err4 := s.db.PurgeAudit(ctx, s.config.KeepAudit, purgeBatch)
-	return max(responses, notes, addresses, audit) >= purgeBatch, errors.Join(err, err2, err3, err4) // notes counts rows of two tables
+	unknown, err5 := s.db.PurgeUnknown(ctx, s.config.KeepUnknown, purgeBatch)
+	return max(responses, notes, addresses, audit, unknown) >= purgeBatch, errors.Join(err, err2, err3, err4, err5) // notes counts rows of two tables
 }

@@ -32,7 +32,8 @@ type Account struct {
 	Currency   transfer.Currency   `db:"currency"`
 	Coverage   string              `db:"coverage"`
 	Standing   Standing            `db:"standing"`
-	CreatedAt  time.Time           `db:"created_at"`
+	Limits
+	CreatedAt time.Time `db:"created_at"`
 }
 
 const accountColumns = `
@@ -42,6 +43,9 @@ const accountColumns = `
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.max_open_requests,
+	a.max_open_sims,
+	a.max_unknown_sims,
 	a.created_at`
 
 var insertAccount = newStatement(statement{
@@ -153,6 +157,9 @@ type AccountChange struct {
 	Coverage *string
 	Standing *Standing
 
+	// The limits to change, by name. A nil value removes the account's own limit.
+	Limits map[LimitName]*int
+
 	// If is called with the account as it is before the change, which can no
 	// longer change by then. If it returns an error, nothing is changed. Nil: no
 	// condition.
@@ -178,13 +185,16 @@ FOR NO KEY UPDATE`,
 var updateAccount = newStatement(statement{
 	name:    "update_account",
 	does:    "Changes an account.",
-	given:   "@operator_id of the account; @email, @coverage and @standing: the new values, null for no change.",
+	given:   "@operator_id of the account; @email, @coverage and @standing: the new values, null for no change; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.",
 	returns: "The account after the change; none if it does not exist.",
 	locks:   "The caller holds the account.",
 	text: `UPDATE accounts AS a
 SET email = coalesce(@email, email),
 	coverage = coalesce(@coverage, coverage),
-	standing = coalesce(@standing, standing)
+	standing = coalesce(@standing, standing),
+	max_open_requests = @max_open_requests::int,
+	max_open_sims = @max_open_sims::int,
+	max_unknown_sims = @max_unknown_sims::int
 WHERE a.operator_id = @operator_id
 RETURNING` + accountColumns,
 })
@@ -209,8 +219,13 @@ func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorI
 				return err
 			}
 		}
+		limits := was.Limits
+		for name, value := range c.Limits {
+			*limits.field(name) = value
+		}
 		if err := t.get(ctx, &a, updateAccount, args{
 			"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,
+			"max_open_requests": limits.OpenRequests, "max_open_sims": limits.OpenSIMs, "max_unknown_sims": limits.UnknownSIMs,
 		}); err != nil {
 			return fmt.Errorf("changing account %s: %w", id, err)
 		}
@@ -225,6 +240,9 @@ func (t *Tx) auditAccountChange(ctx context.Context, by Actor, was, is Account) 
 		{"email", was.Email, is.Email},
 		{"coverage", was.Coverage, is.Coverage},
 		{"standing", was.Standing, is.Standing},
+		{"max_open_requests", was.OpenRequests, is.OpenRequests},
+		{"max_open_sims", was.OpenSIMs, is.OpenSIMs},
+		{"max_unknown_sims", was.UnknownSIMs, is.UnknownSIMs},
 	}
 	action := transfer.AuditAccountUpdate
 	switch {
@@ -269,6 +287,40 @@ func (db *DB) Destinations(ctx context.Context, pairs []Pair) ([]Account, error)
 // Destinations is DB.Destinations in the transaction.
 func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
 	return destinations(ctx, t, pairs)
+}
+
+var selectDestinationAndUsage = newStatement(statement{
+	name:     "select_destination_and_usage",
+	does:     "Looks up a destination, and counts how much of its limits the source uses.",
+	given:    "@email in lower case and @operator_id of the destination, and the source: @account.",
+	returns:  "The destination and the counts; no row if email and operator id do not belong to the same account.",
+	prepared: true,
+	text: `SELECT` + accountColumns + `,` + usageSQL + `
+FROM accounts a
+WHERE a.operator_id = @operator_id AND a.email = @email`,
+})
+
+// DestinationAndUsage returns the account that the pair names, or a zero Account,
+// and how much of its limits the source uses.
+func (db *DB) DestinationAndUsage(ctx context.Context, p Pair, source Account) (Account, Usage, error) {
+	return destinationAndUsage(ctx, db, p, source)
+}
+
+// DestinationAndUsage is DB.DestinationAndUsage in the transaction.
+func (t *Tx) DestinationAndUsage(ctx context.Context, p Pair, source Account) (Account, Usage, error) {
+	return destinationAndUsage(ctx, t, p, source)
+}
+
+func destinationAndUsage(ctx context.Context, q querier, p Pair, source Account) (Account, Usage, error) {
+	var found struct {
+		Account
+		Usage
+	}
+	err := q.get(ctx, &found, selectDestinationAndUsage, args{"email": p.Email, "operator_id": p.OperatorID, "account": source.ID})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return found.Account, found.Usage, fmt.Errorf("looking up a destination: %w", err)
+	}
+	return found.Account, found.Usage, nil
 }
 
 func destinations(ctx context.Context, q querier, pairs []Pair) ([]Account, error) {

@@ -30,6 +30,7 @@ type Batch struct {
 	Declined   int                 `db:"n_declined"`
 	Denied     int                 `db:"n_denied"`
 	Expired    int                 `db:"n_expired"`
+	Purged     int                 `db:"n_purged"` // rows that were deleted; the other counts include them
 }
 
 // selectBatchSQL selects batches b with the sums of their requests.
@@ -50,7 +51,8 @@ const selectBatchSQL = `SELECT
 	r.n_canceled,
 	r.n_declined,
 	r.n_denied,
-	r.n_expired
+	r.n_expired,
+	r.n_purged
 FROM batches b
 JOIN accounts a ON a.id = b.account
 CROSS JOIN LATERAL (
@@ -66,7 +68,8 @@ CROSS JOIN LATERAL (
 		coalesce(sum(n_canceled), 0) AS n_canceled,
 		coalesce(sum(n_declined), 0) AS n_declined,
 		coalesce(sum(n_denied), 0) AS n_denied,
-		coalesce(sum(n_expired), 0) AS n_expired
+		coalesce(sum(n_expired), 0) AS n_expired,
+		coalesce(sum(n_purged), 0) AS n_purged
 	FROM requests
 	WHERE batch = b.id
 ) r`

@@ -96,7 +96,7 @@ func invariants() []invariant {
 			FULL JOIN open_transfers o ON o.request = t.request AND o.n = t.n AND o.sim = t.sim
 			LEFT JOIN requests r ON r.id = coalesce(t.request, o.request)
 			WHERE t.request IS NULL OR o.sim IS NULL OR r.id IS NULL OR r.finished_at IS NOT NULL`),
-		newInvariant(5, "request_counters", "a request's counters and sums match its transfers", `
+		newInvariant(5, "request_counters", "a request's counters and sums match its transfers and the number of those that were purged", `
 			SELECT format('the counters of request %s (%s) do not match its transfers', r.id, r.state)
 			FROM requests r
 			LEFT JOIN (
@@ -112,6 +112,7 @@ func invariants() []invariant {
 					count(*) FILTER (WHERE state = 'declined') AS declined,
 					count(*) FILTER (WHERE state = 'denied') AS denied,
 					count(*) FILTER (WHERE state = 'expired') AS expired,
+					count(*) FILTER (WHERE sim IS NULL AND state <> 'pending') AS unknown,
 					count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
 					coalesce(bool_or(method = 'self_service'), false) AS any_self_service,
 					coalesce(bool_or(method = 'support_assisted'), false) AS any_support_assisted,
@@ -120,10 +121,16 @@ func invariants() []invariant {
 				GROUP BY request
 			) t ON t.request = r.id
 			LEFT JOIN (SELECT request, sum(amount) AS charged FROM charges GROUP BY request) c ON c.request = r.id
-			WHERE (r.size, r.n_eligible, r.n_support, r.n_completed, r.n_ineligible, r.n_failed, r.n_canceled, r.n_declined, r.n_denied, r.n_expired,
-				r.n_unquoted, r.quoted, r.charged, r.any_self_service, r.any_support_assisted)
-			  IS DISTINCT FROM (t.size, t.eligible, t.support, t.completed, t.ineligible, t.failed, t.canceled, t.declined, t.denied, t.expired,
-				t.unquoted, t.quoted, coalesce(c.charged, 0), t.any_self_service, t.any_support_assisted)`),
+			WHERE (r.size, r.n_eligible, r.n_support, r.n_completed, r.n_failed, r.n_declined, r.n_denied, r.n_expired,
+				r.n_unquoted, r.quoted, r.charged, r.n_unknown, r.any_self_service, r.any_support_assisted)
+			  IS DISTINCT FROM (coalesce(t.size, 0) + r.n_purged, coalesce(t.eligible, 0), coalesce(t.support, 0), coalesce(t.completed, 0), coalesce(t.failed, 0),
+				coalesce(t.declined, 0), coalesce(t.denied, 0), coalesce(t.expired, 0),
+				coalesce(t.unquoted, 0), coalesce(t.quoted, 0), coalesce(c.charged, 0), coalesce(t.unknown, 0),
+				coalesce(t.any_self_service, false), coalesce(t.any_support_assisted, false))
+			  -- transfers that were purged were ineligible or canceled
+			   OR r.n_ineligible + r.n_canceled <> coalesce(t.ineligible + t.canceled, 0) + r.n_purged
+			   OR r.n_ineligible < coalesce(t.ineligible, 0)
+			   OR r.n_canceled < coalesce(t.canceled, 0)`),
 		newInvariant(5, "request_work", "a request's number of transfers left is the sum of its work", `
 			SELECT format('request %s (%s) has %s transfers left, but work for %s', r.id, r.state, r.n_left, coalesce(w.n, 0))
 			FROM requests r

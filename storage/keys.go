@@ -105,7 +105,8 @@ WHERE k.id = @id`,
 // CreateKey creates a key and returns it with its token, which cannot be read
 // again later. It returns ErrNotFound if the account does not exist, ErrExists if
 // the account, or the role of staff, has a key with the name that is not revoked,
-// and ErrPast if ExpiresAt is in the past.
+// ErrPast if ExpiresAt is in the past, and a *LimitError if the account has
+// transfer.MaxKeys keys.
 func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 	if k.Role.HasAccount() != (k.OperatorID != "") {
 		return Key{}, "", fmt.Errorf("a key with the role %s needs an account, and a key with another role has none", RoleAccount)
@@ -115,6 +116,9 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 	if k.OperatorID != "" {
 		a, err := t.Account(ctx, k.OperatorID)
 		if err != nil {
+			return Key{}, "", err
+		}
+		if err := t.checkKeys(ctx, a); err != nil {
 			return Key{}, "", err
 		}
 		account, permission = &a.ID, new(cmp.Or(k.Permission, PermissionOwner))
@@ -492,6 +496,9 @@ const callerColumns = `
 	coalesce(a.currency, '') AS "account.currency",
 	coalesce(a.coverage, '') AS "account.coverage",
 	coalesce(a.standing, '') AS "account.standing",
+	a.max_open_requests AS "account.max_open_requests",
+	a.max_open_sims AS "account.max_open_sims",
+	a.max_unknown_sims AS "account.max_unknown_sims",
 	coalesce(a.created_at, '0001-01-01 00:00+00') AS "account.created_at",
 	coalesce(k.permission, '') AS permission,
 	k.networks::text[] AS networks,

@@ -45,6 +45,7 @@ type Request struct {
 	ExpiresAt           *time.Time            `db:"expires_at"`
 	OfferedAt           *time.Time            `db:"offered_at"` // when the destination could first decide; it does not see the request before
 	Withheld            int                   `db:"n_withheld"` // of Canceled, those before OfferedAt
+	Purged              int                   `db:"n_purged"`   // transfers that named no SIM of the source and were deleted; the counts still include them
 	Landing             *Landing              `db:"landing"`
 	Ticket              *string               `db:"ticket"`
 	FeeOverride         *int64                `db:"fee_override"` // per SIM that needs support, in minor units
@@ -84,6 +85,7 @@ const requestColumns = `
 	r.expires_at,
 	r.offered_at,
 	r.n_withheld,
+	r.n_purged,
 	r.landing,
 	r.ticket,
 	r.fee_override,

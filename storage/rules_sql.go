@@ -89,9 +89,9 @@ type closed struct {
 }
 
 // counts returns what changes in the request's counters, apart from the
-// outcomes.
+// outcomes. The SIM of a pending transfer has not been looked up.
 func (c closed) counts() Counts {
-	return Counts{Eligible: -c.Eligible, Support: -c.Support, Unquoted: -c.Unquoted, Quoted: -c.Quoted}
+	return Counts{Unknown: c.Pending, Eligible: -c.Eligible, Support: -c.Support, Unquoted: -c.Unquoted, Quoted: -c.Quoted}
 }
 
 // reasonSQL is the reason of the first rule that applies, null if none does.

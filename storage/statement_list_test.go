@@ -4,6 +4,11 @@ package storage
 // missing here.
 func statements() []*statement {
 	return []*statement{
+		// account_limits.go
+		selectUsage,
+		lockLimits,
+		countKeys,
+		purgeUnknown,
 		// accounts.go
 		insertAccount,
 		selectAccount,
@@ -11,6 +16,7 @@ func statements() []*statement {
 		lockAccount,
 		updateAccount,
 		selectDestinations,
+		selectDestinationAndUsage,
 		// audit.go
 		insertAudit,
 		selectAudit,

@@ -108,7 +108,8 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') AS support,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted' AND NOT EXISTS (SELECT 1 FROM fee)) AS unquoted,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
-	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible
+	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible,
+	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown
 FROM judged`,
 })
 
@@ -142,7 +143,7 @@ func (t *Tx) CancelPending(ctx context.Context, w Work) (Counts, error) {
 	if err != nil {
 		return Counts{}, fmt.Errorf("canceling the pending SIMs of work %d: %w", w.ID, err)
 	}
-	return Counts{Canceled: int(n)}, nil
+	return Counts{Canceled: int(n), Unknown: int(n)}, nil
 }
 
 // CloseValidation ends the work of a chunk in validation. For the last chunk of

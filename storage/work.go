@@ -107,7 +107,7 @@ func (t *Tx) lockFreeWork(ctx context.Context, id int64) (Work, error) {
 // request's counters change by these numbers.
 type Counts struct {
 	Eligible   int `db:"eligible"` // negative when eligible transfers are closed
-	Support    int `db:"support"` // of Eligible; never further from zero
+	Support    int `db:"support"`  // of Eligible; never further from zero
 	Completed  int `db:"completed"`
 	Ineligible int `db:"ineligible"`
 	Failed     int `db:"failed"`
@@ -115,6 +115,7 @@ type Counts struct {
 	Declined   int `db:"declined"`
 	Denied     int `db:"denied"`
 	Expired    int `db:"expired"`
+	Unknown    int `db:"unknown"`    // of those closed, the transfers that named no SIM of the source
 	HandedOff  int `db:"handed_off"` // moved to other work rows, and still to be dealt with
 
 	Unquoted int   `db:"unquoted"` // of Support, those without an amount in the fee schedule
@@ -160,7 +161,7 @@ var closeWork = newStatement(statement{
 		The work that brings n_left to 0 finishes the request, except in validation.`,
 	given: `@work, its @request, and how many transfers are @done.
 		The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
-		@declined @denied @expired @unquoted, and of its sums: @quoted @charged.
+		@declined @denied @expired @unknown @unquoted, and of its sums: @quoted @charged.
 		@validating: the request stays open when nothing is left.
 		@events is 1 to write an event, of @kind by @party with @detail, or 0.
 		@all: delete the work.`,
@@ -180,6 +181,7 @@ WITH r AS (
 		n_declined = n_declined + @declined,
 		n_denied = n_denied + @denied,
 		n_expired = n_expired + @expired,
+		n_unknown = n_unknown + @unknown,
 		n_unquoted = n_unquoted + @unquoted,
 		any_self_service = any_self_service OR @eligible > @support,
 		any_support_assisted = any_support_assisted OR @support > 0,
@@ -224,7 +226,7 @@ func (t *Tx) closeWork(ctx context.Context, w Work, done int, c Counts, all bool
 		"work": w.ID, "request": w.Request, "done": done, "all": all, "validating": validating,
 		"eligible": c.Eligible, "support": c.Support, "completed": c.Completed, "ineligible": c.Ineligible,
 		"failed": c.Failed, "canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired,
-		"unquoted": c.Unquoted, "quoted": c.Quoted, "charged": c.Charged,
+		"unknown": c.Unknown, "unquoted": c.Unquoted, "quoted": c.Quoted, "charged": c.Charged,
 		"events": events, "kind": kind, "party": System().Party, "detail": detail,
 	}); err != nil {
 		return p.progress, fmt.Errorf("closing work %d of request %s: %w", w.ID, w.Request.UUID, err)

@@ -41,6 +41,8 @@ const (
 
 	AuditPrivacyExport AuditAction = "privacy.export"
 	AuditPrivacyErase  AuditAction = "privacy.erase"
+
+	AuditTransferPurge AuditAction = "transfer.purge" // transfers that named no SIM of their source were deleted
 )
 
 // AuditActions lists every action.
@@ -53,6 +55,7 @@ func AuditActions() []AuditAction {
 		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,
+		AuditTransferPurge,
 	}
 }
 

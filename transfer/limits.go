@@ -13,6 +13,10 @@ const (
 	MaxAcceptance  = 30 * 24 * time.Hour // longest acceptance period
 )
 
+// MaxKeys is how many API keys of an account may be in use, together with those
+// created in the last 24 hours and revoked since.
+const MaxKeys = 1000
+
 // Limits of texts, in characters unless they say otherwise. The schemas of the
 // API and the CHECK constraints of the database repeat them, and tests compare
 // them.

@@ -2,6 +2,8 @@
 
 -- Accounts, their API keys, and their SIMs.
 
+-- The limits are those that the account has in place of the settings of the API:
+-- null means as the API is configured, 0 means no limit.
 CREATE TABLE accounts (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     operator_id text NOT NULL UNIQUE CHECK (operator_id ~ '^OP[0-9]{10}$'),
@@ -9,6 +11,9 @@ CREATE TABLE accounts (
     currency    text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     coverage    text NOT NULL CHECK (coverage <> ''),
     standing    text NOT NULL DEFAULT 'open' CHECK (standing IN ('open', 'closed')),
+    max_open_requests integer CHECK (max_open_requests >= 0),
+    max_open_sims     integer CHECK (max_open_sims >= 0),
+    max_unknown_sims  integer CHECK (max_unknown_sims >= 0),
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 

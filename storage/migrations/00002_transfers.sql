@@ -43,6 +43,8 @@ CREATE TABLE requests (
     partial           boolean NOT NULL DEFAULT false, -- only the transfers in chosen were accepted
     expires_at        timestamptz,
     offered_at        timestamptz, -- when the destination could first decide: it does not see the request before
+    n_unknown         integer NOT NULL DEFAULT 0 CHECK (n_unknown BETWEEN 0 AND n_ineligible + n_canceled + n_declined + n_denied + n_expired), -- closed without having named a SIM of the source
+    n_purged          integer NOT NULL DEFAULT 0 CHECK (n_purged BETWEEN 0 AND size), -- of the transfers that were unknown, those that were deleted
     n_withheld        integer NOT NULL DEFAULT 0 CHECK (n_withheld BETWEEN 0 AND n_canceled), -- canceled before that
     landing           jsonb CHECK (jsonb_typeof(landing) = 'object'), -- settings that the SIMs get as they arrive
     ticket            text,
@@ -66,6 +68,10 @@ CREATE INDEX requests_destination ON requests (destination, id);
 CREATE INDEX requests_batch ON requests (batch, id) WHERE batch IS NOT NULL;
 CREATE INDEX requests_retry ON requests (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX requests_ticket ON requests (ticket) WHERE ticket IS NOT NULL;
+-- For the limits of an account, and for the purge of transfers that named no SIM.
+CREATE INDEX requests_unfinished ON requests (source) INCLUDE (size) WHERE finished_at IS NULL;
+CREATE INDEX requests_unknown ON requests (source) INCLUDE (n_unknown) WHERE n_unknown > 0;
+CREATE INDEX requests_to_purge ON requests (finished_at) WHERE n_unknown > 0;
 CREATE INDEX requests_expiry ON requests (expires_at) WHERE state IN ('in_review', 'awaiting_acceptance');
 -- The primary key is added last, because the planner takes the last of several
 -- indexes with equal costs: while statistics say that the table is nearly empty,

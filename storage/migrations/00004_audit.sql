@@ -11,7 +11,7 @@ CREATE TABLE audit (
                    'account.read', 'account.list', 'key.create', 'key.rotate', 'key.revoke', 'session.sign_in',
                    'session.sign_in_denied', 'session.sign_out', 'sim.import', 'sim.update', 'sim.status', 'sim.correct',
                    'sim.lock', 'sim.unlock', 'sim.history', 'plan.put', 'fee.create', 'fee.delete', 'queue.act',
-                   'work.retry', 'data_session.close', 'privacy.export', 'privacy.erase')),
+                   'work.retry', 'data_session.close', 'privacy.export', 'privacy.erase', 'transfer.purge')),
     actor      text NOT NULL CHECK (actor IN ('key', 'command', 'system', 'unknown')),
     api_key    bigint,
     key_role   text,

@@ -1561,6 +1561,15 @@ type Account struct {
 	// Email The primary email, in lower case.
 	Email openapi_types.Email `json:"email"`
 
+	// MaxOpenRequests How many unfinished requests the account may send; 0: no limit. Left out: as the service is configured, usually 100,000.
+	MaxOpenRequests *int64 `json:"max_open_requests,omitempty"`
+
+	// MaxOpenSims How many SIMs its unfinished requests may have; 0: no limit. Left out: as the service is configured, usually 5,000,000.
+	MaxOpenSims *int64 `json:"max_open_sims,omitempty"`
+
+	// MaxUnknownSims How many stored transfers may have named no SIM of the account; 0: no limit. Left out: as the service is configured, usually 2,000,000.
+	MaxUnknownSims *int64 `json:"max_unknown_sims,omitempty"`
+
 	// OperatorID Examples: OP0012345678
 	OperatorID string `json:"operator_id"`
 
@@ -1644,6 +1653,9 @@ type Counts struct {
 
 	// Pending Not validated yet.
 	Pending int64 `json:"pending"`
+
+	// Purged Of the ineligible and canceled SIMs, those whose rows are no longer stored: they named no SIM of the source, and the request finished long ago. Transfers and results do not list them.
+	Purged *int64 `json:"purged,omitempty"`
 
 	// Sims All SIMs.
 	Sims int64 `json:"sims"`
@@ -7339,7 +7351,8 @@ func (r CancelBatchResponse) ContentType() string {
 
 // GetBatchResultsResponse200Headers the declared response headers of an HTTP 200 response for GetBatchResults
 type GetBatchResultsResponse200Headers struct {
-	SimtransferRows int
+	SimtransferPurgedRows *int
+	SimtransferRows       int
 }
 
 type GetBatchResultsResponse struct {
@@ -10899,6 +10912,13 @@ func ParseGetBatchResultsResponse(rsp *http.Response) (*GetBatchResultsResponse,
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetBatchResultsResponse200Headers
+		if values := rsp.Header.Values("Simtransfer-Purged-Rows"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Simtransfer-Purged-Rows", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SimtransferPurgedRows = &value
+		}
 		if values := rsp.Header.Values("Simtransfer-Rows"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Simtransfer-Rows", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

@@ -4,7 +4,7 @@
 --           The work that brings n_left to 0 finishes the request, except in validation.
 -- Given:    @work, its @request, and how many transfers are @done.
 --           The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
---           @declined @denied @expired @unquoted, and of its sums: @quoted @charged.
+--           @declined @denied @expired @unknown @unquoted, and of its sums: @quoted @charged.
 --           @validating: the request stays open when nothing is left.
 --           @events is 1 to write an event, of @kind by @party with @detail, or 0.
 --           @all: delete the work.
@@ -12,7 +12,7 @@
 -- Locks:    Takes the request, as the last lock of the transaction. The caller holds the work row.
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
--- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unquoted, quoted, charged, validating, events, request, kind, party, detail, work, all);
+-- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unknown, unquoted, quoted, charged, validating, events, request, kind, party, detail, work, all);
 PREPARE close_work AS
 WITH r AS (
 	UPDATE requests
@@ -26,25 +26,26 @@ WITH r AS (
 		n_declined = n_declined + $8 /*declined*/,
 		n_denied = n_denied + $9 /*denied*/,
 		n_expired = n_expired + $10 /*expired*/,
-		n_unquoted = n_unquoted + $11 /*unquoted*/,
+		n_unknown = n_unknown + $11 /*unknown*/,
+		n_unquoted = n_unquoted + $12 /*unquoted*/,
 		any_self_service = any_self_service OR $2 /*eligible*/ > $3 /*support*/,
 		any_support_assisted = any_support_assisted OR $3 /*support*/ > 0,
-		quoted = quoted + $12 /*quoted*/,
-		charged = charged + $13 /*charged*/,
+		quoted = quoted + $13 /*quoted*/,
+		charged = charged + $14 /*charged*/,
 		state = CASE WHEN state = 'transferring' AND n_left = $1 /*done*/ THEN 'completed' ELSE state END,
-		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $14 /*validating*/ THEN clock_timestamp() END,
-		last_event = last_event + $15 /*events*/,
+		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $15 /*validating*/ THEN clock_timestamp() END,
+		last_event = last_event + $16 /*events*/,
 		last_tx = greatest(last_tx, pg_current_xact_id())
-	WHERE id = $16 /*request*/
+	WHERE id = $17 /*request*/
 	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
-	SELECT id, source, destination, last_event, last_tx, $17 /*kind*/, $18 /*party*/, $19 /*detail*/::jsonb
+	SELECT id, source, destination, last_event, last_tx, $18 /*kind*/, $19 /*party*/, $20 /*detail*/::jsonb
 	FROM r
-	WHERE $15 /*events*/ > 0
+	WHERE $16 /*events*/ > 0
 ), ended AS (
 	DELETE FROM work
-	WHERE id = $20 /*work*/ AND $21 /*all*/
+	WHERE id = $21 /*work*/ AND $22 /*all*/
 	RETURNING id
 )
 SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended

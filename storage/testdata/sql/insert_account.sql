@@ -17,4 +17,7 @@ RETURNING
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.max_open_requests,
+	a.max_open_sims,
+	a.max_unknown_sims,
 	a.created_at;

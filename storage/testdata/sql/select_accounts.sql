@@ -15,6 +15,9 @@ SELECT
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.max_open_requests,
+	a.max_open_sims,
+	a.max_unknown_sims,
 	a.created_at
 FROM accounts a
 WHERE a.operator_id > $1 /*after*/

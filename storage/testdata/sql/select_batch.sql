@@ -24,7 +24,8 @@ SELECT
 	r.n_canceled,
 	r.n_declined,
 	r.n_denied,
-	r.n_expired
+	r.n_expired,
+	r.n_purged
 FROM batches b
 JOIN accounts a ON a.id = b.account
 CROSS JOIN LATERAL (
@@ -40,7 +41,8 @@ CROSS JOIN LATERAL (
 		coalesce(sum(n_canceled), 0) AS n_canceled,
 		coalesce(sum(n_declined), 0) AS n_declined,
 		coalesce(sum(n_denied), 0) AS n_denied,
-		coalesce(sum(n_expired), 0) AS n_expired
+		coalesce(sum(n_expired), 0) AS n_expired,
+		coalesce(sum(n_purged), 0) AS n_purged
 	FROM requests
 	WHERE batch = b.id
 ) r

@@ -17,6 +17,9 @@ SELECT
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.max_open_requests,
+	a.max_open_sims,
+	a.max_unknown_sims,
 	a.created_at
 FROM unnest($1 /*emails*/::text[], $2 /*operator_ids*/::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
 JOIN accounts a USING (operator_id, email);

@@ -39,6 +39,7 @@ SELECT
 	r.expires_at,
 	r.offered_at,
 	r.n_withheld,
+	r.n_purged,
 	r.landing,
 	r.ticket,
 	r.fee_override,

@@ -1,0 +1,326 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"simtransfer/transfer"
+)
+
+// LimitName is what a limit of an account counts.
+type LimitName string
+
+// The limits of an account.
+const (
+	LimitOpenRequests LimitName = "open_requests" // requests that the account sends and that are not finished
+	LimitOpenSIMs     LimitName = "open_sims"     // SIMs in these requests
+	LimitUnknownSIMs  LimitName = "unknown_sims"  // stored transfers that named no SIM of the account, until they are purged
+	LimitKeys         LimitName = "keys"          // API keys; always transfer.MaxKeys
+)
+
+// LimitNames lists the limits that can be set.
+func LimitNames() []LimitName {
+	return []LimitName{LimitOpenRequests, LimitOpenSIMs, LimitUnknownSIMs}
+}
+
+// Limits are the limits that an account has in place of the defaults. Nil means
+// the default, 0 means no limit.
+type Limits struct {
+	OpenRequests *int `db:"max_open_requests"`
+	OpenSIMs     *int `db:"max_open_sims"`
+	UnknownSIMs  *int `db:"max_unknown_sims"`
+}
+
+func (l *Limits) field(name LimitName) **int {
+	switch name {
+	case LimitOpenRequests:
+		return &l.OpenRequests
+	case LimitOpenSIMs:
+		return &l.OpenSIMs
+	case LimitUnknownSIMs:
+		return &l.UnknownSIMs
+	case LimitKeys:
+	}
+	panic("no limit that can be set: " + name)
+}
+
+// Of returns the account's own limit, or the default if it has none. Zero means
+// no limit.
+func (l Limits) Of(name LimitName, defaults DefaultLimits) int {
+	if own := *l.field(name); own != nil {
+		return *own
+	}
+	return defaults.of(name)
+}
+
+// DefaultLimits are the limits of accounts that have none of their own. Zero means
+// no limit.
+type DefaultLimits struct{ OpenRequests, OpenSIMs, UnknownSIMs int }
+
+func (d DefaultLimits) of(name LimitName) int {
+	switch name {
+	case LimitOpenRequests:
+		return d.OpenRequests
+	case LimitOpenSIMs:
+		return d.OpenSIMs
+	case LimitUnknownSIMs:
+		return d.UnknownSIMs
+	case LimitKeys:
+	}
+	panic("no limit that can be set: " + name)
+}
+
+// Usage is how much of its limits an account uses.
+type Usage struct {
+	OpenRequests int `db:"open_requests"`
+	OpenSIMs     int `db:"open_sims"`
+	UnknownSIMs  int `db:"unknown_sims"`
+}
+
+// Of returns how much of a limit is used.
+func (u Usage) Of(name LimitName) int {
+	switch name {
+	case LimitOpenRequests:
+		return u.OpenRequests
+	case LimitOpenSIMs:
+		return u.OpenSIMs
+	case LimitUnknownSIMs:
+		return u.UnknownSIMs
+	case LimitKeys:
+	}
+	panic("no limit that can be set: " + name)
+}
+
+// Plus returns the usage after requests with this many SIMs were created.
+func (u Usage) Plus(requests, sims int) Usage {
+	u.OpenRequests += requests
+	u.OpenSIMs += sims
+	return u
+}
+
+// LimitError is returned when requests would exceed a limit of their source.
+type LimitError struct {
+	Source transfer.OperatorID
+	Name   LimitName
+	Limit  int
+	Used   int // before the call
+	Adds   int // by the call
+}
+
+func (e *LimitError) Error() string {
+	switch e.Name {
+	case LimitOpenRequests:
+		return fmt.Sprintf("account %s has %d unfinished requests and may have %d; this call would add %d: "+
+			"wait until some are finished, cancel some, or ask an administrator to raise max_open_requests of the account", e.Source, e.Used, e.Limit, e.Adds)
+	case LimitOpenSIMs:
+		return fmt.Sprintf("account %s has %d SIMs in unfinished requests and may have %d; this call would add %d: "+
+			"wait until some requests are finished, cancel some, send fewer SIMs, or ask an administrator to raise max_open_sims of the account", e.Source, e.Used, e.Limit, e.Adds)
+	case LimitUnknownSIMs:
+		return fmt.Sprintf("%d stored transfers of account %s named no SIM of this account, and at most %d may be kept: "+
+			"check the identifiers that you send. Wait until old ones are purged, or ask an administrator to raise max_unknown_sims of the account", e.Used, e.Source, e.Limit)
+	case LimitKeys:
+		return fmt.Sprintf("account %s has %d API keys that are in use or were created in the last 24 hours, and may have %d: "+
+			"revoke keys that are no longer needed, and wait until a day after they were created", e.Source, e.Used, e.Limit)
+	}
+	return "no such limit: " + string(e.Name)
+}
+
+// Check returns a *LimitError if an account that uses its limits as much as u may
+// not create requests with this many SIMs.
+func (u Usage) Check(a Account, d DefaultLimits, requests, sims int) error {
+	after := u.Plus(requests, sims)
+	for _, name := range LimitNames() {
+		limit := a.Of(name, d)
+		over := after.Of(name) > limit
+		if name == LimitUnknownSIMs { // the call adds none: whether SIMs are unknown is found out later
+			over = u.UnknownSIMs >= limit
+		}
+		if limit > 0 && over {
+			return &LimitError{a.OperatorID, name, limit, u.Of(name), after.Of(name) - u.Of(name)}
+		}
+	}
+	return nil
+}
+
+// The margin below a limit is more than an account's calls add while a count is
+// trusted, to all processes together.
+const (
+	marginRequests = 10_000
+	marginSIMs     = 1_000_000
+)
+
+// NearLimit reports whether requests with this many SIMs could bring an account to
+// a limit, together with others that are not counted yet.
+func (u Usage) NearLimit(a Account, d DefaultLimits, requests, sims int) bool {
+	u.UnknownSIMs += marginSIMs
+	return u.Check(a, d, requests+marginRequests, sims+marginSIMs) != nil
+}
+
+// usageSQL selects how much of its limits the account @account uses.
+const usageSQL = `
+	(SELECT count(*) FROM requests WHERE source = @account AND finished_at IS NULL) AS open_requests,
+	(SELECT coalesce(sum(size), 0) FROM requests WHERE source = @account AND finished_at IS NULL) AS open_sims,
+	(SELECT coalesce(sum(n_unknown), 0) FROM requests WHERE source = @account AND n_unknown > 0) AS unknown_sims`
+
+var selectUsage = newStatement(statement{
+	name:     "select_usage",
+	does:     "Counts how much of its limits an account uses.",
+	given:    "@account.",
+	returns:  "The counts.",
+	prepared: true,
+	text:     `SELECT` + usageSQL,
+})
+
+func usage(ctx context.Context, q querier, a Account) (Usage, error) {
+	var u Usage
+	if err := q.get(ctx, &u, selectUsage, args{"account": a.ID}); err != nil {
+		return u, fmt.Errorf("counting the open requests of account %s: %w", a.OperatorID, err)
+	}
+	return u, nil
+}
+
+// Usage returns how much of its limits an account uses.
+func (db *DB) Usage(ctx context.Context, a Account) (Usage, error) { return usage(ctx, db, a) }
+
+// CheckLimits returns a *LimitError if an account may not create requests with
+// this many SIMs. It takes no lock, so concurrent calls may exceed a limit
+// together unless they call EnforceLimits after they have created the requests.
+func (t *Tx) CheckLimits(ctx context.Context, a Account, d DefaultLimits, requests, sims int) error {
+	u, err := usage(ctx, t, a)
+	if err != nil {
+		return err
+	}
+	return u.Check(a, d, requests, sims)
+}
+
+var lockLimits = newStatement(statement{
+	name:     "lock_limits",
+	does:     "Locks the limits of an account until the transaction ends.",
+	given:    "@account.",
+	locks:    "Takes the advisory lock of the account's limits: the last lock of a transaction that creates requests or a key.",
+	prepared: true,
+	text:     `SELECT pg_advisory_xact_lock(hashtextextended('limits of account ' || @account::bigint, 0))`,
+})
+
+func (t *Tx) lockLimits(ctx context.Context, a Account) error {
+	if _, err := t.exec(ctx, lockLimits, args{"account": a.ID}); err != nil {
+		return fmt.Errorf("locking the limits of account %s: %w", a.OperatorID, err)
+	}
+	return nil
+}
+
+// EnforceLimits returns a *LimitError if the account is beyond a limit with the
+// requests that the transaction has created, which have this many SIMs. It is
+// called last: of concurrent transactions, those that commit first get in.
+func (t *Tx) EnforceLimits(ctx context.Context, a Account, d DefaultLimits, requests, sims int) error {
+	if err := t.lockLimits(ctx, a); err != nil {
+		return err
+	}
+	u, err := usage(ctx, t, a) // after the lock was granted: lock, then look
+	if err != nil {
+		return err
+	}
+	return u.Plus(-requests, -sims).Check(a, d, requests, sims)
+}
+
+var countKeys = newStatement(statement{
+	name:    "count_keys",
+	does:    "Counts the API keys of an account that are not revoked, or were created in the last 24 hours.",
+	given:   "@account.",
+	returns: "Their number.",
+	locks:   "The caller holds the advisory lock of the account's limits.",
+	text: `
+SELECT count(*)
+FROM api_keys
+WHERE account = @account AND (revoked_at IS NULL OR created_at > clock_timestamp() - interval '24 hours')`,
+})
+
+// checkKeys returns a *LimitError if the account may not have another key.
+func (t *Tx) checkKeys(ctx context.Context, a Account) error {
+	if err := t.lockLimits(ctx, a); err != nil {
+		return err
+	}
+	var n int
+	if err := t.get(ctx, &n, countKeys, args{"account": a.ID}); err != nil {
+		return fmt.Errorf("counting the keys of account %s: %w", a.OperatorID, err)
+	}
+	if n >= transfer.MaxKeys {
+		return &LimitError{a.OperatorID, LimitKeys, transfer.MaxKeys, n, 1}
+	}
+	return nil
+}
+
+var purgeUnknown = newStatement(statement{
+	name: "purge_unknown",
+	does: `Deletes transfers that named no SIM of their source, after their request has been finished for a period. The
+		request counts them.`,
+	given:   "The @period in seconds, and the maximum number of rows: @limit.",
+	returns: "For each source, how many of its transfers were deleted, and of how many requests.",
+	locks:   "Takes the requests, and skips those that another transaction holds.",
+	text: `
+WITH due AS MATERIALIZED (
+	SELECT id, source
+	FROM requests
+	WHERE n_unknown > 0 AND finished_at < clock_timestamp() - make_interval(secs => @period)
+	ORDER BY finished_at
+	LIMIT @limit
+	FOR NO KEY UPDATE SKIP LOCKED
+), page AS MATERIALIZED (
+	SELECT t.ctid AS transfer_at
+	FROM due
+	JOIN transfers t ON t.request = due.id
+	WHERE t.sim IS NULL
+	LIMIT @limit
+), deleted AS (
+	DELETE FROM transfers
+	WHERE ctid IN (SELECT transfer_at FROM page)
+	RETURNING request
+), counted AS (
+	SELECT request, count(*) AS sims
+	FROM deleted
+	GROUP BY request
+), marked AS (
+	UPDATE requests r
+	SET n_unknown = n_unknown - c.sims, n_purged = n_purged + c.sims
+	FROM counted c
+	WHERE r.id = c.request
+	RETURNING r.source, c.sims
+)
+SELECT m.source AS account, a.operator_id, sum(m.sims) AS sims, count(*) AS requests
+FROM marked m
+JOIN accounts a ON a.id = m.source
+GROUP BY m.source, a.operator_id
+ORDER BY m.source`,
+})
+
+// PurgeUnknown deletes up to limit transfers that named no SIM of their source,
+// because it was not found or because the request was canceled before it was
+// looked up, of requests that have been finished for at least a period. The
+// requests count them in Purged, and the audit trail has an entry for each source.
+// It returns how many transfers it has deleted.
+func (db *DB) PurgeUnknown(ctx context.Context, period time.Duration, limit int) (total int, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		total = 0
+		var purged []struct {
+			Account    int64               `db:"account"`
+			OperatorID transfer.OperatorID `db:"operator_id"`
+			SIMs       int                 `db:"sims"`
+			Requests   int                 `db:"requests"`
+		}
+		if err := t.list(ctx, &purged, purgeUnknown, args{"period": period.Seconds(), "limit": limit}); err != nil {
+			return fmt.Errorf("purging transfers of unknown SIMs: %w", err)
+		}
+		for _, p := range purged {
+			total += p.SIMs
+			if err := t.Audit(ctx, AuditEntry{
+				By: System(), Action: transfer.AuditTransferPurge, Account: p.Account, Object: "account", ObjectID: string(p.OperatorID),
+				After: map[string]any{"sims": p.SIMs, "requests": p.Requests},
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return total, err
+}
