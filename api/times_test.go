@@ -89,7 +89,7 @@ func TestTimesWithoutAZoneAreInUTC(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	fee := func(from string) string {
-		body := map[string]any{"method": "support_assisted", "currency": "EUR", "amount_minor": 400, "valid_from": from}
+		body := map[string]any{"method": "support_assisted", "fee": map[string]any{"minor": 400, "currency": "EUR"}, "valid_from": from}
 		return read[Fee](s.post(s.admin, "/v1/fees", body).is(201)).ValidFrom.Format("2006-01-02T15:04:05Z07:00")
 	}
 	if got := fee("2030-01-31"); got != "2030-01-31T00:00:00Z" {

@@ -168,7 +168,7 @@ func TestReadResults(t *testing.T) {
 	}{
 		"": {},
 		"{\"line\":1,\"iccid\":null,\"fee\":{\"amount\":\"2.50\",\"minor\":250,\"currency\":\"EUR\"}}\n{\"line\":2}\n": {[]int{1, 2}, false},
-		"{\"line\":1}\n{\"line\":":                                {[]int{1}, true},
+		"{\"line\":1}\n{\"line\":": {[]int{1}, true},
 	} {
 		var lines []int
 		failed := false

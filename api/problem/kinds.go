@@ -83,7 +83,7 @@ func Kinds() []Kind {
 		{OwnAccount, http.StatusUnprocessableEntity, "Same source and destination", "A transfer needs a destination other than its source account."},
 		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs, and its API keys can only read."},
 		{UnknownSIMs, http.StatusUnprocessableEntity, "SIMs not open in this request", "Nothing was decided. Remove the SIMs that the field errors lists."},
-		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee_minor and fee_reason."},
+		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee and fee_reason."},
 		{NothingToRetry, http.StatusUnprocessableEntity, "Nothing to retry", "No SIM of the request can be retried for the given reasons, or all of them have been retried already."},
 		{IdempotencyKeyReused, http.StatusUnprocessableEntity, "Idempotency-Key already used", "An Idempotency-Key identifies one call with one body. Use a new key for a different call."},
 		{RateLimited, http.StatusTooManyRequests, "Too many calls", "The API key has made too many calls, or its account has too many operations in progress. The header Retry-After says how long to wait."},
