@@ -39,6 +39,11 @@ func TestClosingAnAccountWithOpenRequests(t *testing.T) {
 			t.Errorf("%s is %s", id, a.Standing)
 		}
 		patch(m{"standing": "closed", "open_requests": "ask"}).problem(422, problem.Invalid)
+		for _, body := range []m{{"open_requests": "end"}, {"open_requests": "end", "standing": "open"}, {"open_requests": "end", "coverage": "x"}} {
+			if p := patch(body).problem(422, problem.Invalid); p.Errors[0].Location != "body.open_requests" {
+				t.Errorf("%v: %+v", body, p.Errors)
+			}
+		}
 		if a := read[Account](patch(m{"standing": "closed", "open_requests": "end"}).is(200)); a.Standing != storage.StandingClosed {
 			t.Errorf("%+v", a)
 		}

@@ -203,6 +203,9 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 
 		CloseInUse: in.Body.Requests == endRequests,
 	}
+	if c.CloseInUse && (c.Standing == nil || *c.Standing != storage.StandingClosed) {
+		p.Add(problem.FieldError{Location: "body.open_requests", Message: "requests are only ended when the account is closed: add the standing closed, or leave it out"})
+	}
 	if len(p.Errors) > 0 {
 		return nil, p
 	}

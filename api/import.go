@@ -373,6 +373,8 @@ func rowErrorMessage(e storage.RowError) string {
 	switch e.Code {
 	case storage.UnknownAccount:
 		return "no account has the operator id " + value + ": create the account first"
+	case storage.ClosedAccount:
+		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
 	case storage.IdentifierTaken:

@@ -243,7 +243,7 @@ func (a parsedRequest) destination(ctx context.Context, by requestCreator) (stor
 // checkDestination returns a problem if the account cannot receive the SIMs.
 func (a parsedRequest) checkDestination(to storage.Account) error {
 	if wrong := wrongDestination(a.source, to); wrong != nil {
-		return problem.New(wrong.code, wrong.message, problem.FieldError{Location: "body.destination", Message: wrong.message})
+		return problem.New(wrong.code, wrong.message, problem.FieldError{Location: wrong.location, Message: wrong.message})
 	}
 	return nil
 }
@@ -315,22 +315,24 @@ func actor(ctx context.Context, party transfer.Party) storage.Actor {
 }
 
 type destinationProblem struct {
-	code    problem.Code
-	message string
+	code     problem.Code
+	message  string
+	location string // of the account in the body of a request
 }
 
 // wrongDestination returns why an account cannot send SIMs to another, or nil. A
 // zero destination means that no account matches the email and operator id.
 func wrongDestination(source, to storage.Account) *destinationProblem {
+	const at = "body.destination"
 	switch {
 	case source.Standing != storage.StandingOpen:
-		return &destinationProblem{problem.AccountClosed, "the source account is closed, so it cannot send SIMs"}
+		return &destinationProblem{problem.AccountClosed, "the source account is closed, so it cannot send SIMs", "body.on_behalf_of"}
 	case to.ID == 0:
-		return &destinationProblem{problem.UnknownDestination, "no account has both this email and this operator id: check both"}
+		return &destinationProblem{problem.UnknownDestination, "no account has both this email and this operator id: check both", at}
 	case to.ID == source.ID:
-		return &destinationProblem{problem.OwnAccount, "the destination is the source account: give another account"}
+		return &destinationProblem{problem.OwnAccount, "the destination is the source account: give another account", at}
 	case to.Standing != storage.StandingOpen:
-		return &destinationProblem{problem.AccountClosed, "the destination account is closed, so it cannot receive SIMs"}
+		return &destinationProblem{problem.AccountClosed, "the destination account is closed, so it cannot receive SIMs", at}
 	}
 	return nil
 }

@@ -115,6 +115,11 @@ func TestInvalidInputIsRejected(t *testing.T) {
 	if p := s.post(s.source, "/v1/transfer-requests", requestBody(wrong...)).problem(422, problem.Invalid); len(p.Errors) != 100 || p.More != 50 {
 		t.Errorf("%d errors and %d more", len(p.Errors), p.More)
 	}
+	closed := requestBody(iccid(1))
+	closed["on_behalf_of"] = closedID
+	if p := s.post(s.support, "/v1/transfer-requests", closed).problem(422, problem.AccountClosed); p.Errors[0].Location != "body.on_behalf_of" {
+		t.Errorf("a closed source: %+v", p.Errors)
+	}
 	form := apiCall{method: "POST", path: "/v1/transfer-requests", key: s.source, body: "sims=1", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}
 	s.do(form).problem(415, problem.UnsupportedMediaType)
 	if n := s.queryInt(`SELECT count(*) FROM requests`); n != 0 {

@@ -101,8 +101,9 @@ func TestImportIsRejectedAsAWhole(t *testing.T) {
 				line(iccid(11), imsi(11), "OP0000000099", "global-01", "", "", "", "", "") +
 				line(iccid(12), imsi(12), sourceID, "nowhere", "", "", "", "", "") +
 				line(iccid(1), imsi(1), sourceID, "global-01", "", "", "", "", "") +
-				line(iccid(13), imsi(10), sourceID, "global-01", "", "", "", "", ""),
-			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsis taken", "6 imsis duplicate"},
+				line(iccid(13), imsi(10), sourceID, "global-01", "", "", "", "", "") +
+				line(iccid(14), imsi(14), closedID, "global-01", "", "", "", "", ""),
+			[]string{"3 account unknown_account", "4 plan unknown_plan", "5 iccid taken", "5 imsis taken", "6 imsis duplicate", "7 account account_closed"},
 		},
 		"an external id twice": {
 			"iccid,imsis,account,plan,external_id\n" +

@@ -40,6 +40,7 @@ type RowErrorCode string
 // The codes.
 const (
 	UnknownAccount     RowErrorCode = "unknown_account"
+	ClosedAccount      RowErrorCode = "account_closed"
 	UnknownPlan        RowErrorCode = "unknown_plan"
 	IdentifierTaken    RowErrorCode = "taken"     // by a SIM of the inventory
 	IdentifierRepeated RowErrorCode = "duplicate" // by the same SIM of the import, or an earlier one
@@ -190,6 +191,11 @@ var selectRowErrors = newStatement(statement{
 			SELECT s.n, 'account' AS field, s.operator_id AS value, 'unknown_account' AS code
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.operator_id = s.operator_id)
+			UNION ALL
+			SELECT s.n, 'account', s.operator_id, 'account_closed'
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			WHERE a.standing = 'closed'
 			UNION ALL
 			SELECT s.n, 'plan', s.plan, 'unknown_plan'
 			FROM staged_sims s

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
@@ -38,7 +39,7 @@ func ParseEmail(s string) (string, error) {
 	switch {
 	case !ok, local == "", domain == "", strings.Contains(domain, "@"), len(email) > MaxEmail,
 		strings.Contains(domain, ".."), strings.HasPrefix(domain, "."), strings.HasSuffix(domain, "."),
-		strings.ContainsAny(email, ",;<>\"") || strings.ContainsFunc(email, unicode.IsSpace) || strings.ContainsFunc(email, isBlank):
+		strings.ContainsAny(email, ",;<>\"") || strings.ContainsFunc(email, unicode.IsSpace) || strings.ContainsFunc(email, isBlank) || strings.ContainsRune(email, utf8.RuneError):
 		return "", fmt.Errorf("%q is not an email address%s", clip(text), invisibleHint(text))
 	}
 	return email, nil
@@ -64,7 +65,7 @@ func asciiDomain(domain string) string {
 // append to an error that quotes the text.
 func invisibleHint(text string) string {
 	for i, r := range text {
-		if unicode.IsControl(r) || isInvisible(r) {
+		if unicode.IsControl(r) || isInvisible(r) || r == utf8.RuneError {
 			return fmt.Sprintf(" (it %s%s: type it again)", afterText(text[:i]), describeRune(r))
 		}
 	}

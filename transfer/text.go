@@ -11,7 +11,8 @@ import (
 // write and copy it. It removes white space and invisible characters at both
 // ends, so a text that shows nothing is empty. Inside the text it refuses line
 // breaks, control characters and invisible characters, with which two names
-// that are different would look the same.
+// that are different would look the same, and U+FFFD, which programs write in
+// place of what they cannot read.
 func ParseLine(s string) (string, error) {
 	return parseText(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) || isInvisible(r) && !joins(r)
@@ -19,8 +20,8 @@ func ParseLine(s string) (string, error) {
 }
 
 // ParseText is ParseLine for a text of several lines, such as a reason. It
-// refuses control characters other than tabs and line breaks, and characters
-// that change the direction of the text that follows.
+// refuses control characters other than tabs and line breaks, characters that
+// change the direction of the text that follows, and U+FFFD.
 func ParseText(s string) (string, error) {
 	return parseText(s, func(r rune) bool {
 		return unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r) || unicode.Is(unicode.Bidi_Control, r) && !isMark(r)
@@ -33,7 +34,7 @@ func parseText(s string, refused func(rune) bool) (string, error) {
 	}
 	text := Trim(s)
 	for i, r := range text {
-		if refused(r) {
+		if refused(r) || r == utf8.RuneError {
 			return "", fmt.Errorf("the text %s%s: remove it", afterText(text[:i]), describeRune(r))
 		}
 	}
@@ -86,6 +87,8 @@ func describeRune(r rune) string {
 		kind = "a line break"
 	case r == '\t':
 		kind = "a tab"
+	case r == utf8.RuneError:
+		kind = "a character that an earlier conversion of the text has lost"
 	case unicode.IsControl(r):
 		kind = "a control character"
 	case unicode.Is(unicode.Bidi_Control, r):

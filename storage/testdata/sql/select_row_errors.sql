@@ -31,6 +31,11 @@ WITH errors AS (
 	FROM staged_sims s
 	WHERE NOT EXISTS (SELECT 1 FROM accounts a WHERE a.operator_id = s.operator_id)
 	UNION ALL
+	SELECT s.n, 'account', s.operator_id, 'account_closed'
+	FROM staged_sims s
+	JOIN accounts a USING (operator_id)
+	WHERE a.standing = 'closed'
+	UNION ALL
 	SELECT s.n, 'plan', s.plan, 'unknown_plan'
 	FROM staged_sims s
 	WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
