@@ -260,6 +260,7 @@ func TestParseEmail(t *testing.T) {
 		{"o\u202eps@operator.example", ""},
 		{"o\x00ps@operator.example", ""},
 		{"o\u00a0ps@operator.example", ""},
+		{"o\ufffdps@operator.example", ""},
 		{"ops", ""},
 		{"@operator.example", ""},
 		{"ops@", ""},

@@ -34,7 +34,10 @@ func parseText(s string, refused func(rune) bool) (string, error) {
 	}
 	text := Trim(s)
 	for i, r := range text {
-		if refused(r) || r == utf8.RuneError {
+		switch {
+		case r == utf8.RuneError:
+			return "", fmt.Errorf("the text %s%s: type it again", afterText(text[:i]), describeRune(r))
+		case refused(r):
 			return "", fmt.Errorf("the text %s%s: remove it", afterText(text[:i]), describeRune(r))
 		}
 	}

@@ -30,6 +30,8 @@ func TestParseLineAndParseText(t *testing.T) {
 		{"a\x00b", refused, refused},
 		{"a\u202eb", refused, refused},
 		{"a\u2067b", refused, refused},
+		{"M\ufffdller", refused, refused}, // an earlier conversion has lost a character
+		{"M\xfcller", refused, refused},
 		{"no\u200brth", refused, "no\u200brth"},
 		{"no\u00adrth", refused, "no\u00adrth"},
 		{"שלום\u200f!", refused, "שלום\u200f!"},
