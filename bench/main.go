@@ -123,6 +123,7 @@ func measurements() []measurement {
 		{name: "growth", rounds: 1, slow: true, run: measureGrowth},
 		{name: "million", rounds: 1, slow: true, run: measureMillion},
 		{name: "vacuum", rounds: 1, slow: true, run: measureVacuum},
+		{name: "bytes", rounds: 1, slow: true, run: measureBytes},
 	}
 }
 
