@@ -211,7 +211,7 @@ func (p simParser) required(column int) string {
 }
 
 // name returns a name of up to max characters, nil if it is empty.
-func (p simParser) name(column, max int) *string {
+func (p simParser) name(column, max int) *string { //nolint:unparam // the limits happen to be equal
 	name := p.line(column, p.record.Values[column], max)
 	if name == "" {
 		return nil
