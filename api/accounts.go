@@ -108,7 +108,13 @@ type listAccountsInput struct {
 }
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
-	f := storage.AccountFilter{Standing: in.Standing, After: transfer.OperatorID(in.Cursor), Limit: in.Limit + 1}
+	f := storage.AccountFilter{Standing: in.Standing, Limit: in.Limit + 1}
+	if in.Cursor != "" {
+		var err error
+		if f.After, err = transfer.ParseOperatorID(in.Cursor); err != nil {
+			return nil, badCursor(in.Cursor)
+		}
+	}
 	if in.Email != "" {
 		p := problem.New(problem.Invalid, "")
 		if f.Email = parsed(p, "query.email", in.Email, transfer.ParseEmail); len(p.Errors) > 0 {

@@ -33,7 +33,8 @@ func humaConfig(version string) huma.Config {
 				Description: "Transfers IoT SIMs from one operator account to another. The source account creates a transfer request, " +
 					"the destination account accepts it, and the service transfers the SIMs. Status 202 means that work is queued. " +
 					"Every response has the headers Simtransfer-Version and X-Request-Id: a response without them comes from something else, such as a proxy. " +
-					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist.\n\n" +
+					"HEAD works wherever GET does. A query parameter that has one value is refused if it is given twice, and so is one that does not exist. " +
+					"White space and invisible characters at both ends of a parameter are removed, as in the texts of bodies; an empty parameter counts as left out.\n\n" +
 					"Bodies are JSON in UTF-8. A field can occur once, names are case-sensitive, and unknown fields are refused. So is null, " +
 					"except where the schema allows it. An integer can be written as 3600, 3600.0 or 36e2. Texts are stored without white space " +
 					"and invisible characters at both ends: a text that contains nothing else counts as empty. A time is a date and a time as in RFC 3339, " +

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"simtransfer/api/problem"
+	"simtransfer/transfer"
 )
 
 // listParameters are the query parameters of a route that take several values.
@@ -29,9 +30,11 @@ func listParametersOf(o *huma.Operation) listParameters {
 	return lists
 }
 
-// checkParameters rejects a query that is malformed, has text that PostgreSQL
-// cannot store, or gives a parameter twice that takes one value: otherwise a
-// client could not know which of the two counted. It joins the values of lists by commas.
+// checkParameters rejects a query that is malformed, has text that a body could
+// not have, or gives a parameter twice that takes one value: otherwise a client
+// could not know which of the two counted. It trims values as the texts of bodies
+// are trimmed, so that a filter finds what was stored, and joins the values of
+// lists by commas.
 func checkParameters(r *http.Request, lists listParameters) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -48,10 +51,17 @@ func checkParameters(r *http.Request, lists listParameters) error {
 		switch {
 		case !isText(name) || !isText(values...):
 			p.Add(problem.FieldError{Location: location, Message: notText})
+			continue
 		case len(values) > 1 && !list:
 			p.Add(problem.FieldError{Location: location, Message: fmt.Sprintf("given %d times, but it has one value: give it once", len(values)), Value: strings.Join(values, ", ")})
+			continue
 		case len(values) > 1 && !separate:
 			query[name] = []string{strings.Join(values, ",")}
+		}
+		for i, value := range query[name] {
+			if query[name][i], err = parseParameter(name, value, list && !separate); err != nil {
+				p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: problem.Clip(value)})
+			}
 		}
 	}
 	for _, name := range []string{"Authorization", "Idempotency-Key", "Last-Event-ID", "Content-Type", "Content-Encoding"} {
@@ -70,6 +80,30 @@ func checkParameters(r *http.Request, lists listParameters) error {
 	r.URL.RawQuery = query.Encode()
 	return nil
 }
+
+// parseParameter parses the value of a parameter with the rule for texts of one
+// line, and each value of a list that is separated by commas. The handler parses
+// it further.
+func parseParameter(name, value string, list bool) (string, error) {
+	switch {
+	case list:
+		items := strings.Split(value, ",")
+		for i, item := range items {
+			var err error
+			if items[i], err = transfer.ParseLine(item); err != nil {
+				return "", err
+			}
+		}
+		return strings.Join(items, ","), nil
+	case isIdentifierParameter(name):
+		return transfer.Trim(value), nil // an identifier can have blanks and invisible characters between its digits
+	}
+	return transfer.ParseLine(value)
+}
+
+// isIdentifierParameter reports whether a parameter is an identifier of a SIM, or
+// the beginning of one.
+func isIdentifierParameter(name string) bool { return name == "sim" || name == "identifier_prefix" }
 
 const notText = "invalid UTF-8 or a NUL character: remove it"
 

@@ -124,23 +124,27 @@ type listSIMsInput struct {
 }
 
 // check rejects an invalid tag, and a search by group or tag across all accounts,
-// which would scan every SIM.
+// which would scan every SIM. It brings the tags into the form in which they are
+// stored.
 func (in *listSIMsInput) check(account int64) error {
 	p := problem.New(problem.Invalid, "the search by group or tag is invalid: fix the listed errors")
 	if account == 0 && (in.Group != "" || len(in.Tag) > 0) {
 		p.Add(problem.FieldError{Location: "query.account", Message: "required for a search by group or tag: give an operator id"})
 	}
 	values := map[string]string{}
-	for _, tag := range in.Tag {
+	for i, tag := range in.Tag {
 		name, value, hasValue := strings.Cut(tag, "=")
-		if name == "" {
-			p.Add(problem.FieldError{Location: "query.tag", Message: "the tag has no name: use name=value, or only a name", Value: tag})
+		name, value, err := transfer.ParseTag(name, value)
+		if err != nil {
+			p.Add(problem.FieldError{Location: "query.tag", Message: err.Error() + "; use name=value, or only a name", Value: problem.Clip(tag)})
+			continue
 		}
+		in.Tag[i] = name
 		if other, twice := values[name]; hasValue && twice && other != value {
 			p.Add(problem.FieldError{Location: "query.tag", Message: "no SIM can have two values of one tag: give the tag once", Value: tag})
 		}
 		if hasValue {
-			values[name] = value
+			values[name], in.Tag[i] = value, name+"="+value
 		}
 	}
 	if len(p.Errors) > 0 {
