@@ -2,7 +2,10 @@ package api
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -18,13 +21,17 @@ import (
 type audience uint8
 
 const (
-	noCaller  audience = iota
-	everyone           // no API key needed
-	viewers            // every role; keys of accounts need the permission viewer, which all have
-	operators          // every role; keys of accounts need the permission operator
-	approvers          // every role; keys of accounts need the permission approver
-	owners             // every role; keys of accounts need the permission owner
-	staff              // support and administrators
+	noCaller    audience = iota
+	everyone             // no API key needed
+	anyKey               // every role; keys of accounts need the permission viewer, which all have
+	viewers              // accounts, with the permission viewer, support and administrators
+	operators            // the same, but keys of accounts need the permission operator
+	approvers            // the same, but keys of accounts need the permission approver
+	owners               // the same, but keys of accounts need the permission owner
+	keyManagers          // accounts, with the permission owner, and administrators
+	staff                // support and administrators
+	backOffice           // support, finance and administrators
+	finances             // finance and administrators
 	admins
 )
 
@@ -32,10 +39,18 @@ const (
 // everyone, because no key is needed, and none for noCaller.
 func (a audience) roles() []storage.Role {
 	switch a {
+	case anyKey:
+		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleFinance, storage.RoleAdmin}
 	case viewers, operators, approvers, owners:
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
+	case keyManagers:
+		return []storage.Role{storage.RoleAccount, storage.RoleAdmin}
 	case staff:
 		return []storage.Role{storage.RoleSupport, storage.RoleAdmin}
+	case backOffice:
+		return []storage.Role{storage.RoleSupport, storage.RoleFinance, storage.RoleAdmin}
+	case finances:
+		return []storage.Role{storage.RoleFinance, storage.RoleAdmin}
 	case admins:
 		return []storage.Role{storage.RoleAdmin}
 	case noCaller, everyone:
@@ -47,15 +62,15 @@ func (a audience) roles() []storage.Role {
 // if their role may call it.
 func (a audience) permission() storage.Permission {
 	switch a {
-	case viewers:
+	case anyKey, viewers:
 		return storage.PermissionViewer
 	case operators:
 		return storage.PermissionOperator
 	case approvers:
 		return storage.PermissionApprover
-	case owners:
+	case owners, keyManagers:
 		return storage.PermissionOwner
-	case noCaller, everyone, staff, admins:
+	case noCaller, everyone, staff, backOffice, finances, admins:
 	}
 	return ""
 }
@@ -74,7 +89,7 @@ func (a audience) check(c storage.Caller, address string) error {
 		return nil
 	case !c.Permission.Includes(a.permission()):
 		return lacksPermission(c, a.permission(), "this call")
-	case c.Account.Standing != storage.StandingOpen && a != viewers:
+	case c.Account.Standing != storage.StandingOpen && a.permission() != storage.PermissionViewer:
 		return problem.New(problem.AccountClosed, "the account is closed, so its API keys can only read")
 	}
 	return nil
@@ -85,9 +100,13 @@ func lacksPermission(c storage.Caller, needed storage.Permission, what string) *
 	return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the permission %s does not allow %s: it needs the permission %s", c.Permission, what, needed))
 }
 
-// isStaff reports whether a caller acts for the operator of the service, and so
-// reaches the resources of every account.
+// isStaff reports whether a caller supports accounts or administers the service,
+// and so reaches the resources of every account.
 func isStaff(c storage.Caller) bool { return staff.admits(c.Role) }
+
+// isFinance reports whether a caller reads what the transfers of every account
+// cost, and no more of them than that.
+func isFinance(c storage.Caller) bool { return c.Role == storage.RoleFinance }
 
 // isAccount reports whether a caller acts for an account, and so reaches the
 // resources of this account only.
@@ -103,7 +122,7 @@ type reach struct {
 
 func reachOf(c storage.Caller) reach {
 	switch {
-	case isStaff(c):
+	case isStaff(c), isFinance(c):
 		return reach{every: true}
 	case isAccount(c):
 		return reach{account: c.Account.ID}
@@ -125,6 +144,10 @@ func (r reach) owner() (int64, error) {
 	return r.account, nil
 }
 
+// partyFinance is the role finance where it reads requests. It is not a party of
+// package transfer, so it can make no decision.
+const partyFinance transfer.Party = "finance"
+
 // partyOf returns as which party of a request a caller acts. It is false for a
 // caller who is not involved in the request. The destination is not involved
 // before it may decide, while support still reviews the request.
@@ -132,6 +155,8 @@ func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
 	switch {
 	case isStaff(c):
 		return transfer.PartySupport, true
+	case isFinance(c):
+		return partyFinance, true
 	case !isAccount(c):
 	case c.Account.ID == r.Source:
 		return transfer.PartySource, true
@@ -198,7 +223,65 @@ func statusActorOf(c storage.Caller) transfer.StatusActor {
 func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 
 // mayFindTickets reports whether a caller may search requests by ticket.
-func mayFindTickets(c storage.Caller) bool { return isStaff(c) }
+func mayFindTickets(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
+
+// checkNewKey returns why a caller may not create a key, nil if it may. An
+// administrator creates any key, an account only keys of its own. by is the key
+// of the caller.
+func checkNewKey(c storage.Caller, by storage.Key, k storage.NewKey) error {
+	switch {
+	case c.Role == storage.RoleAdmin:
+		return nil
+	case !isAccount(c):
+		return problem.New(problem.Forbidden, "this API key cannot create keys")
+	case k.Role != storage.RoleAccount:
+		return problem.New(problem.Forbidden, "an account's API key can only create keys of its account", problem.FieldError{Location: "body.role", Message: "use account", Value: string(k.Role)})
+	case k.OperatorID != c.Account.OperatorID:
+		return problem.New(problem.Forbidden, "an account's API key can only create keys of its account", problem.FieldError{Location: "body.account", Message: "leave it out, or give " + string(c.Account.OperatorID), Value: string(k.OperatorID)})
+	}
+	return checkRights(c, by, k.Permission, k.Networks, k.ExpiresAt)
+}
+
+// mayManageKey reports whether a caller may read, rotate and revoke a key:
+// an administrator every key, an account only its own.
+func mayManageKey(c storage.Caller, k storage.Key) bool {
+	return c.Role == storage.RoleAdmin || isAccount(c) && k.Account != nil && *k.Account == c.Account.ID
+}
+
+// checkRotation returns why a caller may not rotate a key, which gives it the
+// token of the key, so that the key expires at an instant (nil: never).
+func checkRotation(c storage.Caller, by, k storage.Key, expiresAt *time.Time) error {
+	if c.Role == storage.RoleAdmin {
+		return nil
+	}
+	networks := make([]netip.Prefix, len(k.Networks))
+	for i, text := range k.Networks {
+		var err error
+		if networks[i], err = netip.ParsePrefix(text); err != nil {
+			return fmt.Errorf("reading the networks of key %d: %w", k.ID, err)
+		}
+	}
+	return checkRights(c, by, valueOrZero(k.Permission), networks, expiresAt)
+}
+
+// checkRights returns in what a key would allow more than the key of an account
+// that creates or rotates it: a stolen key must not outlive its own limits.
+func checkRights(c storage.Caller, by storage.Key, permission storage.Permission, networks []netip.Prefix, expiresAt *time.Time) error {
+	p := problem.New(problem.Forbidden, "a key cannot allow more than the API key that creates or rotates it")
+	if !c.Permission.Includes(permission) {
+		p.Add(problem.FieldError{Location: "body.permission", Message: "use " + string(c.Permission) + " or a lower permission", Value: string(permission)})
+	}
+	if by.ExpiresAt != nil && (expiresAt == nil || expiresAt.After(*by.ExpiresAt)) {
+		p.Add(problem.FieldError{Location: "body.expires_at", Message: "this API key expires at " + by.ExpiresAt.UTC().Format(time.RFC3339) + ": give a time that is not later"})
+	}
+	if !c.MayCallFromAll(networks) {
+		p.Add(problem.FieldError{Location: "body.networks", Message: "this API key is limited to networks: give networks within " + strings.Join(c.Networks, ", ")})
+	}
+	if len(p.Errors) > 0 {
+		return p
+	}
+	return nil
+}
 
 // sight is which parts of a request and of its transfers a party sees, beyond
 // those that every party sees. The zero value is none of them.
@@ -222,6 +305,8 @@ func sightOf(p transfer.Party) sight {
 		return sight{landing: true}
 	case transfer.PartySupport:
 		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true}
+	case partyFinance:
+		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true}
 	case transfer.PartySystem: // no caller
 	}
 	return sight{}

@@ -22,7 +22,7 @@ func actingCaller(ctx context.Context) storage.Actor {
 // auditRead records that staff read personal data. The response is sent only if
 // this succeeds. What an account reads of itself is not recorded.
 func (s *server) auditRead(ctx context.Context, e storage.AuditEntry) error {
-	if !isStaff(callerOf(ctx)) {
+	if isAccount(callerOf(ctx)) {
 		return nil
 	}
 	e.By = actingCaller(ctx)

@@ -158,7 +158,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		for _, key := range []string{"", viewer} {
 			refused := call
 			refused.key = key
-			if key == viewer && (route.audience == viewers || route.audience == everyone) || route.audience == everyone {
+			if key == viewer && route.audience.permission() == storage.PermissionViewer || route.audience == everyone {
 				continue
 			}
 			s.leaves("refused "+route.OperationID, key, func() {
@@ -313,7 +313,7 @@ func TestSignInsLeaveATrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.leaves("a key of another network", outside, func() { s.login(outside, nil).is(401) }, "session.sign_in_denied")
-	if err := s.db.RevokeKey(t.Context(), storage.System(), limited.ID); err != nil {
+	if err := s.db.RevokeKey(t.Context(), storage.System(), limited.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	s.login(outside, nil).is(401)

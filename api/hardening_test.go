@@ -126,7 +126,7 @@ func TestRevokedKeysEndWhatLasts(t *testing.T) {
 	if _, err := io.WriteString(rest, batchCSV()); err != nil { // the call has begun
 		t.Fatal(err)
 	}
-	if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID); err != nil {
+	if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	for range events { // it ends, although the request does not

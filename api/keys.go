@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,17 +23,19 @@ type Key struct {
 	Networks   []string             `json:"networks,omitempty" example:"[\"192.0.2.0/24\"]" doc:"The networks from which the key can be used. Left out: any."`
 	Name       string               `json:"name"`
 	CreatedAt  time.Time            `json:"created_at"`
-	CreatedBy  *int64               `json:"created_by,omitempty" doc:"The id of the key that created this one. Left out for a key that was created on the server."`
+	CreatedBy  *int64               `json:"created_by,omitempty" doc:"The id of the key that created this one. Left out for a key that was created on the server and, for accounts, by the operator of the service."`
 	ExpiresAt  *time.Time           `json:"expires_at,omitempty" doc:"When the key stops working. Left out for a key that works until it is revoked."`
 	LastUsedAt *time.Time           `json:"last_used_at,omitempty" doc:"When the key was last used, up to a minute late."`
 	RevokedAt  *time.Time           `json:"revoked_at,omitempty"`
-	RevokedBy  *int64               `json:"revoked_by,omitempty" doc:"The id of the key that revoked this one."`
+	RevokedBy  *int64               `json:"revoked_by,omitempty" doc:"The id of the key that revoked this one. For accounts, left out if it was revoked by the operator of the service."`
 	OldUntil   *time.Time           `json:"old_until,omitempty" doc:"When the previous key stops working, after a rotation."`
 	Token      string               `json:"token,omitempty" doc:"The key itself. It is only in the response that creates or rotates the key."`
 }
 
-func viewKey(k storage.Key) Key {
-	return Key{
+// viewKey shows a key to a caller. An account does not see which of the operator's
+// keys created or revoked a key of the account.
+func viewKey(k storage.Key, c storage.Caller) Key {
+	v := Key{
 		ID:         k.ID,
 		Hint:       k.Hint,
 		Role:       k.Role,
@@ -48,6 +51,22 @@ func viewKey(k storage.Key) Key {
 		RevokedBy:  k.RevokedBy,
 		OldUntil:   utc(k.OldUntil),
 	}
+	if isAccount(c) {
+		if k.CreatorAccount == nil || *k.CreatorAccount != c.Account.ID {
+			v.CreatedBy = nil
+		}
+		if k.RevokerAccount == nil || *k.RevokerAccount != c.Account.ID {
+			v.RevokedBy = nil
+		}
+	}
+	return v
+}
+
+// keyTag is what the ETag of a key is computed from: the key without the time of
+// its last use, which changes without anyone changing the key.
+func keyTag(k Key) Key {
+	k.LastUsedAt, k.Token = nil, ""
+	return k
 }
 
 func utc(t *time.Time) *time.Time {
@@ -62,7 +81,7 @@ type createKeyInput struct {
 	Idempotent
 	Body struct {
 		Role       storage.Role       `json:"role"`
-		Account    string             `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account."`
+		Account    string             `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account. Can be left out by an account's own key."`
 		Permission storage.Permission `json:"permission,omitempty" doc:"What the key may do in its account. Default: owner. Only for the role account."`
 		Name       string             `json:"name" minLength:"1" maxLength:"100" doc:"A name that people recognize. No other key of the account, or of the role of staff, that is not revoked can have it."`
 		ExpiresAt  *time.Time         `json:"expires_at,omitempty" doc:"When the key stops working. Default: never."`
@@ -72,6 +91,7 @@ type createKeyInput struct {
 
 func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key], error) {
 	p := problem.New(problem.Invalid, "")
+	c := callerOf(ctx)
 	k := storage.NewKey{
 		Role: in.Body.Role, Permission: in.Body.Permission, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)),
 		ExpiresAt: expiry(p, in.Body.ExpiresAt), By: actingCaller(ctx),
@@ -80,6 +100,8 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 		k.Networks = append(k.Networks, parsed(p, fmt.Sprintf("body.networks[%d]", i), text, parseNetwork))
 	}
 	switch {
+	case k.Role == storage.RoleAccount && isAccount(c) && in.Body.Account == "":
+		k.OperatorID = c.Account.OperatorID
 	case k.Role == storage.RoleAccount:
 		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
 	case in.Body.Account != "":
@@ -91,6 +113,16 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	if len(p.Errors) > 0 {
 		return nil, p
 	}
+	if isAccount(c) {
+		k.Permission = cmp.Or(k.Permission, storage.PermissionOwner)
+	}
+	by, err := s.db.Key(ctx, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNewKey(c, by, k); err != nil {
+		return nil, err
+	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[Key]) error {
 		made, token, err := t.CreateKey(ctx, k)
 		switch {
@@ -100,8 +132,11 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 			return expiresInThePast()
 		case errors.Is(err, storage.ErrExists):
 			return problem.New(problem.Exists, fmt.Sprintf("a key with the name %q exists already: use another name, or revoke that key", k.Name))
+		case err != nil:
+			return err
 		}
-		out.Status, out.Body = 201, viewKey(made)
+		out.Status, out.Location, out.Body = 201, "/v1/keys/"+itoa(made.ID), viewKey(made, c)
+		out.ETag, err = entityTag(keyTag(out.Body))
 		out.Body.Token = token
 		return err
 	})
@@ -109,6 +144,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 
 type rotateKeyInput struct {
 	Idempotent
+	IfMatch
 	KeyPath
 	Body *struct {
 		ExpiresAt    *time.Time `json:"expires_at,omitempty" doc:"When the key stops working. Default: no change."`
@@ -117,7 +153,21 @@ type rotateKeyInput struct {
 }
 
 func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key], error) {
+	c := callerOf(ctx)
+	if _, err := s.managedKey(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	by, err := s.db.Key(ctx, c.Key)
+	if err != nil {
+		return nil, err
+	}
 	rotation := storage.Rotation{Token: callOf(ctx).token, By: actingCaller(ctx)}
+	rotation.If = func(was storage.Key) error {
+		if err := matches(ctx, keyTag(viewKey(was, c))); err != nil {
+			return err
+		}
+		return checkRotation(c, by, was, cmp.Or(rotation.ExpiresAt, was.ExpiresAt))
+	}
 	if in.Body != nil {
 		p := problem.New(problem.Invalid, "")
 		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, expiry(p, in.Body.ExpiresAt)
@@ -132,8 +182,11 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 			return expiresInThePast()
 		case errors.Is(err, storage.ErrExpired):
 			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.expires_at", Message: "required, because the key has expired: say when the new one expires"})
+		case err != nil:
+			return err
 		}
-		out.Status, out.Body = 200, viewKey(k)
+		out.Status, out.Body = 200, viewKey(k, c)
+		out.ETag, err = entityTag(keyTag(out.Body))
 		out.Body.Token = token
 		return err
 	})
@@ -142,7 +195,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 type listKeysInput struct {
 	Paging
 	Role    storage.Role `query:"role" doc:"Only keys with this role."`
-	Account string       `query:"account" maxLength:"32" doc:"Only keys of the account with this operator id."`
+	Account string       `query:"account" maxLength:"32" doc:"Only keys of the account with this operator id. For administrators."`
 	Revoked string       `query:"revoked" enum:"true,false" doc:"Only revoked keys (true), or only keys that are not revoked (false)."`
 }
 
@@ -159,7 +212,7 @@ func (s *server) listKeys(ctx context.Context, in *listKeysInput) (*listOf[Key],
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, viewKey)
+	return pageOf(rows, in.Limit, func(k storage.Key) string { return itoa(k.ID) }, func(k storage.Key) Key { return viewKey(k, callerOf(ctx)) })
 }
 
 // CurrentKey is the API key of the call.
@@ -179,7 +232,7 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 	if err != nil {
 		return nil, err
 	}
-	out := &currentKeyOutput{CurrentKey{Key: viewKey(k)}}
+	out := &currentKeyOutput{CurrentKey{Key: viewKey(k, callerOf(ctx))}}
 	if old && (out.Body.ExpiresAt == nil || out.Body.OldUntil.Before(*out.Body.ExpiresAt)) {
 		out.Body.ExpiresAt, out.Body.Rotated = out.Body.OldUntil, true
 	}
@@ -224,6 +277,40 @@ type KeyPath struct {
 	ID int64 `path:"id" minimum:"1" doc:"The id of the key, as in the list of keys."`
 }
 
-func (s *server) revokeKey(ctx context.Context, in *KeyPath) (*struct{}, error) {
-	return nil, s.db.RevokeKey(ctx, actingCaller(ctx), in.ID)
+// managedKey returns a key, or ErrNotFound if the caller may not manage it.
+func (s *server) managedKey(ctx context.Context, id int64) (storage.Key, error) {
+	k, err := s.db.Key(ctx, id)
+	if err == nil && !mayManageKey(callerOf(ctx), k) {
+		return storage.Key{}, storage.ErrNotFound
+	}
+	return k, err
+}
+
+type keyOutput struct {
+	ETag string `header:"ETag"`
+	Body Key
+}
+
+func (s *server) getKey(ctx context.Context, in *KeyPath) (*keyOutput, error) {
+	k, err := s.managedKey(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &keyOutput{Body: viewKey(k, callerOf(ctx))}
+	out.ETag, err = entityTag(keyTag(out.Body))
+	return out, err
+}
+
+type revokeKeyInput struct {
+	IfMatch
+	KeyPath
+}
+
+func (s *server) revokeKey(ctx context.Context, in *revokeKeyInput) (*struct{}, error) {
+	if _, err := s.managedKey(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, s.db.RevokeKey(ctx, actingCaller(ctx), in.ID, func(was storage.Key) error {
+		return matches(ctx, keyTag(viewKey(was, callerOf(ctx))))
+	})
 }

@@ -108,7 +108,7 @@ func TestBrowserSignsIn(t *testing.T) {
 	s.do(apiCall{method: "GET", path: "/ops/queues", header: map[string]string{"Cookie": other.Name + "=" + other.Value}}).problem(401, problem.Unauthenticated)
 
 	visit(nil, "GET").is(200)
-	if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID); err != nil {
+	if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	visit(nil, "GET").problem(401, problem.Unauthenticated)

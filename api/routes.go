@@ -65,11 +65,11 @@ func (s *server) routes() []Route {
 			"An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it.",
 		},
 		{
-			"GET", "/v1/accounts", "list-accounts", staff, ok, op(s, s.listAccounts), "List accounts",
+			"GET", "/v1/accounts", "list-accounts", backOffice, ok, op(s, s.listAccounts), "List accounts",
 			"Ordered by operator id.",
 		},
 		{
-			"GET", "/v1/accounts/{operator_id}", "get-account", viewers, ok, op(s, s.getAccount), "Get an account",
+			"GET", "/v1/accounts/{operator_id}", "get-account", anyKey, ok, op(s, s.getAccount), "Get an account",
 			"An account's key can only get its own account.",
 		},
 		{
@@ -80,6 +80,10 @@ func (s *server) routes() []Route {
 		{
 			"GET", "/v1/plans", "list-plans", viewers, ok, op(s, s.listPlans), "List plans",
 			"Ordered by name.",
+		},
+		{
+			"GET", "/v1/plans/{name}", "get-plan", viewers, ok, op(s, s.getPlan), "Get a plan",
+			"Names are case-sensitive.",
 		},
 		{
 			"PUT", "/v1/plans/{name}", "put-plan", admins, ok, op(s, s.putPlan), "Create or update a plan",
@@ -113,37 +117,41 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/fees", "create-fee", admins, created, op(s, s.createFee), "Add a fee to the fee schedule",
+			"POST", "/v1/fees", "create-fee", finances, created, op(s, s.createFee), "Add a fee to the fee schedule",
 			"The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change.",
 		},
 		{
-			"GET", "/v1/fees", "list-fees", admins, ok, op(s, s.listFees), "List the fee schedule",
+			"GET", "/v1/fees", "list-fees", finances, ok, op(s, s.listFees), "List the fee schedule",
 			"Lists all entries: past, current and future.",
 		},
 		{
-			"DELETE", "/v1/fees/{method}/{currency}/{valid_from}", "withdraw-fee", admins, noContent, op(s, s.withdrawFee), "Withdraw a future fee",
+			"DELETE", "/v1/fees/{method}/{currency}/{valid_from}", "withdraw-fee", finances, noContent, op(s, s.withdrawFee), "Withdraw a future fee",
 			"Deletes an entry that is not valid yet. Another entry can then be added for the same time. An entry that applies already, or did, stays: the response is 409 with the code fee_valid.",
 		},
 
 		{
-			"GET", "/v1/key", "get-current-key", viewers, ok, op(s, s.getCurrentKey), "Get the API key of this call",
+			"GET", "/v1/key", "get-current-key", anyKey, ok, op(s, s.getCurrentKey), "Get the API key of this call",
 			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated.",
 		},
 		{
-			"POST", "/v1/keys", "create-key", admins, created, op(s, s.createKey), "Create an API key",
-			"The response has the key itself, which is not shown again.",
+			"POST", "/v1/keys", "create-key", keyManagers, created, op(s, s.createKey), "Create an API key",
+			"The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account.",
 		},
 		{
-			"GET", "/v1/keys", "list-keys", admins, ok, op(s, s.listKeys), "List API keys",
-			"In the order in which they were created. Only the beginning and the end of each key are shown.",
+			"GET", "/v1/keys", "list-keys", keyManagers, ok, op(s, s.listKeys), "List API keys",
+			"In the order in which they were created. Only the beginning and the end of each key are shown. An account's key lists the keys of its account.",
 		},
 		{
-			"POST", "/v1/keys/{id}/rotate", "rotate-key", admins, ok, op(s, s.rotateKey), "Rotate an API key",
-			"The new key has the same rights; the old key keeps working for the given time. The response has the new key, which is not shown again.",
+			"GET", "/v1/keys/{id}", "get-key", keyManagers, ok, op(s, s.getKey), "Get an API key by its id",
+			"Only the beginning and the end of the key are shown. The ETag does not change when the key is used. An account's key can only get keys of its account.",
 		},
 		{
-			"DELETE", "/v1/keys/{id}", "revoke-key", admins, noContent, op(s, s.revokeKey), "Revoke an API key",
-			"The key stops working at once, in every process. Revoking a key again has no effect.",
+			"POST", "/v1/keys/{id}/rotate", "rotate-key", keyManagers, ok, op(s, s.rotateKey), "Rotate an API key",
+			"The new key has the same rights; the old key keeps working for the given time. The response has the new key, which is not shown again. An account's key can rotate keys of its account that do not allow more than itself.",
+		},
+		{
+			"DELETE", "/v1/keys/{id}", "revoke-key", keyManagers, noContent, op(s, s.revokeKey), "Revoke an API key",
+			"The key stops working at once, in every process. Revoking a key again has no effect. An account's key can revoke every key of its account, also itself.",
 		},
 
 		{
@@ -155,11 +163,11 @@ func (s *server) routes() []Route {
 			"Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself.",
 		},
 		{
-			"GET", "/v1/transfer-requests", "list-requests", viewers, ok, op(s, s.listRequests), "List transfer requests",
+			"GET", "/v1/transfer-requests", "list-requests", anyKey, ok, op(s, s.listRequests), "List transfer requests",
 			"The latest first. An account's key lists the requests that the account sends or receives.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}", "get-request", viewers, ok, op(s, s.getRequest), "Get a transfer request",
+			"GET", "/v1/transfer-requests/{id}", "get-request", anyKey, ok, op(s, s.getRequest), "Get a transfer request",
 			"Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees.",
 		},
 		{
@@ -171,7 +179,7 @@ func (s *server) routes() []Route {
 			"Every decision and every outcome, in order: the audit trail of the request.",
 		},
 		{
-			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", viewers, streamsRows, op(s, s.requestResults), "Download the results of a request",
+			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", anyKey, streamsRows, op(s, s.requestResults), "Download the results of a request",
 			"One row per SIM, in the order of submission, as JSON, NDJSON or CSV.",
 		},
 		{
@@ -208,15 +216,15 @@ func (s *server) routes() []Route {
 			"Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives.",
 		},
 		{
-			"GET", "/v1/batches", "list-batches", viewers, ok, op(s, s.listBatches), "List batches",
+			"GET", "/v1/batches", "list-batches", anyKey, ok, op(s, s.listBatches), "List batches",
 			"The latest first. An account's key lists the batches that the account submitted.",
 		},
 		{
-			"GET", "/v1/batches/{id}", "get-batch", viewers, ok, op(s, s.getBatch), "Get a batch",
+			"GET", "/v1/batches/{id}", "get-batch", anyKey, ok, op(s, s.getBatch), "Get a batch",
 			"Returns its counts and its requests. Only the account that submitted the batch, and support, can see it.",
 		},
 		{
-			"GET", "/v1/batches/{id}/results", "get-batch-results", viewers, streamsRows, op(s, s.batchResults), "Download the results of a batch",
+			"GET", "/v1/batches/{id}/results", "get-batch-results", anyKey, streamsRows, op(s, s.batchResults), "Download the results of a batch",
 			"One row per SIM, in the order of the upload, as JSON, NDJSON or CSV.",
 		},
 		{

@@ -37,17 +37,38 @@ func (s *server) listPlans(ctx context.Context, _ *struct{}) (*listPlansOutput, 
 	return out, nil
 }
 
+// PlanPath is embedded in the input of routes for one plan.
+type PlanPath struct {
+	Name string `path:"name" doc:"The name of the plan." maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
+}
+
+type getPlanInput struct {
+	PlanPath
+	IfNoneMatch
+}
+
+func (s *server) getPlan(ctx context.Context, in *getPlanInput) (*planOutput, error) {
+	p, err := s.db.Plan(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := &planOutput{Body: Plan(p)}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
+}
+
 type putPlanInput struct {
 	IfMatch
-	Name string `path:"name" doc:"The name of the plan." maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]*$" patternDescription:"letters, digits, dots, dashes and underscores" example:"global-01"`
+	PlanPath
 	Body struct {
 		CoverageBound bool `json:"coverage_bound"`
 	}
 }
 
 type planOutput struct {
-	ETag string `header:"ETag"`
-	Body Plan
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Plan
 }
 
 func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, error) {
@@ -60,8 +81,10 @@ func (s *server) putPlan(ctx context.Context, in *putPlanInput) (*planOutput, er
 	}); err != nil {
 		return nil, err
 	}
-	tag, err := entityTag(Plan(p))
-	return &planOutput{tag, Plan(p)}, err
+	out := &planOutput{Body: Plan(p)}
+	var err error
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
 }
 
 // SIM is a SIM as the account that owns it and support see it.
@@ -281,15 +304,7 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if len(p.Errors) > 0 {
 		return nil, p
 	}
-	if conditional(ctx) {
-		change.If = func(was storage.SIM) error {
-			v, err := viewSIM(was)
-			if err != nil {
-				return err
-			}
-			return matches(ctx, v)
-		}
-	}
+	change.If = simCondition(ctx)
 	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, change)
 	if err != nil {
 		return nil, err
@@ -297,8 +312,24 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	return simResponse(ctx, row)
 }
 
+// simCondition returns the condition of a call with the header If-Match, nil for
+// a call without one.
+func simCondition(ctx context.Context) func(storage.SIM) error {
+	if !conditional(ctx) {
+		return nil
+	}
+	return func(was storage.SIM) error {
+		v, err := viewSIM(was)
+		if err != nil {
+			return err
+		}
+		return matches(ctx, v)
+	}
+}
+
 type correctStatusInput struct {
 	Idempotent
+	IfMatch
 	SIMPath
 	Body struct {
 		Status transfer.Status `json:"status"`
@@ -316,13 +347,16 @@ func (s *server) correctStatus(ctx context.Context, in *correctStatusInput) (*re
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[SIM]) error {
 		row, err := t.UpdateSIM(ctx, actingCaller(ctx), 0, id, storage.SIMChange{
-			Status: &in.Body.Status, StatusBy: transfer.ByCorrection, Why: in.Body.Reason,
+			Status: &in.Body.Status, StatusBy: transfer.ByCorrection, Why: in.Body.Reason, If: simCondition(ctx),
 		})
 		if err != nil {
 			return err
 		}
 		out.Status = 200
-		out.Body, err = viewSIM(row)
+		if out.Body, err = viewSIM(row); err != nil {
+			return err
+		}
+		out.ETag, err = entityTag(out.Body)
 		return err
 	})
 }

@@ -32,6 +32,9 @@ type Key struct {
 	RevokedAt  *time.Time           `db:"revoked_at"`
 	RevokedBy  *int64               `db:"revoked_by"` // the key that revoked it
 	OldUntil   *time.Time           `db:"old_until"`  // when the token from before the last rotation stops working
+
+	CreatorAccount *int64 `db:"creator_account"` // that CreatedBy acts for; nil for other roles
+	RevokerAccount *int64 `db:"revoker_account"` // that RevokedBy acts for; nil for other roles
 }
 
 // account returns the id of the account that the key acts for, zero for none.
@@ -57,7 +60,9 @@ const keyColumns = `
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
-	k.old_until
+	k.old_until,
+	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
+	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account`
 
@@ -193,9 +198,14 @@ func (db *DB) CreateKey(ctx context.Context, k NewKey) (created Key, token strin
 	return created, token, err
 }
 
-func (t *Tx) key(ctx context.Context, id int64) (Key, error) {
+// Key returns a key, which may be revoked, or ErrNotFound.
+func (db *DB) Key(ctx context.Context, id int64) (Key, error) { return key(ctx, db, id) }
+
+func (t *Tx) key(ctx context.Context, id int64) (Key, error) { return key(ctx, t, id) }
+
+func key(ctx context.Context, q querier, id int64) (Key, error) {
 	var k Key
-	if err := t.get(ctx, &k, selectKey, args{"id": id}); err != nil {
+	if err := q.get(ctx, &k, selectKey, args{"id": id}); err != nil {
 		return k, fmt.Errorf("reading key %d: %w", id, err)
 	}
 	return k, nil
@@ -369,6 +379,10 @@ type Rotation struct {
 	ExpiresAt *time.Time    // when the key expires; nil: no change
 	Token     string        // the caller's own
 	By        Actor
+
+	// If refuses the rotation with an error; nil refuses none. It sees the key
+	// while it is locked.
+	If func(Key) error
 }
 
 // RotateKey gives a key a new token, which cannot be read again later. The
@@ -376,8 +390,8 @@ type Rotation struct {
 // working. If the caller's own token is a token of the key, it keeps working for
 // at least OwnGrace. The browser sessions signed in with the key end.
 //
-// RotateKey returns ErrNotFound if the key does not exist or is revoked,
-// ErrExpired if it has expired and would stay so, ErrPast if ExpiresAt is in the
+// RotateKey returns the error of Rotation.If, ErrNotFound if the key does not
+// exist or is revoked, ErrExpired if it has expired and would stay so, ErrPast if ExpiresAt is in the
 // past, and ErrLastAdministrator if the key is the last one of an administrator
 // that never expires, and would.
 func (t *Tx) RotateKey(ctx context.Context, id int64, r Rotation) (Key, string, error) {
@@ -392,6 +406,11 @@ func (t *Tx) RotateKey(ctx context.Context, id int64, r Rotation) (Key, string, 
 	current, err := t.lockKey(ctx, id, r.Token)
 	if err != nil {
 		return Key{}, "", err
+	}
+	if r.If != nil {
+		if err := r.If(current.Key); err != nil {
+			return Key{}, "", err
+		}
 	}
 	if current.Expired && r.ExpiresAt == nil {
 		return Key{}, "", ErrExpired
@@ -438,20 +457,32 @@ var revokeKey = newStatement(statement{
 
 // RevokeKey revokes a key; the browser sessions signed in with it end, too.
 // Revoking a key again changes nothing. It returns ErrNotFound if the key does
-// not exist, and ErrLastAdministrator for the last key of an administrator that
+// not exist, the error of condition, which may be nil and sees the key while it
+// is locked, and ErrLastAdministrator for the last key of an administrator that
 // never expires.
-func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64) error {
+func (db *DB) RevokeKey(ctx context.Context, by Actor, id int64, condition func(Key) error) error {
+	if condition == nil {
+		condition = func(Key) error { return nil }
+	}
 	return db.InRetriedTx(ctx, func(t *Tx) error {
 		k, err := t.key(ctx, id)
-		if err != nil || k.RevokedAt != nil {
+		if err != nil {
 			return err
+		}
+		if k.RevokedAt != nil {
+			return condition(k)
 		}
 		if err := t.keepAdministrator(ctx, id); err != nil {
 			return err
 		}
-		if _, err := t.lockKey(ctx, id, ""); errors.Is(err, ErrNotFound) { // another call has revoked it
-			return nil
-		} else if err != nil {
+		locked, err := t.lockKey(ctx, id, "")
+		switch {
+		case errors.Is(err, ErrNotFound): // another call has revoked it
+			return condition(k)
+		case err != nil:
+			return err
+		}
+		if err := condition(locked.Key); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, revokeKey, args{"id": id, "by": by.key()}); err != nil {
@@ -484,6 +515,20 @@ func (c Caller) MayCallFrom(address string) bool {
 	return slices.ContainsFunc(c.Networks, func(network string) bool {
 		prefix, err := netip.ParsePrefix(network)
 		return err == nil && prefix.Contains(from.Unmap())
+	})
+}
+
+// MayCallFromAll reports whether the key may be used from every address of some
+// networks. No networks are all addresses.
+func (c Caller) MayCallFromAll(networks []netip.Prefix) bool {
+	if len(c.Networks) == 0 {
+		return true
+	}
+	return len(networks) > 0 && !slices.ContainsFunc(networks, func(inner netip.Prefix) bool {
+		return !slices.ContainsFunc(c.Networks, func(text string) bool {
+			outer, err := netip.ParsePrefix(text)
+			return err == nil && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
+		})
 	})
 }
 

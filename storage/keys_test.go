@@ -45,7 +45,7 @@ func TestKeysAuthenticateUntilRevoked(t *testing.T) {
 		if diff := cmp.Diff(want, c); err != nil || diff != "" {
 			t.Errorf("%s: %v", diff, err)
 		}
-		if err := db.RevokeKey(t.Context(), storage.System(), made.ID); err != nil {
+		if err := db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := db.Authenticate(t.Context(), token); !errors.Is(err, storage.ErrNotFound) {
@@ -105,7 +105,7 @@ func TestKeyNamesAreUnique(t *testing.T) {
 			t.Errorf("%s %q: %v", again.Role, again.Name, err)
 		}
 	}
-	if err := db.RevokeKey(t.Context(), storage.System(), first.ID); err != nil {
+	if err := db.RevokeKey(t.Context(), storage.System(), first.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	newKey(t, db, storage.NewKey{Role: storage.RoleAccount, OperatorID: a.OperatorID, Name: "main"})
@@ -160,7 +160,7 @@ func TestLastAdministratorStays(t *testing.T) {
 	refused := func() {
 		t.Helper()
 		was := db.Dump()
-		if err := db.RevokeKey(t.Context(), storage.System(), last.ID); !errors.Is(err, storage.ErrLastAdministrator) {
+		if err := db.RevokeKey(t.Context(), storage.System(), last.ID, nil); !errors.Is(err, storage.ErrLastAdministrator) {
 			t.Errorf("revoked: %v", err)
 		}
 		if _, err := rotate(t, db, last.ID, storage.Rotation{ExpiresAt: &soon}); !errors.Is(err, storage.ErrLastAdministrator) {
@@ -169,7 +169,7 @@ func TestLastAdministratorStays(t *testing.T) {
 		db.Unchanged(was)
 	}
 	refused()
-	if err := db.RevokeKey(t.Context(), storage.System(), expiring.ID); err != nil {
+	if err := db.RevokeKey(t.Context(), storage.System(), expiring.ID, nil); err != nil {
 		t.Error(err)
 	}
 	refused()
@@ -182,7 +182,7 @@ func TestLastAdministratorStays(t *testing.T) {
 	held := db.HoldSQL(`SELECT 1 FROM api_keys FOR UPDATE`)
 	results := make(chan error)
 	for _, id := range []int64{last.ID, other.ID} {
-		go func() { results <- db.RevokeKey(t.Context(), storage.System(), id) }()
+		go func() { results <- db.RevokeKey(t.Context(), storage.System(), id, nil) }()
 	}
 	db.AwaitBlocked(2)
 	held()
@@ -211,7 +211,7 @@ func TestRevokedAndRotatedKeysEndTheirSessions(t *testing.T) {
 			_, err := rotate(t, db, id, storage.Rotation{Grace: time.Hour})
 			return err
 		}},
-		{"revoked", func(id int64) error { return db.RevokeKey(t.Context(), storage.System(), id) }},
+		{"revoked", func(id int64) error { return db.RevokeKey(t.Context(), storage.System(), id, nil) }},
 	} {
 		k, token := newKey(t, db, storage.NewKey{Role: storage.RoleAdmin, Name: end.name})
 		session, err := db.SignIn(t.Context(), token, "")
@@ -236,7 +236,7 @@ func TestKeysRecordWhoMadeAndRevokedThem(t *testing.T) {
 	}
 	made, _ := newKey(t, db, storage.NewKey{Role: storage.RoleSupport, Name: "support", By: storage.Actor{Key: admin.ID}})
 	for range 2 { // the second changes nothing
-		if err := db.RevokeKey(t.Context(), storage.Actor{Key: admin.ID}, made.ID); err != nil {
+		if err := db.RevokeKey(t.Context(), storage.Actor{Key: admin.ID}, made.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

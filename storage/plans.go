@@ -30,6 +30,23 @@ func (db *DB) Plans(ctx context.Context) ([]Plan, error) {
 	return list, nil
 }
 
+var selectPlan = newStatement(statement{
+	name:    "select_plan",
+	does:    "Reads a plan.",
+	given:   "@name of the plan.",
+	returns: "The plan; none if it does not exist.",
+	text:    `SELECT name, coverage_bound FROM plans WHERE name = @name`,
+})
+
+// Plan returns a plan, or ErrNotFound.
+func (db *DB) Plan(ctx context.Context, name string) (Plan, error) {
+	var p Plan
+	if err := db.get(ctx, &p, selectPlan, args{"name": name}); err != nil {
+		return p, fmt.Errorf("reading plan %q: %w", name, err)
+	}
+	return p, nil
+}
+
 var lockPlan = newStatement(statement{
 	name:    "lock_plan",
 	does:    "Locks a plan.",

@@ -11,11 +11,12 @@ type Role string
 const (
 	RoleAccount Role = "account" // acts for one account
 	RoleSupport Role = "support" // supports all accounts
+	RoleFinance Role = "finance" // reads what transfers cost, and sets fees
 	RoleAdmin   Role = "admin"   // administers the service
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{RoleAccount, RoleSupport, RoleAdmin} }
+func Roles() []Role { return []Role{RoleAccount, RoleSupport, RoleFinance, RoleAdmin} }
 
 // HasAccount reports whether keys of the role act for an account.
 func (r Role) HasAccount() bool { return r == RoleAccount }

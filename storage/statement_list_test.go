@@ -65,6 +65,7 @@ func statements() []*statement {
 		// migrate.go
 		hasMigrations,
 		// plans.go
+		selectPlan,
 		selectPlans,
 		lockPlan,
 		putPlan,

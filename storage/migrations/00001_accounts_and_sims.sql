@@ -24,7 +24,7 @@ CREATE TABLE api_keys (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     hash         bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
     hint         text NOT NULL,
-    role         text NOT NULL CHECK (role IN ('account', 'support', 'admin')),
+    role         text NOT NULL CHECK (role IN ('account', 'support', 'finance', 'admin')),
     account      bigint REFERENCES accounts,
     permission   text CHECK (permission IN ('viewer', 'operator', 'approver', 'owner')),
     networks     cidr[] NOT NULL DEFAULT '{}',
