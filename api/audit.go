@@ -1,12 +1,17 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -72,7 +77,107 @@ func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 	return v, nil
 }
 
+// auditHeader is the first row of the audit trail as CSV.
+func auditHeader() []string {
+	return []string{
+		"at", "action", "actor", "role", "key", "key_name", "key_hint", "key_account", "address", "account",
+		"object", "object_id", "before", "after", "why",
+	}
+}
+
+// record returns the entry as a row of CSV. before and after are JSON.
+func (e AuditEntry) record() ([]string, error) {
+	key := ""
+	if e.Key != nil {
+		key = itoa(*e.Key)
+	}
+	row := []string{
+		e.At.Format(time.RFC3339Nano), string(e.Action), string(e.Actor), string(valueOrZero(e.Role)), key, valueOrZero(e.KeyName), valueOrZero(e.KeyHint),
+		string(valueOrZero(e.KeyAccount)), valueOrZero(e.Address), string(valueOrZero(e.Account)), e.Object, e.ObjectID,
+	}
+	for _, fields := range []map[string]any{e.Before, e.After} {
+		text := ""
+		if fields != nil {
+			encoded, err := json.Marshal(fields)
+			if err != nil {
+				return nil, err
+			}
+			text = string(encoded)
+		}
+		row = append(row, text)
+	}
+	row = append(row, valueOrZero(e.Why))
+	for i := range row {
+		row[i] = spreadsheetText(row[i])
+	}
+	return row, nil
+}
+
+// spreadsheetText returns a text that a spreadsheet does not take for a formula:
+// names of keys and reasons are written by others than those who open the file.
+func spreadsheetText(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// auditRows returns entries in a format that has one row per entry.
+func auditRows(format string, entries []AuditEntry) ([]byte, error) {
+	var text bytes.Buffer
+	if format == typeNDJSON {
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false)
+		for _, entry := range entries {
+			if err := e.Encode(entry); err != nil {
+				return nil, err
+			}
+		}
+		return text.Bytes(), nil
+	}
+	rows := [][]string{auditHeader()}
+	for _, entry := range entries {
+		row, err := entry.record()
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	err := csv.NewWriter(&text).WriteAll(rows)
+	return text.Bytes(), err
+}
+
+// nextCursorHeader has the next_cursor of a page that is not JSON.
+const nextCursorHeader = "Simtransfer-Next-Cursor"
+
+// auditPage is the response with a page of the audit trail in a format.
+func auditPage(format string, page List[AuditEntry]) (*huma.StreamResponse, error) {
+	contentType := format
+	if format == typeCSV {
+		contentType += "; charset=utf-8"
+	}
+	text, err := auditRows(format, page.Items)
+	if format == typeJSON {
+		text, err = encodeJSON(page)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("writing a page of the audit trail: %w", err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		w.Header().Set("Vary", "Accept")
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		w.Header().Set(rowsHeader, strconv.Itoa(len(page.Items)))
+		if page.NextCursor != "" {
+			w.Header().Set(nextCursorHeader, page.NextCursor)
+		}
+		_, _ = w.Write(text) // the client may be gone
+	}}, nil
+}
+
 type listAuditInput struct {
+	Accepting
 	Paging
 	Account       string                 `query:"account" maxLength:"32" doc:"Only entries that concern the account with this operator id. For support."`
 	SIM           string                 `query:"sim" maxLength:"32" doc:"Only entries that concern the SIM with this ICCID, IMSI or MSISDN."`
@@ -82,7 +187,11 @@ type listAuditInput struct {
 	CreatedBefore time.Time              `query:"created_before" doc:"Only entries from before this time."`
 }
 
-func (s *server) listAudit(ctx context.Context, in *listAuditInput) (*listOf[AuditEntry], error) {
+func (s *server) listAudit(ctx context.Context, in *listAuditInput) (*huma.StreamResponse, error) {
+	format, err := in.choose(typeJSON, typeNDJSON, typeCSV)
+	if err != nil {
+		return nil, err
+	}
 	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
@@ -104,9 +213,13 @@ func (s *server) listAudit(ctx context.Context, in *listAuditInput) (*listOf[Aud
 	if err != nil {
 		return nil, err
 	}
-	return tryPageOf(rows, in.Limit, auditCursorText, func(r storage.AuditRecord) (AuditEntry, error) {
+	page, err := tryPageOf(rows, in.Limit, auditCursorText, func(r storage.AuditRecord) (AuditEntry, error) {
 		return viewAudit(r, callerOf(ctx))
 	})
+	if err != nil {
+		return nil, err
+	}
+	return auditPage(format, page.Body)
 }
 
 func auditCursorText(r storage.AuditRecord) string {

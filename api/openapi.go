@@ -46,7 +46,7 @@ func humaConfig(version string) huma.Config {
 					"In CSV, an amount is in the major unit, with the currency in the next column. Amounts of different currencies are never added up.\n\n" +
 					"A PATCH is a merge patch (RFC 7396), as application/merge-patch+json or application/json: a field that is left out keeps " +
 					"its value, and null removes the value where the schema allows null.\n\n" +
-					"SIMs, accounts, plans and transfer requests have an ETag. A change with the header If-Match is made only if " +
+					"SIMs, accounts, plans, API keys and transfer requests have an ETag. A change with the header If-Match is made only if " +
 					"the resource still has this ETag; otherwise the response is 412, with the present ETag. Calls that do not list the header refuse it.",
 			},
 			Servers: []*huma.Server{{URL: "/", Description: "The service that this document was downloaded from."}},
@@ -91,14 +91,21 @@ type encoded []byte
 // with an unwritableError if it cannot, and the middleware then responds with
 // 500. A response says how long it is, so that one that was cut off is noticed.
 func encode(ctx huma.Context, _ string, v any) (any, error) {
+	text, err := encodeJSON(v)
+	if err != nil {
+		panic(&unwritableError{err})
+	}
+	ctx.SetHeader("Content-Length", strconv.Itoa(len(text)))
+	return encoded(text), nil
+}
+
+// encodeJSON returns a response body as JSON.
+func encodeJSON(v any) ([]byte, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(&unwritableError{err})
-	}
-	ctx.SetHeader("Content-Length", strconv.Itoa(text.Len()))
-	return encoded(text.Bytes()), nil
+	err := e.Encode(v)
+	return text.Bytes(), err
 }
 
 // sendJSON implements the Marshal of huma.Format for what encode returns.

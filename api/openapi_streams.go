@@ -17,6 +17,7 @@ type streamDoc struct {
 	noContent string // what status 204 means; empty if it is never sent
 	formats   bool   // whether the header Accept chooses the format
 	rows      bool   // whether the header Simtransfer-Rows says how many rows follow
+	page      bool   // whether the response is a page of a list, which is read before it is sent
 	content   func(huma.Registry) map[string]*huma.MediaType
 }
 
@@ -36,6 +37,12 @@ func documentStream(document *huma.OpenAPI, r Route) {
 			Description: "How many rows of SIMs that were not found, or were canceled before they were looked up, are no longer stored. Left out if there are none.",
 			Schema:      &huma.Schema{Type: huma.TypeInteger},
 		}}
+	}
+	if doc.page {
+		responses[strconv.Itoa(http.StatusOK)].Headers[nextCursorHeader] = &huma.Param{
+			Description: "The next_cursor of the page. Left out on the last page.",
+			Schema:      &huma.Schema{Type: huma.TypeString},
+		}
 	}
 	if doc.noContent != "" {
 		responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: doc.noContent}
@@ -74,6 +81,35 @@ func resultsDoc() *streamDoc {
 					Schema: &huma.Schema{Type: huma.TypeString},
 					Example: strings.Join(resultHeader(), ",") + "\n" +
 						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z,\n",
+				},
+			}
+		},
+	}
+}
+
+const auditExample = `{"at":"2026-01-31T12:00:00Z","action":"sim.unlock","actor":"key","role":"account","key":7,"key_name":"warehouse",` +
+	`"key_hint":"st_account_abcd…wxyz","key_account":"OP0012345678","address":"192.0.2.7","account":"OP0012345678","object":"sim",` +
+	`"object_id":"8988211000000000011","before":{"transfer_lock":true},"after":{"transfer_lock":false}}`
+
+func auditDoc() *streamDoc {
+	return &streamDoc{
+		text: "A page of the audit trail. As NDJSON and CSV, the header " + nextCursorHeader + " has the cursor of the next page. " +
+			"As CSV, before and after are JSON, and a cell that a spreadsheet would take for a formula begins with an apostrophe.",
+		formats: true,
+		rows:    true,
+		page:    true,
+		content: func(registry huma.Registry) map[string]*huma.MediaType {
+			page := registry.Schema(reflect.TypeFor[List[AuditEntry]](), true, "ListAuditEntry")
+			return map[string]*huma.MediaType{
+				typeJSON: {Schema: page, Example: map[string]any{"items": []json.RawMessage{json.RawMessage(auditExample)}}},
+				typeNDJSON: {
+					Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the items of the JSON form."},
+					Example: auditExample + "\n",
+				},
+				typeCSV: {
+					Schema: &huma.Schema{Type: huma.TypeString},
+					Example: "at,action,actor,role,key,key_name,key_hint,key_account,address,account,object,object_id,before,after,why\n" +
+						`2026-01-31T12:00:00Z,sim.unlock,key,account,7,warehouse,st_account_abcd…wxyz,OP0012345678,192.0.2.7,OP0012345678,sim,8988211000000000011,"{""transfer_lock"":true}","{""transfer_lock"":false}",` + "\n",
 				},
 			}
 		},

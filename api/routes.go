@@ -56,6 +56,7 @@ func (s *server) routes() []Route {
 		uploadsSIMs   = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		uploadsBatch  = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		streamsRows   = bounds{timeout: resultsTimeout, stream: resultsDoc()}
+		pagesAudit    = bounds{stream: auditDoc()}
 		streamsEvents = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
 		streamsFeed   = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
 	)
@@ -242,8 +243,8 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"GET", "/v1/audit", "list-audit", owners, ok, op(s, s.listAudit), "List the audit trail",
-			"Who did what outside of transfer requests, from where and when, the latest first: keys, accounts, fees, plans, imports, changes of SIMs, sign-ins, and reads of personal data by support. What happened to a transfer request is in its events. An account's key lists the entries that concern its account.",
+			"GET", "/v1/audit", "list-audit", owners, pagesAudit, op(s, s.listAudit), "List the audit trail",
+			"Who did what outside of transfer requests, from where and when, the latest first: keys, accounts, fees, plans, imports, changes of SIMs, sign-ins, and reads of personal data by support. What happened to a transfer request is in its events. An account's key lists the entries that concern its account. The header Accept chooses between JSON, NDJSON and CSV.",
 		},
 
 		{
@@ -305,7 +306,7 @@ const (
 
 // reads reports whether a call reads from the database and responds at once.
 func (r Route) reads() bool {
-	return r.Method == http.MethodGet && r.audience != everyone && r.bounds.stream == nil
+	return r.Method == http.MethodGet && r.audience != everyone && (r.bounds.stream == nil || r.bounds.stream.page)
 }
 
 func (r Route) timeout() time.Duration {

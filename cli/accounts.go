@@ -73,6 +73,7 @@ func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
 
 type accountsShowCommand struct {
 	Account operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	showsETag
 	remote
 }
 
@@ -87,15 +88,9 @@ Example:
 
 // Run runs the command.
 func (c *accountsShowCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
-	a, err := l.client.GetAccount(ctx, c.Account.id(), l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printAccount(l, a) })
+	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Account, error) {
+		return l.client.GetAccount(ctx, c.Account.id(), options...)
+	}, printAccount)
 }
 
 type accountsCreateCommand struct {
@@ -138,6 +133,7 @@ type accountsUpdateCommand struct {
 	Standing string        `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
 	Requests string        `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
 	Limits   accountLimits `embed:""`
+	condition
 	remote
 }
 
@@ -195,7 +191,7 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 		MaxOpenSIMs:     (*client.Limit)(c.Limits.OpenSIMs),
 		MaxUnknownSIMs:  (*client.Limit)(c.Limits.UnknownSIMs),
 	}
-	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options()...)
+	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ type auditCommand struct {
 	Action  []string   `enum:"${audit_actions}" placeholder:"ACTION" help:"Only this action, such as sim.unlock. Separate several with commas, or repeat the flag."`
 	Since   time.Time  `placeholder:"TIME" help:"Only entries from this time on, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before  time.Time  `placeholder:"TIME" help:"Only entries from before this time."`
+	Format  string     `enum:"table,csv,ndjson" default:"table" help:"Output format: table, csv or ndjson. In csv, a cell that a spreadsheet would take for a formula begins with an apostrophe."`
 	paging
 	remote
 }
@@ -32,7 +34,8 @@ Examples:
 
     simtransfer audit --sim=8988211000000000011
     simtransfer audit --action=sim.unlock,key.create --since=2030-01-31
-    simtransfer audit --key=7 --all --json`
+    simtransfer audit --key=7 --all --json
+    simtransfer audit --since=2030-01-01 --all --format=csv > audit.csv`
 }
 
 // Run runs the command.
@@ -45,12 +48,36 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	for _, a := range c.Action {
 		filter.Actions = append(filter.Actions, transfer.AuditAction(a))
 	}
+	if format := (map[string]client.Format{"csv": client.CSV, "ndjson": client.NDJSON})[c.Format]; format != "" {
+		return c.writeRows(ctx, l, filter, format)
+	}
 	list := func(p client.Paging) (client.Page[client.AuditEntry], error) {
 		return l.client.ListAudit(ctx, filter, p, l.options()...)
 	}
 	return printList(l, c.paging, maxPage, list, []string{"TIME", "BY", "ACTION", "ACCOUNT", "OBJECT", "CHANGE"}, func(e client.AuditEntry) []string {
 		return []string{timeText(e.At), auditActorText(e), string(e.Action), string(e.Account), strings.TrimSpace(e.Object + " " + e.ObjectID), auditChangeText(e)}
 	})
+}
+
+// writeRows writes entries as rows, with one heading before them.
+func (c *auditCommand) writeRows(ctx context.Context, l *connection, filter client.AuditFilter, format client.Format) error {
+	first := true
+	next, err := walk(l, c.paging, maxPage, func(p client.Paging) (client.Page[struct{}], error) {
+		page, err := l.client.ListAuditRows(ctx, filter, p, format)
+		if err != nil {
+			return client.Page[struct{}]{}, err
+		}
+		if _, rows, heading := bytes.Cut(page.Text, []byte("\n")); heading && format == client.CSV && !first {
+			page.Text = rows
+		}
+		first = false
+		_, err = l.Out.Write(page.Text)
+		return client.Page[struct{}]{Items: make([]struct{}, page.Entries), NextCursor: page.NextCursor}, err
+	}, func(client.Page[struct{}]) error { return nil })
+	if err == nil && next != "" {
+		l.note("There are more rows: use --all, or continue with --cursor=%s", next)
+	}
+	return err
 }
 
 // auditActorText is who acted, with the key and the address if known.

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,6 +78,9 @@ func commandCalls() []commandCall {
 		{"accounts update OP0000000001 --standing=closed --open-requests=end", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed","open_requests":"end"}`},
 		{"accounts update OP0000000001 --email=a@example.com --coverage=global", "", `PATCH /v1/accounts/OP0000000001 {"email":"a@example.com","coverage":"global"}`},
 		{"keys list --role=account --account=OP0000000001 --revoked=false", "", "GET /v1/keys?account=OP0000000001&limit=50&revoked=false&role=account"},
+		{"keys show 7", "", "GET /v1/keys/7"},
+		{"keys create --name=x --permission=viewer", "", `POST /v1/keys {"role":"account","permission":"viewer","name":"x"}`},
+		{"keys create --role=finance --name=x", "", `POST /v1/keys {"role":"finance","name":"x"}`},
 		{"keys rotate 7", "", `POST /v1/keys/7/rotate {}`},
 		{"keys rotate 7 --grace=1h", "", `POST /v1/keys/7/rotate {"grace_seconds":3600}`},
 		{"keys create --role=account --account=OP0000000001 --name=x", "", `POST /v1/keys {"role":"account","account":"OP0000000001","name":"x"}`},
@@ -94,6 +98,7 @@ func commandCalls() []commandCall {
 		{"fees set JPY 250 --from=2030-01-31", "", `POST /v1/fees {"method":"support_assisted","fee":{"amount":"250","minor":250,"currency":"JPY"},"valid_from":"2030-01-31T00:00:00Z"}`},
 		{"fees withdraw EUR --from=2030-01-31T00:00:00.5Z", "", "DELETE /v1/fees/support_assisted/EUR/2030-01-31T00:00:00.5Z"},
 		{"plans list", "", "GET /v1/plans"},
+		{"plans show global-01", "", "GET /v1/plans/global-01"},
 		{"plans set global-01 --no-coverage-bound", "", `PUT /v1/plans/global-01 {"coverage_bound":false}`},
 		{"plans set regional/01 --coverage-bound", "", `PUT /v1/plans/regional%2F01 {"coverage_bound":true}`},
 	}
@@ -131,6 +136,109 @@ func TestCalls(t *testing.T) {
 				t.Errorf("called\n%s\nnot\n%s", made.list[0], c.call)
 			}
 		})
+	}
+}
+
+// Every command that changes something with an ETag has --if-match and sends it;
+// no other command has it.
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	text, err := api.OpenAPI("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name string }
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	conditional := map[string]bool{}
+	routes := http.NewServeMux()
+	for path, operations := range document.Paths {
+		for method, operation := range operations {
+			pattern := strings.ToUpper(method) + " " + path
+			routes.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+			for _, p := range operation.Parameters {
+				conditional[pattern] = conditional[pattern] || p.Name == "If-Match"
+			}
+		}
+	}
+	tried := map[string]bool{}
+	for _, c := range commandCalls() {
+		c.args = strings.TrimSuffix(c.args, " 8") // a condition is for one key
+		var sent, pattern string
+		term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			_, pattern = routes.Handler(r)
+			sent = r.Header.Get("If-Match")
+			w.Header().Set("Simtransfer-Rows", "0")
+			_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true}`)
+		})
+		term.In = strings.NewReader(c.in)
+		code := term.run(append(strings.Fields(c.args), "--if-match=abc")...)
+		method, rest, _ := strings.Cut(c.call, " ")
+		if pattern == "" { // the flag was refused
+			url, _, _ := strings.Cut(rest, " ")
+			r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, pattern = routes.Handler(r); conditional[pattern] || code == 0 {
+				t.Errorf("%s has no --if-match, but %s has If-Match", c.args, pattern)
+			}
+			continue
+		}
+		tried[pattern] = true
+		if !conditional[pattern] || sent != `"abc"` {
+			t.Errorf("%s sends If-Match: %s to %s", c.args, sent, pattern)
+		}
+	}
+	for pattern, is := range conditional {
+		if is && !tried[pattern] {
+			t.Errorf("no command sends If-Match to %s", pattern)
+		}
+	}
+	term := newTerminal(t, func(http.ResponseWriter, *http.Request) { t.Error("called") })
+	term.is(term.run("keys", "revoke", "7", "8", "--if-match=abc"), 2, "name only that one")
+	term.is(term.run("sims", "lock", "8988211000000000011", "8988211000000000029", "--if-match=abc"), 2, "name only that one")
+}
+
+// Every command that shows something with an ETag prints it on request.
+func TestShowETag(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "keys show 7", "requests show " + someRequest} {
+		term := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("ETag", `"abc"`)
+			_, _ = io.WriteString(w, `{}`)
+		})
+		term.is(term.run(append(strings.Fields(args), "--etag")...), 0)
+		if got := term.out.String(); got != "\"abc\"\n" {
+			t.Errorf("%s prints %q", args, got)
+		}
+	}
+}
+
+// The audit trail as rows has one heading, whatever the number of pages.
+func TestAuditRows(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{"csv": "at,action\n1,\"a\nb\"\n2,c\n", "ndjson": "{\"at\":1}\n{\"at\":2}\n"} {
+		pages := map[string][2]string{"csv": {"at,action\n1,\"a\nb\"\n", "at,action\n2,c\n"}, "ndjson": {"{\"at\":1}\n", "{\"at\":2}\n"}}[format]
+		term := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Simtransfer-Rows", "1")
+			if r.URL.Query().Get("cursor") == "" {
+				w.Header().Set("Simtransfer-Next-Cursor", "next")
+				_, _ = io.WriteString(w, pages[0])
+				return
+			}
+			_, _ = io.WriteString(w, pages[1])
+		})
+		term.is(term.run("audit", "--format="+format, "--all"), 0)
+		if got := term.out.String(); got != want {
+			t.Errorf("%s: %q, not %q", format, got, want)
+		}
+		term.is(term.run("audit", "--format="+format, "--limit=1"), 0, "--cursor=next")
 	}
 }
 

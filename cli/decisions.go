@@ -9,14 +9,27 @@ import (
 	"simtransfer/client"
 )
 
-// decision is embedded in the commands that decide on a request.
-type decision struct {
+// onRequest is embedded in the commands that make a POST for a request.
+type onRequest struct {
 	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
 	post
 }
 
+// decision is embedded in the commands that decide on a request.
+type decision struct {
+	onRequest
+	condition
+}
+
 // decide makes the call of a decision and prints the request that it returns.
 func (d decision) decide(s *Session, call func(*client.Client, ...client.Option) (client.Request, error)) error {
+	return d.call(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return call(api, append(options, d.ifMatch())...)
+	})
+}
+
+// call makes a call and prints the request that it returns.
+func (d onRequest) call(s *Session, call func(*client.Client, ...client.Option) (client.Request, error)) error {
 	l, err := d.connect(s)
 	if err != nil {
 		return err

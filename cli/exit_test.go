@@ -107,7 +107,6 @@ func TestWrongUsage(t *testing.T) {
 		{"events", "--follow", "--limit=1"},
 		{"events", someRequest, "--follow"},
 		{"accounts", "update", "OP0000000001"},
-		{"keys", "create", "--role=account", "--name=x"},
 		{"keys", "create", "--role=admin", "--name=x", "--account=OP0000000001"},
 		{"plans", "set", "global-01"},
 	} {

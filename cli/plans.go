@@ -8,6 +8,7 @@ import (
 
 type plansCommand struct {
 	List plansListCommand `cmd:"" help:"List plans."`
+	Show plansShowCommand `cmd:"" help:"Show a plan."`
 	Set  plansSetCommand  `cmd:"" help:"Create or change a plan (administrators)."`
 }
 
@@ -41,9 +42,30 @@ func (c *plansListCommand) Run(ctx context.Context, s *Session) error {
 	return l.show(func() error { return printPlans(l, plans.Items...) })
 }
 
+type plansShowCommand struct {
+	Name string `arg:"" help:"Name of the plan."`
+	showsETag
+	remote
+}
+
+// Help returns the detailed help.
+func (plansShowCommand) Help() string {
+	return `Example:
+
+    simtransfer plans show global-01`
+}
+
+// Run runs the command.
+func (c *plansShowCommand) Run(ctx context.Context, s *Session) error {
+	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Plan, error) {
+		return l.client.GetPlan(ctx, c.Name, options...)
+	}, func(l *connection, p client.Plan) error { return printPlans(l, p) })
+}
+
 type plansSetCommand struct {
 	Name          string `arg:"" help:"Name of the plan."`
 	CoverageBound bool   `negatable:"" required:"" help:"Whether SIMs on the plan cannot move to an account with another coverage."`
+	condition
 	remote
 }
 
@@ -61,7 +83,7 @@ func (c *plansSetCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	p, err := l.client.PutPlan(ctx, c.Name, client.PlanSettings{CoverageBound: c.CoverageBound}, l.options()...)
+	p, err := l.client.PutPlan(ctx, c.Name, client.PlanSettings{CoverageBound: c.CoverageBound}, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}

@@ -195,7 +195,16 @@ type requestsShowCommand struct {
 	State  string    `enum:"${states}," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
 	Reason string    `enum:"${reasons}," default:"" placeholder:"REASON" help:"With --sims: only those that were not transferred for this reason, such as sim_locked."`
 	Method string    `enum:"${methods}," default:"" help:"With --sims: only those with this method: self_service or support_assisted."`
+	showsETag
 	remote
+}
+
+// Validate implements kong's validation.
+func (c *requestsShowCommand) Validate() error {
+	if c.ETag && c.SIMs {
+		return usageError("--etag prints only the ETag: leave out --sims")
+	}
+	return nil
 }
 
 // Help returns the detailed help.
@@ -212,11 +221,10 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	r, err := l.client.GetRequest(ctx, c.ID, l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	if err := l.show(func() error { return printRequest(l, r) }); err != nil || !c.SIMs {
+	err = showTo(l, c.showsETag, func(options ...client.Option) (client.Request, error) {
+		return l.client.GetRequest(ctx, c.ID, options...)
+	}, printRequest)
+	if err != nil || !c.SIMs {
 		return err
 	}
 	if !l.json {

@@ -78,7 +78,7 @@ type requestsRetryCommand struct {
 	Reasons         []transfer.Reason `name:"reason" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked. Separate several with commas."`
 	SelfServiceOnly bool              `help:"Leave out SIMs that need support's approval and cost a fee."`
 	Acceptance      time.Duration     `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept. Default: as in the first request."`
-	decision
+	onRequest
 }
 
 // Help returns the detailed help.
@@ -93,7 +93,7 @@ Examples:
 
 // Run runs the command.
 func (c *requestsRetryCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+	return c.call(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
 		body := client.Retry{Reasons: c.Reasons, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance)}
 		return api.RetryRequest(ctx, c.ID, body, append(options, client.Timeout(bulkTimeout))...)
 	})

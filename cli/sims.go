@@ -108,6 +108,7 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 
 type simsShowCommand struct {
 	SIM identifier `arg:"" name:"sim" help:"An ICCID, IMSI or MSISDN."`
+	showsETag
 	remote
 }
 
@@ -123,15 +124,9 @@ Examples:
 
 // Run runs the command.
 func (c *simsShowCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
-	v, err := l.client.GetSIM(ctx, string(c.SIM), l.options()...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printSIM(l, v) })
+	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.SIM, error) {
+		return l.client.GetSIM(ctx, string(c.SIM), options...)
+	}, printSIM)
 }
 
 func printSIM(l *connection, v client.SIM) error {
@@ -181,8 +176,12 @@ func tagsText(tags map[string]string) string {
 
 type simsLockCommand struct {
 	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *simsLockCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
 
 // Help returns the detailed help.
 func (simsLockCommand) Help() string {
@@ -195,13 +194,17 @@ Example:
 
 // Run runs the command.
 func (c *simsLockCommand) Run(ctx context.Context, s *Session) error {
-	return setTransferLock(ctx, s, c.remote, c.SIMs, true)
+	return setTransferLock(ctx, s, c.remote, c.condition, c.SIMs, true)
 }
 
 type simsUnlockCommand struct {
 	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *simsUnlockCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
 
 // Help returns the detailed help.
 func (simsUnlockCommand) Help() string {
@@ -212,11 +215,11 @@ func (simsUnlockCommand) Help() string {
 
 // Run runs the command.
 func (c *simsUnlockCommand) Run(ctx context.Context, s *Session) error {
-	return setTransferLock(ctx, s, c.remote, c.SIMs, false)
+	return setTransferLock(ctx, s, c.remote, c.condition, c.SIMs, false)
 }
 
-func setTransferLock(ctx context.Context, s *Session, r remote, sims []identifier, lock bool) error {
-	return updateSIMs(ctx, s, r, sims, client.SIMChange{TransferLock: &lock}, func(l *connection, v client.SIM) {
+func setTransferLock(ctx context.Context, s *Session, r remote, when condition, sims []identifier, lock bool) error {
+	return updateSIMs(ctx, s, r, when, sims, client.SIMChange{TransferLock: &lock}, func(l *connection, v client.SIM) {
 		l.note("%s: transfer lock %s.", v.ICCID, onOff(v.TransferLock))
 	})
 }
@@ -229,13 +232,13 @@ func onOff(on bool) string {
 }
 
 // updateSIMs makes a change to each SIM, and says what it is afterwards.
-func updateSIMs(ctx context.Context, s *Session, r remote, sims []identifier, change client.SIMChange, say func(*connection, client.SIM)) error {
+func updateSIMs(ctx context.Context, s *Session, r remote, when condition, sims []identifier, change client.SIMChange, say func(*connection, client.SIM)) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
 	}
 	for _, sim := range sims {
-		v, err := l.client.UpdateSIM(ctx, string(sim), change, l.options()...)
+		v, err := l.client.UpdateSIM(ctx, string(sim), change, l.options(when.ifMatch())...)
 		if err != nil {
 			return l.explain(err)
 		}
@@ -252,8 +255,12 @@ func updateSIMs(ctx context.Context, s *Session, r remote, sims []identifier, ch
 type simsProtectCommand struct {
 	SIMs []identifier `arg:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs."`
 	Off  bool         `help:"Switch the protection off."`
+	condition
 	remote
 }
+
+// Validate implements kong's validation.
+func (c *simsProtectCommand) Validate() error { return c.oneOf(len(c.SIMs)) }
 
 // Help returns the detailed help.
 func (simsProtectCommand) Help() string {
@@ -268,7 +275,7 @@ Examples:
 // Run runs the command.
 func (c *simsProtectCommand) Run(ctx context.Context, s *Session) error {
 	on := !c.Off
-	return updateSIMs(ctx, s, c.remote, c.SIMs, client.SIMChange{TerminationProtection: &on}, func(l *connection, v client.SIM) {
+	return updateSIMs(ctx, s, c.remote, c.condition, c.SIMs, client.SIMChange{TerminationProtection: &on}, func(l *connection, v client.SIM) {
 		l.note("%s: termination protection %s.", v.ICCID, onOff(v.TerminationProtection))
 	})
 }
@@ -277,6 +284,7 @@ type simsCorrectCommand struct {
 	SIM    identifier `arg:"" name:"sim" help:"ICCID, IMSI or MSISDN."`
 	Status string     `required:"" placeholder:"STATUS" help:"Status that the SIM should have."`
 	Reason string     `required:"" placeholder:"TEXT" help:"Why the status has to be corrected. Recorded in the audit trail."`
+	condition
 	post
 }
 
@@ -295,7 +303,7 @@ func (c *simsCorrectCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	v, err := l.client.CorrectSIMStatus(ctx, string(c.SIM), client.StatusCorrection{Status: transfer.Status(c.Status), Reason: c.Reason}, l.options(c.idempotent())...)
+	v, err := l.client.CorrectSIMStatus(ctx, string(c.SIM), client.StatusCorrection{Status: transfer.Status(c.Status), Reason: c.Reason}, l.options(c.idempotent(), c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}

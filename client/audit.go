@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +41,36 @@ type AuditFilter struct {
 
 // ListAudit returns a page of the audit trail, the latest entries first.
 func (c *Client) ListAudit(ctx context.Context, f AuditFilter, p Paging, options ...Option) (Page[AuditEntry], error) {
-	q := p.query()
+	return get[Page[AuditEntry]](ctx, c, f.addTo(p.query()).of(path("audit")), options)
+}
+
+// AuditRows is a page of the audit trail as NDJSON or CSV.
+type AuditRows struct {
+	Text       []byte // a line for each entry; CSV has a heading before them
+	Entries    int
+	NextCursor string // empty on the last page
+}
+
+// ListAuditRows is ListAudit in a format with one row per entry.
+func (c *Client) ListAuditRows(ctx context.Context, f AuditFilter, p Paging, format Format) (AuditRows, error) {
+	var page AuditRows
+	var count string
+	r := call{method: http.MethodGet, path: f.addTo(p.query()).of(path("audit")), accept: string(format)}
+	r.onHeader = func(h http.Header) { count, page.NextCursor = h.Get(rowsHeader), h.Get(nextCursorHeader) }
+	var err error
+	if page.Text, err = c.do(ctx, r, nil); err != nil {
+		return page, err
+	}
+	if page.Entries, err = strconv.Atoi(count); err != nil {
+		return page, fmt.Errorf("the answer does not say how many rows it has: %w", err)
+	}
+	return page, nil
+}
+
+// nextCursorHeader has the NextCursor of a page that is not JSON.
+const nextCursorHeader = "Simtransfer-Next-Cursor"
+
+func (f AuditFilter) addTo(q query) query {
 	q.set("account", string(f.Account))
 	q.set("sim", f.SIM)
 	if f.Key != 0 {
@@ -52,5 +83,5 @@ func (c *Client) ListAudit(ctx context.Context, f AuditFilter, p Paging, options
 	q.set("action", strings.Join(actions, ","))
 	q.setTime("created_after", f.CreatedAfter)
 	q.setTime("created_before", f.CreatedBefore)
-	return get[Page[AuditEntry]](ctx, c, q.of(path("audit")), options)
+	return q
 }

@@ -44,6 +44,9 @@ type call struct {
 
 	lastEventID    string        // of a stream of events, after which to continue
 	idempotencyKey string        // empty sends none
+	ifMatch        string        // empty sends none
+
+	onHeader func(http.Header) // is passed the headers of the answer; nil: nothing is
 	timeout        time.Duration // of each attempt; zero means that of Client.HTTP
 	raw            *[]byte       // see Raw
 }
@@ -63,6 +66,17 @@ func CheckIdempotencyKey(key string) error {
 		return fmt.Errorf("%s cannot be an Idempotency-Key: it has 1 to 255 printable ASCII characters, such as a UUID", printable(key, 40))
 	}
 	return nil
+}
+
+// IfMatch makes a change only if the resource still has this ETag; otherwise the
+// call fails with the code precondition_failed. SIMs, accounts, plans, keys and
+// transfer requests have an ETag. An empty tag sets no condition.
+func IfMatch(tag string) Option { return func(c *call) { c.ifMatch = tag } }
+
+// ETag also stores the ETag of the resource that the answer shows, empty if it
+// has none.
+func ETag(into *string) Option {
+	return func(c *call) { c.onHeader = func(h http.Header) { *into = h.Get("ETag") } }
 }
 
 // Timeout limits each attempt of the call.
@@ -136,6 +150,9 @@ func (c *Client) do(ctx context.Context, r call, answer any) ([]byte, error) {
 			return err
 		}
 		defer func() { _ = response.Body.Close() }()
+		if r.onHeader != nil {
+			r.onHeader(response.Header)
+		}
 		text, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 		switch {
 		case err != nil:
@@ -263,6 +280,7 @@ func (c *Client) request(ctx context.Context, r call, body *body) (*http.Request
 		"Accept":          r.accept,
 		"Content-Type":    r.contentType,
 		"Idempotency-Key": r.idempotencyKey,
+		"If-Match":        r.ifMatch,
 		"Last-Event-ID":   r.lastEventID,
 	} {
 		if value != "" {

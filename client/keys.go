@@ -13,7 +13,7 @@ import (
 type Key struct {
 	ID         int64               `json:"id"`
 	Hint       string              `json:"hint"` // its beginning and end
-	Role       string              `json:"role"` // account, support or admin
+	Role       string              `json:"role"` // account, support, finance or admin
 	Account    transfer.OperatorID `json:"account,omitempty"`
 	Permission string              `json:"permission,omitempty"` // in its account: viewer, operator, approver or owner
 	Networks   []string            `json:"networks,omitempty"`   // from which it can be used; empty: any
@@ -37,7 +37,7 @@ type CurrentKey struct {
 
 // NewKey is what CreateKey needs.
 type NewKey struct {
-	Role       string              `json:"role"`                 // account, support or admin
+	Role       string              `json:"role"`                 // account, support, finance or admin
 	Account    transfer.OperatorID `json:"account,omitempty"`    // with the role account only
 	Permission string              `json:"permission,omitempty"` // with the role account only: viewer, operator, approver or owner; empty: owner
 	Name       string              `json:"name"`
@@ -63,12 +63,17 @@ func (c *Client) GetCurrentKey(ctx context.Context, options ...Option) (CurrentK
 	return get[CurrentKey](ctx, c, path("key"), options)
 }
 
-// CreateKey creates an API key, for administrators.
+// CreateKey creates an API key, for administrators and the owners of an account.
 func (c *Client) CreateKey(ctx context.Context, k NewKey, options ...Option) (Key, error) {
 	return post[Key](ctx, c, path("keys"), k, options)
 }
 
-// ListKeys returns a page of API keys, for administrators.
+// GetKey returns an API key by its id.
+func (c *Client) GetKey(ctx context.Context, id int64, options ...Option) (Key, error) {
+	return get[Key](ctx, c, path("keys", strconv.FormatInt(id, 10)), options)
+}
+
+// ListKeys returns a page of API keys: an account's key lists those of its account.
 func (c *Client) ListKeys(ctx context.Context, f KeyFilter, p Paging, options ...Option) (Page[Key], error) {
 	q := p.query()
 	q.set("role", f.Role)

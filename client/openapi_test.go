@@ -276,6 +276,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.ListPlans(ctx)
 			return err
 		},
+		"get-plan": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetPlan(ctx, "global")
+			return err
+		},
 		"put-plan": func(ctx context.Context, c *client.Client) error {
 			_, err := c.PutPlan(ctx, "global", client.PlanSettings{})
 			return err
@@ -330,6 +334,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"create-key": func(ctx context.Context, c *client.Client) error {
 			_, err := c.CreateKey(ctx, client.NewKey{})
+			return err
+		},
+		"get-key": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetKey(ctx, 7)
 			return err
 		},
 		"list-keys": func(ctx context.Context, c *client.Client) error {

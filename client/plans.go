@@ -26,6 +26,11 @@ func (c *Client) ListPlans(ctx context.Context, options ...Option) (Plans, error
 	return get[Plans](ctx, c, path("plans"), options)
 }
 
+// GetPlan returns a plan.
+func (c *Client) GetPlan(ctx context.Context, name string, options ...Option) (Plan, error) {
+	return get[Plan](ctx, c, path("plans", name), options)
+}
+
 // PutPlan creates or changes a plan, for administrators.
 func (c *Client) PutPlan(ctx context.Context, name string, s PlanSettings, options ...Option) (Plan, error) {
 	var p Plan

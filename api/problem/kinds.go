@@ -63,7 +63,7 @@ func Kinds() []Kind {
 		{NotFound, http.StatusNotFound, "Not found", "The resource does not exist, or it belongs to another account."},
 		{UnknownPath, http.StatusNotFound, "No such path", "The API has no such path. Check the beginning of the URL, and that the service is not older than the client. The page /docs lists the paths."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", "The URL does not support this method. The header Allow lists the methods that it supports."},
-		{NotAcceptable, http.StatusNotAcceptable, "Format not available", "Responses are available as JSON, results also as NDJSON and CSV. The header Accept asks for none of these."},
+		{NotAcceptable, http.StatusNotAcceptable, "Format not available", "Responses are available as JSON, results and the audit trail also as NDJSON and CSV. The header Accept asks for none of these."},
 		{BodyTooSlow, http.StatusRequestTimeout, "The body arrived too slowly", "The body did not arrive in time. Nothing was changed."},
 		{Exists, http.StatusConflict, "Already exists", "The resource already exists. Nothing was changed."},
 		{LastAdministrator, http.StatusConflict, "Last administrator's key", "Without this key, no one could administer the service. Create another administrator's key that never expires first."},

@@ -100,6 +100,7 @@ func (e CreateKeyInputBodyPermission) Valid() bool {
 const (
 	CreateKeyInputBodyRoleAccount CreateKeyInputBodyRole = "account"
 	CreateKeyInputBodyRoleAdmin   CreateKeyInputBodyRole = "admin"
+	CreateKeyInputBodyRoleFinance CreateKeyInputBodyRole = "finance"
 	CreateKeyInputBodyRoleSupport CreateKeyInputBodyRole = "support"
 )
 
@@ -109,6 +110,8 @@ func (e CreateKeyInputBodyRole) Valid() bool {
 	case CreateKeyInputBodyRoleAccount:
 		return true
 	case CreateKeyInputBodyRoleAdmin:
+		return true
+	case CreateKeyInputBodyRoleFinance:
 		return true
 	case CreateKeyInputBodyRoleSupport:
 		return true
@@ -499,6 +502,7 @@ func (e KeyPermission) Valid() bool {
 const (
 	KeyRoleAccount KeyRole = "account"
 	KeyRoleAdmin   KeyRole = "admin"
+	KeyRoleFinance KeyRole = "finance"
 	KeyRoleSupport KeyRole = "support"
 )
 
@@ -508,6 +512,8 @@ func (e KeyRole) Valid() bool {
 	case KeyRoleAccount:
 		return true
 	case KeyRoleAdmin:
+		return true
+	case KeyRoleFinance:
 		return true
 	case KeyRoleSupport:
 		return true
@@ -1701,7 +1707,7 @@ type CreateFeeInputBodyMethod string
 
 // CreateKeyInputBody defines model for CreateKeyInputBody.
 type CreateKeyInputBody struct {
-	// Account The operator id of the account that the key acts for. Only for the role account.
+	// Account The operator id of the account that the key acts for. Only for the role account. Can be left out by an account's own key.
 	Account *string `json:"account,omitempty"`
 
 	// ExpiresAt When the key stops working. Default: never.
@@ -1943,7 +1949,7 @@ type Key struct {
 	Account   *string   `json:"account,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 
-	// CreatedBy The id of the key that created this one. Left out for a key that was created on the server.
+	// CreatedBy The id of the key that created this one. Left out for a key that was created on the server and, for accounts, by the operator of the service.
 	CreatedBy *int64 `json:"created_by,omitempty"`
 
 	// ExpiresAt When the key stops working. Left out for a key that works until it is revoked.
@@ -1971,7 +1977,7 @@ type Key struct {
 	Permission *KeyPermission `json:"permission,omitempty"`
 	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
 
-	// RevokedBy The id of the key that revoked this one.
+	// RevokedBy The id of the key that revoked this one. For accounts, left out if it was revoked by the operator of the service.
 	RevokedBy *int64  `json:"revoked_by,omitempty"`
 	Role      KeyRole `json:"role"`
 
@@ -3527,7 +3533,7 @@ type ClientInterface interface {
 
 	// ListBatches List batches
 	//
-	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
 	ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3552,7 +3558,7 @@ type ClientInterface interface {
 
 	// GetBatch Get a batch
 	//
-	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 	GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3577,7 +3583,7 @@ type ClientInterface interface {
 
 	// GetBatchResults Download the results of a batch
 	//
-	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 	GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3591,7 +3597,7 @@ type ClientInterface interface {
 
 	// CreateFeeWithBody Add a fee to the fee schedule
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3600,7 +3606,7 @@ type ClientInterface interface {
 
 	// CreateFee Add a fee to the fee schedule
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3609,7 +3615,7 @@ type ClientInterface interface {
 
 	// CreateKeyWithBody Create an API key
 	//
-	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3618,7 +3624,7 @@ type ClientInterface interface {
 
 	// CreateKey Create an API key
 	//
-	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3677,7 +3683,7 @@ type ClientInterface interface {
 
 	// ListRequests List transfer requests
 	//
-	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 	ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3720,7 +3726,7 @@ type ClientInterface interface {
 
 	// GetRequest Get a transfer request
 	//
-	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
+	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3888,7 +3894,7 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // ListBatches List batches
 //
-// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/batches (the `ListBatches` operationId).
 func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3943,7 +3949,7 @@ func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, bod
 
 // GetBatch Get a batch
 //
-// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
 func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3998,7 +4004,7 @@ func (c *Client) CancelBatch(ctx context.Context, id openapi_types.UUID, params 
 
 // GetBatchResults Download the results of a batch
 //
-// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
 func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4032,7 +4038,7 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // CreateFeeWithBody Add a fee to the fee schedule
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4051,7 +4057,7 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 
 // CreateFee Add a fee to the fee schedule
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4070,7 +4076,7 @@ func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body Cr
 
 // CreateKeyWithBody Create an API key
 //
-// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4089,7 +4095,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams,
 
 // CreateKey Create an API key
 //
-// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4218,7 +4224,7 @@ func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditor
 
 // ListRequests List transfer requests
 //
-// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4311,7 +4317,7 @@ func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequ
 
 // GetRequest Get a transfer request
 //
-// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
+// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6447,7 +6453,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListBatchesWithResponse List batches
 	//
-	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6474,7 +6480,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBatchWithResponse Get a batch
 	//
-	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6501,7 +6507,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBatchResultsWithResponse Download the results of a batch
 	//
-	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6519,7 +6525,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6528,7 +6534,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateFeeWithResponse Add a fee to the fee schedule
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6537,7 +6543,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithBodyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6546,7 +6552,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6609,7 +6615,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRequestsWithResponse List transfer requests
 	//
-	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6654,7 +6660,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestWithResponse Get a transfer request
 	//
-	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
+	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9717,7 +9723,7 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // ListBatchesWithResponse List batches
 //
-// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support or admin.
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9762,7 +9768,7 @@ func (c *ClientWithResponses) CreateBatchWithResponse(ctx context.Context, param
 
 // GetBatchWithResponse Get a batch
 //
-// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support or admin.
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9807,7 +9813,7 @@ func (c *ClientWithResponses) CancelBatchWithResponse(ctx context.Context, id op
 
 // GetBatchResultsWithResponse Download the results of a batch
 //
-// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support or admin.
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9837,7 +9843,7 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // CreateFeeWithBodyWithResponse Add a fee to the fee schedule
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9852,7 +9858,7 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 
 // CreateFeeWithResponse Add a fee to the fee schedule
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role admin.
+// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9867,7 +9873,7 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 
 // CreateKeyWithBodyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9882,7 +9888,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 
 // CreateKeyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. Requires an API key with the role admin.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9987,7 +9993,7 @@ func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, ide
 
 // ListRequestsWithResponse List transfer requests
 //
-// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support or admin.
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -10062,7 +10068,7 @@ func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, bo
 
 // GetRequestWithResponse Get a transfer request
 //
-// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support or admin.
+// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //

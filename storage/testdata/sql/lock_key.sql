@@ -27,7 +27,9 @@ SELECT
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
-	k.old_until
+	k.old_until,
+	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
+	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
 WHERE k.id = $2 /*id*/ AND k.revoked_at IS NULL

@@ -23,7 +23,9 @@ SELECT
 	k.last_used_at,
 	k.revoked_at,
 	k.revoked_by,
-	k.old_until
+	k.old_until,
+	(SELECT c.account FROM api_keys c WHERE c.id = k.created_by) AS creator_account,
+	(SELECT r.account FROM api_keys r WHERE r.id = k.revoked_by) AS revoker_account
 FROM api_keys k
 LEFT JOIN accounts a ON a.id = k.account
 WHERE (k.hash = $1 /*hash*/ OR k.old_hash = $1 /*hash*/ AND k.old_until > clock_timestamp()) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp());
