@@ -183,10 +183,10 @@ func TestFinance(t *testing.T) {
 	s.post(s.destination, request+"/accept", m{"landing": m{"group": "field"}}).is(202)
 	s.work()
 	r := read[Request](s.get(finance, request).is(200))
-	if r.Fees == nil || r.Fees.Charged != 123 || r.Landing != nil {
+	if r.Fees == nil || r.Fees.Charged.Minor != 123 || r.Landing != nil {
 		t.Errorf("finance reads %+v", r)
 	}
-	if rows := rowsOf(s.results(finance, request, "application/x-ndjson").is(200)); len(rows) != 1 || valueOrZero(rows[0].Fee) != 123 {
+	if rows := rowsOf(s.results(finance, request, "application/x-ndjson").is(200)); len(rows) != 1 || valueOrZero(rows[0].Fee).Minor != 123 {
 		t.Errorf("finance reads the results %v", rows)
 	}
 	if list := read[List[Request]](s.get(finance, "/v1/transfer-requests?account="+sourceID+"&ticket=T-1").is(200)); len(list.Items) != 1 {

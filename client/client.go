@@ -42,13 +42,13 @@ type call struct {
 	// body is an io.Seeker that can seek, or has not been read yet.
 	body io.Reader
 
-	lastEventID    string        // of a stream of events, after which to continue
-	idempotencyKey string        // empty sends none
-	ifMatch        string        // empty sends none
+	lastEventID    string // of a stream of events, after which to continue
+	idempotencyKey string // empty sends none
+	ifMatch        string // empty sends none
 
 	onHeader func(http.Header) // is passed the headers of the answer; nil: nothing is
-	timeout        time.Duration // of each attempt; zero means that of Client.HTTP
-	raw            *[]byte       // see Raw
+	timeout  time.Duration     // of each attempt; zero means that of Client.HTTP
+	raw      *[]byte           // see Raw
 }
 
 // Option changes how a method makes its call.
