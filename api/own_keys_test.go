@@ -179,7 +179,7 @@ func TestFinance(t *testing.T) {
 	}
 	request := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	s.work()
-	s.post(s.support, request+"/approve", m{"ticket": "T-1", "fee_minor": 123, "fee_reason": "agreed"}).is(202)
+	s.post(s.support, request+"/approve", m{"ticket": "T-1", "fee": m{"minor": 123}, "fee_reason": "agreed"}).is(202)
 	s.post(s.destination, request+"/accept", m{"landing": m{"group": "field"}}).is(202)
 	s.work()
 	r := read[Request](s.get(finance, request).is(200))
@@ -194,7 +194,7 @@ func TestFinance(t *testing.T) {
 	}
 	s.leaves("list-accounts", finance, func() { s.get(finance, "/v1/accounts").is(200) }, "account.list")
 	s.leaves("create-fee", finance, func() {
-		s.post(finance, "/v1/fees", m{"method": "support_assisted", "currency": "USD", "amount_minor": 300}).is(201)
+		s.post(finance, "/v1/fees", m{"method": "support_assisted", "fee": m{"minor": 300, "currency": "USD"}}).is(201)
 	}, "fee.create")
 	s.get(finance, "/v1/fees").is(200)
 
