@@ -93,7 +93,7 @@ func TestKeyRevokedWhileTheBodyArrives(t *testing.T) {
 			continue
 		}
 		read++
-		if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID); err != nil {
+		if err := s.db.RevokeKey(t.Context(), storage.System(), made.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		close(body.arrive)
