@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"io"
 	"net/http/httptest"
@@ -34,6 +36,14 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 	ends := func(err error) func(string) io.Reader {
 		return func(csv string) io.Reader { return failing{strings.NewReader(csv), err} }
 	}
+	halfGzip := func(csv string) io.Reader {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = io.WriteString(z, csv)
+		_ = z.Close()
+		return failing{bytes.NewReader(b.Bytes()[:b.Len()/2]), io.ErrUnexpectedEOF}
+	}
+	noGzip := func(csv string) io.Reader { return failing{strings.NewReader("\x1f\x8b"), io.ErrUnexpectedEOF} }
 	files := map[string]string{
 		"/v1/batches?on_behalf_of=" + sourceID: batchCSV(iccid(1)),
 		"/v1/sims":                             "iccid,imsis,account,plan\n" + iccid(2) + "," + imsi(2) + "," + sourceID + ",global-01\n",
@@ -47,6 +57,8 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 		"announced too big": {ends(io.EOF), maxUploadBytes + 1, 413, problem.TooLarge},
 		"an endless line":   {func(csv string) io.Reader { return strings.NewReader(csv + strings.Repeat("1", 1<<20)) }, -1, 413, problem.TooLarge},
 		"cut off":           {ends(io.ErrUnexpectedEOF), -1, 400, problem.Malformed},
+		"cut off, in gzip":  {halfGzip, -1, 400, problem.Malformed},
+		"cut off, at once":  {noGzip, -1, 400, problem.Malformed},
 		"too slow":          {ends(os.ErrDeadlineExceeded), -1, 408, problem.BodyTooSlow},
 	} {
 		for path, csv := range files {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
@@ -47,10 +48,23 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		columns[column] = "$1"
 		return `INSERT INTO accounts (operator_id, currency, email, coverage) VALUES ('OP9999999999', 'EUR', ` + columns["email"] + `, ` + columns["coverage"] + `)`
 	}
+	keyTime := func(columns, values string) string {
+		return `INSERT INTO api_keys (hash, hint, role, name, ` + columns + `) VALUES (decode(repeat('00', 32), 'hex'), 'h', 'admin', 'x', ` + values + `)`
+	}
+	fee := `INSERT INTO fees (method, currency, amount, valid_from) VALUES ('support_assisted', 'EUR', 1, $1)`
+	first := time.Date(transfer.MinYear, 1, 1, 0, 0, 0, 0, time.UTC).Format("2006-01-02 15:04:05.999999-07")
+	last := fmt.Sprintf("%d-12-31 23:59:59.999999+00", transfer.MaxYear)
 	for name, test := range map[string]struct {
 		statement string
 		good, bad any
 	}{
+		"first expiration":      {sim("expiration"), first, "0001-12-31 23:59:59+00 BC"},
+		"last expiration":       {sim("expiration"), last, "9999-12-31 23:59:59-05"},
+		"endless expiration":    {sim("expiration"), nil, "infinity"},
+		"first fee":             {fee, first, "-infinity"},
+		"last fee":              {fee, last, "10000-01-01 00:00:00+00"},
+		"endless key":           {keyTime("expires_at", "$1"), last, "infinity"},
+		"endless old token":     {keyTime("old_hash, old_until", "decode(repeat('01', 32), 'hex'), $1"), last, "infinity"},
 		"email":                 {account("email"), strings.Repeat("a", transfer.MaxEmail), strings.Repeat("a", transfer.MaxEmail+1)},
 		"lot":                   {`INSERT INTO sim_details (sim, lot) VALUES (1, $1)`, x(transfer.MaxLot), x(transfer.MaxLot + 1)},
 		"external id":           {`INSERT INTO sim_details (sim, external_id) VALUES (1, $1)`, x(transfer.MaxExternalID), x(transfer.MaxExternalID + 1)},

@@ -46,3 +46,10 @@ const (
 
 // MaxFee is the highest fee for one SIM, in the minor unit of its currency.
 const MaxFee = 1_000_000_000_000
+
+// MinYear and MaxYear are the first and the last year, in UTC, of times that come
+// from outside.
+const (
+	MinYear = 1
+	MaxYear = 9999
+)

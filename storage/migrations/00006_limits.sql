@@ -1,7 +1,9 @@
 -- +goose Up
 
 -- Limits of what is stored, by any program. The API refuses longer texts
--- before they get here. The numbers are those of transfer/limits.go.
+-- before they get here. The numbers are those of transfer/limits.go. Times that
+-- come from outside have a year from 1 to 9999 in UTC, because RFC 3339, in which
+-- the API shows them, has no others, and no infinity.
 
 -- Reports whether a SIM can have these tags.
 -- +goose StatementBegin
@@ -24,7 +26,10 @@ ALTER TABLE accounts
     ADD CONSTRAINT accounts_coverage_limit CHECK (length(coverage) <= 64);
 
 ALTER TABLE api_keys
-    ADD CONSTRAINT api_keys_limits CHECK (length(name) BETWEEN 1 AND 100 AND length(hint) <= 64);
+    ADD CONSTRAINT api_keys_limits CHECK (length(name) BETWEEN 1 AND 100 AND length(hint) <= 64),
+    ADD CONSTRAINT api_keys_times CHECK (
+        expires_at >= '0001-01-01 00:00:00+00' AND expires_at < '10000-01-01 00:00:00+00'
+        AND old_until >= '0001-01-01 00:00:00+00' AND old_until < '10000-01-01 00:00:00+00');
 
 ALTER TABLE idempotency
     ADD CONSTRAINT idempotency_limits CHECK (length(key) <= 255 AND length(scope) <= 64);
@@ -33,11 +38,13 @@ ALTER TABLE plans
     ADD CONSTRAINT plans_name_check CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$');
 
 ALTER TABLE fees
-    ADD CONSTRAINT fees_amount_limit CHECK (amount <= 1000000000000);
+    ADD CONSTRAINT fees_amount_limit CHECK (amount <= 1000000000000),
+    ADD CONSTRAINT fees_times CHECK (valid_from >= '0001-01-01 00:00:00+00' AND valid_from < '10000-01-01 00:00:00+00');
 
 -- Transfers update sims, so these conditions are cheap for usual values: the
 -- function is called only for tags that could be beyond a limit.
 ALTER TABLE sims
+    ADD CONSTRAINT sims_times CHECK (expiration >= '0001-01-01 00:00:00+00' AND expiration < '10000-01-01 00:00:00+00'),
     ADD CONSTRAINT sims_tags_limits CHECK (octet_length(tags::text) <= 128 AND NOT tags ? '' OR tags_within_limits(tags)),
     ADD CONSTRAINT sims_lists_limits CHECK (
         jsonb_array_length(event_handlers) <= 64 AND octet_length(event_handlers::text) <= 70000

@@ -7,10 +7,14 @@
 --
 -- EXPLAIN EXECUTE check_completed_timeline;
 PREPARE check_completed_timeline AS
-SELECT format('transfer %s/%s has %s timeline rows', t.request, t.n, count(g.sim))
+SELECT format('transfer %s/%s has no timeline row with the destination', t.request, t.n)
 FROM transfers t
 JOIN requests r ON r.id = t.request
 LEFT JOIN registrations g ON g.request = t.request AND g.n = t.n AND g.sim = t.sim AND g.account = r.destination
-WHERE t.state = 'completed'
-GROUP BY t.request, t.n
-HAVING count(g.sim) <> 1;
+WHERE t.state = 'completed' AND g.sim IS NULL
+UNION ALL
+SELECT format('request %s has %s timeline rows for %s transfers', request, count(*), count(DISTINCT n))
+FROM registrations
+WHERE request IS NOT NULL
+GROUP BY request
+HAVING count(*) > count(DISTINCT n);

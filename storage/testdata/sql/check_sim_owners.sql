@@ -9,5 +9,5 @@
 PREPARE check_sim_owners AS
 SELECT format('SIM %s (id %s) belongs to account %s since %s, but its timeline says to account %s since %s', s.iccid, s.id, s.account, s.since, g.account, g.since)
 FROM sims s
-LEFT JOIN (SELECT DISTINCT ON (sim) sim, account, since FROM registrations ORDER BY sim, since DESC) g ON g.sim = s.id
+LEFT JOIN LATERAL (SELECT account, since FROM registrations WHERE sim = s.id ORDER BY since DESC LIMIT 1) g ON true
 WHERE (s.account, s.since) IS DISTINCT FROM (g.account, g.since);
