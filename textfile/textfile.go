@@ -47,7 +47,8 @@ func (d *decoder) Read(p []byte) (int, error) {
 const maxLayers = 2
 
 func decode(raw io.Reader) (io.Reader, error) {
-	in := bufio.NewReader(raw)
+	file := &fileReader{Reader: raw}
+	in := bufio.NewReader(file)
 	start, err := peek(in)
 	for range maxLayers {
 		if err != nil || !isGzip(start) {
@@ -55,9 +56,9 @@ func decode(raw io.Reader) (io.Reader, error) {
 		}
 		unzipped, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, damaged(err)
+			return nil, file.cause(err)
 		}
-		in = bufio.NewReader(gzipReader{unzipped})
+		in = bufio.NewReader(gzipReader{unzipped, file})
 		if start, err = peek(in); err != nil {
 			return nil, err
 		}
@@ -138,12 +139,38 @@ func utf16(in io.Reader, order unicode.Endianness) io.Reader {
 	return transform.NewReader(in, unicode.UTF16(order, unicode.UseBOM).NewDecoder())
 }
 
+// fileReader keeps the error that ended the file before its end.
+type fileReader struct {
+	io.Reader
+	err error
+}
+
+func (f *fileReader) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // readers return io.EOF itself
+		f.err = err
+	}
+	return n, err
+}
+
+// cause returns why decompressing the file failed: because reading it failed, or
+// because its data is damaged.
+func (f *fileReader) cause(err error) error {
+	if err != nil && f.err != nil {
+		return f.err
+	}
+	return damaged(err)
+}
+
 // gzipReader tells damaged data from a connection that ends early.
-type gzipReader struct{ *gzip.Reader }
+type gzipReader struct {
+	*gzip.Reader
+	file *fileReader
+}
 
 func (g gzipReader) Read(p []byte) (int, error) {
 	n, err := g.Reader.Read(p)
-	return n, damaged(err)
+	return n, g.file.cause(err)
 }
 
 func damaged(err error) error {
