@@ -246,6 +246,7 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 
 // parseNetwork parses a network, or an IP address as the network of only itself.
 func parseNetwork(text string) (netip.Prefix, error) {
+	text = transfer.Trim(text)
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
 		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
 	}

@@ -241,7 +241,7 @@ func TestKeysOfANetwork(t *testing.T) {
 	make := func(name string, networks ...string) Key {
 		return read[Key](s.post(s.admin, "/v1/keys", m{"role": "account", "account": sourceID, "name": name, "networks": networks}).is(201))
 	}
-	here, elsewhere := make("here", "127.0.0.0/8", "2001:db8::1"), make("elsewhere", "192.0.2.7")
+	here, elsewhere := make("here", " 127.0.0.0/8", "2001:db8::1\u200b\n"), make("elsewhere", "192.0.2.7")
 	equal(t, here.Networks, []string{"127.0.0.0/8", "2001:db8::1/128"})
 	equal(t, elsewhere.Networks, []string{"192.0.2.7/32"})
 	s.get(here.Token, "/v1/sims").is(200)

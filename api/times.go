@@ -16,7 +16,7 @@ const formatTime = "date-time"
 
 // readTimes reads the times in the path and the query of a call as people write
 // them, with transfer.ParseTime, and replaces them by the form of RFC 3339 that
-// Huma reads.
+// Huma reads. It refuses a period that ends before it begins.
 func readTimes(r *http.Request, o *huma.Operation) error {
 	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")
 	query := r.URL.Query()
@@ -42,6 +42,11 @@ func readTimes(r *http.Request, o *huma.Operation) error {
 			query.Set(parameter.Name, t.Format(time.RFC3339Nano))
 			changed = true
 		}
+	}
+	after, errAfter := time.Parse(time.RFC3339Nano, query.Get("created_after"))
+	before, errBefore := time.Parse(time.RFC3339Nano, query.Get("created_before"))
+	if errAfter == nil && errBefore == nil && before.Before(after) {
+		p.Add(problem.FieldError{Location: "query.created_before", Message: "earlier than created_after, so nothing can be between the two: exchange them, or correct one", Value: query.Get("created_before")})
 	}
 	if len(p.Errors) > 0 {
 		return p

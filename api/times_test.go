@@ -101,3 +101,15 @@ func TestTimesWithoutAZoneAreInUTC(t *testing.T) {
 	s.do(apiCall{method: "DELETE", path: "/v1/fees/support_assisted/EUR/2030-01-31", key: s.admin}).is(204)
 	s.do(apiCall{method: "DELETE", path: "/v1/fees/support_assisted/EUR/2030-02-01T09:00:15", key: s.admin}).is(204)
 }
+
+func TestPeriodsThatEndBeforeTheyBeginAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	for _, path := range []string{"/v1/transfer-requests", "/v1/batches", "/v1/audit"} {
+		s.get(s.source, path+"?created_after=2030-01-31&created_before=2030-01-31T00:00").is(200)
+		p := s.get(s.source, path+"?created_after=2030-01-31T00:00:00.5Z&created_before=2030-01-31").problem(422, problem.Invalid)
+		if len(p.Errors) != 1 || p.Errors[0].Location != "query.created_before" {
+			t.Errorf("%s: %+v", path, p.Errors)
+		}
+	}
+}
