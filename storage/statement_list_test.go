@@ -32,6 +32,7 @@ func statements() []*statement {
 		selectFeedWaits,
 		// fees.go
 		selectFees,
+		selectInstallation,
 		isPast,
 		insertFee,
 		deleteFee,

@@ -10,28 +10,104 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"simtransfer/storage"
 )
 
 // preflight checks the settings of PostgreSQL and Redis that the guarantees of
 // the service depend on, and logs a warning for each that is unsafe. It returns
 // an error for a Redis that cannot be used. If Redis does not answer, it logs that
-// and does not wait: work stays in PostgreSQL until Redis is up.
-func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) error {
+// and does not wait: work stays in PostgreSQL until Redis is up. checked is false
+// if Redis still has to be checked then.
+func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) (checked bool, err error) {
 	warnings, err := db.Warnings(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
 	}
-	info, err := redisInfo(ctx, server)
-	if err != nil {
-		log.WarnContext(ctx, "Redis does not answer; work waits in PostgreSQL until it does", "error", err.Error())
+	info, err := inspectRedis(ctx, db, server)
+	var unusable *unusableRedis
+	if errors.As(err, &unusable) {
+		return false, err
 	}
-	if err := checkRedis(info); err != nil {
-		return err
+	if err != nil {
+		log.WarnContext(ctx, "Redis does not answer, or does not accept changes; work waits in PostgreSQL until it does", "error", err.Error())
 	}
 	warnings = append(warnings, redisWarnings(info)...)
 	for _, w := range warnings {
 		log.WarnContext(ctx, "a setting needs attention", "setting", w)
+	}
+	return err == nil, nil
+}
+
+// unusableRedis says why a Redis cannot be used.
+type unusableRedis struct{ reason string }
+
+func (e *unusableRedis) Error() string { return "SIMTRANSFER_REDIS_URL names " + e.reason }
+
+// inspectRedis reads the settings of Redis, and marks it as that of this
+// installation. It returns an *unusableRedis for one that cannot be used, and
+// another error if it cannot tell.
+func inspectRedis(ctx context.Context, db *storage.DB, server RedisServer) (map[string]string, error) {
+	info, err := redisInfo(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRedis(info); err != nil {
+		return nil, err
+	}
+	id, err := db.Installation(ctx)
+	if err != nil {
+		return info, err
+	}
+	return info, claimRedis(ctx, server, id.String())
+}
+
+// redisCheckInterval is the time between two looks for a Redis that was down at
+// the start.
+const redisCheckInterval = 5 * time.Second
+
+// awaitRedis waits until Redis can be inspected, and returns an *unusableRedis if
+// it cannot be used.
+func awaitRedis(ctx context.Context, db *storage.DB, server RedisServer, interval time.Duration) error {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		_, err := inspectRedis(ctx, db, server)
+		var unusable *unusableRedis
+		if err == nil || errors.As(err, &unusable) {
+			return err
+		}
+	}
+}
+
+// installationKey is the key in Redis with the id of the installation that uses
+// the Redis database.
+const installationKey = "simtransfer:installation"
+
+// claimRedis marks a Redis database as that of an installation, and refuses one
+// that belongs to another: their tasks have the same names, and the workers of one
+// would take the tasks of the other.
+func claimRedis(ctx context.Context, server RedisServer, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	client := newFailFastRedis(server, infoTimeout)
+	defer func() { _ = client.Close() }()
+	claimErr := client.SetNX(ctx, installationKey, id, 0).Err()
+	owner, err := client.Get(ctx, installationKey).Result()
+	switch {
+	case claimErr != nil && errors.Is(err, redis.Nil):
+		return fmt.Errorf("marking Redis as used: %w", claimErr)
+	case err != nil:
+		return fmt.Errorf("reading who uses Redis: %w", err)
+	case owner != id:
+		return &unusableRedis{fmt.Sprintf("a Redis database that another installation of simtransfer uses: each needs its own, such as redis://host:6379/1. "+
+			"If the other one no longer exists, delete the key %s in it", installationKey)}
 	}
 	return nil
 }
@@ -42,7 +118,7 @@ func checkRedis(info map[string]string) error {
 	if info["cluster_enabled"] != "1" {
 		return nil
 	}
-	return errors.New("SIMTRANSFER_REDIS_URL names a node of a Redis Cluster, which is not supported: use a single Redis, or one with replicas and Sentinel for failover")
+	return &unusableRedis{"a node of a Redis Cluster, which is not supported: use a single Redis, or one with replicas and Sentinel for failover"}
 }
 
 // infoTimeout is how long preflight waits for Redis.

@@ -29,12 +29,27 @@ type Flags struct {
 	DatabaseFlags
 	RedisFlags
 	StopTimeout time.Duration `min:"1s" max:"1h" default:"30s" env:"SIMTRANSFER_STOP_TIMEOUT" help:"Time that the process may take to stop after SIGTERM. It then ends with what is still running: other processes take over its work, and clients can repeat their calls."`
+
+	stop context.CancelCauseFunc // ends the process with an error; set by UntilStopped
 }
 
 // UntilStopped calls run and returns its error. If run does not return within
 // StopTimeout after ctx has ended, because PostgreSQL or Redis does not answer,
-// it returns without waiting for it.
-func (f Flags) UntilStopped(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
+// it returns without waiting for it. If Redis was down at the start and then
+// turns out to be one that cannot be used, UntilStopped stops run and returns the
+// reason.
+func (f *Flags) UntilStopped(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
+	ctx, f.stop = context.WithCancelCause(ctx)
+	defer f.stop(nil)
+	err := f.wait(ctx, log, run)
+	var unusable *unusableRedis
+	if errors.As(context.Cause(ctx), &unusable) {
+		return unusable
+	}
+	return err
+}
+
+func (f *Flags) wait(ctx context.Context, log *slog.Logger, run func(context.Context) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx) }()
 	select {
@@ -54,7 +69,7 @@ func (f Flags) UntilStopped(ctx context.Context, log *slog.Logger, run func(cont
 // Connect opens the database and reads the Redis URL. It logs warnings about
 // the settings of both, and limits the memory of this process. Redis need not
 // be up.
-func (f Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, RedisServer, error) {
+func (f *Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options) (*storage.DB, RedisServer, error) {
 	logRedis(log)
 	redis, err := f.options()
 	if err != nil {
@@ -66,8 +81,16 @@ func (f Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options)
 		return nil, redis, err
 	}
 	limitMemory()
-	if err := preflight(ctx, log, db, redis); err != nil {
+	checked, err := preflight(ctx, log, db, redis)
+	if err != nil {
 		return nil, redis, errors.Join(err, db.Close())
+	}
+	if !checked {
+		go func() {
+			if err := awaitRedis(ctx, db, redis, redisCheckInterval); err != nil {
+				f.stop(err)
+			}
+		}()
 	}
 	return db, redis, nil
 }

@@ -8,18 +8,22 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"simtransfer/dev/servers"
+	"simtransfer/dev/servers/serverstest"
+	"simtransfer/storage"
 )
 
 // A node of a cluster is refused: half of the queues would be out of reach.
@@ -176,4 +180,79 @@ func TestStopTimeout(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// Each installation has its own Redis database: the workers of one would take the
+// tasks of the other.
+func TestRedisOfAnotherInstallationIsRefused(t *testing.T) {
+	t.Parallel()
+	server := mustRedis(t, serverstest.RedisURL(t))
+	first, second := openDatabase(t), openDatabase(t)
+	if _, err := second.Pool().ExecContext(t.Context(), `UPDATE installation SET id = gen_random_uuid()`); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := inspectRedis(t.Context(), first, server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(err error) {
+		t.Helper()
+		var unusable *unusableRedis
+		if !errors.As(err, &unusable) || !strings.Contains(err.Error(), "another installation") {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	_, err := preflight(t.Context(), slog.New(slog.DiscardHandler), second, server)
+	refused(err)
+	refused(awaitRedis(t.Context(), second, server, time.Millisecond))
+
+	client := newFailFastRedis(server, infoTimeout)
+	defer func() { _ = client.Close() }()
+	if err := client.Del(t.Context(), installationKey).Err(); err != nil { // as the error advises
+		t.Fatal(err)
+	}
+	if _, err := inspectRedis(t.Context(), second, server); err != nil {
+		t.Error(err)
+	}
+}
+
+// A Redis that was down at the start is checked when it is up, and the process
+// stops if it cannot be used.
+func TestRedisIsCheckedWhenItIsUp(t *testing.T) {
+	t.Parallel()
+	db := openDatabase(t)
+	address, err := servers.FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := mustRedis(t, "redis://"+address)
+	if checked, err := preflight(t.Context(), slog.New(slog.DiscardHandler), db, down); checked || err != nil {
+		t.Errorf("nothing listens: checked %t, %v", checked, err)
+	}
+	cluster := mustRedis(t, "redis://"+startRedis(t, "--cluster-enabled", "yes"))
+	f := Flags{StopTimeout: time.Minute}
+	err = f.UntilStopped(t.Context(), slog.New(slog.DiscardHandler), func(ctx context.Context) error {
+		f.stop(awaitRedis(ctx, db, cluster, time.Millisecond))
+		<-ctx.Done()
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "Redis Cluster") {
+		t.Errorf("the process ended with %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := awaitRedis(ctx, db, down, time.Millisecond); err != nil {
+		t.Error(err)
+	}
+}
+
+func openDatabase(t *testing.T) *storage.DB {
+	t.Helper()
+	db, err := storage.Open(t.Context(), serverstest.DatabaseURL(t), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }

@@ -2,6 +2,13 @@
 
 -- Accounts, their API keys, and their SIMs.
 
+-- The id of this installation, by which it recognizes its Redis. A copy of the
+-- database has the same one.
+CREATE TABLE installation (
+    id uuid PRIMARY KEY
+);
+INSERT INTO installation VALUES (gen_random_uuid());
+
 -- The limits are those that the account has in place of the settings of the API:
 -- null means as the API is configured, 0 means no limit.
 CREATE TABLE accounts (
