@@ -36,7 +36,7 @@ func (svc *testService) waiting(n int) {
 			INSERT INTO events (request, seq, kind, party, to_state) SELECT id, 2, 'offer', 'system', 'awaiting_acceptance' FROM requests
 		)
 		UPDATE requests
-		SET state = 'awaiting_acceptance', n_left = 0, n_eligible = 1, offered_at = clock_timestamp(), expires_at = clock_timestamp() + interval '1 hour', last_event = 2`)
+		SET state = 'awaiting_acceptance', n_left = 0, n_eligible = 1, any_self_service = true, offered_at = clock_timestamp(), expires_at = clock_timestamp() + interval '1 hour', last_event = 2`)
 }
 
 func TestExpire(t *testing.T) {
