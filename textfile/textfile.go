@@ -147,7 +147,7 @@ type fileReader struct {
 
 func (f *fileReader) Read(p []byte) (int, error) {
 	n, err := f.Reader.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return io.EOF itself
+	if err != nil && err != io.EOF {
 		f.err = err
 	}
 	return n, err
