@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -130,10 +131,10 @@ func TestNoFieldOfABodyCanBeGivenTwice(t *testing.T) {
 // keyFor returns a key that may call a route.
 func (z *fuzzTest) keyFor(r Route) string {
 	switch {
-	case r.audience == admins:
-		return z.admin
-	case r.audience == staff:
+	case r.audience.admits(storage.RoleSupport) && !r.audience.admits(storage.RoleAccount):
 		return z.support
+	case !r.audience.admits(storage.RoleAccount) && len(r.audience.roles()) > 0:
+		return z.admin
 	case strings.HasSuffix(r.Path, "/accept"), strings.HasSuffix(r.Path, "/decline"):
 		return z.destination
 	}
