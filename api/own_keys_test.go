@@ -92,7 +92,7 @@ func TestKeysDoNotOutgrowTheKeyThatMakesThem(t *testing.T) {
 		"expires later":       {soon.Add(time.Second), []string{"192.0.2.0/25"}, "body.expires_at"},
 		"from anywhere":       {soon, nil, "body.networks"},
 		"from a wider net":    {soon, []string{"192.0.0.0/16"}, "body.networks"},
-		"from one net beside": {soon, []string{"192.0.2.0/24", "192.0.3.0/24"}, "body.networks"},
+		"from a second network": {soon, []string{"192.0.2.0/24", "192.0.3.0/24"}, "body.networks"},
 		"from IPv6":           {soon, []string{"2001:db8::/32"}, "body.networks"},
 		"no more":             {soon, []string{"192.0.2.0/25", "127.0.0.1"}, ""},
 	} {

@@ -9,7 +9,7 @@ import (
 
 // condition is embedded in the commands that change something with an ETag.
 type condition struct {
-	IfMatch string `placeholder:"ETAG" help:"Change it only if it still has this ETag, as printed by the show command with --etag. If somebody else has changed it since, nothing happens and the exit code is not 0."`
+	IfMatch string `placeholder:"ETAG" help:"Change it only if it still has this ETag, as printed by the show command with --etag. If someone else has changed it since, nothing happens and the exit code is not 0."`
 }
 
 // ifMatch sets the condition of a call, if the flag was given. The quotes of an
