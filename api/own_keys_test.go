@@ -88,13 +88,13 @@ func TestKeysDoNotOutgrowTheKeyThatMakesThem(t *testing.T) {
 		networks []string
 		location string
 	}{
-		"never expires":       {nil, []string{"192.0.2.0/25"}, "body.expires_at"},
-		"expires later":       {soon.Add(time.Second), []string{"192.0.2.0/25"}, "body.expires_at"},
-		"from anywhere":       {soon, nil, "body.networks"},
-		"from a wider net":    {soon, []string{"192.0.0.0/16"}, "body.networks"},
+		"never expires":         {nil, []string{"192.0.2.0/25"}, "body.expires_at"},
+		"expires later":         {soon.Add(time.Second), []string{"192.0.2.0/25"}, "body.expires_at"},
+		"from anywhere":         {soon, nil, "body.networks"},
+		"from a wider net":      {soon, []string{"192.0.0.0/16"}, "body.networks"},
 		"from a second network": {soon, []string{"192.0.2.0/24", "192.0.3.0/24"}, "body.networks"},
-		"from IPv6":           {soon, []string{"2001:db8::/32"}, "body.networks"},
-		"no more":             {soon, []string{"192.0.2.0/25", "127.0.0.1"}, ""},
+		"from IPv6":             {soon, []string{"2001:db8::/32"}, "body.networks"},
+		"no more":               {soon, []string{"192.0.2.0/25", "127.0.0.1"}, ""},
 	} {
 		body := m{"role": "account", "name": name}
 		if c.expires != nil {
