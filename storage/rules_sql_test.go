@@ -32,6 +32,7 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		"sims.status":         words(transfer.Statuses()),
 		"events.party":        words(transfer.Parties()),
 		"events.kind":         words(transfer.EventKinds()),
+		"changes.kind":        words(transfer.ChangeKinds()),
 		"audit.action":        words(transfer.AuditActions()),
 		"audit.actor":         words(transfer.AuditActors()),
 		"work.kind":           words(transfer.WorkKinds()),

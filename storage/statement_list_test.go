@@ -26,6 +26,9 @@ func statements() []*statement {
 		selectBatches,
 		selectBatchRequests,
 		selectBatchRequestIDs,
+		// change_records.go
+		selectSIMIdentifiers,
+		insertChange,
 		// feed_horizon.go
 		declareNoEvents,
 		selectOldestTx,

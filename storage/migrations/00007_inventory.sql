@@ -31,36 +31,41 @@ CREATE TRIGGER sim_updated BEFORE UPDATE ON sims
 -- What other systems have to know of SIMs: that they were created, and each
 -- change of their owner, status, plan or identifiers, inserted in the transaction
 -- of the change. One row can stand for many SIMs that changed alike: those in
--- sims, or the completed transfers of a request from lo to below hi. source and
+-- sims, or those of the completed transfers of a request that have the numbers
+-- in numbers. For swapped, sims has the old card and the new one. source and
 -- destination are the owner before and after; both are set for a change of the
 -- owner only, otherwise destination is the owner.
 --
 -- id is taken while the SIMs are locked, so the ids of a SIM's changes ascend in
--- the order of the changes. seq is the place in the feed. A reader assigns it to
--- the rows that have none, in the order of id. A later change of a SIM cannot be
--- visible before an earlier one, so the feed has the changes of each SIM in their
--- order, without waiting for transactions that are running.
+-- the order of the changes. seq is the place in the feed. It is assigned later, to
+-- the rows that have none, in the order of id; numbered_at is when. A later change
+-- of a SIM cannot be visible before an earlier one, so the feed has the changes of
+-- each SIM in their order, without waiting for transactions that are running.
 CREATE TABLE changes (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    seq         bigint UNIQUE,
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- the sequence must have CACHE 1
+    seq         bigint UNIQUE CHECK (seq > 0),
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    numbered_at timestamptz,
     kind        text NOT NULL CHECK (kind IN ('created', 'transferred', 'status_changed', 'plan_changed',
                     'identifiers_changed', 'swapped', 'owner_corrected')),
     source      bigint,
     destination bigint NOT NULL,
     sims        bigint[],
     request     uuid,
-    lo          integer,
-    hi          integer,
+    numbers     int4multirange,
     before      jsonb,
     after       jsonb,
+    CHECK ((seq IS NULL) = (numbered_at IS NULL)),
     CHECK ((kind = 'transferred') = (request IS NOT NULL)),
+    CHECK ((kind IN ('transferred', 'owner_corrected')) = (source IS NOT NULL)),
     CHECK ((sims IS NULL) = (request IS NOT NULL)),
-    CHECK ((request IS NULL) = (lo IS NULL AND hi IS NULL)),
-    CHECK (cardinality(sims) BETWEEN 1 AND 1000)
+    CHECK ((numbers IS NULL) = (request IS NULL)),
+    CHECK (NOT isempty(numbers)),
+    CHECK (cardinality(sims) BETWEEN 1 AND 1000),
+    CHECK (kind <> 'swapped' OR cardinality(sims) = 2)
 );
 CREATE INDEX changes_unnumbered ON changes (id) WHERE seq IS NULL;
-CREATE INDEX changes_at ON changes (at);
+CREATE INDEX changes_numbered ON changes (numbered_at);
 
 -- Status and plan are changed by several programs, so a trigger records it. A
 -- transfer does not set them, so it costs a transfer nothing.
