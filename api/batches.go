@@ -56,6 +56,7 @@ func viewBatch(b storage.Batch) Batch {
 
 type createBatchInput struct {
 	Idempotent
+	Mapped
 	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
 	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs ineligible that would need approval by support."`
@@ -86,6 +87,10 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
+	names, err := in.names(upload.BatchColumns())
+	if err != nil {
+		return nil, err
+	}
 	release, err := s.uploads.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -95,7 +100,7 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
-	file, err := upload.Read(reader, format, uploadLimits())
+	file, err := upload.Read(reader, format, names, uploadLimits())
 	if err := in.File.close(err); err != nil {
 		return nil, uploadError(ctx, err)
 	}

@@ -17,6 +17,7 @@ import (
 
 type importInput struct {
 	Idempotent
+	Mapped
 	File body
 }
 
@@ -28,6 +29,11 @@ type Imported struct {
 // importSIMs reads the whole file first, because no transaction may wait for a
 // client. Then it imports all SIMs in one transaction.
 func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Imported], error) {
+	columns := simUpload().uploadColumns()
+	names, err := in.names(columns)
+	if err != nil {
+		return nil, err
+	}
 	release, err := s.imports.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -37,8 +43,7 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	if err != nil {
 		return nil, err
 	}
-	columns := simUpload().uploadColumns()
-	records := upload.NewRecords(reader, format, columns, uploadLimits())
+	records := upload.NewRecords(reader, format, columns, names, uploadLimits())
 	var sims []storage.NewSIM
 	var places []upload.Place
 	for record := range records.All() {

@@ -76,6 +76,20 @@ func (b *body) close(err error) error {
 
 func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUploadBytes} }
 
+// Mapped is embedded in the input of routes with an upload.
+type Mapped struct {
+	Map []string `query:"map,explode" nullable:"false" maxItems:"64" example:"[\"ICC ID=iccid\"]" doc:"What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns."`
+}
+
+// names returns what the columns of an upload are called there.
+func (m Mapped) names(columns []upload.Column) (upload.Names, error) {
+	names, err := upload.ParseNames(m.Map, columns)
+	if err != nil {
+		return nil, problem.New(problem.Invalid, "nothing was changed: a column cannot be mapped", problem.FieldError{Location: "query.map", Message: err.Error(), Value: problem.Clip(strings.Join(m.Map, ", "))})
+	}
+	return names, nil
+}
+
 // uploadDoc describes an upload in the OpenAPI document. It is added after Huma
 // has registered the operation, because Huma reads the body of every operation
 // that has a schema for it.

@@ -67,7 +67,7 @@ func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (clien
 	}
 	defer f.close()
 	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.id()}
-	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
 	if err != nil {
 		return b, l.explain(err)
 	}

@@ -49,7 +49,7 @@ func (c *simsImportCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	defer f.close()
-	imported, err := l.client.ImportSIMs(ctx, f.format, f.reader, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	imported, err := l.client.ImportSIMs(ctx, f.format, f.reader, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
 	if err != nil {
 		return l.explain(err)
 	}

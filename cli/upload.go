@@ -13,8 +13,9 @@ import (
 
 // upload is embedded in commands that upload a file.
 type upload struct {
-	File   string `arg:"" predictor:"file" help:"The file, or - for standard input."`
-	Format string `enum:"csv,ndjson,json," default:"" help:"Format of the file: csv, ndjson or json. Default: from the file name extension, such as .csv or .csv.gz."`
+	File   string   `arg:"" predictor:"file" help:"The file, or - for standard input."`
+	Format string   `enum:"csv,ndjson,json," default:"" help:"Format of the file: csv, ndjson or json. Default: from the file name extension, such as .csv or .csv.gz."`
+	Map    []string `sep:"none" placeholder:"NAME=COLUMN" help:"Name that a column has in the file, such as \"ICC ID=iccid\"; nothing after the = ignores the column. Can be repeated."`
 }
 
 // mediaType returns the format of the file.
@@ -36,6 +37,9 @@ func (u upload) mediaType() (client.Format, error) {
 	}
 	return "", usageError("unknown format of %s: set --format to csv, ndjson or json", u.File)
 }
+
+// columns returns the names of columns in the file as an option of the call.
+func (u upload) columns() client.Option { return client.MapColumns(u.Map...) }
 
 // openedUpload is a file that is being uploaded.
 type openedUpload struct {

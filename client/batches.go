@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +95,20 @@ func (c *Client) CancelBatch(ctx context.Context, id uuid.UUID, options ...Optio
 
 func batchPath(id uuid.UUID, more ...string) string {
 	return path(append([]string{"batches", id.String()}, more...)...)
+}
+
+// MapColumns says what columns of an uploaded file are called in the file: texts
+// such as "ICC ID=iccid", or "Notes=" for a column that the service ignores.
+func MapColumns(names ...string) Option {
+	return func(c *call) {
+		for _, name := range names {
+			separator := "?"
+			if strings.Contains(c.path, "?") {
+				separator = "&"
+			}
+			c.path += separator + "map=" + url.QueryEscape(name)
+		}
+	}
 }
 
 // upload posts a file, which is streamed.

@@ -23,6 +23,7 @@ type csvReader struct {
 	in      *csv.Reader // nil until the header is read
 	quotes  *formulaReader
 	fields  []int // position of each column in the file, or -1
+	has     Columns
 	width   int   // values of the header, without unnamed columns at its end
 	skipped int   // lines before those that in reads
 	offset  int64 // bytes before those that in reads
@@ -56,7 +57,7 @@ func (c *csvReader) next() (Record, error) {
 				c.values[i] = formulaText(fields[field])
 			}
 		}
-		return Record{Place: place, Values: c.values}, nil
+		return Record{Place: place, Values: c.values, Has: c.has}, nil
 	}
 }
 
@@ -218,7 +219,7 @@ func (c *csvReader) header() error {
 	for c.width > 0 && strings.TrimSpace(names[c.width-1]) == "" {
 		c.width--
 	}
-	if _, err := transfer.ParseIdentifier(names[0]); err == nil {
+	if _, err := transfer.ParseIdentifier(names[0]); err == nil && c.records.header(names[0]) == unknownColumn {
 		c.records.Refuse(place, "", CodeMissingColumn, fmt.Sprintf("the first line starts with %q like a row: add a header line before it, such as %s", clip(names[0]), c.records.columnNames()))
 		return errGivenUp
 	}
@@ -244,13 +245,15 @@ func (c *csvReader) place(place Place, position int, name string) {
 		c.records.Refuse(place, "", CodeUnknownColumn, fmt.Sprintf("column %d of the header has no name: add its name, or remove the column", position+1))
 	case !utf8.ValidString(name):
 		c.records.Refuse(place, "", CodeEncoding, fmt.Sprintf("column %d of the header, %q, is not UTF-8: save the file as UTF-8", position+1, clip(name)))
-	case column < 0:
-		c.records.Refuse(place, clip(name), CodeUnknownColumn, fmt.Sprintf("unknown column %q%s: rename or remove it; the columns are %s",
+	case column == ignoredColumn:
+	case column == unknownColumn:
+		c.records.Refuse(place, clip(name), CodeUnknownColumn, fmt.Sprintf("unknown column %q%s: rename, map or remove it; the columns are %s",
 			clip(name), c.records.similar(name), c.records.columnNames()))
 	case c.fields[column] >= 0:
 		c.records.Refuse(place, c.records.columns[column].Name, CodeRepeatedColumn, fmt.Sprintf("the header has the column %q twice: remove one of the two", clip(name)))
 	default:
 		c.fields[column] = position
+		c.has = c.has.With(column)
 	}
 }
 

@@ -95,8 +95,8 @@ func fuzz(f *testing.F, format upload.Format, other func([]byte) ([]row, error))
 	f.Add(sample(format, 3, 2))
 	f.Add([]byte("\ufeff" + string(sample(format, 1, 1))))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		batch, err := upload.Read(bytes.NewReader(body), format, limits)
-		again, errAgain := upload.Read(iotest.OneByteReader(bytes.NewReader(body)), format, limits)
+		batch, err := upload.Read(bytes.NewReader(body), format, nil, limits)
+		again, errAgain := upload.Read(iotest.OneByteReader(bytes.NewReader(body)), format, nil, limits)
 		if fmt.Sprint(err) != fmt.Sprint(errAgain) {
 			t.Fatalf("got %v, and byte by byte %v", err, errAgain)
 		}
@@ -129,7 +129,7 @@ func fuzz(f *testing.F, format upload.Format, other func([]byte) ([]row, error))
 			t.Fatalf("got\n%v, another reader\n%v", rows, want)
 		}
 		for _, format := range formats() {
-			copied, err := upload.Read(bytes.NewReader(render(t, format, rows)), format, upload.Limits{})
+			copied, err := upload.Read(bytes.NewReader(render(t, format, rows)), format, nil, upload.Limits{})
 			if err != nil {
 				t.Fatalf("reading it again as %v: %v", format, err)
 			}

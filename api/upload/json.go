@@ -223,7 +223,10 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 
 		name = unquote(name)
 		column := o.records.column(name)
-		if column < 0 {
+		if column == ignoredColumn {
+			continue
+		}
+		if column == unknownColumn {
 			refuse(clip(string(name)), CodeUnknownColumn, "unknown field: remove it, or use one of "+o.records.columnNames())
 			continue
 		}
@@ -241,10 +244,14 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 		return Record{}, errRefused
 	}
 	text := string(o.text) // one string for all values
+	var has Columns
 	for i, span := range o.spans {
 		o.values[i] = text[span.start:span.end]
+		if span.seen {
+			has = has.With(i)
+		}
 	}
-	return Record{Place: place, Values: o.values}, nil
+	return Record{Place: place, Values: o.values, Has: has}, nil
 }
 
 // append adds the text of a JSON value, or returns why the value is invalid.

@@ -15,17 +15,22 @@ const (
 	columnOperatorID = "destination_operator_id"
 )
 
+// BatchColumns returns the columns of a batch.
+func BatchColumns() []Column {
+	return []Column{
+		{Name: columnSIM, Required: true},
+		{Name: columnEmail, Required: true},
+		{Name: columnOperatorID, Required: true},
+	}
+}
+
 // Read reads a batch of transfers with the columns sim, destination_email and
 // destination_operator_id. Each SIM is identified by its ICCID, an IMSI or an
 // MSISDN, and each identifier may occur only once. Read returns the errors of
 // [Records.Err].
-func Read(r io.Reader, format Format, limits Limits) (*Batch, error) {
+func Read(r io.Reader, format Format, names Names, limits Limits) (*Batch, error) {
 	limits = limits.withDefaults()
-	records := NewRecords(r, format, []Column{
-		{Name: columnSIM, Required: true},
-		{Name: columnEmail, Required: true},
-		{Name: columnOperatorID, Required: true},
-	}, limits)
+	records := NewRecords(r, format, BatchColumns(), names, limits)
 
 	b := &batchReader{
 		Batch:     &Batch{format: format},

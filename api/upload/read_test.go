@@ -142,7 +142,7 @@ func TestReadAccepts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for name, chunks := range readers() {
-				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, upload.Limits{})
+				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, nil, upload.Limits{})
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
@@ -212,7 +212,7 @@ func TestReadRefuses(t *testing.T) {
 			},
 		},
 		{"missing column", upload.CSV, "sim,destination_email\n" + simA + ",a@example.com\n", []problem{{line(1), "destination_operator_id", upload.CodeMissingColumn, "add it"}}},
-		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, `unknown column "note": rename or remove it`}}},
+		{"unknown column", upload.CSV, "\nsim,destination_email,note,destination_operator_id\n", []problem{{line(2), "note", upload.CodeUnknownColumn, `unknown column "note": rename, map or remove it`}}},
 		{"column twice", upload.CSV, "sim,destination_email,sim,destination_operator_id\n", []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
 		{"column without a name", upload.CSV, "sim,destination_email,,destination_operator_id\n", []problem{{line(1), "", upload.CodeUnknownColumn, "column 3"}}},
 		{"value in a column without a name", upload.CSV, header[:len(header)-1] + ",\n" + good[:len(good)-1] + ",x\n", []problem{{line(2), "", upload.CodeFieldCount, "4 values, but the header has 3"}}},
@@ -311,7 +311,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for name, chunks := range readers() {
-				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, upload.Limits{})
+				batch, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, nil, upload.Limits{})
 				var invalid *upload.Invalid
 				if !errors.As(err, &invalid) {
 					t.Fatalf("%s: got %v, %v, want an *Invalid", name, batch, err)
@@ -338,7 +338,7 @@ func TestReadRefuses(t *testing.T) {
 func TestSameErrorIsListedOnce(t *testing.T) {
 	t.Parallel()
 	body := header + simA + "," + to + "\n" + strings.Repeat(","+to+"\n", 20) + strings.Repeat(simA+","+to+"\n", 2)
-	_, err := upload.Read(strings.NewReader(body), upload.CSV, upload.Limits{})
+	_, err := upload.Read(strings.NewReader(body), upload.CSV, nil, upload.Limits{})
 	want := "nothing was accepted: 22 errors to fix\n" +
 		"line 3, line 4, line 5, line 6, line 7, line 8, line 9, line 10, line 11, line 12 and 10 others, sim: the SIM is missing: give its ICCID, IMSI or MSISDN\n" +
 		"line 23, line 24, sim: " + simA + " is already in line 2: remove one of the two"
@@ -376,7 +376,7 @@ func TestReadListsAHundredProblems(t *testing.T) {
 	for i := range 250 {
 		body += fmt.Sprintf("x%d,%s\n", i, to)
 	}
-	_, err := upload.Read(strings.NewReader(body), upload.CSV, upload.Limits{})
+	_, err := upload.Read(strings.NewReader(body), upload.CSV, nil, upload.Limits{})
 	var invalid *upload.Invalid
 	if !errors.As(err, &invalid) {
 		t.Fatalf("got %v, want an *Invalid", err)
@@ -436,7 +436,7 @@ func TestReadTooLarge(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			for name, chunks := range readers() {
-				_, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, test.limits)
+				_, err := upload.Read(chunks(strings.NewReader(test.body)), test.format, nil, test.limits)
 				if test.want == nil {
 					if err != nil {
 						t.Errorf("%s: %v", name, err)
@@ -470,7 +470,7 @@ func TestReadReturnsTheReadersError(t *testing.T) {
 		for _, body := range bodies {
 			for cut := range len(body) {
 				r := io.MultiReader(strings.NewReader(body[:cut]), iotest.ErrReader(gone))
-				if batch, err := upload.Read(r, format, upload.Limits{}); batch != nil || !errors.Is(err, gone) {
+				if batch, err := upload.Read(r, format, nil, upload.Limits{}); batch != nil || !errors.Is(err, gone) {
 					t.Errorf("%v, gone after %q: got %v", format, body[:cut], err)
 				}
 			}
@@ -484,7 +484,7 @@ func TestReadReturnsMaxBytesError(t *testing.T) {
 		t.Run(format.String(), func(t *testing.T) {
 			t.Parallel()
 			body := io.NopCloser(bytes.NewReader(sample(format, 1000, 1)))
-			_, err := upload.Read(http.MaxBytesReader(httptest.NewRecorder(), body, 5000), format, upload.Limits{})
+			_, err := upload.Read(http.MaxBytesReader(httptest.NewRecorder(), body, 5000), format, nil, upload.Limits{})
 			var tooLarge *http.MaxBytesError
 			if !errors.As(err, &tooLarge) || tooLarge.Limit != 5000 {
 				t.Errorf("got %v, want an *http.MaxBytesError", err)
@@ -495,7 +495,7 @@ func TestReadReturnsMaxBytesError(t *testing.T) {
 
 func TestReadNeedsAFormat(t *testing.T) {
 	t.Parallel()
-	if _, err := upload.Read(strings.NewReader(header), 0, upload.Limits{}); err == nil {
+	if _, err := upload.Read(strings.NewReader(header), 0, nil, upload.Limits{}); err == nil {
 		t.Error("read an upload without a format")
 	}
 }
@@ -516,7 +516,7 @@ func TestReadManySpellings(t *testing.T) {
 		}
 		fmt.Fprintf(&body, "%d,%s,OP0000000001\n", 100_000_000+i, email)
 	}
-	batch, err := upload.Read(strings.NewReader(body.String()), upload.CSV, upload.Limits{})
+	batch, err := upload.Read(strings.NewReader(body.String()), upload.CSV, nil, upload.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -545,7 +545,7 @@ func TestReadMemory(t *testing.T) {
 		t.Run(format.String(), func(t *testing.T) {
 			body := sample(format, rows, 100)
 			before := heap()
-			batch, err := upload.Read(bytes.NewReader(body), format, upload.Limits{})
+			batch, err := upload.Read(bytes.NewReader(body), format, nil, upload.Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -576,7 +576,7 @@ func BenchmarkRead(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := upload.Read(bytes.NewReader(body), format, upload.Limits{}); err != nil {
+				if _, err := upload.Read(bytes.NewReader(body), format, nil, upload.Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -68,11 +68,26 @@ type Record struct {
 	// nulls are empty. The slice is reused for the next record; the strings can
 	// be kept.
 	Values []string
+	// Has tells which columns the row has, even if the value is empty: all that are
+	// in the header of a CSV upload, or the fields of a JSON object.
+	Has Columns
 }
+
+// Columns is a set of columns, by their index in the columns passed to NewRecords.
+type Columns uint64
+
+// With returns the set with another column.
+func (c Columns) With(column int) Columns { return c | 1<<column }
+
+// Without returns the set without a column.
+func (c Columns) Without(column int) Columns { return c &^ (1 << column) }
+
+// Contains reports whether a column is in the set.
+func (c Columns) Contains(column int) bool { return c&(1<<column) != 0 }
 
 // Records reads the records of an upload:
 //
-//	records := upload.NewRecords(body, upload.CSV, columns, upload.Limits{})
+//	records := upload.NewRecords(body, upload.CSV, columns, nil, upload.Limits{})
 //	for record := range records.All() {
 //		if problem := …; problem != "" {
 //			records.Refuse(record.Place, "iccid", upload.CodeBadValue, problem)
@@ -84,6 +99,7 @@ type Record struct {
 type Records struct {
 	format  Format
 	columns []Column
+	names   Names
 	limits  Limits
 	source  *source
 	reader  recordReader
@@ -106,12 +122,14 @@ var (
 	errGivenUp = errors.New("upload refused")
 )
 
-// NewRecords returns a reader of the records of r. It reads nothing yet.
-func NewRecords(r io.Reader, format Format, columns []Column, limits Limits) *Records {
+// NewRecords returns a reader of the records of r. It reads nothing yet. Names
+// are other names that the upload has for columns. At most 64 columns are possible.
+func NewRecords(r io.Reader, format Format, columns []Column, names Names, limits Limits) *Records {
 	limits = limits.withDefaults()
 	return &Records{
 		format:  format,
 		columns: columns,
+		names:   names,
 		limits:  limits,
 		source:  newSource(textfile.NewReader(r), limits),
 	}
@@ -244,15 +262,41 @@ func (r *Records) tooLong(place Place) error {
 	return &TooLarge{Place: place, Measure: LineBytes, Limit: int64(r.limits.MaxLine)}
 }
 
-// column returns the index of the column with this name, or -1.
+// What column and header return in place of an index.
+const (
+	unknownColumn = -1
+	ignoredColumn = -2 // the upload has it, and it is not read
+)
+
+// column returns the index of the column with this name in the fields of a JSON
+// object, or one of the constants above.
 func (r *Records) column(name []byte) int {
+	if len(r.names) > 0 {
+		if column, ok := r.names[string(name)]; ok {
+			return r.indexOf(column)
+		}
+	}
 	return slices.IndexFunc(r.columns, func(c Column) bool { return c.Name == string(name) })
 }
 
-// header returns the index of the column that a CSV header calls by this name, or
-// -1. Case does not count, and a space or dash counts as an underscore.
+// indexOf returns the index of a column that names map to.
+func (r *Records) indexOf(column string) int {
+	if column == "" {
+		return ignoredColumn
+	}
+	return slices.IndexFunc(r.columns, func(c Column) bool { return c.Name == column })
+}
+
+// header is column for a CSV header. Case does not count, and in the name of a
+// column a space or dash counts as an underscore.
 func (r *Records) header(name string) int {
-	return r.column([]byte(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(name))))
+	for given, column := range r.names {
+		if strings.EqualFold(given, name) {
+			return r.indexOf(column)
+		}
+	}
+	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(name))
+	return slices.IndexFunc(r.columns, func(c Column) bool { return c.Name == name })
 }
 
 // columnNames returns the names of the columns for an error message.

@@ -40,7 +40,7 @@ func TestRecords(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			records := upload.NewRecords(strings.NewReader(test.body), test.format, inventory(), upload.Limits{})
+			records := upload.NewRecords(strings.NewReader(test.body), test.format, inventory(), nil, upload.Limits{})
 			var got []string
 			for record := range records.All() {
 				got = append(got, fmt.Sprint(record.Place, " ", record.Values))
@@ -58,7 +58,7 @@ func TestRecords(t *testing.T) {
 
 func TestRecordsStopEarly(t *testing.T) {
 	t.Parallel()
-	records := upload.NewRecords(strings.NewReader("iccid\na\nb\n"), upload.CSV, inventory(), upload.Limits{})
+	records := upload.NewRecords(strings.NewReader("iccid\na\nb\n"), upload.CSV, inventory(), nil, upload.Limits{})
 	for record := range records.All() {
 		if record.Values[0] == "a" {
 			break
@@ -76,7 +76,7 @@ func TestRecordsKeepStrings(t *testing.T) {
 		if format == upload.NDJSON {
 			body = `{"iccid":"first"}` + "\n" + `{"iccid":"other"}`
 		}
-		records := upload.NewRecords(strings.NewReader(body), format, inventory(), upload.Limits{})
+		records := upload.NewRecords(strings.NewReader(body), format, inventory(), nil, upload.Limits{})
 		var kept []string
 		for record := range records.All() {
 			kept = append(kept, record.Values[0])
@@ -148,7 +148,7 @@ func ExampleNewRecords() {
 	columns := []upload.Column{{Name: "iccid", Required: true}, {Name: "plan"}}
 	body := strings.NewReader("plan,iccid\nplan-a,8944500000000000018\nplan-x,8944500000000000026\n")
 
-	records := upload.NewRecords(body, upload.CSV, columns, upload.Limits{})
+	records := upload.NewRecords(body, upload.CSV, columns, nil, upload.Limits{})
 	for record := range records.All() {
 		if plan := record.Values[1]; plan != "plan-a" {
 			records.Refuse(record.Place, "plan", upload.CodeBadValue, fmt.Sprintf("there is no plan %q: give plan-a", plan))
@@ -169,7 +169,7 @@ func ExampleRead() {
 001010123456789,meters@example.org,OP0087654321
 +15551234567,fleet@example.com,OP0012345678
 `)
-	batch, err := upload.Read(body, upload.CSV, upload.Limits{})
+	batch, err := upload.Read(body, upload.CSV, nil, upload.Limits{})
 	if err != nil {
 		fmt.Println(err)
 		return
