@@ -158,21 +158,23 @@ func invariants() []invariant {
 			FROM radius.radacct a
 			JOIN sims s ON s.id = a.sim
 			JOIN registrations g ON g.sim = s.id AND g.since = s.since
+			LEFT JOIN registrations admitted ON admitted.sim = s.id AND admitted.since = radius.class_since(a.class)
 			WHERE a.acctstoptime IS NULL
 			  AND g.request IS NOT NULL
-			  AND a.acctstarttime < s.since
+			  AND coalesce(admitted.since, a.acctstarttime) < s.since
 			  AND NOT EXISTS (SELECT 1 FROM work w WHERE w.kind = 'drop_stray' AND a.radacctid = ANY(w.items))
 			  AND NOT EXISTS (SELECT 1 FROM open_transfers o JOIN requests r ON r.id = o.request WHERE o.sim = a.sim AND r.state = 'transferring')`),
 		newInvariant(6, "session_starts", "every open session was linked to its SIM, if an error kept the trigger from doing so", `
 			SELECT format('session %s at gateway %s is not linked: %s', radacctid, host(nasipaddress), start_error)
 			FROM radius.radacct
 			WHERE sim IS NULL AND acctstoptime IS NULL AND start_error IS NOT NULL`),
-		newInvariant(6, "session_trigger", "the trigger on radius.radacct is enabled, and its owner has the rights that it needs", `
-			SELECT 'radius.radacct has no enabled trigger session_start: run ALTER TABLE radius.radacct ENABLE TRIGGER session_start'
+		newInvariant(6, "session_trigger", "the triggers on radius.radacct are enabled, and their owner has the rights that it needs", `
+			SELECT format('radius.radacct has no enabled trigger %s: run ALTER TABLE radius.radacct ENABLE TRIGGER %s', name, name)
+			FROM unnest(ARRAY['session_start', 'session_news']) AS name
 			WHERE NOT EXISTS (
 				SELECT
 				FROM pg_trigger
-				WHERE tgrelid = 'radius.radacct'::regclass AND tgname = 'session_start' AND tgenabled IN ('O', 'A'))
+				WHERE tgrelid = 'radius.radacct'::regclass AND tgname = name AND tgenabled IN ('O', 'A'))
 			UNION ALL
 			SELECT format('the owner of the trigger lacks a right: run GRANT %s ON %s TO %s', n.privilege, n.object, p.proowner::regrole)
 			FROM pg_proc p

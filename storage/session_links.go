@@ -66,7 +66,7 @@ var linkSessions = newStatement(statement{
 			SET sim = u.sim
 			FROM unnest(@sessions::bigint[], @sims::bigint[]) AS u (session, sim)
 			WHERE radacctid = u.session AND radacct.sim IS NULL AND acctstoptime IS NULL
-			RETURNING radacctid, radacct.sim, nasipaddress, radius.outlived(radacct.sim, acctstarttime) AS outlived
+			RETURNING radacctid, radacct.sim, nasipaddress, radius.outlived(radacct.sim, acctstarttime, class) AS outlived
 		), activated AS (
 			UPDATE sims
 			SET status = 'active'

@@ -69,13 +69,14 @@ func TestCheckOfAccounting(t *testing.T) {
 	db.Exec(`CREATE ROLE ` + role)
 	t.Cleanup(func() { dropRole(t, db, role) })
 	const (
-		trigger = "the trigger on radius.radacct"
+		trigger = "the triggers on radius.radacct"
 		users   = "database users that write accounting"
 	)
 	db.Exec(`GRANT SELECT ON radius.radacct TO ` + role) // as for reports
 	db.Check()
 	for _, c := range []struct{ break_, mend, invariant, advice string }{
 		{`ALTER TABLE radius.radacct DISABLE TRIGGER session_start`, `ALTER TABLE radius.radacct ENABLE TRIGGER session_start`, trigger, "ENABLE TRIGGER"},
+		{`ALTER TABLE radius.radacct DISABLE TRIGGER session_news`, `ALTER TABLE radius.radacct ENABLE TRIGGER session_news`, trigger, "ENABLE TRIGGER session_news"},
 		{`ALTER FUNCTION radius.before_session OWNER TO ` + role, `ALTER FUNCTION radius.before_session OWNER TO CURRENT_USER`, trigger, "GRANT UPDATE ON public.sims TO " + role},
 		{`GRANT USAGE ON SCHEMA radius TO ` + role + `; GRANT INSERT ON radius.radacct TO ` + role, ``, users, "GRANT UPDATE ON radius.radacct TO " + role},
 		{`REVOKE USAGE ON SCHEMA radius FROM ` + role, `GRANT USAGE ON SCHEMA radius TO ` + role + `; GRANT UPDATE ON radius.radacct TO ` + role, users, "GRANT USAGE ON SCHEMA radius TO " + role},

@@ -272,18 +272,62 @@ END
 $$;
 -- +goose StatementEnd
 
--- outlived reports whether a session that began at an instant belongs to an
--- earlier owner of its SIM. Five seconds are allowed for the gateway's clock.
+-- access_class returns the Class for the Access-Accept of a SIM: since= and the
+-- instant of its current registration in microseconds since 1970. It returns null
+-- if the values name no SIM. The gateway returns the Class in each accounting record
+-- of the session.
+--
+-- The function runs with the rights of the schema's owner. Its caller learns nothing
+-- else about a SIM.
 -- +goose StatementBegin
-CREATE FUNCTION radius.outlived(sim_id bigint, began timestamptz) RETURNS boolean
+CREATE FUNCTION radius.access_class(imsi text, username text, callingstationid text, escaped boolean) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+    RETURN (
+        SELECT 'since=' || (extract(epoch FROM since) * 1000000)::bigint
+        FROM public.sims
+        WHERE id = radius.session_sim(imsi, username, callingstationid, escaped));
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION radius.access_class FROM PUBLIC;
+
+-- class_since returns the instant in a Class of access_class, null if it is no
+-- such Class. FreeRADIUS writes a Class in hexadecimal after 0x, and several
+-- separated by commas.
+-- +goose StatementBegin
+CREATE FUNCTION radius.class_since(class text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    digits text := substring(class FROM '^since=([0-9]{10,17})$');
+BEGIN
+    IF digits IS NULL THEN
+        -- 73696e63653d is "since=", and 30 to 39 are the digits.
+        digits := convert_from(decode(substring(lower(class) FROM '0x73696e63653d((?:3[0-9]){10,17})(?![0-9a-f])'), 'hex'), 'UTF8');
+    END IF;
+    RETURN timestamptz 'epoch' + digits::bigint * interval '1 microsecond';
+END
+$$;
+-- +goose StatementEnd
+
+-- outlived reports whether a session that began at an instant belongs to an
+-- earlier owner of its SIM. If the session's Class names a registration of the SIM,
+-- that decides, whatever the gateway's clock says. Otherwise five seconds are
+-- allowed for the gateway's clock.
+-- +goose StatementBegin
+CREATE FUNCTION radius.outlived(sim_id bigint, began timestamptz, class text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT 1
         FROM public.sims s
         JOIN public.registrations g ON g.sim = s.id AND g.since = s.since
+        LEFT JOIN public.registrations admitted ON admitted.sim = s.id AND admitted.since = radius.class_since(class)
         WHERE s.id = sim_id
           AND g.request IS NOT NULL
-          AND began <= s.since + interval '5 seconds'
+          AND CASE
+                WHEN admitted.since IS NOT NULL THEN admitted.since < s.since
+                ELSE began <= s.since + interval '5 seconds'
+              END
     )
 $$;
 -- +goose StatementEnd
@@ -294,14 +338,14 @@ $$;
 -- current owner makes a ready SIM active, for good. A session of an earlier owner,
 -- which the hand-over could not see, gets work that disconnects it.
 -- +goose StatementBegin
-CREATE FUNCTION radius.begin_session(sim_id bigint, began timestamptz, session bigint, gateway inet) RETURNS void
+CREATE FUNCTION radius.begin_session(sim_id bigint, began timestamptz, class text, session bigint, gateway inet) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     current_status text;
     current_since  timestamptz;
 BEGIN
     SELECT status, since INTO current_status, current_since FROM public.sims WHERE id = sim_id FOR NO KEY UPDATE;
-    IF began <= current_since + interval '5 seconds' AND radius.outlived(sim_id, began) THEN
+    IF (class <> '' OR began <= current_since + interval '5 seconds') AND radius.outlived(sim_id, began, class) THEN
         INSERT INTO public.work (kind, items, n, gateway, queue)
         VALUES ('drop_stray', ARRAY[session], 1, host(gateway), 'gateway');
     ELSIF current_status = 'ready' THEN
@@ -322,23 +366,37 @@ $$;
 -- rights on its own tables only. An error must not lose a start: the row is stored
 -- without its SIM and with the error, and the scheduler's link loop tries again.
 --
+-- A report that comes from the future, or that is older than a year, comes from a
+-- gateway whose clock is wrong: its times are shifted so that the report is from now.
+-- The ends of sessions may be older, because they may be copied from another
+-- database. An Acct-Session-Time of more than ten years is ignored.
+--
 -- A connection of FreeRADIUS keeps the plans of these functions. Those that it made
 -- while the tables were empty would read whole tables, so enable_seqscan is off.
 -- +goose StatementBegin
 CREATE FUNCTION radius.before_session() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
+    heard     timestamptz := clock_timestamp();
     reported  timestamptz := coalesce(NEW.acctstoptime, NEW.acctupdatetime, NEW.acctstarttime);
+    shift     interval;
     known     record;
     presumed  boolean; -- whether we, and not its gateway, have ended the known session
     new_start boolean; -- whether the gateway has used the session's id again
 BEGIN
+    IF reported > heard OR NEW.acctstoptime IS NULL AND reported < heard - interval '1 year' THEN
+        shift := make_interval(secs => (extract(epoch FROM heard) - extract(epoch FROM reported))::float8);
+        reported := heard;
+        NEW.acctstarttime := NEW.acctstarttime + shift;
+        NEW.acctupdatetime := NEW.acctupdatetime + shift;
+        NEW.acctstoptime := NEW.acctstoptime + shift;
+    END IF;
     -- If an update is the first news, acctstarttime is the time of the update.
-    IF NEW.acctsessiontime > 0 THEN
+    IF NEW.acctsessiontime BETWEEN 1 AND 315576000 THEN
         NEW.acctstarttime := least(NEW.acctstarttime, reported - make_interval(secs => NEW.acctsessiontime));
     END IF;
 
-    SELECT radacctid, sim, acctstarttime, acctstoptime, acctterminatecause, closed_at
+    SELECT radacctid, sim, acctstarttime, acctstoptime, acctterminatecause, closed_at, class
     INTO known
     FROM radius.radacct
     WHERE acctuniqueid = NEW.acctuniqueid;
@@ -351,7 +409,7 @@ BEGIN
             NEW.sim := radius.session_sim(NEW.imsi, NEW.username, NEW.callingstationid, NEW.escaped);
         END IF;
         IF NEW.sim IS NOT NULL AND NEW.acctstoptime IS NULL THEN
-            PERFORM radius.begin_session(NEW.sim, NEW.acctstarttime, NEW.radacctid, NEW.nasipaddress);
+            PERFORM radius.begin_session(NEW.sim, NEW.acctstarttime, NEW.class, NEW.radacctid, NEW.nasipaddress);
         END IF;
         RETURN NEW;
     END IF;
@@ -360,10 +418,10 @@ BEGIN
     IF known.acctstoptime IS NULL THEN
         -- A start after an update without Acct-Session-Time: now it is known when the session began.
         IF NEW.acctstarttime < known.acctstarttime
-           AND radius.outlived(known.sim, NEW.acctstarttime)
-           AND NOT radius.outlived(known.sim, known.acctstarttime)
+           AND radius.outlived(known.sim, NEW.acctstarttime, coalesce(known.class, NEW.class))
+           AND NOT radius.outlived(known.sim, known.acctstarttime, known.class)
         THEN
-            PERFORM radius.begin_session(known.sim, NEW.acctstarttime, known.radacctid, NEW.nasipaddress);
+            PERFORM radius.begin_session(known.sim, NEW.acctstarttime, coalesce(known.class, NEW.class), known.radacctid, NEW.nasipaddress);
         END IF;
         RETURN NEW;
     END IF;
@@ -395,12 +453,13 @@ BEGIN
         acctsessiontime = NEW.acctsessiontime,
         acctinputoctets = NEW.acctinputoctets,
         acctoutputoctets = NEW.acctoutputoctets,
+        class = coalesce(NEW.class, CASE WHEN NOT new_start THEN known.class END),
         closed_at = NULL,
         reopened_at = clock_timestamp()
     WHERE radacctid = known.radacctid AND acctstoptime = known.acctstoptime;
     IF FOUND AND known.sim IS NOT NULL THEN
         PERFORM radius.begin_session(known.sim, CASE WHEN new_start THEN NEW.acctstarttime ELSE known.acctstarttime END,
-            known.radacctid, NEW.nasipaddress);
+            coalesce(NEW.class, CASE WHEN NOT new_start THEN known.class END), known.radacctid, NEW.nasipaddress);
     END IF;
     RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
@@ -413,3 +472,40 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER session_start BEFORE INSERT ON radius.radacct
     FOR EACH ROW EXECUTE FUNCTION radius.before_session();
+
+-- news_of_session is the trigger on what FreeRADIUS updates. It corrects times that
+-- cannot be true. It takes no lock, and only runs if there is something to correct:
+-- an update must not lock the SIM, since it has locked the session.
+--
+--   - A time in the future is replaced by now. A session that ended in the future
+--     could not be opened again.
+--   - A start that is older than a year, or in the future, does not replace one that
+--     is known.
+--   - acctupdatetime tells when the gateway was last heard. If it is older than an
+--     hour, it is replaced by now, so that a session of a gateway whose clock is slow
+--     is not closed for silence.
+-- +goose StatementBegin
+CREATE FUNCTION radius.news_of_session() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    heard timestamptz := clock_timestamp();
+BEGIN
+    IF NEW.acctstarttime IS DISTINCT FROM OLD.acctstarttime AND NEW.acctstarttime NOT BETWEEN heard - interval '1 year' AND heard THEN
+        NEW.acctstarttime := coalesce(OLD.acctstarttime, heard);
+    END IF;
+    IF NEW.acctstoptime > heard THEN
+        NEW.acctstoptime := heard;
+    END IF;
+    IF NEW.acctupdatetime IS DISTINCT FROM OLD.acctupdatetime AND NEW.acctupdatetime NOT BETWEEN heard - interval '1 hour' AND heard THEN
+        NEW.acctupdatetime := heard;
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER session_news BEFORE UPDATE ON radius.radacct
+    FOR EACH ROW
+    WHEN (NEW.acctstarttime IS DISTINCT FROM OLD.acctstarttime AND NEW.acctstarttime NOT BETWEEN clock_timestamp() - interval '1 year' AND clock_timestamp()
+       OR NEW.acctstoptime > clock_timestamp()
+       OR NEW.acctupdatetime IS DISTINCT FROM OLD.acctupdatetime AND NEW.acctupdatetime NOT BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp())
+    EXECUTE FUNCTION radius.news_of_session();
