@@ -24,6 +24,7 @@ type record struct {
 	at           time.Time     // Event-Timestamp
 	lasted       time.Duration // Acct-Session-Time
 	received     uint32        // Acct-Input-Octets
+	class        []string      // Class
 }
 
 const (
@@ -46,6 +47,9 @@ func (r record) packet() *layeh.Packet {
 	add(rfc2865.CallingStationID_Type, r.number)
 	if r.imsi != "" {
 		p.Add(rfc2865.VendorSpecific_Type, append(layeh.Attribute{0, 0, 0x28, 0xaf, 1, byte(len(r.imsi) + 2)}, r.imsi...))
+	}
+	for _, class := range r.class {
+		p.Add(rfc2865.Class_Type, layeh.Attribute(class))
 	}
 	if !r.at.IsZero() {
 		_ = rfc2869.EventTimestamp_Set(p, r.at)
@@ -84,6 +88,24 @@ func (s *freeRADIUS) transferred(sims ...storagetest.SIM) {
 			SELECT id, since, account, gen_random_uuid(), 0
 			FROM moved`, sim.ID)
 	}
+}
+
+// pass makes all sessions and owners look older, as if time had passed.
+func (s *freeRADIUS) pass(d time.Duration) {
+	s.db.Exec(`
+		UPDATE radius.radacct
+		SET acctstarttime = acctstarttime - make_interval(secs => $1),
+			acctupdatetime = acctupdatetime - make_interval(secs => $1),
+			acctstoptime = acctstoptime - make_interval(secs => $1),
+			closed_at = closed_at - make_interval(secs => $1)`, d.Seconds())
+	s.db.Exec(`
+		WITH moved AS (
+			UPDATE registrations SET since = since - make_interval(secs => $1) RETURNING sim, since
+		)
+		UPDATE sims s
+		SET since = m.since
+		FROM (SELECT sim, max(since) AS since FROM moved GROUP BY sim) m
+		WHERE s.id = m.sim`, d.Seconds())
 }
 
 // strays are the radacctids of sessions that workers are to disconnect.
@@ -166,7 +188,8 @@ func TestUpdateAsFirstNews(t *testing.T) {
 	s := start(t, configuration{})
 	sims := s.sims(4, transfer.Ready)
 	s.transferred(sims...)
-	later := time.Now().Add(time.Minute)
+	s.pass(10 * time.Minute)
+	later := time.Now().Add(-time.Minute)
 	news := func(kind rfc2866.AcctStatusType, sim storagetest.SIM, at time.Time, lasted time.Duration) {
 		s.account(record{kind: kind, id: "id-" + sim.IMSI, user: sim.IMSI, at: at, lasted: lasted})
 	}
@@ -197,9 +220,9 @@ func TestUpdateAsFirstNews(t *testing.T) {
 
 	// The updates and the end that follow are FreeRADIUS's own, and so is the restart
 	// of the gateway, which ends the sessions that began before it.
-	news(update, sims[0], later.Add(time.Minute), time.Hour+time.Minute)
-	news(end, sims[0], later.Add(2*time.Minute), time.Hour+2*time.Minute)
-	s.account(record{kind: on, at: later.Add(time.Minute)})
+	news(update, sims[0], later.Add(20*time.Second), time.Hour+20*time.Second)
+	news(end, sims[0], later.Add(40*time.Second), time.Hour+40*time.Second)
+	s.account(record{kind: on, at: later.Add(50 * time.Second)})
 	if open := storagetest.One[int](s.db, `SELECT count(*) FROM radius.radacct WHERE acctstoptime IS NULL`); open != 0 {
 		t.Errorf("%d sessions are open, want none", open)
 	}
@@ -266,8 +289,8 @@ func TestSessionIsOpenAgain(t *testing.T) {
 				}
 			}
 			s.transferred(moved)
-			news := func(kind rfc2866.AcctStatusType, sim storagetest.SIM, in time.Duration, received uint32) {
-				s.account(record{kind: kind, id: "id-" + sim.IMSI, user: sim.IMSI, at: time.Now().Add(in), lasted: time.Minute, received: received})
+			news := func(kind rfc2866.AcctStatusType, sim storagetest.SIM, received uint32) {
+				s.account(record{kind: kind, id: "id-" + sim.IMSI, user: sim.IMSI, at: time.Now(), lasted: time.Hour, received: received})
 			}
 			open := func(want int) {
 				t.Helper()
@@ -276,19 +299,22 @@ func TestSessionIsOpenAgain(t *testing.T) {
 				}
 			}
 
-			news(update, moved, 0, 1) // sent before it was closed
+			news(update, moved, 1) // sent before it was closed
 			open(0)
-			news(update, moved, time.Minute, 2)
-			news(update, kept, time.Minute, 2)
+			s.pass(time.Minute)
+			news(update, moved, 2)
+			news(update, kept, 2)
 			open(2)
 			if got := s.strays(); len(got) != 1 || got[0] != s.asked(moved).ID {
 				t.Errorf("the sessions to disconnect are %v, want that of the SIM that was transferred", got)
 			}
-			news(update, moved, 2*time.Minute, 3)
-			news(update, kept, 2*time.Minute, 3)
-			news(end, kept, 3*time.Minute, 4)
+			s.pass(time.Minute)
+			news(update, moved, 3)
+			news(update, kept, 3)
+			news(end, kept, 4)
 			open(1)
-			news(update, kept, 4*time.Minute, 5) // late: its gateway has ended it
+			s.pass(time.Minute)
+			news(update, kept, 5) // late: its gateway has ended it
 			open(1)
 			if got := len(s.strays()); got != 1 {
 				t.Errorf("%d sessions to disconnect, want 1", got)
@@ -299,7 +325,7 @@ func TestSessionIsOpenAgain(t *testing.T) {
 			if err := s.db.InTx(t.Context(), func(tx *storage.Tx) error { return tx.CloseSessions(t.Context(), []int64{id}) }); err != nil {
 				t.Fatal(err)
 			}
-			news(end, moved, time.Minute, 6)
+			news(end, moved, 6)
 			type stop struct {
 				Octets int64  `db:"acctinputoctets"`
 				Cause  string `db:"acctterminatecause"`
@@ -307,22 +333,24 @@ func TestSessionIsOpenAgain(t *testing.T) {
 			if got := storagetest.One[stop](s.db, `SELECT acctinputoctets, acctterminatecause FROM radius.radacct WHERE radacctid = $1`, id); got != (stop{6, "User-Request"}) {
 				t.Errorf("the session ended as %+v, want 6 octets and User-Request", got)
 			}
-			news(update, moved, time.Minute, 7)
+			s.pass(time.Minute)
+			news(update, moved, 7)
 			open(0)
 
 			// The gateway uses the id again.
-			s.account(record{kind: begin, id: "id-" + moved.IMSI, user: moved.IMSI, at: time.Now().Add(time.Hour)})
+			s.account(record{kind: begin, id: "id-" + moved.IMSI, user: moved.IMSI, at: time.Now()})
 			open(1)
 			if got := len(s.strays()); got != 1 {
 				t.Errorf("%d sessions to disconnect, want 1", got)
 			}
 
 			// The gateway says that it has restarted, but has kept the session.
-			s.account(record{kind: on, at: time.Now().Add(2 * time.Hour)})
+			s.account(record{kind: on, at: time.Now()})
 			open(0)
-			news(update, moved, time.Hour, 8) // late
+			news(update, moved, 8) // late
 			open(0)
-			news(update, moved, 3*time.Hour, 9)
+			s.pass(time.Minute)
+			news(update, moved, 9)
 			open(1)
 		})
 	}

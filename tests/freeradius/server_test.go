@@ -195,7 +195,9 @@ func (s *freeRADIUS) configure(raddb, dir string, c configuration) {
 	if c.shipped {
 		module = s.shipped("mods-available/sql")
 		s.write(filepath.Join(raddb, "policy.d/simtransfer"), s.shipped("policy.d/simtransfer"))
-		edit("sites-available/default", `(?s)(\naccounting \{.*?)\t-sql\n`, "$1\tsimtransfer_accounting\n")
+		edit("sites-available/default",
+			`(?s)(\naccounting \{.*?)\t-sql\n`, "$1\tsimtransfer_accounting\n",
+			`(\npost-auth \{\n)`, "$1\tsimtransfer_class\n")
 	}
 	if c.site {
 		site := strings.NewReplacer("ipaddr = *", "ipaddr = 127.0.0.1", "port = 1813", "port = "+acct).Replace(s.shipped("sites-available/simtransfer"))
