@@ -108,6 +108,9 @@ type listAccountsInput struct {
 }
 
 func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*listOf[Account], error) {
+	if !reachOf(callerOf(ctx)).every {
+		return nil, storage.ErrNotFound
+	}
 	f := storage.AccountFilter{Standing: in.Standing, Limit: in.Limit + 1}
 	if in.Cursor != "" {
 		var err error
