@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
@@ -157,7 +158,9 @@ func TestMoneyInAnswers(t *testing.T) {
 			shows(s.get(s.support, "/v1/support/sims/"+iccid(1)), "charge", `"fee":`+fee)
 			parts := fmt.Sprintf(`{"amount":%q,"currency":%q,"minor":1500}`, amounts.fee, currency) // Go sorts the fields of a detail
 			shows(s.get(s.source, path+"/events"), "event", `"fee":`+parts)
-			shows(s.get(s.support, "/v1/events"), "feed", `"fee":`+parts)
+			storagetest.Await(t, "an event in the feed", func() bool { // transactions of other tests can withhold it
+				return strings.Contains(s.get(s.support, "/v1/events").is(200).text, `"fee":`+parts)
+			})
 			shows(s.get(s.admin, "/v1/audit?action=fee.create"), "audit", `"fee":`+strings.ReplaceAll(strings.ReplaceAll(parts, amounts.fee, amounts.quote), "1500", "250"))
 			for _, hidden := range []testResponse{s.get(s.destination, path+"/events"), s.get(s.destination, path), s.results(s.destination, path, "application/json")} {
 				if strings.Contains(hidden.is(200).text, `"fee`) {

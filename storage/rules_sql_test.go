@@ -369,5 +369,5 @@ func makeEligible(db *storagetest.DB, id uuid.UUID) {
 		), event AS (
 			INSERT INTO events (request, seq, kind, party, to_state) VALUES ($1, 2, 'accept', 'destination', 'transferring')
 		)
-		UPDATE requests SET state = 'transferring', offered_at = clock_timestamp(), n_eligible = size, n_support = size / 2, quoted = size / 2 * 499, last_event = 2 WHERE id = $1`, id)
+		UPDATE requests SET state = 'transferring', offered_at = clock_timestamp(), n_eligible = size, n_support = size / 2, any_self_service = true, any_support_assisted = size > 1, quoted = size / 2 * 499, last_event = 2 WHERE id = $1`, id)
 }
