@@ -10,7 +10,7 @@ import (
 )
 
 // notMessage matches commands, SQL statements and routes.
-var notMessage = regexp.MustCompile(`^(simtransfer|BEGIN;|SELECT|ROLLBACK|COMMIT|GET|POST) `)
+var notMessage = regexp.MustCompile(`^(simtransfer|BEGIN;|SELECT|UPDATE|ROLLBACK|COMMIT|GET|POST) `)
 
 // TestLogMessages looks up every log message that the table "When something looks
 // wrong" quotes: operators search for exactly these words.
