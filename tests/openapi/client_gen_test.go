@@ -2591,6 +2591,9 @@ type CreateBatchJSONBody = []struct {
 
 // CreateBatchParams defines parameters for CreateBatch.
 type CreateBatchParams struct {
+	// Map What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns.
+	Map *[]string `form:"map,omitempty" json:"map,omitempty"`
+
 	// OnBehalfOf The operator id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `form:"on_behalf_of,omitempty" json:"on_behalf_of,omitempty"`
 
@@ -2723,6 +2726,9 @@ type ImportSimsJSONBody = []struct {
 
 // ImportSimsParams defines parameters for ImportSims.
 type ImportSimsParams struct {
+	// Map What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns.
+	Map *[]string `form:"map,omitempty" json:"map,omitempty"`
+
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
@@ -3615,7 +3621,7 @@ type ClientInterface interface {
 
 	// CreateKeyWithBody Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3624,7 +3630,7 @@ type ClientInterface interface {
 
 	// CreateKey Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4076,7 +4082,7 @@ func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body Cr
 
 // CreateKeyWithBody Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4095,7 +4101,7 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams,
 
 // CreateKey Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4802,6 +4808,18 @@ func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, con
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.Map != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "map", *params.Map, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.OnBehalfOf != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "on_behalf_of", *params.OnBehalfOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -5340,6 +5358,33 @@ func NewImportSimsRequestWithBody(server string, params *ImportSimsParams, conte
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Map != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "map", *params.Map, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -6543,7 +6588,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithBodyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6552,7 +6597,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateKeyWithResponse Create an API key
 	//
-	// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9873,7 +9918,7 @@ func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params 
 
 // CreateKeyWithBodyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9888,7 +9933,7 @@ func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context,
 
 // CreateKeyWithResponse Create an API key
 //
-// The response has the key itself, which is not shown again. An account's key creates keys of its account, up to 100 that work; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
