@@ -101,6 +101,10 @@ func TestUnescaped(t *testing.T) {
 		{"a=2B=", nil, "a=2B="},   // incomplete
 		{"a=b=2B", &yes, "a=b+"},  // known to be escaped
 		{"line\nbreak=2B", nil, "line\nbreak=2B"},
+		{`a\nb\r\t`, &yes, "a\nb\r\t"},
+		{`a\n=5Cn\x=`, &yes, "a\n\\n\\x="},
+		{`realm\nick`, nil, `realm\nick`}, // written without escaping
+		{`realm\nick`, &no, `realm\nick`},
 		{"", nil, ""},
 	} {
 		var got []byte

@@ -151,26 +151,34 @@ CREATE TRIGGER forget_password BEFORE INSERT OR UPDATE ON radius.radpostauth
 
 -- unescaped returns a value as the gateway sent it. rlm_sql writes each byte
 -- outside its safe_characters, "=" included, as =XX; characters of several bytes
--- in UTF-8 stay as they are. With auto_escape = yes it writes values unchanged.
+-- in UTF-8 stay as they are, and a line feed, carriage return or tab can be \n, \r
+-- or \t. With auto_escape = yes it writes values unchanged.
 -- escaped says which of the two holds; if it is null, values count as escaped if
 -- rlm_sql can have written them so: each "=" begins an escape sequence, and no
--- character outside the default safe_characters remains. The result can be
+-- character outside the default safe_characters remains. Then \n, \r and \t stay,
+-- because a writer that does not escape can mean a backslash. The result can be
 -- invalid UTF-8.
 -- +goose StatementBegin
 CREATE FUNCTION radius.unescaped(value text, escaped boolean) RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     IF escaped IS FALSE
-       OR strpos(value, '=') = 0
+       OR strpos(value, '=') = 0 AND (escaped IS NULL OR strpos(value, '\') = 0)
        OR escaped IS NULL AND value !~ '^([@a-zA-Z0-9.:_ /-]|[^\x01-\x7f]|=[0-9A-F]{2})*$'
     THEN
         RETURN convert_to(value, 'UTF8');
     END IF;
     RETURN (
         SELECT string_agg(
-            CASE WHEN part[1] ~ '^=[0-9A-F]{2}$' THEN decode(substr(part[1], 2), 'hex') ELSE convert_to(part[1], 'UTF8') END,
+            CASE
+                WHEN part[1] ~ '^=[0-9A-F]{2}$' THEN decode(substr(part[1], 2), 'hex')
+                WHEN escaped AND part[1] = '\n' THEN '\x0a'::bytea
+                WHEN escaped AND part[1] = '\r' THEN '\x0d'::bytea
+                WHEN escaped AND part[1] = '\t' THEN '\x09'::bytea
+                ELSE convert_to(part[1], 'UTF8')
+            END,
             '' ORDER BY nth)
-        FROM regexp_matches(value, '=[0-9A-F]{2}|[^=]+|=', 'g') WITH ORDINALITY AS m (part, nth)
+        FROM regexp_matches(value, '=[0-9A-F]{2}|\\[nrt]|[^=\\]+|=|\\', 'g') WITH ORDINALITY AS m (part, nth)
     );
 END
 $$;

@@ -9,13 +9,14 @@ import (
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2866"
 	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc3162"
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
-// record is an accounting record of a gateway at 10.0.0.1. Empty fields are not sent.
+// record is an accounting record of a gateway. Empty fields are not sent.
 type record struct {
 	kind         rfc2866.AcctStatusType
 	id           string
@@ -25,6 +26,8 @@ type record struct {
 	lasted       time.Duration // Acct-Session-Time
 	received     uint32        // Acct-Input-Octets
 	class        []string      // Class
+	nas          net.IP        // NAS-IP-Address, or NAS-IPv6-Address if it has 16 bytes; nil: 10.0.0.1
+	more         func(*layeh.Packet)
 }
 
 const (
@@ -63,7 +66,17 @@ func (r record) packet() *layeh.Packet {
 	if r.kind == end {
 		_ = rfc2866.AcctTerminateCause_Set(p, rfc2866.AcctTerminateCause_Value_UserRequest)
 	}
-	_ = rfc2865.NASIPAddress_Set(p, net.IPv4(10, 0, 0, 1))
+	switch len(r.nas) {
+	case net.IPv6len:
+		p.Add(rfc3162.NASIPv6Address_Type, layeh.Attribute(r.nas))
+	case net.IPv4len:
+		p.Add(rfc2865.NASIPAddress_Type, layeh.Attribute(r.nas))
+	default:
+		_ = rfc2865.NASIPAddress_Set(p, net.IPv4(10, 0, 0, 1))
+	}
+	if r.more != nil {
+		r.more(p)
+	}
 	return p
 }
 
@@ -139,7 +152,7 @@ func TestIdentifiersOfAnyBytes(t *testing.T) {
 		ids    []string
 	}{
 		{"stock", configuration{}, []string{"EPC+17#4=a", "plain", "a=3D2B", "é+ü", notUTF8}},
-		{"shipped", configuration{shipped: true}, []string{"EPC+17#4=a", "plain", "a=2Bb", "=2B", "é+ü", "back\\slash'quote\"%{x}", notUTF8}},
+		{"shipped", configuration{shipped: true}, []string{"EPC+17#4=a", "plain", "a=2Bb", "=2B", "é+ü", "back\\slash'quote\"%{x}", "line\nbreak\r\tand\x01\x7f", "\\n", notUTF8}},
 		{"auto_escape", configuration{shipped: true, sql: "\tauto_escape = yes\n"}, []string{"EPC+17#4=a", "a=2Bb", "=2B", "é+ü", "quote'"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
