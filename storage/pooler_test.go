@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,125 +16,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/lib/pq"
 
-	"simtransfer/dev/servers"
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
 
-// trustingServers starts servers to which every user of this machine may
-// connect as any role, as a pooler that runs as another user does. It returns
-// the URL of a migrated database.
-func trustingServers(t *testing.T) (*servers.Servers, string) {
-	t.Helper()
-	access := filepath.Join(publicDir(t), "pg_hba.conf")
-	if err := os.WriteFile(access, []byte("local all all trust\nhost all all 127.0.0.1/32 trust\n"), 0o644); err != nil { //nolint:gosec // the servers' user reads it
-		t.Fatal(err)
-	}
-	s, err := servers.Start(t.Context(), servers.Options{PostgresSettings: map[string]string{"hba_file": access}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Stop() })
-	if err := s.CreateDatabase(t.Context(), "pooled", ""); err != nil {
-		t.Fatal(err)
-	}
-	dsn := s.DatabaseURL("pooled")
-	if err := storage.Migrate(t.Context(), dsn); err != nil {
-		t.Fatal(err)
-	}
-	return s, dsn
-}
-
-// publicDir is a folder that every user may enter and write to.
-func publicDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "pooler") //nolint:usetesting // t.TempDir is closed to other users, and too long for a socket's path
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // see above
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// pooler starts PgBouncer in front of the database at dsn, and returns a
-// connection string that leads through it.
-func pooler(t *testing.T, dsn string, settings map[string]string) string {
-	t.Helper()
-	program, err := findPgBouncer()
-	if err != nil {
-		t.Fatal("PgBouncer is not installed: run deployments/setup.sh pgbouncer")
-	}
-	target, err := pq.NewConfig(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := publicDir(t)
-	lines := []string{
-		"[databases]",
-		fmt.Sprintf("* = host=%s port=%d user=%s dbname=%s", target.Host, target.Port, target.User, target.Database),
-		"[pgbouncer]",
-		"listen_port = 6432",
-		"unix_socket_dir = " + dir,
-		"auth_type = any",
-		"max_client_conn = 200",
-		"default_pool_size = 3",
-		"server_login_retry = 1",
-		"ignore_startup_parameters = " + ignoredByPoolers,
-	}
-	for name, value := range settings {
-		lines = append(lines, name+" = "+value)
-	}
-	config := filepath.Join(dir, "pgbouncer.ini")
-	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil { //nolint:gosec // PgBouncer's user reads it
-		t.Fatal(err)
-	}
-	args := []string{config}
-	if os.Geteuid() == 0 { // PgBouncer refuses to run as root
-		args = []string{"-u", "nobody", config}
-	}
-	c := servers.Command{Path: program, Args: args, LogFile: filepath.Join(t.TempDir(), "pgbouncer.log"), DeathSignal: syscall.SIGKILL}
-	p, err := c.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Kill() })
-	through := fmt.Sprintf("host=%s port=6432 user=%s dbname=pooled sslmode=disable", dir, target.User)
-	if err := p.WaitReady(t.Context(), func(ctx context.Context) error {
-		c, err := (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(dir, ".s.PGSQL.6432"))
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return through
-}
-
-// findPgBouncer looks for the program that SIMTRANSFER_TEST_PGBOUNCER names, or
-// for Debian's.
-func findPgBouncer() (string, error) {
-	if path := os.Getenv("SIMTRANSFER_TEST_PGBOUNCER"); path != "" {
-		return path, nil
-	}
-	if path, err := exec.LookPath("pgbouncer"); err == nil {
-		return path, nil
-	}
-	return exec.LookPath("/usr/sbin/pgbouncer")
-}
-
-// ignoredByPoolers are the parameters that docs/operations.md tells poolers to
-// ignore; a test of the page compares them with those that are sent.
-const ignoredByPoolers = "idle_in_transaction_session_timeout, lock_timeout, statement_timeout, tcp_user_timeout, plan_cache_mode, enable_seqscan"
-
 // supportsPrepared reports whether PgBouncer has max_prepared_statements.
 func supportsPrepared(t *testing.T) bool {
 	t.Helper()
-	program, err := findPgBouncer()
+	program, err := storagetest.FindPgBouncer()
 	if err != nil {
 		t.Fatal("PgBouncer is not installed: run deployments/setup.sh pgbouncer")
 	}
@@ -172,7 +58,7 @@ func setTimeouts(t *testing.T, dsn string) {
 // and each its own, whatever the pooler does with prepared statements.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := trustingServers(t)
+	_, dsn := storagetest.TrustingServers(t)
 	setTimeouts(t, dsn)
 	modes := []map[string]string{{"pool_mode": "transaction"}, {"pool_mode": "session", "default_pool_size": "60"}}
 	if supportsPrepared(t) {
@@ -186,7 +72,7 @@ func TestPooler(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			t.Parallel()
-			through := pooler(t, dsn, mode)
+			through := storagetest.Pooler(t, dsn, mode)
 			var clients sync.WaitGroup
 			for range 3 {
 				db, err := storage.Open(t.Context(), through, storage.Options{MaxConns: 6, GenericPlans: true})
@@ -309,12 +195,12 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 // leave no lock behind.
 func TestMigrateThroughPooler(t *testing.T) {
 	t.Parallel()
-	s, dsn := trustingServers(t)
+	s, dsn := storagetest.TrustingServers(t)
 	if err := s.CreateDatabase(t.Context(), "empty", ""); err != nil {
 		t.Fatal(err)
 	}
 	setTimeouts(t, dsn)
-	through := pooler(t, s.DatabaseURL("empty"), map[string]string{"pool_mode": "transaction", "default_pool_size": "8"})
+	through := storagetest.Pooler(t, s.DatabaseURL("empty"), map[string]string{"pool_mode": "transaction", "default_pool_size": "8"})
 	var ended []<-chan error
 	for range 3 {
 		ended = append(ended, storagetest.Go(func() error { return storage.Migrate(t.Context(), through) }))
@@ -342,7 +228,7 @@ func TestMigrateThroughPooler(t *testing.T) {
 // what to set.
 func TestUnsafePooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := trustingServers(t)
+	_, dsn := storagetest.TrustingServers(t)
 	for _, c := range []struct {
 		settings map[string]string
 		timeouts bool
@@ -356,7 +242,7 @@ func TestUnsafePooler(t *testing.T) {
 		if c.timeouts {
 			setTimeouts(t, dsn)
 		}
-		db, err := storage.Open(t.Context(), pooler(t, dsn, c.settings), storage.Options{})
+		db, err := storage.Open(t.Context(), storagetest.Pooler(t, dsn, c.settings), storage.Options{})
 		if err == nil {
 			_ = db.Close()
 		}

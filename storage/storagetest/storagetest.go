@@ -40,6 +40,13 @@ func Open(t testing.TB) *DB {
 	return &DB{DB: connect(t, patient, storage.Options{MaxConns: 16}), URL: dsn, t: t}
 }
 
+// OpenAt opens a database that is migrated already, such as that of
+// TrustingServers. It is closed when the test ends.
+func OpenAt(t testing.TB, dsn string) *DB {
+	t.Helper()
+	return &DB{DB: connect(t, dsn, storage.Options{MaxConns: 16}), URL: dsn, t: t}
+}
+
 func patientURL(dsn string) (string, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {

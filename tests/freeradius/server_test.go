@@ -43,6 +43,10 @@ type configuration struct {
 	shipped bool   // use the module and the policy in deployments/freeradius
 	site    bool   // use the site there, too
 	sql     string // more items for the section sql
+
+	db         *storagetest.DB            // the database; nil: a new one
+	connection func(role string) string   // the connection string for the role; nil: to the database itself
+	edit       func(module string) string // changes the section sql; nil: does not
 }
 
 // start runs FreeRADIUS until the test ends.
@@ -58,7 +62,10 @@ func start(t *testing.T, c configuration) *freeRADIUS {
 	if err != nil {
 		t.Fatal("FreeRADIUS is not installed: run deployments/setup.sh freeradius")
 	}
-	s := &freeRADIUS{db: storagetest.Open(t), t: t}
+	s := &freeRADIUS{db: c.db, t: t}
+	if s.db == nil {
+		s.db = storagetest.Open(t)
+	}
 	s.createRole()
 	dir := t.TempDir()
 	s.acct, s.auth = freePort(t), freePort(t)
@@ -112,7 +119,7 @@ func (s *freeRADIUS) createRole() {
 		s.t.Fatal("docs/operations.md has no GRANT statements")
 	}
 	s.role = "freeradius_" + storagetest.One[string](s.db, `SELECT current_database()`)
-	s.db.Exec(`CREATE ROLE ` + s.role)
+	s.db.Exec(`CREATE ROLE ` + s.role + ` LOGIN`)
 	s.t.Cleanup(func() {
 		for _, statement := range []string{`DROP OWNED BY `, `DROP ROLE `} {
 			if _, err := s.db.Pool().ExecContext(context.WithoutCancel(s.t.Context()), statement+s.role); err != nil {
@@ -204,7 +211,14 @@ func (s *freeRADIUS) configure(raddb, dir string, c configuration) {
 		s.write(filepath.Join(raddb, "sites-enabled/simtransfer"), site)
 		edit("sites-available/default", `port = `+acct, "port = "+unused) // the stock module eap needs the site
 	}
-	module = regexp.MustCompile(`(?m)^\s*radius_db = .*`).ReplaceAllLiteralString(module, "\tradius_db = \""+s.connection()+"\"\n"+c.sql)
+	connection := s.connection()
+	if c.connection != nil {
+		connection = c.connection(s.role)
+	}
+	if c.edit != nil {
+		module = c.edit(module)
+	}
+	module = regexp.MustCompile(`(?m)^\s*radius_db = .*`).ReplaceAllLiteralString(module, "\tradius_db = \""+connection+"\"\n"+c.sql)
 	s.write(filepath.Join(raddb, "mods-enabled/sql"), module)
 }
 
