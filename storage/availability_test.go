@@ -16,6 +16,7 @@ import (
 	"simtransfer/dev/servers"
 	"simtransfer/dev/servers/serverstest"
 	"simtransfer/storage"
+	"simtransfer/storage/poolertest"
 	"simtransfer/storage/storagetest"
 )
 
@@ -166,7 +167,7 @@ func TestLoginTakesTooLong(t *testing.T) {
 // connection in the pool is dead.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
-	s, dsn := storagetest.TrustingServers(t)
+	s, dsn := poolertest.TrustingServers(t)
 	db, err := storage.Open(t.Context(), dsn, storage.Options{MaxConns: 20})
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +227,7 @@ func TestServerRestarts(t *testing.T) {
 // transient; it is logged once, and the server is not flooded.
 func TestLoginRefused(t *testing.T) {
 	t.Parallel()
-	_, dsn := storagetest.TrustingServers(t)
+	_, dsn := poolertest.TrustingServers(t)
 	admin, err := storage.Open(t.Context(), dsn, storage.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -273,12 +274,12 @@ func TestLoginRefused(t *testing.T) {
 func primaryAndStandby(t *testing.T) (primary, standby *servers.Servers, dsn func(hosts ...string) string) {
 	t.Helper()
 	settings := map[string]string{"wal_level": "replica", "max_wal_senders": "4"}
-	access := filepath.Join(storagetest.PublicDir(t), "pg_hba.conf")
+	access := filepath.Join(poolertest.PublicDir(t), "pg_hba.conf")
 	if err := os.WriteFile(access, []byte("local all all trust\nlocal replication all trust\n"), 0o644); err != nil { //nolint:gosec // the servers' user reads it
 		t.Fatal(err)
 	}
 	settings["hba_file"] = access
-	folders := storagetest.PublicDir(t)
+	folders := poolertest.PublicDir(t)
 	first, second := filepath.Join(folders, "a"), filepath.Join(folders, "b")
 	start := func(dir string) *servers.Servers {
 		s, err := servers.Start(t.Context(), servers.Options{Dir: dir, PostgresSettings: settings})

@@ -17,6 +17,7 @@ import (
 	"github.com/lib/pq"
 
 	"simtransfer/storage"
+	"simtransfer/storage/poolertest"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
@@ -24,7 +25,7 @@ import (
 // supportsPrepared reports whether PgBouncer has max_prepared_statements.
 func supportsPrepared(t *testing.T) bool {
 	t.Helper()
-	program, err := storagetest.FindPgBouncer()
+	program, err := poolertest.FindPgBouncer()
 	if err != nil {
 		t.Fatal("PgBouncer is not installed: run deployments/setup.sh pgbouncer")
 	}
@@ -58,7 +59,7 @@ func setTimeouts(t *testing.T, dsn string) {
 // and each its own, whatever the pooler does with prepared statements.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := storagetest.TrustingServers(t)
+	_, dsn := poolertest.TrustingServers(t)
 	setTimeouts(t, dsn)
 	modes := []map[string]string{{"pool_mode": "transaction"}, {"pool_mode": "session", "default_pool_size": "60"}}
 	if supportsPrepared(t) {
@@ -72,7 +73,7 @@ func TestPooler(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			t.Parallel()
-			through := storagetest.Pooler(t, dsn, mode)
+			through := poolertest.Start(t, dsn, mode)
 			var clients sync.WaitGroup
 			for range 3 {
 				db, err := storage.Open(t.Context(), through, storage.Options{MaxConns: 6, GenericPlans: true})
@@ -195,12 +196,12 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 // leave no lock behind.
 func TestMigrateThroughPooler(t *testing.T) {
 	t.Parallel()
-	s, dsn := storagetest.TrustingServers(t)
+	s, dsn := poolertest.TrustingServers(t)
 	if err := s.CreateDatabase(t.Context(), "empty", ""); err != nil {
 		t.Fatal(err)
 	}
 	setTimeouts(t, dsn)
-	through := storagetest.Pooler(t, s.DatabaseURL("empty"), map[string]string{"pool_mode": "transaction", "default_pool_size": "8"})
+	through := poolertest.Start(t, s.DatabaseURL("empty"), map[string]string{"pool_mode": "transaction", "default_pool_size": "8"})
 	var ended []<-chan error
 	for range 3 {
 		ended = append(ended, storagetest.Go(func() error { return storage.Migrate(t.Context(), through) }))
@@ -228,7 +229,7 @@ func TestMigrateThroughPooler(t *testing.T) {
 // what to set.
 func TestUnsafePooler(t *testing.T) {
 	t.Parallel()
-	_, dsn := storagetest.TrustingServers(t)
+	_, dsn := poolertest.TrustingServers(t)
 	for _, c := range []struct {
 		settings map[string]string
 		timeouts bool
@@ -242,7 +243,7 @@ func TestUnsafePooler(t *testing.T) {
 		if c.timeouts {
 			setTimeouts(t, dsn)
 		}
-		db, err := storage.Open(t.Context(), storagetest.Pooler(t, dsn, c.settings), storage.Options{})
+		db, err := storage.Open(t.Context(), poolertest.Start(t, dsn, c.settings), storage.Options{})
 		if err == nil {
 			_ = db.Close()
 		}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"simtransfer/storage/storagetest"
+	"simtransfer/storage/poolertest"
 )
 
 // relay stands for a name that can lead to another database server, or to none. It
@@ -25,7 +25,7 @@ const socketName = ".s.PGSQL.5432"
 // newRelay forwards to the server whose socket is in the folder host.
 func newRelay(t *testing.T, host string) *relay {
 	t.Helper()
-	r := &relay{Host: storagetest.PublicDir(t), target: host, blocked: make(chan struct{}), open: map[net.Conn]struct{}{}}
+	r := &relay{Host: poolertest.PublicDir(t), target: host, blocked: make(chan struct{}), open: map[net.Conn]struct{}{}}
 	close(r.blocked)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", filepath.Join(r.Host, socketName))
 	if err != nil {

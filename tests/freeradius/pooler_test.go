@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"simtransfer/storage/poolertest"
 	"simtransfer/storage/storagetest"
 	"simtransfer/transfer"
 )
@@ -21,7 +22,7 @@ import (
 // not get mixed up, although there are fewer connections than threads.
 func TestThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	_, dsn := storagetest.TrustingServers(t)
+	_, dsn := poolertest.TrustingServers(t)
 	s := start(t, configuration{
 		shipped: true,
 		db:      storagetest.OpenAt(t, dsn),
@@ -31,7 +32,7 @@ func TestThroughPgBouncer(t *testing.T) {
 				t.Fatal(err)
 			}
 			u.User = url.User(role)
-			return storagetest.Pooler(t, u.String(), map[string]string{"pool_mode": "transaction"}) + " target_session_attrs=read-write"
+			return poolertest.Start(t, u.String(), map[string]string{"pool_mode": "transaction"}) + " target_session_attrs=read-write"
 		},
 	})
 	sims := s.sims(30, transfer.Ready)
@@ -104,7 +105,7 @@ type trusted struct {
 
 func trustedDB(t *testing.T) trusted {
 	t.Helper()
-	_, dsn := storagetest.TrustingServers(t)
+	_, dsn := poolertest.TrustingServers(t)
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)

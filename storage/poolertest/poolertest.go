@@ -1,4 +1,6 @@
-package storagetest
+// Package poolertest starts PgBouncer in front of a database, and servers that let it
+// connect.
+package poolertest
 
 import (
 	"context"
@@ -55,9 +57,9 @@ func PublicDir(t testing.TB) string {
 	return dir
 }
 
-// Pooler starts PgBouncer in front of the database at dsn, and returns a
+// Start starts PgBouncer in front of the database at dsn, and returns a
 // connection string that leads through it.
-func Pooler(t testing.TB, dsn string, settings map[string]string) string {
+func Start(t testing.TB, dsn string, settings map[string]string) string {
 	t.Helper()
 	program, err := FindPgBouncer()
 	if err != nil {
