@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"simtransfer/transfer"
 )
@@ -249,78 +248,4 @@ func (t *Tx) checkKeys(ctx context.Context, a Account) error {
 		return &LimitError{a.OperatorID, LimitKeys, transfer.MaxKeys, n, 1}
 	}
 	return nil
-}
-
-var purgeUnknown = newStatement(statement{
-	name: "purge_unknown",
-	does: `Deletes transfers that named no SIM of their source, after their request has been finished for a period. The
-		request counts them.`,
-	given:   "The @period in seconds, and the maximum number of rows: @limit.",
-	returns: "For each source, how many of its transfers were deleted, and of how many requests.",
-	locks:   "Takes the requests, and skips those that another transaction holds.",
-	text: `
-WITH due AS MATERIALIZED (
-	SELECT id, source
-	FROM requests
-	WHERE n_unknown > 0 AND finished_at < clock_timestamp() - make_interval(secs => @period)
-	ORDER BY finished_at
-	LIMIT @limit
-	FOR NO KEY UPDATE SKIP LOCKED
-), page AS MATERIALIZED (
-	SELECT t.ctid AS transfer_at
-	FROM due
-	JOIN transfers t ON t.request = due.id
-	WHERE t.sim IS NULL
-	LIMIT @limit
-), deleted AS (
-	DELETE FROM transfers
-	WHERE ctid IN (SELECT transfer_at FROM page)
-	RETURNING request
-), counted AS (
-	SELECT request, count(*) AS sims
-	FROM deleted
-	GROUP BY request
-), marked AS (
-	UPDATE requests r
-	SET n_unknown = n_unknown - c.sims, n_purged = n_purged + c.sims
-	FROM counted c
-	WHERE r.id = c.request
-	RETURNING r.source, c.sims
-)
-SELECT m.source AS account, a.operator_id, sum(m.sims) AS sims, count(*) AS requests
-FROM marked m
-JOIN accounts a ON a.id = m.source
-GROUP BY m.source, a.operator_id
-ORDER BY m.source`,
-})
-
-// PurgeUnknown deletes up to limit transfers that named no SIM of their source,
-// because it was not found or because the request was canceled before it was
-// looked up, of requests that have been finished for at least a period. The
-// requests count them in Purged, and the audit trail has an entry for each source.
-// It returns how many transfers it has deleted.
-func (db *DB) PurgeUnknown(ctx context.Context, period time.Duration, limit int) (total int, err error) {
-	err = db.InRetriedTx(ctx, func(t *Tx) error {
-		total = 0
-		var purged []struct {
-			Account    int64               `db:"account"`
-			OperatorID transfer.OperatorID `db:"operator_id"`
-			SIMs       int                 `db:"sims"`
-			Requests   int                 `db:"requests"`
-		}
-		if err := t.list(ctx, &purged, purgeUnknown, args{"period": period.Seconds(), "limit": limit}); err != nil {
-			return fmt.Errorf("purging transfers of unknown SIMs: %w", err)
-		}
-		for _, p := range purged {
-			total += p.SIMs
-			if err := t.Audit(ctx, AuditEntry{
-				By: System(), Action: transfer.AuditTransferPurge, Account: p.Account, Object: "account", ObjectID: string(p.OperatorID),
-				After: map[string]any{"sims": p.SIMs, "requests": p.Requests},
-			}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return total, err
 }

@@ -198,30 +198,3 @@ func (idem *Idempotency) sealer() (cipher.AEAD, error) {
 	}
 	return cipher.NewGCM(block)
 }
-
-var deleteOldAnswers = newStatement(statement{
-	name:  "delete_old_answers",
-	does:  "Deletes stored answers that are older than 24 hours, oldest first.",
-	given: "@limit: maximum number of answers.",
-	locks: "Takes the answers, passing over those that another transaction holds.",
-	text: `
-		DELETE FROM idempotency
-		WHERE (scope, key) IN (
-			SELECT scope, key
-			FROM idempotency
-			WHERE created_at <= clock_timestamp() - ` + answerPeriod + `
-			ORDER BY created_at
-			LIMIT @limit
-			FOR UPDATE SKIP LOCKED
-		)`,
-})
-
-// PurgeIdempotency deletes up to limit stored answers that are older than 24
-// hours, and returns how many it has deleted.
-func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
-	n, err := db.exec(ctx, deleteOldAnswers, args{"limit": limit})
-	if err != nil {
-		return 0, fmt.Errorf("deleting stored answers: %w", err)
-	}
-	return int(n), nil
-}

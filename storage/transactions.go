@@ -74,3 +74,18 @@ func (t *Tx) AllowLong(ctx context.Context, limit time.Duration) error {
 	}
 	return nil
 }
+
+// attempt runs a part of a transaction. If it fails, only that part is undone.
+func (t *Tx) attempt(ctx context.Context, part func() error) error {
+	if err := t.command(ctx, `SAVEPOINT attempt`); err != nil {
+		return fmt.Errorf("beginning an attempt: %w", err)
+	}
+	end, err := `RELEASE SAVEPOINT attempt`, part()
+	if err != nil {
+		end = `ROLLBACK TO SAVEPOINT attempt`
+	}
+	if undone := t.command(ctx, end); undone != nil {
+		return errors.Join(err, fmt.Errorf("ending an attempt: %w", undone))
+	}
+	return err
+}
