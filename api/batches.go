@@ -100,7 +100,7 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
-	file, err := upload.Read(reader, format, names, uploadLimits())
+	file, err := upload.Read(reader, format, names, upload.Limits{})
 	if err := in.File.close(err); err != nil {
 		return nil, uploadError(ctx, err)
 	}

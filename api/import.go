@@ -43,7 +43,7 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	if err != nil {
 		return nil, err
 	}
-	records := upload.NewRecords(reader, format, columns, names, uploadLimits())
+	records := upload.NewRecords(reader, format, columns, names, upload.Limits{})
 	var sims []storage.NewSIM
 	var places []upload.Place
 	for record := range records.All() {

@@ -14,12 +14,12 @@ import (
 
 	"simtransfer/api/problem"
 	"simtransfer/api/upload"
+	"simtransfer/transfer"
 )
 
 const (
-	maxUploadBytes = 128 << 20
-	uploadTimeout  = 10 * time.Minute // for the file to arrive
-	storeTimeout   = 10 * time.Minute // for writing it to the database
+	uploadTimeout = 10 * time.Minute // for the file to arrive
+	storeTimeout  = 10 * time.Minute // for writing it to the database
 )
 
 // body is an uploaded file, which the handler reads instead of Huma.
@@ -34,7 +34,7 @@ type body struct {
 // Resolve implements huma.Resolver. It keeps the reader for the handler.
 func (b *body) Resolve(ctx huma.Context) []error {
 	r, w := humago.Unwrap(ctx)
-	b.reader = http.MaxBytesReader(w, r.Body, maxUploadBytes)
+	b.reader = http.MaxBytesReader(w, r.Body, transfer.MaxUploadBytes)
 	b.contentType = r.Header.Get("Content-Type")
 	b.encoding = strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
 	b.length = r.ContentLength
@@ -54,8 +54,8 @@ func (b *body) open() (io.Reader, upload.Format, error) {
 	case !slices.Contains([]string{"", "identity", "gzip", "x-gzip"}, b.encoding): // gzip is recognized by the first bytes
 		return nil, 0, problem.New(problem.UnsupportedMediaType, fmt.Sprintf(
 			"uploads cannot have the Content-Encoding %q: send gzip, or leave it out", problem.Clip(b.encoding)))
-	case b.length > maxUploadBytes:
-		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload is larger than the limit of %d bytes: split it into several", int64(maxUploadBytes)))
+	case b.length > transfer.MaxUploadBytes:
+		return nil, 0, problem.New(problem.TooLarge, fmt.Sprintf("the upload is larger than the limit of %d bytes: split it into several", int64(transfer.MaxUploadBytes)))
 	}
 	// A ResponseWriter without a connection returns an error, which is fine.
 	_ = b.connection.SetReadDeadline(time.Now().Add(uploadTimeout))
@@ -73,8 +73,6 @@ func (b *body) close(err error) error {
 	_ = b.connection.SetReadDeadline(deadline)
 	return err
 }
-
-func uploadLimits() upload.Limits { return upload.Limits{MaxBytes: maxUploadBytes} }
 
 // Mapped is embedded in the input of routes with an upload.
 type Mapped struct {

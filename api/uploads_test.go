@@ -54,7 +54,7 @@ func TestUploadsThatDoNotArrive(t *testing.T) {
 		status int
 		code   problem.Code
 	}{
-		"announced too big": {ends(io.EOF), maxUploadBytes + 1, 413, problem.TooLarge},
+		"announced too big": {ends(io.EOF), transfer.MaxUploadBytes + 1, 413, problem.TooLarge},
 		"an endless line":   {func(csv string) io.Reader { return strings.NewReader(csv + strings.Repeat("1", 1<<20)) }, -1, 413, problem.TooLarge},
 		"cut off":           {ends(io.ErrUnexpectedEOF), -1, 400, problem.Malformed},
 		"cut off, in gzip":  {halfGzip, -1, 400, problem.Malformed},

@@ -7,6 +7,7 @@ const (
 	ChunkSize      = 1000                // transfers per transaction
 	MaxRequestSIMs = 100000              // SIMs per request created as JSON; batches may have more
 	MaxBatchRows   = 1000000             // rows per uploaded batch
+	MaxUploadBytes = 128 << 20           // bytes per upload, of a batch or an inventory, uncompressed
 	MaxPartial     = 10000               // SIMs that one partial cancel or decline may name
 	MaxInteractive = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
 	MinAcceptance  = time.Second         // shortest acceptance period

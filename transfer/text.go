@@ -44,7 +44,8 @@ func parseText(s string, refused func(rune) bool) (string, error) {
 	return text, nil
 }
 
-// CheckLength returns an error if a text has more than max characters.
+// CheckLength returns an error if a text has more than max characters. The
+// limits of texts are in limits.go.
 func CheckLength(text string, max int) error {
 	if n := utf8.RuneCountInString(text); n > max {
 		return fmt.Errorf("the text has %d characters: use at most %d", n, max)

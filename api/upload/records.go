@@ -17,7 +17,7 @@ import (
 
 // Limits are the limits of an upload.
 type Limits struct {
-	MaxBytes        int64 // of the whole upload as UTF-8 text, uncompressed, up to 4 GiB; zero means 256 MiB
+	MaxBytes        int64 // of the whole upload as UTF-8 text, uncompressed, up to 4 GiB; zero means transfer.MaxUploadBytes
 	MaxRows         int   // zero means transfer.MaxBatchRows
 	MaxLine         int   // bytes of one row, including its line breaks and the blank lines before it; zero means 64 KiB
 	MaxDestinations int   // different destinations of a batch; zero means 10,000
@@ -25,7 +25,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	if l.MaxBytes <= 0 {
-		l.MaxBytes = 256 << 20
+		l.MaxBytes = transfer.MaxUploadBytes
 	}
 	l.MaxBytes = min(l.MaxBytes, math.MaxUint32) // so that line numbers fit in 32 bits
 	if l.MaxRows <= 0 {

@@ -14,6 +14,7 @@ import (
 	"simtransfer/dev/servers/serverstest"
 	"simtransfer/dev/stack"
 	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // TestInventoryIsImportedInParts tests that an inventory larger than an import may be
@@ -102,7 +103,7 @@ func TestResume(t *testing.T) {
 // TestImportIsNotTooLarge tests that the service accepts an import of a full part.
 func TestImportIsNotTooLarge(t *testing.T) {
 	t.Parallel()
-	const maxSIMs, maxBytes = 1_000_000, 128 << 20 // the limits of an import
+	const maxSIMs, maxBytes = transfer.MaxBatchRows, transfer.MaxUploadBytes
 	var some bytes.Buffer
 	rows := slices.Collect(Inventory(1000))
 	if err := writeImport(&some, rows); err != nil {
