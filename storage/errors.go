@@ -42,6 +42,9 @@ var (
 	// the same idempotency key is in progress.
 	ErrStillRunning = errors.New("the first call with this Idempotency-Key is still running")
 
+	// ErrSyncRunning is returned by a sync if another one does not end in time.
+	ErrSyncRunning = errors.New("another sync is running")
+
 	// ErrKeyReused is returned for a call whose idempotency key was used for a
 	// different call.
 	ErrKeyReused = errors.New("this Idempotency-Key was used for a different call")

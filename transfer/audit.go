@@ -23,6 +23,7 @@ const (
 	AuditSignOut      AuditAction = "session.sign_out"
 
 	AuditSIMImport  AuditAction = "sim.import"
+	AuditSIMSync    AuditAction = "sim.sync"
 	AuditSIMUpdate  AuditAction = "sim.update"  // tags, group, several fields at once
 	AuditSIMStatus  AuditAction = "sim.status"  // the status was set
 	AuditSIMCorrect AuditAction = "sim.correct" // an administrator set a status against the rules, with a reason
@@ -51,7 +52,7 @@ func AuditActions() []AuditAction {
 		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList,
 		AuditKeyCreate, AuditKeyRotate, AuditKeyRevoke,
 		AuditSignIn, AuditSignInDenied, AuditSignOut,
-		AuditSIMImport, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
+		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
 		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,

@@ -1,0 +1,97 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists the identifiers and the external ids that the rows of a sync add to their SIMs.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE claim_sync;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE claim_sync AS
+INSERT INTO sync_claims (n, external, identifier, kind)
+SELECT x.n, false, u.identifier, u.kind
+FROM sync_rows r
+JOIN synced x ON x.n = r.n
+CROSS JOIN LATERAL (
+	SELECT x.iccid, 'iccid' WHERE r.sim IS NULL
+	UNION ALL
+	SELECT x.other_form, 'iccid' WHERE r.sim IS NULL AND x.other_form IS NOT NULL
+	UNION ALL
+	SELECT imsi, 'imsi' FROM unnest(x.imsis) AS imsi
+	UNION ALL
+	SELECT msisdn, 'msisdn' FROM unnest(x.msisdns) AS msisdn
+) u (identifier, kind)
+WHERE r.outcome IN ('created', 'changed')
+  AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = u.identifier AND i.sim = r.sim AND i.kind = u.kind)
+UNION ALL
+SELECT x.n, true, x.external_id, 'external_id'
+FROM sync_rows r
+JOIN synced x ON x.n = r.n
+LEFT JOIN sim_details d ON d.sim = r.sim
+WHERE r.outcome IN ('created', 'changed') AND x.external_id IS DISTINCT FROM d.external_id AND x.external_id IS NOT NULL;

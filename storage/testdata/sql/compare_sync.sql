@@ -1,0 +1,114 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Finds the rows of a sync that may change something: those whose SIM is new or differs, and those that were
+--           refused. It compares lists of identifiers by a sum of hashes, which differs from run to run by its seed, so
+--           that a difference cannot stay unnoticed for long.
+-- Given:    @identifiers: whether any row has IMSIs or MSISDNs; the @seed of the hashes.
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE compare_sync(seed, identifiers);
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE compare_sync AS
+WITH held AS (
+			SELECT
+				sim,
+				bit_xor(hashtextextended(identifier, $1 /*seed*/)) FILTER (WHERE kind = 'imsi') AS imsis,
+				bit_xor(hashtextextended(identifier, $1 /*seed*/)) FILTER (WHERE kind = 'msisdn') AS msisdns
+			FROM identifiers
+			WHERE $2 /*identifiers*/ AND kind <> 'iccid' AND sim IN (SELECT sim FROM sync_matched)
+			GROUP BY sim
+		)
+		INSERT INTO sync_candidates (n, sim)
+		SELECT m.n, m.sim
+		FROM sync_matched m
+		JOIN synced x ON x.n = m.n
+		LEFT JOIN sims s ON s.id = m.sim
+		LEFT JOIN sim_details d ON d.sim = m.sim
+		LEFT JOIN accounts a ON a.id = s.account
+		LEFT JOIN held h ON h.sim = m.sim
+		WHERE m.sim IS NULL
+		   OR x.code IS NOT NULL
+		   OR x.has & 1 <> 0 AND x.operator_id <> a.operator_id
+		   OR x.has & 2 <> 0 AND x.status IS DISTINCT FROM s.status
+   OR x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan
+   OR x.has & 32 <> 0 AND x.transfer_lock IS DISTINCT FROM s.transfer_lock
+   OR x.has & 64 <> 0 AND x.eid IS DISTINCT FROM d.eid
+   OR x.has & 128 <> 0 AND x.lot IS DISTINCT FROM d.lot
+   OR x.has & 256 <> 0 AND x.external_id IS DISTINCT FROM d.external_id
+   OR x.has & 512 <> 0 AND x.tags IS DISTINCT FROM s.tags
+   OR x.has & 1024 <> 0 AND x.expiration IS DISTINCT FROM s.expiration
+   OR x.has & 2048 <> 0 AND x.termination_protection IS DISTINCT FROM s.termination_protection
+   OR x.has & 4096 <> 0 AND x.sim_group IS DISTINCT FROM s.sim_group
+   OR x.has & 8192 <> 0 AND x.event_handlers IS DISTINCT FROM s.event_handlers
+   OR x.has & 16384 <> 0 AND x.speed_class IS DISTINCT FROM s.speed_class
+   OR x.has & 32768 <> 0 AND x.containers IS DISTINCT FROM s.containers
+   OR x.has & 65536 <> 0 AND x.imei_lock IS DISTINCT FROM s.imei_lock
+		   OR x.has & 8 <> 0 AND h.imsis IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.imsis) u)
+		   OR x.has & 16 <> 0 AND h.msisdns IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.msisdns) u);

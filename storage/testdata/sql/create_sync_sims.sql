@@ -1,0 +1,117 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Creates the new SIMs of a sync, their first registrations, and the rows of changes that say so.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE create_sync_sims;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE create_sync_sims AS
+WITH created AS (
+			INSERT INTO sims (id, account, since, iccid, status, plan, transfer_lock, tags,
+expiration,
+termination_protection,
+sim_group,
+event_handlers,
+speed_class,
+containers,
+imei_lock)
+			OVERRIDING SYSTEM VALUE
+			SELECT
+				r.sim,
+				r.account,
+				clock_timestamp(),
+				x.iccid,
+				coalesce(x.status, 'ready'),
+				x.plan,
+				coalesce(x.transfer_lock, false),
+				coalesce(x.tags, '{}'::jsonb),
+				coalesce(x.expiration, NULL::timestamptz),
+				coalesce(x.termination_protection, false),
+				coalesce(x.sim_group, NULL::text),
+				coalesce(x.event_handlers, '[]'::jsonb),
+				coalesce(x.speed_class, NULL::text),
+				coalesce(x.containers, '[]'::jsonb),
+				coalesce(x.imei_lock, NULL::text)
+			FROM sync_rows r
+			JOIN synced x ON x.n = r.n
+			WHERE r.outcome = 'created'
+			ORDER BY r.sim
+			RETURNING id, since, account
+		), changed AS (
+			INSERT INTO changes (kind, destination, sims)
+			SELECT 'created', account, array_agg(id ORDER BY id)
+			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
+			GROUP BY account, part
+			ORDER BY min(id)
+		)
+		INSERT INTO registrations (sim, since, account)
+		SELECT id, since, account
+		FROM created;

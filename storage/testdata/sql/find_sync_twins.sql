@@ -1,0 +1,97 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Finds rows of a sync that have the same SIM of the inventory. All of them are refused, in whatever order they are.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE find_sync_twins;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE find_sync_twins AS
+WITH twins AS (
+	SELECT m.sim, min(m.n) AS first, max(m.n) AS last
+	FROM sync_matched m
+	WHERE m.sim IS NOT NULL AND m.usable
+	GROUP BY m.sim
+	HAVING count(*) > 1
+), named AS (
+	SELECT m.n, m.sim, CASE WHEN m.n = t.first THEN t.last ELSE t.first END AS twin
+	FROM twins t
+	JOIN sync_matched m ON m.sim = t.sim AND m.usable
+), marked AS (
+	UPDATE sync_candidates c
+	SET twin = named.twin
+	FROM named
+	WHERE c.n = named.n
+	RETURNING c.n
+)
+INSERT INTO sync_candidates (n, sim, twin)
+SELECT n, sim, twin
+FROM named
+WHERE n NOT IN (SELECT n FROM marked);

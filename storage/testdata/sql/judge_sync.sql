@@ -1,0 +1,170 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Decides what happens to the rows of a sync that may change something, apart from identifiers that are in
+--           each other's way. The first refusal of a row counts. Termination protection that the row changes counts as it
+--           is after the change.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    The caller holds the SIMs.
+--
+-- EXPLAIN EXECUTE judge_sync;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE judge_sync AS
+INSERT INTO sync_rows (n, line, doc_row, sim, account, iccid, outcome, code, field, value, other, twin, fields, before, after, was)
+SELECT
+	x.n,
+	x.line,
+	x.doc_row,
+	s.id,
+	coalesce(s.account, a.id),
+	coalesce(s.iccid, x.iccid),
+	CASE
+		WHEN r.code IS NOT NULL THEN 'refused'
+		WHEN c.sim IS NULL THEN 'created'
+		WHEN f.fields IS NULL THEN 'unchanged'
+		ELSE 'changed'
+	END,
+	r.code,
+	r.field,
+	r.value,
+	r.other,
+	CASE WHEN r.code = 'duplicate' THEN c.twin END,
+	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.fields END,
+	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.before END,
+	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.after END,
+	CASE
+		WHEN r.code IS NULL AND c.sim IS NOT NULL AND f.fields && '{imsis,msisdns,eid,external_id}'
+		THEN (
+			SELECT jsonb_build_object(
+				'iccid', x.iccid,
+				'imsis', ARRAY(SELECT identifier FROM identifiers WHERE sim = x.id AND kind = 'imsi' ORDER BY identifier),
+				'msisdns', ARRAY(SELECT identifier FROM identifiers WHERE sim = x.id AND kind = 'msisdn' ORDER BY identifier),
+				'eid', xd.eid,
+				'external_id', xd.external_id)
+			FROM sims x
+			LEFT JOIN sim_details xd ON xd.sim = x.id
+			WHERE x.id = s.id
+		)
+	END
+FROM sync_candidates c
+JOIN synced x ON x.n = c.n
+LEFT JOIN sims s ON s.id = c.sim
+LEFT JOIN sim_details d ON d.sim = c.sim
+LEFT JOIN accounts a ON a.operator_id = x.operator_id
+LEFT JOIN accounts o ON o.id = s.account
+CROSS JOIN LATERAL (
+	SELECT CASE
+			WHEN (s.status, x.status) IN (('active', 'ready'), ('inactive', 'ready'), ('standby', 'ready'), ('suspended', 'ready'), ('terminated', 'ready'), ('terminated', 'active'), ('terminated', 'inactive'), ('terminated', 'standby'), ('terminated', 'suspended')) THEN 'sim_status'
+			WHEN CASE WHEN x.has & 2048 <> 0 THEN x.termination_protection ELSE s.termination_protection END AND (s.status, x.status) IN (('ready', 'terminated'), ('active', 'terminated'), ('inactive', 'terminated'), ('standby', 'terminated'), ('suspended', 'terminated')) THEN 'sim_protected'
+		END AS code
+) t
+CROSS JOIN LATERAL (
+	SELECT
+		array_agg(v.name ORDER BY v.place) AS fields,
+		jsonb_object_agg(v.name, v.was) AS before,
+		jsonb_object_agg(v.name, v.staged) AS after
+	FROM (VALUES
+		(1, 'status', x.has & 2 <> 0 AND x.status IS DISTINCT FROM s.status, to_jsonb(s.status), to_jsonb(x.status)),
+		(2, 'plan', x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan, to_jsonb(s.plan), to_jsonb(x.plan)),
+		(5, 'transfer_lock', x.has & 32 <> 0 AND x.transfer_lock IS DISTINCT FROM s.transfer_lock, to_jsonb(s.transfer_lock), to_jsonb(x.transfer_lock)),
+		(6, 'eid', x.has & 64 <> 0 AND x.eid IS DISTINCT FROM d.eid, to_jsonb(d.eid), to_jsonb(x.eid)),
+		(7, 'lot', x.has & 128 <> 0 AND x.lot IS DISTINCT FROM d.lot, to_jsonb(d.lot), to_jsonb(x.lot)),
+		(8, 'external_id', x.has & 256 <> 0 AND x.external_id IS DISTINCT FROM d.external_id, to_jsonb(d.external_id), to_jsonb(x.external_id)),
+		(9, 'tags', x.has & 512 <> 0 AND x.tags IS DISTINCT FROM s.tags, to_jsonb(s.tags), to_jsonb(x.tags)),
+		(10, 'expiration', x.has & 1024 <> 0 AND x.expiration IS DISTINCT FROM s.expiration, to_jsonb(s.expiration), to_jsonb(x.expiration)),
+		(11, 'termination_protection', x.has & 2048 <> 0 AND x.termination_protection IS DISTINCT FROM s.termination_protection, to_jsonb(s.termination_protection), to_jsonb(x.termination_protection)),
+		(12, 'group', x.has & 4096 <> 0 AND x.sim_group IS DISTINCT FROM s.sim_group, to_jsonb(s.sim_group), to_jsonb(x.sim_group)),
+		(13, 'event_handlers', x.has & 8192 <> 0 AND x.event_handlers IS DISTINCT FROM s.event_handlers, to_jsonb(s.event_handlers), to_jsonb(x.event_handlers)),
+		(14, 'speed_class', x.has & 16384 <> 0 AND x.speed_class IS DISTINCT FROM s.speed_class, to_jsonb(s.speed_class), to_jsonb(x.speed_class)),
+		(15, 'containers', x.has & 32768 <> 0 AND x.containers IS DISTINCT FROM s.containers, to_jsonb(s.containers), to_jsonb(x.containers)),
+		(16, 'imei_lock', x.has & 65536 <> 0 AND x.imei_lock IS DISTINCT FROM s.imei_lock, to_jsonb(s.imei_lock), to_jsonb(x.imei_lock)),
+		(3, 'imsis', x.has & 8 <> 0 AND ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) <> x.imsis, to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier)), to_jsonb(x.imsis)),
+		(4, 'msisdns', x.has & 16 <> 0 AND ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) <> x.msisdns, to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier)), to_jsonb(x.msisdns))
+	) AS v (place, name, differs, was, staged)
+	WHERE v.differs
+) f
+LEFT JOIN LATERAL (
+	SELECT v.code, v.field, v.value, v.other
+	FROM (VALUES
+		(0, x.code IS NOT NULL, x.code, x.field, x.value, NULL),
+		(1, c.twin IS NOT NULL, 'duplicate', 'iccid', x.iccid, NULL),
+		(2, x.has & 1 <> 0 AND a.id IS NULL, 'unknown_account', 'account', x.operator_id, NULL),
+		(3, c.sim IS NOT NULL AND a.id <> s.account, 'other_owner', 'account', x.operator_id, o.operator_id),
+		(4, c.sim IS NULL AND NOT (x.has & 1 <> 0), 'missing_value', 'account', NULL, NULL),
+		(5, c.sim IS NULL AND NOT (x.has & 8 <> 0), 'missing_value', 'imsis', NULL, NULL),
+		(6, c.sim IS NULL AND NOT (x.has & 4 <> 0), 'missing_value', 'plan', NULL, NULL),
+		(7, c.sim IS NULL AND a.standing = 'closed', 'account_closed', 'account', x.operator_id, NULL),
+		(8, x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan AND NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = x.plan),
+			'unknown_plan', 'plan', x.plan, NULL),
+		(9, t.code IS NOT NULL, t.code, 'status', x.status, s.status)
+	) AS v (rank, applies, code, field, value, other)
+	WHERE v.applies
+	ORDER BY v.rank
+	LIMIT 1
+) r ON true;

@@ -1,0 +1,91 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Sets the EIDs, lots and external ids of SIMs.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    The caller holds the SIMs.
+--
+-- EXPLAIN EXECUTE put_sync_details;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE put_sync_details AS
+INSERT INTO sim_details (sim, eid, lot, external_id)
+	SELECT
+		r.sim,
+		CASE WHEN x.has & 64 <> 0 THEN x.eid ELSE d.eid END,
+CASE WHEN x.has & 128 <> 0 THEN x.lot ELSE d.lot END,
+CASE WHEN x.has & 256 <> 0 THEN x.external_id ELSE d.external_id END
+	FROM sync_rows r
+	JOIN synced x ON x.n = r.n
+	LEFT JOIN sim_details d ON d.sim = r.sim
+	WHERE r.outcome = 'created' AND (x.eid IS NOT NULL OR x.lot IS NOT NULL OR x.external_id IS NOT NULL)
+	   OR r.outcome = 'changed' AND r.fields && '{eid,lot,external_id}'
+	ON CONFLICT (sim) DO UPDATE
+	SET eid = excluded.eid,
+		lot = excluded.lot,
+		external_id = excluded.external_id;

@@ -1,0 +1,89 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists the identifiers and the external ids that the rows of a sync take from their SIMs.
+-- Given:    nothing
+-- Returns:  nothing
+-- Locks:    The caller holds the SIMs.
+--
+-- EXPLAIN EXECUTE release_sync;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE release_sync AS
+INSERT INTO sync_releases (n, external, identifier, kind)
+SELECT x.n, false, i.identifier, i.kind
+FROM sync_rows r
+JOIN synced x ON x.n = r.n
+JOIN identifiers i ON i.sim = r.sim
+WHERE r.outcome = 'changed'
+  AND (i.kind = 'imsi' AND i.identifier <> ALL (x.imsis) OR i.kind = 'msisdn' AND i.identifier <> ALL (x.msisdns))
+UNION ALL
+SELECT x.n, true, d.external_id, 'external_id'
+FROM sync_rows r
+JOIN synced x ON x.n = r.n
+JOIN sim_details d ON d.sim = r.sim
+WHERE r.outcome = 'changed' AND x.has & 256 <> 0 AND d.external_id IS NOT NULL AND x.external_id IS DISTINCT FROM d.external_id;

@@ -1,0 +1,99 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads outcomes of a sync, page by page.
+-- Given:    @after: the number of the last row of the page before; @unchanged: whether rows that changed nothing are among
+--           them; @refused: whether only rows that were refused are; @limit: maximum number of rows.
+-- Returns:  The outcomes by number.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_sync_outcomes(after, unchanged, refused, limit);
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_matched (
+	n      integer NOT NULL,
+	sim    bigint,
+	usable boolean NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates (
+	n    integer NOT NULL,
+	sim  bigint,
+	twin integer
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE select_sync_outcomes AS
+SELECT
+	r.n,
+	r.line,
+	r.doc_row,
+	r.iccid,
+	r.outcome,
+	r.fields,
+	r.before,
+	r.after,
+	r.code,
+	r.field,
+	r.value,
+	r.other,
+	t.line AS other_line,
+	t.doc_row AS other_row
+FROM sync_rows r
+LEFT JOIN synced t ON t.n = r.twin
+WHERE r.n > $1 /*after*/
+  AND ($2 /*unchanged*/ OR r.outcome <> 'unchanged')
+  AND (NOT $3 /*refused*/ OR r.outcome = 'refused')
+ORDER BY r.n
+LIMIT $4 /*limit*/;
