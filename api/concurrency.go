@@ -22,6 +22,27 @@ type concurrency struct {
 	released chan struct{}  // closed when a slot becomes free
 }
 
+// How many operations of a kind may run at once in a process, in total and per
+// caller. The total of event streams is Config.MaxStreams.
+const (
+	maxStreamsPerCaller = 16
+
+	// A batch of a million rows takes about 25 MB of memory while it is stored.
+	maxUploads          = 8
+	maxUploadsPerCaller = 2
+
+	// An import keeps every value: 400 to 800 MB for a million rows.
+	maxImports          = 2
+	maxImportsPerCaller = 1
+
+	// Which rows the results have is kept in memory, 12 bytes per row, until
+	// they are sent.
+	maxResults          = 16
+	maxResultsPerCaller = 4
+
+	maxQueueTime = 5 * time.Second // that a call waits for others to finish
+)
+
 func newConcurrency(what string, total, perCaller int, maxWait time.Duration) *concurrency {
 	return &concurrency{
 		what:      what,

@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	maxStreamsPerCaller = 16               // in this process
-	streamPageEvents    = 200              // that one poll reads
-	heartbeatInterval   = 15 * time.Second // between comments on an idle stream
+	streamPageEvents  = 200              // that one poll reads
+	heartbeatInterval = 15 * time.Second // between comments on an idle stream
 
 	// streamTimeout ends a stream, so that the API key is checked again when the
 	// client reconnects. Clients of server-sent events reconnect by themselves.

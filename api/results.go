@@ -98,11 +98,6 @@ const (
 	resultsPageRows  = 1000             // that one statement reads
 	resultsTimeout   = time.Hour        // for the whole response
 	pageWriteTimeout = 30 * time.Second // for sending one page
-
-	// Which rows the results have is kept in memory, 12 bytes per row, until
-	// they are sent.
-	maxResults          = 16 // concurrent downloads in this process
-	maxResultsPerCaller = 4
 )
 
 // SomeResults is embedded in the input of results.

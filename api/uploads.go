@@ -159,14 +159,3 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 	}
 	return nil
 }
-
-// The concurrent uploads of a process. A batch of a million rows takes about
-// 25 MB of memory while it is stored. An import keeps every value and takes 400
-// to 800 MB for a million rows, so it has limits of its own.
-const (
-	maxUploads          = 8
-	maxUploadsPerCaller = 2
-	maxImports          = 2
-	maxImportsPerCaller = 1
-	maxQueueTime        = 5 * time.Second // that a call waits for others to finish
-)
