@@ -49,6 +49,9 @@ func TestSIMOfSession(t *testing.T) {
 		{nil, "nai.epc.mnc002.mcc002.3gppnetwork.org!0" + one.IMSI + nai, nil, one.ID},
 		{nil, `REALM\` + one.IMSI, nil, one.ID},
 		{nil, "imsi-" + one.IMSI, nil, one.ID},
+		{one.IMSI + "F", nil, nil, one.ID},
+		{short + "ff", nil, nil, other.ID},
+		{"F" + one.IMSI, nil, nil, 0},
 		{nil, "9" + one.IMSI + nai, nil, 0},
 
 		// As rlm_sql escapes them.

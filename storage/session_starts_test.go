@@ -60,6 +60,42 @@ func TestStartIsStoredDespiteErrors(t *testing.T) {
 	}
 }
 
+// The link loop judges a session by its Class, as the trigger does.
+func TestLinkedByClass(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	sims := db.SIMs(2, storagetest.SIM{Account: db.Account().ID, Status: transfer.Ready})
+	db.Exec(`
+		WITH moved AS (
+			UPDATE sims SET since = since + interval '1 microsecond' RETURNING id, since, account
+		)
+		INSERT INTO registrations (sim, since, account, request, n) SELECT id, since, account, gen_random_uuid(), 0 FROM moved`)
+	start := func(sim storagetest.SIM, registration, began string) {
+		db.Exec(`
+			INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, class)
+			SELECT identifier, identifier, identifier, '10.0.0.1', clock_timestamp() + $2::interval,
+				(SELECT 'since=' || (extract(epoch FROM `+registration+`(g.since)) * 1000000)::bigint FROM registrations g WHERE g.sim = i.sim)
+			FROM identifiers i
+			WHERE identifier = $1`, sim.IMSI, began)
+		db.Exec(`UPDATE radius.radacct SET sim = NULL, start_error = 'an error' WHERE username = $1`, sim.IMSI)
+	}
+	start(sims[0], "max", "-1 hour")
+	start(sims[1], "min", "0")
+	db.Exec(`DELETE FROM work`)
+	db.Exec(`UPDATE sims SET status = 'ready'`)
+	if n, _, err := db.LinkSessions(t.Context(), 0); err != nil || n != 2 {
+		t.Fatalf("%d sessions linked, %v; want 2", n, err)
+	}
+	if got := storagetest.All[int64](db, `
+		SELECT a.sim FROM work w JOIN radius.radacct a ON a.radacctid = w.items[1] WHERE w.kind = 'drop_stray'`); len(got) != 1 || got[0] != sims[1].ID {
+		t.Errorf("the sessions of SIMs %v are to be disconnected, want that of SIM %d", got, sims[1].ID)
+	}
+	if got := storagetest.All[int64](db, `SELECT id FROM sims WHERE status = 'active'`); len(got) != 1 || got[0] != sims[0].ID {
+		t.Errorf("SIMs %v are active, want SIM %d", got, sims[0].ID)
+	}
+	db.Check(3) // the transfers are made up
+}
+
 // The check reports what keeps the rules of sessions from being applied: a trigger that
 // is disabled, a right that is missing, a user that does not wait for locks.
 func TestCheckOfAccounting(t *testing.T) {

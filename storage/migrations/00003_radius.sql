@@ -223,7 +223,8 @@ $$;
 --   - an NAI of EAP-SIM or EAP-AKA (3GPP TS 23.003, section 19), which has a digit
 --     before the IMSI, also with decorations: realm!0001010000000001@other.realm;
 --   - an MSISDN that begins with + or 00;
---   - an identifier that says what it is: imsi-, msisdn-, iccid-, tel: or sip:.
+--   - an identifier that says what it is: imsi-, msisdn-, iccid-, tel: or sip:;
+--   - an identifier with the filler F of binary-coded decimals after it.
 -- +goose StatementBegin
 CREATE FUNCTION radius.identified_sim(value text, escaped boolean) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -249,6 +250,7 @@ BEGIN
     IF identity LIKE '+%' THEN
         identity := substr(identity, 2);
     END IF;
+    identity := rtrim(identity, 'fF');
     IF identity !~ '^[0-9]{6,24}$' THEN
         RETURN NULL;
     END IF;
@@ -367,7 +369,7 @@ $$;
 -- session, or an update or the end of one of which it has no open row.
 --
 -- An update can also be about a session that we have closed, because its gateway
--- said that it had no such session, or that Accounting-On has closed. The gateway
+-- said that it had no such session, or that Accounting-On or -Off has closed. The gateway
 -- knows better: the session is open again. Its end replaces the one that we noted.
 --
 -- The function runs with the rights of the schema's owner, so that FreeRADIUS needs
@@ -404,7 +406,11 @@ BEGIN
         NEW.acctstarttime := least(NEW.acctstarttime, reported - make_interval(secs => NEW.acctsessiontime));
     END IF;
 
-    SELECT radacctid, sim, acctstarttime, acctstoptime, acctterminatecause, closed_at, class
+    IF NEW.acctstoptime IS NOT NULL THEN
+        NEW.connectinfo_stop := coalesce(NEW.connectinfo_stop, ''); -- FreeRADIUS leaves it null if the stop is the first news
+    END IF;
+
+    SELECT radacctid, sim, acctstarttime, acctstoptime, acctterminatecause, connectinfo_stop, closed_at, class
     INTO known
     FROM radius.radacct
     WHERE acctuniqueid = NEW.acctuniqueid;
@@ -433,7 +439,11 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    presumed := known.acctstoptime IS NOT DISTINCT FROM known.closed_at OR known.acctterminatecause = 'NAS-Reboot';
+    -- Only a stop of the session sets connectinfo_stop. Accounting-On and
+    -- Accounting-Off do not, and can come with any cause.
+    presumed := known.acctstoptime IS NOT DISTINCT FROM known.closed_at
+        OR known.connectinfo_stop IS NULL
+        OR known.acctterminatecause = 'NAS-Reboot';
     IF NEW.acctstoptime IS NOT NULL THEN
         IF NOT presumed THEN
             RETURN NEW;
@@ -444,7 +454,8 @@ BEGIN
             acctsessiontime = NEW.acctsessiontime,
             acctinputoctets = NEW.acctinputoctets,
             acctoutputoctets = NEW.acctoutputoctets,
-            acctterminatecause = NEW.acctterminatecause
+            acctterminatecause = NEW.acctterminatecause,
+            connectinfo_stop = NEW.connectinfo_stop
         WHERE radacctid = known.radacctid AND acctstoptime = known.acctstoptime;
         RETURN NULL;
     END IF;
@@ -456,6 +467,7 @@ BEGIN
     UPDATE radius.radacct
     SET acctstoptime = NULL,
         acctterminatecause = NULL,
+        connectinfo_stop = NULL,
         acctstarttime = CASE WHEN new_start THEN NEW.acctstarttime ELSE known.acctstarttime END,
         acctupdatetime = NEW.acctupdatetime,
         acctsessiontime = NEW.acctsessiontime,

@@ -48,6 +48,22 @@ func TestOrdersOfRecords(t *testing.T) {
 		{"one id at two gateways, of which one stops", []record{{kind: begin, nas: v4}, {kind: begin, nas: v6}, {kind: end, nas: v4}}, 1},
 		{"a gateway starts", []record{{kind: begin, nas: net.IPv4(10, 1, 0, 1).To4(), at: ago(time.Minute)}, {kind: on, nas: net.IPv4(10, 1, 0, 1).To4(), at: ago(0)}}, 0},
 		{"a gateway stops", []record{{kind: begin, nas: net.IPv4(10, 1, 0, 2).To4(), at: ago(time.Minute)}, {kind: off, nas: net.IPv4(10, 1, 0, 2).To4(), at: ago(0)}}, 0},
+		{
+			"a gateway stops for a reason, and keeps its sessions",
+			[]record{
+				{kind: begin, nas: net.IPv4(10, 1, 0, 5).To4(), at: ago(3 * time.Minute)},
+				{kind: off, nas: net.IPv4(10, 1, 0, 5).To4(), at: ago(2 * time.Minute), more: func(p *layeh.Packet) {
+					_ = rfc2866.AcctTerminateCause_Set(p, rfc2866.AcctTerminateCause_Value_AdminReboot)
+				}},
+				{kind: update, nas: net.IPv4(10, 1, 0, 5).To4(), at: ago(0), lasted: 3 * time.Minute},
+			},
+			1,
+		},
+		{
+			"an update from after the stop, which was the first news",
+			[]record{{kind: end, at: ago(2 * time.Minute), lasted: time.Minute}, {kind: update, at: ago(time.Minute), lasted: 2 * time.Minute}},
+			0,
+		},
 		{"another gateway starts", []record{{kind: begin, at: ago(time.Minute)}, {kind: on, nas: net.IPv4(10, 1, 0, 3).To4(), at: ago(0)}}, 1},
 		{"a gateway with IPv6 starts", []record{{kind: begin, nas: net.ParseIP("2001:db8::3"), at: ago(time.Minute)}, {kind: on, nas: net.ParseIP("2001:db8::3"), at: ago(0)}}, 0},
 		{"the start of a gateway arrives late", []record{{kind: begin, nas: net.IPv4(10, 1, 0, 4).To4(), at: ago(0)}, {kind: on, nas: net.IPv4(10, 1, 0, 4).To4(), at: ago(time.Minute)}}, 1},

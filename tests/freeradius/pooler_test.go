@@ -61,7 +61,7 @@ func TestThroughPgBouncer(t *testing.T) {
 	s.db.Check()
 }
 
-// After a switchover behind a name, the former primary may continue to answer, and
+// After a switchover to another server of the same name, the former primary may continue to answer, and
 // refuse every record. The shipped module replaces its connections, and the records
 // that were refused arrive at the new primary.
 func TestFormerPrimaryAnswers(t *testing.T) {
