@@ -236,8 +236,8 @@ func (w *testService) edit(account, sim int, identifier transfer.Identifier, loc
 	}
 }
 
-// newSession is the start of a data session: a moment ago if it is fresh, otherwise
-// long ago.
+// newSession is the start of a data session: under the current owner if it is fresh,
+// otherwise long ago.
 type newSession struct {
 	id       string
 	sim      int
@@ -259,11 +259,12 @@ func (w *testService) start(list []newSession, after int) operation {
 			}
 			defer func() { _ = tx.Rollback() }()
 			for i, s := range list {
-				began := "-1 hour"
 				if s.fresh {
-					began = "1 minute" // beyond the margin that a hand-over allows to a gateway's clock
+					if _, err := tx.ExecContext(ctx, lockSessionSIM, s.username); err != nil {
+						return "", err
+					}
 				}
-				if _, err := tx.ExecContext(ctx, startSQL, s.id, s.username, gatewayAddress(s.gateway), began); err != nil {
+				if _, err := tx.ExecContext(ctx, startSQL, s.id, s.username, gatewayAddress(s.gateway), s.fresh); err != nil {
 					return "", err
 				}
 				if i == after {

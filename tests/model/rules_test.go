@@ -754,8 +754,8 @@ func (m *model) sweep() {
 
 // --- sessions
 
-// start is the start of a data session, a moment ago if it is fresh, otherwise long
-// ago and reported late.
+// start is the start of a data session, under the current owner if it is fresh,
+// otherwise long ago and reported late.
 func (m *model) start(id string, sim, gateway int, fresh bool) {
 	m.sessions = append(m.sessions, modelSession{id: id, sim: sim, gateway: gateway})
 	s := m.sim(sim)

@@ -426,7 +426,7 @@ func (g *modelGateways) Drop(ctx context.Context, s storage.OpenSession) (worker
 		_, err := g.db.Pool().ExecContext(ctx, stopSQL, s.AcctSessionID)
 		return worker.Answer{Gone: true}, err
 	case reconnects:
-		_, err := g.db.Pool().ExecContext(ctx, startSQL, s.AcctSessionID+"'", s.Username, s.NASIPAddress, "1 minute")
+		_, err := g.db.Pool().ExecContext(ctx, startSQL, s.AcctSessionID+"'", s.Username, s.NASIPAddress, true)
 		return worker.Answer{Gone: true}, err
 	case refusesOdd:
 		if odd(s.AcctSessionID) {
@@ -446,7 +446,12 @@ const (
 		SET acctstoptime = clock_timestamp(), acctterminatecause = 'User-Request'
 		WHERE acctsessionid = $1 AND acctstoptime IS NULL`
 
+	// A session is fresh if its Class names the current registration of its SIM.
 	startSQL = `
-		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime)
-		VALUES ($1, $1, $2, $3, clock_timestamp() + $4::interval)`
+		INSERT INTO radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, class)
+		VALUES ($1, $1, $2, $3, clock_timestamp() - interval '1 hour', CASE WHEN $4 THEN radius.access_class(NULL, $2, NULL, NULL) END)`
+
+	// lockSessionSIM waits for the transfer of the SIM, so that startSQL finds its
+	// current registration.
+	lockSessionSIM = `SELECT FROM sims WHERE id = radius.session_sim(NULL, $1, NULL, NULL) FOR NO KEY UPDATE`
 )
