@@ -31,7 +31,7 @@ func syncRows(rows []storage.SyncRow) iter.Seq2[storage.SyncRow, error] {
 	}
 }
 
-// syncSIMs syncs rows and returns what became of each.
+// syncSIMs syncs rows and returns the outcome of each.
 func syncSIMs(t testing.TB, db *storagetest.DB, o storage.SyncOptions, rows ...storage.SyncRow) (storage.SyncResult, []storage.SyncedRow) {
 	t.Helper()
 	result, outcomes, err := trySync(t, db, o, rows...)
@@ -605,7 +605,7 @@ func TestSyncMovesIdentifiers(t *testing.T) {
 }
 
 // A full sync lists the SIMs that the file does not have, and retires them only if
-// it is told to, they are few enough, and the rules allow it.
+// the options ask for it, they are few enough, and the rules allow it.
 func TestFullSync(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
