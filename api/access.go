@@ -222,6 +222,10 @@ func statusActorOf(c storage.Caller) transfer.StatusActor {
 // protection, the tags and the group of a SIM that it reaches.
 func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 
+// seesArrivals reports whether a caller sees the settings with which SIMs
+// arrived at their new owners.
+func seesArrivals(c storage.Caller) bool { return isStaff(c) }
+
 // mayFindTickets reports whether a caller may search requests by ticket.
 func mayFindTickets(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
 

@@ -27,6 +27,7 @@ type server struct {
 	uploads *concurrency // batches that are read and stored
 	imports *concurrency // imports that are read and stored
 	results *concurrency // downloads of results
+	changes *concurrency // reads of the changes feed
 	reads   *concurrency // reads of one resource or one page of a list
 }
 
@@ -62,6 +63,7 @@ func newServer(c Config) *server {
 		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
 		imports: newConcurrency("imports", maxImports, maxImportsPerCaller, maxQueueTime),
 		results: newConcurrency("downloads of results", maxResults, maxResultsPerCaller, maxQueueTime),
+		changes: newConcurrency("reads of the changes feed", maxChangesReads, maxChangesPerUser, maxQueueTime),
 		reads:   newConcurrency("reads", reads, max(1, reads/3), maxQueueTime),
 	}
 }

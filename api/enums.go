@@ -22,6 +22,7 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.Method]():       reflect.TypeFor[methodSchema](),
 		reflect.TypeFor[transfer.Reason]():       reflect.TypeFor[reasonSchema](),
 		reflect.TypeFor[transfer.Party]():        reflect.TypeFor[partySchema](),
+		reflect.TypeFor[transfer.ChangeKind]():   reflect.TypeFor[changeKindSchema](),
 		reflect.TypeFor[transfer.EventKind]():    reflect.TypeFor[eventKindSchema](),
 		reflect.TypeFor[storage.Role]():          reflect.TypeFor[roleSchema](),
 		reflect.TypeFor[storage.Permission]():    reflect.TypeFor[permissionSchema](),
@@ -42,6 +43,7 @@ type (
 	methodSchema       string
 	reasonSchema       string
 	partySchema        string
+	changeKindSchema   string
 	eventKindSchema    string
 	roleSchema         string
 	permissionSchema   string
@@ -56,6 +58,7 @@ func (statusSchema) Schema(huma.Registry) *huma.Schema       { return enum(trans
 func (methodSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Methods()) }
 func (reasonSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Reasons()) }
 func (partySchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.Parties()) }
+func (changeKindSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.ChangeKinds()) }
 func (eventKindSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.EventKinds()) }
 func (roleSchema) Schema(huma.Registry) *huma.Schema         { return enum(storage.Roles()) }
 func (permissionSchema) Schema(huma.Registry) *huma.Schema   { return enum(storage.Permissions()) }

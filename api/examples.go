@@ -181,6 +181,12 @@ func examples() map[string]any {
 		"CurrentKey":         CurrentKey{Key: key, Email: account.Email},
 		"ListKey":            List[Key]{Items: []Key{key}},
 
+		"ChangesPage": ChangesPage{Items: []Change{{
+			Cursor: "512-8", At: noon, Kind: transfer.SIMTransferred, ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"883120000000001"},
+			ExternalID: new("meter-4711"), From: &ChangeOwner{source}, To: ChangeOwner{receiver}, Request: &request, Line: new(8),
+			Settings: &Settings{Tags: map[string]string{}, EventHandlers: []string{}, Containers: []string{}},
+		}}, NextCursor: "512-8"},
+
 		"ListAuditEntry": List[AuditEntry]{Items: []AuditEntry{{
 			At: noon, Action: transfer.AuditSIMUnlock, Actor: transfer.ActorKey, Role: new(storage.RoleAccount), Key: new(int64(7)), KeyName: new("warehouse"),
 			KeyHint: new(key.Hint), KeyAccount: new(source), Address: new("192.0.2.1"), Account: new(source), Object: "sim", ObjectID: first,

@@ -14,10 +14,11 @@ import (
 // know the content of.
 type streamDoc struct {
 	text      string
-	noContent string // what status 204 means; empty if it is never sent
-	formats   bool   // whether the header Accept chooses the format
-	rows      bool   // whether the header Simtransfer-Rows says how many rows follow
-	page      bool   // whether the response is a page of a list, which is read before it is sent
+	noContent string            // what status 204 means; empty if it is never sent
+	formats   bool              // whether the header Accept chooses the format
+	rows      bool              // whether the header Simtransfer-Rows says how many rows follow
+	page      bool              // whether the response is a page of a list, which is read before it is sent
+	headers   map[string]string // further headers that it always has, with their descriptions; only with rows
 	content   func(huma.Registry) map[string]*huma.MediaType
 }
 
@@ -37,6 +38,9 @@ func documentStream(document *huma.OpenAPI, r Route) {
 			Description: "How many rows of SIMs that were not found, or were canceled before they were looked up, are no longer stored. Left out if there are none.",
 			Schema:      &huma.Schema{Type: huma.TypeInteger},
 		}}
+	}
+	for name, description := range doc.headers {
+		responses[strconv.Itoa(http.StatusOK)].Headers[name] = &huma.Param{Description: description, Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	if doc.page {
 		responses[strconv.Itoa(http.StatusOK)].Headers[nextCursorHeader] = &huma.Param{
@@ -81,6 +85,35 @@ func resultsDoc() *streamDoc {
 					Schema: &huma.Schema{Type: huma.TypeString},
 					Example: strings.Join(resultHeader(), ",") + "\n" +
 						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z,\n",
+				},
+			}
+		},
+	}
+}
+
+const changeExample = `{"cursor":"512-8","at":"2026-01-31T12:00:00Z","kind":"transferred","iccid":"8988211000000000011","imsis":["001010000000001"],` +
+	`"msisdns":["883120000000001"],"external_id":"meter-4711","from":{"account":"OP0012345678"},"to":{"account":"OP0087654321"},` +
+	`"request":"0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21","line":8,"settings":{"tags":{},"termination_protection":false,"event_handlers":[],"containers":[]}}`
+
+func changesDoc() *streamDoc {
+	return &streamDoc{
+		text: "Entries of the changes feed in its order. The header " + nextCursorHeader + " has the cursor of the next entries, and " + moreHeader + " says " +
+			"whether more may exist already; as JSON, both are also in the body. If an error occurs while the entries are sent, the connection is " +
+			"aborted. A response is complete if it has as many entries as the header " + rowsHeader + " says and, as JSON, its end. As long as it is not " +
+			"known to be complete, continue with the cursor of the last entry that was received.",
+		formats: true,
+		rows:    true,
+		headers: map[string]string{
+			nextCursorHeader: "The cursor of the next entries, now or later.",
+			moreHeader:       "true if more entries may exist already, otherwise false.",
+		},
+		content: func(registry huma.Registry) map[string]*huma.MediaType {
+			page := registry.Schema(reflect.TypeFor[ChangesPage](), true, "ChangesPage")
+			return map[string]*huma.MediaType{
+				typeJSON: {Schema: page}, // see examples
+				typeNDJSON: {
+					Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the items of the JSON form."},
+					Example: changeExample + "\n",
 				},
 			}
 		},

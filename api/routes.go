@@ -51,14 +51,16 @@ func (s *server) routes() []Route {
 		acceptedBulk = bounds{status: http.StatusAccepted, maxBytes: maxBulkBytes}
 		acceptedSlow = bounds{status: http.StatusAccepted, timeout: storeTimeout}
 
-		endsRequests  = bounds{timeout: batchCancelTimeout}
-		cancelsBatch  = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
-		uploadsSIMs   = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
-		uploadsBatch  = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
-		streamsRows   = bounds{timeout: resultsTimeout, stream: resultsDoc()}
-		pagesAudit    = bounds{stream: auditDoc()}
-		streamsEvents = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
-		streamsFeed   = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
+		endsRequests   = bounds{timeout: batchCancelTimeout}
+		cancelsBatch   = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
+		uploadsSIMs    = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
+		uploadsBatch   = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
+		streamsRows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
+		streamsChanges = bounds{timeout: resultsTimeout, stream: changesDoc()}
+		followsChanges = bounds{timeout: streamTimeout, stream: changesStreamDoc()}
+		pagesAudit     = bounds{stream: auditDoc()}
+		streamsEvents  = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
+		streamsFeed    = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
 	)
 	return []Route{
 		{
@@ -240,6 +242,15 @@ func (s *server) routes() []Route {
 		{
 			"GET", "/v1/events", "list-feed", viewers, ok, op(s, s.listFeed), "List the events of all requests of an account",
 			"The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away.",
+		},
+
+		{
+			"GET", "/v1/changes", "list-changes", backOffice, streamsChanges, op(s, s.listChanges), "List changes of SIMs",
+			"The changes feed, from which other systems learn what happened to each SIM: one entry for each SIM that was created, transferred or swapped, or whose status, plan, identifiers or owner changed. A client that follows the cursor gets every entry exactly once, and those of each SIM in the order in which it changed, within a second after the change. It is for the operator's systems: keys of accounts follow the events of their requests (GET /v1/events).",
+		},
+		{
+			"GET", "/v1/changes/stream", "stream-changes", backOffice, followsChanges, op(s, s.streamChanges), "Stream changes of SIMs",
+			"The changes feed as server-sent events. A client resumes the stream with Last-Event-ID.",
 		},
 
 		{

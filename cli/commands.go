@@ -13,6 +13,7 @@ import (
 func vars() kong.Vars {
 	return kong.Vars{
 		"audit_actions":  commaSeparated(transfer.AuditActions()),
+		"change_kinds":   commaSeparated(transfer.ChangeKinds()),
 		"methods":        commaSeparated(transfer.Methods()),
 		"reasons":        commaSeparated(transfer.Reasons()),
 		"request_states": commaSeparated(transfer.RequestStates()),
@@ -40,6 +41,7 @@ type Commands struct {
 	Requests requestsCommand `cmd:"" help:"Create, decide on and follow transfer requests."`
 	Batches  batchesCommand  `cmd:"" help:"Create transfer requests from a file and download their results."`
 	Events   eventsCommand   `cmd:"" help:"Show the events of one request or of all requests."`
+	Changes  changesCommand  `cmd:"" help:"Show the changes of SIMs, for other systems to follow."`
 	Audit    auditCommand    `cmd:"" help:"Show the audit trail: who did what outside of transfer requests."`
 	Accounts accountsCommand `cmd:"" help:"List, open, change and close accounts."`
 	Keys     keysCommand     `cmd:"" help:"Create, list, rotate and revoke API keys."`

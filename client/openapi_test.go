@@ -92,6 +92,11 @@ func types() map[string]reflect.Type {
 		"BatchCancel":            reflect.TypeFor[client.BatchCancel](),
 		"CancelInputBody":        reflect.TypeFor[client.Cancellation](),
 		"ChargedFee":             reflect.TypeFor[client.ChargedFee](),
+		"Change":                 reflect.TypeFor[client.Change](),
+		"ChangeOwner":            reflect.TypeFor[client.ChangeOwner](),
+		"ChangedIdentifiers":     reflect.TypeFor[client.ChangedIdentifiers](),
+		"ChangedText":            reflect.TypeFor[client.ChangedText](),
+		"ChangesPage":            reflect.TypeFor[client.ChangesPage](),
 		"Counts":                 reflect.TypeFor[client.Counts](),
 		"CreateAccountInputBody": reflect.TypeFor[client.NewAccount](),
 		"CreateFeeInputBody":     reflect.TypeFor[client.NewFee](),
@@ -138,6 +143,7 @@ func types() map[string]reflect.Type {
 		"Result":                 reflect.TypeFor[client.Result](),
 		"RetryInputBody":         reflect.TypeFor[client.Retry](),
 		"RotateKeyInputBody":     reflect.TypeFor[client.Rotation](),
+		"SIMIdentifiers":         reflect.TypeFor[client.SIMIdentifiers](),
 		"SIM":                    reflect.TypeFor[client.SIM](),
 		"SIMHistory":             reflect.TypeFor[client.SIMHistory](),
 		"Session":                reflect.TypeFor[client.Session](),
@@ -313,6 +319,18 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		"create-fee": func(ctx context.Context, c *client.Client) error {
 			_, err := c.CreateFee(ctx, client.NewFee{})
 			return err
+		},
+		"list-changes": func(ctx context.Context, c *client.Client) error {
+			f := client.ChangesFilter{Kinds: []transfer.ChangeKind{transfer.SIMTransferred}, Account: account}
+			_, err := c.ListChanges(ctx, f, client.ChangesFrom{Cursor: "1-0", Now: true, Since: at}, 1)
+			return err
+		},
+		"stream-changes": func(ctx context.Context, c *client.Client) error {
+			f := client.ChangesFilter{Kinds: []transfer.ChangeKind{transfer.SIMTransferred}, Account: account}
+			for _, err := range c.StreamChanges(ctx, f, client.ChangesFrom{Cursor: "1-0", Now: true, Since: at}) {
+				return err
+			}
+			return nil
 		},
 		"list-audit": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListAudit(ctx, client.AuditFilter{

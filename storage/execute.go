@@ -69,7 +69,7 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 // handOverSQL is the only place where SIMs change owner. It decides once about
 // each locked SIM, and from that verdict
 //   - transfers the SIMs that are offline and still fit, with their settings,
-//     timeline and fee;
+//     timeline and fee, and records that for the changes feed;
 //   - closes the transfers that no longer fit or were not chosen;
 //   - leaves SIMs with open data sessions to drop work.
 //
@@ -152,6 +152,12 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		session_dropped = ` + dropped + `
 	FROM verdict v
 	WHERE t.ctid = v.transfer_at AND v.outcome <> 'online'
+), recorded AS (
+	INSERT INTO changes (kind, source, destination, request, numbers)
+	SELECT 'transferred', r.source, r.destination, r.id, range_agg(int4range(v.n, v.n + 1))
+	FROM verdict v, r
+	WHERE v.outcome = 'completed'
+	GROUP BY r.source, r.destination, r.id
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING verdict v

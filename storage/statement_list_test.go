@@ -26,6 +26,14 @@ func statements() []*statement {
 		selectBatches,
 		selectBatchRequests,
 		selectBatchRequestIDs,
+		// change_feed.go
+		hasUnnumbered,
+		lockNumbering,
+		numberChanges,
+		selectNewestChange,
+		selectChangesSince,
+		selectChangeSpans,
+		selectChangeEntries,
 		// change_records.go
 		selectSIMIdentifiers,
 		insertChange,

@@ -145,6 +145,12 @@ WITH r AS MATERIALIZED (
 		session_dropped = false
 	FROM verdict v
 	WHERE t.ctid = v.transfer_at AND v.outcome <> 'online'
+), recorded AS (
+	INSERT INTO changes (kind, source, destination, request, numbers)
+	SELECT 'transferred', r.source, r.destination, r.id, range_agg(int4range(v.n, v.n + 1))
+	FROM verdict v, r
+	WHERE v.outcome = 'completed'
+	GROUP BY r.source, r.destination, r.id
 ), unclaimed AS (
 	DELETE FROM open_transfers o
 	USING verdict v
