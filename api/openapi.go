@@ -64,6 +64,7 @@ func humaConfig(version string) huma.Config {
 				{Name: "support", Description: "Information for support, across accounts."},
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Rate plans of SIMs."},
+				{Name: "changes", Description: "What happened to each SIM, for other systems to follow."},
 				{Name: "audit", Description: "Who did what outside of transfer requests."},
 				{Name: "fees", Description: "The fee schedule of transfers."},
 				{Name: "keys", Description: "API keys."},

@@ -147,7 +147,15 @@ WITH r AS MATERIALIZED (
 	WHERE t.ctid = v.transfer_at AND v.outcome <> 'online'
 ), recorded AS (
 	INSERT INTO changes (kind, source, destination, request, numbers)
-	SELECT 'transferred', r.source, r.destination, r.id, range_agg(int4range(v.n, v.n + 1))
+	SELECT
+		'transferred',
+		r.source,
+		r.destination,
+		r.id,
+		CASE count(*)
+			WHEN max(v.n) - min(v.n) + 1 THEN int4multirange(int4range(min(v.n), max(v.n) + 1))
+			ELSE (SELECT range_agg(int4range(n, n + 1)) FROM verdict WHERE outcome = 'completed')
+		END
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 	GROUP BY r.source, r.destination, r.id
