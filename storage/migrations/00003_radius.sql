@@ -323,11 +323,13 @@ $$;
 -- outlived reports whether a session that began at an instant belongs to an
 -- earlier owner of its SIM. If the session's Class names a registration of the SIM,
 -- that decides, whatever the gateway's clock says. Otherwise five seconds are
--- allowed for the gateway's clock.
+-- allowed for the gateway's clock. It is no SQL function: that would be planned at
+-- each call. For enable_seqscan see before_session.
 -- +goose StatementBegin
 CREATE FUNCTION radius.outlived(sim_id bigint, began timestamptz, class text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN EXISTS (
         SELECT 1
         FROM public.sims s
         JOIN public.registrations g ON g.sim = s.id AND g.since = s.since
@@ -338,7 +340,8 @@ LANGUAGE sql STABLE AS $$
                 WHEN admitted.since IS NOT NULL THEN admitted.since < s.since
                 ELSE began <= s.since + interval '5 seconds'
               END
-    )
+    );
+END
 $$;
 -- +goose StatementEnd
 
