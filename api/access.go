@@ -144,6 +144,10 @@ func (r reach) owner() (int64, error) {
 	return r.account, nil
 }
 
+// seesExternalIDs reports whether a caller sees the external ids of accounts, which
+// are those of the operator's own systems: an account sees only its own.
+func seesExternalIDs(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
+
 // partyFinance is the role finance where it reads requests. It is not a party of
 // package transfer, so it can make no decision.
 const partyFinance transfer.Party = "finance"
@@ -299,6 +303,8 @@ type sight struct {
 	details   bool // all details of what other parties did
 	keys      bool // the API keys of other accounts, and IP addresses
 	snapshots bool // the settings of a SIM before and after its transfer
+
+	externalIDs bool // the external ids of accounts, which are those of the operator's own systems
 }
 
 func sightOf(p transfer.Party) sight {
@@ -308,9 +314,9 @@ func sightOf(p transfer.Party) sight {
 	case transfer.PartyDestination:
 		return sight{landing: true}
 	case transfer.PartySupport:
-		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true}
+		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true, externalIDs: true}
 	case partyFinance:
-		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true}
+		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, externalIDs: true}
 	case transfer.PartySystem: // no caller
 	}
 	return sight{}

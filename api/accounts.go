@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"simtransfer/api/problem"
@@ -17,6 +18,10 @@ type Account struct {
 	Currency   transfer.Currency   `json:"currency" example:"EUR" doc:"ISO 4217. Fees are charged in it."`
 	Coverage   string              `json:"coverage" example:"global" doc:"Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage."`
 	Standing   storage.Standing    `json:"standing" doc:"A closed account can neither send nor receive SIMs."`
+	Name       *string             `json:"name,omitempty" doc:"The name of the account."`
+	ExternalID *string             `json:"external_id,omitempty" doc:"The id of the account in your own systems. It can be used in place of the operator id."`
+	Contacts   *AccountContacts    `json:"contacts,omitempty" doc:"Email addresses by purpose."`
+	Plans      []string            `json:"plans,omitempty" nullable:"false" doc:"The plans that the account may hold. Left out: any. A SIM on another plan cannot be transferred or imported to the account."`
 	CreatedAt  time.Time           `json:"created_at"`
 	AccountLimits
 }
@@ -28,6 +33,71 @@ type AccountLimits struct {
 	UnknownSIMs  *int `json:"max_unknown_sims,omitempty" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Left out: as the service is configured, usually 2,000,000."`
 }
 
+// AccountContacts are the email addresses of an account by purpose.
+type AccountContacts struct {
+	Transfers []string `json:"transfers,omitempty" nullable:"false" maxItems:"20" doc:"For transfer requests that the account sends or receives."`
+	Billing   []string `json:"billing,omitempty" nullable:"false" maxItems:"20" doc:"For fees."`
+	Security  []string `json:"security,omitempty" nullable:"false" maxItems:"20" doc:"For API keys and signs of their misuse."`
+}
+
+// byPurpose returns the addresses that are given, nil for purposes that are left
+// out.
+func (c AccountContacts) byPurpose() storage.Contacts {
+	return storage.Contacts{
+		transfer.ContactTransfers: c.Transfers,
+		transfer.ContactBilling:   c.Billing,
+		transfer.ContactSecurity:  c.Security,
+	}
+}
+
+func viewContacts(c storage.Contacts) *AccountContacts {
+	if len(c) == 0 {
+		return nil
+	}
+	return &AccountContacts{Transfers: c[transfer.ContactTransfers], Billing: c[transfer.ContactBilling], Security: c[transfer.ContactSecurity]}
+}
+
+// parseContacts parses the addresses of the purposes that are given.
+func parseContacts(p *problem.Problem, in *AccountContacts) storage.Contacts {
+	if in == nil {
+		return nil
+	}
+	contacts := storage.Contacts{}
+	for purpose, texts := range in.byPurpose() {
+		if texts == nil {
+			continue
+		}
+		emails, err := transfer.ParseEmails(texts)
+		if err != nil {
+			p.Add(problem.FieldError{Location: "body.contacts." + string(purpose), Message: err.Error()})
+		}
+		contacts[purpose] = emails
+	}
+	return contacts
+}
+
+// accountName parses the name of an account, nil for none.
+func accountName(text string) (*string, error) {
+	name, err := transfer.ParseLine(text)
+	if err == nil {
+		err = transfer.CheckLength(name, transfer.MaxAccountName)
+	}
+	return noneIfEmpty(name), err
+}
+
+// accountExternalID parses the external id of an account, nil for none.
+func accountExternalID(text string) (*string, error) {
+	id, err := transfer.ParseExternalID(text)
+	return noneIfEmpty(id), err
+}
+
+func noneIfEmpty(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
 func viewAccount(a storage.Account) Account {
 	return Account{
 		OperatorID: a.OperatorID,
@@ -35,6 +105,10 @@ func viewAccount(a storage.Account) Account {
 		Currency:   a.Currency,
 		Coverage:   a.Coverage,
 		Standing:   a.Standing,
+		Name:       a.Name,
+		ExternalID: a.ExternalID,
+		Contacts:   viewContacts(a.Contacts),
+		Plans:      a.Plans,
 		CreatedAt:  a.CreatedAt.UTC(),
 
 		AccountLimits: AccountLimits(a.Limits),
@@ -49,6 +123,10 @@ type createAccountInput struct {
 		Currency   string           `json:"currency" maxLength:"8" example:"EUR" doc:"ISO 4217."`
 		Coverage   string           `json:"coverage" minLength:"1" maxLength:"64" example:"global"`
 		Standing   storage.Standing `json:"standing,omitempty" default:"open"`
+		Name       string           `json:"name,omitempty" maxLength:"200" doc:"The name of the account."`
+		ExternalID string           `json:"external_id,omitempty" maxLength:"128" doc:"The id of the account in your own systems, unique. It can be used in place of the operator id."`
+		Contacts   *AccountContacts `json:"contacts,omitempty"`
+		Plans      []string         `json:"plans,omitempty" nullable:"false" maxItems:"500" doc:"The plans that the account may hold. Default: any."`
 	}
 }
 
@@ -60,6 +138,10 @@ func (s *server) createAccount(ctx context.Context, in *createAccountInput) (*re
 		Currency:   parsed(p, "body.currency", in.Body.Currency, transfer.ParseCurrency),
 		Coverage:   parsed(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing:   in.Body.Standing,
+		Name:       parsed(p, "body.name", in.Body.Name, accountName),
+		ExternalID: parsed(p, "body.external_id", in.Body.ExternalID, accountExternalID),
+		Contacts:   parseContacts(p, in.Body.Contacts),
+		Plans:      slices.Compact(slices.Sorted(slices.Values(in.Body.Plans))),
 	}
 	if len(p.Errors) > 0 {
 		return nil, p
@@ -86,6 +168,15 @@ func parsedIfGiven[T any](p *problem.Problem, location string, text *string, par
 		return nil
 	}
 	v := parsed(p, location, *text, parse)
+	return &v
+}
+
+// patched parses a text that can be removed. The result points to nil for null.
+func patched(p *problem.Problem, location string, in patch[string], parse func(string) (*string, error)) **string {
+	var v *string
+	if !in.null {
+		v = parsed(p, location, in.value, parse)
+	}
 	return &v
 }
 
@@ -139,7 +230,7 @@ func (s *server) listAccounts(ctx context.Context, in *listAccountsInput) (*list
 
 // AccountPath is embedded in the input of routes for one account.
 type AccountPath struct {
-	OperatorID string `path:"operator_id" maxLength:"32" example:"OP0012345678" doc:"OP and ten digits."`
+	OperatorID string `path:"operator_id" maxLength:"132" example:"OP0012345678" doc:"The operator id of the account, OP and ten digits, or its external id. Write ext: before an external id that looks like an operator id."`
 }
 
 type accountOutput struct {
@@ -161,11 +252,11 @@ type getAccountInput struct {
 }
 
 func (s *server) getAccount(ctx context.Context, in *getAccountInput) (*accountOutput, error) {
-	id, err := transfer.ParseOperatorID(in.OperatorID)
+	ref, err := transfer.ParseAccountRef(in.OperatorID)
 	if err != nil {
 		return nil, storage.ErrNotFound
 	}
-	a, err := s.db.Account(ctx, id)
+	a, err := s.db.Account(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +281,10 @@ type updateAccountInput struct {
 		Email       *string           `json:"email,omitempty" maxLength:"254"`
 		Coverage    *string           `json:"coverage,omitempty" minLength:"1" maxLength:"64"`
 		Standing    *storage.Standing `json:"standing,omitempty" doc:"Open or closed. A closed account can neither send nor receive SIMs, and its API keys can only read."`
+		Name        patch[string]     `json:"name,omitempty" maxLength:"200" doc:"The name of the account. Null removes it."`
+		ExternalID  patch[string]     `json:"external_id,omitempty" maxLength:"128" doc:"The id of the account in your own systems, unique. Null removes it."`
+		Contacts    *AccountContacts  `json:"contacts,omitempty" doc:"The new addresses of each purpose that is given; an empty list removes them."`
+		Plans       *[]string         `json:"plans,omitempty" maxItems:"500" doc:"The plans that the account may hold; an empty list: any. SIMs that it holds already stay."`
 		MaxRequests patch[int]        `json:"max_open_requests,omitempty" minimum:"0" maximum:"2147483647" doc:"How many unfinished requests the account may send; 0: no limit. Null: as the service is configured."`
 		MaxSIMs     patch[int]        `json:"max_open_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many SIMs its unfinished requests may have; 0: no limit. Null: as the service is configured."`
 		MaxUnknown  patch[int]        `json:"max_unknown_sims,omitempty" minimum:"0" maximum:"2147483647" doc:"How many stored transfers may have named no SIM of the account; 0: no limit. Null: as the service is configured."`
@@ -198,7 +293,7 @@ type updateAccountInput struct {
 }
 
 func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*accountOutput, error) {
-	id, err := transfer.ParseOperatorID(in.OperatorID)
+	ref, err := transfer.ParseAccountRef(in.OperatorID)
 	if err != nil {
 		return nil, storage.ErrNotFound
 	}
@@ -207,10 +302,18 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		Email:    parsedIfGiven(p, "body.email", in.Body.Email, transfer.ParseEmail),
 		Coverage: parsedIfGiven(p, "body.coverage", in.Body.Coverage, filled(transfer.ParseLine)),
 		Standing: in.Body.Standing,
+		Contacts: parseContacts(p, in.Body.Contacts),
+		Plans:    in.Body.Plans,
 		Limits:   map[storage.LimitName]*int{},
 		If:       func(was storage.Account) error { return matches(ctx, viewAccount(was)) },
 
 		CloseInUse: in.Body.Requests == endRequests,
+	}
+	if in.Body.Name.given {
+		c.Name = patched(p, "body.name", in.Body.Name, accountName)
+	}
+	if in.Body.ExternalID.given {
+		c.ExternalID = patched(p, "body.external_id", in.Body.ExternalID, accountExternalID)
 	}
 	if c.CloseInUse && (c.Standing == nil || *c.Standing != storage.StandingClosed) {
 		p.Add(problem.FieldError{Location: "body.open_requests", Message: "requests are only ended when the account is closed: add the standing closed, or leave it out"})
@@ -227,7 +330,7 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 			c.Limits[name] = limit.orNil()
 		}
 	}
-	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), id, c)
+	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), ref, c)
 	if err != nil {
 		return nil, err
 	}

@@ -179,7 +179,7 @@ func auditPage(format string, page List[AuditEntry]) (*huma.StreamResponse, erro
 type listAuditInput struct {
 	Accepting
 	Paging
-	Account       string                 `query:"account" maxLength:"32" doc:"Only entries that concern the account with this operator id. For support."`
+	Account       string                 `query:"account" maxLength:"132" doc:"Only entries that concern the account with this operator id or external id. For support."`
 	SIM           string                 `query:"sim" maxLength:"32" doc:"Only entries that concern the SIM with this ICCID, IMSI or MSISDN."`
 	Key           int64                  `query:"key" minimum:"1" doc:"Only what the API key with this id did."`
 	Action        []transfer.AuditAction `query:"action" maxItems:"50" doc:"Only these actions, separated by commas."`

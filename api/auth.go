@@ -128,22 +128,37 @@ func (s *server) actingAccount(ctx context.Context, location, onBehalfOf string)
 			problem.FieldError{Location: location, Message: "leave it out"})
 	case onBehalfOf == "":
 		return storage.Account{}, problem.New(problem.Invalid, "the source account is missing: support acts on behalf of an account",
-			problem.FieldError{Location: location, Message: "give the operator id of the source account"})
+			problem.FieldError{Location: location, Message: "give the operator id or the external id of the source account"})
 	}
 	return s.namedAccount(ctx, location, onBehalfOf)
 }
 
-// namedAccount returns the account whose operator id is in a parameter or field.
+// namedAccount returns the account whose operator id or external id is in a
+// parameter or field.
 func (s *server) namedAccount(ctx context.Context, location, name string) (storage.Account, error) {
-	id, err := transfer.ParseOperatorID(name)
+	ref, err := transfer.ParseAccountRef(name)
 	if err != nil {
 		return storage.Account{}, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: err.Error(), Value: name})
 	}
-	a, err := s.db.Account(ctx, id)
+	a, err := s.db.Account(ctx, ref)
 	if errors.Is(err, storage.ErrNotFound) {
-		return a, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: "no account has this operator id", Value: string(id)})
+		return a, problem.New(problem.Invalid, "", problem.FieldError{Location: location, Message: noAccount(ref), Value: name})
 	}
 	return a, err
+}
+
+// noAccount says that no account has an operator id or an external id.
+func noAccount(ref transfer.AccountRef) string {
+	if _, external := ref.External(); external {
+		return "no account has this external id, and it is not an operator id, which is OP and ten digits"
+	}
+	return "no account has this operator id"
+}
+
+// names reports whether a text is the operator id or the external id of an account.
+func names(text string, a storage.Account) bool {
+	ref, err := transfer.ParseAccountRef(text)
+	return err == nil && a.ID != 0 && (ref == a.OperatorID.Ref() || a.ExternalID != nil && ref == transfer.ExternalRef(*a.ExternalID))
 }
 
 // listedAccount returns the account whose resources a list shows: the caller's
@@ -152,7 +167,7 @@ func (s *server) namedAccount(ctx context.Context, location, name string) (stora
 func (s *server) listedAccount(ctx context.Context, name string) (int64, error) {
 	c := callerOf(ctx)
 	owner, err := reachOf(c).owner()
-	if err != nil || name == "" || name == string(c.Account.OperatorID) {
+	if err != nil || name == "" || names(name, c.Account) {
 		return owner, err
 	}
 	if owner != 0 {

@@ -57,7 +57,7 @@ func viewBatch(b storage.Batch) Batch {
 type createBatchInput struct {
 	Idempotent
 	Mapped
-	OnBehalfOf        string `query:"on_behalf_of" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
+	OnBehalfOf        string `query:"on_behalf_of" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
 	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs ineligible that would need approval by support."`
 	File              body
@@ -69,7 +69,7 @@ func batchUpload() *uploadDoc {
 		columns: []uploadColumn{
 			{"sim", true, upload.Text, "An ICCID, IMSI or MSISDN."},
 			{"destination_email", true, upload.Text, "The primary email of the account that receives the SIM."},
-			{"destination_operator_id", true, upload.Text, "The operator id of the account that receives the SIM."},
+			{"destination_operator_id", true, upload.Text, "The operator id or the external id of the account that receives the SIM."},
 		},
 		example: "sim,destination_email,destination_operator_id\n" +
 			"8988211000000000011,sims@example.com,OP0012345678\n",
@@ -138,7 +138,7 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Account, file *upload.Batch) ([]storage.Account, error) {
 	pairs := make([]storage.Pair, len(file.Destinations))
 	for i, d := range file.Destinations {
-		pairs[i] = storage.Pair(d)
+		pairs[i] = storage.Pair{Email: d.Email, Account: d.Account}
 	}
 	to, err := t.Destinations(ctx, pairs)
 	if err != nil {
@@ -151,7 +151,7 @@ func batchDestinations(ctx context.Context, t *storage.Tx, source storage.Accoun
 	for i, account := range to {
 		if reason := wrongDestination(source, account); reason != nil {
 			d := file.Destinations[i]
-			wrong = append(wrong, sameDestination(file, i, upload.Code(reason.code), fmt.Sprintf("%s and %s: %s", d.Email, d.OperatorID, reason.message)))
+			wrong = append(wrong, sameDestination(file, i, upload.Code(reason.code), fmt.Sprintf("%s and %s: %s", d.Email, d.Account, reason.message)))
 		}
 	}
 	if len(wrong) > 0 {
@@ -273,7 +273,7 @@ func readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) 
 
 type listBatchesInput struct {
 	Paging
-	Account string `query:"account" maxLength:"32" doc:"Only batches of the account with this operator id. For support."`
+	Account string `query:"account" maxLength:"132" doc:"Only batches of the account with this operator id or external id. For support."`
 
 	Finished      string    `query:"finished" enum:"true,false" doc:"Only finished batches (true), or only unfinished ones (false)."`
 	CreatedAfter  time.Time `query:"created_after" doc:"Only batches created at or after this time."`

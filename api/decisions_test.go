@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,13 +68,14 @@ func TestDecisionsAnswerTheWholeRequest(t *testing.T) {
 	s.sims(3, transfer.Active)
 	made := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(99))).is(202)
 	path := made.header.Get("Location")
+	quotedFrom := []QuotedFee{{ID: 1, Fee: transfer.Money{Minor: 250, Currency: "EUR"}, ValidFrom: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	for _, step := range []struct {
 		key, decision string
 		body          any
 		fees          *Fees
 	}{
-		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Quoted: transfer.Money{Minor: 500, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}}},
-		{s.source, "cancel", simsBody(iccid(1)), &Fees{Quoted: transfer.Money{Minor: 250, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}}},
+		{s.support, "approve", map[string]any{"ticket": "T-1"}, &Fees{Quoted: transfer.Money{Minor: 500, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}, Entries: quotedFrom}},
+		{s.source, "cancel", simsBody(iccid(1)), &Fees{Quoted: transfer.Money{Minor: 250, Currency: "EUR"}, Charged: transfer.Money{Currency: "EUR"}, Entries: quotedFrom}},
 		{s.destination, "accept", nil, nil},
 	} {
 		s.work()

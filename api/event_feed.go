@@ -35,7 +35,7 @@ type Feed struct {
 
 type feedInput struct {
 	Paging
-	Account string `query:"account" maxLength:"32" doc:"Only events of the account with this operator id. For support."`
+	Account string `query:"account" maxLength:"132" doc:"Only events of the account with this operator id or external id. For support."`
 	Key     int64  `query:"key" minimum:"1" doc:"Only events that the API key with this id caused. An account can only give its own keys."`
 }
 

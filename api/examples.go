@@ -119,9 +119,9 @@ func examples() map[string]any {
 		batch   = uuid.MustParse("0198c5f2-1b00-7aaa-8f10-2f1f6a3c9d02")
 		fee     = transfer.Money{Minor: 250, Currency: "EUR"}
 
-		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", CreatedAt: noon}
+		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", Name: new("North Sensors Ltd"), ExternalID: new("C-1001"), CreatedAt: noon}
 		plan    = Plan{Name: "global-01"}
-		price   = Fee{Method: transfer.SupportAssisted, Fee: fee, ValidFrom: noon, Current: true}
+		price   = Fee{ID: 3, Method: transfer.SupportAssisted, Currency: "EUR", Fee: &fee, ValidFrom: noon, Current: true}
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
 			ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"12025550101"}, Account: source, Since: noon, UpdatedAt: noon,
@@ -147,7 +147,10 @@ func examples() map[string]any {
 	)
 	listed.Fees = nil
 	return map[string]any{
-		"CreateAccountInputBody": map[string]any{"operator_id": source, "email": "sims@example.com", "currency": "EUR", "coverage": "global"},
+		"CreateAccountInputBody": map[string]any{
+			"operator_id": source, "email": "sims@example.com", "currency": "EUR", "coverage": "global", "name": "North Sensors Ltd", "external_id": "C-1001",
+			"contacts": map[string]any{"billing": []string{"invoices@example.com"}},
+		},
 		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
 		"Account":                account,
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},

@@ -290,7 +290,7 @@ func (s *testService) sims(n int, status transfer.Status) []string {
 	var ids []string
 	for i := 1; i <= n; i++ {
 		list = append(list, storage.NewSIM{
-			ICCID: storagetest.Identifier(iccid(i)), IMSIs: []transfer.Identifier{storagetest.Identifier(imsi(i))}, OperatorID: sourceID, Status: status, Plan: "global-01",
+			ICCID: storagetest.Identifier(iccid(i)), IMSIs: []transfer.Identifier{storagetest.Identifier(imsi(i))}, Account: sourceID, Status: status, Plan: "global-01",
 			SIMSettings: storage.SIMSettings{Tags: storage.Tags{"site": "north"}},
 		})
 		ids = append(ids, iccid(i))

@@ -139,7 +139,7 @@ func simUpload() *uploadDoc {
 			colICCID:         {"iccid", true, upload.Text, "18 to 22 digits."},
 			colIMSIs:         {"imsis", true, upload.List, "One or more IMSIs, separated by semicolons."},
 			colMSISDNs:       {"msisdns", false, upload.List, "MSISDNs, separated by semicolons."},
-			colAccount:       {"account", true, upload.Text, "The operator id of the account that the SIM is registered to."},
+			colAccount:       {"account", true, upload.Text, "The operator id or the external id of the account that the SIM is registered to."},
 			colStatus:        {"status", false, upload.Text, "ready, active, inactive, standby, suspended or terminated. Default: ready."},
 			colPlan:          {"plan", true, upload.Text, "The name of an existing plan."},
 			colTags:          {"tags", false, upload.Map, "Up to 64 tags as name=value, separated by semicolons. A name can have up to 128 characters, a value up to 256."},
@@ -177,12 +177,12 @@ type simParser struct {
 
 func (p simParser) sim() storage.NewSIM {
 	return storage.NewSIM{
-		ICCID:      p.iccid(),
-		IMSIs:      p.imsis(),
-		MSISDNs:    p.identifiers(colMSISDNs, transfer.ParseMSISDN),
-		OperatorID: parsedColumn(p, colAccount, transfer.ParseOperatorID),
-		Status:     p.status(),
-		Plan:       p.required(colPlan),
+		ICCID:   p.iccid(),
+		IMSIs:   p.imsis(),
+		MSISDNs: p.identifiers(colMSISDNs, transfer.ParseMSISDN),
+		Account: parsedColumn(p, colAccount, transfer.ParseAccountRef),
+		Status:  p.status(),
+		Plan:    p.required(colPlan),
 		SIMSettings: storage.SIMSettings{
 			Tags:                  p.tags(),
 			Expiration:            p.instant(colExpiration),
@@ -377,6 +377,9 @@ func rowErrorMessage(e storage.RowError) string {
 	value := problem.Clip(e.Value)
 	switch e.Code {
 	case storage.UnknownAccount:
+		if id, external := transfer.AccountRef(e.Value).External(); external {
+			return "no account has the external id " + problem.Clip(id) + ": create the account first, or give its operator id"
+		}
 		return "no account has the operator id " + value + ": create the account first"
 	case storage.ClosedAccount:
 		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"

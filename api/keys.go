@@ -81,7 +81,7 @@ type createKeyInput struct {
 	Idempotent
 	Body struct {
 		Role       storage.Role       `json:"role"`
-		Account    string             `json:"account,omitempty" maxLength:"32" doc:"The operator id of the account that the key acts for. Only for the role account. Can be left out by an account's own key."`
+		Account    string             `json:"account,omitempty" maxLength:"132" doc:"The operator id or the external id of the account that the key acts for. Only for the role account. Can be left out by an account's own key."`
 		Permission storage.Permission `json:"permission,omitempty" doc:"What the key may do in its account. Default: owner. Only for the role account."`
 		Name       string             `json:"name" minLength:"1" maxLength:"100" doc:"A name that people recognize. No other key of the account, or of the role of staff, that is not revoked can have it."`
 		ExpiresAt  *time.Time         `json:"expires_at,omitempty" doc:"When the key stops working. Default: never."`
@@ -99,11 +99,11 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	for i, text := range in.Body.Networks {
 		k.Networks = append(k.Networks, parsed(p, fmt.Sprintf("body.networks[%d]", i), text, parseNetwork))
 	}
+	var account transfer.AccountRef
 	switch {
 	case k.Role == storage.RoleAccount && isAccount(c) && in.Body.Account == "":
-		k.OperatorID = c.Account.OperatorID
 	case k.Role == storage.RoleAccount:
-		k.OperatorID = parsed(p, "body.account", in.Body.Account, transfer.ParseOperatorID)
+		account = parsed(p, "body.account", in.Body.Account, transfer.ParseAccountRef)
 	case in.Body.Account != "":
 		p.Add(problem.FieldError{Location: "body.account", Message: "only a key with the role account can act for an account: leave it out"})
 	}
@@ -116,6 +116,12 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	if isAccount(c) {
 		k.Permission = cmp.Or(k.Permission, storage.PermissionOwner)
 	}
+	if k.Role == storage.RoleAccount {
+		var err error
+		if k.OperatorID, err = s.keyAccount(ctx, account); err != nil {
+			return nil, err
+		}
+	}
 	by, err := s.db.Key(ctx, c.Key)
 	if err != nil {
 		return nil, err
@@ -127,7 +133,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 		made, token, err := t.CreateKey(ctx, k)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
-			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: "no account has this operator id", Value: string(k.OperatorID)})
+			return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.account", Message: noAccount(k.OperatorID.Ref()), Value: string(k.OperatorID)})
 		case errors.Is(err, storage.ErrPast):
 			return expiresInThePast()
 		case errors.Is(err, storage.ErrExists):
@@ -195,7 +201,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 type listKeysInput struct {
 	Paging
 	Role    storage.Role `query:"role" doc:"Only keys with this role."`
-	Account string       `query:"account" maxLength:"32" doc:"Only keys of the account with this operator id. For administrators."`
+	Account string       `query:"account" maxLength:"132" doc:"Only keys of the account with this operator id or external id. For administrators."`
 	Revoked string       `query:"revoked" enum:"true,false" doc:"Only revoked keys (true), or only keys that are not revoked (false)."`
 }
 
@@ -239,7 +245,7 @@ func (s *server) getCurrentKey(ctx context.Context, _ *struct{}) (*currentKeyOut
 	if k.OperatorID == nil {
 		return out, nil
 	}
-	a, err := s.db.Account(ctx, *k.OperatorID)
+	a, err := s.db.Account(ctx, k.OperatorID.Ref())
 	out.Body.Email = a.Email
 	return out, err
 }
@@ -314,4 +320,18 @@ func (s *server) revokeKey(ctx context.Context, in *revokeKeyInput) (*struct{}, 
 	return nil, s.db.RevokeKey(ctx, actingCaller(ctx), in.ID, func(was storage.Key) error {
 		return matches(ctx, keyTag(viewKey(was, callerOf(ctx))))
 	})
+}
+
+// keyAccount returns the account of a key to create, from its operator id or
+// external id. It does not look up an account that the caller does not reach.
+func (s *server) keyAccount(ctx context.Context, ref transfer.AccountRef) (transfer.OperatorID, error) {
+	c := callerOf(ctx)
+	switch {
+	case ref == "" || names(string(ref), c.Account):
+		return c.Account.OperatorID, nil
+	case isAccount(c):
+		return transfer.OperatorID(ref), nil // checkNewKey refuses it
+	}
+	a, err := s.namedAccount(ctx, "body.account", string(ref))
+	return a.OperatorID, err
 }

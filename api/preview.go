@@ -19,6 +19,7 @@ type Preview struct {
 	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"The eligible SIMs by method."`
 	Reasons     []ReasonCount       `json:"reasons" nullable:"false" doc:"Why SIMs could not be transferred, the most frequent reason first."`
 	Settings    []MethodSettings    `json:"settings" nullable:"false" doc:"What happens to the settings of a SIM, by method."`
+	FeeEntry    *QuotedFee          `json:"fee_entry,omitempty" doc:"The entry that the fees are from. Left out if no SIM needs support, or if there is no entry."`
 	Items       []PreviewedSIM      `json:"items" nullable:"false" doc:"Every SIM, in the order of submission."`
 }
 
@@ -72,7 +73,22 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	}
 	v := viewPreview(rows, a.source.Currency)
 	v.Source, v.Destination = a.source.OperatorID, to.OperatorID
-	return &previewOutput{v}, nil
+	v.FeeEntry, err = s.previewedEntry(ctx, rows)
+	return &previewOutput{v}, err
+}
+
+// previewedEntry returns the entry that the fees of a preview are from, nil if
+// there are none.
+func (s *server) previewedEntry(ctx context.Context, rows []storage.Preview) (*QuotedFee, error) {
+	i := slices.IndexFunc(rows, func(row storage.Preview) bool { return row.FeeEntry != nil })
+	if i < 0 {
+		return nil, nil
+	}
+	f, err := s.db.Fee(ctx, *rows[i].FeeEntry)
+	if err != nil {
+		return nil, err
+	}
+	return &QuotedFee{f.ID, f.Money(), f.ValidFrom.UTC(), f.Account != 0}, nil
 }
 
 func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {

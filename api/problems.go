@@ -31,6 +31,13 @@ func mappings() []mapping {
 	return []mapping{
 		{problem.NotFound, is(storage.ErrNotFound, "")},
 		{problem.Exists, is(storage.ErrExists, "")},
+		{problem.Exists, as(func(e *storage.ExternalIDTakenError, p *problem.Problem) {
+			p.Detail = e.Error()
+			p.Add(problem.FieldError{Location: "body.external_id", Message: e.Error(), Value: e.ExternalID})
+		})},
+		{problem.Invalid, as(func(e *storage.UnknownPlansError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.plans", Message: e.Error(), Value: e.Plans[0]})
+		})},
 		{problem.LastAdministrator, is(storage.ErrLastAdministrator, "this is the last administrator's key that never expires: create another one first")},
 		{problem.StillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running: repeat this call later")},
 		{problem.IdempotencyKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for a different call or with a different body: use a new key")},

@@ -20,7 +20,8 @@ func TestTextParametersFollowTheRuleOfBodies(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	document := newServer(Config{}).register(http.NewServeMux())
-	path := strings.NewReplacer("{id}", uuid.NewString(), "{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01", "{code}", "invalid")
+	path := strings.NewReplacer("{id}", uuid.NewString(), "{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01", "{code}", "invalid",
+		"{method}", "support_assisted", "{currency}", "EUR", "{valid_from}", "2030-01-31T00:00:00Z")
 	tried := map[string]bool{}
 	for _, r := range Routes() {
 		for _, p := range operationOf(document.Paths[r.Path], r.Method).Parameters {

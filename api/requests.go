@@ -36,6 +36,9 @@ type Request struct {
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends."`
 	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When the request finished: every SIM had its outcome and could be requested again."`
+
+	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
 }
 
 // Counts are the numbers of SIMs of a request or a batch in each state. The
@@ -69,6 +72,23 @@ type Fees struct {
 	Quoted   transfer.Money `json:"quoted" doc:"The fees of the SIMs that are still open."`
 	Charged  transfer.Money `json:"charged" doc:"The fees that were charged so far."`
 	Unquoted int            `json:"unquoted,omitempty" doc:"How many open SIMs have no fee, because the fee schedule had no amount: support has to set one."`
+	Entries  []QuotedFee    `json:"entries,omitempty" nullable:"false" doc:"The entries from which fees were quoted: usually one. Several if another entry became valid during validation."`
+}
+
+// QuotedFee is an entry from which fees were quoted.
+type QuotedFee struct {
+	ID           int64          `json:"id" doc:"The id of the entry."`
+	Fee          transfer.Money `json:"fee" doc:"The fee per SIM that needs support."`
+	ValidFrom    time.Time      `json:"valid_from" doc:"When the entry started to apply."`
+	AccountPrice bool           `json:"account_price" doc:"Whether it is a price of the source account. Otherwise it is an entry of the fee schedule."`
+}
+
+func viewQuotedFees(entries storage.FeeEntries) []QuotedFee {
+	var list []QuotedFee
+	for _, e := range entries {
+		list = append(list, QuotedFee{e.ID, transfer.Money{Minor: e.Amount, Currency: e.Currency}, e.ValidFrom.UTC(), e.Account != nil})
+	}
+	return list
 }
 
 func viewRequest(r storage.Request, party transfer.Party) Request {
@@ -120,7 +140,11 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 			Quoted:   transfer.Money{Minor: fees.Quoted, Currency: r.Currency},
 			Charged:  transfer.Money{Minor: fees.Charged, Currency: r.Currency},
 			Unquoted: fees.Unquoted,
+			Entries:  viewQuotedFees(r.FeeEntries),
 		}
+	}
+	if sight.externalIDs {
+		v.SourceExternalID, v.DestinationExternalID = r.SourceExternalID, r.DestinationExternalID
 	}
 	if !sight.unoffered {
 		v.Counts.SIMs -= v.Counts.Pending + v.Counts.Ineligible + r.Withheld
@@ -163,14 +187,14 @@ type NewRequest struct {
 	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers."`
 	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
 	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
-	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"32" doc:"The operator id of the source account. Required for support, not allowed for others."`
+	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
 }
 
-// destination identifies an account by its email and its operator id, which have
-// to match.
+// destination identifies an account by its email and its operator id or external
+// id, which have to match.
 type destination struct {
 	Email      string `json:"email" maxLength:"254" doc:"The primary email of the account."`
-	OperatorID string `json:"operator_id" maxLength:"32" example:"OP0012345678" doc:"The operator id of the account."`
+	OperatorID string `json:"operator_id" maxLength:"132" example:"OP0012345678" doc:"The operator id or the external id of the account."`
 }
 
 // parsedRequest is a NewRequest that was parsed.
@@ -185,8 +209,8 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
 	a := parsedRequest{
 		pair: storage.Pair{
-			Email:      parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
-			OperatorID: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseOperatorID),
+			Email:   parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
+			Account: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseAccountRef),
 		},
 		sims: parseSIMs(p, "body.sims", r.SIMs),
 	}
@@ -372,7 +396,7 @@ func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
 type listRequestsInput struct {
 	Paging
 	Direction string                  `query:"direction" enum:"outgoing,incoming,both" default:"both" doc:"Only requests that the account sends (outgoing) or receives (incoming)."`
-	Account   string                  `query:"account" maxLength:"32" doc:"Only requests of the account with this operator id. For support."`
+	Account   string                  `query:"account" maxLength:"132" doc:"Only requests of the account with this operator id or external id. For support."`
 	State     []transfer.RequestState `query:"state" nullable:"false" doc:"Only requests in one of these states."`
 	Batch     string                  `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
 	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`

@@ -86,7 +86,7 @@ func TestInvalidInputIsRejected(t *testing.T) {
 		"numbers":                {with("sims", []any{iccid(1), 8988211}), 422, problem.Invalid, []string{"body.sims[1]"}},
 		"no numbers":             {requestBody(iccid(1), "x", iccid(2), ""), 422, problem.Invalid, []string{"body.sims[1]", "body.sims[3]"}},
 		"twice":                  {requestBody(iccid(1), iccid(2), " "+iccid(1)), 422, problem.Invalid, []string{"body.sims[2]"}},
-		"no operator id":         {to("a@example.com", "12"), 422, problem.Invalid, []string{"body.destination.operator_id"}},
+		"no operator id":         {to("a@example.com", "OP12"), 422, problem.Invalid, []string{"body.destination.operator_id"}},
 		"no email":               {to("a", destinationID), 422, problem.Invalid, []string{"body.destination.email"}},
 		"a wrong email":          {to("nobody@example.com", destinationID), 422, problem.UnknownDestination, []string{"body.destination"}},
 		"a wrong id":             {to(emailOf(destinationID), "OP0000000099"), 422, problem.UnknownDestination, []string{"body.destination"}},

@@ -143,7 +143,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 	if err != nil {
 		return nil, err
 	}
-	source, err := s.db.Account(ctx, b.OperatorID)
+	source, err := s.db.Account(ctx, b.OperatorID.Ref())
 	if err != nil {
 		return nil, err
 	}

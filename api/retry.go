@@ -34,11 +34,11 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		r.Acceptance = time.Duration(in.Body.AcceptanceSeconds) * time.Second
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
-		source, err := t.Account(ctx, old.SourceOperator)
+		source, err := t.Account(ctx, old.SourceOperator.Ref())
 		if err != nil {
 			return err
 		}
-		to, err := t.Account(ctx, old.DestinationOperator)
+		to, err := t.Account(ctx, old.DestinationOperator.Ref())
 		if err != nil {
 			return err
 		}

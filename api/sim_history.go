@@ -72,7 +72,7 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 	if err != nil {
 		return nil, err
 	}
-	account, err := s.db.Account(ctx, h.SIM.OperatorID)
+	account, err := s.db.Account(ctx, h.SIM.OperatorID.Ref())
 	if err != nil {
 		return nil, err
 	}

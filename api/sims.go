@@ -138,7 +138,7 @@ func viewSIM(s storage.SIM) (SIM, error) {
 
 type listSIMsInput struct {
 	Paging
-	Account string            `query:"account" maxLength:"32" doc:"Only SIMs of the account with this operator id. For support."`
+	Account string            `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
 	Status  []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
 	Plan    string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
 	Prefix  string            `query:"identifier_prefix" maxLength:"64" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`

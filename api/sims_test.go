@@ -336,7 +336,7 @@ func TestFees(t *testing.T) {
 	s := newTestService(t)
 	type m = map[string]any
 	now := read[Fee](s.post(s.admin, "/v1/fees", m{"method": "support_assisted", "fee": m{"currency": "eur", "minor": 300}}).is(201))
-	if now.Fee != (transfer.Money{Minor: 300, Currency: "EUR"}) || !now.Current {
+	if *now.Fee != (transfer.Money{Minor: 300, Currency: "EUR"}) || !now.Current {
 		t.Errorf("%+v", now)
 	}
 	later := m{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 400}, "valid_from": time.Now().Add(time.Hour).Format(time.RFC3339Nano)}

@@ -97,7 +97,7 @@ func (s *service) createSingles(ctx context.Context, numbers []int) ([]uuid.UUID
 	var requests []uuid.UUID
 	for _, number := range numbers {
 		created, err := s.accounts[source].CreateRequest(ctx, client.NewRequest{
-			Destination:       client.Destination{Email: email(destination), OperatorID: transfer.OperatorID(operatorID(destination))},
+			Destination:       client.Destination{Email: email(destination), OperatorID: transfer.AccountRef(operatorID(destination))},
 			SIMs:              []string{identifier(number)},
 			AcceptanceSeconds: 2592000,
 		})

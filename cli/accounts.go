@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"simtransfer/client"
 	"simtransfer/transfer"
@@ -19,15 +21,36 @@ type accountsCommand struct {
 func printAccount(l *connection, a client.Account) error {
 	t := newTable(l.Out)
 	t.add("Account", string(a.OperatorID))
+	addIfSet(t, "External id", a.ExternalID)
+	addIfSet(t, "Name", a.Name)
 	t.add("Email", a.Email)
 	t.add("Currency", string(a.Currency))
 	t.add("Coverage", a.Coverage)
 	t.add("Standing", a.Standing)
+	addIfSet(t, "Plans", strings.Join(a.Plans, ", "))
+	addIfSet(t, "Contacts for transfers", strings.Join(a.Contacts.Transfers, ", "))
+	addIfSet(t, "Contacts for billing", strings.Join(a.Contacts.Billing, ", "))
+	addIfSet(t, "Contacts for security", strings.Join(a.Contacts.Security, ", "))
 	t.add("Unfinished requests", limitText(a.MaxOpenRequests))
 	t.add("SIMs in them", limitText(a.MaxOpenSIMs))
 	t.add("Unknown SIMs", limitText(a.MaxUnknownSIMs))
 	t.add("Opened", timeText(a.CreatedAt))
 	return t.flush()
+}
+
+// addIfSet adds a row, unless the value is empty.
+func addIfSet(t *table, name, value string) {
+	if value != "" {
+		t.add(name, value)
+	}
+}
+
+// accountText is an operator id with the external id after it, if there is one.
+func accountText(id transfer.OperatorID, external string) string {
+	if external == "" {
+		return string(id)
+	}
+	return fmt.Sprintf("%s (%s)", id, external)
 }
 
 // limitText is a limit of an account.
@@ -67,12 +90,12 @@ func (c *accountsListCommand) Run(ctx context.Context, s *Session) error {
 	}
 	head := []string{"ACCOUNT", "EMAIL", "CURRENCY", "COVERAGE", "STANDING"}
 	return printList(l, c.paging, maxPage, list, head, func(a client.Account) []string {
-		return []string{string(a.OperatorID), a.Email, string(a.Currency), a.Coverage, a.Standing}
+		return []string{accountText(a.OperatorID, a.ExternalID), a.Email, string(a.Currency), a.Coverage, a.Standing}
 	})
 }
 
 type accountsShowCommand struct {
-	Account operatorID `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	Account accountRef `arg:"" help:"Operator id, or external id. Write ext: before an external id that looks like an operator id."`
 	showsETag
 	remote
 }
@@ -81,15 +104,16 @@ type accountsShowCommand struct {
 func (accountsShowCommand) Help() string {
 	return `The key of an account can show only that account.
 
-Example:
+Examples:
 
-    simtransfer accounts show OP0000000001`
+    simtransfer accounts show OP0000000001
+    simtransfer accounts show C-1001`
 }
 
 // Run runs the command.
 func (c *accountsShowCommand) Run(ctx context.Context, s *Session) error {
 	return showOne(s, c.remote, c.showsETag, func(l *connection, options ...client.Option) (client.Account, error) {
-		return l.client.GetAccount(ctx, c.Account.id(), options...)
+		return l.client.GetAccount(ctx, c.Account.ref(), options...)
 	}, printAccount)
 }
 
@@ -98,6 +122,10 @@ type accountsCreateCommand struct {
 	Email    string     `required:"" help:"Primary email."`
 	Currency currency   `required:"" placeholder:"EUR" help:"Currency of the account's fees (ISO 4217)."`
 	Coverage string     `required:"" placeholder:"NAME" help:"Coverage. SIMs on plans that are bound to a coverage cannot move to an account with another."`
+	Name     string     `help:"Name of the account."`
+	External string     `name:"external-id" placeholder:"ID" help:"Id of the account in your own systems. It can be used in place of the operator id."`
+	Contact  []contact  `placeholder:"PURPOSE=EMAIL" help:"Contact for transfers, billing or security, such as billing=invoices@example.com. Separate several with commas, or repeat the flag."`
+	Plans    []string   `placeholder:"PLAN" help:"Plans that the account may hold, separated by commas. Default: any."`
 	post
 }
 
@@ -105,7 +133,7 @@ type accountsCreateCommand struct {
 func (accountsCreateCommand) Help() string {
 	return `Example:
 
-    simtransfer accounts create OP0000000001 --email=sims@example.com --currency=EUR --coverage=global`
+    simtransfer accounts create OP0000000001 --email=sims@example.com --currency=EUR --coverage=global --name="North Sensors Ltd" --external-id=C-1001 --contact=billing=invoices@example.com`
 }
 
 // Run runs the command.
@@ -119,6 +147,10 @@ func (c *accountsCreateCommand) Run(ctx context.Context, s *Session) error {
 		Email:      c.Email,
 		Currency:   transfer.Currency(c.Currency),
 		Coverage:   c.Coverage,
+		Name:       c.Name,
+		ExternalID: c.External,
+		Contacts:   contactsOf(c.Contact),
+		Plans:      c.Plans,
 	}, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
@@ -127,14 +159,60 @@ func (c *accountsCreateCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type accountsUpdateCommand struct {
-	Account  operatorID    `arg:"" name:"operator-id" help:"Operator id: OP and ten digits."`
+	Account  accountRef    `arg:"" help:"Operator id or external id."`
 	Email    string        `help:"New primary email."`
 	Coverage string        `placeholder:"NAME" help:"New coverage."`
 	Standing string        `enum:"open,closed," default:"" help:"New standing: open or closed. A closed account can neither send nor receive SIMs."`
 	Requests string        `name:"open-requests" enum:"refuse,end," default:"" help:"With --standing=closed: end cancels the open requests of the account. Default: refuse, which does not close an account with open requests."`
+	Name     *string       `help:"New name. An empty one removes it."`
+	External *string       `name:"external-id" placeholder:"ID" help:"New id of the account in your own systems. An empty one removes it."`
+	Contact  []contact     `placeholder:"PURPOSE=EMAIL" help:"New contacts of each purpose that is named, such as billing=invoices@example.com; PURPOSE= removes them. Separate several with commas, or repeat the flag."`
+	Plans    []string      `placeholder:"PLAN" xor:"plans" help:"Plans that the account may hold, separated by commas, in place of those before."`
+	AnyPlan  bool          `xor:"plans" help:"Let the account hold any plan."`
 	Limits   accountLimits `embed:""`
 	condition
 	remote
+}
+
+// contact is an email address for a purpose, on the command line.
+type contact struct {
+	purpose transfer.ContactPurpose
+	email   string // empty: none
+}
+
+// UnmarshalText parses a text such as billing=invoices@example.com.
+func (c *contact) UnmarshalText(text []byte) error {
+	purpose, email, ok := strings.Cut(string(text), "=")
+	c.purpose = transfer.ContactPurpose(strings.ToLower(transfer.Trim(purpose)))
+	if !ok || !slices.Contains(transfer.ContactPurposes(), c.purpose) {
+		return fmt.Errorf("%q is not a contact: write transfers, billing or security, =, and an email address", text)
+	}
+	if transfer.Trim(email) == "" {
+		return nil
+	}
+	var err error
+	c.email, err = transfer.ParseEmail(email)
+	return err
+}
+
+// contactsOf returns the addresses of the purposes that are named, nil for none.
+func contactsOf(list []contact) *client.AccountContacts {
+	if len(list) == 0 {
+		return nil
+	}
+	var all client.AccountContacts
+	for _, c := range list {
+		of := map[transfer.ContactPurpose]*[]string{
+			transfer.ContactTransfers: &all.Transfers, transfer.ContactBilling: &all.Billing, transfer.ContactSecurity: &all.Security,
+		}[c.purpose]
+		if *of == nil {
+			*of = []string{}
+		}
+		if c.email != "" {
+			*of = append(*of, c.email)
+		}
+	}
+	return &all
 }
 
 // accountLimits are the flags with the limits of an account.
@@ -163,8 +241,9 @@ func (l *accountLimit) UnmarshalText(text []byte) error {
 
 // Validate implements kong's validation.
 func (c *accountsUpdateCommand) Validate() error {
-	if c.Email == "" && c.Coverage == "" && c.Standing == "" && c.Limits == (accountLimits{}) {
-		return usageError("nothing to change: set --email, --coverage, --standing or a limit")
+	if c.Email == "" && c.Coverage == "" && c.Standing == "" && c.Limits == (accountLimits{}) &&
+		c.Name == nil && c.External == nil && len(c.Contact) == 0 && len(c.Plans) == 0 && !c.AnyPlan {
+		return usageError("nothing to change: set --email, --coverage, --standing, --name, --external-id, --contact, --plans or a limit")
 	}
 	return nil
 }
@@ -175,6 +254,8 @@ func (accountsUpdateCommand) Help() string {
 
     simtransfer accounts update OP0000000001 --standing=closed
     simtransfer accounts update OP0000000001 --standing=closed --open-requests=end
+    simtransfer accounts update OP0000000001 --contact=billing=a@example.com,billing=b@example.com --contact=security=
+    simtransfer accounts update C-1001 --plans=global-01,global-02
     simtransfer accounts update OP0000000001 --max-open-sims=10000000
     simtransfer accounts update OP0000000001 --max-open-sims=default`
 }
@@ -187,11 +268,19 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 	}
 	change := client.AccountChange{
 		Email: c.Email, Coverage: c.Coverage, Standing: c.Standing, OpenRequests: c.Requests,
+		Name: (*client.Optional)(c.Name), ExternalID: (*client.Optional)(c.External), Contacts: contactsOf(c.Contact),
+
 		MaxOpenRequests: (*client.Limit)(c.Limits.OpenRequests),
 		MaxOpenSIMs:     (*client.Limit)(c.Limits.OpenSIMs),
 		MaxUnknownSIMs:  (*client.Limit)(c.Limits.UnknownSIMs),
 	}
-	a, err := l.client.UpdateAccount(ctx, c.Account.id(), change, l.options(c.ifMatch())...)
+	if len(c.Plans) > 0 || c.AnyPlan {
+		change.Plans = &c.Plans
+		if c.AnyPlan {
+			change.Plans = &[]string{}
+		}
+	}
+	a, err := l.client.UpdateAccount(ctx, c.Account.ref(), change, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}

@@ -31,6 +31,18 @@ func (o *operatorID) UnmarshalText(text []byte) error {
 
 func (o operatorID) id() transfer.OperatorID { return transfer.OperatorID(o) }
 
+// accountRef is an account on the command line, by its operator id or external id.
+type accountRef transfer.AccountRef
+
+// UnmarshalText parses an operator id, or an external id.
+func (a *accountRef) UnmarshalText(text []byte) error {
+	ref, err := transfer.ParseAccountRef(string(text))
+	*a = accountRef(ref)
+	return err
+}
+
+func (a accountRef) ref() transfer.AccountRef { return transfer.AccountRef(a) }
+
 // currency is a currency on the command line.
 type currency transfer.Currency
 
@@ -85,7 +97,7 @@ func (a amount) in(c transfer.Currency) (transfer.Money, error) {
 type terms struct {
 	SelfServiceOnly bool          `help:"Leave out SIMs that need support's approval and cost a fee."`
 	Acceptance      time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept, such as 36h or 7d. Default: as configured in the service."`
-	OnBehalfOf      operatorID    `placeholder:"OP…" help:"Source account. Required with a support key."`
+	OnBehalfOf      accountRef    `placeholder:"OP…" help:"Operator id or external id of the source account. Required with a support key."`
 }
 
 // seconds converts a flag with a step of 1s; zero means that it was left out.

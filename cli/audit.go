@@ -15,7 +15,7 @@ import (
 )
 
 type auditCommand struct {
-	Account operatorID `placeholder:"OP…" help:"Only entries that concern this account (support)."`
+	Account accountRef `placeholder:"OP…" help:"Only entries that concern this account (support)."`
 	SIM     identifier `name:"sim" help:"Only entries that concern this SIM: an ICCID, IMSI or MSISDN."`
 	Key     int64      `min:"1" placeholder:"ID" help:"Only what the API key with this id did, as in keys list."`
 	Action  []string   `enum:"${audit_actions}" placeholder:"ACTION" help:"Only this action, such as sim.unlock. Separate several with commas, or repeat the flag."`
@@ -44,7 +44,7 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	filter := client.AuditFilter{Account: c.Account.id(), SIM: string(c.SIM), Key: c.Key, CreatedAfter: c.Since, CreatedBefore: c.Before}
+	filter := client.AuditFilter{Account: c.Account.ref(), SIM: string(c.SIM), Key: c.Key, CreatedAfter: c.Since, CreatedBefore: c.Before}
 	for _, a := range c.Action {
 		filter.Actions = append(filter.Actions, transfer.AuditAction(a))
 	}

@@ -66,7 +66,7 @@ func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (clien
 		return client.Batch{}, err
 	}
 	defer f.close()
-	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.id()}
+	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.ref()}
 	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
 	if err != nil {
 		return b, l.explain(err)
@@ -100,7 +100,7 @@ func printBatch(l *connection, b client.Batch) error {
 
 type batchesListCommand struct {
 	paging
-	Account  operatorID `placeholder:"OP…" help:"Only batches of this account (support)."`
+	Account  accountRef `placeholder:"OP…" help:"Only batches of this account (support)."`
 	Finished string     `enum:"true,false," default:"" help:"true: only finished batches; false: only batches that are not finished."`
 	Since    time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before   time.Time  `placeholder:"TIME" help:"Only batches created before this time."`
@@ -124,7 +124,7 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	filter := client.BatchFilter{
-		Account:       c.Account.id(),
+		Account:       c.Account.ref(),
 		Finished:      optionalBool(c.Finished),
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,

@@ -15,7 +15,7 @@ import (
 
 type eventsCommand struct {
 	Request  *uuid.UUID    `arg:"" optional:"" help:"Id of a request. Default: the events of all requests."`
-	Account  operatorID    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
+	Account  accountRef    `placeholder:"OP…" help:"Without a request: only events of this account's requests (support)."`
 	Key      int64         `min:"1" placeholder:"ID" help:"Without a request: only what the API key with this id did. An account can only name its own keys."`
 	Follow   bool          `help:"Without a request: keep showing new events until Ctrl-C."`
 	Interval time.Duration `min:"100ms" max:"1h" default:"2s" help:"With --follow: time between polls."`
@@ -135,7 +135,7 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 			if !paging.All {
 				limit = min(limit, left)
 			}
-			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.id(), Key: c.Key}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
+			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.ref(), Key: c.Key}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
 			if err != nil {
 				return false, l.explain(err)
 			}

@@ -90,7 +90,7 @@ func TestWrongUsage(t *testing.T) {
 		{"requests", "cancel", someRequest, "--idempotency-key=a\nb"},
 		{"requests", "cancel", someRequest, "--idempotency-key=é"},
 		{"requests", "create", "--to-email=sims@example.com", "--to-operator=OP0000000002"},
-		{"requests", "create", "--to-email=sims@example.com", "--to-operator=2", "001010000000000"},
+		{"requests", "create", "--to-email=sims@example.com", "--to-operator=OP2", "001010000000000"},
 		{"requests", "approve", someRequest, "--ticket=1", "--fee=7,50", "--fee-reason=x"},
 		{"requests", "approve", someRequest, "--ticket=1", "--fee=-1", "--fee-reason=x"},
 		{"fees", "set", "EUR", "7,50"},

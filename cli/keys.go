@@ -19,7 +19,7 @@ type keysCommand struct {
 
 type keysListCommand struct {
 	Role    string     `enum:"account,support,finance,admin," default:"" help:"Only keys with this role: account, support, finance or admin."`
-	Account operatorID `placeholder:"OP…" help:"Only keys of this account."`
+	Account accountRef `placeholder:"OP…" help:"Only keys of this account."`
 	Revoked string     `enum:"true,false," default:"" help:"true: only revoked keys; false: only keys that are not revoked."`
 	paging
 	remote
@@ -38,7 +38,7 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	filter := client.KeyFilter{Role: c.Role, Account: c.Account.id(), Revoked: optionalBool(c.Revoked)}
+	filter := client.KeyFilter{Role: c.Role, Account: c.Account.ref(), Revoked: optionalBool(c.Revoked)}
 	list := func(p client.Paging) (client.Page[client.Key], error) {
 		return l.client.ListKeys(ctx, filter, p, l.options()...)
 	}
@@ -113,7 +113,7 @@ func idText(id int64) string {
 
 type keysCreateCommand struct {
 	Role    string     `enum:"account,support,finance,admin" default:"account" help:"Role of the key: account, support, finance or admin. finance reads what transfers cost and sets fees. Only administrators create keys that are not for an account."`
-	Account operatorID `placeholder:"OP…" help:"Account of the key; with --role=account only. Default: the account of your own key."`
+	Account accountRef `placeholder:"OP…" help:"Account of the key; with --role=account only. Default: the account of your own key."`
 	Name    string     `required:"" help:"Name that identifies the key to people. No other key of the account has it."`
 
 	Permission string    `enum:"viewer,operator,approver,owner," default:"" help:"With --role=account: what the key may do. viewer reads; operator also requests and cancels transfers and sets tags, groups and locks; approver also accepts, declines and removes locks; owner does everything. Default: owner."`
@@ -152,7 +152,7 @@ func (c *keysCreateCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	k, err := l.client.CreateKey(ctx, client.NewKey{
-		Role: c.Role, Name: c.Name, Account: c.Account.id(), Permission: c.Permission, ExpiresAt: optionalTime(c.Expires), Networks: c.Network,
+		Role: c.Role, Name: c.Name, Account: c.Account.ref(), Permission: c.Permission, ExpiresAt: optionalTime(c.Expires), Networks: c.Network,
 	}, l.options(c.idempotent())...)
 	if err != nil {
 		return l.explain(err)

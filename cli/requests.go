@@ -124,7 +124,7 @@ type requestsListCommand struct {
 	paging
 	Direction string     `enum:"outgoing,incoming,both" default:"both" help:"Requests that the account sent (outgoing), received (incoming), or both."`
 	State     string     `enum:"${request_states}," default:"" help:"Only requests in this state, such as in_review or awaiting_acceptance."`
-	Account   operatorID `placeholder:"OP…" help:"Only requests of this account (support)."`
+	Account   accountRef `placeholder:"OP…" help:"Only requests of this account (support)."`
 	Batch     string     `placeholder:"ID" help:"Only requests of this batch."`
 	Ticket    string     `help:"Only requests that were approved with this reference (support)."`
 	SIM       identifier `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
@@ -154,7 +154,7 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 	}
 	filter := client.RequestFilter{
 		Direction:     c.Direction,
-		Account:       c.Account.id(),
+		Account:       c.Account.ref(),
 		State:         transfer.RequestState(c.State),
 		Batch:         c.Batch,
 		Ticket:        c.Ticket,

@@ -11,7 +11,7 @@ import (
 // newRequest is embedded in the commands that describe a transfer request.
 type newRequest struct {
 	ToEmail    string     `required:"" placeholder:"EMAIL" help:"Primary email of the destination account."`
-	ToOperator operatorID `required:"" placeholder:"OP…" help:"Operator id of the destination account. It must match the email."`
+	ToOperator accountRef `required:"" placeholder:"OP…" help:"Operator id or external id of the destination account. It must match the email."`
 	SIMs       []string   `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs, up to 100,000."`
 	File       string     `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line; - is standard input."`
 	terms
@@ -27,11 +27,11 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 		return client.NewRequest{}, sims, usageError("no SIMs: name them, or set --file")
 	}
 	return client.NewRequest{
-		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.id()},
+		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref()},
 		SIMs:              sims.names,
 		SelfServiceOnly:   n.SelfServiceOnly,
 		AcceptanceSeconds: seconds(n.Acceptance),
-		OnBehalfOf:        n.OnBehalfOf.id(),
+		OnBehalfOf:        n.OnBehalfOf.ref(),
 	}, sims, nil
 }
 

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strings"
 
 	"simtransfer/client"
 )
@@ -29,6 +32,28 @@ type Session struct {
 	Key        string // API key of the environment; empty means one in ConfigFile
 
 	HTTP *http.Client // nil means one without a timeout
+}
+
+// confirm asks a person whether to continue, on a terminal. Without one, or for
+// another answer than yes, it returns an error that names the flag to set.
+func (s *Session) confirm(ctx context.Context, what, flag string) error {
+	if s.ReadKey == nil {
+		return usageError("%s To confirm it, repeat the command with %s", what, flag)
+	}
+	fmt.Fprintf(s.Err, "%s Continue? [y/N] ", what)
+	answer, err := readLine(ctx, bufio.NewReader(s.In))
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(s.Err)
+		return errInterrupted
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return usageError("nothing was changed")
 }
 
 // errInterrupted replaces the error of a call that Ctrl-C has ended.

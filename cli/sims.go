@@ -61,7 +61,7 @@ func (c *simsImportCommand) Run(ctx context.Context, s *Session) error {
 
 type simsListCommand struct {
 	paging
-	Account operatorID `placeholder:"OP…" help:"Only SIMs of this account (support)."`
+	Account accountRef `placeholder:"OP…" help:"Only SIMs of this account (support)."`
 	Status  string     `enum:"${statuses}," default:"" help:"Only SIMs with this status: ready, active, inactive, standby, suspended or terminated."`
 	Plan    string     `placeholder:"NAME" help:"Only SIMs on this plan."`
 	Group   string     `placeholder:"NAME" help:"Only SIMs in this group. For support, requires --account."`
@@ -89,7 +89,7 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	filter := client.SIMFilter{
-		Account:          c.Account.id(),
+		Account:          c.Account.ref(),
 		Status:           transfer.Status(c.Status),
 		Plan:             c.Plan,
 		Group:            c.Group,

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,13 +16,24 @@ type Account struct {
 	Email      string              `json:"email"` // primary email, in lower case
 	Currency   transfer.Currency   `json:"currency"`
 	Coverage   string              `json:"coverage"`
-	Standing   string              `json:"standing"` // open or closed
+	Standing   string              `json:"standing"`              // open or closed
+	Name       string              `json:"name,omitempty"`        // empty: none
+	ExternalID string              `json:"external_id,omitempty"` // the id in your own systems; empty: none
+	Contacts   AccountContacts     `json:"contacts,omitzero"`
+	Plans      []string            `json:"plans,omitempty"` // that it may hold; empty: any
 	CreatedAt  time.Time           `json:"created_at"`
 
 	// The account's own limits; nil: as the service is configured, 0: no limit.
 	MaxOpenRequests *int `json:"max_open_requests,omitempty"` // unfinished requests that it sends
 	MaxOpenSIMs     *int `json:"max_open_sims,omitempty"`     // SIMs in them
 	MaxUnknownSIMs  *int `json:"max_unknown_sims,omitempty"`  // stored transfers that named no SIM of the account
+}
+
+// AccountContacts are email addresses of an account by purpose.
+type AccountContacts struct {
+	Transfers []string `json:"transfers,omitzero"` // for transfer requests that it sends or receives
+	Billing   []string `json:"billing,omitzero"`   // for fees
+	Security  []string `json:"security,omitzero"`  // for API keys and signs of their misuse
 }
 
 // NewAccount is what CreateAccount needs.
@@ -31,6 +43,10 @@ type NewAccount struct {
 	Currency   transfer.Currency   `json:"currency"`
 	Coverage   string              `json:"coverage"`
 	Standing   string              `json:"standing,omitempty"` // empty means open
+	Name       string              `json:"name,omitempty"`
+	ExternalID string              `json:"external_id,omitempty"`
+	Contacts   *AccountContacts    `json:"contacts,omitempty"`
+	Plans      []string            `json:"plans,omitempty"` // that it may hold; empty: any
 }
 
 // AccountChange is what UpdateAccount changes; empty fields stay as they are.
@@ -38,6 +54,11 @@ type AccountChange struct {
 	Email    string `json:"email,omitempty"`
 	Coverage string `json:"coverage,omitempty"`
 	Standing string `json:"standing,omitempty"`
+
+	Name       *Optional        `json:"name,omitempty"`
+	ExternalID *Optional        `json:"external_id,omitempty"`
+	Contacts   *AccountContacts `json:"contacts,omitempty"` // nil lists do not change, empty ones are removed
+	Plans      *[]string        `json:"plans,omitempty"`    // an empty list: any
 
 	// OpenRequests is what happens to open requests when the account is closed:
 	// "refuse", the default, does not close it, "end" cancels them.
@@ -47,6 +68,17 @@ type AccountChange struct {
 	MaxOpenRequests *Limit `json:"max_open_requests,omitempty"`
 	MaxOpenSIMs     *Limit `json:"max_open_sims,omitempty"`
 	MaxUnknownSIMs  *Limit `json:"max_unknown_sims,omitempty"`
+}
+
+// Optional is a text that can be removed: an empty one removes it.
+type Optional string
+
+// MarshalJSON implements json.Marshaler: an empty text is null.
+func (o Optional) MarshalJSON() ([]byte, error) {
+	if o == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(o))
 }
 
 // Limit is a limit of an account: 0 means no limit. A negative one removes the
@@ -81,13 +113,13 @@ func (c *Client) ListAccounts(ctx context.Context, f AccountFilter, p Paging, op
 }
 
 // GetAccount returns an account.
-func (c *Client) GetAccount(ctx context.Context, id transfer.OperatorID, options ...Option) (Account, error) {
-	return get[Account](ctx, c, path("accounts", string(id)), options)
+func (c *Client) GetAccount(ctx context.Context, account transfer.AccountRef, options ...Option) (Account, error) {
+	return get[Account](ctx, c, path("accounts", string(account)), options)
 }
 
 // UpdateAccount changes or closes an account, for administrators.
-func (c *Client) UpdateAccount(ctx context.Context, id transfer.OperatorID, change AccountChange, options ...Option) (Account, error) {
+func (c *Client) UpdateAccount(ctx context.Context, account transfer.AccountRef, change AccountChange, options ...Option) (Account, error) {
 	var a Account
-	err := c.callJSON(ctx, http.MethodPatch, path("accounts", string(id)), change, &a, options...)
+	err := c.callJSON(ctx, http.MethodPatch, path("accounts", string(account)), change, &a, options...)
 	return a, err
 }

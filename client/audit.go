@@ -32,7 +32,7 @@ type AuditEntry struct {
 
 // AuditFilter selects entries of the audit trail. A zero field selects all.
 type AuditFilter struct {
-	Account                     transfer.OperatorID // that the entries concern; for support
+	Account                     transfer.AccountRef // that the entries concern; for support
 	SIM                         string              // by one of its identifiers
 	Key                         int64               // id of the API key that acted
 	Actions                     []transfer.AuditAction

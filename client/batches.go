@@ -48,12 +48,12 @@ type RequestCancel struct {
 type BatchTerms struct {
 	SelfServiceOnly   bool
 	AcceptanceSeconds int64
-	OnBehalfOf        transfer.OperatorID // the source; required for support, and only for support
+	OnBehalfOf        transfer.AccountRef // the source; required for support, and only for support
 }
 
 // BatchFilter selects batches. A zero field selects all.
 type BatchFilter struct {
-	Account       transfer.OperatorID
+	Account       transfer.AccountRef
 	Finished      *bool
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive

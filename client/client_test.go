@@ -88,7 +88,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		w.Header().Set("Location", "https://elsewhere.example/")
 		w.WriteHeader(http.StatusMovedPermanently)
 	})}
-	_, err := c.ListFees(t.Context())
+	_, err := c.ListFees(t.Context(), client.FeeFilter{})
 	if err == nil || !strings.Contains(err.Error(), "https://elsewhere.example/") || calls != 1 {
 		t.Errorf("%d calls: %v", calls, err)
 	}

@@ -57,7 +57,7 @@ type Feed struct {
 
 // FeedFilter selects events. A zero field selects all.
 type FeedFilter struct {
-	Account transfer.OperatorID // for support
+	Account transfer.AccountRef // for support
 	Key     int64               // id of the API key that caused the events
 }
 

@@ -38,7 +38,7 @@ type CurrentKey struct {
 // NewKey is what CreateKey needs.
 type NewKey struct {
 	Role       string              `json:"role"`                 // account, support, finance or admin
-	Account    transfer.OperatorID `json:"account,omitempty"`    // with the role account only
+	Account    transfer.AccountRef `json:"account,omitempty"`    // with the role account only
 	Permission string              `json:"permission,omitempty"` // with the role account only: viewer, operator, approver or owner; empty: owner
 	Name       string              `json:"name"`
 	ExpiresAt  *time.Time          `json:"expires_at,omitempty"`
@@ -54,7 +54,7 @@ type Rotation struct {
 // KeyFilter selects API keys. A zero field selects all.
 type KeyFilter struct {
 	Role    string
-	Account transfer.OperatorID
+	Account transfer.AccountRef
 	Revoked *bool
 }
 

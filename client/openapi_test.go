@@ -85,6 +85,7 @@ func openAPI(t *testing.T) document {
 func types() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
+		"AccountContacts":        reflect.TypeFor[client.AccountContacts](),
 		"Account":                reflect.TypeFor[client.Account](),
 		"AuditEntry":             reflect.TypeFor[client.AuditEntry](),
 		"ApproveInputBody":       reflect.TypeFor[client.Approval](),
@@ -137,6 +138,7 @@ func types() map[string]reflect.Type {
 		"PreviewedSIM":           reflect.TypeFor[client.PreviewedSIM](),
 		"Problem":                reflect.TypeFor[client.Problem](),
 		"PutPlanInputBody":       reflect.TypeFor[client.PlanSettings](),
+		"QuotedFee":              reflect.TypeFor[client.QuotedFee](),
 		"ReasonCount":            reflect.TypeFor[client.ReasonCount](),
 		"Request":                reflect.TypeFor[client.Request](),
 		"RequestCancel":          reflect.TypeFor[client.RequestCancel](),
@@ -246,7 +248,7 @@ func jsonKind(goType reflect.Type) string {
 func operations() map[string]func(context.Context, *client.Client) error {
 	var (
 		id      = uuid.MustParse("0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21")
-		account = transfer.OperatorID("OP0000000001")
+		account = transfer.AccountRef("OP0000000001")
 		at      = time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
 		yes     = true
 		paging  = client.Paging{Limit: 3, Cursor: "cursor"}
@@ -263,7 +265,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		"ready":  func(ctx context.Context, c *client.Client) error { return c.Ready(ctx) },
 
 		"create-account": func(ctx context.Context, c *client.Client) error {
-			_, err := c.CreateAccount(ctx, client.NewAccount{OperatorID: account})
+			_, err := c.CreateAccount(ctx, client.NewAccount{OperatorID: "OP0000000001"})
 			return err
 		},
 		"list-accounts": func(ctx context.Context, c *client.Client) error {
@@ -340,10 +342,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"withdraw-fee": func(ctx context.Context, c *client.Client) error {
-			return c.WithdrawFee(ctx, transfer.SupportAssisted, "EUR", time.Unix(0, 0))
+			return c.WithdrawFee(ctx, client.FeeKey{Account: account, Method: transfer.SupportAssisted, Currency: "EUR", ValidFrom: time.Unix(0, 0)})
 		},
 		"list-fees": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ListFees(ctx)
+			_, err := c.ListFees(ctx, client.FeeFilter{Account: account})
 			return err
 		},
 		"get-current-key": func(ctx context.Context, c *client.Client) error {

@@ -11,7 +11,8 @@ type Preview struct {
 	Totals      []PreviewTotal      `json:"totals"`  // of the eligible SIMs
 	Reasons     []ReasonCount       `json:"reasons"` // of the ineligible SIMs
 	Settings    []MethodSettings    `json:"settings"`
-	Items       []PreviewedSIM      `json:"items"` // in the order in which the SIMs were named
+	FeeEntry    *QuotedFee          `json:"fee_entry,omitempty"` // that the fees are from; nil for none
+	Items       []PreviewedSIM      `json:"items"`               // in the order in which the SIMs were named
 }
 
 // PreviewTotal is the number of SIMs and the sum of fees of one method.

@@ -33,6 +33,10 @@ type Request struct {
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
 	FinishedAt        *time.Time            `json:"finished_at,omitempty"` // nil until every SIM has its outcome
+
+	// For support: the ids of the accounts in the operator's own systems.
+	SourceExternalID      string `json:"source_external_id,omitempty"`
+	DestinationExternalID string `json:"destination_external_id,omitempty"`
 }
 
 // Counts are the numbers of SIMs of a request or batch, by state.
@@ -65,6 +69,16 @@ type Fees struct {
 	Quoted   transfer.Money `json:"quoted"`
 	Charged  transfer.Money `json:"charged"`
 	Unquoted int            `json:"unquoted,omitempty"` // open SIMs for which the fee schedule has no amount
+	Entries  []QuotedFee    `json:"entries,omitempty"`  // from which fees were quoted
+}
+
+// QuotedFee is an entry of the fee schedule, or a price of the source, from which
+// fees were quoted.
+type QuotedFee struct {
+	ID           int64          `json:"id"`
+	Fee          transfer.Money `json:"fee"` // per SIM that needs support
+	ValidFrom    time.Time      `json:"valid_from"`
+	AccountPrice bool           `json:"account_price"` // a price of the source; otherwise an entry of the schedule
 }
 
 // Landing is what the destination sets on SIMs as they arrive.
@@ -80,13 +94,13 @@ type NewRequest struct {
 	SIMs              []string            `json:"sims"` // ICCIDs, IMSIs or MSISDNs: 1 to 100,000
 	SelfServiceOnly   bool                `json:"self_service_only,omitempty"`
 	AcceptanceSeconds int64               `json:"acceptance_seconds,omitempty"` // zero means the service's default
-	OnBehalfOf        transfer.OperatorID `json:"on_behalf_of,omitempty"`       // the source; required for support, and only for support
+	OnBehalfOf        transfer.AccountRef `json:"on_behalf_of,omitempty"`       // the source; required for support, and only for support
 }
 
 // Destination identifies an account by two values that must match.
 type Destination struct {
 	Email      string              `json:"email"`
-	OperatorID transfer.OperatorID `json:"operator_id"`
+	OperatorID transfer.AccountRef `json:"operator_id"`
 }
 
 // Acceptance is the body of AcceptRequest.
@@ -128,7 +142,7 @@ type Retry struct {
 // RequestFilter selects transfer requests. A zero field selects all.
 type RequestFilter struct {
 	Direction     string // outgoing, incoming or both; seen from the account
-	Account       transfer.OperatorID
+	Account       transfer.AccountRef
 	State         transfer.RequestState
 	Batch         string
 	Ticket        string

@@ -66,7 +66,7 @@ type Imported struct {
 
 // SIMFilter selects SIMs. A zero field selects all.
 type SIMFilter struct {
-	Account          transfer.OperatorID
+	Account          transfer.AccountRef
 	Status           transfer.Status
 	Plan             string
 	Group            string

@@ -18,12 +18,12 @@ type privacyCommand struct {
 
 type privacyExportCommand struct {
 	process.DatabaseFlags
-	Account string `arg:"" help:"Operator id of the account."`
+	Account string `arg:"" help:"Operator id or external id of the account."`
 }
 
 // Help is the detailed help.
 func (privacyExportCommand) Help() string {
-	return `Prints a JSON object with the email of the account, its keys, what they did to requests and from which addresses, and the entries of the audit trail that concern the account. The audit trail records the export.
+	return `Prints a JSON object with the email, the name and the contacts of the account, its keys, what they did to requests and from which addresses, and the entries of the audit trail that concern the account. The audit trail records the export.
 
 Example:
 
@@ -31,7 +31,7 @@ Example:
 }
 
 func (c *privacyExportCommand) Run(ctx context.Context) error {
-	id, err := transfer.ParseOperatorID(c.Account)
+	id, err := transfer.ParseAccountRef(c.Account)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,8 @@ func exported(d storage.PersonalData) map[string]any {
 	}
 	return map[string]any{
 		"account": map[string]any{
-			"operator_id": d.Account.OperatorID, "email": d.Account.Email, "standing": d.Account.Standing, "created_at": d.Account.CreatedAt,
+			"operator_id": d.Account.OperatorID, "email": d.Account.Email, "name": d.Account.Name, "external_id": d.Account.ExternalID,
+			"contacts": d.Account.Contacts, "standing": d.Account.Standing, "created_at": d.Account.CreatedAt,
 		},
 		"keys": keys, "calls": calls, "audit": audit,
 	}
@@ -80,13 +81,13 @@ func exported(d storage.PersonalData) map[string]any {
 
 type privacyEraseCommand struct {
 	process.DatabaseFlags
-	Account string `arg:"" help:"Operator id of the account."`
+	Account string `arg:"" help:"Operator id or external id of the account."`
 	Why     string `required:"" help:"Reason for the erasure, such as the reference of the request. It is recorded in the audit trail."`
 }
 
 // Help is the detailed help.
 func (privacyEraseCommand) Help() string {
-	return `Erases the email of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, and the reasons that were given with them. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do tags, groups, the operator id, and what support wrote. The audit trail records the erasure.
+	return `Erases the email, the name and the contacts of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, and the reasons that were given with them. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do tags, groups, the operator id, the external id, and what support wrote. The audit trail records the erasure.
 
 Example:
 
@@ -94,7 +95,7 @@ Example:
 }
 
 func (c *privacyEraseCommand) Run(ctx context.Context) error {
-	id, err := transfer.ParseOperatorID(c.Account)
+	id, err := transfer.ParseAccountRef(c.Account)
 	if err != nil {
 		return err
 	}

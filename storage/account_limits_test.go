@@ -178,7 +178,7 @@ func TestEnforceLimits(t *testing.T) {
 	// The account's own limit takes the place of the default.
 	none, few := 0, 1
 	for own, want := range map[*int]bool{&none: true, &few: false} {
-		a, err := db.UpdateAccount(t.Context(), storage.System(), f.from.OperatorID, storage.AccountChange{
+		a, err := db.UpdateAccount(t.Context(), storage.System(), f.from.OperatorID.Ref(), storage.AccountChange{
 			Limits: map[storage.LimitName]*int{storage.LimitUnknownSIMs: own},
 		})
 		if err != nil {

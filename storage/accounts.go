@@ -2,8 +2,11 @@ package storage
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -32,8 +35,41 @@ type Account struct {
 	Currency   transfer.Currency   `db:"currency"`
 	Coverage   string              `db:"coverage"`
 	Standing   Standing            `db:"standing"`
+	Name       *string             `db:"name"`        // nil: none
+	ExternalID *string             `db:"external_id"` // the id in the operator's own systems; nil: none
+	Contacts   Contacts            `db:"contacts"`
+	Plans      pq.StringArray      `db:"plans"` // that the account may hold, in alphabetical order; empty: any
 	Limits
 	CreatedAt time.Time `db:"created_at"`
+}
+
+// Contacts are email addresses, in lower case, by purpose, in a jsonb column.
+type Contacts map[transfer.ContactPurpose][]string
+
+// Value implements driver.Valuer. Purposes without an address are left out.
+func (c Contacts) Value() (driver.Value, error) {
+	filled := Contacts{}
+	for purpose, emails := range c {
+		if len(emails) > 0 {
+			filled[purpose] = emails
+		}
+	}
+	return jsonValue(filled)
+}
+
+// Scan implements sql.Scanner. Null is the contacts of no account.
+func (c *Contacts) Scan(src any) error {
+	if src == nil {
+		*c = nil
+		return nil
+	}
+	return scanJSON(src, c)
+}
+
+// accountRefSQL is the operator id of the account that an expression in the form
+// of a transfer.AccountRef names; null if no account has the external id.
+func accountRefSQL(ref string) string {
+	return "CASE WHEN " + ref + " LIKE 'ext:%' THEN (SELECT x.operator_id FROM accounts x WHERE x.external_id = substr(" + ref + ", 5)) ELSE " + ref + " END"
 }
 
 const accountColumns = `
@@ -43,6 +79,10 @@ const accountColumns = `
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.name,
+	a.external_id,
+	a.contacts,
+	a.plans,
 	a.max_open_requests,
 	a.max_open_sims,
 	a.max_unknown_sims,
@@ -51,23 +91,29 @@ const accountColumns = `
 var insertAccount = newStatement(statement{
 	name:    "insert_account",
 	does:    "Creates an account.",
-	given:   "@operator_id, @email in lower case, @currency, @coverage and @standing of the account.",
-	returns: "The account; none if the operator id is taken.",
-	text: `INSERT INTO accounts AS a (operator_id, email, currency, coverage, standing)
-VALUES (@operator_id, @email, @currency, @coverage, @standing)
-ON CONFLICT (operator_id) DO NOTHING
+	given:   "@operator_id, @email in lower case, @currency, @coverage, @standing, @name, @external_id, @contacts and @plans of the account.",
+	returns: "The account; none if the operator id or the external id is taken.",
+	text: `INSERT INTO accounts AS a (operator_id, email, currency, coverage, standing, name, external_id, contacts, plans)
+VALUES (@operator_id, @email, @currency, @coverage, @standing, @name, @external_id, @contacts, @plans)
+ON CONFLICT DO NOTHING
 RETURNING` + accountColumns,
 })
 
 // CreateAccount creates an account from every field except ID and CreatedAt; a
-// zero Standing means open. It returns ErrExists if the operator id is taken.
+// zero Standing means open. It returns ErrExists if the operator id is taken, an
+// *ExternalIDTakenError if another account has the external id, and an
+// *UnknownPlansError if there are no such plans.
 func (t *Tx) CreateAccount(ctx context.Context, by Actor, a Account) (Account, error) {
 	if a.Standing == "" {
 		a.Standing = StandingOpen
 	}
 	var created Account
+	if err := t.checkAccount(ctx, a); err != nil {
+		return created, err
+	}
 	err := t.get(ctx, &created, insertAccount, args{
 		"operator_id": a.OperatorID, "email": a.Email, "currency": a.Currency, "coverage": a.Coverage, "standing": a.Standing,
+		"name": a.Name, "external_id": a.ExternalID, "contacts": a.Contacts, "plans": stored(a.Plans),
 	})
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -80,7 +126,92 @@ func (t *Tx) CreateAccount(ctx context.Context, by Actor, a Account) (Account, e
 		{"currency", nil, created.Currency},
 		{"coverage", nil, created.Coverage},
 		{"standing", nil, created.Standing},
+		{"name", nil, valueOrNil(created.Name)},
+		{"external_id", nil, valueOrNil(created.ExternalID)},
+		{"contacts", nil, created.Contacts.orNil()},
+		{"plans", nil, orNil(created.Plans)},
 	})
+}
+
+// stored returns a list in the form in which it is stored: never null.
+func stored(list pq.StringArray) pq.StringArray {
+	if list == nil {
+		return pq.StringArray{}
+	}
+	return list
+}
+
+// valueOrNil, orNil and Contacts.orNil return what an audit entry shows: nil for
+// nothing.
+func valueOrNil(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func orNil(list pq.StringArray) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return []string(list)
+}
+
+func (c Contacts) orNil() any {
+	if len(c) == 0 {
+		return nil
+	}
+	return c
+}
+
+// ExternalIDTakenError is returned when another account has the external id.
+type ExternalIDTakenError struct {
+	ExternalID string
+	OperatorID transfer.OperatorID // of the account that has it
+}
+
+func (e *ExternalIDTakenError) Error() string {
+	return fmt.Sprintf("the account %s has the external id %q already", e.OperatorID, e.ExternalID)
+}
+
+// UnknownPlansError is returned for plans of an account that do not exist.
+type UnknownPlansError struct{ Plans []string }
+
+func (e *UnknownPlansError) Error() string {
+	return fmt.Sprintf("there is no plan %q: create it first, or correct its name", e.Plans[0])
+}
+
+var selectAccountConflicts = newStatement(statement{
+	name:    "select_account_conflicts",
+	does:    "Looks for what keeps an account from having an external id and plans.",
+	given:   "@operator_id of the account; @external_id or null; @plans.",
+	returns: "The operator id of another account with the external id, null for none, and those of the plans that do not exist.",
+	text: `
+SELECT
+	(SELECT operator_id FROM accounts WHERE external_id = @external_id AND operator_id <> @operator_id) AS taken,
+	ARRAY(SELECT name FROM unnest(@plans::text[]) AS name EXCEPT SELECT name FROM plans ORDER BY name) AS unknown`,
+})
+
+// checkAccount returns an error if an account cannot have its external id or its
+// plans.
+func (t *Tx) checkAccount(ctx context.Context, a Account) error {
+	if a.ExternalID == nil && len(a.Plans) == 0 {
+		return nil
+	}
+	var found struct {
+		Taken   *transfer.OperatorID `db:"taken"`
+		Unknown pq.StringArray       `db:"unknown"`
+	}
+	if err := t.get(ctx, &found, selectAccountConflicts, args{"operator_id": a.OperatorID, "external_id": a.ExternalID, "plans": stored(a.Plans)}); err != nil {
+		return fmt.Errorf("checking account %s: %w", a.OperatorID, err)
+	}
+	switch {
+	case found.Taken != nil:
+		return &ExternalIDTakenError{*a.ExternalID, *found.Taken}
+	case len(found.Unknown) > 0:
+		return &UnknownPlansError{found.Unknown}
+	}
+	return nil
 }
 
 func (t *Tx) auditAccount(ctx context.Context, by Actor, action transfer.AuditAction, a Account, c changes) error {
@@ -92,27 +223,27 @@ func (t *Tx) auditAccount(ctx context.Context, by Actor, action transfer.AuditAc
 var selectAccount = newStatement(statement{
 	name:     "select_account",
 	does:     "Reads an account.",
-	given:    "@operator_id of the account.",
+	given:    "@account: its operator id, or ext: and its external id.",
 	returns:  "The account; none if it does not exist.",
 	prepared: true,
 	text: `SELECT` + accountColumns + `
 FROM accounts a
-WHERE a.operator_id = @operator_id`,
+WHERE a.operator_id = ` + accountRefSQL("@account::text"),
 })
 
 // Account returns an account, or ErrNotFound.
-func (db *DB) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
-	return account(ctx, db, id)
+func (db *DB) Account(ctx context.Context, ref transfer.AccountRef) (Account, error) {
+	return account(ctx, db, ref)
 }
 
 // Account is DB.Account in the transaction.
-func (t *Tx) Account(ctx context.Context, id transfer.OperatorID) (Account, error) {
-	return account(ctx, t, id)
+func (t *Tx) Account(ctx context.Context, ref transfer.AccountRef) (Account, error) {
+	return account(ctx, t, ref)
 }
 
-func account(ctx context.Context, q querier, id transfer.OperatorID) (Account, error) {
+func account(ctx context.Context, q querier, ref transfer.AccountRef) (Account, error) {
 	var a Account
-	err := q.get(ctx, &a, selectAccount, args{"operator_id": id})
+	err := q.get(ctx, &a, selectAccount, args{"account": ref})
 	return a, err
 }
 
@@ -157,6 +288,11 @@ type AccountChange struct {
 	Coverage *string
 	Standing *Standing
 
+	Name       **string // a pointer to nil removes it
+	ExternalID **string // a pointer to nil removes it
+	Contacts   Contacts // the new addresses of the purposes that change
+	Plans      *[]string
+
 	// The limits to change, by name. A nil value removes the account's own limit.
 	Limits map[LimitName]*int
 
@@ -173,81 +309,139 @@ type AccountChange struct {
 var lockAccount = newStatement(statement{
 	name:    "lock_account",
 	does:    "Locks an account.",
-	given:   "@operator_id of the account.",
+	given:   "@account: its operator id, or ext: and its external id.",
 	returns: "The account; none if it does not exist.",
 	locks:   "Takes the account.",
 	text: `SELECT` + accountColumns + `
 FROM accounts a
-WHERE a.operator_id = @operator_id
+WHERE a.operator_id = ` + accountRefSQL("@account::text") + `
 FOR NO KEY UPDATE`,
 })
 
 var updateAccount = newStatement(statement{
 	name:    "update_account",
 	does:    "Changes an account.",
-	given:   "@operator_id of the account; @email, @coverage and @standing: the new values, null for no change; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.",
-	returns: "The account after the change; none if it does not exist.",
+	given:   "The @id of the account, and its values after the change: @email, @coverage, @standing, @name, @external_id, @contacts, @plans; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.",
+	returns: "The account after the change.",
 	locks:   "The caller holds the account.",
 	text: `UPDATE accounts AS a
-SET email = coalesce(@email, email),
-	coverage = coalesce(@coverage, coverage),
-	standing = coalesce(@standing, standing),
+SET email = @email,
+	coverage = @coverage,
+	standing = @standing,
+	name = @name,
+	external_id = @external_id,
+	contacts = @contacts,
+	plans = @plans,
 	max_open_requests = @max_open_requests::int,
 	max_open_sims = @max_open_sims::int,
 	max_unknown_sims = @max_unknown_sims::int
-WHERE a.operator_id = @operator_id
+WHERE a.id = @id
 RETURNING` + accountColumns,
 })
 
 // UpdateAccount changes an account and returns it as it is after the change,
 // or ErrNotFound. It returns an *AccountInUseError if it would close an account
-// with open requests, unless CloseInUse is set.
-func (db *DB) UpdateAccount(ctx context.Context, by Actor, id transfer.OperatorID, c AccountChange) (a Account, err error) {
+// with open requests, unless CloseInUse is set, and the errors of CreateAccount for
+// the external id and the plans.
+func (db *DB) UpdateAccount(ctx context.Context, by Actor, ref transfer.AccountRef, c AccountChange) (a Account, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
-		var was Account
-		if err := t.get(ctx, &was, lockAccount, args{"operator_id": id}); err != nil {
-			return fmt.Errorf("locking account %s: %w", id, err)
-		}
-		if c.If != nil {
-			if err := c.If(was); err != nil {
-				return err
-			}
-		}
-		closes := c.Standing != nil && *c.Standing == StandingClosed && was.Standing == StandingOpen
-		if closes && !c.CloseInUse {
-			if err := t.checkClosing(ctx, was); err != nil { // after the lock was granted: lock, then look
-				return err
-			}
-		}
-		limits := was.Limits
-		for name, value := range c.Limits {
-			*limits.field(name) = value
-		}
-		if err := t.get(ctx, &a, updateAccount, args{
-			"operator_id": id, "email": c.Email, "coverage": c.Coverage, "standing": c.Standing,
-			"max_open_requests": limits.OpenRequests, "max_open_sims": limits.OpenSIMs, "max_unknown_sims": limits.UnknownSIMs,
-		}); err != nil {
-			return fmt.Errorf("changing account %s: %w", id, err)
-		}
-		return t.auditAccountChange(ctx, by, was, a)
+		a, _, err = t.UpdateAccount(ctx, by, ref, c)
+		return err
 	})
 	return a, err
 }
 
-// auditAccountChange records how an account has changed, if it has.
-func (t *Tx) auditAccountChange(ctx context.Context, by Actor, was, is Account) error {
-	c := changes{
+// UpdateAccount is DB.UpdateAccount in the transaction. It also returns the names
+// of the fields that have changed; without any, nothing is written.
+func (t *Tx) UpdateAccount(ctx context.Context, by Actor, ref transfer.AccountRef, c AccountChange) (a Account, changed []string, err error) {
+	var was Account
+	if err := t.get(ctx, &was, lockAccount, args{"account": ref}); err != nil {
+		return a, nil, fmt.Errorf("locking account %s: %w", ref, err)
+	}
+	if c.If != nil {
+		if err := c.If(was); err != nil {
+			return a, nil, err
+		}
+	}
+	closes := c.Standing != nil && *c.Standing == StandingClosed && was.Standing == StandingOpen
+	if closes && !c.CloseInUse {
+		if err := t.checkClosing(ctx, was); err != nil { // after the lock was granted: lock, then look
+			return a, nil, err
+		}
+	}
+	a = c.apply(was)
+	fields := accountChanges(was, a)
+	if fields.none() {
+		return was, nil, nil
+	}
+	if err := t.checkAccount(ctx, a); err != nil {
+		return a, nil, err
+	}
+	if err := t.get(ctx, &a, updateAccount, args{
+		"id": a.ID, "email": a.Email, "coverage": a.Coverage, "standing": a.Standing,
+		"name": a.Name, "external_id": a.ExternalID, "contacts": a.Contacts, "plans": stored(a.Plans),
+		"max_open_requests": a.OpenRequests, "max_open_sims": a.OpenSIMs, "max_unknown_sims": a.UnknownSIMs,
+	}); isUnique(err, "accounts_external_id_key") {
+		return a, nil, errLostRace // after a retry, the check names the other account
+	} else if err != nil {
+		return a, nil, fmt.Errorf("changing account %s: %w", ref, err)
+	}
+	return a, fields.names(), t.auditAccountChange(ctx, by, was, a, fields)
+}
+
+// apply returns the account after the change.
+func (c AccountChange) apply(a Account) Account {
+	set(&a.Email, c.Email)
+	set(&a.Coverage, c.Coverage)
+	set(&a.Standing, c.Standing)
+	set(&a.Name, c.Name)
+	set(&a.ExternalID, c.ExternalID)
+	if c.Plans != nil {
+		a.Plans = slices.Compact(slices.Sorted(slices.Values(*c.Plans)))
+	}
+	if len(c.Contacts) > 0 {
+		a.Contacts = maps.Clone(a.Contacts)
+		for purpose, emails := range c.Contacts {
+			if len(emails) == 0 {
+				delete(a.Contacts, purpose)
+				continue
+			}
+			a.Contacts[purpose] = emails
+		}
+	}
+	for name, value := range c.Limits {
+		*a.field(name) = value
+	}
+	return a
+}
+
+// set changes a value, unless the new one is nil.
+func set[T any](value, to *T) {
+	if to != nil {
+		*value = *to
+	}
+}
+
+// accountChanges returns which fields of an account have changed.
+func accountChanges(was, is Account) changes {
+	return changes{
 		{"email", was.Email, is.Email},
 		{"coverage", was.Coverage, is.Coverage},
 		{"standing", was.Standing, is.Standing},
+		{"name", valueOrNil(was.Name), valueOrNil(is.Name)},
+		{"external_id", valueOrNil(was.ExternalID), valueOrNil(is.ExternalID)},
+		{"contacts", was.Contacts.orNil(), is.Contacts.orNil()},
+		{"plans", orNil(was.Plans), orNil(is.Plans)},
 		{"max_open_requests", was.OpenRequests, is.OpenRequests},
 		{"max_open_sims", was.OpenSIMs, is.OpenSIMs},
 		{"max_unknown_sims", was.UnknownSIMs, is.UnknownSIMs},
 	}
+}
+
+// auditAccountChange records how an account has changed.
+func (t *Tx) auditAccountChange(ctx context.Context, by Actor, was, is Account, c changes) error {
 	action := transfer.AuditAccountUpdate
 	switch {
-	case c.none():
-		return nil
 	case was.Standing == is.Standing:
 	case is.Standing == StandingClosed:
 		action = transfer.AuditAccountClose
@@ -258,27 +452,27 @@ func (t *Tx) auditAccountChange(ctx context.Context, by Actor, was, is Account) 
 }
 
 // Pair names a destination account as a source does, which has to know both
-// its email and its operator id.
+// its email and its operator id or external id.
 type Pair struct {
-	Email      string // in lower case
-	OperatorID transfer.OperatorID
+	Email   string // in lower case
+	Account transfer.AccountRef
 }
 
 var selectDestinations = newStatement(statement{
 	name: "select_destinations",
 	does: "Looks up accounts by email and operator id.",
-	given: `@emails in lower case, and as many @operator_ids: the n-th of one and the n-th of the other
-		name an account.`,
+	given: `@emails in lower case, and as many @accounts, each an operator id, or ext: and an external id: the
+		n-th of one and the n-th of the other name an account.`,
 	returns:  "The accounts of which both are right, each with nth, its place in the lists, from 1.",
 	prepared: true,
 	text: `SELECT
 	p.nth,` + accountColumns + `
-FROM unnest(@emails::text[], @operator_ids::text[]) WITH ORDINALITY AS p (email, operator_id, nth)
-JOIN accounts a USING (operator_id, email)`,
+FROM unnest(@emails::text[], @accounts::text[]) WITH ORDINALITY AS p (email, ref, nth)
+JOIN accounts a ON a.email = p.email AND a.operator_id = ` + accountRefSQL("p.ref"),
 })
 
 // Destinations returns the accounts that the pairs name, in the same order,
-// with a zero Account for each pair whose email and operator id do not belong
+// with a zero Account for each pair whose email and id do not belong
 // to the same account.
 func (db *DB) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) {
 	return destinations(ctx, db, pairs)
@@ -292,12 +486,12 @@ func (t *Tx) Destinations(ctx context.Context, pairs []Pair) ([]Account, error) 
 var selectDestinationAndUsage = newStatement(statement{
 	name:     "select_destination_and_usage",
 	does:     "Looks up a destination, and counts how much of its limits the source uses.",
-	given:    "@email in lower case and @operator_id of the destination, and the source: @account.",
-	returns:  "The destination and the counts; no row if email and operator id do not belong to the same account.",
+	given:    "@email in lower case and @ref of the destination, an operator id, or ext: and an external id; and the source: @account.",
+	returns:  "The destination and the counts; no row if email and id do not belong to the same account.",
 	prepared: true,
 	text: `SELECT` + accountColumns + `,` + usageSQL + `
 FROM accounts a
-WHERE a.operator_id = @operator_id AND a.email = @email`,
+WHERE a.operator_id = ` + accountRefSQL("@ref::text") + ` AND a.email = @email`,
 })
 
 // DestinationAndUsage returns the account that the pair names, or a zero Account,
@@ -316,7 +510,7 @@ func destinationAndUsage(ctx context.Context, q querier, p Pair, source Account)
 		Account
 		Usage
 	}
-	err := q.get(ctx, &found, selectDestinationAndUsage, args{"email": p.Email, "operator_id": p.OperatorID, "account": source.ID})
+	err := q.get(ctx, &found, selectDestinationAndUsage, args{"email": p.Email, "ref": p.Account, "account": source.ID})
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return found.Account, found.Usage, fmt.Errorf("looking up a destination: %w", err)
 	}
@@ -324,16 +518,16 @@ func destinationAndUsage(ctx context.Context, q querier, p Pair, source Account)
 }
 
 func destinations(ctx context.Context, q querier, pairs []Pair) ([]Account, error) {
-	emails, ids := make([]string, len(pairs)), make([]string, len(pairs))
+	emails, refs := make([]string, len(pairs)), make([]string, len(pairs))
 	for i, p := range pairs {
-		emails[i], ids[i] = p.Email, string(p.OperatorID)
+		emails[i], refs[i] = p.Email, string(p.Account)
 	}
 	var found []struct {
 		Nth int `db:"nth"`
 		Account
 	}
 	if err := q.list(ctx, &found, selectDestinations, args{
-		"emails": pq.Array(emails), "operator_ids": pq.Array(ids),
+		"emails": pq.Array(emails), "accounts": pq.Array(refs),
 	}); err != nil {
 		return nil, fmt.Errorf("looking up destinations: %w", err)
 	}

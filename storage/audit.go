@@ -108,6 +108,15 @@ type change struct {
 	was, is any // comparable with reflect.DeepEqual
 }
 
+// names returns the names of the fields that changed.
+func (c changes) names() []string {
+	var names []string
+	for _, f := range c.changed() {
+		names = append(names, f.field)
+	}
+	return names
+}
+
 func (c changes) none() bool { return len(c.changed()) == 0 }
 
 func (c changes) changed() changes {

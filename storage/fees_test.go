@@ -35,7 +35,7 @@ func TestFeesCannotChangeThePast(t *testing.T) {
 			t.Errorf("from %s: %v", test.from, err)
 		}
 	}
-	if fees, err := db.Fees(t.Context()); err != nil || len(fees) != 2 || fees[0].Current || !fees[1].Current {
+	if fees, err := db.Fees(t.Context(), 0); err != nil || len(fees) != 2 || fees[0].Current || !fees[1].Current {
 		t.Errorf("%+v %v", fees, err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type NewSIM struct {
 	ICCID          transfer.Identifier
 	IMSIs, MSISDNs []transfer.Identifier
-	OperatorID     transfer.OperatorID // of the owner
+	Account        transfer.AccountRef // the owner
 	Status         transfer.Status
 	Plan           string
 	TransferLock   bool
@@ -123,13 +123,13 @@ func (t *Tx) auditImport(ctx context.Context, by Actor, sims iter.Seq[NewSIM], n
 	if n == 0 {
 		return nil
 	}
-	perAccount := map[transfer.OperatorID]int{}
+	perAccount := map[transfer.AccountRef]int{}
 	var first NewSIM
 	for s := range sims {
 		if len(perAccount) == 0 {
 			first = s
 		}
-		perAccount[s.OperatorID]++
+		perAccount[s.Account]++
 	}
 	e := AuditEntry{By: by, Action: transfer.AuditSIMImport, Object: "import", ObjectID: first.ICCID.String()}
 	after := map[string]any{"sims": n, "accounts": len(perAccount)}
@@ -138,9 +138,9 @@ func (t *Tx) auditImport(ctx context.Context, by Actor, sims iter.Seq[NewSIM], n
 	}
 	e.After = after
 	if len(perAccount) == 1 {
-		a, err := t.Account(ctx, first.OperatorID)
+		a, err := t.Account(ctx, first.Account)
 		if err != nil {
-			return fmt.Errorf("reading account %s: %w", first.OperatorID, err)
+			return fmt.Errorf("reading account %s: %w", first.Account, err)
 		}
 		e.Account = a.ID
 	}
@@ -273,6 +273,17 @@ var importIdentifiers = newStatement(statement{
 		ORDER BY i.identifier`,
 })
 
+var resolveStagedAccounts = newStatement(statement{
+	name:  "resolve_staged_accounts",
+	does:  "Replaces external ids of accounts, which have ext: before them, by the operator ids. An external id that no account has stays.",
+	setup: stagingTables,
+	text: `
+		UPDATE staged_sims s
+		SET operator_id = a.operator_id
+		FROM accounts a
+		WHERE s.operator_id LIKE 'ext:%' AND a.external_id = substr(s.operator_id, 5)`,
+})
+
 // stage copies an import to the staging tables.
 func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 	if _, err := t.tx.ExecContext(ctx, stagingTables); err != nil {
@@ -284,6 +295,9 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 	if err := t.stageIdentifiers(ctx, sims); err != nil {
 		return err
 	}
+	if _, err := t.exec(ctx, resolveStagedAccounts, args{}); err != nil {
+		return err
+	}
 	_, err := t.tx.ExecContext(ctx, `ANALYZE staged_sims, staged_identifiers`)
 	return err
 }
@@ -293,7 +307,7 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 		n := -1
 		for s := range sims {
 			n++
-			row := []any{n, string(s.OperatorID), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
+			row := []any{n, string(s.Account), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
 			if err := add(append(row, s.settingValues()...)...); err != nil {
 				return err
 			}

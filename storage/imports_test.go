@@ -18,7 +18,7 @@ func newSIMs(a storage.Account, first, n int) []storage.NewSIM {
 		list[i] = storage.NewSIM{
 			ICCID:      storagetest.Identifier(fmt.Sprintf("8988333%012d", first+i)),
 			IMSIs:      []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("90199%010d", first+i))},
-			OperatorID: a.OperatorID,
+			Account:    a.OperatorID.Ref(),
 			Status:     transfer.Ready,
 			Plan:       storagetest.FreePlan,
 		}

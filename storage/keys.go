@@ -119,7 +119,7 @@ func (t *Tx) CreateKey(ctx context.Context, k NewKey) (Key, string, error) {
 	var account *int64
 	var permission *Permission
 	if k.OperatorID != "" {
-		a, err := t.Account(ctx, k.OperatorID)
+		a, err := t.Account(ctx, k.OperatorID.Ref())
 		if err != nil {
 			return Key{}, "", err
 		}
@@ -541,6 +541,10 @@ const callerColumns = `
 	coalesce(a.currency, '') AS "account.currency",
 	coalesce(a.coverage, '') AS "account.coverage",
 	coalesce(a.standing, '') AS "account.standing",
+	a.name AS "account.name",
+	a.external_id AS "account.external_id",
+	a.contacts AS "account.contacts",
+	a.plans AS "account.plans",
 	a.max_open_requests AS "account.max_open_requests",
 	a.max_open_sims AS "account.max_open_sims",
 	a.max_unknown_sims AS "account.max_unknown_sims",

@@ -12,7 +12,6 @@ import (
 
 	"simtransfer/storage"
 	"simtransfer/storage/storagetest"
-	"simtransfer/transfer"
 )
 
 func TestKeysAuthenticateUntilRevoked(t *testing.T) {
@@ -338,11 +337,11 @@ func TestDestinationsNeedEmailAndOperatorID(t *testing.T) {
 	var found []storage.Account
 	err := db.InTx(t.Context(), func(tx *storage.Tx) (err error) {
 		found, err = tx.Destinations(t.Context(), []storage.Pair{
-			{Email: b.Email, OperatorID: b.OperatorID},
-			{Email: a.Email, OperatorID: b.OperatorID},
-			{Email: "nobody@example.com", OperatorID: a.OperatorID},
-			{Email: a.Email, OperatorID: a.OperatorID},
-			{Email: b.Email, OperatorID: b.OperatorID},
+			{Email: b.Email, Account: b.OperatorID.Ref()},
+			{Email: a.Email, Account: b.OperatorID.Ref()},
+			{Email: "nobody@example.com", Account: a.OperatorID.Ref()},
+			{Email: a.Email, Account: a.OperatorID.Ref()},
+			{Email: b.Email, Account: b.OperatorID.Ref()},
 		})
 		return err
 	})
@@ -378,7 +377,7 @@ func TestAccountsAreCreatedOnce(t *testing.T) {
 	if a, err := db.UpdateAccount(t.Context(), storage.System(), "OP0000000077", storage.AccountChange{Email: &email}); err != nil || a.Email != email || a.Currency != "EUR" {
 		t.Errorf("%+v %v", a, err)
 	}
-	if _, err := db.UpdateAccount(t.Context(), storage.System(), transfer.OperatorID("OP0000000078"), storage.AccountChange{}); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := db.UpdateAccount(t.Context(), storage.System(), "OP0000000078", storage.AccountChange{}); !errors.Is(err, storage.ErrNotFound) {
 		t.Error(err)
 	}
 }

@@ -152,7 +152,7 @@ func askForAccounts(ctx context.Context, db *storage.DB) error {
 			if err != nil {
 				return err
 			}
-			found, err := tx.Account(ctx, made[i].OperatorID)
+			found, err := tx.Account(ctx, made[i].OperatorID.Ref())
 			if err == nil && found.ID != made[i].ID {
 				return fmt.Errorf("account %d was read instead of %d", found.ID, made[i].ID)
 			}

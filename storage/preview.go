@@ -18,6 +18,8 @@ type Preview struct {
 	Method     *transfer.Method `db:"method"` // nil if the SIM is not eligible
 	Reason     *transfer.Reason `db:"reason"` // why the SIM is not eligible
 	Fee        *int64           `db:"fee"`    // in minor units of the source's currency; nil if the schedule has none
+
+	FeeEntry *int64 `db:"fee_entry"` // the entry that the fee is from; nil if the SIM needs no support
 }
 
 // This is judge_transfers without claims: where a claim would be made, o stands
@@ -34,6 +36,7 @@ WITH r AS MATERIALIZED (
 		src.currency,
 		@self_service_only::boolean AS self_service_only,
 		src.coverage <> dst.coverage AS crosses_coverage,
+		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM accounts src, accounts dst
 	WHERE src.id = @source AND dst.id = @destination
@@ -71,7 +74,8 @@ SELECT
 	CASE WHEN own THEN status END AS status,
 	CASE WHEN reason IS NULL THEN method END AS method,
 	reason,
-	` + indent(1, quoteSQL("judged")) + ` AS fee
+	` + indent(1, quoteSQL("judged")) + ` AS fee,
+	CASE WHEN reason IS NULL AND method = 'support_assisted' THEN (SELECT entry FROM fee) END AS fee_entry
 FROM judged
 ORDER BY nth`,
 })

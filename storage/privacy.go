@@ -53,7 +53,7 @@ const privacyTimeout = 10 * time.Minute
 
 // ExportPersonalData returns what is stored about the people of an account, and
 // records that it was read. It returns ErrNotFound if the account does not exist.
-func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.OperatorID) (d PersonalData, err error) {
+func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.AccountRef) (d PersonalData, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		d = PersonalData{Calls: []PersonalCall{}}
 		if err := t.AllowLong(ctx, privacyTimeout); err != nil {
@@ -76,7 +76,7 @@ func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.Oper
 			return err
 		}
 		return t.Audit(ctx, AuditEntry{
-			By: by, Action: transfer.AuditPrivacyExport, Account: account, Object: "account", ObjectID: string(id),
+			By: by, Action: transfer.AuditPrivacyExport, Account: account, Object: "account", ObjectID: string(d.Account.OperatorID),
 			After: map[string]any{"keys": len(d.Keys), "calls": len(d.Calls), "audit": len(d.Audit)},
 		})
 	})
@@ -96,10 +96,13 @@ type Erased struct {
 
 var eraseAccount = newStatement(statement{
 	name:  "erase_account",
-	does:  "Replaces the email of an account by one that reaches no one.",
+	does:  "Replaces the email of an account by one that reaches no one, and removes its name and contacts.",
 	given: "@account.",
 	locks: "The caller holds the account.",
-	text:  `UPDATE accounts SET email = 'erased-' || lower(operator_id) || '@erased.invalid' WHERE id = @account`,
+	text: `
+		UPDATE accounts
+		SET email = 'erased-' || lower(operator_id) || '@erased.invalid', name = NULL, contacts = '{}'
+		WHERE id = @account`,
 })
 
 var eraseKeys = newStatement(statement{
@@ -158,19 +161,19 @@ var eraseAudit = newStatement(statement{
 // data.
 func erasedFieldsSQL(object string) string {
 	text := object
-	for _, field := range []string{"email", "name", "networks"} {
+	for _, field := range []string{"email", "name", "networks", "contacts"} {
 		text += ` || CASE WHEN ` + object + ` ? '` + field + `' THEN '{"` + field + `": "[erased]"}' ELSE '{}' END::jsonb`
 	}
 	return "(" + text + ")"
 }
 
 // ErasePersonalData erases what is stored about the people of a closed account:
-// its email, the names and networks of its keys, which are revoked, the addresses
+// its email, its name and contacts, the names and networks of its keys, which are revoked, the addresses
 // that they were used from, and the reasons that they gave. SIMs, transfers,
 // charges and who decided what stay as they are. The audit trail records the
 // erasure. It returns ErrNotFound if the account does not exist, and
 // ErrAccountOpen if it is not closed.
-func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.OperatorID, why string) (e Erased, err error) {
+func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.AccountRef, why string) (e Erased, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
 		e = Erased{}
 		if err := t.AllowLong(ctx, privacyTimeout); err != nil {
@@ -180,7 +183,7 @@ func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.Opera
 			return err
 		}
 		var a Account
-		if err := t.get(ctx, &a, lockAccount, args{"operator_id": id}); err != nil {
+		if err := t.get(ctx, &a, lockAccount, args{"account": id}); err != nil {
 			return fmt.Errorf("locking account %s: %w", id, err)
 		}
 		if a.Standing != StandingClosed {
@@ -199,7 +202,7 @@ func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.Opera
 			return fmt.Errorf("erasing the audit trail of account %s: %w", id, err)
 		}
 		return t.Audit(ctx, AuditEntry{
-			By: by, Action: transfer.AuditPrivacyErase, Account: a.ID, Object: "account", ObjectID: string(id), After: e, Why: why,
+			By: by, Action: transfer.AuditPrivacyErase, Account: a.ID, Object: "account", ObjectID: string(a.OperatorID), After: e, Why: why,
 		})
 	})
 	return e, err

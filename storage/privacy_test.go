@@ -24,7 +24,7 @@ func TestErasePersonalData(t *testing.T) {
 	keep, _ := newKey(t, db, storage.NewKey{Role: storage.RoleAccount, OperatorID: b.OperatorID, Name: "another person"})
 	email := "jane.doe@example.com"
 	admin := storage.Actor{Name: "root@host"}
-	if _, err := db.UpdateAccount(t.Context(), admin, a.OperatorID, storage.AccountChange{Email: &email}); err != nil {
+	if _, err := db.UpdateAccount(t.Context(), admin, a.OperatorID.Ref(), storage.AccountChange{Email: &email}); err != nil {
 		t.Fatal(err)
 	}
 	key, token := newKey(t, db, storage.NewKey{
@@ -44,7 +44,7 @@ func TestErasePersonalData(t *testing.T) {
 		WHERE request = $1 AND seq = 1`, id, key.ID)
 	db.Exec(`UPDATE events SET destination = $2 WHERE request = $1`, id, a.ID)
 
-	export, err := db.ExportPersonalData(t.Context(), admin, a.OperatorID)
+	export, err := db.ExportPersonalData(t.Context(), admin, a.OperatorID.Ref())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +52,14 @@ func TestErasePersonalData(t *testing.T) {
 		t.Errorf("%+v", export)
 	}
 
-	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID, "asked"); !errors.Is(err, storage.ErrAccountOpen) {
+	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID.Ref(), "asked"); !errors.Is(err, storage.ErrAccountOpen) {
 		t.Errorf("an open account: %v", err)
 	}
 	if _, err := db.ErasePersonalData(t.Context(), admin, "OP9999999999", "asked"); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("no account: %v", err)
 	}
 	db.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, a.ID)
-	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID, "asked"); err != nil {
+	if _, err := db.ErasePersonalData(t.Context(), admin, a.OperatorID.Ref(), "asked"); err != nil {
 		t.Fatal(err)
 	}
 	tables := storagetest.All[string](db, `

@@ -52,6 +52,10 @@ type Request struct {
 	FeeReason           *string               `db:"fee_reason"`
 	CreatedAt           time.Time             `db:"created_at"`
 	FinishedAt          *time.Time            `db:"finished_at"`
+	FeeEntries          FeeEntries            `db:"fee_entries"` // from which the fees were quoted
+
+	SourceExternalID      *string `db:"source_external_id"`
+	DestinationExternalID *string `db:"destination_external_id"`
 }
 
 const requestColumns = `
@@ -91,7 +95,10 @@ const requestColumns = `
 	r.fee_override,
 	r.fee_reason,
 	r.created_at,
-	r.finished_at
+	r.finished_at,
+	src.external_id AS source_external_id,
+	dst.external_id AS destination_external_id,
+	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination`
@@ -226,11 +233,17 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (
 		Destination:         r.Destination.ID,
 		DestinationOperator: r.Destination.OperatorID,
 		Currency:            r.Source.Currency,
-		SelfServiceOnly:     r.SelfServiceOnly,
-		State:               transfer.Validating,
-		Size:                r.Size,
-		Left:                r.Size,
-		Acceptance:          int64(r.Acceptance.Seconds()),
+
+		FeeEntries: FeeEntries{},
+
+		SourceExternalID:      r.Source.ExternalID,
+		DestinationExternalID: r.Destination.ExternalID,
+
+		SelfServiceOnly: r.SelfServiceOnly,
+		State:           transfer.Validating,
+		Size:            r.Size,
+		Left:            r.Size,
+		Acceptance:      int64(r.Acceptance.Seconds()),
 	}
 	lines, identifiers := []int64{}, []string{}
 	if r.Size <= copyThreshold {

@@ -15,13 +15,30 @@ import (
 // validated, or the one that support decided on.
 const effectiveFee = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
 
-// scheduledFee is the fee schedule's current amount for a support-assisted
-// transfer in the currency of r; no row if the schedule has none.
+// scheduledFee is what a support-assisted transfer costs the source of r now, and
+// the entry that says so: the price of the account or, if it has none, the entry
+// of the fee schedule in its currency. No row if there is neither.
 const scheduledFee = `
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
+	SELECT amount, entry
+	FROM (
+		(
+			SELECT 1 AS rank, f.amount, f.id AS entry
+			FROM account_fees f, r
+			WHERE f.account = r.source AND f.method = 'support_assisted' AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+		UNION ALL
+		(
+			SELECT 2, f.amount, f.id
+			FROM fees f, r
+			WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+	) AS entries
+	WHERE amount IS NOT NULL
+	ORDER BY rank
 	LIMIT 1`
 
 // quoteSQL is the fee of a SIM that the row judged, with the scheduled fee in
@@ -121,6 +138,8 @@ func factSQL(f transfer.Fact) string {
 		return "s.transfer_lock"
 	case transfer.IsPlanBound:
 		return "r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan)"
+	case transfer.IsPlanBarred:
+		return "s.plan <> ALL (nullif(r.plans, '{}'))"
 	case transfer.SupportRefused:
 		return "r.self_service_only AND " + methodSQL + " = 'support_assisted'"
 	case transfer.MethodChanged:
@@ -145,6 +164,7 @@ const requestFacts = `
 		r.landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
+		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM requests r
 	JOIN accounts src ON src.id = r.source

@@ -39,6 +39,7 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		"work.queue":          words(transfer.Queues()),
 		"api_keys.role":       words(storage.Roles()),
 		"api_keys.permission": words(storage.Permissions()),
+		"account_fees.method": words(transfer.Methods()),
 		"accounts.standing":   words([]storage.Standing{storage.StandingOpen, storage.StandingClosed}),
 		"identifiers.kind":    {"iccid", "imsi", "msisdn"}, // package transfer has no type for it
 	}
@@ -165,13 +166,14 @@ func kinds(db *storagetest.DB, n int, source, stranger storage.Account) (list []
 }
 
 // circumstances are the facts that all SIMs of a request share.
-type circumstances struct{ sourceOpen, destinationOpen, crosses, selfOnly bool }
+type circumstances struct{ sourceOpen, destinationOpen, crosses, selfOnly, barred bool }
 
 func (c circumstances) complete(k kind) transfer.Facts {
 	f := k.facts
 	f.AccountsOpen = c.sourceOpen && c.destinationOpen
 	f.PlanBound = k.bound && c.crosses
 	f.SelfOnly = c.selfOnly
+	f.PlanBarred = k.bound && c.barred
 	return f
 }
 
@@ -188,7 +190,11 @@ func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do f
 					if crosses {
 						to = far
 					}
-					do(circumstances{source, destination, crosses, selfOnly}, to)
+					for _, barred := range bools() {
+						plans := map[bool]pq.StringArray{true: {"another", storagetest.FreePlan}, false: {}}[barred]
+						db.Exec(`UPDATE accounts SET plans = $2 WHERE id = $1`, to.ID, plans)
+						do(circumstances{source, destination, crosses, selfOnly, barred}, to)
+					}
 				}
 			}
 		}
@@ -249,7 +255,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 	})
 	for _, reason := range []transfer.Reason{
 		"", transfer.SIMNotFound, transfer.AccountClosed, transfer.SIMTerminated, transfer.AlreadyTransferring,
-		transfer.SIMLocked, transfer.PlanNotTransferable, transfer.NeedsSupport,
+		transfer.SIMLocked, transfer.PlanNotTransferable, transfer.PlanNotAvailable, transfer.NeedsSupport,
 	} {
 		if seen[reason] == 0 {
 			t.Errorf("no SIM had the reason %q", reason)
@@ -307,7 +313,7 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, near, far := db.AccountIn("EUR", "here"), db.AccountIn("EUR", "here"), db.AccountIn("EUR", "there")
-	const requests = 16
+	const requests = 32
 	all := kinds(db, requests*2, from, db.AccountIn("EUR", "here"))
 	seen, nth := map[transfer.Reason]int{}, 0
 	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
@@ -342,7 +348,7 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	})
 	for _, reason := range []transfer.Reason{
 		"", transfer.OwnerChanged, transfer.AccountClosed, transfer.SIMTerminated, transfer.SIMLocked,
-		transfer.StatusChanged, transfer.PlanNotTransferable,
+		transfer.StatusChanged, transfer.PlanNotTransferable, transfer.PlanNotAvailable,
 	} {
 		if seen[reason] == 0 {
 			t.Errorf("no SIM had the reason %q", reason)

@@ -11,6 +11,7 @@ func statements() []*statement {
 		purgeUnknown,
 		// accounts.go
 		insertAccount,
+		selectAccountConflicts,
 		selectAccount,
 		selectAccounts,
 		lockAccount,
@@ -46,8 +47,9 @@ func statements() []*statement {
 		selectInstallation,
 		isPast,
 		insertFee,
+		insertAccountFee,
+		selectFeeID,
 		deleteFee,
-		selectFee,
 		// history.go
 		selectRegistrations,
 		selectPastTransfers,
@@ -60,6 +62,7 @@ func statements() []*statement {
 		deleteOldAnswers,
 		// imports.go
 		selectRowErrors,
+		resolveStagedAccounts,
 		importSIMs,
 		importIdentifiers,
 		// keys.go

@@ -108,6 +108,7 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') AS support,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted' AND NOT EXISTS (SELECT 1 FROM fee)) AS unquoted,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
+	CASE WHEN count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') > 0 THEN (SELECT entry FROM fee) END AS fee_entry,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible,
 	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown
 FROM judged`,

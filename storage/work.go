@@ -122,6 +122,8 @@ type Counts struct {
 	Quoted   int64 `db:"quoted"`   // fees of Support, in minor units; negative when Support is
 	Charged  int64 `db:"charged"`  // fees posted, in minor units
 
+	FeeEntry *int64 `db:"fee_entry"` // from which Quoted is; nil if nothing was quoted
+
 	GatewayAnswer string `db:"-"` // of those that failed: what a gateway answered last
 }
 
@@ -162,6 +164,7 @@ var closeWork = newStatement(statement{
 	given: `@work, its @request, and how many transfers are @done.
 		The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
 		@declined @denied @expired @unknown @unquoted, and of its sums: @quoted @charged.
+		@fee_entry: the entry that the fees were quoted from, or null.
 		@validating: the request stays open when nothing is left.
 		@events is 1 to write an event, of @kind by @party with @detail, or 0.
 		@all: delete the work.`,
@@ -187,6 +190,7 @@ WITH r AS (
 		any_support_assisted = any_support_assisted OR @support > 0,
 		quoted = quoted + @quoted,
 		charged = charged + @charged,
+		fee_entries = CASE WHEN @fee_entry::int = ANY (fee_entries) THEN fee_entries ELSE fee_entries || array_remove(ARRAY[@fee_entry::int], NULL) END,
 		state = CASE WHEN state = 'transferring' AND n_left = @done THEN 'completed' ELSE state END,
 		finished_at = CASE WHEN n_left = @done AND NOT @validating THEN clock_timestamp() END,
 		last_event = last_event + @events,
@@ -227,7 +231,8 @@ func (t *Tx) closeWork(ctx context.Context, w Work, done int, c Counts, all bool
 		"eligible": c.Eligible, "support": c.Support, "completed": c.Completed, "ineligible": c.Ineligible,
 		"failed": c.Failed, "canceled": c.Canceled, "declined": c.Declined, "denied": c.Denied, "expired": c.Expired,
 		"unknown": c.Unknown, "unquoted": c.Unquoted, "quoted": c.Quoted, "charged": c.Charged,
-		"events": events, "kind": kind, "party": System().Party, "detail": detail,
+		"fee_entry": c.FeeEntry,
+		"events":    events, "kind": kind, "party": System().Party, "detail": detail,
 	}); err != nil {
 		return p.progress, fmt.Errorf("closing work %d of request %s: %w", w.ID, w.Request.UUID, err)
 	}

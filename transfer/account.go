@@ -1,7 +1,9 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +25,103 @@ func ParseOperatorID(s string) (OperatorID, error) {
 		return OperatorID(id), nil
 	}
 	return "", fmt.Errorf("%q is not an operator id: it is OP and ten digits, such as OP0012345678%s", clip(text), invisibleHint(text))
+}
+
+// Ref returns the reference to the account with this operator id.
+func (o OperatorID) Ref() AccountRef { return AccountRef(o) }
+
+// AccountRef names an account, as callers do: by its operator id, or by its
+// external id with ext: before it. This canonical form is unique: no operator id
+// starts with ext:.
+type AccountRef string
+
+// externalPrefix precedes an external id in an AccountRef.
+const externalPrefix = "ext:"
+
+// ExternalRef returns the reference to the account with an external id.
+func ExternalRef(id string) AccountRef { return AccountRef(externalPrefix + id) }
+
+// External returns the external id, and whether the reference has one. Otherwise
+// it has an operator id.
+func (r AccountRef) External() (string, bool) { return strings.CutPrefix(string(r), externalPrefix) }
+
+// ParseAccountRef parses an operator id, an external id with ext: before it, or an
+// external id by itself. Text that looks like an operator id, OP and only digits,
+// is never taken as an external id without the prefix, so that a mistyped operator
+// id is an error.
+func ParseAccountRef(s string) (AccountRef, error) {
+	text := Trim(s)
+	id, prefixed := strings.CutPrefix(text, externalPrefix)
+	if !prefixed {
+		operator, err := ParseOperatorID(text)
+		if err == nil {
+			return operator.Ref(), nil
+		}
+		if looksLikeOperatorID(text) {
+			return "", fmt.Errorf("%w; write ext: before an external id that looks like one", err)
+		}
+	}
+	id, err := ParseExternalID(id)
+	if err == nil && id == "" {
+		err = errors.New("the account is missing: give its operator id, OP and ten digits, or its external id")
+	}
+	if err != nil {
+		return "", err
+	}
+	return ExternalRef(id), nil
+}
+
+// looksLikeOperatorID reports whether a text is OP and only digits or blanks.
+func looksLikeOperatorID(text string) bool {
+	digits, ok := strings.CutPrefix(strings.ToUpper(text), "OP")
+	return ok && digits != "" && strings.IndexFunc(digits, func(r rune) bool { return !unicode.IsDigit(r) && !isBlank(r) }) < 0
+}
+
+// ParseExternalID parses an id from the operator's own systems: any text of one
+// line. Capital and small letters differ. White space and invisible characters at
+// both ends are removed; a blank text is empty.
+func ParseExternalID(s string) (string, error) {
+	id, err := ParseLine(s)
+	if err == nil {
+		err = CheckLength(id, MaxExternalID)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the external id: %w", err)
+	}
+	return id, nil
+}
+
+// ContactPurpose says which messages an account's contacts get.
+type ContactPurpose string
+
+// The purposes of contacts.
+const (
+	ContactTransfers ContactPurpose = "transfers" // transfer requests that the account sends or receives
+	ContactBilling   ContactPurpose = "billing"   // fees
+	ContactSecurity  ContactPurpose = "security"  // API keys, and what may be a misuse of them
+)
+
+// ContactPurposes lists every purpose.
+func ContactPurposes() []ContactPurpose {
+	return []ContactPurpose{ContactTransfers, ContactBilling, ContactSecurity}
+}
+
+// ParseEmails parses the contacts of a purpose, and removes repetitions.
+func ParseEmails(texts []string) ([]string, error) {
+	emails := []string{}
+	for _, text := range texts {
+		email, err := ParseEmail(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(emails, email) {
+			emails = append(emails, email)
+		}
+	}
+	if len(emails) > MaxContacts {
+		return nil, fmt.Errorf("these are %d addresses: use at most %d", len(emails), MaxContacts)
+	}
+	return emails, nil
 }
 
 // ParseEmail checks that the text has the form of an email address and returns

@@ -9,6 +9,7 @@ type Facts struct {
 	Claimed      bool // this transfer holds the claim on the SIM
 	Locked       bool // the owner has locked the SIM against transfers
 	PlanBound    bool // the SIM's plan is bound to a coverage, and the accounts have different ones
+	PlanBarred   bool // the destination has a list of plans that it may hold, and the SIM's plan is not in it
 	SelfOnly     bool // the request allows self-service only
 	Status       Status
 	Method       Method // at execution: the method chosen in validation
@@ -26,6 +27,7 @@ const (
 	NotClaimed
 	IsLocked
 	IsPlanBound
+	IsPlanBarred
 	SupportRefused // the SIM needs support, and the request allows self-service only
 	MethodChanged  // the SIM's present status calls for another method than the validated one
 )
@@ -48,6 +50,8 @@ func (f Facts) Holds(fact Fact) bool {
 		return f.Locked
 	case IsPlanBound:
 		return f.PlanBound
+	case IsPlanBarred:
+		return f.PlanBarred
 	case SupportRefused:
 		return f.SelfOnly && method == SupportAssisted
 	case MethodChanged:
@@ -73,6 +77,7 @@ func ValidationRules() []Rule {
 		{NotClaimed, AlreadyTransferring},
 		{IsLocked, SIMLocked},
 		{IsPlanBound, PlanNotTransferable},
+		{IsPlanBarred, PlanNotAvailable},
 		{SupportRefused, NeedsSupport},
 	}
 }
@@ -87,6 +92,7 @@ func ExecutionRules() []Rule {
 		{IsLocked, SIMLocked},
 		{MethodChanged, StatusChanged},
 		{IsPlanBound, PlanNotTransferable},
+		{IsPlanBarred, PlanNotAvailable},
 	}
 }
 

@@ -50,6 +50,7 @@ func TestJudgeInValidation(t *testing.T) {
 	}{
 		{func() {}, ""},
 		{func() { f.SelfOnly = true }, transfer.NeedsSupport},
+		{func() { f.PlanBarred = true }, transfer.PlanNotAvailable},
 		{func() { f.PlanBound = true }, transfer.PlanNotTransferable},
 		{func() { f.Locked = true }, transfer.SIMLocked},
 		{func() { f.Claimed = false }, transfer.AlreadyTransferring},
@@ -73,6 +74,7 @@ func TestJudgeAtExecution(t *testing.T) {
 		want  transfer.Reason
 	}{
 		{func() {}, ""},
+		{func() { f.PlanBarred = true }, transfer.PlanNotAvailable},
 		{func() { f.PlanBound = true }, transfer.PlanNotTransferable},
 		{func() { f.Method = transfer.SelfService }, transfer.StatusChanged},
 		{func() { f.Locked = true }, transfer.SIMLocked},

@@ -31,7 +31,19 @@ const (
 	MaxGroup      = 128
 	MaxSpeedClass = 128
 	MaxLot        = 128
-	MaxExternalID = 128
+	MaxExternalID = 128 // of a SIM, and of an account
+
+	MaxAccountName = 200
+)
+
+// MaxAccountRef is the maximum length of a reference to an account, in
+// characters: an external id and its prefix.
+const MaxAccountRef = MaxExternalID + len(externalPrefix)
+
+// Limits of the lists of an account.
+const (
+	MaxContacts     = 20  // email addresses for one purpose
+	MaxAccountPlans = 500 // plans that an account may hold
 )
 
 // Limits of the lists and the tags of a SIM, and of the tags of a landing

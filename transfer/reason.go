@@ -11,6 +11,7 @@ const (
 	AlreadyTransferring Reason = "already_transferring"
 	NeedsSupport        Reason = "needs_support"
 	PlanNotTransferable Reason = "plan_not_transferable"
+	PlanNotAvailable    Reason = "plan_not_available"
 	SIMLocked           Reason = "sim_locked"
 	StatusChanged       Reason = "status_changed"
 	OwnerChanged        Reason = "owner_changed"
@@ -22,7 +23,7 @@ const (
 // Reasons lists every reason.
 func Reasons() []Reason {
 	return []Reason{
-		SIMNotFound, SIMTerminated, AlreadyTransferring, NeedsSupport, PlanNotTransferable, SIMLocked,
+		SIMNotFound, SIMTerminated, AlreadyTransferring, NeedsSupport, PlanNotTransferable, PlanNotAvailable, SIMLocked,
 		StatusChanged, OwnerChanged, AccountClosed, SessionNotDropped, InternalError,
 	}
 }
@@ -40,6 +41,8 @@ func (r Reason) Remedy() string {
 		return "The SIM is no longer ready, so support has to approve its transfer. Create a request that is not limited to self-service."
 	case PlanNotTransferable:
 		return "The SIM's plan cannot move to an account with a different coverage. Change the plan first, or choose a destination with the same coverage."
+	case PlanNotAvailable:
+		return "The destination may not hold the SIM's plan. Change the plan first, or ask support to allow the plan for the destination."
 	case SIMLocked:
 		return "The owner has locked this SIM against transfers. Remove the transfer lock, then retry."
 	case StatusChanged:

@@ -186,7 +186,7 @@ func TestReleased(t *testing.T) {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	want := []transfer.Reason{
-		"sim_not_found", "sim_terminated", "already_transferring", "needs_support", "plan_not_transferable", "sim_locked",
+		"sim_not_found", "sim_terminated", "already_transferring", "needs_support", "plan_not_transferable", "plan_not_available", "sim_locked",
 		"status_changed", "owner_changed", "account_closed", "session_not_dropped", "internal_error",
 	}
 	if diff := cmp.Diff(want, transfer.Reasons()); diff != "" {

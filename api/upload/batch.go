@@ -21,8 +21,8 @@ type Batch struct {
 
 // Destination is an account that receives SIMs, as the upload identifies it.
 type Destination struct {
-	Email      string // in lower case
-	OperatorID transfer.OperatorID
+	Email   string // in lower case
+	Account transfer.AccountRef
 }
 
 // Len returns the number of rows.

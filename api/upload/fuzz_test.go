@@ -26,7 +26,7 @@ type row struct {
 func (r row) canonical() row {
 	sim, _ := transfer.ParseIdentifier(r.SIM)
 	email, _ := transfer.ParseEmail(r.Email)
-	operatorID, _ := transfer.ParseOperatorID(r.OperatorID)
+	operatorID, _ := transfer.ParseAccountRef(r.OperatorID)
 	return row{sim.String(), email, string(operatorID)}
 }
 
@@ -41,7 +41,7 @@ func rowsOf(t *testing.T, batch *upload.Batch) []row {
 	for i, destination := range batch.Destinations {
 		n := 0
 		for place, sim := range batch.Rows(i) {
-			all = append(all, placed{place, row{sim.String(), destination.Email, string(destination.OperatorID)}})
+			all = append(all, placed{place, row{sim.String(), destination.Email, string(destination.Account)}})
 			n++
 		}
 		if n != batch.Size(i) {

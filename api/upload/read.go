@@ -149,13 +149,13 @@ func (b *batchReader) parse(place Place, s spelling) (Destination, bool) {
 	} else if err != nil {
 		refuse(columnEmail, CodeBadValue, err.Error())
 	}
-	operatorID, err := transfer.ParseOperatorID(s.operatorID)
+	account, err := transfer.ParseAccountRef(s.operatorID)
 	if s.operatorID == "" {
-		refuse(columnOperatorID, CodeMissing, "the operator id of the destination is missing: give the id of the account that receives the SIM, OP and ten digits")
+		refuse(columnOperatorID, CodeMissing, "the operator id of the destination is missing: give the id of the account that receives the SIM, OP and ten digits, or its external id")
 	} else if err != nil {
 		refuse(columnOperatorID, CodeBadValue, err.Error())
 	}
-	return Destination{Email: strings.Clone(email), OperatorID: transfer.OperatorID(strings.Clone(string(operatorID)))}, ok
+	return Destination{Email: strings.Clone(email), Account: transfer.AccountRef(strings.Clone(string(account)))}, ok
 }
 
 // link adds a row to the rows of a destination.

@@ -34,7 +34,7 @@ const (
 func batchText(b *upload.Batch) string {
 	var text strings.Builder
 	for i, destination := range b.Destinations {
-		fmt.Fprintf(&text, "%s %s %d\n", destination.Email, destination.OperatorID, b.Size(i))
+		fmt.Fprintf(&text, "%s %s %d\n", destination.Email, destination.Account, b.Size(i))
 		for place, sim := range b.Rows(i) {
 			fmt.Fprintf(&text, "  %v %s\n", place, sim)
 		}

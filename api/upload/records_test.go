@@ -175,7 +175,7 @@ func ExampleRead() {
 		return
 	}
 	for i, destination := range batch.Destinations {
-		fmt.Println(destination.OperatorID, batch.Size(i))
+		fmt.Println(destination.Account, batch.Size(i))
 		for place, sim := range batch.Rows(i) {
 			fmt.Println("  ", place, sim)
 		}

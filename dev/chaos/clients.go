@@ -107,13 +107,13 @@ func (c *caller) createRequest(ctx context.Context, n int) {
 	}
 	to := c.accounts[req.destination]
 	body := client.NewRequest{
-		Destination:       client.Destination{Email: to.Email, OperatorID: to.OperatorID},
+		Destination:       client.Destination{Email: to.Email, OperatorID: to.OperatorID.Ref()},
 		SIMs:              req.identifiers,
 		AcceptanceSeconds: int64(seconds),
 	}
 	key := c.keys[req.source]
 	if c.rand.IntN(20) == 0 {
-		key, body.OnBehalfOf = c.onBehalf, c.accounts[req.source].OperatorID
+		key, body.OnBehalfOf = c.onBehalf, c.accounts[req.source].OperatorID.Ref()
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

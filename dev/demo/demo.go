@@ -130,7 +130,7 @@ func (d *demo) createEarlierRequest(ctx context.Context) error {
 // newRequest requests the transfer of SIMs to an account.
 func newRequest(sims []string, to int) client.NewRequest {
 	a := sample.Accounts()[to]
-	return client.NewRequest{Destination: client.Destination{Email: a.Email, OperatorID: a.OperatorID}, SIMs: sims}
+	return client.NewRequest{Destination: client.Destination{Email: a.Email, OperatorID: a.OperatorID.Ref()}, SIMs: sims}
 }
 
 // uploadBatch uploads the batch and waits until every row is validated.

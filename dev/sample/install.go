@@ -128,11 +128,12 @@ func (in *Installation) createAccounts(ctx context.Context) error {
 		if _, err := admin.CreateAccount(ctx, account); err != nil {
 			return err
 		}
-		fee := client.NewFee{Method: transfer.SupportAssisted, Fee: client.InputOf(transfer.Money{Minor: Fees()[a.Currency], Currency: a.Currency})}
+		amount := client.InputOf(transfer.Money{Minor: Fees()[a.Currency], Currency: a.Currency})
+		fee := client.NewFee{Method: transfer.SupportAssisted, Fee: &amount}
 		if _, err := admin.CreateFee(ctx, fee); err != nil {
 			return err
 		}
-		key, err := in.createKey(ctx, client.NewKey{Role: "account", Account: a.OperatorID, Name: a.Email})
+		key, err := in.createKey(ctx, client.NewKey{Role: "account", Account: a.OperatorID.Ref(), Name: a.Email})
 		if err != nil {
 			return err
 		}

@@ -115,7 +115,7 @@ func (s *Stack) EnsureKey(ctx context.Context, key storage.NewKey) (token string
 	revoked := false
 	filter := storage.KeyFilter{Role: key.Role, Revoked: &revoked, Limit: 200}
 	if key.OperatorID != "" {
-		account, err := s.DB.Account(ctx, key.OperatorID)
+		account, err := s.DB.Account(ctx, key.OperatorID.Ref())
 		if err != nil {
 			return "", err
 		}

@@ -354,7 +354,7 @@ func (s *testService) newRequest(sims []storagetest.SIM) client.NewRequest {
 	for i, sim := range sims {
 		names[i] = sim.ICCID
 	}
-	return client.NewRequest{Destination: client.Destination{Email: s.to.Email, OperatorID: s.to.OperatorID}, SIMs: names}
+	return client.NewRequest{Destination: client.Destination{Email: s.to.Email, OperatorID: s.to.OperatorID.Ref()}, SIMs: names}
 }
 
 // create creates a request over HTTP.

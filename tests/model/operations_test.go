@@ -169,7 +169,7 @@ func (w *testService) standing(account int, open bool) operation {
 	return operation{
 		name: fmt.Sprintf("account %d is %s", account, standing),
 		do: func(ctx context.Context, _ func()) (string, error) {
-			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account), storage.AccountChange{Standing: &standing, CloseInUse: true})
+			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account).Ref(), storage.AccountChange{Standing: &standing, CloseInUse: true})
 			return "", err
 		},
 		steps: silently(func(m *model) { m.account(account).open = open }),

@@ -5,6 +5,7 @@
 -- Given:    @work, its @request, and how many transfers are @done.
 --           The changes of the request's counters: @eligible @support @completed @ineligible @failed @canceled
 --           @declined @denied @expired @unknown @unquoted, and of its sums: @quoted @charged.
+--           @fee_entry: the entry that the fees were quoted from, or null.
 --           @validating: the request stays open when nothing is left.
 --           @events is 1 to write an event, of @kind by @party with @detail, or 0.
 --           @all: delete the work.
@@ -12,7 +13,7 @@
 -- Locks:    Takes the request, as the last lock of the transaction. The caller holds the work row.
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
--- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unknown, unquoted, quoted, charged, validating, events, request, kind, party, detail, work, all);
+-- EXPLAIN EXECUTE close_work(done, eligible, support, completed, ineligible, failed, canceled, declined, denied, expired, unknown, unquoted, quoted, charged, fee_entry, validating, events, request, kind, party, detail, work, all);
 PREPARE close_work AS
 WITH r AS (
 	UPDATE requests
@@ -32,20 +33,21 @@ WITH r AS (
 		any_support_assisted = any_support_assisted OR $3 /*support*/ > 0,
 		quoted = quoted + $13 /*quoted*/,
 		charged = charged + $14 /*charged*/,
+		fee_entries = CASE WHEN $15 /*fee_entry*/::int = ANY (fee_entries) THEN fee_entries ELSE fee_entries || array_remove(ARRAY[$15 /*fee_entry*/::int], NULL) END,
 		state = CASE WHEN state = 'transferring' AND n_left = $1 /*done*/ THEN 'completed' ELSE state END,
-		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $15 /*validating*/ THEN clock_timestamp() END,
-		last_event = last_event + $16 /*events*/,
+		finished_at = CASE WHEN n_left = $1 /*done*/ AND NOT $16 /*validating*/ THEN clock_timestamp() END,
+		last_event = last_event + $17 /*events*/,
 		last_tx = greatest(last_tx, pg_current_xact_id())
-	WHERE id = $17 /*request*/
+	WHERE id = $18 /*request*/
 	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
-	SELECT id, source, destination, last_event, last_tx, $18 /*kind*/, $19 /*party*/, $20 /*detail*/::jsonb
+	SELECT id, source, destination, last_event, last_tx, $19 /*kind*/, $20 /*party*/, $21 /*detail*/::jsonb
 	FROM r
-	WHERE $16 /*events*/ > 0
+	WHERE $17 /*events*/ > 0
 ), ended AS (
 	DELETE FROM work
-	WHERE id = $21 /*work*/ AND $22 /*all*/
+	WHERE id = $22 /*work*/ AND $23 /*all*/
 	RETURNING id
 )
 SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended

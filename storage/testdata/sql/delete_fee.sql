@@ -1,12 +1,21 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Withdraws an entry of the fee schedule that is not valid yet.
--- Given:    @method, @currency and @valid_from of the entry.
--- Returns:  The amount of the entry in minor units; none if there is no such entry, or if it is valid already.
+-- Does:     Withdraws an entry of the fee schedule, or a price of an account, that is not valid yet.
+-- Given:    @id of the entry.
+-- Returns:  The id of the entry; none if it is valid already.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE delete_fee(method, currency, valid_from);
+-- EXPLAIN EXECUTE delete_fee(id);
 PREPARE delete_fee AS
-DELETE FROM fees
-WHERE method = $1 /*method*/ AND currency = $2 /*currency*/ AND valid_from = $3 /*valid_from*/ AND valid_from > clock_timestamp()
-RETURNING amount;
+WITH schedule AS (
+	DELETE FROM fees
+	WHERE id = $1 /*id*/ AND valid_from > clock_timestamp()
+	RETURNING id
+), price AS (
+	DELETE FROM account_fees
+	WHERE id = $1 /*id*/ AND valid_from > clock_timestamp()
+	RETURNING id
+)
+SELECT id FROM schedule
+UNION ALL
+SELECT id FROM price;

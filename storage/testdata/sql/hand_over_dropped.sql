@@ -22,6 +22,7 @@ WITH r AS MATERIALIZED (
 		r.landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
+		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
@@ -70,6 +71,7 @@ WITH r AS MATERIALIZED (
 				WHEN s.transfer_lock THEN 'sim_locked'
 				WHEN t.method IS DISTINCT FROM CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END THEN 'status_changed'
 				WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+				WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			END AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,

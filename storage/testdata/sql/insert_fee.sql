@@ -2,7 +2,7 @@
 --
 -- Does:     Adds an entry to the fee schedule.
 -- Given:    @method, @currency, @valid_from (null: now) and @amount in minor units.
--- Returns:  Since when the entry is valid; none if there is an entry for the same instant.
+-- Returns:  The id of the entry; none if there is an entry for the same instant.
 -- Locks:    nothing
 --
 -- EXPLAIN EXECUTE insert_fee(method, currency, valid_from, amount);
@@ -10,4 +10,4 @@ PREPARE insert_fee AS
 INSERT INTO fees (method, currency, valid_from, amount)
 VALUES ($1 /*method*/, $2 /*currency*/, coalesce($3 /*valid_from*/, clock_timestamp()), $4 /*amount*/)
 ON CONFLICT DO NOTHING
-RETURNING valid_from;
+RETURNING id;

@@ -22,16 +22,33 @@ WITH r AS MATERIALIZED (
 		r.landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
+		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination
 	WHERE r.id = $1 /*request*/
 ), fee AS MATERIALIZED (
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
+	SELECT amount, entry
+	FROM (
+		(
+			SELECT 1 AS rank, f.amount, f.id AS entry
+			FROM account_fees f, r
+			WHERE f.account = r.source AND f.method = 'support_assisted' AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+		UNION ALL
+		(
+			SELECT 2, f.amount, f.id
+			FROM fees f, r
+			WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+	) AS entries
+	WHERE amount IS NOT NULL
+	ORDER BY rank
 	LIMIT 1
 ), judged AS MATERIALIZED (
 	SELECT
@@ -48,6 +65,7 @@ WITH r AS MATERIALIZED (
 			WHEN o.sim IS NULL THEN 'already_transferring'
 			WHEN s.transfer_lock THEN 'sim_locked'
 			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+			WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
 		END AS reason
 	FROM r
@@ -81,6 +99,7 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') AS support,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted' AND NOT EXISTS (SELECT 1 FROM fee)) AS unquoted,
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
+	CASE WHEN count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') > 0 THEN (SELECT entry FROM fee) END AS fee_entry,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible,
 	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown
 FROM judged;

@@ -13,14 +13,31 @@ WITH r AS MATERIALIZED (
 		src.currency,
 		$1 /*self_service_only*/::boolean AS self_service_only,
 		src.coverage <> dst.coverage AS crosses_coverage,
+		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM accounts src, accounts dst
 	WHERE src.id = $2 /*source*/ AND dst.id = $3 /*destination*/
 ), fee AS MATERIALIZED (
-	SELECT f.amount
-	FROM fees f, r
-	WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-	ORDER BY f.valid_from DESC
+	SELECT amount, entry
+	FROM (
+		(
+			SELECT 1 AS rank, f.amount, f.id AS entry
+			FROM account_fees f, r
+			WHERE f.account = r.source AND f.method = 'support_assisted' AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+		UNION ALL
+		(
+			SELECT 2, f.amount, f.id
+			FROM fees f, r
+			WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+	) AS entries
+	WHERE amount IS NOT NULL
+	ORDER BY rank
 	LIMIT 1
 ), named AS (
 	SELECT
@@ -46,6 +63,7 @@ WITH r AS MATERIALIZED (
 			WHEN o.sim IS NULL THEN 'already_transferring'
 			WHEN s.transfer_lock THEN 'sim_locked'
 			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
+			WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
 		END AS reason
 	FROM r
@@ -68,6 +86,7 @@ SELECT
 		WHEN judged.reason IS NOT NULL THEN NULL
 		WHEN judged.method = 'self_service' THEN 0
 		ELSE (SELECT amount FROM fee)
-	END AS fee
+	END AS fee,
+	CASE WHEN reason IS NULL AND method = 'support_assisted' THEN (SELECT entry FROM fee) END AS fee_entry
 FROM judged
 ORDER BY nth;

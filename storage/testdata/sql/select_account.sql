@@ -1,12 +1,12 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Reads an account.
--- Given:    @operator_id of the account.
+-- Given:    @account: its operator id, or ext: and its external id.
 -- Returns:  The account; none if it does not exist.
 -- Locks:    nothing
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
--- EXPLAIN EXECUTE select_account(operator_id);
+-- EXPLAIN EXECUTE select_account(account);
 PREPARE select_account AS
 SELECT
 	a.id,
@@ -15,9 +15,13 @@ SELECT
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.name,
+	a.external_id,
+	a.contacts,
+	a.plans,
 	a.max_open_requests,
 	a.max_open_sims,
 	a.max_unknown_sims,
 	a.created_at
 FROM accounts a
-WHERE a.operator_id = $1 /*operator_id*/;
+WHERE a.operator_id = CASE WHEN $1 /*account*/::text LIKE 'ext:%' THEN (SELECT x.operator_id FROM accounts x WHERE x.external_id = substr($1 /*account*/::text, 5)) ELSE $1 /*account*/::text END;

@@ -45,7 +45,10 @@ SELECT
 	r.fee_override,
 	r.fee_reason,
 	r.created_at,
-	r.finished_at
+	r.finished_at,
+	src.external_id AS source_external_id,
+	dst.external_id AS destination_external_id,
+	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination

@@ -1,20 +1,24 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Changes an account.
--- Given:    @operator_id of the account; @email, @coverage and @standing: the new values, null for no change; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.
--- Returns:  The account after the change; none if it does not exist.
+-- Given:    The @id of the account, and its values after the change: @email, @coverage, @standing, @name, @external_id, @contacts, @plans; the limits @max_open_requests, @max_open_sims and @max_unknown_sims, null for none of its own.
+-- Returns:  The account after the change.
 -- Locks:    The caller holds the account.
 --
--- EXPLAIN EXECUTE update_account(email, coverage, standing, max_open_requests, max_open_sims, max_unknown_sims, operator_id);
+-- EXPLAIN EXECUTE update_account(email, coverage, standing, name, external_id, contacts, plans, max_open_requests, max_open_sims, max_unknown_sims, id);
 PREPARE update_account AS
 UPDATE accounts AS a
-SET email = coalesce($1 /*email*/, email),
-	coverage = coalesce($2 /*coverage*/, coverage),
-	standing = coalesce($3 /*standing*/, standing),
-	max_open_requests = $4 /*max_open_requests*/::int,
-	max_open_sims = $5 /*max_open_sims*/::int,
-	max_unknown_sims = $6 /*max_unknown_sims*/::int
-WHERE a.operator_id = $7 /*operator_id*/
+SET email = $1 /*email*/,
+	coverage = $2 /*coverage*/,
+	standing = $3 /*standing*/,
+	name = $4 /*name*/,
+	external_id = $5 /*external_id*/,
+	contacts = $6 /*contacts*/,
+	plans = $7 /*plans*/,
+	max_open_requests = $8 /*max_open_requests*/::int,
+	max_open_sims = $9 /*max_open_sims*/::int,
+	max_unknown_sims = $10 /*max_unknown_sims*/::int
+WHERE a.id = $11 /*id*/
 RETURNING
 	a.id,
 	a.operator_id,
@@ -22,6 +26,10 @@ RETURNING
 	a.currency,
 	a.coverage,
 	a.standing,
+	a.name,
+	a.external_id,
+	a.contacts,
+	a.plans,
 	a.max_open_requests,
 	a.max_open_sims,
 	a.max_unknown_sims,
