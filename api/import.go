@@ -385,6 +385,8 @@ func rowErrorMessage(e storage.RowError) string {
 		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"
 	case storage.UnknownPlan:
 		return fmt.Sprintf("there is no plan %q: create the plan first", value)
+	case storage.BarredPlan:
+		return fmt.Sprintf("the account may not hold SIMs on the plan %q: allow the plan for the account, or correct one of the two", value)
 	case storage.IdentifierTaken:
 		if e.Field == "external_id" {
 			return "another SIM has the external id " + value + ": correct it, or remove the row"

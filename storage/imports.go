@@ -42,8 +42,9 @@ const (
 	UnknownAccount     RowErrorCode = "unknown_account"
 	ClosedAccount      RowErrorCode = "account_closed"
 	UnknownPlan        RowErrorCode = "unknown_plan"
-	IdentifierTaken    RowErrorCode = "taken"     // by a SIM of the inventory
-	IdentifierRepeated RowErrorCode = "duplicate" // by the same SIM of the import, or an earlier one
+	BarredPlan         RowErrorCode = "plan_not_available" // the account may not hold it
+	IdentifierTaken    RowErrorCode = "taken"              // by a SIM of the inventory
+	IdentifierRepeated RowErrorCode = "duplicate"          // by the same SIM of the import, or an earlier one
 )
 
 // ImportError is returned for an import with errors in its SIMs. Nothing was
@@ -201,6 +202,11 @@ var selectRowErrors = newStatement(statement{
 			FROM staged_sims s
 			WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 			UNION ALL
+			SELECT s.n, 'plan', s.plan, 'plan_not_available'
+			FROM staged_sims s
+			JOIN accounts a USING (operator_id)
+			WHERE s.plan <> ALL (nullif(a.plans, '{}'))
+			UNION ALL
 			SELECT s.n, 'external_id', s.external_id, 'taken'
 			FROM staged_sims s
 			JOIN sim_details d USING (external_id)
@@ -289,24 +295,31 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 	if _, err := t.tx.ExecContext(ctx, stagingTables); err != nil {
 		return err
 	}
-	if err := t.stageSIMs(ctx, sims); err != nil {
+	external, err := t.stageSIMs(ctx, sims)
+	if err != nil {
 		return err
+	}
+	if external {
+		if _, err := t.exec(ctx, resolveStagedAccounts, args{}); err != nil {
+			return err
+		}
 	}
 	if err := t.stageIdentifiers(ctx, sims); err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, resolveStagedAccounts, args{}); err != nil {
-		return err
-	}
-	_, err := t.tx.ExecContext(ctx, `ANALYZE staged_sims, staged_identifiers`)
+	_, err = t.tx.ExecContext(ctx, `ANALYZE staged_sims, staged_identifiers`)
 	return err
 }
 
-func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	return t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(add func(...any) error) error {
+// stageSIMs reports whether any SIM names its account by an external id.
+func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (external bool, err error) {
+	err = t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(add func(...any) error) error {
 		n := -1
 		for s := range sims {
 			n++
+			if _, is := s.Account.External(); is {
+				external = true
+			}
 			row := []any{n, string(s.Account), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
 			if err := add(append(row, s.settingValues()...)...); err != nil {
 				return err
@@ -314,6 +327,7 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) error {
 		}
 		return nil
 	})
+	return external, err
 }
 
 func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error {

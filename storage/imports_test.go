@@ -16,11 +16,11 @@ func newSIMs(a storage.Account, first, n int) []storage.NewSIM {
 	list := make([]storage.NewSIM, n)
 	for i := range list {
 		list[i] = storage.NewSIM{
-			ICCID:      storagetest.Identifier(fmt.Sprintf("8988333%012d", first+i)),
-			IMSIs:      []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("90199%010d", first+i))},
-			Account:    a.OperatorID.Ref(),
-			Status:     transfer.Ready,
-			Plan:       storagetest.FreePlan,
+			ICCID:   storagetest.Identifier(fmt.Sprintf("8988333%012d", first+i)),
+			IMSIs:   []transfer.Identifier{storagetest.Identifier(fmt.Sprintf("90199%010d", first+i))},
+			Account: a.OperatorID.Ref(),
+			Status:  transfer.Ready,
+			Plan:    storagetest.FreePlan,
 		}
 	}
 	return list

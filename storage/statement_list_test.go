@@ -127,6 +127,7 @@ func statements() []*statement {
 		matchSync,
 		matchSyncOtherForm,
 		compareSync,
+		resolveSyncAccounts,
 		findSyncTwins,
 		findNewSyncTwins,
 		findSyncMissing,

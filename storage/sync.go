@@ -89,23 +89,24 @@ type SyncCode string
 
 // The codes of refusals that only the database finds.
 const (
-	SyncDuplicate      SyncCode = "duplicate"       // another row has the same SIM or the same identifier
-	SyncTaken          SyncCode = "taken"           // another SIM keeps the identifier
-	SyncUnknownAccount SyncCode = "unknown_account" // no account has the operator id
-	SyncClosedAccount  SyncCode = "account_closed"  // a new SIM for a closed account
-	SyncOtherOwner     SyncCode = "other_owner"     // the SIM belongs to another account
-	SyncUnknownPlan    SyncCode = "unknown_plan"    // there is no such plan
-	SyncMissing        SyncCode = "missing_value"   // a new SIM without an account, an IMSI or a plan
-	SyncStatusRefused  SyncCode = "sim_status"      // transfer.ChangeStatus does not allow the change
-	SyncProtected      SyncCode = "sim_protected"   // a SIM with termination protection would be terminated
-	SyncInTransfer     SyncCode = "sim_in_transfer" // a missing SIM has an open transfer
+	SyncDuplicate      SyncCode = "duplicate"          // another row has the same SIM or the same identifier
+	SyncTaken          SyncCode = "taken"              // another SIM keeps the identifier
+	SyncUnknownAccount SyncCode = "unknown_account"    // no account has the operator id
+	SyncClosedAccount  SyncCode = "account_closed"     // a new SIM for a closed account
+	SyncOtherOwner     SyncCode = "other_owner"        // the SIM belongs to another account
+	SyncUnknownPlan    SyncCode = "unknown_plan"       // there is no such plan
+	SyncBarredPlan     SyncCode = "plan_not_available" // the account may not hold the plan
+	SyncMissing        SyncCode = "missing_value"      // a new SIM without an account, an IMSI or a plan
+	SyncStatusRefused  SyncCode = "sim_status"         // transfer.ChangeStatus does not allow the change
+	SyncProtected      SyncCode = "sim_protected"      // a SIM with termination protection would be terminated
+	SyncInTransfer     SyncCode = "sim_in_transfer"    // a missing SIM has an open transfer
 )
 
 // SyncCodes lists the codes of refusals that only the database finds.
 func SyncCodes() []SyncCode {
 	return []SyncCode{
 		SyncDuplicate, SyncTaken, SyncUnknownAccount, SyncClosedAccount, SyncOtherOwner,
-		SyncUnknownPlan, SyncMissing, SyncStatusRefused, SyncProtected, SyncInTransfer,
+		SyncUnknownPlan, SyncBarredPlan, SyncMissing, SyncStatusRefused, SyncProtected, SyncInTransfer,
 	}
 }
 
@@ -257,11 +258,15 @@ func (t *Tx) beginSync(ctx context.Context) error {
 // stageSync copies the rows to the table synced, and returns their number and the
 // fields that any of them has.
 func (t *Tx) stageSync(ctx context.Context, rows iter.Seq2[SyncRow, error]) (n int, fields SyncFields, err error) {
+	external := false // whether any row has an external id of an account
 	err = t.copyIn(ctx, `COPY synced (`+strings.Join(stagedColumns(), ", ")+`) FROM STDIN`, func(add func(...any) error) error {
 		values := make([]any, 0, len(stagedColumns()))
 		for row, err := range rows {
 			if err != nil {
 				return err
+			}
+			if _, is := row.SIM.Account.External(); is {
+				external = true
 			}
 			values = row.appendTo(append(values[:0], n))
 			if err := add(values...); err != nil {
@@ -274,6 +279,11 @@ func (t *Tx) stageSync(ctx context.Context, rows iter.Seq2[SyncRow, error]) (n i
 	})
 	if err != nil {
 		return 0, 0, err
+	}
+	if external {
+		if _, err := t.exec(ctx, resolveSyncAccounts, args{}); err != nil {
+			return 0, 0, fmt.Errorf("resolving the accounts of a sync: %w", err)
+		}
 	}
 	return n, fields, t.command(ctx, `ANALYZE synced`)
 }
@@ -296,7 +306,7 @@ func (r SyncRow) appendTo(values []any) []any {
 		}
 		values = append(values, value)
 	}
-	has(SyncAccount, string(r.SIM.OperatorID))
+	has(SyncAccount, string(r.SIM.Account))
 	has(SyncStatus, string(r.SIM.Status))
 	has(SyncPlan, r.SIM.Plan)
 	values = r.appendIdentifiers(values, SyncIMSIs, r.SIM.IMSIs)

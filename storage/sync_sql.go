@@ -250,6 +250,17 @@ var compareSync = newStatement(statement{
 		   OR ` + hasSQL(SyncMSISDNs) + ` AND h.msisdns IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(x.msisdns) u)`,
 })
 
+var resolveSyncAccounts = newStatement(statement{
+	name:  "resolve_sync_accounts",
+	does:  "Replaces external ids of accounts, which have ext: before them, by the operator ids. An external id that no account has stays.",
+	setup: syncTables(),
+	text: `
+		UPDATE synced x
+		SET operator_id = a.operator_id
+		FROM accounts a
+		WHERE x.operator_id LIKE 'ext:%' AND a.external_id = substr(x.operator_id, 5)`,
+})
+
 var findSyncTwins = newStatement(statement{
 	name:  "find_sync_twins",
 	does:  "Finds rows of a sync that have the same SIM of the inventory. All of them are refused, in whatever order they are.",
@@ -424,7 +435,9 @@ var judgeSync = newStatement(statement{
 				(7, c.sim IS NULL AND a.standing = 'closed', '` + string(SyncClosedAccount) + `', 'account', x.operator_id, NULL),
 				(8, ` + hasSQL(SyncPlan) + ` AND x.plan IS DISTINCT FROM s.plan AND NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = x.plan),
 					'` + string(SyncUnknownPlan) + `', 'plan', x.plan, NULL),
-				(9, t.code IS NOT NULL, t.code, 'status', x.status, s.status)
+				(9, ` + hasSQL(SyncPlan) + ` AND x.plan IS DISTINCT FROM s.plan AND x.plan <> ALL (nullif(coalesce(o.plans, a.plans), '{}')),
+					'` + string(SyncBarredPlan) + `', 'plan', x.plan, coalesce(o.operator_id, a.operator_id)),
+				(10, t.code IS NOT NULL, t.code, 'status', x.status, s.status)
 			) AS v (rank, applies, code, field, value, other)
 			WHERE v.applies
 			ORDER BY v.rank

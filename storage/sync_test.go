@@ -92,13 +92,13 @@ func describeAll(list []storage.SyncedRow) []string {
 // syncModel is what a sync should do, written plainly.
 type syncModel struct {
 	sims   []*modelSIM
-	owners map[transfer.OperatorID]bool // whether the account is open
+	owners map[transfer.AccountRef]bool // whether the account is open
 	plans  []string
 }
 
 type modelSIM struct {
 	iccid    string
-	account  transfer.OperatorID
+	account  transfer.AccountRef
 	status   transfer.Status
 	plan     string
 	imsis    []string
@@ -173,7 +173,7 @@ func keys(external bool, list ...string) []key {
 // after returns the SIM as a row wants it.
 func (s modelSIM) after(r storage.SyncRow) modelSIM {
 	if has(r, "account") {
-		s.account = r.SIM.OperatorID
+		s.account = r.SIM.Account
 	}
 	if has(r, "status") {
 		s.status = r.SIM.Status
@@ -332,7 +332,7 @@ func (m *syncModel) holder(k key) *modelSIM {
 
 // judge returns the outcome of a row by the rules that concern only itself.
 func (m *syncModel) judge(r storage.SyncRow, was *modelSIM, is modelSIM) string {
-	_, known := m.owners[r.SIM.OperatorID]
+	_, known := m.owners[r.SIM.Account]
 	switch {
 	case r.Refused != nil:
 		return fmt.Sprintf("refused %s %s", r.Refused.Code, r.Refused.Field)
@@ -400,7 +400,7 @@ func syncedInventory(t *testing.T, db *storagetest.DB) []modelSIM {
 	}
 	for _, s := range sims {
 		list = append(list, modelSIM{
-			iccid: s.ICCID, account: s.OperatorID, status: s.Status, plan: s.Plan,
+			iccid: s.ICCID, account: s.OperatorID.Ref(), status: s.Status, plan: s.Plan,
 			imsis: append([]string{}, s.IMSIs...), msisdns: append([]string{}, s.MSISDNs...),
 			external: value(s.ExternalID), group: value(s.Group), lot: value(s.Lot), protect: s.TerminationProtection,
 		})
@@ -414,7 +414,7 @@ func sorted(list []modelSIM) []modelSIM {
 }
 
 // drawSyncRow draws a row from so few values that rows get in each other's way.
-func drawSyncRow(t *rapid.T, owners []transfer.OperatorID) storage.SyncRow {
+func drawSyncRow(t *rapid.T, owners []transfer.AccountRef) storage.SyncRow {
 	iccids := []string{
 		"8988211000000000011", "898821100000000001", "8988211000000000029", "898821100000000003",
 		"8988211000000000045", "89882110000000000052", "8988211000000000060",
@@ -433,12 +433,12 @@ func drawSyncRow(t *rapid.T, owners []transfer.OperatorID) storage.SyncRow {
 		return nil
 	}
 	sim := storage.NewSIM{
-		ICCID:      storagetest.Identifier(rapid.SampledFrom(iccids).Draw(t, "iccid")),
-		OperatorID: rapid.SampledFrom(owners).Draw(t, "account"),
-		Status:     rapid.SampledFrom(append(transfer.Statuses(), transfer.Active, transfer.Active, transfer.Inactive)).Draw(t, "status"),
-		Plan:       rapid.SampledFrom([]string{"p1", "p1", "p2", "p2", "none"}).Draw(t, "plan"),
-		IMSIs:      ids("imsis", "90170000000001%d", 1, 2, 9),
-		MSISDNs:    ids("msisdns", "88351000001%d", 0, 2, 9),
+		ICCID:   storagetest.Identifier(rapid.SampledFrom(iccids).Draw(t, "iccid")),
+		Account: rapid.SampledFrom(owners).Draw(t, "account"),
+		Status:  rapid.SampledFrom(append(transfer.Statuses(), transfer.Active, transfer.Active, transfer.Inactive)).Draw(t, "status"),
+		Plan:    rapid.SampledFrom([]string{"p1", "p1", "p2", "p2", "none"}).Draw(t, "plan"),
+		IMSIs:   ids("imsis", "90170000000001%d", 1, 2, 9),
+		MSISDNs: ids("msisdns", "88351000001%d", 0, 2, 9),
 	}
 	sim.ExternalID, sim.Group, sim.Lot = optional("external", 4), optional("group", 2), optional("lot", 2)
 	sim.TerminationProtection = rapid.Bool().Draw(t, "protection")
@@ -465,11 +465,11 @@ func TestSyncFollowsTheModel(t *testing.T) {
 	open, other, closed := db.Account(), db.Account(), db.Account()
 	db.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, closed.ID)
 	db.Exec(`INSERT INTO plans (name, coverage_bound) VALUES ('p1', false), ('p2', true)`)
-	owners := []transfer.OperatorID{open.OperatorID, open.OperatorID, open.OperatorID, open.OperatorID, other.OperatorID, closed.OperatorID, "OP9999999999"}
+	owners := []transfer.AccountRef{open.OperatorID.Ref(), open.OperatorID.Ref(), open.OperatorID.Ref(), open.OperatorID.Ref(), other.OperatorID.Ref(), closed.OperatorID.Ref(), "OP9999999999"}
 	rapid.Check(t, func(rt *rapid.T) {
 		db.Exec(`TRUNCATE sims, identifiers, sim_details, registrations, changes`)
 		m := &syncModel{
-			owners: map[transfer.OperatorID]bool{open.OperatorID: true, other.OperatorID: true, closed.OperatorID: false},
+			owners: map[transfer.AccountRef]bool{open.OperatorID.Ref(): true, other.OperatorID.Ref(): true, closed.OperatorID.Ref(): false},
 			plans:  []string{"p1", "p2"},
 		}
 		for range rapid.IntRange(1, 2).Draw(rt, "syncs") {
@@ -619,7 +619,7 @@ func TestFullSync(t *testing.T) {
 	db.Exec(`INSERT INTO open_transfers (sim, request, n) VALUES ($1, $2, 0)`, sims[8].ID, request)
 	var rows []storage.SyncRow
 	for _, s := range sims[:6] {
-		rows = append(rows, syncRow(storage.NewSIM{ICCID: s.Identifier(), OperatorID: a.OperatorID}, "account"))
+		rows = append(rows, syncRow(storage.NewSIM{ICCID: s.Identifier(), Account: a.OperatorID.Ref()}, "account"))
 	}
 	rows[5].Refused = &storage.SyncRefusal{Code: "bad_value", Field: "tags", Value: "wrong"} // but the file has the SIM
 	full := storage.SyncOptions{Full: true, Account: a.ID}

@@ -667,6 +667,7 @@ const (
 	PreviewedSIMReasonInternalError       PreviewedSIMReason = "internal_error"
 	PreviewedSIMReasonNeedsSupport        PreviewedSIMReason = "needs_support"
 	PreviewedSIMReasonOwnerChanged        PreviewedSIMReason = "owner_changed"
+	PreviewedSIMReasonPlanNotAvailable    PreviewedSIMReason = "plan_not_available"
 	PreviewedSIMReasonPlanNotTransferable PreviewedSIMReason = "plan_not_transferable"
 	PreviewedSIMReasonSessionNotDropped   PreviewedSIMReason = "session_not_dropped"
 	PreviewedSIMReasonSimLocked           PreviewedSIMReason = "sim_locked"
@@ -687,6 +688,8 @@ func (e PreviewedSIMReason) Valid() bool {
 	case PreviewedSIMReasonNeedsSupport:
 		return true
 	case PreviewedSIMReasonOwnerChanged:
+		return true
+	case PreviewedSIMReasonPlanNotAvailable:
 		return true
 	case PreviewedSIMReasonPlanNotTransferable:
 		return true
@@ -742,6 +745,7 @@ const (
 	ReasonCountReasonInternalError       ReasonCountReason = "internal_error"
 	ReasonCountReasonNeedsSupport        ReasonCountReason = "needs_support"
 	ReasonCountReasonOwnerChanged        ReasonCountReason = "owner_changed"
+	ReasonCountReasonPlanNotAvailable    ReasonCountReason = "plan_not_available"
 	ReasonCountReasonPlanNotTransferable ReasonCountReason = "plan_not_transferable"
 	ReasonCountReasonSessionNotDropped   ReasonCountReason = "session_not_dropped"
 	ReasonCountReasonSimLocked           ReasonCountReason = "sim_locked"
@@ -762,6 +766,8 @@ func (e ReasonCountReason) Valid() bool {
 	case ReasonCountReasonNeedsSupport:
 		return true
 	case ReasonCountReasonOwnerChanged:
+		return true
+	case ReasonCountReasonPlanNotAvailable:
 		return true
 	case ReasonCountReasonPlanNotTransferable:
 		return true
@@ -938,6 +944,7 @@ const (
 	ResultReasonLessThanNil         ResultReason = "<nil>"
 	ResultReasonNeedsSupport        ResultReason = "needs_support"
 	ResultReasonOwnerChanged        ResultReason = "owner_changed"
+	ResultReasonPlanNotAvailable    ResultReason = "plan_not_available"
 	ResultReasonPlanNotTransferable ResultReason = "plan_not_transferable"
 	ResultReasonSessionNotDropped   ResultReason = "session_not_dropped"
 	ResultReasonSimLocked           ResultReason = "sim_locked"
@@ -960,6 +967,8 @@ func (e ResultReason) Valid() bool {
 	case ResultReasonNeedsSupport:
 		return true
 	case ResultReasonOwnerChanged:
+		return true
+	case ResultReasonPlanNotAvailable:
 		return true
 	case ResultReasonPlanNotTransferable:
 		return true
@@ -1024,6 +1033,7 @@ const (
 	RetryInputBodyReasonsInternalError       RetryInputBodyReasons = "internal_error"
 	RetryInputBodyReasonsNeedsSupport        RetryInputBodyReasons = "needs_support"
 	RetryInputBodyReasonsOwnerChanged        RetryInputBodyReasons = "owner_changed"
+	RetryInputBodyReasonsPlanNotAvailable    RetryInputBodyReasons = "plan_not_available"
 	RetryInputBodyReasonsPlanNotTransferable RetryInputBodyReasons = "plan_not_transferable"
 	RetryInputBodyReasonsSessionNotDropped   RetryInputBodyReasons = "session_not_dropped"
 	RetryInputBodyReasonsSimLocked           RetryInputBodyReasons = "sim_locked"
@@ -1044,6 +1054,8 @@ func (e RetryInputBodyReasons) Valid() bool {
 	case RetryInputBodyReasonsNeedsSupport:
 		return true
 	case RetryInputBodyReasonsOwnerChanged:
+		return true
+	case RetryInputBodyReasonsPlanNotAvailable:
 		return true
 	case RetryInputBodyReasonsPlanNotTransferable:
 		return true
@@ -1117,6 +1129,7 @@ const (
 	TransferReasonInternalError       TransferReason = "internal_error"
 	TransferReasonNeedsSupport        TransferReason = "needs_support"
 	TransferReasonOwnerChanged        TransferReason = "owner_changed"
+	TransferReasonPlanNotAvailable    TransferReason = "plan_not_available"
 	TransferReasonPlanNotTransferable TransferReason = "plan_not_transferable"
 	TransferReasonSessionNotDropped   TransferReason = "session_not_dropped"
 	TransferReasonSimLocked           TransferReason = "sim_locked"
@@ -1137,6 +1150,8 @@ func (e TransferReason) Valid() bool {
 	case TransferReasonNeedsSupport:
 		return true
 	case TransferReasonOwnerChanged:
+		return true
+	case TransferReasonPlanNotAvailable:
 		return true
 	case TransferReasonPlanNotTransferable:
 		return true
@@ -1258,6 +1273,7 @@ const (
 	GetBatchResultsParamsReasonInternalError       GetBatchResultsParamsReason = "internal_error"
 	GetBatchResultsParamsReasonNeedsSupport        GetBatchResultsParamsReason = "needs_support"
 	GetBatchResultsParamsReasonOwnerChanged        GetBatchResultsParamsReason = "owner_changed"
+	GetBatchResultsParamsReasonPlanNotAvailable    GetBatchResultsParamsReason = "plan_not_available"
 	GetBatchResultsParamsReasonPlanNotTransferable GetBatchResultsParamsReason = "plan_not_transferable"
 	GetBatchResultsParamsReasonSessionNotDropped   GetBatchResultsParamsReason = "session_not_dropped"
 	GetBatchResultsParamsReasonSimLocked           GetBatchResultsParamsReason = "sim_locked"
@@ -1278,6 +1294,8 @@ func (e GetBatchResultsParamsReason) Valid() bool {
 	case GetBatchResultsParamsReasonNeedsSupport:
 		return true
 	case GetBatchResultsParamsReasonOwnerChanged:
+		return true
+	case GetBatchResultsParamsReasonPlanNotAvailable:
 		return true
 	case GetBatchResultsParamsReasonPlanNotTransferable:
 		return true
@@ -1384,6 +1402,7 @@ const (
 	ListRequestsParamsReasonInternalError       ListRequestsParamsReason = "internal_error"
 	ListRequestsParamsReasonNeedsSupport        ListRequestsParamsReason = "needs_support"
 	ListRequestsParamsReasonOwnerChanged        ListRequestsParamsReason = "owner_changed"
+	ListRequestsParamsReasonPlanNotAvailable    ListRequestsParamsReason = "plan_not_available"
 	ListRequestsParamsReasonPlanNotTransferable ListRequestsParamsReason = "plan_not_transferable"
 	ListRequestsParamsReasonSessionNotDropped   ListRequestsParamsReason = "session_not_dropped"
 	ListRequestsParamsReasonSimLocked           ListRequestsParamsReason = "sim_locked"
@@ -1404,6 +1423,8 @@ func (e ListRequestsParamsReason) Valid() bool {
 	case ListRequestsParamsReasonNeedsSupport:
 		return true
 	case ListRequestsParamsReasonOwnerChanged:
+		return true
+	case ListRequestsParamsReasonPlanNotAvailable:
 		return true
 	case ListRequestsParamsReasonPlanNotTransferable:
 		return true
@@ -1486,6 +1507,7 @@ const (
 	ListTransfersParamsReasonInternalError       ListTransfersParamsReason = "internal_error"
 	ListTransfersParamsReasonNeedsSupport        ListTransfersParamsReason = "needs_support"
 	ListTransfersParamsReasonOwnerChanged        ListTransfersParamsReason = "owner_changed"
+	ListTransfersParamsReasonPlanNotAvailable    ListTransfersParamsReason = "plan_not_available"
 	ListTransfersParamsReasonPlanNotTransferable ListTransfersParamsReason = "plan_not_transferable"
 	ListTransfersParamsReasonSessionNotDropped   ListTransfersParamsReason = "session_not_dropped"
 	ListTransfersParamsReasonSimLocked           ListTransfersParamsReason = "sim_locked"
@@ -1506,6 +1528,8 @@ func (e ListTransfersParamsReason) Valid() bool {
 	case ListTransfersParamsReasonNeedsSupport:
 		return true
 	case ListTransfersParamsReasonOwnerChanged:
+		return true
+	case ListTransfersParamsReasonPlanNotAvailable:
 		return true
 	case ListTransfersParamsReasonPlanNotTransferable:
 		return true
@@ -1553,6 +1577,9 @@ type AcceptInputBody struct {
 
 // Account defines model for Account.
 type Account struct {
+	// Contacts Email addresses by purpose.
+	Contacts *AccountContacts `json:"contacts,omitempty"`
+
 	// Coverage Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage.
 	//
 	// Examples: global
@@ -1567,6 +1594,9 @@ type Account struct {
 	// Email The primary email, in lower case.
 	Email openapi_types.Email `json:"email"`
 
+	// ExternalID The id of the account in your own systems. It can be used in place of the operator id.
+	ExternalID *string `json:"external_id,omitempty"`
+
 	// MaxOpenRequests How many unfinished requests the account may send; 0: no limit. Left out: as the service is configured, usually 100,000.
 	MaxOpenRequests *int64 `json:"max_open_requests,omitempty"`
 
@@ -1576,8 +1606,14 @@ type Account struct {
 	// MaxUnknownSims How many stored transfers may have named no SIM of the account; 0: no limit. Left out: as the service is configured, usually 2,000,000.
 	MaxUnknownSims *int64 `json:"max_unknown_sims,omitempty"`
 
+	// Name The name of the account.
+	Name *string `json:"name,omitempty"`
+
 	// OperatorID Examples: OP0012345678
 	OperatorID string `json:"operator_id"`
+
+	// Plans The plans that the account may hold. Left out: any. A SIM on another plan cannot be transferred or imported to the account.
+	Plans *[]string `json:"plans,omitempty"`
 
 	// Standing A closed account can neither send nor receive SIMs.
 	Standing AccountStanding `json:"standing"`
@@ -1585,6 +1621,18 @@ type Account struct {
 
 // AccountStanding A closed account can neither send nor receive SIMs.
 type AccountStanding string
+
+// AccountContacts defines model for AccountContacts.
+type AccountContacts struct {
+	// Billing For fees.
+	Billing *[]string `json:"billing,omitempty"`
+
+	// Security For API keys and signs of their misuse.
+	Security *[]string `json:"security,omitempty"`
+
+	// Transfers For transfer requests that the account sends or receives.
+	Transfers *[]string `json:"transfers,omitempty"`
+}
 
 // ApproveInputBody defines model for ApproveInputBody.
 type ApproveInputBody struct {
@@ -1669,6 +1717,8 @@ type Counts struct {
 
 // CreateAccountInputBody defines model for CreateAccountInputBody.
 type CreateAccountInputBody struct {
+	Contacts *AccountContacts `json:"contacts,omitempty"`
+
 	// Coverage Examples: global
 	Coverage string `json:"coverage"`
 
@@ -1680,11 +1730,20 @@ type CreateAccountInputBody struct {
 	// Email The primary email.
 	Email string `json:"email"`
 
+	// ExternalID The id of the account in your own systems, unique. It can be used in place of the operator id.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// Name The name of the account.
+	Name *string `json:"name,omitempty"`
+
 	// OperatorID OP and ten digits.
 	//
 	// Examples: OP0012345678
-	OperatorID string                          `json:"operator_id"`
-	Standing   *CreateAccountInputBodyStanding `json:"standing,omitempty"`
+	OperatorID string `json:"operator_id"`
+
+	// Plans The plans that the account may hold. Default: any.
+	Plans    *[]string                       `json:"plans,omitempty"`
+	Standing *CreateAccountInputBodyStanding `json:"standing,omitempty"`
 }
 
 // CreateAccountInputBodyStanding defines model for CreateAccountInputBody.Standing.
@@ -1692,8 +1751,14 @@ type CreateAccountInputBodyStanding string
 
 // CreateFeeInputBody defines model for CreateFeeInputBody.
 type CreateFeeInputBody struct {
-	// Fee The fee per SIM, with its currency.
-	Fee MoneyInput `json:"fee"`
+	// Account The operator id or the external id of an account: the entry is then its price, which overrides the fee schedule. Default: an entry of the fee schedule.
+	Account *string `json:"account,omitempty"`
+
+	// Fee The fee per SIM, with its currency, which can be left out for a price. Required unless the account is to follow the schedule.
+	Fee *MoneyInput `json:"fee,omitempty"`
+
+	// FollowsSchedule Ends the price of the account: from then on it pays what the fee schedule says. Instead of fee, and only with account.
+	FollowsSchedule *bool `json:"follows_schedule,omitempty"`
 
 	// Method Self-service transfers are always free of charge.
 	Method CreateFeeInputBodyMethod `json:"method"`
@@ -1707,7 +1772,7 @@ type CreateFeeInputBodyMethod string
 
 // CreateKeyInputBody defines model for CreateKeyInputBody.
 type CreateKeyInputBody struct {
-	// Account The operator id of the account that the key acts for. Only for the role account. Can be left out by an account's own key.
+	// Account The operator id or the external id of the account that the key acts for. Only for the role account. Can be left out by an account's own key.
 	Account *string `json:"account,omitempty"`
 
 	// ExpiresAt When the key stops working. Default: never.
@@ -1752,7 +1817,7 @@ type Destination struct {
 	// Email The primary email of the account.
 	Email string `json:"email"`
 
-	// OperatorID The operator id of the account.
+	// OperatorID The operator id or the external id of the account.
 	//
 	// Examples: OP0012345678
 	OperatorID string `json:"operator_id"`
@@ -1808,14 +1873,31 @@ type EventTo string
 
 // Fee defines model for Fee.
 type Fee struct {
-	// Current Whether the fee applies now.
+	// Account The account whose price it is. Left out: an entry of the fee schedule.
+	Account *string `json:"account,omitempty"`
+
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
+	// Currency ISO 4217. Of a price, that of the account.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Current Whether the entry applies now. In a list for an account: whether fees of the account are quoted from it.
 	Current bool `json:"current"`
 
-	// Fee The fee per SIM.
-	Fee    Money     `json:"fee"`
+	// Fee The fee per SIM. Left out if the account pays what the fee schedule says.
+	Fee *Money `json:"fee,omitempty"`
+
+	// FollowsSchedule The account has no price of its own from then on: it pays what the fee schedule says.
+	FollowsSchedule *bool `json:"follows_schedule,omitempty"`
+
+	// ID The id of the entry. Quotes name it.
+	ID     int64     `json:"id"`
 	Method FeeMethod `json:"method"`
 
-	// ValidFrom When the fee starts to apply. It applies until the next entry for its method and currency.
+	// ValidFrom When the fee starts to apply. It applies until the next entry for its method and currency or, for a price, until the next price of the account.
 	ValidFrom time.Time `json:"valid_from"`
 }
 
@@ -1898,6 +1980,9 @@ type FeedEventTo string
 type Fees struct {
 	// Charged The fees that were charged so far.
 	Charged Money `json:"charged"`
+
+	// Entries The entries from which fees were quoted: usually one. Several if another entry became valid during validation.
+	Entries *[]QuotedFee `json:"entries,omitempty"`
 
 	// Quoted The fees of the SIMs that are still open.
 	Quoted Money `json:"quoted"`
@@ -2088,7 +2173,7 @@ type NewRequest struct {
 	AcceptanceSeconds *int64      `json:"acceptance_seconds,omitempty"`
 	Destination       Destination `json:"destination"`
 
-	// OnBehalfOf The operator id of the source account. Required for support, not allowed for others.
+	// OnBehalfOf The operator id or the external id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `json:"on_behalf_of,omitempty"`
 
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
@@ -2146,6 +2231,9 @@ type Preview struct {
 
 	// Eligible How many SIMs could be transferred.
 	Eligible int64 `json:"eligible"`
+
+	// FeeEntry The entry that the fees are from. Left out if no SIM needs support, or if there is no entry.
+	FeeEntry *QuotedFee `json:"fee_entry,omitempty"`
 
 	// Ineligible How many SIMs could not be transferred.
 	Ineligible int64 `json:"ineligible"`
@@ -2257,6 +2345,21 @@ type PutPlanInputBody struct {
 	CoverageBound bool `json:"coverage_bound"`
 }
 
+// QuotedFee defines model for QuotedFee.
+type QuotedFee struct {
+	// AccountPrice Whether it is a price of the source account. Otherwise it is an entry of the fee schedule.
+	AccountPrice bool `json:"account_price"`
+
+	// Fee The fee per SIM that needs support.
+	Fee Money `json:"fee"`
+
+	// ID The id of the entry.
+	ID int64 `json:"id"`
+
+	// ValidFrom When the entry started to apply.
+	ValidFrom time.Time `json:"valid_from"`
+}
+
 // ReasonCount defines model for ReasonCount.
 type ReasonCount struct {
 	Count  int64             `json:"count"`
@@ -2285,6 +2388,9 @@ type Request struct {
 
 	// Destination The operator id of the account that receives the SIMs.
 	Destination string `json:"destination"`
+
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
 
 	// ExpiresAt When the time to decide ends.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
@@ -2318,8 +2424,11 @@ type Request struct {
 	SelfServiceOnly bool `json:"self_service_only"`
 
 	// Source The operator id of the account that sends the SIMs.
-	Source string       `json:"source"`
-	State  RequestState `json:"state"`
+	Source string `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string      `json:"source_external_id,omitempty"`
+	State            RequestState `json:"state"`
 
 	// Ticket The reference of the support case. For the source and support.
 	Ticket *string `json:"ticket,omitempty"`
@@ -2561,7 +2670,7 @@ type ListBatchesParams struct {
 	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Account Only batches of the account with this operator id. For support.
+	// Account Only batches of the account with this operator id or external id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
 	// Finished Only finished batches (true), or only unfinished ones (false).
@@ -2582,7 +2691,7 @@ type CreateBatchJSONBody = []struct {
 	// DestinationEmail The primary email of the account that receives the SIM.
 	DestinationEmail string `json:"destination_email"`
 
-	// DestinationOperatorID The operator id of the account that receives the SIM.
+	// DestinationOperatorID The operator id or the external id of the account that receives the SIM.
 	DestinationOperatorID string `json:"destination_operator_id"`
 
 	// Sim An ICCID, IMSI or MSISDN.
@@ -2594,7 +2703,7 @@ type CreateBatchParams struct {
 	// Map What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns.
 	Map *[]string `form:"map,omitempty" json:"map,omitempty"`
 
-	// OnBehalfOf The operator id of the source account. Required for support, not allowed for others.
+	// OnBehalfOf The operator id or the external id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `form:"on_behalf_of,omitempty" json:"on_behalf_of,omitempty"`
 
 	// AcceptanceSeconds How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
@@ -2642,7 +2751,7 @@ type ListFeedParams struct {
 	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Account Only events of the account with this operator id. For support.
+	// Account Only events of the account with this operator id or external id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
 	// Key Only events that the API key with this id caused. An account can only give its own keys.
@@ -2669,7 +2778,7 @@ type PutPlanParams struct {
 
 // ImportSimsJSONBody defines parameters for ImportSims.
 type ImportSimsJSONBody = []struct {
-	// Account The operator id of the account that the SIM is registered to.
+	// Account The operator id or the external id of the account that the SIM is registered to.
 	Account string `json:"account"`
 
 	// Containers Up to 64 subscription containers, separated by semicolons.
@@ -2827,7 +2936,7 @@ type ListRequestsParams struct {
 	// Direction Only requests that the account sends (outgoing) or receives (incoming).
 	Direction *ListRequestsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
 
-	// Account Only requests of the account with this operator id. For support.
+	// Account Only requests of the account with this operator id or external id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
 	// State Only requests in one of these states.

@@ -162,7 +162,9 @@ LEFT JOIN LATERAL (
 		(7, c.sim IS NULL AND a.standing = 'closed', 'account_closed', 'account', x.operator_id, NULL),
 		(8, x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan AND NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = x.plan),
 			'unknown_plan', 'plan', x.plan, NULL),
-		(9, t.code IS NOT NULL, t.code, 'status', x.status, s.status)
+		(9, x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan AND x.plan <> ALL (nullif(coalesce(o.plans, a.plans), '{}')),
+			'plan_not_available', 'plan', x.plan, coalesce(o.operator_id, a.operator_id)),
+		(10, t.code IS NOT NULL, t.code, 'status', x.status, s.status)
 	) AS v (rank, applies, code, field, value, other)
 	WHERE v.applies
 	ORDER BY v.rank

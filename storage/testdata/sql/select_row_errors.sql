@@ -40,6 +40,11 @@ WITH errors AS (
 	FROM staged_sims s
 	WHERE NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = s.plan)
 	UNION ALL
+	SELECT s.n, 'plan', s.plan, 'plan_not_available'
+	FROM staged_sims s
+	JOIN accounts a USING (operator_id)
+	WHERE s.plan <> ALL (nullif(a.plans, '{}'))
+	UNION ALL
 	SELECT s.n, 'external_id', s.external_id, 'taken'
 	FROM staged_sims s
 	JOIN sim_details d USING (external_id)
