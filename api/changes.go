@@ -131,7 +131,7 @@ type ChangesFrom struct {
 	From    string                `query:"from" enum:"now" doc:"now: start after the entries that exist already. Default: start with the first entry of all."`
 	Since   time.Time             `query:"since" doc:"Start with the changes at this time or later. A few earlier ones can come first."`
 	Kind    []transfer.ChangeKind `query:"kind" maxItems:"20" doc:"Only changes of these kinds, separated by commas."`
-	Account string                `query:"account" maxLength:"32" doc:"Only changes of SIMs that the account with this operator id owns before or after the change."`
+	Account string                `query:"account" maxLength:"132" doc:"Only changes of SIMs that the account with this operator id or external id owns before or after the change."`
 }
 
 // start returns where to start reading, from a cursor if it is not empty, and

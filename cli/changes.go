@@ -13,7 +13,7 @@ import (
 
 type changesCommand struct {
 	Kind     []string      `enum:"${change_kinds}" placeholder:"KIND" help:"Only this kind of change, such as transferred. Separate several with commas, or repeat the flag."`
-	Account  operatorID    `placeholder:"OP…" help:"Only changes of SIMs that this account owns before or after the change."`
+	Account  accountRef    `placeholder:"OP…" help:"Only changes of SIMs that this account owns before or after the change."`
 	Follow   bool          `help:"Keep showing new changes until Ctrl-C."`
 	Interval time.Duration `min:"100ms" max:"1h" default:"1s" help:"With --follow: time between polls."`
 	From     string        `enum:"now," default:"" placeholder:"now" help:"With now: start after the changes that exist already."`
@@ -88,7 +88,7 @@ func (c *changesCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	filter := client.ChangesFilter{Account: c.Account.id()}
+	filter := client.ChangesFilter{Account: c.Account.ref()}
 	for _, k := range c.Kind {
 		filter.Kinds = append(filter.Kinds, transfer.ChangeKind(k))
 	}

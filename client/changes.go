@@ -90,7 +90,7 @@ type ChangesFrom struct {
 // ChangesFilter selects entries of the changes feed. A zero field selects all.
 type ChangesFilter struct {
 	Kinds   []transfer.ChangeKind
-	Account transfer.OperatorID // the owner before or after the change
+	Account transfer.AccountRef // the owner before or after the change
 }
 
 func (f ChangesFilter) query(from ChangesFrom, limit int) query {

@@ -215,7 +215,7 @@ func TestKindsOfChanges(t *testing.T) {
 func newSIM(owner storage.Account, iccid, imsi string, details storage.SIMDetails) storage.NewSIM {
 	return storage.NewSIM{
 		ICCID: storagetest.Identifier(iccid), IMSIs: []transfer.Identifier{storagetest.Identifier(imsi)},
-		OperatorID: owner.OperatorID, Status: transfer.Ready, Plan: "free", SIMDetails: details,
+		Account: owner.OperatorID.Ref(), Status: transfer.Ready, Plan: "free", SIMDetails: details,
 	}
 }
 
