@@ -18,9 +18,10 @@ type Config struct {
 	KeepUnknown       time.Duration `min:"1h" max:"87600h" env:"SIMTRANSFER_KEEP_UNKNOWN" help:"How long the results of SIMs that were not found, or that were canceled before they were looked up, are kept after their request has finished. The request keeps their number."`
 	SessionMaxSilence time.Duration `min:"0s" max:"3650d" default:"0s" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s disables this."`
 
-	Link  time.Duration `kong:"-"` // sessions of SIMs that were imported later
-	Stale time.Duration `kong:"-"` // data sessions without news
-	Purge time.Duration `kong:"-"` // rows that are no longer needed
+	Number time.Duration `kong:"-"` // changes of SIMs without a place in the feed
+	Link   time.Duration `kong:"-"` // sessions of SIMs that were imported later
+	Stale  time.Duration `kong:"-"` // data sessions without news
+	Purge  time.Duration `kong:"-"` // rows that are no longer needed
 }
 
 // DefaultConfig returns the defaults.
@@ -29,6 +30,7 @@ func DefaultConfig() Config {
 		Dispatch:  25 * time.Millisecond,
 		Reconcile: 3 * time.Second,
 		Expire:    time.Second,
+		Number:    time.Second,
 		Link:      5 * time.Second,
 		Stale:     time.Minute,
 		Purge:     time.Minute,
@@ -45,6 +47,7 @@ func (c Config) withDefaults() Config {
 		Dispatch:  cmp.Or(c.Dispatch, d.Dispatch),
 		Reconcile: cmp.Or(c.Reconcile, d.Reconcile),
 		Expire:    cmp.Or(c.Expire, d.Expire),
+		Number:    cmp.Or(c.Number, d.Number),
 		Link:      cmp.Or(c.Link, d.Link),
 		Stale:     cmp.Or(c.Stale, d.Stale),
 		Purge:     cmp.Or(c.Purge, d.Purge),

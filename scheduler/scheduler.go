@@ -4,6 +4,7 @@
 //	dispatch.go   enqueues due work
 //	reconcile.go  recovers work that Redis or a worker has lost
 //	expire.go     ends requests that were not decided on in time
+//	number.go     gives changes of SIMs their places in the changes feed
 //	link.go       links data sessions to SIMs imported later
 //	stale.go      closes data sessions whose end was lost
 //	purge.go      deletes what is no longer needed
@@ -52,6 +53,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "dispatch", s.config.Dispatch, s.Dispatch) })
 	wg.Go(func() { s.loop(ctx, "reconcile", s.config.Reconcile, s.Reconcile) })
 	wg.Go(func() { s.loop(ctx, "expire", s.config.Expire, s.Expire) })
+	wg.Go(func() { s.loop(ctx, "number", s.config.Number, s.Number) })
 	wg.Go(func() { s.loop(ctx, "link", s.config.Link, s.Link) })
 	wg.Go(func() { s.loop(ctx, "stale", s.config.Stale, s.CloseStale) })
 	wg.Go(func() { s.loop(ctx, "purge", s.config.Purge, s.Purge) })

@@ -232,6 +232,76 @@ func invariants() []invariant {
 			SELECT format('work %s (%s, queue %s) is dead since %s: %s', id, kind, queue, dead_at, error)
 			FROM work
 			WHERE dead_at IS NOT NULL`),
+		newInvariant(8, "changes_of_owners", "every change of a SIM's owner is in the changes feed once, and nothing else is", `
+			SELECT format('transfer %s/%s to account %s is %s times in the timeline and %s times in the changes feed',
+				request, n, account, count(*) FILTER (WHERE registered), count(*) FILTER (WHERE NOT registered))
+			FROM (
+				SELECT request, n, account, true AS registered
+				FROM registrations
+				WHERE request IS NOT NULL
+				UNION ALL
+				SELECT c.request, n, c.destination, false
+				FROM changes c
+				CROSS JOIN LATERAL unnest(c.numbers) AS span
+				CROSS JOIN LATERAL generate_series(lower(span), upper(span) - 1) AS n
+				WHERE c.kind = 'transferred'
+			) owned
+			GROUP BY request, n, account
+			HAVING count(*) FILTER (WHERE registered) <> count(*) FILTER (WHERE NOT registered)
+			UNION ALL
+			SELECT format('the owner of SIM %s was corrected %s times, and %s times in the changes feed', coalesce(g.sim, c.sim), coalesce(g.n, 0), coalesce(c.n, 0))
+			FROM (
+				SELECT sim, count(*) - 1 AS n -- the first registration is no correction
+				FROM registrations
+				WHERE request IS NULL
+				GROUP BY sim
+				HAVING count(*) > 1
+			) g
+			FULL JOIN (
+				SELECT sim, count(*) AS n
+				FROM changes
+				CROSS JOIN LATERAL unnest(sims) AS sim
+				WHERE kind = 'owner_corrected'
+				GROUP BY sim
+			) c ON c.sim = g.sim
+			WHERE g.n IS DISTINCT FROM c.n`),
+		newInvariant(8, "changes_created", "every SIM was created in the changes feed once", `
+			SELECT format('SIM %s (%s) was created %s times in the changes feed', coalesce(s.id, c.sim), coalesce(s.iccid, 'which does not exist'), coalesce(c.n, 0))
+			FROM sims s
+			FULL JOIN (
+				SELECT sim, count(*) AS n
+				FROM changes
+				CROSS JOIN LATERAL unnest(sims) AS sim
+				WHERE kind = 'created'
+				GROUP BY sim
+			) c ON c.sim = s.id
+			WHERE s.id IS NULL OR c.n IS DISTINCT FROM 1`),
+		newInvariant(8, "changes_latest", "the last status and plan of a SIM in the changes feed are those of the SIM", `
+			SELECT format('SIM %s (id %s) has the %s %s, but %s in the changes feed', s.iccid, s.id, c.field, c.value, c.told)
+			FROM (
+				SELECT DISTINCT ON (sim, kind) sim, kind, after
+				FROM changes
+				CROSS JOIN LATERAL unnest(sims) AS sim
+				WHERE kind IN ('status_changed', 'plan_changed')
+				ORDER BY sim, kind, seq DESC NULLS FIRST, id DESC
+			) latest
+			JOIN sims s ON s.id = latest.sim
+			CROSS JOIN LATERAL (
+				SELECT 'status' AS field, s.status AS value, latest.after->>'status' AS told
+				WHERE latest.kind = 'status_changed'
+				UNION ALL
+				SELECT 'plan', s.plan, latest.after->>'plan'
+				WHERE latest.kind = 'plan_changed'
+			) c
+			WHERE c.value IS DISTINCT FROM c.told`),
+		newInvariant(8, "changes_numbered", "the changes feed is numbered without gaps, and no change waits for its number for more than 10 minutes", `
+			SELECT format('%s changes have numbers from %s to %s', n, lo, hi)
+			FROM (SELECT count(seq) AS n, min(seq) AS lo, max(seq) AS hi FROM changes) numbers
+			WHERE n > 0 AND (lo <> 1 OR hi <> n)
+			UNION ALL
+			SELECT format('change %s of %s has no number: no scheduler is running, and no client reads the feed', id, at)
+			FROM changes
+			WHERE seq IS NULL AND at < clock_timestamp() - interval '10 minutes'`),
 	}
 }
 

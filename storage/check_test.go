@@ -26,6 +26,7 @@ func TestCheckFindsViolations(t *testing.T) {
 	waiting := newTestRequest(t, db, transfer.AwaitingAcceptance)
 	validating := newTestRequest(t, db, transfer.Validating)
 	session := db.Session(completed.sims[0], db.Gateway(), time.Hour) // which work will drop
+	changesNow(t, db.DB)                                              // numbers all
 	restore := saved(db)
 	restore()
 
@@ -43,6 +44,10 @@ func TestCheckFindsViolations(t *testing.T) {
 		stray      = "every open session that started"
 		overdue    = "no work is overdue"
 		dead       = "no work is dead"
+		owners     = "every change of a SIM's owner is in the changes feed"
+		created    = "every SIM was created"
+		latest     = "the last status and plan of a SIM"
+		numbered   = "the changes feed is numbered without gaps"
 	)
 	for _, c := range []struct {
 		invariant string // the beginning of the one that the statement violates
@@ -87,6 +92,20 @@ func TestCheckFindsViolations(t *testing.T) {
 		{events, `DELETE FROM events WHERE request = $1 AND seq = 1`, []any{completed.id}},
 		{events, `UPDATE events SET to_state = 'canceled' WHERE request = $1 AND seq = 1`, []any{validating.id}},
 		{stray, `DELETE FROM work WHERE kind = 'drop_stray' AND $1 = ANY(items)`, []any{session}},
+		{owners, `DELETE FROM changes WHERE request = $1`, []any{completed.id}},
+		{owners, `UPDATE changes SET numbers = numbers - '{[0,1)}' WHERE request = $1`, []any{completed.id}},
+		{owners, `UPDATE changes SET numbers = numbers + '{[2,3)}' WHERE request = $1`, []any{completed.id}},
+		{owners, `UPDATE changes SET destination = source, source = destination WHERE request = $1`, []any{completed.id}},
+		{owners, `INSERT INTO changes (kind, source, destination, request, numbers) SELECT kind, source, destination, request, '{[1,2)}' FROM changes WHERE request = $1`, []any{completed.id}},
+		{owners, `INSERT INTO changes (kind, source, destination, sims) VALUES ('owner_corrected', 1, 2, ARRAY[$1::bigint])`, []any{waiting.sims[0].ID}},
+		{owners, `INSERT INTO registrations (sim, since, account) VALUES ($1, 'epoch', 1)`, []any{waiting.sims[0].ID}},
+		{created, `UPDATE changes SET sims = array_remove(sims, $1) WHERE kind = 'created' AND $1 = ANY(sims) AND cardinality(sims) > 1`, []any{waiting.sims[0].ID}},
+		{created, `INSERT INTO changes (kind, destination, sims) VALUES ('created', 1, ARRAY[$1::bigint])`, []any{waiting.sims[0].ID}},
+		{created, `INSERT INTO changes (kind, destination, sims) VALUES ('created', 1, '{9999999}')`, nil},
+		{latest, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('status_changed', 1, ARRAY[$1::bigint], '{}', '{"status": "terminated"}')`, []any{waiting.sims[0].ID}},
+		{latest, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('plan_changed', 1, ARRAY[$1::bigint], '{}', '{"plan": "another"}')`, []any{waiting.sims[0].ID}},
+		{numbered, `UPDATE changes SET seq = 1000 WHERE id = (SELECT id FROM changes ORDER BY seq DESC LIMIT 1)`, nil},
+		{numbered, `INSERT INTO changes (kind, destination, sims, at) VALUES ('swapped', 1, '{1,2}', clock_timestamp() - interval '11 minutes')`, nil},
 		{dead, `UPDATE work SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM work)`, nil},
 		{overdue, `INSERT INTO work (kind, items, n, queue, not_before) VALUES ('drop_stray', '{0}', 1, 'gateway', clock_timestamp() - interval '16 s')`, nil},
 		{overdue, `INSERT INTO work (kind, items, n, queue, not_before, dispatched_at, checked_at)
@@ -110,7 +129,7 @@ func TestCheckFindsViolations(t *testing.T) {
 // that restores them and checks the invariants.
 func saved(db *storagetest.DB) (restore func()) {
 	var statements strings.Builder
-	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events"} {
+	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes"} {
 		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
 		fmt.Fprintf(&statements, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
 	}
@@ -152,7 +171,7 @@ func TestCheckIsComplete(t *testing.T) {
 			t.Errorf("an empty database: %+v", f)
 		}
 	}
-	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 8}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
 		t.Errorf("numbers (-want +got):\n%s", diff)
 	}
 }

@@ -97,6 +97,12 @@ func (d *DB) insertSIMs(list []SIM) {
 		), registered AS (
 			INSERT INTO registrations (sim, since, account)
 			SELECT id, since, account FROM made
+		), recorded AS (
+			INSERT INTO changes (kind, destination, sims)
+			SELECT 'created', account, array_agg(id ORDER BY id)
+			FROM (SELECT id, account, (row_number() OVER (ORDER BY id) - 1) / 1000 AS part FROM made) AS parts
+			GROUP BY account, part
+			ORDER BY part
 		), named AS (
 			INSERT INTO identifiers (identifier, sim, kind)
 			SELECT v.identifier, m.id, v.kind

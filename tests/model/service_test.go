@@ -118,7 +118,7 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 		args  []any
 	}{
 		{`TRUNCATE accounts, plans, sims, identifiers, registrations, fees, batches, requests, transfers, open_transfers,
-			chosen, withdrawn, charges, work, events, radius.nas, radius.radacct RESTART IDENTITY CASCADE`, nil},
+			chosen, withdrawn, charges, work, events, changes, radius.nas, radius.radacct RESTART IDENTITY CASCADE`, nil},
 		{
 			`INSERT INTO accounts (operator_id, email, currency, coverage)
 			SELECT operator, 'sims@' || lower(operator) || '.example', currency, coverage
@@ -140,6 +140,7 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 			[]any{pq.Array(names), pq.Array(named), pq.Array(kinds)},
 		},
 		{`INSERT INTO registrations (sim, since, account) SELECT id, since, account FROM sims`, nil},
+		{`INSERT INTO changes (kind, destination, sims) SELECT 'created', account, ARRAY[id] FROM sims ORDER BY id`, nil},
 		{
 			`INSERT INTO radius.nas (nasname, secret) VALUES ($1, 'secret'), ($2, 'secret')`,
 			[]any{gatewayAddress(1), gatewayAddress(2)},
