@@ -110,6 +110,11 @@ func baselineStatements() []string {
 		JOIN requests r ON r.id = t.request
 		JOIN accounts a ON a.id = r.source
 		WHERE t.request = $1 AND t.fee > 0`,
+		`
+		INSERT INTO changes (kind, source, destination, request, numbers)
+		SELECT 'transferred', r.source, r.destination, r.id, int4multirange(int4range(0, r.size))
+		FROM requests r
+		WHERE r.id = $1`,
 		`DELETE FROM open_transfers WHERE request = $1`, `
 		UPDATE requests
 		SET state = 'completed',

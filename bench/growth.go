@@ -163,5 +163,12 @@ func (h *harness) seedGrowth(ctx context.Context, name string, db *storage.DB) e
 		ORDER BY t.request`); err != nil {
 		return fmt.Errorf("seeding earlier requests: %w", err)
 	}
+	if _, err := db.Pool().ExecContext(ctx, `
+		INSERT INTO changes (kind, source, destination, request, numbers)
+		SELECT 'transferred', source, destination, id, int4multirange(int4range(0, size))
+		FROM requests
+		ORDER BY id`); err != nil {
+		return fmt.Errorf("seeding earlier changes: %w", err)
+	}
 	return nil
 }

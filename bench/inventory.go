@@ -114,6 +114,12 @@ func seedSIMs(ctx context.Context, db *storage.DB, n int, h holding) error {
 					CASE WHEN i % 4 = 0 THEN '["profile-a", "profile-b"]'::jsonb ELSE '[]' END
 				FROM generate_series($1::int, $2::int - 1) i
 				RETURNING *
+			), recorded AS (
+				INSERT INTO changes (kind, destination, sims)
+				SELECT 'created', min(account), array_agg(id ORDER BY id)
+				FROM made
+				GROUP BY (id - 1) / 1000
+				ORDER BY min(id)
 			)
 			INSERT INTO registrations (sim, since, account, request, n, before, after)
 			SELECT id, since, account, request, n,

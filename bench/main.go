@@ -120,6 +120,7 @@ func measurements() []measurement {
 		{name: "river", rounds: 3, run: measureRiver},
 		{name: "latency", rounds: 1, run: measureLatency},
 		{name: "api", rounds: 3, run: measureAPI},
+		{name: "changes", rounds: 3, run: measureChanges},
 		{name: "growth", rounds: 1, slow: true, run: measureGrowth},
 		{name: "million", rounds: 1, slow: true, run: measureMillion},
 		{name: "vacuum", rounds: 1, slow: true, run: measureVacuum},

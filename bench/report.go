@@ -99,6 +99,7 @@ func goals() []goal {
 		{text: "peak memory of the API", figure: "memory_api_mib", unit: "MiB", bound: 128},
 		{text: "peak memory of the worker", figure: "memory_worker_mib", unit: "MiB", bound: 128},
 		{text: "peak memory of the scheduler", figure: "memory_scheduler_mib", unit: "MiB", bound: 128},
+		{text: "reading 100,000 changes during a batch", figure: "changes_read_s", unit: "s", bound: 3},
 		{text: "back and forth, tenth ÷ first batch, end to end", figure: "ratio_vacuum_end_to_end", bound: 1.25},
 		{text: "back and forth, tenth ÷ first batch, execution", figure: "ratio_vacuum_execute", bound: 1.25},
 	}
@@ -123,6 +124,7 @@ func figures() []figure {
 		{"the same rows, pgbench", "pgbench_per_s", "/s"},
 		{"latency during a large batch, p50", "busy_latency_p50_ms", "ms"},
 		{"large batch, end to end", "million_s", "s"},
+		{"changes feed, longest time from a change to its arrival", "changes_lag_s", "s"},
 		{"back and forth, first batch", "vacuum_end_to_end_01_s", "s"},
 		{"back and forth, tenth batch", "vacuum_end_to_end_10_s", "s"},
 	}

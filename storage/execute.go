@@ -163,8 +163,8 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		r.destination,
 		r.id,
 		CASE count(*)
-			WHEN max(v.n) - min(v.n) + 1 THEN int4multirange(int4range(min(v.n), max(v.n) + 1))
-			ELSE (SELECT range_agg(int4range(n, n + 1)) FROM verdict WHERE outcome = 'completed')
+			WHEN max(v.n) - min(v.n) + 1 THEN int4multirange(int4range(min(v.n)::int, max(v.n)::int + 1))
+			ELSE (SELECT range_agg(int4range(n::int, n::int + 1)) FROM verdict WHERE outcome = 'completed')
 		END
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
