@@ -144,7 +144,7 @@ func (in ChangesFrom) start(ctx context.Context, s *server, cursor string) (at s
 	p := problem.New(problem.Invalid, "")
 	since := given(p, "query.since", in.Since)
 	if n := countGiven(cursor != "", in.From != "", since != nil); n > 1 {
-		p.Add(problem.FieldError{Location: "query", Message: "cursor, from and since each say where to start: give one of them"})
+		p.Add(problem.FieldError{Location: "query", Message: "cursor, from and since exclude each other: give one of them"})
 	}
 	if len(p.Errors) > 0 {
 		return at, f, p
@@ -301,12 +301,12 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 	}
 	caller := callerOf(ctx)
 	return s.stream(ctx, in.LastEvent, func(ctx context.Context) ([]message, bool, error) {
-		plan, err := s.planChanges(ctx, next, filter, streamPageEvents)
+		plan, err := s.planChanges(ctx, next, filter, changesPageRows)
 		if err != nil {
 			return nil, false, err
 		}
 		events := make([]message, 0, plan.Rows)
-		err = s.db.ChangeEntries(ctx, plan, streamPageEvents, func(entries []storage.ChangeEntry) error {
+		err = s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 			for _, e := range entries {
 				v, err := viewChange(e, caller)
 				if err != nil {

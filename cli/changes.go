@@ -49,7 +49,7 @@ func (c *changesCommand) Validate() error {
 	}
 	switch {
 	case starts > 1:
-		return usageError("--from, --since and --cursor each say where to start: use one of them")
+		return usageError("--from, --since and --cursor exclude each other: use one of them")
 	case c.Limit != nil && (c.Follow || c.All):
 		return usageError("--limit cannot be used with --follow or --all")
 	case c.Format == "ndjson" && c.JSON:

@@ -79,7 +79,7 @@ type ChangesPage struct {
 	More       bool     `json:"more"`        // whether there may be more entries now
 }
 
-// ChangesFrom says where to start reading the changes feed. At most one field is
+// ChangesFrom is the place at which to start reading the changes feed. At most one field is
 // set; the zero value is the beginning.
 type ChangesFrom struct {
 	Cursor string

@@ -68,8 +68,8 @@ LEFT JOIN LATERAL (SELECT batch, ticket FROM requests WHERE id = e.request OFFSE
 LEFT JOIN LATERAL (SELECT eid, external_id FROM sim_details WHERE sim = e.sim OFFSET 0) d ON true
 LEFT JOIN LATERAL (
 	SELECT
-		array_agg(identifier ORDER BY identifier) FILTER (WHERE kind = 'imsi') AS imsis,
-		array_agg(identifier ORDER BY identifier) FILTER (WHERE kind = 'msisdn') AS msisdns
+		array_agg(identifier) FILTER (WHERE kind = 'imsi') AS imsis,
+		array_agg(identifier) FILTER (WHERE kind = 'msisdn') AS msisdns
 	FROM identifiers
 	WHERE sim = e.sim
 	OFFSET 0
