@@ -25,9 +25,10 @@ type server struct {
 	// Concurrent operations in this process.
 	streams *concurrency // event streams
 	uploads *concurrency // batches that are read and stored
-	imports *concurrency // imports that are read and stored
+	imports *concurrency // imports and syncs that are read and stored
 	results *concurrency // downloads of results
 	changes *concurrency // reads of the changes feed
+	spools  *spools      // temporary files
 	reads   *concurrency // reads of one resource or one page of a list
 }
 
@@ -61,9 +62,10 @@ func newServer(c Config) *server {
 		db:      c.DB,
 		streams: newConcurrency("event streams", c.MaxStreams, maxStreamsPerCaller, 0),
 		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
-		imports: newConcurrency("imports", maxImports, maxImportsPerCaller, maxQueueTime),
+		imports: newConcurrency("imports and syncs", maxImports, maxImportsPerCaller, maxQueueTime),
 		results: newConcurrency("downloads of results", maxResults, maxResultsPerCaller, maxQueueTime),
 		changes: newConcurrency("reads of the changes feed", maxChangesReads, maxChangesPerUser, maxQueueTime),
+		spools:  &spools{folder: c.SpoolFolder, limit: int64(c.SpoolLimit) << 20},
 		reads:   newConcurrency("reads", reads, max(1, reads/3), maxQueueTime),
 	}
 }

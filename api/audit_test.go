@@ -114,6 +114,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"get-account":        {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
 		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
 		"import-sims":        {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
+		"sync-sims":          {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "plan": "local-01"}]`, iccid(14)), leaves: []string{"sim.sync"}},
 		"update-sim":         {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},
 		"get-sim-history":    {key: s.support, path: "/v1/support/sims/" + iccid(1), leaves: []string{"sim.history"}},
 		"correct-sim-status": {key: s.admin, path: "/v1/sims/" + iccid(13) + "/correct-status", body: m{"status": "standby", "reason": "a typing error"}, leaves: []string{"sim.correct"}},

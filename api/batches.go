@@ -83,11 +83,11 @@ const batchStatementTimeout = 5 * time.Minute
 // createBatch reads the whole file first, because no transaction may wait for a
 // client. Then it creates all requests in one transaction.
 func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[Batch], error) {
-	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
+	names, err := in.names(upload.BatchColumns())
 	if err != nil {
 		return nil, err
 	}
-	names, err := in.names(upload.BatchColumns())
+	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
 	if err != nil {
 		return nil, err
 	}

@@ -192,4 +192,3 @@ func TestChangesStream(t *testing.T) {
 		t.Errorf("resumed (-want +got):\n%s", diff)
 	}
 }
-

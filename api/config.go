@@ -26,6 +26,9 @@ type Config struct {
 	// forge their address.
 	TrustProxy bool `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
 
+	SpoolFolder string `env:"SIMTRANSFER_SPOOL_FOLDER" placeholder:"FOLDER" help:"Folder for temporary files: uploads until they are stored, and answers until they are sent. Default: the folder for temporary files of the system."`
+	SpoolLimit  int    `min:"1" max:"1000000" env:"SIMTRANSFER_SPOOL_LIMIT" placeholder:"MIB" help:"Maximum size of all temporary files together, in MiB."`
+
 	MaxStreams       int           `kong:"-"` // concurrent event streams in this process, up to 16 per caller
 	StreamInterval   time.Duration `kong:"-"` // between polls for new events of a stream
 	KeyCheckInterval time.Duration `kong:"-"` // between checks whether the API key of a call that lasts is still allowed to make it
@@ -60,6 +63,7 @@ func DefaultConfig() Config {
 		MaxOpenRequests:  100_000,
 		MaxOpenSIMs:      5_000_000, // a platform that moves a million SIMs in one batch stays below it
 		MaxUnknownSIMs:   2_000_000,
+		SpoolLimit:       4096,
 		MaxStreams:       256,
 		StreamInterval:   500 * time.Millisecond,
 		KeyCheckInterval: 2 * time.Second,
@@ -71,6 +75,7 @@ func (c Config) withDefaults() Config {
 	d := DefaultConfig()
 	c.ReviewPeriod = cmp.Or(c.ReviewPeriod, d.ReviewPeriod)
 	c.AcceptancePeriod = cmp.Or(c.AcceptancePeriod, d.AcceptancePeriod)
+	c.SpoolLimit = cmp.Or(c.SpoolLimit, d.SpoolLimit)
 	c.MaxStreams = cmp.Or(c.MaxStreams, d.MaxStreams)
 	c.StreamInterval = cmp.Or(c.StreamInterval, d.StreamInterval)
 	c.KeyCheckInterval = cmp.Or(c.KeyCheckInterval, d.KeyCheckInterval)

@@ -159,7 +159,14 @@ func examples() map[string]any {
 		"Plan":                plan,
 		"ListPlansOutputBody": map[string]any{"items": []Plan{plan}},
 
-		"Imported":               Imported{2},
+		"Imported": Imported{2},
+		"Synced": Synced{
+			Rows: 1000, Created: 2, Changed: 5, Unchanged: 992, Refused: 1, ChangedFields: map[string]int{"status": 4, "msisdns": 2},
+			Errors: []problem.FieldError{{
+				Line: 17, Column: "account", Code: string(storage.SyncOtherOwner),
+				Message: "the SIM belongs to OP0012345678, not to OP0087654321: a sync does not change owners. Correct the row, or transfer the SIM",
+			}},
+		},
 		"UpdateSIMInputBody":     map[string]any{"transfer_lock": true, "tags": map[string]string{"site": "north"}},
 		"CorrectStatusInputBody": map[string]any{"status": "ready", "reason": "Activated by mistake, CASE-1001"},
 		"SIM":                    sim,

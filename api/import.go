@@ -47,7 +47,9 @@ func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Import
 	var sims []storage.NewSIM
 	var places []upload.Place
 	for record := range records.All() {
-		sim := simParser{records, record, columns}.sim()
+		sim := simParser{record, columns, func(column string, code upload.Code, problem string) {
+			records.Refuse(record.Place, column, code, problem)
+		}}.sim()
 		if !records.Refused() {
 			sims, places = append(sims, sim), append(places, record.Place)
 		}
@@ -136,7 +138,7 @@ func simUpload() *uploadDoc {
 	return &uploadDoc{
 		text: "The SIMs, as CSV, NDJSON or JSON: up to 1,000,000 rows and 128 MiB. All rows are imported, or none if a row has an error.",
 		columns: []uploadColumn{
-			colICCID:         {"iccid", true, upload.Text, "18 to 22 digits."},
+			colICCID:         {columnOfICCID, true, upload.Text, "18 to 22 digits."},
 			colIMSIs:         {"imsis", true, upload.List, "One or more IMSIs, separated by semicolons."},
 			colMSISDNs:       {"msisdns", false, upload.List, "MSISDNs, separated by semicolons."},
 			colAccount:       {"account", true, upload.Text, "The operator id or the external id of the account that the SIM is registered to."},
@@ -168,42 +170,92 @@ func (d *uploadDoc) uploadColumns() []upload.Column {
 	return columns
 }
 
-// simParser parses a record, and reports errors to the records.
+// columnOfICCID is the name of the column that names the SIM.
+const columnOfICCID = "iccid"
+
+// simParser parses a record.
 type simParser struct {
-	records *upload.Records
 	record  upload.Record
 	columns []upload.Column
+	report  func(column string, code upload.Code, problem string) // an error
 }
 
 func (p simParser) sim() storage.NewSIM {
 	return storage.NewSIM{
-		ICCID:   p.iccid(),
-		IMSIs:   p.imsis(),
-		MSISDNs: p.identifiers(colMSISDNs, transfer.ParseMSISDN),
-		Account: parsedColumn(p, colAccount, transfer.ParseAccountRef),
-		Status:  p.status(),
-		Plan:    p.required(colPlan),
-		SIMSettings: storage.SIMSettings{
-			Tags:                  p.tags(),
-			Expiration:            p.instant(colExpiration),
-			TerminationProtection: p.flag(colProtection),
-			Group:                 p.name(colGroup, transfer.MaxGroup),
-			EventHandlers:         p.items(colEventHandlers),
-			SpeedClass:            p.name(colSpeedClass, transfer.MaxSpeedClass),
-			Containers:            p.items(colContainers),
-			IMEILock:              p.imei(),
-		},
+		ICCID:        p.iccid(),
+		IMSIs:        p.imsis(),
+		MSISDNs:      p.identifiers(colMSISDNs, transfer.ParseMSISDN),
+		Account:      parsedColumn(p, colAccount, transfer.ParseAccountRef),
+		Status:       p.status(),
+		Plan:         p.required(colPlan),
+		SIMSettings:  p.settings(),
 		TransferLock: p.flag(colTransferLock),
-		SIMDetails: storage.SIMDetails{
-			EID:        p.eid(),
-			Lot:        p.name(colLot, transfer.MaxLot),
-			ExternalID: p.name(colExternalID, transfer.MaxExternalID),
-		},
+		SIMDetails:   p.details(),
+	}
+}
+
+func (p simParser) settings() storage.SIMSettings {
+	return storage.SIMSettings{
+		Tags:                  p.tags(),
+		Expiration:            p.instant(colExpiration),
+		TerminationProtection: p.flag(colProtection),
+		Group:                 p.name(colGroup, transfer.MaxGroup),
+		EventHandlers:         p.items(colEventHandlers),
+		SpeedClass:            p.name(colSpeedClass, transfer.MaxSpeedClass),
+		Containers:            p.items(colContainers),
+		IMEILock:              p.imei(),
+	}
+}
+
+func (p simParser) details() storage.SIMDetails {
+	return storage.SIMDetails{
+		EID:        p.eid(),
+		Lot:        p.name(colLot, transfer.MaxLot),
+		ExternalID: p.name(colExternalID, transfer.MaxExternalID),
+	}
+}
+
+// parseGiven parses the values that the record has into a row of a sync. A value
+// that is empty clears a field, but not one that cannot be empty.
+func (p simParser) parseGiven(row *storage.SyncRow) {
+	given := p.record.Has
+	for _, column := range []int{colAccount, colStatus, colPlan, colIMSIs} {
+		if p.record.Values[column] == "" {
+			given = given.Without(column)
+		}
+	}
+	for i, c := range p.columns {
+		if field, ok := syncField(c); ok && given.Contains(i) {
+			row.Fields = row.Fields.With(field)
+		}
+	}
+	row.SIM = storage.NewSIM{ICCID: p.iccid(), SIMSettings: p.settings(), SIMDetails: p.details(), TransferLock: p.flag(colTransferLock)}
+	if given.Contains(colAccount) {
+		row.SIM.Account = parsedColumn(p, colAccount, transfer.ParseAccountRef)
+	}
+	row.SIM.Status, row.SIM.Plan = p.status(), p.record.Values[colPlan]
+	row.SIM.IMSIs = p.identifiers(colIMSIs, transfer.ParseIMSI)
+	row.SIM.MSISDNs = p.identifiers(colMSISDNs, transfer.ParseMSISDN)
+	p.checkDistinct(row.SIM)
+}
+
+// checkDistinct reports an identifier that a row has twice.
+func (p simParser) checkDistinct(sim storage.NewSIM) {
+	seen := make([]transfer.Identifier, 0, 8)
+	for i, id := range slices.Concat(sim.IMSIs, sim.MSISDNs) {
+		column := colIMSIs
+		if i >= len(sim.IMSIs) {
+			column = colMSISDNs
+		}
+		if slices.Contains(seen, id) && id != (transfer.Identifier{}) {
+			p.refuse(column, upload.CodeDuplicate, "the row has the identifier "+id.String()+" twice: remove one of the two")
+		}
+		seen = append(seen, id)
 	}
 }
 
 func (p simParser) refuse(column int, code upload.Code, problem string) {
-	p.records.Refuse(p.record.Place, p.columns[column].Name, code, problem)
+	p.report(p.columns[column].Name, code, problem)
 }
 
 // required returns a value. It reports an error if the value is empty.

@@ -63,6 +63,8 @@ func TestKeyRevokedWhileTheBodyArrives(t *testing.T) {
 		switch r.OperationID {
 		case "create-batch":
 			c.text, c.contentType = batchCSV(iccid(1)), typeCSV
+		case "sync-sims":
+			c.text, c.contentType = "iccid\n"+iccid(2)+"\n", typeCSV
 		case "import-sims":
 			c.text, c.contentType = "iccid,imsis,account,plan\n"+iccid(2)+","+imsi(2)+","+sourceID+",global-01\n", typeCSV
 		}

@@ -70,7 +70,7 @@ func (s *server) withCall(next http.Handler) http.Handler {
 		_ = out.SetReadDeadline(time.Now().Add(bodyTimeout))
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		r.Body = c.body
-		if key := r.Header.Get("Idempotency-Key"); key != "" && r.Method == http.MethodPost {
+		if key := r.Header.Get("Idempotency-Key"); key != "" && (r.Method == http.MethodPost || r.Method == http.MethodPut) {
 			c.idem = newFingerprint(key, r)
 			r.Body = c.idem.tee(r.Body)
 		}

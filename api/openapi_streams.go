@@ -14,20 +14,22 @@ import (
 // know the content of.
 type streamDoc struct {
 	text      string
-	noContent string            // what status 204 means; empty if it is never sent
-	formats   bool              // whether the header Accept chooses the format
-	rows      bool              // whether the header Simtransfer-Rows says how many rows follow
-	page      bool              // whether the response is a page of a list, which is read before it is sent
-	headers   map[string]string // further headers that it always has, with their descriptions; only with rows
+	noContent string                 // what status 204 means; empty if it is never sent
+	formats   bool                   // whether the header Accept chooses the format
+	rows      bool                   // whether the header Simtransfer-Rows says how many rows follow
+	page      bool                   // whether the response is a page of a list, which is read before it is sent
+	headers   map[string]string      // further headers that it always has, with their descriptions; only with rows
+	others    map[string]*huma.Param // headers that only some of its forms have
 	content   func(huma.Registry) map[string]*huma.MediaType
 }
 
 func documentStream(document *huma.OpenAPI, r Route) {
 	doc := r.bounds.stream
-	responses := document.Paths[r.Path].Get.Responses
+	responses := operationOf(document.Paths[r.Path], r.Method).Responses
 	responses[strconv.Itoa(http.StatusOK)] = &huma.Response{
 		Description: doc.text,
 		Content:     doc.content(document.Components.Schemas),
+		Headers:     doc.others,
 	}
 	if doc.rows {
 		responses[strconv.Itoa(http.StatusOK)].Headers = map[string]*huma.Param{rowsHeader: {

@@ -40,6 +40,8 @@ func mappings() []mapping {
 		})},
 		{problem.LastAdministrator, is(storage.ErrLastAdministrator, "this is the last administrator's key that never expires: create another one first")},
 		{problem.StillRunning, is(storage.ErrStillRunning, "the first call with this Idempotency-Key is still running: repeat this call later")},
+		{problem.SyncRunning, is(storage.ErrSyncRunning, "another sync is running: repeat this call later")},
+		{problem.RetireShare, as(func(e *storage.RetireShareError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.IdempotencyKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for a different call or with a different body: use a new key")},
 		{problem.IdempotencyKeyReused, is(storage.ErrSealed, "the stored response can only be read with the API key that made the first call: use a new Idempotency-Key")},
 		{problem.NothingToRetry, is(storage.ErrNothingToRetry, "no SIM of this request is left to retry: the field retried_by of the request lists its retries, and counts.purged says how many rows are no longer stored")},
@@ -158,6 +160,8 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 		}
 	case problem.StillRunning:
 		p.RetryAfter = time.Second
+	case problem.SyncRunning:
+		p.RetryAfter = 30 * time.Second
 	default:
 	}
 	return p

@@ -54,6 +54,7 @@ func (s *server) routes() []Route {
 		endsRequests   = bounds{timeout: batchCancelTimeout}
 		cancelsBatch   = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
 		uploadsSIMs    = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
+		syncsSIMs      = bounds{timeout: uploadTimeout + 2*storeTimeout, upload: syncUpload(), stream: syncDoc()}
 		uploadsBatch   = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
 		streamsRows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
 		streamsChanges = bounds{timeout: resultsTimeout, stream: changesDoc()}
@@ -96,6 +97,10 @@ func (s *server) routes() []Route {
 		{
 			"POST", "/v1/sims", "import-sims", admins, uploadsSIMs, op(s, s.importSIMs), "Import SIMs",
 			"Imports all rows, or none if a row has an error. The file is processed while it arrives.",
+		},
+		{
+			"PUT", "/v1/sims", "sync-sims", admins, syncsSIMs, op(s, s.syncSIMs), "Sync SIMs",
+			"Makes the inventory follow a file: creates SIMs that are new, changes those that differ, and leaves the others untouched. Rows are independent of each other: a row that is refused is left out, and the others are applied, in one transaction. A sync never changes the owner of a SIM. Numbers and IMSIs can move between SIMs of the file. The status of a SIM follows the same rules as for other calls. A SIM in an open transfer can change; the transfer then fails when it is executed, if the change does not allow it. Safe to repeat.",
 		},
 		{
 			"GET", "/v1/sims", "list-sims", viewers, ok, op(s, s.listSIMs), "List SIMs",
@@ -351,7 +356,7 @@ func (r Route) operation() huma.Operation {
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" || r.OperationID == "update-account" {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" || r.OperationID == "sync-sims" || r.OperationID == "update-account" {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {

@@ -117,7 +117,7 @@ func documentUpload(document *huma.OpenAPI, r Route) {
 			row.Required = append(row.Required, c.name)
 		}
 	}
-	document.Paths[r.Path].Post.RequestBody = &huma.RequestBody{
+	operationOf(document.Paths[r.Path], r.Method).RequestBody = &huma.RequestBody{
 		Description: doc.text,
 		Required:    true,
 		Content: map[string]*huma.MediaType{

@@ -30,7 +30,8 @@ func commandCalls() []commandCall {
 		{"sims protect --off 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"termination_protection":false}`},
 		{"sims correct 8988211000000000011 --status=ready --reason=x", "", `POST /v1/sims/8988211000000000011/correct-status {"status":"ready","reason":"x"}`},
 		{"sims unlock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":false}`},
-		{"sims import - --format=csv", "iccid", "POST /v1/sims iccid"},
+		{"sims import - --format=csv --map=A=iccid", "iccid", "POST /v1/sims?map=A%3Diccid iccid"},
+		{"sims sync - --format=csv --full --map=A=iccid --map=B=", "iccid", "PUT /v1/sims?mode=full&map=A%3Diccid&map=B%3D iccid"},
 		{"requests create " + to + " 1 2", "", `POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"]}`},
 		{
 			"requests create " + to + " --file=- --self-service-only --acceptance=1d --on-behalf-of=OP0000000001", " 1\n\n2",
@@ -131,7 +132,8 @@ func TestCalls(t *testing.T) {
 				if _, pattern := routes.Handler(r); pattern == "" {
 					t.Errorf("the API has no %s %s", r.Method, r.URL)
 				}
-				if key := r.Header.Get("Idempotency-Key"); (key != "") != (r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/preview")) {
+				takesKey := r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/preview") || r.Method == http.MethodPut && r.URL.Path == "/v1/sims"
+				if key := r.Header.Get("Idempotency-Key"); (key != "") != takesKey {
 					t.Errorf("a %s with the Idempotency-Key %q", r.Method, key)
 				}
 				w.Header().Set("Simtransfer-Rows", "0")

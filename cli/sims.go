@@ -12,6 +12,7 @@ import (
 
 type simsCommand struct {
 	Import  simsImportCommand  `cmd:"" help:"Add SIMs to the inventory (administrators)."`
+	Sync    simsSyncCommand    `cmd:"" help:"Make the inventory follow a file (administrators)."`
 	List    simsListCommand    `cmd:"" help:"List SIMs."`
 	Show    simsShowCommand    `cmd:"" help:"Show a SIM."`
 	History simsHistoryCommand `cmd:"" help:"Show the owners, transfers, sessions and charges of a SIM (support)."`

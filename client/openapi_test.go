@@ -113,6 +113,7 @@ func types() map[string]reflect.Type {
 		"Fees":                   reflect.TypeFor[client.Fees](),
 		"FieldError":             reflect.TypeFor[problem.FieldError](),
 		"Imported":               reflect.TypeFor[client.Imported](),
+		"Synced":                 reflect.TypeFor[client.Synced](),
 		"Key":                    reflect.TypeFor[client.Key](),
 		"Landing":                reflect.TypeFor[client.Landing](),
 		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
@@ -293,7 +294,12 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"import-sims": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ImportSIMs(ctx, client.CSV, strings.NewReader("iccid\n"))
+			_, err := c.ImportSIMs(ctx, client.CSV, strings.NewReader("iccid\n"), client.MapColumns("ICC ID=iccid"))
+			return err
+		},
+		"sync-sims": func(ctx context.Context, c *client.Client) error {
+			all := client.SyncOptions{DryRun: true, Full: true, Account: account, RetireMissing: true, MaxRetireShare: 0.01, IncludeUnchanged: true}
+			_, err := c.SyncSIMs(ctx, client.CSV, strings.NewReader("iccid\n"), all, client.MapColumns("ICC ID=iccid", "Notes="))
 			return err
 		},
 		"list-sims": func(ctx context.Context, c *client.Client) error {
@@ -431,7 +437,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"create-batch": func(ctx context.Context, c *client.Client) error {
 			terms := client.BatchTerms{SelfServiceOnly: true, AcceptanceSeconds: 60, OnBehalfOf: account}
-			_, err := c.CreateBatch(ctx, client.CSV, strings.NewReader("sim\n"), terms)
+			_, err := c.CreateBatch(ctx, client.CSV, strings.NewReader("sim\n"), terms, client.MapColumns("ICC ID=sim"))
 			return err
 		},
 		"list-batches": func(ctx context.Context, c *client.Client) error {

@@ -26,6 +26,8 @@ const (
 	AccountInUse         Code = "account_in_use"
 	AccountLimit         Code = "account_limit"
 	StillRunning         Code = "still_running"
+	SyncRunning          Code = "sync_running"
+	RetireShare          Code = "retire_share"
 	PreconditionFailed   Code = "precondition_failed"
 	TooLarge             Code = "too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
@@ -74,6 +76,8 @@ func Kinds() []Kind {
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys). Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
+		{SyncRunning, http.StatusConflict, "Another sync is running", "Syncs do not run at the same time. Nothing was changed. Repeat this call after the time in the header Retry-After."},
+		{RetireShare, http.StatusConflict, "Too many SIMs are missing", "The file does not have a greater share of the SIMs than may be retired. Nothing was changed. Check that the file is complete, or allow a greater share with max_retire_share."},
 		{PreconditionFailed, http.StatusPreconditionFailed, "Changed since it was read", "The resource is not, or is no longer, the version that the header If-Match names. Nothing was changed. The header ETag has the present version."},
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"simtransfer/api/problem"
+	"simtransfer/api/upload"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// rowWriter writes rows as NDJSON or CSV.
+type rowWriter struct {
+	format string
+	out    *bufio.Writer
+	csv    *csv.Writer
+	json   *json.Encoder
+}
+
+func newRowWriter(format string, w io.Writer) *rowWriter {
+	out := bufio.NewWriterSize(w, 64<<10)
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return &rowWriter{format: format, out: out, csv: csv.NewWriter(out), json: e}
+}
+
+// header writes the first row of CSV.
+func (w *rowWriter) header(names []string) error {
+	if w.format != typeCSV {
+		return nil
+	}
+	return w.csv.Write(names)
+}
+
+func (w *rowWriter) flush() error {
+	w.csv.Flush()
+	if err := w.csv.Error(); err != nil {
+		return err
+	}
+	return w.out.Flush()
+}
+
+// writeSynced writes the outcome of a row.
+func writeSynced(w *rowWriter, r storage.SyncedRow) error {
+	v := SyncedRow{Line: r.Line, ICCID: r.ICCID, Outcome: r.Outcome}
+	if r.Row > 0 {
+		v.Line = r.Row
+	}
+	if r.Code != nil {
+		e := syncError(r)
+		v.Code, v.Column, v.Message = string(e.Code), e.Column, e.Problem
+	}
+	if w.format == typeCSV {
+		return w.csv.Write([]string{
+			strconv.Itoa(v.Line), valueOrZero(v.ICCID), string(v.Outcome), strings.Join(r.Fields, ";"),
+			string(valueOrZero(r.Before)), string(valueOrZero(r.After)), v.Code, v.Column, spreadsheetText(v.Message),
+		})
+	}
+	for _, part := range []struct {
+		from *json.RawMessage
+		to   *map[string]any
+	}{{r.Before, &v.Before}, {r.After, &v.After}} {
+		if part.from == nil {
+			continue
+		}
+		if err := json.Unmarshal(*part.from, part.to); err != nil {
+			return fmt.Errorf("reading the outcome of row %d of a sync: %w", r.N, err)
+		}
+	}
+	return w.json.Encode(v)
+}
+
+// syncError explains why a row was refused.
+func syncError(r storage.SyncedRow) upload.RowError {
+	return upload.RowError{
+		Place: upload.Place{Line: r.Line, Row: r.Row}, Column: valueOrZero(r.Field),
+		Code: upload.Code(valueOrZero(r.Code)), Problem: syncMessage(r),
+	}
+}
+
+// syncMessage is what is wrong with a row, and what to do.
+func syncMessage(r storage.SyncedRow) string {
+	value, other, iccid := problem.Clip(valueOrZero(r.Value)), valueOrZero(r.Other), valueOrZero(r.ICCID)
+	missing := ""
+	if r.Line == 0 {
+		missing = "the file does not have the SIM " + iccid + ": "
+	}
+	switch code := valueOrZero(r.Code); code {
+	case storage.SyncDuplicate:
+		place := upload.Place{Line: valueOrZero(r.OtherLine), Row: valueOrZero(r.OtherRow)}
+		if valueOrZero(r.Field) == columnOfICCID {
+			return "the same SIM is in " + place.String() + ": remove one of the two"
+		}
+		return fmt.Sprintf("%s is also in %s, and only one SIM can have it: correct one of the two", value, place)
+	case storage.SyncTaken:
+		return fmt.Sprintf("%s belongs to the SIM %s, which keeps it: correct the value, or let the file take it from that SIM", value, other)
+	case storage.SyncUnknownAccount:
+		return "no account has the operator id or external id " + value + ": create the account first"
+	case storage.SyncClosedAccount:
+		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"
+	case storage.SyncOtherOwner:
+		return fmt.Sprintf("the SIM belongs to %s, not to %s: a sync does not change owners. Correct the row, or transfer the SIM", other, value)
+	case storage.SyncUnknownPlan:
+		return fmt.Sprintf("there is no plan %q: create the plan first", value)
+	case storage.SyncBarredPlan:
+		return fmt.Sprintf("the account %s may not hold the plan %q: correct the plan, or add it to the plans of the account", other, value)
+	case storage.SyncMissing:
+		return fmt.Sprintf("the SIM %s is not in the inventory, and a new SIM needs a value in the column %s: add it, or correct the ICCID", iccid, valueOrZero(r.Field))
+	case storage.SyncStatusRefused, storage.SyncProtected:
+		e := transfer.StatusError{From: transfer.Status(other), To: transfer.Status(value), By: storage.SyncStatusActor, Protected: code == storage.SyncProtected}
+		return missing + e.Error()
+	case storage.SyncInTransfer:
+		return missing + "it has an open transfer in the request " + other + ": end the request first"
+	}
+	return valueOrZero(r.Value) // of a row that could not be read
+}
