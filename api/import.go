@@ -429,10 +429,7 @@ func rowErrorMessage(e storage.RowError) string {
 	value := problem.Clip(e.Value)
 	switch e.Code {
 	case storage.UnknownAccount:
-		if id, external := transfer.AccountRef(e.Value).External(); external {
-			return "no account has the external id " + problem.Clip(id) + ": create the account first, or give its operator id"
-		}
-		return "no account has the operator id " + value + ": create the account first"
+		return unknownAccount(e.Value)
 	case storage.ClosedAccount:
 		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"
 	case storage.UnknownPlan:
@@ -458,6 +455,14 @@ func rowErrorMessage(e storage.RowError) string {
 		return "the upload has the identifier " + value + " twice: remove one of the two"
 	}
 	return value + " cannot be imported"
+}
+
+// unknownAccount is the message for a reference to an account that does not exist.
+func unknownAccount(ref string) string {
+	if id, external := transfer.AccountRef(ref).External(); external {
+		return "no account has the external id " + problem.Clip(id) + ": create the account first, or give its operator id"
+	}
+	return "no account has the operator id " + problem.Clip(ref) + ": create the account first"
 }
 
 // joined returns "a, b, c".

@@ -28,7 +28,7 @@ type syncInput struct {
 	Accepting
 	DryRun           bool    `query:"dry_run" doc:"Does everything, answers what it did, and undoes it."`
 	Mode             string  `query:"mode" enum:"partial,full" default:"partial" doc:"partial: SIMs that the file does not have stay as they are. full: the file is the whole inventory, and the SIMs that it does not have are reported as missing."`
-	Account          string  `query:"account" maxLength:"32" doc:"With the mode full: the file is the whole inventory of the account with this operator id."`
+	Account          string  `query:"account" maxLength:"132" doc:"With the mode full: the file is the whole inventory of the account with this operator id or external id."`
 	RetireMissing    bool    `query:"retire_missing" doc:"With the mode full: terminates the missing SIMs. SIMs that are protected or in a transfer are refused."`
 	MaxRetireShare   float64 `query:"max_retire_share" minimum:"0" maximum:"1" doc:"Required with retire_missing: the share of the SIMs that may be retired, such as 0.01. If more are missing, nothing is changed."`
 	IncludeUnchanged bool    `query:"include_unchanged" doc:"Also answers a row for each row of the file that changed nothing. Only as NDJSON and CSV."`

@@ -101,7 +101,7 @@ func syncMessage(r storage.SyncedRow) string {
 	case storage.SyncTaken:
 		return fmt.Sprintf("%s belongs to the SIM %s, which keeps it: correct the value, or let the file take it from that SIM", value, other)
 	case storage.SyncUnknownAccount:
-		return "no account has the operator id or external id " + value + ": create the account first"
+		return unknownAccount(valueOrZero(r.Value))
 	case storage.SyncClosedAccount:
 		return "the account " + value + " is closed, so it cannot receive SIMs: open it first, or give another account"
 	case storage.SyncOtherOwner:

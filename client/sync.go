@@ -17,7 +17,7 @@ import (
 type SyncOptions struct {
 	DryRun           bool
 	Full             bool                // the file is the whole inventory
-	Account          transfer.OperatorID // with Full: that of this account
+	Account          transfer.AccountRef // with Full: that of this account
 	RetireMissing    bool                // with Full: terminates SIMs that the file does not have
 	MaxRetireShare   float64             // of the SIMs, that RetireMissing may terminate; required with it
 	IncludeUnchanged bool                // only for SyncSIMRows
