@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"hash"
+	"io"
+	"net/http"
 	"strings"
 
 	"simtransfer/api/problem"
@@ -86,4 +89,33 @@ func onceAs[T any](ctx context.Context, s *server, idem *storage.Idempotency, fn
 		out.Replayed = "true"
 	}
 	return out, nil
+}
+
+// fingerprint identifies a call with an Idempotency-Key by its method, its URL
+// and its body. The sum is complete when the body has been read to its end.
+type fingerprint struct {
+	key  string
+	head string
+	body hash.Hash
+}
+
+func newFingerprint(key string, r *http.Request) *fingerprint {
+	return &fingerprint{
+		key:  key,
+		head: r.Method + "\n" + r.URL.Path + "\n" + r.URL.Query().Encode() + "\n",
+		body: sha256.New(),
+	}
+}
+
+func (f *fingerprint) sum() []byte {
+	sum := sha256.Sum256(append([]byte(f.head), f.body.Sum(nil)...))
+	return sum[:]
+}
+
+// tee returns a body that is added to the sum while it is read.
+func (f *fingerprint) tee(body io.ReadCloser) io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(body, f.body), body}
 }

@@ -118,35 +118,3 @@ func (db *DB) Close() error {
 // Pool returns the connections for callers that run SQL of their own: tests, the
 // sample inventory and the benchmark.
 func (db *DB) Pool() *sqlx.DB { return db.pool }
-
-// Tx is a transaction in progress. It must not be used after the function that
-// received it returns, and that function must not wait for a client or Redis.
-type Tx struct {
-	tx       *sqlx.Tx
-	db       *DB
-	noEvents bool // DeclareNoEvents was called
-}
-
-// InTx runs fn in a transaction and commits it if fn returns nil.
-func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.pool.BeginTxx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := fn(&Tx{tx: tx, db: db}); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return &commitError{err}
-	}
-	db.preparePending(ctx)
-	return nil
-}
-
-// command runs a command that has no parameters and is not a statement of its
-// own, such as SAVEPOINT.
-func (t *Tx) command(ctx context.Context, command string) error {
-	_, err := t.tx.ExecContext(ctx, command)
-	return err
-}

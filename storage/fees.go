@@ -268,3 +268,44 @@ func (r Request) Fees() RequestFees {
 	}
 	return f
 }
+
+// effectiveFee is SQL for what a transfer t of the request r costs: the fee that was quoted when it was
+// validated, or the one that support decided on.
+const effectiveFee = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
+
+// scheduledFee is what a support-assisted transfer costs the source of r now, and
+// the entry that says so: the price of the account or, if it has none, the entry
+// of the fee schedule in its currency. No row if there is neither.
+const scheduledFee = `
+	SELECT amount, entry
+	FROM (
+		(
+			SELECT 1 AS rank, f.amount, f.id AS entry
+			FROM account_fees f, r
+			WHERE f.account = r.source AND f.method = 'support_assisted' AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+		UNION ALL
+		(
+			SELECT 2, f.amount, f.id
+			FROM fees f, r
+			WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
+			ORDER BY f.valid_from DESC
+			LIMIT 1
+		)
+	) AS entries
+	WHERE amount IS NOT NULL
+	ORDER BY rank
+	LIMIT 1`
+
+// quoteSQL is the fee of a SIM that the row judged, with the scheduled fee in
+// the table fee. It is null for a SIM that is not eligible, and when the
+// schedule has no amount.
+func quoteSQL(judged string) string {
+	return `CASE
+	WHEN ` + judged + `.reason IS NOT NULL THEN NULL
+	WHEN ` + judged + `.method = 'self_service' THEN 0
+	ELSE (SELECT amount FROM fee)
+END`
+}

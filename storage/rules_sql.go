@@ -7,108 +7,13 @@ import (
 	"simtransfer/transfer"
 )
 
-// What several statements share: the tables of package transfer written as SQL,
-// the fees, and the closing of transfers. In these expressions s is the SIM, t
-// the transfer and r the request with the columns of requestFacts.
-
-// effectiveFee is what a transfer costs: the fee that was quoted when it was
-// validated, or the one that support decided on.
-const effectiveFee = `CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END`
-
-// scheduledFee is what a support-assisted transfer costs the source of r now, and
-// the entry that says so: the price of the account or, if it has none, the entry
-// of the fee schedule in its currency. No row if there is neither.
-const scheduledFee = `
-	SELECT amount, entry
-	FROM (
-		(
-			SELECT 1 AS rank, f.amount, f.id AS entry
-			FROM account_fees f, r
-			WHERE f.account = r.source AND f.method = 'support_assisted' AND f.valid_from <= clock_timestamp()
-			ORDER BY f.valid_from DESC
-			LIMIT 1
-		)
-		UNION ALL
-		(
-			SELECT 2, f.amount, f.id
-			FROM fees f, r
-			WHERE f.method = 'support_assisted' AND f.currency = r.currency AND f.valid_from <= clock_timestamp()
-			ORDER BY f.valid_from DESC
-			LIMIT 1
-		)
-	) AS entries
-	WHERE amount IS NOT NULL
-	ORDER BY rank
-	LIMIT 1`
-
-// quoteSQL is the fee of a SIM that the row judged, with the scheduled fee in
-// the table fee. It is null for a SIM that is not eligible, and when the
-// schedule has no amount.
-func quoteSQL(judged string) string {
-	return `CASE
-	WHEN ` + judged + `.reason IS NOT NULL THEN NULL
-	WHEN ` + judged + `.method = 'self_service' THEN 0
-	ELSE (SELECT amount FROM fee)
-END`
-}
+// This file writes the tables of package transfer as SQL, which several statements
+// share. In these expressions s is the SIM, t the transfer and r the request with
+// the columns of requestFacts.
 
 // indent indents all lines of an expression after the first.
 func indent(tabs int, expression string) string {
 	return strings.ReplaceAll(expression, "\n", "\n"+strings.Repeat("\t", tabs))
-}
-
-// closeOpenSQL closes the open transfers of @request that which selects, with a
-// state and a reason, and deletes their claims. It ends in the table counted,
-// which closedColumns selects. It finds rows again by their ctid, which is a
-// fast plan even without statistics, and safe because the caller's locks keep
-// other transactions from changing these transfers.
-func closeOpenSQL(which, state, reason string) string {
-	return `
-WITH open AS MATERIALIZED (
-	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
-	FROM transfers t
-	WHERE t.request = @request AND ` + which + ` AND t.state IN ('pending', 'eligible')
-), marked AS (
-	UPDATE transfers t
-	SET state = ` + state + `, reason = ` + reason + `, finished_at = clock_timestamp()
-	FROM open
-	WHERE t.ctid = open.transfer_at
-), unclaimed AS (
-	DELETE FROM open_transfers o
-	USING open
-	WHERE o.sim = open.sim AND o.request = @request AND o.n = open.n
-	RETURNING o.sim
-), counted AS (
-	SELECT
-		count(*) FILTER (WHERE state = 'pending') AS pending,
-		count(*) FILTER (WHERE state = 'eligible') AS eligible,
-		count(*) FILTER (WHERE state = 'eligible' AND method = 'support_assisted') AS support,
-		count(*) FILTER (WHERE state = 'eligible' AND fee IS NULL) AS unquoted,
-		coalesce(sum(fee) FILTER (WHERE state = 'eligible'), 0) AS quoted,
-		(SELECT count(*) FROM unclaimed) AS unclaimed
-	FROM open
-)`
-}
-
-// closedColumns selects what closeOpenSQL has counted.
-const closedColumns = `
-SELECT pending, eligible, support, unquoted, quoted, unclaimed
-FROM counted`
-
-// closed counts the transfers that closeOpenSQL has closed.
-type closed struct {
-	Pending   int   `db:"pending"` // how many were pending
-	Eligible  int   `db:"eligible"`
-	Support   int   `db:"support"`  // of Eligible, those that need support
-	Unquoted  int   `db:"unquoted"` // of Eligible, those without a fee
-	Quoted    int64 `db:"quoted"`   // fees of Eligible, in minor units
-	Unclaimed int   `db:"unclaimed"`
-}
-
-// counts returns what changes in the request's counters, apart from the
-// outcomes. The SIM of a pending transfer has not been looked up.
-func (c closed) counts() Counts {
-	return Counts{Unknown: c.Pending, Eligible: -c.Eligible, Support: -c.Support, Unquoted: -c.Unquoted, Quoted: -c.Quoted}
 }
 
 // reasonSQL is the reason of the first rule that applies, null if none does.

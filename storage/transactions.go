@@ -7,7 +7,34 @@ import (
 	mrand "math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
+
+// Tx is a transaction in progress. It must not be used after the function that
+// received it returns, and that function must not wait for a client or Redis.
+type Tx struct {
+	tx       *sqlx.Tx
+	db       *DB
+	noEvents bool // DeclareNoEvents was called
+}
+
+// InTx runs fn in a transaction and commits it if fn returns nil.
+func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.pool.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := fn(&Tx{tx: tx, db: db}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return &commitError{err}
+	}
+	db.preparePending(ctx)
+	return nil
+}
 
 // maxTries is how many times InRetriedTx runs a transaction that keeps
 // conflicting with others.
@@ -87,5 +114,12 @@ func (t *Tx) attempt(ctx context.Context, part func() error) error {
 	if undone := t.command(ctx, end); undone != nil {
 		return errors.Join(err, fmt.Errorf("ending an attempt: %w", undone))
 	}
+	return err
+}
+
+// command runs a command that has no parameters and is not a statement of its
+// own, such as SAVEPOINT.
+func (t *Tx) command(ctx context.Context, command string) error {
+	_, err := t.tx.ExecContext(ctx, command)
 	return err
 }

@@ -9,7 +9,7 @@
 //	memory.go          the memory limit
 //	http_server.go     flags of the HTTP server, TLS, and shutdown without lost requests
 //	queue_ui.go        the queue UI
-//	ratelimit.go       the limit of requests per API key, counted in Redis
+//	redis_ratelimit.go the limit of requests per API key, counted in Redis
 //	database_clock.go  the time of the database server
 //
 // A flag is declared with its default here if several subcommands have it.
