@@ -34,6 +34,9 @@ type Config struct {
 	KeyCheckInterval time.Duration `kong:"-"` // between checks whether the API key of a call that lasts is still allowed to make it
 	MaxKeyAge        time.Duration `kong:"-"` // how old the check of an API key may be when the whole body has arrived; otherwise it is checked again
 
+	ProbeWait     time.Duration `kong:"-"` // how long the probe of a gateway waits for a worker to take it
+	ProbeInterval time.Duration `kong:"-"` // between looks whether a worker has answered it
+
 	DB *storage.DB `kong:"-"`
 
 	// QueueUI is the queue UI, which is served to administrators under
@@ -68,6 +71,8 @@ func DefaultConfig() Config {
 		StreamInterval:   500 * time.Millisecond,
 		KeyCheckInterval: 2 * time.Second,
 		MaxKeyAge:        200 * time.Millisecond,
+		ProbeWait:        storage.ProbeTime,
+		ProbeInterval:    100 * time.Millisecond,
 	}
 }
 
@@ -80,6 +85,8 @@ func (c Config) withDefaults() Config {
 	c.StreamInterval = cmp.Or(c.StreamInterval, d.StreamInterval)
 	c.KeyCheckInterval = cmp.Or(c.KeyCheckInterval, d.KeyCheckInterval)
 	c.MaxKeyAge = cmp.Or(c.MaxKeyAge, d.MaxKeyAge)
+	c.ProbeWait = cmp.Or(c.ProbeWait, d.ProbeWait)
+	c.ProbeInterval = cmp.Or(c.ProbeInterval, d.ProbeInterval)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

@@ -29,6 +29,7 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.AuditAction]():  reflect.TypeFor[auditActionSchema](),
 		reflect.TypeFor[transfer.AuditActor]():   reflect.TypeFor[auditActorSchema](),
 		reflect.TypeFor[storage.Standing]():      reflect.TypeFor[standingSchema](),
+		reflect.TypeFor[transfer.ProbeOutcome](): reflect.TypeFor[probeOutcomeSchema](),
 	} {
 		r.RegisterTypeAlias(enum, standIn)
 	}
@@ -50,6 +51,7 @@ type (
 	auditActionSchema  string
 	auditActorSchema   string
 	standingSchema     string
+	probeOutcomeSchema string
 )
 
 func (requestStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.RequestStates()) }
@@ -65,6 +67,7 @@ func (permissionSchema) Schema(huma.Registry) *huma.Schema   { return enum(stora
 func (auditActionSchema) Schema(huma.Registry) *huma.Schema  { return enum(transfer.AuditActions()) }
 func (auditActorSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.AuditActors()) }
 func (standingSchema) Schema(huma.Registry) *huma.Schema     { return enum(storage.Standings()) }
+func (probeOutcomeSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.ProbeOutcomes()) }
 
 func enum[T ~string](values []T) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}

@@ -142,8 +142,9 @@ func examples() map[string]any {
 			Seq: 4, At: later, Kind: "accept", Party: transfer.PartyDestination,
 			From: new(transfer.AwaitingAcceptance), To: new(transfer.Transferring), Detail: map[string]any{"accepted": 2},
 		}
-		locked = ReasonCount{State: transfer.Ineligible, Reason: transfer.SIMLocked, Remedy: transfer.SIMLocked.Remedy(), Count: 1}
-		listed = asked
+		locked  = ReasonCount{State: transfer.Ineligible, Reason: transfer.SIMLocked, Remedy: transfer.SIMLocked.Remedy(), Count: 1}
+		listed  = asked
+		gateway = Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.1:3799"), Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: &noon}
 	)
 	listed.Fees = nil
 	return map[string]any{
@@ -184,6 +185,17 @@ func examples() map[string]any {
 		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "fee": map[string]any{"amount": "2.50", "currency": "EUR"}},
 		"Fee":                price,
 		"ListFeesOutputBody": map[string]any{"items": []Fee{price}},
+
+		"PutGatewayInputBody":    map[string]any{"secret": "a long random text", "server": "10.0.0.1:3799", "require_message_authenticator": true, "description": "PGW 1"},
+		"UpdateGatewayInputBody": map[string]any{"secret": "another long random text"},
+		"Gateway":                gateway,
+		"ListGateway":            List[Gateway]{Items: []Gateway{gateway}, NextCursor: gateway.Name},
+		"ProbeGatewayInputBody":  map[string]any{"nas_address": "10.0.0.1"},
+		"Probe": Probe{
+			Gateway: gateway.Name, NASAddress: "10.0.0.1", Outcome: transfer.ProbeAnswers, Meaning: transfer.ProbeAnswers.Meaning(),
+			Detail: "answered in 3ms, with Message-Authenticator", ErrorCause: "503 session context not found", Signed: new(true),
+			Address: "10.0.0.1:3799", Worker: "worker-1", From: "10.0.1.5", Sent: 1, TookMS: 3,
+		},
 
 		"CreateKeyInputBody": map[string]any{"role": "account", "account": source, "name": "warehouse"},
 		"RotateKeyInputBody": map[string]any{"grace_seconds": 3600},

@@ -138,6 +138,31 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"GET", "/v1/gateways", "list-gateways", staff, ok, op(s, s.listGateways), "List gateways",
+			"Ordered by address. A gateway holds data sessions, and ends them when it gets a Disconnect-Request (RFC 5176) from a worker.",
+		},
+		{
+			"GET", "/v1/gateways/{name}", "get-gateway", staff, ok, op(s, s.getGateway), "Get a gateway",
+			"The secret is never shown.",
+		},
+		{
+			"PUT", "/v1/gateways/{name}", "put-gateway", admins, ok, op(s, s.putGateway), "Create or replace a gateway",
+			"Fields that are left out get their defaults, except the secret, which an existing gateway keeps. Takes effect for the next Disconnect-Request. FreeRADIUS reads new gateways when it is restarted.",
+		},
+		{
+			"PATCH", "/v1/gateways/{name}", "update-gateway", admins, ok, op(s, s.updateGateway), "Update a gateway",
+			"A merge patch: fields that are left out keep their values.",
+		},
+		{
+			"DELETE", "/v1/gateways/{name}", "delete-gateway", admins, noContent, op(s, s.deleteGateway), "Remove a gateway",
+			"A gateway with open sessions is only removed if open_sessions is leave; otherwise the response is 409 with the code gateway_in_use.",
+		},
+		{
+			"POST", "/v1/gateways/{name}/probe", "probe-gateway", staff, ok, op(s, s.probeGateway), "Probe a gateway",
+			"A worker sends the gateway a Disconnect-Request for a session that cannot exist, and the response says what happened: whether the gateway answers, whether the secret is right, and what to do next. It ends no session. The response takes up to 17 seconds. An API key can probe 10 times per minute.",
+		},
+
+		{
 			"GET", "/v1/key", "get-current-key", anyKey, ok, op(s, s.getCurrentKey), "Get the API key of this call",
 			"Returns the role and the account of the key that the call is made with, and when it expires if it has been rotated.",
 		},

@@ -47,4 +47,5 @@ type Commands struct {
 	Keys     keysCommand     `cmd:"" help:"Create, list, rotate and revoke API keys."`
 	Fees     feesCommand     `cmd:"" help:"Show and set the fee schedule."`
 	Plans    plansCommand    `cmd:"" help:"List, create and change plans."`
+	Gateways gatewaysCommand `cmd:"" help:"List, set, remove and probe the gateways that end data sessions."`
 }

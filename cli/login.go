@@ -122,10 +122,12 @@ func (c *loginCommand) address(ctx context.Context, s *Session, in *bufio.Reader
 	return address, nil
 }
 
-func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
+// askSecret asks for something that must not be seen, such as the API key, without
+// echoing it, or reads it from standard input.
+func askSecret(ctx context.Context, s *Session, in *bufio.Reader, what string) (string, error) {
 	read := func(ctx context.Context) (string, error) { return readKey(ctx, in) }
 	if s.ReadKey != nil {
-		fmt.Fprint(s.Err, "API key: ")
+		fmt.Fprint(s.Err, what+": ")
 		read = s.ReadKey
 	}
 	text, err := read(ctx)
@@ -136,7 +138,15 @@ func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
 		return "", errInterrupted
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("reading the API key: %w", err)
+		return "", fmt.Errorf("reading the %s: %w", what, err)
+	}
+	return text, nil
+}
+
+func askKey(ctx context.Context, s *Session, in *bufio.Reader) (string, error) {
+	text, err := askSecret(ctx, s, in, "API key")
+	if err != nil {
+		return "", err
 	}
 	key, err := client.ParseKey(text)
 	if err != nil {

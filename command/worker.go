@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"simtransfer/command/process"
@@ -44,6 +45,11 @@ func (c *workerCommand) run(ctx context.Context, log *slog.Logger) error {
 	}
 	defer func() { _ = db.Close() }()
 	gateways := radiusGateways{radius.Client{Timeout: c.DropTimeout, Retry: c.DropTimeout / 3}, process.NewDatabaseClock(db)}
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	probes.Go(func() { worker.NewProber(db, gateways.Probe, log, 0).Run(ctx) })
 	return worker.New(db, gateways, log, c.Config).Run(ctx, redis)
 }
 

@@ -109,15 +109,24 @@ func (c *Client) confirm(ctx context.Context, gateway Gateway, session Session, 
 }
 
 func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Session) (Result, error) {
-	if err := checkAddress(gateway.Address); err != nil {
+	x, err := c.attempt(ctx, gateway, session)
+	if err != nil {
 		return Result{}, err
+	}
+	return x.result, nil
+}
+
+// attempt is one attempt. Its error is one of this machine.
+func (c *Client) attempt(ctx context.Context, gateway Gateway, session Session) (*exchange, error) {
+	if err := checkAddress(gateway.Address); err != nil {
+		return nil, err
 	}
 	start := time.Now()
 	request, err := newRequest(gateway.Secret, session, start)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	x := exchange{
+	x := &exchange{
 		request:  request,
 		secret:   gateway.Secret,
 		signed:   gateway.Signed,
@@ -128,18 +137,18 @@ func (c *Client) disconnect(ctx context.Context, gateway Gateway, session Sessio
 	x.result.Took = time.Since(start)
 	switch {
 	case err == nil:
-		return x.result, nil
+		return x, nil
 	case ctx.Err() != nil:
-		return Result{}, ctx.Err()
+		return nil, ctx.Err()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		x.result.Reason = x.timeoutReason(x.result.Took)
 	case ours(err):
-		return Result{}, err
+		return nil, err
 	default:
-		x.result.Reason = networkReason(err)
+		x.result.Reason, x.network = networkReason(err), err
 	}
 	x.result.Outcome = Silent
-	return x.result, nil
+	return x, nil
 }
 
 // exchange is one attempt: a request, its retransmissions, and the result.
@@ -150,6 +159,9 @@ type exchange struct {
 	deadline time.Time
 	retry    time.Duration
 	result   Result
+	answer   []byte     // the authentic answer; nil if none came
+	network  error      // of the network, instead of an answer
+	local    netip.Addr // where the request was sent from
 }
 
 // run sets the result and returns nil if an authentic answer came. It returns
@@ -162,6 +174,9 @@ func (x *exchange) run(ctx context.Context, address string) error {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		x.local = a.AddrPort().Addr().Unmap()
+	}
 
 	var buffer [radius.MaxPacketLength]byte
 	var resend time.Time
@@ -189,7 +204,7 @@ func (x *exchange) run(ctx context.Context, address string) error {
 		}
 		outcome, cause, ok := readAnswer(buffer[:n], x.request, x.secret, x.signed)
 		if ok {
-			x.result.Outcome, x.result.Cause = outcome, cause
+			x.result.Outcome, x.result.Cause, x.answer = outcome, cause, buffer[:n]
 			return nil
 		}
 		x.result.Ignored++

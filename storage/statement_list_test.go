@@ -50,6 +50,22 @@ func statements() []*statement {
 		insertAccountFee,
 		selectFeeID,
 		deleteFee,
+		// gateways.go
+		selectGateways,
+		selectGateway,
+		selectGatewayOf,
+		lockGateway,
+		insertGateway,
+		updateGateway,
+		countGatewaySessions,
+		deleteGateway,
+		// gateway_probes.go
+		lockProbes,
+		deleteOldProbes,
+		insertProbe,
+		takeProbe,
+		answerProbe,
+		selectProbe,
 		// history.go
 		selectRegistrations,
 		selectPastTransfers,

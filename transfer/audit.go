@@ -35,6 +35,11 @@ const (
 	AuditFeeCreate AuditAction = "fee.create"
 	AuditFeeDelete AuditAction = "fee.delete" // a future fee was withdrawn
 
+	AuditGatewayCreate AuditAction = "gateway.create"
+	AuditGatewayUpdate AuditAction = "gateway.update"
+	AuditGatewayDelete AuditAction = "gateway.delete"
+	AuditGatewayProbe  AuditAction = "gateway.probe" // a worker was asked to send the gateway a request
+
 	AuditQueueAct  AuditAction = "queue.act"  // a call of the queue UI that is not a read
 	AuditWorkRetry AuditAction = "work.retry" // from the command line
 
@@ -54,6 +59,7 @@ func AuditActions() []AuditAction {
 		AuditSignIn, AuditSignInDenied, AuditSignOut,
 		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
 		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
+		AuditGatewayCreate, AuditGatewayUpdate, AuditGatewayDelete, AuditGatewayProbe,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,
 		AuditTransferPurge,

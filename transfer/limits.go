@@ -46,6 +46,16 @@ const (
 	MaxAccountPlans = 500 // plans that an account may hold
 )
 
+// Limits of texts of a gateway, in characters.
+const (
+	MaxGatewayServer      = 260 // a host name and a port
+	MaxGatewaySecret      = 128
+	MaxGatewayDescription = 200
+)
+
+// MaxProbes is how many gateways an API key may probe per minute.
+const MaxProbes = 10
+
 // Limits of the lists and the tags of a SIM, and of the tags of a landing
 // profile.
 const (

@@ -24,6 +24,7 @@ const (
 	SIMStatus            Code = "sim_status"
 	FeeValid             Code = "fee_valid"
 	AccountInUse         Code = "account_in_use"
+	GatewayInUse         Code = "gateway_in_use"
 	AccountLimit         Code = "account_limit"
 	StillRunning         Code = "still_running"
 	SyncRunning          Code = "sync_running"
@@ -74,6 +75,7 @@ func Kinds() []Kind {
 		{SIMStatus, http.StatusConflict, "Status change not allowed", "A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
+		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},
 		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys). Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{SyncRunning, http.StatusConflict, "Another sync is running", "Syncs do not run at the same time. Nothing was changed. Repeat this call after the time in the header Retry-After."},

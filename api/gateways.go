@@ -1,0 +1,357 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"simtransfer/api/problem"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// Gateway is a gateway, or a network of gateways, as the API shows it. It never
+// has the secret.
+type Gateway struct {
+	Name        string     `json:"name" example:"10.64.0.0/10" doc:"The address that the gateway sends in accounting as NAS-IP-Address, or a network of such addresses. Of several that match, the smallest network counts."`
+	Description string     `json:"description,omitempty"`
+	Server      *string    `json:"server,omitempty" example:"10.0.0.1:3799" doc:"Where it takes Disconnect-Requests: host or host:port. Left out: at its own address."`
+	Address     *string    `json:"address,omitempty" example:"10.0.0.1:3799" doc:"The host and port that Disconnect-Requests are sent to. Left out for a network without server, in which each gateway has its own."`
+	Signed      bool       `json:"require_message_authenticator" doc:"Whether answers without a Message-Authenticator are ignored."`
+	SecretSetAt *time.Time `json:"secret_set_at,omitempty" doc:"When the secret was set. Every gateway has a secret, and it is never shown. Left out: before the service recorded it."`
+}
+
+func viewGateway(g storage.Gateway) Gateway {
+	return Gateway{
+		Name: g.Name, Description: g.Description, Server: g.Server, Address: g.Address, Signed: g.Signed, SecretSetAt: utc(g.SecretSetAt),
+	}
+}
+
+type gatewayOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   Gateway
+}
+
+func gatewayResponse(ctx context.Context, g storage.Gateway) (out *gatewayOutput, err error) {
+	out = &gatewayOutput{Body: viewGateway(g)}
+	out.ETag, out.Status, err = tagged(ctx, out.Body)
+	return out, err
+}
+
+type listGatewaysInput struct{ Paging }
+
+func (s *server) listGateways(ctx context.Context, in *listGatewaysInput) (*listOf[Gateway], error) {
+	var after netip.Prefix
+	if in.Cursor != "" {
+		var err error
+		if after, err = transfer.ParseGatewayName(in.Cursor); err != nil {
+			return nil, badCursor(in.Cursor)
+		}
+	}
+	rows, err := s.db.Gateways(ctx, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(g storage.Gateway) string { return g.Name }, viewGateway)
+}
+
+// GatewayPath is embedded in the input of routes for one gateway.
+type GatewayPath struct {
+	Name string `path:"name" maxLength:"64" example:"10.0.0.1" doc:"The address or network of the gateway. Write the slash of a network as %2F."`
+}
+
+func (g GatewayPath) network() (netip.Prefix, error) {
+	p := problem.New(problem.Invalid, "")
+	if network := parsed(p, "path.name", g.Name, transfer.ParseGatewayName); len(p.Errors) == 0 {
+		return network, nil
+	}
+	return netip.Prefix{}, p
+}
+
+type getGatewayInput struct {
+	GatewayPath
+	IfNoneMatch
+}
+
+func (s *server) getGateway(ctx context.Context, in *getGatewayInput) (*gatewayOutput, error) {
+	network, err := in.network()
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.db.Gateway(ctx, network)
+	if err != nil {
+		return nil, err
+	}
+	return gatewayResponse(ctx, g)
+}
+
+type putGatewayInput struct {
+	IfMatch
+	GatewayPath
+	Body struct {
+		Description string  `json:"description,omitempty" maxLength:"200"`
+		Server      *string `json:"server,omitempty" minLength:"1" maxLength:"260" doc:"Where the gateway takes Disconnect-Requests: host or host:port. The default port is 3799. Default: the address of the gateway."`
+		Secret      *string `json:"secret,omitempty" minLength:"1" maxLength:"128" doc:"The secret that the gateway shares with its RADIUS servers. Required for a new gateway; an existing one keeps its secret if this is left out."`
+		Signed      bool    `json:"require_message_authenticator,omitempty" doc:"Ignore answers without a Message-Authenticator. Such answers can be forged on the way. A probe tells whether the gateway sends it."`
+	}
+}
+
+func (s *server) putGateway(ctx context.Context, in *putGatewayInput) (*gatewayOutput, error) {
+	network, err := in.network()
+	if err != nil {
+		return nil, err
+	}
+	p := problem.New(problem.Invalid, "")
+	settings := storage.GatewaySettings{
+		Description: parsed(p, "body.description", in.Body.Description, transfer.ParseLine),
+		Server:      parsedIfGiven(p, "body.server", in.Body.Server, transfer.ParseGatewayServer),
+		Signed:      in.Body.Signed,
+		Secret:      parsedSecret(p, in.Body.Secret),
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	g, err := s.db.PutGateway(ctx, actingCaller(ctx), network, func(was *storage.Gateway) (storage.GatewaySettings, error) {
+		return settings, matchesGateway(ctx, was)
+	})
+	if errors.Is(err, storage.ErrNoSecret) {
+		return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "body.secret", Message: "required for a new gateway: give the secret that it shares with its RADIUS servers"})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return gatewayResponse(ctx, g)
+}
+
+// parsedSecret is parsedIfGiven for a secret, which no error shows.
+func parsedSecret(p *problem.Problem, text *string) *string {
+	if text == nil {
+		return nil
+	}
+	secret, err := transfer.ParseGatewaySecret(*text)
+	if err != nil {
+		p.Add(problem.FieldError{Location: "body.secret", Message: err.Error()})
+	}
+	return &secret
+}
+
+func matchesGateway(ctx context.Context, was *storage.Gateway) error {
+	if was == nil {
+		return matches(ctx, nil)
+	}
+	return matches(ctx, viewGateway(*was))
+}
+
+type updateGatewayInput struct {
+	IfMatch
+	GatewayPath
+	Body struct {
+		Description patch[string] `json:"description,omitempty" maxLength:"200" doc:"Null removes it."`
+		Server      patch[string] `json:"server,omitempty" minLength:"1" maxLength:"260" doc:"Where the gateway takes Disconnect-Requests: host or host:port. The default port is 3799. Null: at its own address."`
+		Secret      *string       `json:"secret,omitempty" minLength:"1" maxLength:"128" doc:"The secret that the gateway shares with its RADIUS servers."`
+		Signed      *bool         `json:"require_message_authenticator,omitempty" doc:"Whether answers without a Message-Authenticator are ignored."`
+	}
+}
+
+func (s *server) updateGateway(ctx context.Context, in *updateGatewayInput) (*gatewayOutput, error) {
+	network, err := in.network()
+	if err != nil {
+		return nil, err
+	}
+	p := problem.New(problem.Invalid, "")
+	description := parsed(p, "body.description", in.Body.Description.value, transfer.ParseLine)
+	server := parsedIfGiven(p, "body.server", valueIf(in.Body.Server), transfer.ParseGatewayServer)
+	secret := parsedSecret(p, in.Body.Secret)
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	g, err := s.db.PutGateway(ctx, actingCaller(ctx), network, func(was *storage.Gateway) (storage.GatewaySettings, error) {
+		if was == nil {
+			return storage.GatewaySettings{}, storage.ErrNotFound
+		}
+		settings := was.Settings()
+		settings.Secret = secret
+		if in.Body.Description.given {
+			settings.Description = description
+		}
+		if in.Body.Server.given {
+			settings.Server = server
+		}
+		if in.Body.Signed != nil {
+			settings.Signed = *in.Body.Signed
+		}
+		return settings, matchesGateway(ctx, was)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gatewayResponse(ctx, g)
+}
+
+// valueIf returns the new value of a field, nil if it is left out or removed.
+func valueIf[T any](p patch[T]) *T {
+	if !p.given {
+		return nil
+	}
+	return p.orNil()
+}
+
+// leaveSessions is the value of open_sessions that removes a gateway in spite of
+// open sessions.
+const leaveSessions = "leave"
+
+type deleteGatewayInput struct {
+	IfMatch
+	GatewayPath
+	Sessions string `query:"open_sessions" enum:"refuse,leave" default:"refuse" doc:"What happens if sessions are open at the gateway. refuse: the gateway stays, and the response says how many are open. leave: the gateway is removed. Sessions that no other network includes then cannot be ended, and the transfers of their SIMs fail with session_not_dropped."`
+}
+
+func (s *server) deleteGateway(ctx context.Context, in *deleteGatewayInput) (*struct{}, error) {
+	network, err := in.network()
+	if err != nil {
+		return nil, err
+	}
+	err = s.db.DeleteGateway(ctx, actingCaller(ctx), network, in.Sessions == leaveSessions, func(was storage.Gateway) error {
+		return matches(ctx, viewGateway(was))
+	})
+	var open *storage.OpenSessionsError
+	if errors.As(err, &open) {
+		return nil, problem.New(problem.GatewayInUse, open.Error()+", so it was not removed: wait until they have ended, or remove it with open_sessions=leave")
+	}
+	return nil, err
+}
+
+// Probe is what a probe of a gateway found out.
+type Probe struct {
+	Gateway    string                `json:"gateway" example:"10.64.0.0/10" doc:"The name of the gateway."`
+	NASAddress string                `json:"nas_address" example:"10.64.0.7" doc:"The NAS-IP-Address of the gateway that was probed."`
+	Outcome    transfer.ProbeOutcome `json:"outcome" doc:"What was found out. Only answers means that all is well."`
+	Meaning    string                `json:"meaning" doc:"The outcome in words."`
+	Remedy     string                `json:"remedy,omitempty" doc:"What to do next."`
+	Detail     string                `json:"detail,omitempty" doc:"What happened on the network."`
+	ErrorCause string                `json:"error_cause,omitempty" example:"503 session context not found" doc:"The Error-Cause of the answer (RFC 5176)."`
+	Signed     *bool                 `json:"message_authenticator,omitempty" doc:"Whether the answer had a Message-Authenticator. Left out if there was no answer."`
+	Address    string                `json:"address,omitempty" example:"10.64.0.7:3799" doc:"The host and port that the request was sent to."`
+	Worker     string                `json:"worker,omitempty" doc:"The host name of the worker that sent the request."`
+	From       string                `json:"worker_address,omitempty" doc:"The address that the request was sent from, as the worker's host sees it. The gateway must accept Disconnect-Requests from it."`
+	Sent       int                   `json:"sent" doc:"How often the request was sent."`
+	TookMS     int64                 `json:"took_ms" doc:"How long the probe took, in milliseconds."`
+}
+
+type probeGatewayInput struct {
+	GatewayPath
+	Body *struct {
+		NASAddress string `json:"nas_address,omitempty" maxLength:"64" example:"10.64.0.7" doc:"Which gateway of a network to probe: its NAS-IP-Address. Required for a network without server. Only addresses within the network can be probed."`
+	}
+}
+
+type probeOutput struct{ Body Probe }
+
+func (s *server) probeGateway(ctx context.Context, in *probeGatewayInput) (*probeOutput, error) {
+	network, err := in.network()
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.db.Gateway(ctx, network)
+	if err != nil {
+		return nil, err
+	}
+	text := ""
+	if in.Body != nil {
+		text = in.Body.NASAddress
+	}
+	address, err := s.probedAddress(ctx, g, network, text)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.db.AskProbe(ctx, actingCaller(ctx), g, network, address)
+	if errors.Is(err, storage.ErrTooMany) {
+		p := problem.New(problem.RateLimited, fmt.Sprintf("an API key can probe gateways %d times per minute", transfer.MaxProbes))
+		p.RetryAfter = time.Minute
+		return nil, p
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.awaitProbe(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &probeOutput{viewProbe(g, address, answer)}, nil
+}
+
+// probedAddress returns the NAS-IP-Address of the gateway to probe: the one that
+// the caller names, or the only one. It must not be in a smaller network, whose
+// gateway has another secret.
+func (s *server) probedAddress(ctx context.Context, g storage.Gateway, network netip.Prefix, text string) (netip.Addr, error) {
+	invalid := func(message string) error {
+		return problem.New(problem.Invalid, "", problem.FieldError{Location: "body.nas_address", Message: message, Value: text})
+	}
+	if text == "" {
+		if g.Address == nil {
+			return netip.Addr{}, invalid("required for a network in which each gateway has its own address: name the gateway to probe")
+		}
+		return network.Addr(), nil
+	}
+	address, err := netip.ParseAddr(transfer.Trim(text))
+	address = address.Unmap()
+	if err != nil || address.Zone() != "" || !network.Contains(address) {
+		return netip.Addr{}, invalid("not an IP address within " + g.Name)
+	}
+	of, err := s.db.GatewayOf(ctx, address)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if of.ID != g.ID {
+		return netip.Addr{}, invalid("this address belongs to the gateway " + of.Name + ": probe that one")
+	}
+	return address, nil
+}
+
+// awaitProbe waits until a worker has answered. The outcome is ProbeNoWorker if
+// none has in time.
+func (s *server) awaitProbe(ctx context.Context, id int64) (storage.ProbeAnswer, error) {
+	ticker := time.NewTicker(s.ProbeInterval)
+	defer ticker.Stop()
+	start := time.Now()
+	for {
+		state, err := s.db.StateOfProbe(ctx, id)
+		if err != nil {
+			return storage.ProbeAnswer{}, err
+		}
+		waited := time.Since(start)
+		switch {
+		case state.Answer != nil:
+			return *state.Answer, nil
+		case !state.Taken && waited >= s.ProbeWait:
+			return storage.ProbeAnswer{Outcome: transfer.ProbeNoWorker, Detail: fmt.Sprintf("no worker took the probe in %s", s.ProbeWait)}, nil
+		case waited >= s.ProbeWait+storage.MaxProbeTime:
+			return storage.ProbeAnswer{Outcome: transfer.ProbeNoWorker, Detail: "a worker took the probe, and did not report what it found out"}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return storage.ProbeAnswer{}, ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+func viewProbe(g storage.Gateway, address netip.Addr, a storage.ProbeAnswer) Probe {
+	v := Probe{
+		Gateway: g.Name, NASAddress: address.String(), Outcome: a.Outcome, Meaning: a.Outcome.Meaning(), Remedy: a.Outcome.Remedy(),
+		Detail: a.Detail, ErrorCause: a.Cause, Address: a.Address, Worker: a.Worker, From: a.WorkerAddr, Sent: a.Sent, TookMS: a.Took.Milliseconds(),
+	}
+	if a.Outcome.Answered() {
+		v.Signed = &a.Signed
+	}
+	if a.Outcome == transfer.ProbeAnswers && !g.Signed {
+		v.Remedy = "Optional: its answer has no Message-Authenticator, so it could be forged on the way. Configure the gateway to send it."
+		if a.Signed {
+			v.Remedy = "Optional: its answer has a Message-Authenticator. Set require_message_authenticator, so that answers without one, which could be forged, are ignored."
+		}
+	}
+	return v
+}

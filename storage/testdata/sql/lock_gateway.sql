@@ -1,0 +1,23 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Locks a gateway.
+-- Given:    @network of the gateway.
+-- Returns:  The gateway; none if there is none with exactly this network.
+-- Locks:    Takes the gateway.
+--
+-- EXPLAIN EXECUTE lock_gateway(network);
+PREPARE lock_gateway AS
+SELECT
+	id,
+	CASE WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END THEN host(network) ELSE network::text END AS name,
+	coalesce(description, '') AS description,
+	nullif(btrim(server), '') AS server,
+	CASE
+		WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END OR btrim(server) <> ''
+		THEN radius.server_address(server, network)
+	END AS address,
+	require_message_authenticator AS signed,
+	secret_set_at
+FROM radius.nas
+WHERE network = $1 /*network*/::cidr
+FOR UPDATE;

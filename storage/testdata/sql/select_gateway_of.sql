@@ -1,0 +1,24 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Reads the gateway that has an address: of several networks, the smallest.
+-- Given:    @address of the gateway.
+-- Returns:  The gateway; none if no network includes the address.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_gateway_of(address);
+PREPARE select_gateway_of AS
+SELECT
+	id,
+	CASE WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END THEN host(network) ELSE network::text END AS name,
+	coalesce(description, '') AS description,
+	nullif(btrim(server), '') AS server,
+	CASE
+		WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END OR btrim(server) <> ''
+		THEN radius.server_address(server, network)
+	END AS address,
+	require_message_authenticator AS signed,
+	secret_set_at
+FROM radius.nas
+WHERE network >>= radius.plain_address($1 /*address*/::inet)
+ORDER BY masklen(network) DESC
+LIMIT 1;

@@ -1,0 +1,24 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Lists gateways by network.
+-- Given:    @after: only networks that follow this one (null: all); @limit: maximum number of rows.
+-- Returns:  The gateways.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_gateways(after, limit);
+PREPARE select_gateways AS
+SELECT
+	id,
+	CASE WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END THEN host(network) ELSE network::text END AS name,
+	coalesce(description, '') AS description,
+	nullif(btrim(server), '') AS server,
+	CASE
+		WHEN masklen(network) = CASE family(network) WHEN 4 THEN 32 ELSE 128 END OR btrim(server) <> ''
+		THEN radius.server_address(server, network)
+	END AS address,
+	require_message_authenticator AS signed,
+	secret_set_at
+FROM radius.nas
+WHERE $1 /*after*/::cidr IS NULL OR network > $1 /*after*/
+ORDER BY network
+LIMIT $2 /*limit*/;
