@@ -80,7 +80,7 @@ func (s *testService) keyID(token string) int64 {
 // added.
 func TestEveryChangeLeavesATrace(t *testing.T) {
 	t.Parallel()
-	s := newTestService(t, func(c *Config) { c.StreamInterval = time.Millisecond })
+	s := newTestService(t, func(c *Config) { c.StreamInterval, c.ProbeWait = time.Millisecond, time.Millisecond })
 	s.sims(20, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = ANY ($1)`, "{"+iccid(11)+","+iccid(12)+"}")
 	viewer := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionViewer, Name: "viewer"})
@@ -99,6 +99,12 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		return ask(sim)
 	}
 	type m = map[string]any
+	gateway := func(name, suffix string) func() string {
+		return func() string {
+			s.do(apiCall{method: "PUT", path: "/v1/gateways/" + name, key: s.admin, body: m{"secret": "a secret"}}).is(200)
+			return "/v1/gateways/" + name + suffix
+		}
+	}
 	type step struct {
 		key    string
 		path   string
@@ -113,6 +119,10 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"list-accounts":      {key: s.support, leaves: []string{"account.list"}},
 		"get-account":        {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
 		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
+		"put-gateway":        {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "a secret"}, leaves: []string{"gateway.create"}},
+		"update-gateway":     {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "another secret"}, leaves: []string{"gateway.update"}},
+		"probe-gateway":      {key: s.support, before: gateway("10.0.0.2", "/probe"), leaves: []string{"gateway.probe"}},
+		"delete-gateway":     {key: s.admin, before: gateway("10.0.0.3", ""), leaves: []string{"gateway.delete"}},
 		"import-sims":        {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "imsis": [%q], "account": %q, "plan": "global-01"}]`, iccid(99), imsi(99), sourceID), leaves: []string{"sim.import"}},
 		"sync-sims":          {key: s.admin, body: fmt.Sprintf(`[{"iccid": %q, "plan": "local-01"}]`, iccid(14)), leaves: []string{"sim.sync"}},
 		"update-sim":         {key: s.source, path: "/v1/sims/" + iccid(1), body: m{"transfer_lock": true}, leaves: []string{"sim.lock"}},

@@ -16,6 +16,7 @@ func TestConditionalCalls(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(1, transfer.Ready)
+	s.exec(`INSERT INTO radius.nas (nasname, secret) VALUES ('10.0.0.1', 'a secret')`)
 	type m = map[string]any
 	id := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)).ID
 	s.work()
@@ -28,6 +29,8 @@ func TestConditionalCalls(t *testing.T) {
 		{"/v1/sims/" + imsi(1), s.support, "PATCH", m{"status": "suspended"}},
 		{"/v1/accounts/" + bystanderID, s.admin, "PATCH", m{"coverage": "x"}},
 		{"/v1/plans/global-01", s.admin, "PUT", m{"coverage_bound": true}},
+		{"/v1/gateways/10.0.0.1", s.admin, "PUT", m{"description": "x"}},
+		{"/v1/gateways/10.0.0.1", s.admin, "PATCH", m{"server": "10.0.0.9"}},
 		{"/v1/sims/" + iccid(1), s.admin, "correct-status", m{"status": "ready", "reason": "a typing error"}},
 		{fmt.Sprintf("/v1/keys/%d", s.keyID(s.bystander)), s.admin, "rotate", nil},
 		{fmt.Sprintf("/v1/keys/%d", s.keyID(s.source)), s.source, "DELETE", nil},

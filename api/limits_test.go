@@ -51,6 +51,10 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"update-sim body.tags.key":    0,
 		"body.landing.tags.key":       0,
 		"approve-request body.ticket": transfer.MaxTicket,
+		"body.description":            transfer.MaxGatewayDescription,
+		"body.server":                 transfer.MaxGatewayServer,
+		"body.secret":                 transfer.MaxGatewaySecret,
+		"body.nas_address":            64, // an address in any notation
 	}
 	for _, route := range takesJSON() {
 		body := operationOf(document.Paths[route.Path], route.Method).RequestBody

@@ -65,6 +65,7 @@ func humaConfig(version string) huma.Config {
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Rate plans of SIMs."},
 				{Name: "changes", Description: "What happened to each SIM, for other systems to follow."},
+				{Name: "gateways", Description: "The gateways that hold the data sessions of SIMs, and end them before a transfer. For support and administrators."},
 				{Name: "audit", Description: "Who did what outside of transfer requests."},
 				{Name: "fees", Description: "The fee schedule of transfers."},
 				{Name: "keys", Description: "API keys."},

@@ -44,6 +44,7 @@ func TestWhatEachPartyReads(t *testing.T) {
 			parties[name+" "+string(p)] = key(storage.NewKey{Role: storage.RoleAccount, OperatorID: id, Permission: p, Name: name + " key " + string(p)})
 		}
 	}
+	s.exec(`INSERT INTO radius.nas (nasname, server, secret, description) VALUES ('10.0.0.1', '10.0.0.2:3799', 'gateway-secret', 'PGW')`)
 	source, destination := parties["source owner"], parties["destination owner"]
 	s.sims(4, transfer.Active)
 	for i := 2; i <= 4; i++ { // a support-assisted transfer keeps the tags of the first one
@@ -65,7 +66,7 @@ func TestWhatEachPartyReads(t *testing.T) {
 		if route.Method != "GET" {
 			continue
 		}
-		ids := map[string]string{"{operator_id}": sourceID, "{name}": "global-01", "{sim}": iccid(4), "{identifier}": iccid(1), "{code}": "not_found"}
+		ids := map[string]string{"{operator_id}": sourceID, "gateways/{name}": "gateways/10.0.0.1", "plans/{name}": "plans/global-01", "{sim}": iccid(4), "{identifier}": iccid(1), "{code}": "not_found"}
 		switch {
 		case strings.HasPrefix(route.Path, "/v1/keys"):
 			ids["{id}"] = itoa(s.keyID(source))

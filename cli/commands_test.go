@@ -109,6 +109,15 @@ func commandCalls() []commandCall {
 		{"fees withdraw EUR --from=2030-01-31T00:00:00Z --account=ext:OP0000000001", "", "DELETE /v1/fees/support_assisted/EUR/2030-01-31T00:00:00Z?account=ext%3AOP0000000001"},
 		{"fees set JPY 250 --from=2030-01-31", "", `POST /v1/fees {"method":"support_assisted","fee":{"amount":"250","minor":250,"currency":"JPY"},"valid_from":"2030-01-31T00:00:00Z"}`},
 		{"fees withdraw EUR --from=2030-01-31T00:00:00.5Z", "", "DELETE /v1/fees/support_assisted/EUR/2030-01-31T00:00:00.5Z"},
+		{"gateways list", "", "GET /v1/gateways?limit=50"},
+		{"gateways show 10.64.0.0/10", "", "GET /v1/gateways/10.64.0.0%2F10"},
+		{"gateways set 10.0.0.1 --server=10.0.0.9 --require-message-authenticator --description=PGW", "a secret\n", `PUT /v1/gateways/10.0.0.1 {"description":"PGW","server":"10.0.0.9","secret":"a secret","require_message_authenticator":true}`},
+		{"gateways set 10.0.0.1 --keep-secret", "", `PUT /v1/gateways/10.0.0.1 {}`},
+		{"gateways update 10.0.0.1 --server= --no-require-message-authenticator --description=", "", `PATCH /v1/gateways/10.0.0.1 {"description":null,"server":null,"require_message_authenticator":false}`},
+		{"gateways update 10.0.0.1 --secret", "a secret\r\n", `PATCH /v1/gateways/10.0.0.1 {"secret":"a secret"}`},
+		{"gateways remove 10.0.0.1", "", "DELETE /v1/gateways/10.0.0.1"},
+		{"gateways remove ::ffff:10.0.0.1 --leave-sessions", "", "DELETE /v1/gateways/10.0.0.1?open_sessions=leave"},
+		{"gateways probe 10.64.0.0/10 --nas-address=10.64.0.7", "", `POST /v1/gateways/10.64.0.0%2F10/probe {"nas_address":"10.64.0.7"}`},
 		{"plans list", "", "GET /v1/plans"},
 		{"plans show global-01", "", "GET /v1/plans/global-01"},
 		{"plans set global-01 --no-coverage-bound", "", `PUT /v1/plans/global-01 {"coverage_bound":false}`},
@@ -134,6 +143,7 @@ func TestCalls(t *testing.T) {
 				}
 				takesKey := r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/preview") || r.Method == http.MethodPut && r.URL.Path == "/v1/sims"
 				if key := r.Header.Get("Idempotency-Key"); (key != "") != takesKey {
+				if key := r.Header.Get("Idempotency-Key"); (key != "") != (r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/preview") && !strings.HasSuffix(r.URL.Path, "/probe")) {
 					t.Errorf("a %s with the Idempotency-Key %q", r.Method, key)
 				}
 				w.Header().Set("Simtransfer-Rows", "0")
@@ -141,7 +151,7 @@ func TestCalls(t *testing.T) {
 					_, _ = io.WriteString(w, "line\n")
 					return
 				}
-				_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true}`)
+				_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true,"outcome":"answers"}`)
 			})
 			term.In = strings.NewReader(c.in)
 			term.is(term.run(strings.Fields(c.args)...), 0)
@@ -187,7 +197,7 @@ func TestConditions(t *testing.T) {
 			_, pattern = routes.Handler(r)
 			sent = r.Header.Get("If-Match")
 			w.Header().Set("Simtransfer-Rows", "0")
-			_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true}`)
+			_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true,"outcome":"answers"}`)
 		})
 		term.In = strings.NewReader(c.in)
 		code := term.run(append(strings.Fields(c.args), "--if-match=abc")...)
@@ -221,7 +231,7 @@ func TestConditions(t *testing.T) {
 // Every command that shows something with an ETag prints it on request.
 func TestShowETag(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "keys show 7", "requests show " + someRequest} {
+	for _, args := range []string{"sims show 8988211000000000011", "accounts show OP0000000001", "plans show p", "gateways show 10.0.0.1", "keys show 7", "requests show " + someRequest} {
 		term := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("ETag", `"abc"`)
 			_, _ = io.WriteString(w, `{}`)

@@ -122,6 +122,12 @@ func types() map[string]reflect.Type {
 		"ListEvent":              reflect.TypeFor[client.Page[client.Event]](),
 		"ListFeesOutputBody":     reflect.TypeFor[client.FeeSchedule](),
 		"ListKey":                reflect.TypeFor[client.Page[client.Key]](),
+		"Gateway":                reflect.TypeFor[client.Gateway](),
+		"ListGateway":            reflect.TypeFor[client.Page[client.Gateway]](),
+		"Probe":                  reflect.TypeFor[client.Probe](),
+		"ProbeGatewayInputBody":  reflect.TypeFor[client.ProbeTarget](),
+		"PutGatewayInputBody":    reflect.TypeFor[client.GatewaySettings](),
+		"UpdateGatewayInputBody": reflect.TypeFor[client.GatewayChange](),
 		"ListPlansOutputBody":    reflect.TypeFor[client.Plans](),
 		"ListRequest":            reflect.TypeFor[client.Page[client.Request]](),
 		"ListSIM":                reflect.TypeFor[client.Page[client.SIM]](),
@@ -291,6 +297,29 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"put-plan": func(ctx context.Context, c *client.Client) error {
 			_, err := c.PutPlan(ctx, "global", client.PlanSettings{})
+			return err
+		},
+		"list-gateways": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListGateways(ctx, paging)
+			return err
+		},
+		"get-gateway": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetGateway(ctx, "10.0.0.1")
+			return err
+		},
+		"put-gateway": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PutGateway(ctx, "10.0.0.1", client.GatewaySettings{Secret: "s"})
+			return err
+		},
+		"update-gateway": func(ctx context.Context, c *client.Client) error {
+			_, err := c.UpdateGateway(ctx, "10.0.0.1", client.GatewayChange{Secret: "s"})
+			return err
+		},
+		"delete-gateway": func(ctx context.Context, c *client.Client) error {
+			return c.DeleteGateway(ctx, "10.0.0.1", true)
+		},
+		"probe-gateway": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ProbeGateway(ctx, "10.0.0.1", client.ProbeTarget{})
 			return err
 		},
 		"import-sims": func(ctx context.Context, c *client.Client) error {

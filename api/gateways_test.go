@@ -1,0 +1,174 @@
+package api
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/api/problem"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+func (s *testService) gateway(method, name, key string, body any) testResponse {
+	s.t.Helper()
+	return s.do(apiCall{method: method, path: "/v1/gateways/" + strings.ReplaceAll(name, "/", "%2F"), key: key, body: body})
+}
+
+// invalid checks that a call was refused because of one field.
+func (a testResponse) invalid(location string) {
+	a.t.Helper()
+	if p := a.problem(422, problem.Invalid); len(p.Errors) != 1 || p.Errors[0].Location != location || p.Errors[0].Message == "" {
+		a.t.Errorf("the problem is not of %s: %s", location, a.text)
+	}
+}
+
+func TestGateways(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	type m = map[string]any
+	s.gateway("PUT", "10.0.0.1", s.admin, m{"description": "PGW 1"}).invalid("body.secret")
+	made := read[Gateway](s.gateway("PUT", "10.0.0.1", s.admin, m{"secret": "first secret", "description": " PGW 1 ", "server": "10.0.0.9:1700"}).is(200))
+	equal(t, made, Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.9:1700"), Address: new("10.0.0.9:1700"), SecretSetAt: made.SecretSetAt})
+	if made.SecretSetAt == nil {
+		t.Error("no secret_set_at")
+	}
+	network := read[Gateway](s.gateway("PUT", "10.64.3.0/10", s.admin, m{"secret": "second secret", "require_message_authenticator": true}).is(200))
+	equal(t, network, Gateway{Name: "10.64.0.0/10", Signed: true, SecretSetAt: network.SecretSetAt})
+
+	// Every spelling of the address is the same gateway.
+	equal(t, read[Gateway](s.gateway("GET", "::ffff:10.0.0.1", s.support, nil).is(200)), made)
+	equal(t, read[Gateway](s.gateway("GET", "10.64.0.0/10", s.support, nil).is(200)), network)
+	list := read[List[Gateway]](s.get(s.support, "/v1/gateways?limit=1").is(200))
+	equal(t, list, List[Gateway]{Items: []Gateway{made}, NextCursor: "10.0.0.1"})
+	equal(t, read[List[Gateway]](s.get(s.support, "/v1/gateways?cursor=10.0.0.1").is(200)).Items, []Gateway{network})
+	s.get(s.support, "/v1/gateways?cursor=x").problem(422, problem.Invalid)
+
+	// A replacement keeps the secret, a change keeps everything else.
+	same := read[Gateway](s.gateway("PUT", "10.0.0.1", s.admin, m{}).is(200))
+	equal(t, same, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), SecretSetAt: made.SecretSetAt})
+	changed := read[Gateway](s.gateway("PATCH", "10.0.0.1", s.admin, m{"secret": "third secret", "server": "[2001:db8::1]", "description": "x"}).is(200))
+	equal(t, changed, Gateway{Name: "10.0.0.1", Description: "x", Server: new("[2001:db8::1]"), Address: new("[2001:db8::1]:3799"), SecretSetAt: changed.SecretSetAt})
+	if !changed.SecretSetAt.After(*made.SecretSetAt) {
+		t.Error("the secret was set, but secret_set_at is the same")
+	}
+	removed := read[Gateway](s.gateway("PATCH", "10.0.0.1", s.admin, m{"server": nil, "description": nil, "require_message_authenticator": true}).is(200))
+	equal(t, removed, Gateway{Name: "10.0.0.1", Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: changed.SecretSetAt})
+	if n := s.queryInt(`SELECT count(*) FROM radius.nas WHERE nasname = '10.0.0.1' AND secret = 'third secret'`); n != 1 {
+		t.Error("the secret was not stored")
+	}
+	s.gateway("PATCH", "10.0.0.2", s.admin, m{"description": "x"}).problem(404, problem.NotFound)
+
+	// No response and no entry of the audit trail shows a secret.
+	trail := s.get(s.admin, "/v1/audit?limit=200").is(200).text
+	for _, text := range []string{trail, s.get(s.admin, "/v1/gateways").text} {
+		if strings.Contains(text, "third secret") || strings.Contains(text, "first secret") {
+			t.Errorf("a secret is shown: %s", text)
+		}
+	}
+	if !strings.Contains(trail, `"secret_set_at"`) {
+		t.Errorf("the trail does not tell that the secret was set: %s", trail)
+	}
+	s.leaves("a change of nothing", s.admin, func() { s.gateway("PATCH", "10.0.0.1", s.admin, m{"secret": "third secret"}).is(200) })
+
+	s.exec(`INSERT INTO radius.radacct (acctsessionid, acctuniqueid, nasipaddress, acctstarttime) VALUES ('a', 'a', '10.0.0.1', clock_timestamp())`)
+	if p := s.gateway("DELETE", "10.0.0.1", s.admin, nil).problem(409, problem.GatewayInUse); !strings.Contains(p.Detail, "1 session") {
+		t.Errorf("%+v", p)
+	}
+	s.do(apiCall{method: "DELETE", path: "/v1/gateways/10.0.0.1?open_sessions=leave", key: s.admin}).is(204)
+	s.gateway("DELETE", "10.64.0.0/10", s.admin, nil).is(204)
+	s.gateway("DELETE", "10.0.0.1", s.admin, nil).problem(404, problem.NotFound)
+}
+
+func TestInvalidGateways(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	type m = map[string]any
+	for _, c := range []struct {
+		name, location string
+		body           m
+	}{
+		{"gateway.example.com", "path.name", m{"secret": "s"}},
+		{"10.0.0.0/33", "path.name", m{"secret": "s"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "10.0.0.1:0"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": "radius://10.0.0.1"}},
+		{"10.0.0.1", "body.server", m{"secret": "s", "server": " "}},
+		{"10.0.0.1", "body.secret", m{"secret": "  "}},
+		{"10.0.0.1", "body.secret", m{"secret": "with a newline\n"}},
+		{"10.0.0.1", "body.description", m{"secret": "s", "description": "a\u0007b"}},
+	} {
+		a := s.gateway("PUT", c.name, s.admin, c.body)
+		a.invalid(c.location)
+		if strings.Contains(a.text, "with a newline") {
+			t.Errorf("the response shows the secret: %s", a.text)
+		}
+	}
+	if n := s.queryInt(`SELECT count(*) FROM radius.nas`); n != 0 {
+		t.Errorf("%d gateways were created", n)
+	}
+}
+
+// What can be probed, and how often; package command tests probes with workers.
+func TestProbeGateway(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, func(c *Config) { c.ProbeWait, c.ProbeInterval = time.Millisecond, time.Millisecond })
+	type m = map[string]any
+	s.exec(`INSERT INTO radius.nas (nasname, server, secret) VALUES ('10.0.0.1', NULL, 's'), ('10.0.0.0/8', NULL, 's'), ('10.64.0.0/10', '192.0.2.1:1700', 's')`)
+	for _, c := range []struct {
+		name string
+		body any
+	}{
+		{"10.0.0.0/8", nil}, // each gateway has its own address
+		{"10.0.0.0/8", m{"nas_address": "192.0.2.1"}},
+		{"10.0.0.0/8", m{"nas_address": "10.0.0.1"}}, // another gateway
+		{"10.0.0.0/8", m{"nas_address": "10.65.0.1"}},
+		{"10.0.0.1", m{"nas_address": "10.0.0.2"}},
+		{"10.0.0.1", m{"nas_address": "gateway.example.com"}},
+	} {
+		s.gateway("POST", c.name, s.support, nil).problem(405, problem.MethodNotAllowed)
+		s.probe(c.name, s.support, c.body).invalid("body.nas_address")
+	}
+	s.probe("192.0.2.1", s.support, nil).problem(404, problem.NotFound)
+	for _, c := range []struct {
+		name, address string
+		body          any
+	}{{"10.0.0.1", "10.0.0.1", nil}, {"10.64.0.0/10", "10.64.0.0", m{}}, {"10.0.0.0/8", "10.1.0.7", m{"nas_address": "::ffff:10.1.0.7"}}} {
+		got := read[Probe](s.probe(c.name, s.support, c.body).is(200))
+		equal(t, got, Probe{
+			Gateway: c.name, NASAddress: c.address, Outcome: transfer.ProbeNoWorker, Meaning: transfer.ProbeNoWorker.Meaning(), Remedy: transfer.ProbeNoWorker.Remedy(),
+			Detail: "no worker took the probe in 1ms",
+		})
+	}
+	for range transfer.MaxProbes - 3 {
+		s.probe("10.0.0.1", s.support, nil).is(200)
+	}
+	a := s.probe("10.0.0.1", s.support, nil)
+	a.problem(429, problem.RateLimited)
+	if a.header.Get("Retry-After") != "60" {
+		t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
+	}
+	s.probe("10.0.0.1", s.admin, nil).is(200) // another key
+}
+
+func (s *testService) probe(name, key string, body any) testResponse {
+	s.t.Helper()
+	return s.do(apiCall{method: "POST", path: "/v1/gateways/" + strings.ReplaceAll(name, "/", "%2F") + "/probe", key: key, body: body})
+}
+
+// Every outcome is explained, and says what to do unless all is well.
+func TestProbeOutcomes(t *testing.T) {
+	t.Parallel()
+	for _, o := range transfer.ProbeOutcomes() {
+		v := viewProbe(storage.Gateway{Signed: true}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: o})
+		if v.Meaning == "" || (v.Remedy == "") != (o == transfer.ProbeAnswers) || (v.Signed != nil) != o.Answered() {
+			t.Errorf("%+v", v)
+		}
+	}
+	for _, signed := range []bool{false, true} {
+		v := viewProbe(storage.Gateway{}, netip.MustParseAddr("10.0.0.1"), storage.ProbeAnswer{Outcome: transfer.ProbeAnswers, Signed: signed})
+		if strings.Contains(v.Remedy, "Set require_message_authenticator") != signed {
+			t.Errorf("%+v", v)
+		}
+	}
+}

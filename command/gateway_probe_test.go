@@ -1,0 +1,135 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"simtransfer/api"
+	"simtransfer/client"
+	"simtransfer/command/process"
+	"simtransfer/radius"
+	"simtransfer/storage"
+	"simtransfer/storage/storagetest"
+	"simtransfer/transfer"
+	"simtransfer/worker"
+)
+
+// TestProbeOfRealGateways asks for probes by the API, which a worker carries out
+// at gateways on the loopback interface.
+func TestProbeOfRealGateways(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	log := slog.New(slog.DiscardHandler)
+	gateways := radiusGateways{radius.Client{Timeout: 300 * time.Millisecond}, process.NewDatabaseClock(db.DB)}
+	ctx, stop := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		worker.NewProber(db.DB, gateways.Probe, log, time.Millisecond).Run(ctx)
+	}()
+	t.Cleanup(func() { stop(); <-stopped })
+	server := httptest.NewServer(api.New(api.Config{DB: db.DB, Log: log, ProbeInterval: time.Millisecond}))
+	t.Cleanup(server.Close)
+	_, token, err := db.CreateKey(t.Context(), storage.NewKey{Role: storage.RoleSupport, Name: "support"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	support := &client.Client{URL: server.URL, Key: token}
+
+	const secret = "the secret of the test"
+	start := func(behavior radius.Behavior) string {
+		g, err := radius.SimulateGateway("127.0.0.1:0", []byte(secret), behavior)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = g.Close() })
+		return g.Gateway().Address
+	}
+	for i, c := range []struct {
+		server, secret string
+		want           transfer.ProbeOutcome
+		cause          string
+	}{
+		{start(radius.Behavior{}), secret, transfer.ProbeAnswers, "503 session context not found"},
+		{start(radius.Behavior{Refuse: radius.RefuseShare(1)}), secret, transfer.ProbeAnswers, "503 session context not found"}, // it refuses only sessions that it has
+		{start(radius.Behavior{}), "another secret", transfer.ProbeSilent, ""},                                                  // a gateway ignores such requests
+		{start(radius.Behavior{Forge: true}), secret, transfer.ProbeWrongSecret, ""},
+		{start(radius.Behavior{Silent: true}), secret, transfer.ProbeSilent, ""},
+		{closedPort(t), secret, transfer.ProbePortClosed, ""},
+		{"gateway.invalid", secret, transfer.ProbeUnresolved, ""},
+	} {
+		name := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}).String()
+		db.Exec(`INSERT INTO radius.nas (nasname, server, secret) VALUES ($1, $2, $3)`, name, c.server, c.secret)
+		p, err := support.ProbeGateway(t.Context(), name, client.ProbeTarget{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Outcome != c.want || p.ErrorCause != c.cause || p.Meaning != c.want.Meaning() || p.Worker == "" || !strings.HasPrefix(p.Address, c.server) {
+			t.Errorf("%+v", p)
+		}
+		if (p.From == "127.0.0.1") != (c.want != transfer.ProbeUnresolved) {
+			t.Errorf("asked from %q", p.From)
+		}
+		if strings.Contains(p.Detail, c.secret) {
+			t.Errorf("the secret is shown: %s", p.Detail)
+		}
+	}
+}
+
+func closedPort(t *testing.T) string {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.LocalAddr().String()
+}
+
+// The outcome follows from the first thing that is wrong.
+func TestProbeOutcome(t *testing.T) {
+	t.Parallel()
+	result := func(o radius.Outcome) radius.ProbeResult {
+		return radius.ProbeResult{Result: radius.Result{Outcome: o}}
+	}
+	ignored := result(radius.Silent)
+	ignored.Ignored = 1
+	for _, c := range []struct {
+		result   radius.ProbeResult
+		required bool // Message-Authenticator
+		want     transfer.ProbeOutcome
+	}{
+		{result(radius.NotFound), false, transfer.ProbeAnswers},
+		{result(radius.NotFound), true, transfer.ProbeUnsigned},
+		{radius.ProbeResult{Result: radius.Result{Outcome: radius.NotFound}, Signed: true}, true, transfer.ProbeAnswers},
+		{result(radius.Refused), false, transfer.ProbeRefuses},
+		{result(radius.Refused), true, transfer.ProbeUnsigned},
+		{result(radius.Dropped), false, transfer.ProbeAcknowledges},
+		{result(radius.Silent), true, transfer.ProbeSilent},
+		{ignored, true, transfer.ProbeWrongSecret},
+		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, PortClosed: true}, false, transfer.ProbePortClosed},
+		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, Unreachable: true}, false, transfer.ProbeUnreachable},
+		{radius.ProbeResult{Result: radius.Result{Outcome: radius.Silent}, Unresolved: true}, false, transfer.ProbeUnresolved},
+	} {
+		if got := probeOutcome(c.result, c.required); got != c.want {
+			t.Errorf("%+v, required: %t: %s, want %s", c.result, c.required, got, c.want)
+		}
+	}
+}
+
+// A worker that cannot send the request says so.
+func TestProbeThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	gateways := radiusGateways{radius.Client{Timeout: time.Second}, process.NewDatabaseClock(db.DB)}
+	a := gateways.Probe(t.Context(), storage.GatewayProbe{Address: "no port", Secret: "s"})
+	if a.Outcome != transfer.ProbeNotSent || a.Detail == "" {
+		t.Errorf("%+v", a)
+	}
+}
