@@ -66,7 +66,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 	t.Parallel()
 	stopping := make(chan struct{})
 	close(stopping) // streams end with what is there
-	s := newTestService(t, func(c *Config) { c.QueueUI, c.Stopping = nil, stopping })
+	s := newTestService(t, func(c *Config) { c.QueueUI, c.Stopping, c.TrustProxy = nil, stopping, true })
 	s.sims(2, transfer.Ready)
 	request := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202))
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, body: batchCSV(iccid(2)), header: csvHeader()}).is(202))
@@ -79,7 +79,8 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		"{code}":        "not_found",
 	}
 	testCallers := s.testCallers()
-	for _, route := range Routes() {
+	for i, route := range Routes() {
+		address := fmt.Sprintf("192.0.2.%d", i) // failed attempts from one address are limited
 		path := route.Path
 		for placeholder, value := range paths {
 			path = strings.ReplaceAll(path, placeholder, value)
@@ -93,7 +94,7 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 			path = strings.ReplaceAll(path, "{id}", request.ID.String())
 		}
 		for _, who := range testCallers {
-			a := s.do(apiCall{method: route.Method, path: path, key: who.key, body: bodyFor(route, who.role)})
+			a := s.do(apiCall{method: route.Method, path: path, key: who.key, body: bodyFor(route, who.role), header: map[string]string{"X-Forwarded-For": address}})
 			if problem := admission(route, who, a); problem != "" {
 				t.Errorf("%s %s as %s: %s: answered %d %s", route.Method, path, who.name, problem, a.status, a.text)
 			}

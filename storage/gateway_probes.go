@@ -77,7 +77,7 @@ RETURNING id`,
 })
 
 // AskProbe asks the workers to probe a gateway, at an address of its network. It
-// returns ErrTooMany if the caller has asked for transfer.MaxProbes in the last
+// returns ErrTooMany if the caller has reached the limit of transfer.MaxProbes per
 // minute.
 func (db *DB) AskProbe(ctx context.Context, by Actor, g Gateway, network netip.Prefix, address netip.Addr) (id int64, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {

@@ -148,7 +148,8 @@ func TestRemoveGateway(t *testing.T) {
 	}
 }
 
-// The instant of the secret changes only with the secret, whoever writes the row.
+// The instant of the secret changes only with the secret, also if another program
+// writes the row.
 func TestSecretSetAt(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
@@ -213,7 +214,7 @@ func TestProbesAreTakenOnce(t *testing.T) {
 		}
 	}
 	if _, err := ask(); !errors.Is(err, storage.ErrTooMany) {
-		t.Errorf("one too many: %v", err)
+		t.Errorf("over the limit: %v", err)
 	}
 	db.Exec(`UPDATE gateway_probes SET asked_at = asked_at - interval '1 minute'`)
 	if _, err := db.TakeProbe(t.Context()); !errors.Is(err, storage.ErrNotFound) {
