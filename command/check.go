@@ -3,6 +3,9 @@ package command
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
+	"time"
 
 	"simtransfer/command/process"
 	"simtransfer/storage"
@@ -23,6 +26,11 @@ func (c *checkCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	unresolved, err := checkGatewayNames(ctx, db, net.DefaultResolver)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, unresolved)
 	if c.JSON {
 		if err := printJSON(findings); err != nil {
 			return err
@@ -38,6 +46,44 @@ func (c *checkCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%d violations", violations)
 	}
 	return nil
+}
+
+// maxCheckedGateways is how many gateways are looked at.
+const maxCheckedGateways = 10000
+
+// checkGatewayNames looks for gateways whose server is a host name that cannot be
+// resolved on this host: their sessions cannot be disconnected.
+func checkGatewayNames(ctx context.Context, db *storage.DB, resolver *net.Resolver) (storage.Finding, error) {
+	f := storage.Finding{Number: 6, Invariant: "every host name of a gateway can be resolved on this host"}
+	gateways, err := db.Gateways(ctx, netip.Prefix{}, maxCheckedGateways)
+	if err != nil {
+		return f, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	resolved := map[string]error{}
+	for _, g := range gateways {
+		if g.Server == nil || g.Address == nil {
+			continue
+		}
+		host, _, err := net.SplitHostPort(*g.Address)
+		if err != nil {
+			return f, fmt.Errorf("gateway %s: %w", g.Name, err)
+		}
+		err, known := resolved[host]
+		if !known {
+			_, err = resolver.LookupNetIP(ctx, "ip", host)
+			resolved[host] = err
+		}
+		if err == nil {
+			continue
+		}
+		f.Violations++
+		if f.Violations <= storage.MaxExamples {
+			f.Examples = append(f.Examples, fmt.Sprintf("gateway %s: %v: correct it with simtransfer gateways update", g.Name, err))
+		}
+	}
+	return f, nil
 }
 
 func printFindings(findings []storage.Finding) {

@@ -15,11 +15,11 @@ type Finding struct {
 	Number     int      `json:"number"` // of the group of invariants that this one belongs to
 	Invariant  string   `json:"invariant"`
 	Violations int      `json:"violations"`
-	Examples   []string `json:"examples,omitempty"` // the first violations, up to maxExamples
+	Examples   []string `json:"examples,omitempty"` // the first violations, up to MaxExamples
 }
 
-// maxExamples is the maximum number of violations that a Finding describes.
-const maxExamples = 5
+// MaxExamples is the maximum number of violations that a Finding describes.
+const MaxExamples = 5
 
 // invariant is a promise of the service. Its statement returns a line of text
 // for each violation.
@@ -351,7 +351,7 @@ func (i invariant) check(ctx context.Context, tx *sqlx.Tx) (Finding, error) {
 			return f, err
 		}
 		f.Violations++
-		if len(f.Examples) < maxExamples {
+		if len(f.Examples) < MaxExamples {
 			f.Examples = append(f.Examples, line)
 		}
 	}
