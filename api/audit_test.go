@@ -116,6 +116,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 	steps := map[string]step{
 		"create-account":     {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
 		"update-account":     {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
+		"import-accounts":    {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
 		"list-accounts":      {key: s.support, leaves: []string{"account.list"}},
 		"get-account":        {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
 		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},

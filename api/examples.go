@@ -152,6 +152,10 @@ func examples() map[string]any {
 			"operator_id": source, "email": "sims@example.com", "currency": "EUR", "coverage": "global", "name": "North Sensors Ltd", "external_id": "C-1001",
 			"contacts": map[string]any{"billing": []string{"invoices@example.com"}},
 		},
+		"AccountsImport": AccountsImport{Rows: 2, Updated: 1, Refused: 1, Items: []AccountLine{
+			{Line: 2, OperatorID: source, ExternalID: new("C-1001"), Outcome: accountUpdated, Fields: []string{"name"}},
+			{Line: 3, OperatorID: receiver, Outcome: accountRefused, Column: "plans", Code: "unknown_plan", Message: `there is no plan "global-1": create it first, or correct its name`},
+		}},
 		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
 		"Account":                account,
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},

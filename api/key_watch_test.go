@@ -65,6 +65,8 @@ func TestKeyRevokedWhileTheBodyArrives(t *testing.T) {
 			c.text, c.contentType = batchCSV(iccid(1)), typeCSV
 		case "sync-sims":
 			c.text, c.contentType = "iccid\n"+iccid(2)+"\n", typeCSV
+		case "import-accounts":
+			c.text, c.contentType = "operator_id,name\n"+sourceID+",x\n", typeCSV
 		case "import-sims":
 			c.text, c.contentType = "iccid,imsis,account,plan\n"+iccid(2)+","+imsi(2)+","+sourceID+",global-01\n", typeCSV
 		}

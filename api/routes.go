@@ -51,22 +51,23 @@ func (s *server) routes() []Route {
 		acceptedBulk = bounds{status: http.StatusAccepted, maxBytes: maxBulkBytes}
 		acceptedSlow = bounds{status: http.StatusAccepted, timeout: storeTimeout}
 
-		endsRequests   = bounds{timeout: batchCancelTimeout}
-		cancelsBatch   = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
-		uploadsSIMs    = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
-		syncsSIMs      = bounds{timeout: uploadTimeout + 2*storeTimeout, upload: syncUpload(), stream: syncDoc()}
-		uploadsBatch   = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
-		streamsRows    = bounds{timeout: resultsTimeout, stream: resultsDoc()}
-		streamsChanges = bounds{timeout: resultsTimeout, stream: changesDoc()}
-		followsChanges = bounds{timeout: streamTimeout, stream: changesStreamDoc()}
-		pagesAudit     = bounds{stream: auditDoc()}
-		streamsEvents  = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
-		streamsFeed    = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
+		endsRequests    = bounds{timeout: batchCancelTimeout}
+		cancelsBatch    = bounds{status: http.StatusAccepted, timeout: batchCancelTimeout}
+		uploadsSIMs     = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
+		syncsSIMs       = bounds{timeout: uploadTimeout + 2*storeTimeout, upload: syncUpload(), stream: syncDoc()}
+		uploadsBatch    = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
+		uploadsAccounts = bounds{timeout: uploadTimeout + storeTimeout, upload: accountUpload()}
+		streamsRows     = bounds{timeout: resultsTimeout, stream: resultsDoc()}
+		streamsChanges  = bounds{timeout: resultsTimeout, stream: changesDoc()}
+		followsChanges  = bounds{timeout: streamTimeout, stream: changesStreamDoc()}
+		pagesAudit      = bounds{stream: auditDoc()}
+		streamsEvents   = bounds{timeout: streamTimeout, stream: eventsDoc(Event{}, "Each message is one event of the request.")}
+		streamsFeed     = bounds{timeout: streamTimeout, stream: eventsDoc(FeedEvent{}, "Each message is one event of a request of the batch.")}
 	)
 	return []Route{
 		{
 			"POST", "/v1/accounts", "create-account", admins, created, op(s, s.createAccount), "Create an account",
-			"An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it.",
+			"An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it.",
 		},
 		{
 			"GET", "/v1/accounts", "list-accounts", backOffice, ok, op(s, s.listAccounts), "List accounts",
@@ -79,6 +80,11 @@ func (s *server) routes() []Route {
 		{
 			"PATCH", "/v1/accounts/{operator_id}", "update-account", admins, endsRequests, op(s, s.updateAccount), "Update or close an account",
 			"Fields that are left out keep their values. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
+		},
+
+		{
+			"PUT", "/v1/accounts", "import-accounts", admins, uploadsAccounts, op(s, s.importAccounts), "Import accounts",
+			"Creates accounts that do not exist and updates those that do. A row names its account by operator id or external id. Rows are independent of each other: one with an error is left out, and the others are applied. The response says for each row what was done, or why it was refused. It is safe to repeat the call.",
 		},
 
 		{
@@ -125,12 +131,12 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/fees", "create-fee", finances, created, op(s, s.createFee), "Add a fee to the fee schedule",
-			"The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change.",
+			"POST", "/v1/fees", "create-fee", finances, created, op(s, s.createFee), "Add a fee to the fee schedule, or set the price of an account",
+			"The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change.",
 		},
 		{
-			"GET", "/v1/fees", "list-fees", finances, ok, op(s, s.listFees), "List the fee schedule",
-			"Lists all entries: past, current and future.",
+			"GET", "/v1/fees", "list-fees", finances, ok, op(s, s.listFees), "List the fee schedule and the prices of accounts",
+			"Lists all entries, past, current and future, and the prices of accounts.",
 		},
 		{
 			"DELETE", "/v1/fees/{method}/{currency}/{valid_from}", "withdraw-fee", finances, noContent, op(s, s.withdrawFee), "Withdraw a future fee",
@@ -293,6 +299,12 @@ func (s *server) routes() []Route {
 			bounds{stream: templateDoc(batchUpload())},
 			op(s, s.template("batch.csv", batchUpload())), "Download a CSV template for a batch",
 			"A CSV file with the columns of a batch and an example row.",
+		},
+		{
+			"GET", "/v1/templates/accounts.csv", "get-accounts-template", everyone,
+			bounds{stream: templateDoc(accountUpload())},
+			op(s, s.template("accounts.csv", accountUpload())), "Download a CSV template for an import of accounts",
+			"A CSV file with the columns of an import of accounts and an example row.",
 		},
 		{
 			"GET", "/v1/templates/sims.csv", "get-sims-template", everyone,

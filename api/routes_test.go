@@ -119,7 +119,7 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"ticket": "T-1"}
 	case "deny-request":
 		return map[string]any{"reason": "no"}
-	case "import-sims", "sync-sims", "create-batch":
+	case "import-sims", "sync-sims", "create-batch", "import-accounts":
 		return "[]"
 	}
 	if route.Method == "POST" && !strings.Contains(route.Path, "{") {

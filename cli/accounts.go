@@ -16,6 +16,7 @@ type accountsCommand struct {
 	Show   accountsShowCommand   `cmd:"" help:"Show an account."`
 	Create accountsCreateCommand `cmd:"" help:"Open an account (administrators)."`
 	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators)."`
+	Import accountsImportCommand `cmd:"" help:"Create and change accounts from a file (administrators)."`
 }
 
 func printAccount(l *connection, a client.Account) error {
@@ -156,6 +157,74 @@ func (c *accountsCreateCommand) Run(ctx context.Context, s *Session) error {
 		return l.explain(err)
 	}
 	return l.show(func() error { return printAccount(l, a) })
+}
+
+type accountsImportCommand struct {
+	upload
+	DryRun bool `help:"Show what the import would do, and change nothing."`
+	remote
+}
+
+// Help returns the detailed help.
+func (accountsImportCommand) Help() string {
+	return `Creates accounts that do not exist, and changes those that do. A row names its account by operator_id, or by external_id. Rows with an error are left out, and the others are applied; then the exit code is 7. The file can have up to 10,000 rows, and it is safe to import it again.
+
+CSV columns or JSON fields: operator_id, external_id, name, email, currency, coverage, standing, plans, contacts_transfers, contacts_billing, contacts_security. A new account needs operator_id, email, currency and coverage. A column that the file does not have leaves values as they are; an empty name, external_id, list of plans or list of contacts removes what was there.
+
+Examples:
+
+    simtransfer accounts import accounts.csv --dry-run
+    simtransfer accounts import customers.csv --map="Customer No=external_id" --map="Notes="`
+}
+
+// Run runs the command.
+func (c *accountsImportCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	f, err := c.openUpload(l)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	imported, err := l.client.ImportAccounts(ctx, f.format, f.reader, c.DryRun, l.options(client.Timeout(bulkTimeout), c.columns())...)
+	if err != nil {
+		return l.explain(err)
+	}
+	if err := l.show(func() error { return printAccountsImport(l, imported) }); err != nil {
+		return err
+	}
+	if imported.Refused > 0 {
+		return &exitError{ExitIncomplete, fmt.Errorf("%d of %d rows were refused", imported.Refused, imported.Rows)}
+	}
+	return nil
+}
+
+// printAccountsImport prints the rows that are not unchanged, and the counts.
+func printAccountsImport(l *connection, i client.AccountsImport) error {
+	t := newTable(l.Out, "LINE", "ACCOUNT", "OUTCOME", "WHAT")
+	for _, line := range i.Items {
+		what := strings.Join(line.Fields, ", ")
+		switch line.Outcome {
+		case "unchanged":
+			continue
+		case "refused":
+			what = line.Column + ": " + line.Message
+		}
+		t.add(strconv.Itoa(line.Line), accountText(line.OperatorID, line.ExternalID), line.Outcome, what)
+	}
+	if i.Created+i.Updated+i.Refused > 0 {
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	note := "%d accounts created, %d updated, %d unchanged, %d refused."
+	if i.DryRun {
+		note = "Nothing was changed. The import would have this result: " + note
+	}
+	l.note(note, i.Created, i.Updated, i.Unchanged, i.Refused)
+	return nil
 }
 
 type accountsUpdateCommand struct {

@@ -76,6 +76,7 @@ func commandCalls() []commandCall {
 		{"accounts show op0000000001", "", "GET /v1/accounts/OP0000000001"},
 		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global", "", `POST /v1/accounts {"operator_id":"OP0000000001","email":"a@example.com","currency":"EUR","coverage":"global"}`},
 		{"accounts create OP0000000001 --email=a@example.com --currency=EUR --coverage=global --name=North --external-id=C-1 --contact=billing=A@example.com,security=b@example.com --plans=a,b", "", `POST /v1/accounts {"operator_id":"OP0000000001","email":"a@example.com","currency":"EUR","coverage":"global","name":"North","external_id":"C-1","contacts":{"billing":["a@example.com"],"security":["b@example.com"]},"plans":["a","b"]}`},
+		{"accounts import - --format=csv --dry-run --map=No=external_id", "No", "PUT /v1/accounts?dry_run=true&map=No%3Dexternal_id No"},
 		{"accounts show C-1", "", "GET /v1/accounts/ext:C-1"},
 		{"accounts update C/1 --name= --external-id=C2 --contact=transfers= --any-plan", "", `PATCH /v1/accounts/ext:C%2F1 {"name":null,"external_id":"C2","contacts":{"transfers":[]},"plans":[]}`},
 		{"accounts update OP0000000001 --standing=closed", "", `PATCH /v1/accounts/OP0000000001 {"standing":"closed"}`},

@@ -18,7 +18,7 @@ const (
 	ExitUnauthorized = 4   // no key, an unknown key, or one without the permission
 	ExitConflict     = 5   // the request is in another state, or the object exists already
 	ExitUnavailable  = 6   // the service does not answer, or is busy
-	ExitIncomplete   = 7   // what was watched has finished, but not every SIM was transferred; or rows of a sync were refused
+	ExitIncomplete   = 7   // what was watched has finished, but not every SIM was transferred; or rows of a file were refused
 	ExitInterrupted  = 130 // by Ctrl-C
 )
 
@@ -35,7 +35,7 @@ const ExitCodes = `Exit codes of the commands that call the API:
          the first call with this Idempotency-Key is still running
     6    the service does not answer or is busy, or its answer was cut off
     7    watch: finished, but some SIMs were not transferred
-         sims sync: applied, but some rows were refused
+         sims sync, accounts import: applied, but some rows were refused
     130  interrupted`
 
 // ExitCode returns the exit code for the error of a command.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -110,6 +111,43 @@ func (c *Client) ListAccounts(ctx context.Context, f AccountFilter, p Paging, op
 	q.set("email", f.Email)
 	q.set("standing", f.Standing)
 	return get[Page[Account]](ctx, c, q.of(path("accounts")), options)
+}
+
+// AccountsImport is the outcome of ImportAccounts.
+type AccountsImport struct {
+	DryRun    bool          `json:"dry_run"` // nothing was changed
+	Rows      int           `json:"rows"`
+	Created   int           `json:"created"`
+	Updated   int           `json:"updated"`
+	Unchanged int           `json:"unchanged"`
+	Refused   int           `json:"refused"`
+	Items     []AccountLine `json:"items"` // every row, in the order of the file
+}
+
+// AccountLine is the outcome of a row of an import of accounts.
+type AccountLine struct {
+	Line       int                 `json:"line"` // in the file; the row of a JSON document
+	OperatorID transfer.OperatorID `json:"operator_id,omitempty"`
+	ExternalID string              `json:"external_id,omitempty"`
+	Outcome    string              `json:"outcome"`           // created, updated, unchanged or refused
+	Fields     []string            `json:"fields,omitempty"`  // that changed
+	Column     string              `json:"column,omitempty"`  // that has the error
+	Code       string              `json:"code,omitempty"`    // of the error
+	Message    string              `json:"message,omitempty"` // what is wrong, and what to do
+}
+
+// ImportAccounts creates and updates accounts from up to 10,000 rows in the given
+// format, for administrators. With dryRun it changes nothing. It is repeated after
+// a failure only if file can seek.
+func (c *Client) ImportAccounts(ctx context.Context, format Format, file io.Reader, dryRun bool, options ...Option) (AccountsImport, error) {
+	q := query{}
+	if dryRun {
+		q.set("dry_run", "true")
+	}
+	var answer AccountsImport
+	r := call{method: http.MethodPut, path: q.of(path("accounts")), contentType: string(format), body: file}
+	err := c.exchange(ctx, r, &answer, options)
+	return answer, err
 }
 
 // GetAccount returns an account.

@@ -42,8 +42,9 @@ const MaxAccountRef = MaxExternalID + len(externalPrefix)
 
 // Limits of the lists of an account.
 const (
-	MaxContacts     = 20  // email addresses for one purpose
-	MaxAccountPlans = 500 // plans that an account may hold
+	MaxAccountRows  = 10000 // rows of an import of accounts
+	MaxContacts     = 20    // email addresses for one purpose
+	MaxAccountPlans = 500   // plans that an account may hold
 )
 
 // Limits of texts of a gateway, in characters.
