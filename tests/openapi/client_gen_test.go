@@ -3630,7 +3630,7 @@ type ClientInterface interface {
 
 	// CreateAccountWithBody Create an account
 	//
-	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3639,7 +3639,7 @@ type ClientInterface interface {
 
 	// CreateAccount Create an account
 	//
-	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3710,18 +3710,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/events (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateFeeWithBody Add a fee to the fee schedule
+	// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithBody(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// CreateFee Add a fee to the fee schedule
+	// CreateFee Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3971,7 +3971,7 @@ type ClientInterface interface {
 
 // CreateAccountWithBody Create an account
 //
-// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3990,7 +3990,7 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Create an account
 //
-// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4151,9 +4151,9 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 	return c.Client.Do(req)
 }
 
-// CreateFeeWithBody Add a fee to the fee schedule
+// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4170,9 +4170,9 @@ func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams,
 	return c.Client.Do(req)
 }
 
-// CreateFee Add a fee to the fee schedule
+// CreateFee Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6589,7 +6589,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithBodyWithResponse Create an account
 	//
-	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6598,7 +6598,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Create an account
 	//
-	// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6677,18 +6677,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/events (the `ListFeed` operationId).
 	ListFeedWithResponse(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*ListFeedResponse, error)
 
-	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule
+	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
 	CreateFeeWithBodyWithResponse(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
 
-	// CreateFeeWithResponse Add a fee to the fee schedule
+	// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 	//
-	// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9847,7 +9847,7 @@ func (r ListTransfersResponse) ContentType() string {
 
 // CreateAccountWithBodyWithResponse Create an account
 //
-// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9862,7 +9862,7 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Create an account
 //
-// An account sends and receives SIMs and is identified by its operator id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -9995,9 +9995,9 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 	return ParseListFeedResponse(rsp)
 }
 
-// CreateFeeWithBodyWithResponse Add a fee to the fee schedule
+// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10010,9 +10010,9 @@ func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context,
 	return ParseCreateFeeResponse(rsp)
 }
 
-// CreateFeeWithResponse Add a fee to the fee schedule
+// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
 //
-// The fee applies until the next entry for the same method and currency. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
