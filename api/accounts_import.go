@@ -105,9 +105,6 @@ type importAccountsInput struct {
 
 type importAccountsOutput struct{ Body AccountsImport }
 
-// errDryRun rolls a transaction back.
-var errDryRun = errors.New("dry run")
-
 // importAccounts reads the whole file first, because no transaction may wait for a
 // client. Then it applies all rows in one transaction.
 func (s *server) importAccounts(ctx context.Context, in *importAccountsInput) (*importAccountsOutput, error) {
