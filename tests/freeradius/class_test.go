@@ -115,7 +115,7 @@ func TestClassDecides(t *testing.T) {
 		}
 	}
 	s.expectStrays(stray)
-	s.db.Check(3) // the transfers are made up
+	s.db.Check(3, 8) // the transfers are made up
 
 	// A session that we have closed, and that continues, is judged by its Class, too.
 	s.db.Exec(`DELETE FROM work WHERE kind = 'drop_stray'`)
@@ -168,7 +168,7 @@ func TestWrongClocks(t *testing.T) {
 	if got := wrong(); len(got) > 0 {
 		t.Errorf("sessions with times that cannot be true: %q", got)
 	}
-	s.db.Check(3) // the transfers are made up
+	s.db.Check(3, 8) // the transfers are made up
 
 	// Repetitions and updates of open sessions are corrected, too. A gateway whose clock
 	// is slow has been heard: its session is not closed for silence.
