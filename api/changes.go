@@ -47,7 +47,8 @@ type Change struct {
 
 // ChangeOwner is the owner of a SIM before or after a change.
 type ChangeOwner struct {
-	Account transfer.OperatorID `json:"account" doc:"The operator id."`
+	Account    transfer.OperatorID `json:"account" doc:"The operator id."`
+	ExternalID *string             `json:"external_id,omitempty" doc:"The id of the account in the operator's own systems, as it is when the entry is read."`
 }
 
 // ChangedText is a value before and after a change.
@@ -75,12 +76,12 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 	v := Change{
 		Cursor: e.Next().String(), At: e.At.UTC(), Kind: e.Kind,
 		ICCID: e.ICCID, IMSIs: e.IMSIs, MSISDNs: e.MSISDNs, EID: e.EID, ExternalID: e.ExternalID,
-		To:       ChangeOwner{e.Destination},
+		To:       ChangeOwner{e.Destination, e.DestinationExternalID},
 		Replaces: e.OldCard, ReplacedBy: e.NewCard,
 		Request: e.Request, Batch: e.Batch, Ticket: e.Ticket, Line: e.Line,
 	}
 	if e.Source != nil {
-		v.From = &ChangeOwner{*e.Source}
+		v.From = &ChangeOwner{*e.Source, e.SourceExternalID}
 	}
 	var err error
 	switch e.Kind {

@@ -65,11 +65,11 @@ func TestChangesFeed(t *testing.T) {
 	if diff := cmp.Diff([]string{"created " + iccid(1), "created " + iccid(2), "transferred " + iccid(1), "status_changed " + iccid(2)}, kinds(list)); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
 	}
-	if moved := list[2]; *moved.From != (ChangeOwner{sourceID}) || moved.To != (ChangeOwner{destinationID}) || requestPath(*moved.Request) != path || *moved.Line != 1 ||
+	if moved := list[2]; *moved.From != (ChangeOwner{Account: sourceID}) || moved.To != (ChangeOwner{Account: destinationID}) || requestPath(*moved.Request) != path || *moved.Line != 1 ||
 		*moved.ExternalID != "meter-1" || !slices.Equal(moved.IMSIs, []string{"001010000000001"}) || *moved.Settings.Group != "arrived" {
 		t.Errorf("transferred: %+v", moved)
 	}
-	if changed := list[3]; changed.From != nil || changed.To != (ChangeOwner{sourceID}) || *changed.Status != (ChangedText{"ready", "suspended"}) || changed.Request != nil {
+	if changed := list[3]; changed.From != nil || changed.To != (ChangeOwner{Account: sourceID}) || *changed.Status != (ChangedText{"ready", "suspended"}) || changed.Request != nil {
 		t.Errorf("status_changed: %+v", changed)
 	}
 	for query, want := range map[string][]Change{

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,8 +36,10 @@ type Feed struct {
 
 type feedInput struct {
 	Paging
-	Account string `query:"account" maxLength:"132" doc:"Only events of the account with this operator id or external id. For support."`
-	Key     int64  `query:"key" minimum:"1" doc:"Only events that the API key with this id caused. An account can only give its own keys."`
+	From    string    `query:"from" enum:"now" doc:"now: start after the events that exist already. In place of cursor."`
+	Since   time.Time `query:"since" doc:"Start with the events at this time or later. A few earlier ones can come first. In place of cursor."`
+	Account string    `query:"account" maxLength:"132" doc:"Only events of the account with this operator id or external id. For support."`
+	Key     int64     `query:"key" minimum:"1" doc:"Only events that the API key with this id caused. An account can only give its own keys."`
 }
 
 type feedOutput struct{ Body Feed }
@@ -46,7 +49,7 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	after, err := feedCursor(in.Cursor)
+	after, err := in.start(ctx, s, account)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +84,27 @@ func (s *server) listFeed(ctx context.Context, in *feedInput) (*feedOutput, erro
 		out.Body.NextCursor = out.Body.Items[n-1].Cursor
 	}
 	return out, nil
+}
+
+// start returns the position after which to read.
+func (in *feedInput) start(ctx context.Context, s *server, account int64) (after storage.Cursor, err error) {
+	p := problem.New(problem.Invalid, "")
+	since := given(p, "query.since", in.Since)
+	if countGiven(in.Cursor != "", in.From != "", since != nil) > 1 {
+		p.Add(problem.FieldError{Location: "query", Message: "cursor, from and since exclude each other: give one of them"})
+	}
+	switch {
+	case len(p.Errors) > 0:
+		return after, p
+	case in.From != "":
+		return s.db.FeedEnd(ctx, account)
+	case since != nil:
+		if after, err = s.db.FeedSince(ctx, account, *since); errors.Is(err, storage.ErrFuture) {
+			err = sinceInFuture(in.Since)
+		}
+		return after, err
+	}
+	return feedCursor(in.Cursor)
 }
 
 // longWait is how long a transaction may withhold events before it is logged.

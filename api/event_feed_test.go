@@ -154,3 +154,54 @@ func TestFeedOfAKey(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A client that starts now, or at a time, gets every event from then on, and its
+// cursor is good even if it has read none.
+func TestFeedStartsNowOrAtATime(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(3, transfer.Ready)
+	clock := func() string {
+		var text string
+		if err := s.db.Pool().GetContext(t.Context(), &text, `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	begin := clock()
+	none := read[Feed](s.get(s.source, "/v1/events?from=now").is(200))
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202)
+	first, end := s.follow(s.source, none.NextCursor, 200, 1)
+	if len(none.Items) != 0 || len(first) != 1 || first[0].Kind != transfer.EventCreate {
+		t.Fatalf("from now: %+v, then %+v", none, first)
+	}
+	middle := clock()
+	now := map[string]string{}
+	for name, key := range map[string]string{"source": s.source, "support": s.support, "bystander": s.bystander} {
+		page := read[Feed](s.get(key, "/v1/events?from=now").is(200))
+		if now[name] = page.NextCursor; len(page.Items) != 0 {
+			t.Errorf("%s from now: %+v", name, page)
+		}
+		s.get(key, "/v1/events?cursor="+now[name]).is(200)
+	}
+	if now["source"] != end {
+		t.Errorf("from now leads to %s, want %s", now["source"], end)
+	}
+	s.post(s.source, "/v1/transfer-requests", requestBody(iccid(2))).is(202)
+	second, _ := s.follow(s.source, now["source"], 200, 1)
+	for since, want := range map[string][]FeedEvent{begin: append(first, second...), middle: second} {
+		if diff := cmp.Diff(want, read[Feed](s.get(s.source, "/v1/events?since="+since).is(200)).Items); diff != "" {
+			t.Errorf("since %s (-want +got):\n%s", since, diff)
+		}
+		if list := read[Feed](s.get(s.support, "/v1/events?since="+since).is(200)).Items; len(list) != len(want) {
+			t.Errorf("support since %s: %+v", since, list)
+		}
+		s.get(s.bystander, "/v1/events?cursor="+read[Feed](s.get(s.bystander, "/v1/events?since="+since).is(200)).NextCursor).is(200)
+	}
+	if list := read[Feed](s.get(s.source, "/v1/events?since="+clock()).is(200)).Items; len(list) != 0 {
+		t.Errorf("since now: %+v", list)
+	}
+	for _, query := range []string{"from=then", "since=2999-01-01", "from=now&since=2020-01-01", "from=now&cursor=1-1"} {
+		s.get(s.source, "/v1/events?"+query).problem(422, problem.Invalid)
+	}
+}

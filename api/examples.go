@@ -209,7 +209,7 @@ func examples() map[string]any {
 
 		"ChangesPage": ChangesPage{Items: []Change{{
 			Cursor: "512-8", At: noon, Kind: transfer.SIMTransferred, ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"883120000000001"},
-			ExternalID: new("meter-4711"), From: &ChangeOwner{source}, To: ChangeOwner{receiver}, Request: &request, Line: new(8),
+			ExternalID: new("meter-4711"), From: &ChangeOwner{Account: source, ExternalID: new("customer-17")}, To: ChangeOwner{Account: receiver}, Request: &request, Line: new(8),
 			Settings: &Settings{Tags: map[string]string{}, EventHandlers: []string{}, Containers: []string{}},
 		}}, NextCursor: "512-8"},
 

@@ -41,14 +41,8 @@ Examples:
 
 // Validate implements kong's validation.
 func (c *changesCommand) Validate() error {
-	starts := 0
-	for _, given := range []bool{c.From != "", !c.Since.IsZero(), c.Cursor != ""} {
-		if given {
-			starts++
-		}
-	}
 	switch {
-	case starts > 1:
+	case startsGiven(c.From, c.Since, c.Cursor) > 1:
 		return usageError("--from, --since and --cursor exclude each other: use one of them")
 	case c.Limit != nil && (c.Follow || c.All):
 		return usageError("--limit cannot be used with --follow or --all")
@@ -56,6 +50,17 @@ func (c *changesCommand) Validate() error {
 		return usageError("--json shows whole pages: use it without --format=ndjson")
 	}
 	return nil
+}
+
+// startsGiven returns how many of the flags are given that name the place to start at.
+func startsGiven(from string, since time.Time, cursor string) int {
+	n := 0
+	for _, given := range []bool{from != "", !since.IsZero(), cursor != ""} {
+		if given {
+			n++
+		}
+	}
+	return n
 }
 
 // resumeCommand returns the command that continues after a cursor.

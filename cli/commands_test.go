@@ -95,6 +95,8 @@ func commandCalls() []commandCall {
 		},
 		{"keys rotate 7 --expires=2030-01-31T00:00:00Z", "", `POST /v1/keys/7/rotate {"expires_at":"2030-01-31T00:00:00Z"}`},
 		{"changes --account=OP0000000001 --kind=transferred,created --from=now", "", "GET /v1/changes?account=OP0000000001&from=now&kind=transferred%2Ccreated&limit=50"},
+		{"events --from=now --account=OP0000000001", "", "GET /v1/events?account=OP0000000001&from=now&limit=50"},
+		{"events --since=2030-01-31 --limit=7", "", "GET /v1/events?limit=7&since=2030-01-31T00%3A00%3A00Z"},
 		{"changes --since=2030-01-31 --all", "", "GET /v1/changes?limit=1000&since=2030-01-31T00%3A00%3A00Z"},
 		{"audit --account=OP0000000001 --sim=+12025550101 --key=7 --action=sim.unlock,key.create", "", "GET /v1/audit?account=OP0000000001&action=sim.unlock%2Ckey.create&key=7&limit=50&sim=12025550101"},
 		{"audit --since=2030-01-31T00:00:00Z --before=2030-02-01T00:00:00Z", "", "GET /v1/audit?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&limit=50"},

@@ -21,6 +21,8 @@ type eventsCommand struct {
 	Interval time.Duration `min:"100ms" max:"1h" default:"2s" help:"With --follow: time between polls."`
 	Limit    *int          `min:"1" placeholder:"50" help:"Maximum number of events to show. Default: 50, or all events of a single request."`
 	All      bool          `help:"Show all events, without a limit."`
+	From     string        `enum:"now," default:"" placeholder:"now" help:"Without a request, with now: start after the events that exist already."`
+	Since    time.Time     `placeholder:"TIME" help:"Without a request: start with the events at this time or later, such as 2030-01-31 or 2030-01-31T14:30+01:00. A few earlier ones can come first. Without a zone, the time is in UTC."`
 	Cursor   string        `placeholder:"CURSOR" help:"Continue after the page that returned this next_cursor."`
 	remote
 }
@@ -36,14 +38,17 @@ Examples:
     simtransfer events 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
     simtransfer events --all
     simtransfer events --key=7 --all
-    simtransfer events --follow --json`
+    simtransfer events --since=2030-01-31 --all
+    simtransfer events --from=now --follow --json`
 }
 
 // Validate implements kong's validation.
 func (c *eventsCommand) Validate() error {
 	switch {
-	case c.Request != nil && (c.Account != "" || c.Key != 0 || c.Follow):
-		return usageError("--account, --key and --follow cannot be used with a request; to follow a request, use requests watch")
+	case c.Request != nil && (c.Account != "" || c.Key != 0 || c.Follow || c.From != "" || !c.Since.IsZero()):
+		return usageError("--account, --key, --from, --since and --follow cannot be used with a request; to follow a request, use requests watch")
+	case startsGiven(c.From, c.Since, c.Cursor) > 1:
+		return usageError("--from, --since and --cursor exclude each other: use one of them")
 	case c.Limit != nil && c.Follow:
 		return usageError("--limit cannot be used with --follow")
 	}
@@ -128,6 +133,7 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 	t := newTable(l.Out, "TIME", "REQUEST", "PARTY", "EVENT", "STATE", "DETAIL")
 	paging := c.paging()
 	cursor, left, withheld := c.Cursor, paging.Limit, ""
+	filter := client.FeedFilter{Account: c.Account.ref(), Key: c.Key, Now: c.From == "now", Since: c.Since}
 	resume := func() string { return c.resumeCommand(cursor) }
 	err := watching{Interval: c.Interval}.poll(ctx, l, resume, func(ctx context.Context) (bool, error) {
 		for more := true; more && (left > 0 || paging.All); {
@@ -135,7 +141,7 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 			if !paging.All {
 				limit = min(limit, left)
 			}
-			feed, err := l.client.ListFeed(ctx, client.FeedFilter{Account: c.Account.ref(), Key: c.Key}, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
+			feed, err := l.client.ListFeed(ctx, filter, client.Paging{Limit: limit, Cursor: cursor}, l.options()...)
 			if err != nil {
 				return false, l.explain(err)
 			}
@@ -149,6 +155,7 @@ func (c *eventsCommand) showFeed(ctx context.Context, l *connection) error {
 				}
 			}
 			cursor, left, more = feed.NextCursor, left-len(feed.Items), feed.More
+			filter.Now, filter.Since = false, time.Time{} // the cursor has the place
 		}
 		return !c.Follow, nil
 	})

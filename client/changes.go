@@ -48,7 +48,8 @@ type Change struct {
 
 // ChangeOwner is the owner of a SIM before or after a change.
 type ChangeOwner struct {
-	Account transfer.OperatorID `json:"account"`
+	Account    transfer.OperatorID `json:"account"`
+	ExternalID string              `json:"external_id,omitempty"` // in the operator's own systems, as it is when the entry is read
 }
 
 // ChangedText is a value before and after a change.

@@ -59,6 +59,10 @@ type Feed struct {
 type FeedFilter struct {
 	Account transfer.AccountRef // for support
 	Key     int64               // id of the API key that caused the events
+
+	// The place to start at, instead of a cursor. At most one of them is set.
+	Now   bool      // after the events that exist already
+	Since time.Time // with the events at this time or later; a few earlier ones can come first
 }
 
 // ListEvents returns a page of the events of a request, the oldest first.
@@ -74,6 +78,10 @@ func (c *Client) ListFeed(ctx context.Context, f FeedFilter, p Paging, options .
 	if f.Key != 0 {
 		q.set("key", strconv.FormatInt(f.Key, 10))
 	}
+	if f.Now {
+		q.set("from", "now")
+	}
+	q.setTime("since", f.Since)
 	return get[Feed](ctx, c, q.of(path("events")), options)
 }
 

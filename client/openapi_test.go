@@ -497,7 +497,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return nil
 		},
 		"list-feed": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ListFeed(ctx, client.FeedFilter{Account: account, Key: 7}, paging)
+			_, err := c.ListFeed(ctx, client.FeedFilter{Account: account, Key: 7, Now: true, Since: at}, paging)
 			return err
 		},
 	}

@@ -27,26 +27,28 @@ func FirstChange() ChangeCursor { return ChangeCursor{Seq: 1} }
 // ChangeEntry is an entry of the changes feed: one SIM that changed. Its
 // identifiers are those that it has when the entry is read.
 type ChangeEntry struct {
-	Seq         int64                `db:"seq"`
-	Position    int32                `db:"position"`
-	At          time.Time            `db:"at"` // of the change; when the SIM was registered to its owner, if it was transferred
-	Kind        transfer.ChangeKind  `db:"kind"`
-	Source      *transfer.OperatorID `db:"source"`      // the owner before the change; nil if the owner did not change
-	Destination transfer.OperatorID  `db:"destination"` // the owner after the change
-	IMSIs       pq.StringArray       `db:"imsis"`
-	MSISDNs     pq.StringArray       `db:"msisdns"`
-	ICCID       string               `db:"iccid"`
-	EID         *string              `db:"eid"`
-	ExternalID  *string              `db:"external_id"`
-	Before      *json.RawMessage     `db:"before"` // what changed, before and after; nil: nothing but the owner
-	After       *json.RawMessage     `db:"after"`
-	OldCard     *string              `db:"old_card"` // for swapped: the ICCID of the other card,
-	NewCard     *string              `db:"new_card"` // which is the old one or the new one
-	Request     *uuid.UUID           `db:"request"`  // for transferred, as are all that follow
-	Batch       *uuid.UUID           `db:"batch"`
-	Ticket      *string              `db:"ticket"`
-	Line        *int                 `db:"line"`     // in the request's list or upload
-	Settings    *json.RawMessage     `db:"settings"` // that the SIM arrived with
+	Seq                   int64                `db:"seq"`
+	Position              int32                `db:"position"`
+	At                    time.Time            `db:"at"` // of the change; when the SIM was registered to its owner, if it was transferred
+	Kind                  transfer.ChangeKind  `db:"kind"`
+	Source                *transfer.OperatorID `db:"source"` // the owner before the change; nil if the owner did not change
+	SourceExternalID      *string              `db:"source_external_id"`
+	Destination           transfer.OperatorID  `db:"destination"` // the owner after the change
+	DestinationExternalID *string              `db:"destination_external_id"`
+	IMSIs                 pq.StringArray       `db:"imsis"`
+	MSISDNs               pq.StringArray       `db:"msisdns"`
+	ICCID                 string               `db:"iccid"`
+	EID                   *string              `db:"eid"`
+	ExternalID            *string              `db:"external_id"`
+	Before                *json.RawMessage     `db:"before"` // what changed, before and after; nil: nothing but the owner
+	After                 *json.RawMessage     `db:"after"`
+	OldCard               *string              `db:"old_card"` // for swapped: the ICCID of the other card,
+	NewCard               *string              `db:"new_card"` // which is the old one or the new one
+	Request               *uuid.UUID           `db:"request"`  // for transferred, as are all that follow
+	Batch                 *uuid.UUID           `db:"batch"`
+	Ticket                *string              `db:"ticket"`
+	Line                  *int                 `db:"line"`     // in the request's list or upload
+	Settings              *json.RawMessage     `db:"settings"` // that the SIM arrived with
 }
 
 // Next returns the position after the entry.
@@ -351,7 +353,9 @@ var selectChangeEntries = newStatement(statement{
 			e.at,
 			e.kind,
 			src.operator_id AS source,
+			src.external_id AS source_external_id,
 			dst.operator_id AS destination,
+			dst.external_id AS destination_external_id,
 			s.iccid,
 			coalesce(i.imsis, '{}') AS imsis,
 			coalesce(i.msisdns, '{}') AS msisdns,

@@ -248,6 +248,10 @@ func statements() []*statement {
 		lockFinished,
 		copyRetriedLines,
 		insertRetry,
+		// event_start.go
+		selectFeedEnd,
+		selectFeedBefore,
+		selectFirstSince,
 		// events.go
 		selectEvents,
 		insertEvent,

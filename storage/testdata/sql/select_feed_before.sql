@@ -1,0 +1,37 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Finds the last event of the feed before a position.
+-- Given:    @account: only events that it sees (0: all), the @horizon, and the position @tx and @id.
+-- Returns:  A cursor; no row if there is no event.
+-- Locks:    nothing
+--
+-- EXPLAIN EXECUTE select_feed_before(account, tx, id, horizon);
+PREPARE select_feed_before AS
+SELECT tx::text::bigint AS tx, id
+FROM (
+	(
+		SELECT e.tx, e.id
+		FROM events e
+		WHERE $1 /*account*/ = 0 AND (e.tx, e.id) < ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
+		ORDER BY e.tx DESC, e.id DESC
+		LIMIT 1
+	)
+	UNION ALL
+	(
+		SELECT e.tx, e.id
+		FROM events e
+		WHERE e.source = $1 /*account*/ AND (e.tx, e.id) < ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
+		ORDER BY e.tx DESC, e.id DESC
+		LIMIT 1
+	)
+	UNION ALL
+	(
+		SELECT e.tx, e.id
+		FROM events e
+		WHERE e.destination = $1 /*account*/ AND (e.tx, e.id) < ($2 /*tx*/::text::xid8, $3 /*id*/) AND e.tx < greatest(pg_snapshot_xmin(pg_current_snapshot()), $4 /*horizon*/::text::xid8)
+		ORDER BY e.tx DESC, e.id DESC
+		LIMIT 1
+	)
+) last
+ORDER BY last.tx DESC, id DESC
+LIMIT 1;
