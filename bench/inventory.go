@@ -52,7 +52,7 @@ func needsSupport(number int) bool { return kind(number) >= 5 }
 func isOnline(number int) bool     { return kind(number) == 5 }
 
 // keyring holds the API keys of a database.
-type keyring struct{ source, destination, support string }
+type keyring struct{ source, destination, support, admin string }
 
 // seedAccounts creates the accounts, their keys, the fees and the plans.
 func (h *harness) seedAccounts(ctx context.Context, name string, db *storage.DB) error {
@@ -71,6 +71,7 @@ func (h *harness) seedAccounts(ctx context.Context, name string, db *storage.DB)
 		&keys.source:      {Role: storage.RoleAccount, OperatorID: "OP0000000001", Name: "source"},
 		&keys.destination: {Role: storage.RoleAccount, OperatorID: "OP0000000002", Name: "destination"},
 		&keys.support:     {Role: storage.RoleSupport, Name: "support"},
+		&keys.admin:       {Role: storage.RoleAdmin, Name: "admin"},
 	} {
 		var err error
 		if _, *token, err = db.CreateKey(ctx, key); err != nil {

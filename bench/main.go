@@ -121,6 +121,7 @@ func measurements() []measurement {
 		{name: "latency", rounds: 1, run: measureLatency},
 		{name: "api", rounds: 3, run: measureAPI},
 		{name: "changes", rounds: 3, run: measureChanges},
+		{name: "sync", rounds: 3, run: measureSync},
 		{name: "growth", rounds: 1, slow: true, run: measureGrowth},
 		{name: "million", rounds: 1, slow: true, run: measureMillion},
 		{name: "vacuum", rounds: 1, slow: true, run: measureVacuum},

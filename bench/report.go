@@ -34,6 +34,7 @@ func newReport(sims int, m machine, samples map[string][]float64) report {
 		{"ratio_growth_adjacent", "growth_adjacent_s", "growth_small_s"},
 		{"ratio_growth_scattered", "growth_scattered_s", "growth_small_s"},
 		{"ratio_api_to_pgbench", "api_per_s", "pgbench_per_s"},
+		{"ratio_sync_to_by_hand", "sync_s", "sync_by_hand_s"},
 		{"ratio_vacuum_end_to_end", "vacuum_end_to_end_10_s", "vacuum_end_to_end_01_s"},
 		{"ratio_vacuum_execute", "vacuum_execute_10_s", "vacuum_execute_01_s"},
 	} {

@@ -24,6 +24,7 @@ type service struct {
 
 	accounts map[int]*client.Client // with the keys of source and destination
 	support  *client.Client
+	admin    *client.Client
 }
 
 // direction names the accounts that a batch is from and to.
@@ -48,6 +49,7 @@ func (h *harness) serve(ctx context.Context, name string, db *storage.DB, progra
 		db:       db,
 		accounts: map[int]*client.Client{source: as(keys.source), destination: as(keys.destination)},
 		support:  as(keys.support),
+		admin:    as(keys.admin),
 	}
 	defer func() {
 		if err != nil {

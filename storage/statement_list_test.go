@@ -140,6 +140,7 @@ func statements() []*statement {
 		// sync_sql.go
 		setSyncTimeouts,
 		lockSync,
+		takeSyncRows,
 		matchSync,
 		matchSyncOtherForm,
 		compareSync,
@@ -147,6 +148,8 @@ func statements() []*statement {
 		findSyncTwins,
 		findNewSyncTwins,
 		findSyncMissing,
+		keepSyncForms,
+		keepOtherSyncForms,
 		countSyncMissing,
 		lockSyncSIMs,
 		judgeSync,

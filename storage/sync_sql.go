@@ -12,11 +12,9 @@ import (
 //   - synced has the rows of the file, numbered from 0. has is the set of SyncFields
 //     of the row; the columns of other fields are null. Identifiers are in ascending
 //     order. code, field and value are set for rows that the caller has refused.
-//   - sync_matched has the SIM of each row, null for none, and whether the caller has
-//     not refused the row.
-//   - sync_candidates has the rows that may change something, with the number of
-//     another row of the same SIM, and sync_missing the SIMs that the file does
-//     not have.
+//   - sync_candidates has the rows that may change something, with their SIM, which
+//     is null for none, and the number of another row of the same SIM. sync_missing
+//     has the SIMs that the file does not have.
 //   - sync_rows has their outcomes. was are the identifiers of a SIM before, if
 //     some change.
 //   - sync_claims has the identifiers, and the external ids (external), that rows
@@ -46,16 +44,9 @@ SELECT
 	` + indent(1, settingNames("s.")) + `
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -84,17 +75,20 @@ CREATE TEMPORARY TABLE sync_claims (
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP`
 }
 
-// stagedColumns lists the columns of synced that a sync copies, in the order of
-// SyncRow.appendTo.
-func stagedColumns() []string {
-	columns := []string{
-		"n", "line", "doc_row", "has", "iccid", "other_form", "code", "field", "value",
-		"operator_id", "status", "plan", "imsis", "msisdns", "transfer_lock", "eid", "lot", "external_id",
-	}
+// stagedColumns lists the columns of synced that a sync copies for some fields, in
+// the order of SyncRow.appendTo.
+func stagedColumns(fields SyncFields) string {
+	columns := []string{"n", "line", "doc_row", "has", "iccid", "other_form", "code", "field", "value"}
+	all := []string{"operator_id", "status", "plan", "imsis", "msisdns", "transfer_lock", "eid", "lot", "external_id"}
 	for _, s := range transfer.Policy() {
-		columns = append(columns, s.Name)
+		all = append(all, s.Name)
 	}
-	return columns
+	for i, name := range all {
+		if fields.Contains(SyncField(i)) {
+			columns = append(columns, name)
+		}
+	}
+	return strings.Join(columns, ", ")
 }
 
 // hasSQL holds if the row x has a field.
@@ -194,34 +188,21 @@ var lockSync = newStatement(statement{
 	text:  `SELECT pg_advisory_xact_lock(hashtextextended('sync of SIMs', 0))`,
 })
 
-var matchSync = newStatement(statement{
-	name:  "match_sync",
-	does:  "Finds the SIM of each row of a sync by its ICCID.",
+var takeSyncRows = newStatement(statement{
+	name:  "take_sync_rows",
+	does:  "Takes all rows of a sync for rows that may change something, if they are few.",
 	setup: syncTables(),
 	text: `
-		INSERT INTO sync_matched (n, sim, usable)
-		SELECT x.n, i.sim, x.code IS NULL
-		FROM synced x
-		LEFT JOIN identifiers i ON i.identifier = x.iccid`,
-})
-
-var matchSyncOtherForm = newStatement(statement{
-	name:  "match_sync_other_form",
-	does:  "Finds the SIMs of the remaining rows by their ICCID without or with its check digit.",
-	setup: syncTables(),
-	text: `
-		UPDATE sync_matched m
-		SET sim = i.sim
-		FROM synced x
-		JOIN identifiers i ON i.identifier = x.other_form
-		WHERE x.n = m.n AND m.sim IS NULL`,
+		INSERT INTO sync_candidates
+		SELECT NULL, NULL, x.*
+		FROM synced x`,
 })
 
 var compareSync = newStatement(statement{
 	name: "compare_sync",
-	does: `Finds the rows of a sync that may change something: those whose SIM is new or differs, and those that were
-		refused. It compares lists of identifiers by a sum of hashes, which differs from run to run by its seed, so
-		that a difference cannot stay unnoticed for long.`,
+	does: `Finds the rows of a sync that may change something: those that were refused, that have no SIM with the same
+		ICCID, and whose SIM differs. It compares lists of identifiers by a sum of hashes, which differs from run to run
+		by its seed, so that a difference cannot stay unnoticed for long.`,
 	given: "@identifiers: whether any row has IMSIs or MSISDNs; the @seed of the hashes.",
 	setup: syncTables(),
 	text: `
@@ -231,23 +212,49 @@ var compareSync = newStatement(statement{
 				bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'imsi') AS imsis,
 				bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'msisdn') AS msisdns
 			FROM identifiers
-			WHERE @identifiers AND kind <> 'iccid' AND sim IN (SELECT sim FROM sync_matched)
+			WHERE @identifiers AND kind <> 'iccid'
 			GROUP BY sim
 		)
-		INSERT INTO sync_candidates (n, sim)
-		SELECT m.n, m.sim
-		FROM sync_matched m
-		JOIN synced x ON x.n = m.n
-		LEFT JOIN sims s ON s.id = m.sim
-		LEFT JOIN sim_details d ON d.sim = m.sim
+		INSERT INTO sync_candidates
+		SELECT s.id, NULL, x.*
+		FROM synced x
+		LEFT JOIN sims s ON s.iccid = x.iccid
+		LEFT JOIN sim_details d ON d.sim = s.id
 		LEFT JOIN accounts a ON a.id = s.account
-		LEFT JOIN held h ON h.sim = m.sim
-		WHERE m.sim IS NULL
+		LEFT JOIN held h ON h.sim = s.id
+		WHERE s.id IS NULL
 		   OR x.code IS NOT NULL
 		   OR ` + hasSQL(SyncAccount) + ` AND x.operator_id <> a.operator_id
 		   OR ` + eachSyncColumn("\n   OR ", syncColumn.differsSQL) + `
-		   OR ` + hasSQL(SyncIMSIs) + ` AND h.imsis IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(x.imsis) u)
-		   OR ` + hasSQL(SyncMSISDNs) + ` AND h.msisdns IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(x.msisdns) u)`,
+		   OR ` + hasSQL(SyncIMSIs) + ` AND h.imsis IS DISTINCT FROM ` + hashSQL("x.imsis") + `
+		   OR ` + hasSQL(SyncMSISDNs) + ` AND h.msisdns IS DISTINCT FROM ` + hashSQL("x.msisdns"),
+})
+
+// hashSQL is the sum of the hashes of the identifiers in an array. Most SIMs have one.
+func hashSQL(array string) string {
+	return fmt.Sprintf("CASE cardinality(%[1]s)\n\tWHEN 1 THEN hashtextextended(%[1]s[1], @seed)\n\tELSE (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(%[1]s) u)\nEND", array)
+}
+
+var matchSync = newStatement(statement{
+	name:  "match_sync",
+	does:  "Finds the SIMs of rows of a sync by their ICCID.",
+	setup: syncTables(),
+	text: `
+		UPDATE sync_candidates x
+		SET sim = i.sim
+		FROM identifiers i
+		WHERE x.sim IS NULL AND i.identifier = x.iccid`,
+})
+
+var matchSyncOtherForm = newStatement(statement{
+	name:  "match_sync_other_form",
+	does:  "Finds the SIMs of the remaining rows by their ICCID without or with its check digit.",
+	setup: syncTables(),
+	text: `
+		UPDATE sync_candidates x
+		SET sim = i.sim
+		FROM identifiers i
+		WHERE x.sim IS NULL AND i.identifier = x.other_form`,
 })
 
 var resolveSyncAccounts = newStatement(statement{
@@ -262,31 +269,35 @@ var resolveSyncAccounts = newStatement(statement{
 })
 
 var findSyncTwins = newStatement(statement{
-	name:  "find_sync_twins",
-	does:  "Finds rows of a sync that have the same SIM of the inventory. All of them are refused, in whatever order they are.",
+	name: "find_sync_twins",
+	does: `Finds rows of a sync that have the same SIM of the inventory, in either form of its ICCID. Those of them that
+		would change it are refused, in whatever order they are.`,
 	setup: syncTables(),
 	text: `
-		WITH twins AS (
-			SELECT m.sim, min(m.n) AS first, max(m.n) AS last
-			FROM sync_matched m
-			WHERE m.sim IS NOT NULL AND m.usable
-			GROUP BY m.sim
-			HAVING count(*) > 1
+		WITH forms AS MATERIALIZED (
+			SELECT i.identifier, i.sim
+			FROM identifiers i
+			WHERE i.kind = 'iccid' AND i.sim IN (SELECT sim FROM sync_candidates WHERE code IS NULL)
 		), named AS (
-			SELECT m.n, m.sim, CASE WHEN m.n = t.first THEN t.last ELSE t.first END AS twin
-			FROM twins t
-			JOIN sync_matched m ON m.sim = t.sim AND m.usable
-		), marked AS (
-			UPDATE sync_candidates c
-			SET twin = named.twin
+			SELECT f.sim, x.n
+			FROM forms f
+			JOIN synced x ON x.iccid = f.identifier
+			WHERE x.code IS NULL
+			UNION
+			SELECT f.sim, x.n
+			FROM forms f
+			JOIN synced x ON x.other_form = f.identifier
+			WHERE x.code IS NULL AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = x.iccid)
+		), twins AS (
+			SELECT sim, min(n) AS first, max(n) AS last
 			FROM named
-			WHERE c.n = named.n
-			RETURNING c.n
+			GROUP BY sim
+			HAVING count(*) > 1
 		)
-		INSERT INTO sync_candidates (n, sim, twin)
-		SELECT n, sim, twin
-		FROM named
-		WHERE n NOT IN (SELECT n FROM marked)`,
+		UPDATE sync_candidates x
+		SET twin = CASE WHEN x.n = t.first THEN t.last ELSE t.first END
+		FROM twins t
+		WHERE x.sim = t.sim AND x.code IS NULL`,
 })
 
 var findNewSyncTwins = newStatement(statement{
@@ -296,21 +307,20 @@ var findNewSyncTwins = newStatement(statement{
 	text: `
 		WITH forms AS (
 			SELECT x.n, f.iccid
-			FROM sync_candidates c
-			JOIN synced x ON x.n = c.n
+			FROM sync_candidates x
 			CROSS JOIN unnest(ARRAY[x.iccid, x.other_form]) AS f (iccid)
-			WHERE c.sim IS NULL AND x.code IS NULL AND f.iccid IS NOT NULL
+			WHERE x.sim IS NULL AND x.code IS NULL AND f.iccid IS NOT NULL
 		), twins AS (
 			SELECT iccid, min(n) AS first, max(n) AS last
 			FROM forms
 			GROUP BY iccid
 			HAVING count(*) > 1
 		)
-		UPDATE sync_candidates c
-		SET twin = CASE WHEN c.n = t.first THEN t.last ELSE t.first END
+		UPDATE sync_candidates x
+		SET twin = CASE WHEN x.n = t.first THEN t.last ELSE t.first END
 		FROM forms f
 		JOIN twins t ON t.iccid = f.iccid
-		WHERE c.n = f.n`,
+		WHERE x.n = f.n`,
 })
 
 // syncScope holds for the SIMs s that the file of a full sync should have.
@@ -326,7 +336,29 @@ var findSyncMissing = newStatement(statement{
 		SELECT s.id
 		FROM sims s
 		WHERE ` + syncScope + `
-		  AND NOT EXISTS (SELECT 1 FROM sync_matched m WHERE m.sim = s.id)`,
+		  AND NOT EXISTS (SELECT 1 FROM synced x WHERE x.iccid = s.iccid)`,
+})
+
+var keepSyncForms = newStatement(statement{
+	name:  "keep_sync_forms",
+	does:  "Removes from the SIMs that the file of a full sync does not have those that it has by the other form of their ICCID.",
+	setup: syncTables(),
+	text: `
+		DELETE FROM sync_missing m
+		USING identifiers i
+		JOIN synced x ON x.iccid = i.identifier
+		WHERE i.sim = m.sim AND i.kind = 'iccid'`,
+})
+
+var keepOtherSyncForms = newStatement(statement{
+	name:  "keep_other_sync_forms",
+	does:  "Removes from the SIMs that the file of a full sync does not have those that it has with an ICCID whose other form is one of theirs.",
+	setup: syncTables(),
+	text: `
+		DELETE FROM sync_missing m
+		USING identifiers i
+		JOIN synced x ON x.other_form = i.identifier
+		WHERE i.sim = m.sim AND i.kind = 'iccid'`,
 })
 
 var countSyncMissing = newStatement(statement{
@@ -387,7 +419,7 @@ var judgeSync = newStatement(statement{
 			coalesce(s.iccid, x.iccid),
 			CASE
 				WHEN r.code IS NOT NULL THEN '` + string(SyncRefused) + `'
-				WHEN c.sim IS NULL THEN '` + string(SyncCreated) + `'
+				WHEN x.sim IS NULL THEN '` + string(SyncCreated) + `'
 				WHEN f.fields IS NULL THEN '` + string(SyncUnchanged) + `'
 				ELSE '` + string(SyncChanged) + `'
 			END,
@@ -395,18 +427,17 @@ var judgeSync = newStatement(statement{
 			r.field,
 			r.value,
 			r.other,
-			CASE WHEN r.code = '` + string(SyncDuplicate) + `' THEN c.twin END,
-			CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.fields END,
-			CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.before END,
-			CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.after END,
+			CASE WHEN r.code = '` + string(SyncDuplicate) + `' THEN x.twin END,
+			CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.fields END,
+			CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.before END,
+			CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.after END,
 			CASE
-				WHEN r.code IS NULL AND c.sim IS NOT NULL AND f.fields && '{imsis,msisdns,eid,external_id}'
+				WHEN r.code IS NULL AND x.sim IS NOT NULL AND f.fields && '{imsis,msisdns,eid,external_id}'
 				THEN ` + indent(4, simIdentifiersSQL("s.id")) + `
 			END
-		FROM sync_candidates c
-		JOIN synced x ON x.n = c.n
-		LEFT JOIN sims s ON s.id = c.sim
-		LEFT JOIN sim_details d ON d.sim = c.sim
+		FROM sync_candidates x
+		LEFT JOIN sims s ON s.id = x.sim
+		LEFT JOIN sim_details d ON d.sim = x.sim
 		LEFT JOIN accounts a ON a.operator_id = x.operator_id
 		LEFT JOIN accounts o ON o.id = s.account
 		CROSS JOIN LATERAL (
@@ -426,13 +457,13 @@ var judgeSync = newStatement(statement{
 			SELECT v.code, v.field, v.value, v.other
 			FROM (VALUES
 				(0, x.code IS NOT NULL, x.code, x.field, x.value, NULL),
-				(1, c.twin IS NOT NULL, '` + string(SyncDuplicate) + `', 'iccid', x.iccid, NULL),
-				(2, ` + hasSQL(SyncAccount) + ` AND a.id IS NULL, '` + string(SyncUnknownAccount) + `', 'account', x.operator_id, NULL),
-				(3, c.sim IS NOT NULL AND a.id <> s.account, '` + string(SyncOtherOwner) + `', 'account', x.operator_id, o.operator_id),
-				(4, c.sim IS NULL AND NOT (` + hasSQL(SyncAccount) + `), '` + string(SyncMissing) + `', 'account', NULL, NULL),
-				(5, c.sim IS NULL AND NOT (` + hasSQL(SyncIMSIs) + `), '` + string(SyncMissing) + `', 'imsis', NULL, NULL),
-				(6, c.sim IS NULL AND NOT (` + hasSQL(SyncPlan) + `), '` + string(SyncMissing) + `', 'plan', NULL, NULL),
-				(7, c.sim IS NULL AND a.standing = 'closed', '` + string(SyncClosedAccount) + `', 'account', x.operator_id, NULL),
+				(1, ` + hasSQL(SyncAccount) + ` AND a.id IS NULL, '` + string(SyncUnknownAccount) + `', 'account', x.operator_id, NULL),
+				(2, x.sim IS NOT NULL AND a.id <> s.account, '` + string(SyncOtherOwner) + `', 'account', x.operator_id, o.operator_id),
+				(3, x.twin IS NOT NULL AND (x.sim IS NULL OR f.fields IS NOT NULL), '` + string(SyncDuplicate) + `', 'iccid', x.iccid, NULL),
+				(4, x.sim IS NULL AND NOT (` + hasSQL(SyncAccount) + `), '` + string(SyncMissing) + `', 'account', NULL, NULL),
+				(5, x.sim IS NULL AND NOT (` + hasSQL(SyncIMSIs) + `), '` + string(SyncMissing) + `', 'imsis', NULL, NULL),
+				(6, x.sim IS NULL AND NOT (` + hasSQL(SyncPlan) + `), '` + string(SyncMissing) + `', 'plan', NULL, NULL),
+				(7, x.sim IS NULL AND a.standing = 'closed', '` + string(SyncClosedAccount) + `', 'account', x.operator_id, NULL),
 				(8, ` + hasSQL(SyncPlan) + ` AND x.plan IS DISTINCT FROM s.plan AND NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = x.plan),
 					'` + string(SyncUnknownPlan) + `', 'plan', x.plan, NULL),
 				(9, ` + hasSQL(SyncPlan) + ` AND x.plan IS DISTINCT FROM s.plan AND x.plan <> ALL (nullif(coalesce(o.plans, a.plans), '{}')),
@@ -511,7 +542,7 @@ var claimSync = newStatement(statement{
 		INSERT INTO sync_claims (n, external, identifier, kind)
 		SELECT x.n, false, u.identifier, u.kind
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		CROSS JOIN LATERAL (
 			SELECT x.iccid, 'iccid' WHERE r.sim IS NULL
 			UNION ALL
@@ -526,7 +557,7 @@ var claimSync = newStatement(statement{
 		UNION ALL
 		SELECT x.n, true, x.external_id, 'external_id'
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		LEFT JOIN sim_details d ON d.sim = r.sim
 		WHERE r.outcome IN ('created', 'changed') AND x.external_id IS DISTINCT FROM d.external_id AND x.external_id IS NOT NULL`,
 })
@@ -540,14 +571,14 @@ var releaseSync = newStatement(statement{
 		INSERT INTO sync_releases (n, external, identifier, kind)
 		SELECT x.n, false, i.identifier, i.kind
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		JOIN identifiers i ON i.sim = r.sim
 		WHERE r.outcome = 'changed'
 		  AND (i.kind = 'imsi' AND i.identifier <> ALL (x.imsis) OR i.kind = 'msisdn' AND i.identifier <> ALL (x.msisdns))
 		UNION ALL
 		SELECT x.n, true, d.external_id, 'external_id'
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		JOIN sim_details d ON d.sim = r.sim
 		WHERE r.outcome = 'changed' AND ` + hasSQL(SyncExternalID) + ` AND d.external_id IS NOT NULL AND x.external_id IS DISTINCT FROM d.external_id`,
 })
@@ -680,7 +711,7 @@ var createSyncSIMs = newStatement(statement{
 		return fmt.Sprintf("coalesce(x.%s, %s)", s.Name, settingDefault(s.Name))
 	})) + `
 			FROM sync_rows r
-			JOIN synced x ON x.n = r.n
+			JOIN sync_candidates x ON x.n = r.n
 			WHERE r.outcome = 'created'
 			ORDER BY r.sim
 			RETURNING id, since, account
@@ -705,7 +736,7 @@ var updateSyncSIMs = newStatement(statement{
 		UPDATE sims s
 		SET ` + strings.Join(updatedSyncColumns(), ",\n\t") + `
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		WHERE r.outcome = 'changed' AND s.id = r.sim`,
 })
 
@@ -731,7 +762,7 @@ var putSyncDetails = newStatement(statement{
 			r.sim,
 			` + detailsSQL() + `
 		FROM sync_rows r
-		JOIN synced x ON x.n = r.n
+		JOIN sync_candidates x ON x.n = r.n
 		LEFT JOIN sim_details d ON d.sim = r.sim
 		WHERE r.outcome = 'created' AND (x.eid IS NOT NULL OR x.lot IS NOT NULL OR x.external_id IS NOT NULL)
 		   OR r.outcome = 'changed' AND r.fields && '{eid,lot,external_id}'
@@ -833,10 +864,9 @@ var addUnchangedSync = newStatement(statement{
 	does:  "Adds to the outcomes of a sync the rows that are equal to their SIMs.",
 	setup: syncTables(),
 	text: `
-		INSERT INTO sync_rows (n, line, doc_row, sim, iccid, outcome)
-		SELECT x.n, x.line, x.doc_row, m.sim, x.iccid, 'unchanged'
+		INSERT INTO sync_rows (n, line, doc_row, iccid, outcome)
+		SELECT x.n, x.line, x.doc_row, x.iccid, 'unchanged'
 		FROM synced x
-		JOIN sync_matched m ON m.n = x.n
 		WHERE NOT EXISTS (SELECT 1 FROM sync_rows r WHERE r.n = x.n)`,
 })
 

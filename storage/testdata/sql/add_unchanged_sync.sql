@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -74,8 +67,7 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE add_unchanged_sync AS
-INSERT INTO sync_rows (n, line, doc_row, sim, iccid, outcome)
-SELECT x.n, x.line, x.doc_row, m.sim, x.iccid, 'unchanged'
+INSERT INTO sync_rows (n, line, doc_row, iccid, outcome)
+SELECT x.n, x.line, x.doc_row, x.iccid, 'unchanged'
 FROM synced x
-JOIN sync_matched m ON m.n = x.n
 WHERE NOT EXISTS (SELECT 1 FROM sync_rows r WHERE r.n = x.n);

@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -77,7 +70,7 @@ PREPARE claim_sync AS
 INSERT INTO sync_claims (n, external, identifier, kind)
 SELECT x.n, false, u.identifier, u.kind
 FROM sync_rows r
-JOIN synced x ON x.n = r.n
+JOIN sync_candidates x ON x.n = r.n
 CROSS JOIN LATERAL (
 	SELECT x.iccid, 'iccid' WHERE r.sim IS NULL
 	UNION ALL
@@ -92,6 +85,6 @@ WHERE r.outcome IN ('created', 'changed')
 UNION ALL
 SELECT x.n, true, x.external_id, 'external_id'
 FROM sync_rows r
-JOIN synced x ON x.n = r.n
+JOIN sync_candidates x ON x.n = r.n
 LEFT JOIN sim_details d ON d.sim = r.sim
 WHERE r.outcome IN ('created', 'changed') AND x.external_id IS DISTINCT FROM d.external_id AND x.external_id IS NOT NULL;

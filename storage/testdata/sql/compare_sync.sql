@@ -1,8 +1,8 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Finds the rows of a sync that may change something: those whose SIM is new or differs, and those that were
---           refused. It compares lists of identifiers by a sum of hashes, which differs from run to run by its seed, so
---           that a difference cannot stay unnoticed for long.
+-- Does:     Finds the rows of a sync that may change something: those that were refused, that have no SIM with the same
+--           ICCID, and whose SIM differs. It compares lists of identifiers by a sum of hashes, which differs from run to run
+--           by its seed, so that a difference cannot stay unnoticed for long.
 -- Given:    @identifiers: whether any row has IMSIs or MSISDNs; the @seed of the hashes.
 -- Returns:  nothing
 -- Locks:    nothing
@@ -39,16 +39,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -82,18 +75,17 @@ WITH held AS (
 				bit_xor(hashtextextended(identifier, $1 /*seed*/)) FILTER (WHERE kind = 'imsi') AS imsis,
 				bit_xor(hashtextextended(identifier, $1 /*seed*/)) FILTER (WHERE kind = 'msisdn') AS msisdns
 			FROM identifiers
-			WHERE $2 /*identifiers*/ AND kind <> 'iccid' AND sim IN (SELECT sim FROM sync_matched)
+			WHERE $2 /*identifiers*/ AND kind <> 'iccid'
 			GROUP BY sim
 		)
-		INSERT INTO sync_candidates (n, sim)
-		SELECT m.n, m.sim
-		FROM sync_matched m
-		JOIN synced x ON x.n = m.n
-		LEFT JOIN sims s ON s.id = m.sim
-		LEFT JOIN sim_details d ON d.sim = m.sim
+		INSERT INTO sync_candidates
+		SELECT s.id, NULL, x.*
+		FROM synced x
+		LEFT JOIN sims s ON s.iccid = x.iccid
+		LEFT JOIN sim_details d ON d.sim = s.id
 		LEFT JOIN accounts a ON a.id = s.account
-		LEFT JOIN held h ON h.sim = m.sim
-		WHERE m.sim IS NULL
+		LEFT JOIN held h ON h.sim = s.id
+		WHERE s.id IS NULL
 		   OR x.code IS NOT NULL
 		   OR x.has & 1 <> 0 AND x.operator_id <> a.operator_id
 		   OR x.has & 2 <> 0 AND x.status IS DISTINCT FROM s.status
@@ -110,5 +102,11 @@ WITH held AS (
    OR x.has & 16384 <> 0 AND x.speed_class IS DISTINCT FROM s.speed_class
    OR x.has & 32768 <> 0 AND x.containers IS DISTINCT FROM s.containers
    OR x.has & 65536 <> 0 AND x.imei_lock IS DISTINCT FROM s.imei_lock
-		   OR x.has & 8 <> 0 AND h.imsis IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.imsis) u)
-		   OR x.has & 16 <> 0 AND h.msisdns IS DISTINCT FROM (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.msisdns) u);
+		   OR x.has & 8 <> 0 AND h.imsis IS DISTINCT FROM CASE cardinality(x.imsis)
+	WHEN 1 THEN hashtextextended(x.imsis[1], $1 /*seed*/)
+	ELSE (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.imsis) u)
+END
+		   OR x.has & 16 <> 0 AND h.msisdns IS DISTINCT FROM CASE cardinality(x.msisdns)
+	WHEN 1 THEN hashtextextended(x.msisdns[1], $1 /*seed*/)
+	ELSE (SELECT bit_xor(hashtextextended(u, $1 /*seed*/)) FROM unnest(x.msisdns) u)
+END;

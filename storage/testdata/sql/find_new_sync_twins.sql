@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -76,18 +69,17 @@ CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE find_new_sync_twins AS
 WITH forms AS (
 	SELECT x.n, f.iccid
-	FROM sync_candidates c
-	JOIN synced x ON x.n = c.n
+	FROM sync_candidates x
 	CROSS JOIN unnest(ARRAY[x.iccid, x.other_form]) AS f (iccid)
-	WHERE c.sim IS NULL AND x.code IS NULL AND f.iccid IS NOT NULL
+	WHERE x.sim IS NULL AND x.code IS NULL AND f.iccid IS NOT NULL
 ), twins AS (
 	SELECT iccid, min(n) AS first, max(n) AS last
 	FROM forms
 	GROUP BY iccid
 	HAVING count(*) > 1
 )
-UPDATE sync_candidates c
-SET twin = CASE WHEN c.n = t.first THEN t.last ELSE t.first END
+UPDATE sync_candidates x
+SET twin = CASE WHEN x.n = t.first THEN t.last ELSE t.first END
 FROM forms f
 JOIN twins t ON t.iccid = f.iccid
-WHERE c.n = f.n;
+WHERE x.n = f.n;

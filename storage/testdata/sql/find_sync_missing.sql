@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -78,4 +71,4 @@ INSERT INTO sync_missing (sim)
 SELECT s.id
 FROM sims s
 WHERE s.status <> 'terminated' AND ($1 /*account*/::bigint = 0 OR s.account = $1 /*account*/)
-  AND NOT EXISTS (SELECT 1 FROM sync_matched m WHERE m.sim = s.id);
+  AND NOT EXISTS (SELECT 1 FROM synced x WHERE x.iccid = s.iccid);

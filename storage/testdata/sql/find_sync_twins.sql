@@ -1,6 +1,7 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Finds rows of a sync that have the same SIM of the inventory. All of them are refused, in whatever order they are.
+-- Does:     Finds rows of a sync that have the same SIM of the inventory, in either form of its ICCID. Those of them that
+--           would change it are refused, in whatever order they are.
 -- Given:    nothing
 -- Returns:  nothing
 -- Locks:    nothing
@@ -37,16 +38,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -74,24 +68,27 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE find_sync_twins AS
-WITH twins AS (
-	SELECT m.sim, min(m.n) AS first, max(m.n) AS last
-	FROM sync_matched m
-	WHERE m.sim IS NOT NULL AND m.usable
-	GROUP BY m.sim
-	HAVING count(*) > 1
+WITH forms AS MATERIALIZED (
+	SELECT i.identifier, i.sim
+	FROM identifiers i
+	WHERE i.kind = 'iccid' AND i.sim IN (SELECT sim FROM sync_candidates WHERE code IS NULL)
 ), named AS (
-	SELECT m.n, m.sim, CASE WHEN m.n = t.first THEN t.last ELSE t.first END AS twin
-	FROM twins t
-	JOIN sync_matched m ON m.sim = t.sim AND m.usable
-), marked AS (
-	UPDATE sync_candidates c
-	SET twin = named.twin
+	SELECT f.sim, x.n
+	FROM forms f
+	JOIN synced x ON x.iccid = f.identifier
+	WHERE x.code IS NULL
+	UNION
+	SELECT f.sim, x.n
+	FROM forms f
+	JOIN synced x ON x.other_form = f.identifier
+	WHERE x.code IS NULL AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = x.iccid)
+), twins AS (
+	SELECT sim, min(n) AS first, max(n) AS last
 	FROM named
-	WHERE c.n = named.n
-	RETURNING c.n
+	GROUP BY sim
+	HAVING count(*) > 1
 )
-INSERT INTO sync_candidates (n, sim, twin)
-SELECT n, sim, twin
-FROM named
-WHERE n NOT IN (SELECT n FROM marked);
+UPDATE sync_candidates x
+SET twin = CASE WHEN x.n = t.first THEN t.last ELSE t.first END
+FROM twins t
+WHERE x.sim = t.sim AND x.code IS NULL;

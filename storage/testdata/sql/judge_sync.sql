@@ -39,16 +39,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -86,7 +79,7 @@ SELECT
 	coalesce(s.iccid, x.iccid),
 	CASE
 		WHEN r.code IS NOT NULL THEN 'refused'
-		WHEN c.sim IS NULL THEN 'created'
+		WHEN x.sim IS NULL THEN 'created'
 		WHEN f.fields IS NULL THEN 'unchanged'
 		ELSE 'changed'
 	END,
@@ -94,12 +87,12 @@ SELECT
 	r.field,
 	r.value,
 	r.other,
-	CASE WHEN r.code = 'duplicate' THEN c.twin END,
-	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.fields END,
-	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.before END,
-	CASE WHEN r.code IS NULL AND c.sim IS NOT NULL THEN f.after END,
+	CASE WHEN r.code = 'duplicate' THEN x.twin END,
+	CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.fields END,
+	CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.before END,
+	CASE WHEN r.code IS NULL AND x.sim IS NOT NULL THEN f.after END,
 	CASE
-		WHEN r.code IS NULL AND c.sim IS NOT NULL AND f.fields && '{imsis,msisdns,eid,external_id}'
+		WHEN r.code IS NULL AND x.sim IS NOT NULL AND f.fields && '{imsis,msisdns,eid,external_id}'
 		THEN (
 			SELECT jsonb_build_object(
 				'iccid', x.iccid,
@@ -112,10 +105,9 @@ SELECT
 			WHERE x.id = s.id
 		)
 	END
-FROM sync_candidates c
-JOIN synced x ON x.n = c.n
-LEFT JOIN sims s ON s.id = c.sim
-LEFT JOIN sim_details d ON d.sim = c.sim
+FROM sync_candidates x
+LEFT JOIN sims s ON s.id = x.sim
+LEFT JOIN sim_details d ON d.sim = x.sim
 LEFT JOIN accounts a ON a.operator_id = x.operator_id
 LEFT JOIN accounts o ON o.id = s.account
 CROSS JOIN LATERAL (
@@ -153,13 +145,13 @@ LEFT JOIN LATERAL (
 	SELECT v.code, v.field, v.value, v.other
 	FROM (VALUES
 		(0, x.code IS NOT NULL, x.code, x.field, x.value, NULL),
-		(1, c.twin IS NOT NULL, 'duplicate', 'iccid', x.iccid, NULL),
-		(2, x.has & 1 <> 0 AND a.id IS NULL, 'unknown_account', 'account', x.operator_id, NULL),
-		(3, c.sim IS NOT NULL AND a.id <> s.account, 'other_owner', 'account', x.operator_id, o.operator_id),
-		(4, c.sim IS NULL AND NOT (x.has & 1 <> 0), 'missing_value', 'account', NULL, NULL),
-		(5, c.sim IS NULL AND NOT (x.has & 8 <> 0), 'missing_value', 'imsis', NULL, NULL),
-		(6, c.sim IS NULL AND NOT (x.has & 4 <> 0), 'missing_value', 'plan', NULL, NULL),
-		(7, c.sim IS NULL AND a.standing = 'closed', 'account_closed', 'account', x.operator_id, NULL),
+		(1, x.has & 1 <> 0 AND a.id IS NULL, 'unknown_account', 'account', x.operator_id, NULL),
+		(2, x.sim IS NOT NULL AND a.id <> s.account, 'other_owner', 'account', x.operator_id, o.operator_id),
+		(3, x.twin IS NOT NULL AND (x.sim IS NULL OR f.fields IS NOT NULL), 'duplicate', 'iccid', x.iccid, NULL),
+		(4, x.sim IS NULL AND NOT (x.has & 1 <> 0), 'missing_value', 'account', NULL, NULL),
+		(5, x.sim IS NULL AND NOT (x.has & 8 <> 0), 'missing_value', 'imsis', NULL, NULL),
+		(6, x.sim IS NULL AND NOT (x.has & 4 <> 0), 'missing_value', 'plan', NULL, NULL),
+		(7, x.sim IS NULL AND a.standing = 'closed', 'account_closed', 'account', x.operator_id, NULL),
 		(8, x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan AND NOT EXISTS (SELECT 1 FROM plans p WHERE p.name = x.plan),
 			'unknown_plan', 'plan', x.plan, NULL),
 		(9, x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan AND x.plan <> ALL (nullif(coalesce(o.plans, a.plans), '{}')),

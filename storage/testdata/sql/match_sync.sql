@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Finds the SIM of each row of a sync by its ICCID.
+-- Does:     Finds the SIMs of rows of a sync by their ICCID.
 -- Given:    nothing
 -- Returns:  nothing
 -- Locks:    nothing
@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -74,7 +67,7 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE match_sync AS
-INSERT INTO sync_matched (n, sim, usable)
-SELECT x.n, i.sim, x.code IS NULL
-FROM synced x
-LEFT JOIN identifiers i ON i.identifier = x.iccid;
+UPDATE sync_candidates x
+SET sim = i.sim
+FROM identifiers i
+WHERE x.sim IS NULL AND i.identifier = x.iccid;

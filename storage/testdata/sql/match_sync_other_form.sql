@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -74,8 +67,7 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE match_sync_other_form AS
-UPDATE sync_matched m
+UPDATE sync_candidates x
 SET sim = i.sim
-FROM synced x
-JOIN identifiers i ON i.identifier = x.other_form
-WHERE x.n = m.n AND m.sim IS NULL;
+FROM identifiers i
+WHERE x.sim IS NULL AND i.identifier = x.other_form;

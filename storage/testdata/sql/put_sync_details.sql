@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -81,7 +74,7 @@ INSERT INTO sim_details (sim, eid, lot, external_id)
 CASE WHEN x.has & 128 <> 0 THEN x.lot ELSE d.lot END,
 CASE WHEN x.has & 256 <> 0 THEN x.external_id ELSE d.external_id END
 	FROM sync_rows r
-	JOIN synced x ON x.n = r.n
+	JOIN sync_candidates x ON x.n = r.n
 	LEFT JOIN sim_details d ON d.sim = r.sim
 	WHERE r.outcome = 'created' AND (x.eid IS NOT NULL OR x.lot IS NOT NULL OR x.external_id IS NOT NULL)
 	   OR r.outcome = 'changed' AND r.fields && '{eid,lot,external_id}'

@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -77,13 +70,13 @@ PREPARE release_sync AS
 INSERT INTO sync_releases (n, external, identifier, kind)
 SELECT x.n, false, i.identifier, i.kind
 FROM sync_rows r
-JOIN synced x ON x.n = r.n
+JOIN sync_candidates x ON x.n = r.n
 JOIN identifiers i ON i.sim = r.sim
 WHERE r.outcome = 'changed'
   AND (i.kind = 'imsi' AND i.identifier <> ALL (x.imsis) OR i.kind = 'msisdn' AND i.identifier <> ALL (x.msisdns))
 UNION ALL
 SELECT x.n, true, d.external_id, 'external_id'
 FROM sync_rows r
-JOIN synced x ON x.n = r.n
+JOIN sync_candidates x ON x.n = r.n
 JOIN sim_details d ON d.sim = r.sim
 WHERE r.outcome = 'changed' AND x.has & 256 <> 0 AND d.external_id IS NOT NULL AND x.external_id IS DISTINCT FROM d.external_id;

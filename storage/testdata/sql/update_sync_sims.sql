@@ -37,16 +37,9 @@ SELECT
 	s.imei_lock
 FROM sims s, sim_details d
 WHERE false;
-CREATE TEMPORARY TABLE sync_matched (
-	n      integer NOT NULL,
-	sim    bigint,
-	usable boolean NOT NULL
-) ON COMMIT DROP;
-CREATE TEMPORARY TABLE sync_candidates (
-	n    integer NOT NULL,
-	sim  bigint,
-	twin integer
-) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -87,5 +80,5 @@ speed_class = CASE WHEN x.has & 16384 <> 0 THEN x.speed_class ELSE s.speed_class
 containers = CASE WHEN x.has & 32768 <> 0 THEN x.containers ELSE s.containers END,
 imei_lock = CASE WHEN x.has & 65536 <> 0 THEN x.imei_lock ELSE s.imei_lock END
 	FROM sync_rows r
-	JOIN synced x ON x.n = r.n
+	JOIN sync_candidates x ON x.n = r.n
 	WHERE r.outcome = 'changed' AND s.id = r.sim;
