@@ -216,27 +216,60 @@ func (p simParser) details() storage.SIMDetails {
 }
 
 // parseGiven parses the values that the record has into a row of a sync. A value
-// that is empty clears a field, but not one that cannot be empty.
-func (p simParser) parseGiven(row *storage.SyncRow) {
-	given := p.record.Has
-	for _, column := range []int{colAccount, colStatus, colPlan, colIMSIs} {
-		if p.record.Values[column] == "" {
-			given = given.Without(column)
+// that is empty clears a field, but not one that cannot be empty. fieldOf has the
+// field of each column.
+func (p simParser) parseGiven(row *storage.SyncRow, fieldOf []storage.SyncFields) {
+	row.SIM.ICCID = p.iccid()
+	for column, value := range p.record.Values {
+		if value == "" && slices.Contains([]int{colAccount, colStatus, colPlan, colIMSIs}, column) {
+			continue
+		}
+		if p.record.Has.Contains(column) {
+			row.Fields |= fieldOf[column]
+			p.parseInto(&row.SIM, column)
 		}
 	}
-	for i, c := range p.columns {
-		if field, ok := syncField(c); ok && given.Contains(i) {
-			row.Fields = row.Fields.With(field)
-		}
-	}
-	row.SIM = storage.NewSIM{ICCID: p.iccid(), SIMSettings: p.settings(), SIMDetails: p.details(), TransferLock: p.flag(colTransferLock)}
-	if given.Contains(colAccount) {
-		row.SIM.Account = parsedColumn(p, colAccount, transfer.ParseAccountRef)
-	}
-	row.SIM.Status, row.SIM.Plan = p.status(), p.record.Values[colPlan]
-	row.SIM.IMSIs = p.identifiers(colIMSIs, transfer.ParseIMSI)
-	row.SIM.MSISDNs = p.identifiers(colMSISDNs, transfer.ParseMSISDN)
 	p.checkDistinct(row.SIM)
+}
+
+// parseInto parses the value of a column, other than the ICCID.
+func (p simParser) parseInto(sim *storage.NewSIM, column int) {
+	switch column {
+	case colIMSIs:
+		sim.IMSIs = p.identifiers(colIMSIs, transfer.ParseIMSI)
+	case colMSISDNs:
+		sim.MSISDNs = p.identifiers(colMSISDNs, transfer.ParseMSISDN)
+	case colAccount:
+		sim.Account = parsedColumn(p, colAccount, transfer.ParseAccountRef)
+	case colStatus:
+		sim.Status = p.status()
+	case colPlan:
+		sim.Plan = p.line(colPlan, p.record.Values[colPlan], transfer.MaxPlanName)
+	case colTags:
+		sim.Tags = p.tags()
+	case colExpiration:
+		sim.Expiration = p.instant(colExpiration)
+	case colProtection:
+		sim.TerminationProtection = p.flag(colProtection)
+	case colGroup:
+		sim.Group = p.name(colGroup, transfer.MaxGroup)
+	case colEventHandlers:
+		sim.EventHandlers = p.items(colEventHandlers)
+	case colSpeedClass:
+		sim.SpeedClass = p.name(colSpeedClass, transfer.MaxSpeedClass)
+	case colContainers:
+		sim.Containers = p.items(colContainers)
+	case colIMEILock:
+		sim.IMEILock = p.imei()
+	case colTransferLock:
+		sim.TransferLock = p.flag(colTransferLock)
+	case colEID:
+		sim.EID = p.eid()
+	case colLot:
+		sim.Lot = p.name(colLot, transfer.MaxLot)
+	case colExternalID:
+		sim.ExternalID = p.name(colExternalID, transfer.MaxExternalID)
+	}
 }
 
 // checkDistinct reports an identifier that a row has twice.

@@ -11,7 +11,10 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -202,7 +205,10 @@ func (j *syncJob) run(ctx context.Context, t *storage.Tx, out *reply[Synced]) er
 	if err != nil {
 		return err
 	}
-	sync, err := t.SyncSIMs(ctx, j.options, j.readRows(file))
+	records := upload.NewRecords(file, j.fileFormat, j.columns, j.names, upload.Limits{})
+	options := j.options
+	options.Fields = syncFields(j.columns, records.Columns())
+	sync, err := t.SyncSIMs(ctx, options, j.readRows(records))
 	if err != nil {
 		return err
 	}
@@ -231,11 +237,14 @@ func viewSync(r storage.SyncResult) Synced {
 // refused, but a file that cannot be read as a table is an error, because then
 // nothing says that its other rows mean what they seem to. If SIMs are retired that
 // the file does not have, an ICCID that cannot be read is an error too.
-func (j *syncJob) readRows(file io.Reader) iter.Seq2[storage.SyncRow, error] {
+func (j *syncJob) readRows(records *upload.Records) iter.Seq2[storage.SyncRow, error] {
+	fieldOf := make([]storage.SyncFields, len(j.columns)) // the set with the field of a column
+	for i := range j.columns {
+		fieldOf[i] = syncFields(j.columns, upload.Columns(0).With(i))
+	}
 	return func(yield func(storage.SyncRow, error) bool) {
-		records := upload.NewRecords(file, j.fileFormat, j.columns, j.names, upload.Limits{})
 		for record := range records.All() {
-			row := readSyncRow(record, j.columns)
+			row := readSyncRow(record, j.columns, fieldOf)
 			if j.in.RetireMissing && row.SIM.ICCID == (transfer.Identifier{}) {
 				records.Refuse(record.Place, row.Refused.Field, upload.Code(row.Refused.Code), row.Refused.Value)
 			}
@@ -249,26 +258,40 @@ func (j *syncJob) readRows(file io.Reader) iter.Seq2[storage.SyncRow, error] {
 	}
 }
 
-// syncField returns the field that a column of an import sets, false for the ICCID.
-func syncField(column upload.Column) (storage.SyncField, bool) {
-	i := slices.Index(storage.SyncFieldNames(), column.Name)
-	return storage.SyncField(i), i >= 0
+// syncFields returns the fields that columns of an import set.
+func syncFields(columns []upload.Column, has upload.Columns) storage.SyncFields {
+	var fields storage.SyncFields
+	for field, name := range storage.SyncFieldNames() {
+		column := slices.IndexFunc(columns, func(c upload.Column) bool { return c.Name == name })
+		if has.Contains(column) {
+			fields = fields.With(storage.SyncField(field))
+		}
+	}
+	return fields
 }
 
 // readSyncRow parses a row. If a value is not valid, the row is refused, with the
 // first error that was found.
-func readSyncRow(record upload.Record, columns []upload.Column) storage.SyncRow {
+func readSyncRow(record upload.Record, columns []upload.Column, fieldOf []storage.SyncFields) storage.SyncRow {
 	row := storage.SyncRow{Line: record.Line, Row: record.Row}
 	p := simParser{record: record, columns: columns, report: func(column string, code upload.Code, problem string) {
 		if row.Refused == nil {
-			row.Refused = &storage.SyncRefusal{Code: storage.SyncCode(code), Field: column, Value: problem}
+			row.Refused = &storage.SyncRefusal{Code: storage.SyncCode(code), Field: column, Value: strings.ToValidUTF8(strings.Map(printable, problem), "")}
 		}
 	}}
-	p.parseGiven(&row)
+	p.parseGiven(&row, fieldOf)
 	if row.Refused != nil {
 		row.Fields, row.SIM = 0, storage.NewSIM{ICCID: row.SIM.ICCID}
 	}
 	return row
+}
+
+// printable replaces control characters, which a message has only if the file has them.
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // writeRows writes the rows of the answer.

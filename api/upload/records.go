@@ -106,6 +106,7 @@ type Records struct {
 	rows    int
 	invalid Invalid
 	ended   bool
+	opened  error // of Columns, for next
 	err     error // the error that ended reading, other than Invalid
 }
 
@@ -157,7 +158,28 @@ func (r *Records) All() iter.Seq[Record] {
 	}
 }
 
+// Columns returns the columns that rows can have: those of the header of CSV, which
+// it reads, and all columns of other formats. An error in the header is that of the
+// first row.
+func (r *Records) Columns() Columns {
+	all := Columns(1)<<len(r.columns) - 1
+	if r.format != CSV || r.reader != nil {
+		return all
+	}
+	if r.opened = r.open(); r.opened != nil {
+		return all
+	}
+	c := r.reader.(*csvReader)
+	if r.opened = c.open(); r.opened != nil {
+		return all
+	}
+	return c.has
+}
+
 func (r *Records) next() (Record, error) {
+	if r.opened != nil {
+		return Record{}, r.opened
+	}
 	if r.reader == nil {
 		if err := r.open(); err != nil {
 			return Record{}, err
