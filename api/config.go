@@ -27,7 +27,7 @@ type Config struct {
 	TrustProxy bool `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
 
 	SpoolFolder string `env:"SIMTRANSFER_SPOOL_FOLDER" placeholder:"FOLDER" help:"Folder for temporary files: uploads until they are stored, and answers until they are sent. Default: the folder for temporary files of the system."`
-	SpoolLimit  int    `min:"1" max:"1000000" env:"SIMTRANSFER_SPOOL_LIMIT" placeholder:"MIB" help:"Maximum size of all temporary files together, in MiB."`
+	SpoolLimit  int    `min:"1" max:"1000000" env:"SIMTRANSFER_SPOOL_LIMIT" help:"Maximum size of all temporary files together, in MiB."`
 
 	MaxStreams       int           `kong:"-"` // concurrent event streams in this process, up to 16 per caller
 	StreamInterval   time.Duration `kong:"-"` // between polls for new events of a stream

@@ -57,6 +57,7 @@ func TestHead(t *testing.T) {
 	s.sims(2, transfer.Ready)
 	request := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1))).is(202).header.Get("Location")
 	batch := s.upload(s.source, "", typeCSV, batchCSV(iccid(2))).is(202).header.Get("Location")
+	s.do(apiCall{method: "PUT", path: "/v1/gateways/10.0.0.1", key: s.admin, body: map[string]any{"secret": "a secret"}}).is(200)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a stream has no end
 	defer cancel()
 	head := func(key, path string) int {
@@ -72,7 +73,7 @@ func TestHead(t *testing.T) {
 		_ = response.Body.Close()
 		return response.StatusCode
 	}
-	paths := strings.NewReplacer("{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "{name}", "global-01", "{code}", "invalid")
+	paths := strings.NewReplacer("{operator_id}", sourceID, "{sim}", iccid(1), "{identifier}", iccid(1), "gateways/{name}", "gateways/10.0.0.1", "{name}", "global-01", "{code}", "invalid")
 	for _, r := range Routes() {
 		path := paths.Replace(r.Path)
 		switch {

@@ -21,8 +21,8 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	s.get("", "/nowhere").problem(404, problem.UnknownPath)
 	s.get(s.admin, "/v1/accounts/").problem(404, problem.UnknownPath)
 	s.get("", "/ops/queues").problem(404, problem.UnknownPath) // where there is no queue page
-	a := s.do(apiCall{method: "PUT", path: "/v1/sims", key: s.admin})
-	if a.problem(405, problem.MethodNotAllowed); a.header.Get("Allow") != "GET, HEAD, POST" {
+	a := s.do(apiCall{method: "DELETE", path: "/v1/sims", key: s.admin})
+	if a.problem(405, problem.MethodNotAllowed); a.header.Get("Allow") != "GET, HEAD, POST, PUT" {
 		t.Errorf("Allow %q", a.header.Get("Allow"))
 	}
 	k := read[ProblemKind](s.get("", "/problems/request_state").is(200))

@@ -242,7 +242,11 @@ func TestFlowOfARequest(t *testing.T) {
 	done := s.request(s.source, created.ID)
 	equal(t, done.State, RequestStateCompleted)
 	equal(t, done.Counts, Counts{Sims: 3, Completed: 2, Ineligible: 1})
-	equal(t, done.Fees, &Fees{Quoted: Money{Amount: "0.00", Currency: "EUR"}, Charged: Money{Amount: "1.00", Minor: 100, Currency: "EUR"}})
+	equal(t, done.Fees, &Fees{
+		Quoted:  Money{Amount: "0.00", Currency: "EUR"},
+		Charged: Money{Amount: "1.00", Minor: 100, Currency: "EUR"},
+		Entries: &[]QuotedFee{*seen.FeeEntry},
+	})
 	equal(t, (*done.Reasons)[0].Reason, "sim_not_found")
 	arrived := must(s.destination.GetSimWithResponse(ctx, imsi(3), nil))
 	sim := body(t, arrived.JSON200, arrived)
