@@ -72,7 +72,7 @@ func TestParametersTakeExternalIDs(t *testing.T) {
 	}
 	s.get(s.source, "/v1/sims?account=C-1").is(200)
 	s.get(s.source, "/v1/sims?account=ext:OP0000000077").problem(403, problem.Forbidden)
-	s.get(s.source, "/v1/sims?account=nobody").problem(403, problem.Forbidden)
+	s.get(s.source, "/v1/sims?account=unknown-account").problem(403, problem.Forbidden)
 }
 
 // Every field of a body, and every column of a file, that names an account takes
@@ -100,7 +100,7 @@ func TestBodiesAndFilesTakeExternalIDs(t *testing.T) {
 	}
 	ask(s.source, "ext:C-2", "", iccid(3)).problem(422, problem.UnknownDestination)
 	ask(s.source, "C-1", "", iccid(3)).problem(422, problem.UnknownDestination)
-	ask(s.support, destinationID, "ext:nobody", iccid(3)).problem(422, problem.Invalid)
+	ask(s.support, destinationID, "ext:unknown-account", iccid(3)).problem(422, problem.Invalid)
 	batch := s.do(apiCall{method: "POST", path: "/v1/batches?on_behalf_of=C-1", key: s.support, header: csvHeader(),
 		body: "sim,destination_email,destination_operator_id\n" + iccid(3) + "," + emailOf(destinationID) + ",ext:OP0000000077\n"}).is(202)
 	if b := read[Batch](batch); b.Source != sourceID || b.Items[0].Destination != destinationID {

@@ -58,7 +58,7 @@ func ParseAccountRef(s string) (AccountRef, error) {
 			return operator.Ref(), nil
 		}
 		if looksLikeOperatorID(text) {
-			return "", fmt.Errorf("%w; write ext: before an external id that looks like one", err)
+			return "", fmt.Errorf("%w; if it is an external id, write %q", err, externalPrefix+clip(text))
 		}
 	}
 	id, err := ParseExternalID(id)
