@@ -172,13 +172,24 @@ func partyOf(c storage.Caller, r storage.Request) (transfer.Party, bool) {
 
 // partyOfEvent is partyOf for the request of an event in a feed.
 func partyOfEvent(c storage.Caller, e storage.FeedEvent) (transfer.Party, bool) {
+	if isFinance(c) {
+		return "", false
+	}
+	return partyBetween(c, e.Source, e.Destination)
+}
+
+// partyBetween is partyOf for what the destination may see of a request, if
+// there is anything.
+func partyBetween(c storage.Caller, source, destination transfer.OperatorID) (transfer.Party, bool) {
 	switch {
 	case isStaff(c):
 		return transfer.PartySupport, true
+	case isFinance(c):
+		return partyFinance, true
 	case !isAccount(c):
-	case c.Account.OperatorID == e.Source:
+	case c.Account.OperatorID == source:
 		return transfer.PartySource, true
-	case c.Account.OperatorID == e.Destination:
+	case c.Account.OperatorID == destination:
 		return transfer.PartyDestination, true
 	}
 	return "", false

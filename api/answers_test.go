@@ -153,9 +153,9 @@ func TestResultsThatFailAreCutOff(t *testing.T) {
 		var log bytes.Buffer
 		s := newServer(Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		server := httptest.NewServer(s.withCall(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			out := newResultWriter(format, w)
+			out := newPageWriter(format, resultHeader, w)
 			_ = out.begin()
-			_ = out.page([]Result{{Line: 1}})
+			_ = sendPage(w, out, []Result{{Line: 1}})
 			s.abort(r.Context(), "sending results was aborted", storage.ErrNotFound)
 		})))
 		r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)

@@ -27,6 +27,7 @@ type server struct {
 	uploads *concurrency // batches that are read and stored
 	imports *concurrency // imports and syncs that are read and stored
 	results *concurrency // downloads of results
+	exports *concurrency // exports
 	changes *concurrency // reads of the changes feed
 	spools  *spools      // temporary files
 	reads   *concurrency // reads of one resource or one page of a list
@@ -57,6 +58,7 @@ func OpenAPI(version string) ([]byte, error) {
 func newServer(c Config) *server {
 	c = c.withDefaults()
 	reads := max(1, poolSize(c.DB)*3/5)
+	exports := max(1, poolSize(c.DB)/5) // fewer than connections: see openRecorded
 	return &server{
 		Config:  c,
 		db:      c.DB,
@@ -64,6 +66,7 @@ func newServer(c Config) *server {
 		uploads: newConcurrency("uploads", maxUploads, maxUploadsPerCaller, maxQueueTime),
 		imports: newConcurrency("imports and syncs", maxImports, maxImportsPerCaller, maxQueueTime),
 		results: newConcurrency("downloads of results", maxResults, maxResultsPerCaller, maxQueueTime),
+		exports: newConcurrency("exports", exports, min(exports, maxExportsPerCaller), maxQueueTime),
 		changes: newConcurrency("reads of the changes feed", maxChangesReads, maxChangesPerUser, maxQueueTime),
 		spools:  &spools{folder: c.SpoolFolder, limit: int64(c.SpoolLimit) << 20},
 		reads:   newConcurrency("reads", reads, max(1, reads/3), maxQueueTime),
@@ -73,6 +76,7 @@ func newServer(c Config) *server {
 // poolSize returns the number of connections to the database. Reads get three
 // fifths of them, and one caller a third of those, so that lists that take long
 // leave connections for decisions, for new requests and for other callers.
+// Exports get a fifth.
 func poolSize(db *storage.DB) int {
 	if db == nil {
 		return 1 // for a document, without calls

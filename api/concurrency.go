@@ -40,6 +40,9 @@ const (
 	maxResults          = 16
 	maxResultsPerCaller = 4
 
+	// Exports get a fifth of the connections to the database: see newServer.
+	maxExportsPerCaller = 2
+
 	maxQueueTime = 5 * time.Second // that a call waits for others to finish
 )
 

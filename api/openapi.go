@@ -61,6 +61,7 @@ func humaConfig(version string) huma.Config {
 				{Name: "batches", Description: "Uploads that create one transfer request per destination."},
 				{Name: "events", Description: "The events of all requests of an account, to follow with a cursor."},
 				{Name: "sims", Description: "The SIMs of the inventory."},
+				{Name: "exports", Description: "The inventory, registrations, transfers and charges as files for other systems."},
 				{Name: "support", Description: "Information for support, across accounts."},
 				{Name: "accounts", Description: "Operator accounts."},
 				{Name: "plans", Description: "Rate plans of SIMs."},

@@ -2,10 +2,10 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -17,6 +17,7 @@ type streamDoc struct {
 	noContent string                 // what status 204 means; empty if it is never sent
 	formats   bool                   // whether the header Accept chooses the format
 	rows      bool                   // whether the header Simtransfer-Rows says how many rows follow
+	purges    bool                   // whether the header Simtransfer-Purged-Rows says how many rows are no longer stored
 	page      bool                   // whether the response is a page of a list, which is read before it is sent
 	headers   map[string]string      // further headers that it always has, with their descriptions; only with rows
 	others    map[string]*huma.Param // headers that only some of its forms have
@@ -36,10 +37,13 @@ func documentStream(document *huma.OpenAPI, r Route) {
 			Description: "How many rows the response has. A response with fewer rows was cut off on its way.",
 			Required:    true,
 			Schema:      &huma.Schema{Type: huma.TypeInteger},
-		}, purgedHeader: {
+		}}
+	}
+	if doc.purges {
+		responses[strconv.Itoa(http.StatusOK)].Headers[purgedHeader] = &huma.Param{
 			Description: "How many rows of SIMs that were not found, or were canceled before they were looked up, are no longer stored. Left out if there are none.",
 			Schema:      &huma.Schema{Type: huma.TypeInteger},
-		}}
+		}
 	}
 	for name, description := range doc.headers {
 		responses[strconv.Itoa(http.StatusOK)].Headers[name] = &huma.Param{Description: description, Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
@@ -67,29 +71,40 @@ func resultsDoc() *streamDoc {
 			"JSON, its end.",
 		formats: true,
 		rows:    true,
-		content: func(registry huma.Registry) map[string]*huma.MediaType {
-			row := registry.Schema(reflect.TypeFor[Result](), true, "Result")
-			items := &huma.Schema{Type: huma.TypeArray, Items: row}
-			return map[string]*huma.MediaType{
-				typeJSON: {
-					Schema: &huma.Schema{
-						Type:       huma.TypeObject,
-						Properties: map[string]*huma.Schema{"items": items},
-						Required:   []string{"items"},
-					},
-					Example: map[string]any{"items": []json.RawMessage{json.RawMessage(resultExample)}},
+		purges:  true,
+		content: rowsContent[Result]("Result", resultHeader,
+			"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z,\n",
+			json.RawMessage(resultExample)),
+	}
+}
+
+// rowsContent describes a response with rows R in every format.
+func rowsContent[R any](name, header, csvExample string, example any) func(huma.Registry) map[string]*huma.MediaType {
+	return func(registry huma.Registry) map[string]*huma.MediaType {
+		row := registry.Schema(reflect.TypeFor[R](), true, name)
+		items := &huma.Schema{Type: huma.TypeArray, Items: row}
+		text, err := json.Marshal(example)
+		if err != nil {
+			panic(fmt.Sprintf("writing the example of %s: %v", name, err))
+		}
+		return map[string]*huma.MediaType{
+			typeJSON: {
+				Schema: &huma.Schema{
+					Type:       huma.TypeObject,
+					Properties: map[string]*huma.Schema{"items": items},
+					Required:   []string{"items"},
 				},
-				typeNDJSON: {
-					Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."},
-					Example: resultExample + "\n",
-				},
-				typeCSV: {
-					Schema: &huma.Schema{Type: huma.TypeString},
-					Example: strings.Join(resultHeader(), ",") + "\n" +
-						"1,8988211000000000011,8988211000000000011,OP0012345678,completed,self_service,,,0.00,EUR,false,2026-01-31T12:00:00Z,\n",
-				},
-			}
-		},
+				Example: map[string]any{"items": []json.RawMessage{text}},
+			},
+			typeNDJSON: {
+				Schema:  &huma.Schema{Type: huma.TypeString, Description: "One JSON object per line, with the fields of the JSON form."},
+				Example: string(text) + "\n",
+			},
+			typeCSV: {
+				Schema:  &huma.Schema{Type: huma.TypeString},
+				Example: header + "\n" + csvExample,
+			},
+		}
 	}
 }
 

@@ -202,6 +202,7 @@ func TestFinance(t *testing.T) {
 		"list-accounts": true, "get-account": true, "create-fee": true, "list-fees": true, "withdraw-fee": true, "get-current-key": true,
 		"list-requests": true, "get-request": true, "get-request-results": true, "list-batches": true, "get-batch": true, "get-batch-results": true,
 		"list-changes": true, "stream-changes": true,
+		"export-registrations": true, "export-transfers": true, "export-charges": true,
 	}
 	for _, route := range Routes() {
 		if got := route.audience.admits(storage.RoleFinance); got != may[route.OperationID] {

@@ -1,25 +1,15 @@
 package api
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
-	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
@@ -40,12 +30,8 @@ type Result struct {
 	GatewayAnswer  *string             `json:"gateway_answer" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 }
 
-func resultHeader() []string {
-	return []string{
-		"line", "identifier", "iccid", "destination", "state", "method", "reason", "remedy",
-		"fee", "currency", "session_dropped", "finished_at", "gateway_answer",
-	}
-}
+// resultHeader is the first row of results as CSV.
+const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer"
 
 func (r Result) record() []string {
 	fee, currency, finished := "", "", ""
@@ -95,9 +81,8 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 }
 
 const (
-	resultsPageRows  = 1000             // that one statement reads
-	resultsTimeout   = time.Hour        // for the whole response
-	pageWriteTimeout = 30 * time.Second // for sending one page
+	resultsPageRows = 1000      // that one statement reads
+	resultsTimeout  = time.Hour // for the whole response
 )
 
 // SomeResults is embedded in the input of results.
@@ -189,67 +174,6 @@ func (s *server) visibleBatch(ctx context.Context, id uuid.UUID) (storage.Batch,
 	return b, err
 }
 
-// Accepting is embedded in the input of routes with several response formats.
-type Accepting struct {
-	Accept string `header:"Accept" hidden:"true"`
-}
-
-const (
-	typeJSON   = "application/json"
-	typeNDJSON = "application/x-ndjson"
-	typeCSV    = "text/csv"
-)
-
-// choose returns the media type that the client prefers, the first one without a
-// preference.
-func (a Accepting) choose(types ...string) (string, error) {
-	if strings.TrimSpace(a.Accept) == "" {
-		return types[0], nil
-	}
-	best, bestQ := "", 0.0
-	for _, t := range types {
-		if q := quality(a.Accept, t); q > bestQ {
-			best, bestQ = t, q
-		}
-	}
-	if best == "" {
-		return "", problem.New(problem.NotAcceptable, "the response is available as "+strings.Join(types, ", "),
-			problem.FieldError{Location: "header.Accept", Message: "accept one of these media types", Value: a.Accept})
-	}
-	return best, nil
-}
-
-// quality returns the quality value of a media type in an Accept header, from 0
-// to 1: that of the most specific range that matches.
-func quality(accept, mediaType string) float64 {
-	kind, _, _ := strings.Cut(mediaType, "/")
-	q, specific := 0.0, -1
-	for entry := range strings.SplitSeq(accept, ",") {
-		name, parameters, err := mime.ParseMediaType(entry)
-		if err != nil {
-			continue
-		}
-		rank := map[string]int{"*/*": 0, kind + "/*": 1, mediaType: 2}
-		r, ok := rank[name]
-		if !ok || r < specific {
-			continue
-		}
-		weight := 1.0
-		if text, given := parameters["q"]; given {
-			if weight, err = strconv.ParseFloat(text, 64); err != nil {
-				weight = 0
-			}
-		}
-		q, specific = weight, r
-	}
-	return q
-}
-
-// rowsHeader is how many rows a streamed response has. It is sent before them,
-// so that a client notices a response that was cut off, even through a proxy
-// that hides the end of the connection, as HTTP/1.0 does.
-const rowsHeader = "Simtransfer-Rows"
-
 // purgedHeader is how many rows results no longer have, because they were deleted.
 const purgedHeader = "Simtransfer-Purged-Rows"
 
@@ -262,15 +186,8 @@ func (s *server) streamResults(ctx context.Context, accept Accepting, from resul
 	if err != nil {
 		return nil, err
 	}
-	start := func(w http.ResponseWriter) {
-		w.Header().Set("Vary", "Accept")
-		w.Header().Set("Content-Type", format)
-		if format == typeCSV {
-			w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
-		}
-	}
 	if callOf(ctx).head {
-		return headOnly(start), nil
+		return headOnly(func(w http.ResponseWriter) { startRows(w, format) }), nil
 	}
 	release, err := s.results.acquire(ctx)
 	if err != nil {
@@ -284,114 +201,29 @@ func (s *server) streamResults(ctx context.Context, accept Accepting, from resul
 	return &huma.StreamResponse{Body: func(hc huma.Context) { //nolint:contextcheck // the context is in hc
 		defer release()
 		_, w := humago.Unwrap(hc)
-		start(w)
+		startRows(w, format)
 		w.Header().Set(rowsHeader, strconv.Itoa(rows.Len()))
 		if from.purged > 0 {
 			w.Header().Set(purgedHeader, strconv.Itoa(from.purged))
 		}
-		if err := s.sendResults(hc.Context(), w, newResultWriter(format, w), from, rows); err != nil {
+		if err := s.sendResults(hc.Context(), w, newPageWriter(format, resultHeader, w), from, rows); err != nil {
 			s.abort(hc.Context(), "sending results was aborted", err)
 		}
 	}}, nil
 }
 
-func (s *server) sendResults(ctx context.Context, w http.ResponseWriter, out *resultWriter, from results, rows *storage.Results) error {
+func (s *server) sendResults(ctx context.Context, w http.ResponseWriter, out *pageWriter, from results, rows *storage.Results) error {
 	if err := out.begin(); err != nil {
 		return err
 	}
-	connection := http.NewResponseController(w)
 	for i := 0; i < rows.Len(); i += resultsPageRows {
 		page, err := from.page(ctx, s.db, rows, i)
 		if err != nil {
 			return err
 		}
-		// A ResponseWriter without a connection returns an error, which is fine.
-		_ = connection.SetWriteDeadline(time.Now().Add(pageWriteTimeout))
-		if err := out.page(page); err != nil {
+		if err := sendPage(w, out, page); err != nil {
 			return err
 		}
 	}
 	return out.end()
-}
-
-// headOnly responds to HEAD on a route that streams.
-func headOnly(start func(http.ResponseWriter)) *huma.StreamResponse {
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		_, w := humago.Unwrap(hc)
-		start(w)
-		hc.SetStatus(http.StatusOK)
-	}}
-}
-
-// abort ends a response that has begun and cannot be completed, by closing the
-// connection: the client then knows that the response is incomplete. It logs the
-// reason unless the client is gone.
-func (s *server) abort(ctx context.Context, what string, err error) {
-	if !errors.Is(ctx.Err(), context.Canceled) {
-		s.Log.LogAttrs(ctx, slog.LevelWarn, "a response was cut off", slog.String("response", what), slog.String("error", err.Error()), slog.String("request_id", callOf(ctx).id))
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// resultWriter writes results in one of the formats.
-type resultWriter struct {
-	format string
-	out    *bufio.Writer
-	csv    *csv.Writer
-	any    bool // whether a row has been written
-}
-
-func newResultWriter(format string, w io.Writer) *resultWriter {
-	out := bufio.NewWriterSize(w, 32<<10)
-	return &resultWriter{format: format, out: out, csv: csv.NewWriter(out)}
-}
-
-func (w *resultWriter) begin() error {
-	switch w.format {
-	case typeCSV:
-		return w.csv.Write(resultHeader())
-	case typeJSON:
-		_, err := w.out.WriteString(`{"items":[`)
-		return err
-	}
-	return nil
-}
-
-func (w *resultWriter) page(rows []Result) error {
-	for _, row := range rows {
-		if err := w.row(row); err != nil {
-			return fmt.Errorf("writing results: %w", err)
-		}
-	}
-	w.csv.Flush()
-	return w.out.Flush()
-}
-
-func (w *resultWriter) row(row Result) error {
-	if w.format == typeCSV {
-		return w.csv.Write(row.record())
-	}
-	text, err := json.Marshal(row)
-	if err != nil {
-		return err
-	}
-	if w.format == typeJSON && w.any {
-		text = append([]byte(",\n"), text...)
-	}
-	if w.format == typeNDJSON {
-		text = append(text, '\n')
-	}
-	w.any = true
-	_, err = w.out.Write(text)
-	return err
-}
-
-func (w *resultWriter) end() error {
-	if w.format == typeJSON {
-		if _, err := w.out.WriteString("]}\n"); err != nil {
-			return err
-		}
-	}
-	w.csv.Flush()
-	return w.out.Flush()
 }

@@ -295,6 +295,23 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"GET", "/v1/exports/sims", "export-sims", viewers, exportBounds(simExportDoc()), op(s, s.exportSIMs), "Export the inventory",
+			"Every SIM with all of its columns, as JSON, NDJSON or CSV, all as they were at one instant. A file in CSV or NDJSON can be uploaded again. An account's key exports the SIMs of its account.",
+		},
+		{
+			"GET", "/v1/exports/registrations", "export-registrations", anyKey, exportBounds(registrationExportDoc()), op(s, s.exportRegistrations), "Export registrations",
+			"Which SIM was registered to which account, since when and until when, as JSON, NDJSON or CSV: every registration that was valid in the period. An account's key exports the registrations to its account.",
+		},
+		{
+			"GET", "/v1/exports/transfers", "export-transfers", anyKey, exportBounds(transferExportDoc()), op(s, s.exportTransfers), "Export transfers",
+			"Every transfer that finished in the period, in any final state, as JSON, NDJSON or CSV. An account's key exports the transfers that the account sends or receives; the destination sees what it sees in the results of a request.",
+		},
+		{
+			"GET", "/v1/exports/charges", "export-charges", anyKey, exportBounds(chargeExportDoc()), op(s, s.exportCharges), "Export charges",
+			"Every fee that was charged for a transfer in the period, as JSON, NDJSON or CSV. An account's key exports what the account pays.",
+		},
+
+		{
 			"GET", "/v1/templates/batch.csv", "get-batch-template", everyone,
 			bounds{stream: templateDoc(batchUpload())},
 			op(s, s.template("batch.csv", batchUpload())), "Download a CSV template for a batch",

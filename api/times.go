@@ -43,10 +43,12 @@ func readTimes(r *http.Request, o *huma.Operation) error {
 			changed = true
 		}
 	}
-	after, errAfter := time.Parse(time.RFC3339Nano, query.Get("created_after"))
-	before, errBefore := time.Parse(time.RFC3339Nano, query.Get("created_before"))
-	if errAfter == nil && errBefore == nil && before.Before(after) {
-		p.Add(problem.FieldError{Location: "query.created_before", Message: "earlier than created_after, so nothing can be between the two: exchange them, or correct one", Value: query.Get("created_before")})
+	for begin, end := range map[string]string{"created_after": "created_before", "from": "to"} {
+		after, errAfter := time.Parse(time.RFC3339Nano, query.Get(begin))
+		before, errBefore := time.Parse(time.RFC3339Nano, query.Get(end))
+		if errAfter == nil && errBefore == nil && before.Before(after) {
+			p.Add(problem.FieldError{Location: "query." + end, Message: "earlier than " + begin + ", so nothing can be between the two: exchange them, or correct one", Value: query.Get(end)})
+		}
 	}
 	if len(p.Errors) > 0 {
 		return p

@@ -40,6 +40,7 @@ type Commands struct {
 	Preview  previewCommand  `cmd:"" help:"Show the expected outcome of a transfer, without creating a request."`
 	Requests requestsCommand `cmd:"" help:"Create, decide on and follow transfer requests."`
 	Batches  batchesCommand  `cmd:"" help:"Create transfer requests from a file and download their results."`
+	Export   exportCommand   `cmd:"" help:"Export the inventory, registrations, transfers and charges."`
 	Events   eventsCommand   `cmd:"" help:"Show the events of one request or of all requests."`
 	Changes  changesCommand  `cmd:"" help:"Show the changes of SIMs, for other systems to follow."`
 	Audit    auditCommand    `cmd:"" help:"Show the audit trail: who did what outside of transfer requests."`

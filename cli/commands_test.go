@@ -100,6 +100,16 @@ func commandCalls() []commandCall {
 		{"changes --since=2030-01-31 --all", "", "GET /v1/changes?limit=1000&since=2030-01-31T00%3A00%3A00Z"},
 		{"audit --account=OP0000000001 --sim=+12025550101 --key=7 --action=sim.unlock,key.create", "", "GET /v1/audit?account=OP0000000001&action=sim.unlock%2Ckey.create&key=7&limit=50&sim=12025550101"},
 		{"audit --since=2030-01-31T00:00:00Z --before=2030-02-01T00:00:00Z", "", "GET /v1/audit?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&limit=50"},
+		{
+			"export sims --account=OP0000000001 --status=active,ready --plan=p --lot=7 --updated-since=2030-01-31", "",
+			"GET /v1/exports/sims?account=OP0000000001&lot=7&plan=p&status=active%2Cready&updated_since=2030-01-31T00%3A00%3A00Z",
+		},
+		{"export registrations --account=OP0000000001 --from=2030-01-01", "", "GET /v1/exports/registrations?account=OP0000000001&from=2030-01-01T00%3A00%3A00Z"},
+		{
+			"export transfers --account=OP0000000001 --direction=incoming --destination=OP0000000002 --state=completed --ticket=T --from=2030-01-01 --to=2030-02-01", "",
+			"GET /v1/exports/transfers?account=OP0000000001&destination=OP0000000002&direction=incoming&from=2030-01-01T00%3A00%3A00Z&state=completed&ticket=T&to=2030-02-01T00%3A00%3A00Z",
+		},
+		{"export charges --currency=EUR --to=2030-02-01", "", "GET /v1/exports/charges?currency=EUR&to=2030-02-01T00%3A00%3A00Z"},
 		{"keys create --role=admin --name=x", "", `POST /v1/keys {"role":"admin","name":"x"}`},
 		{"keys revoke 7 8", "", "DELETE /v1/keys/7"},
 		{"fees list", "", "GET /v1/fees"},
@@ -149,7 +159,7 @@ func TestCalls(t *testing.T) {
 					t.Errorf("a %s with the Idempotency-Key %q", r.Method, key)
 				}
 				w.Header().Set("Simtransfer-Rows", "0")
-				if strings.HasSuffix(r.URL.Path, "/results") {
+				if strings.HasSuffix(r.URL.Path, "/results") || strings.HasPrefix(r.URL.Path, "/v1/exports/") {
 					_, _ = io.WriteString(w, "line\n")
 					return
 				}

@@ -30,32 +30,37 @@ func (r results) write(s *Session, stream func(*client.Client, client.TransferFi
 	if err != nil {
 		return err
 	}
-	format := map[string]client.Format{"csv": client.CSV, "ndjson": client.NDJSON}[r.Format]
-	if r.JSON {
-		format = client.JSON
-	}
 	filter := client.TransferFilter{State: transfer.State(r.State), Reason: transfer.Reason(r.Reason), Method: transfer.Method(r.Method)}
-	rows, err := stream(l.client, filter, format)
+	rows, err := stream(l.client, filter, rowFormat(r.Format, r.JSON))
 	if err != nil {
 		return l.explain(err)
 	}
 	defer func() { _ = rows.Close() }()
 	if r.Output != "" {
-		return saveResults(l, r.Output, rows)
+		return saveRows(l, r.Output, rows, "the results are incomplete")
 	}
-	return copyResults(l, l.Out, rows)
+	return copyRows(l, l.Out, rows, "the results are incomplete")
 }
 
-func copyResults(l *connection, to io.Writer, rows io.Reader) error {
+// rowFormat returns the format of rows that the flags --format and --json name.
+func rowFormat(format string, json bool) client.Format {
+	if json {
+		return client.JSON
+	}
+	return map[string]client.Format{"csv": client.CSV, "ndjson": client.NDJSON}[format]
+}
+
+// copyRows writes rows. incomplete is what to say of them if they were cut off.
+func copyRows(l *connection, to io.Writer, rows io.Reader, incomplete string) error {
 	if _, err := io.Copy(to, rows); err != nil {
-		return fmt.Errorf("the results are incomplete: %w", l.explain(err))
+		return fmt.Errorf("%s: %w", incomplete, l.explain(err))
 	}
 	return nil
 }
 
-// saveResults writes the results to a new file next to name, and renames it when
-// it is complete: a file with this name is never a part of the results.
-func saveResults(l *connection, name string, rows io.Reader) error {
+// saveRows writes rows to a new file next to name, and renames it when it is
+// complete: a file with this name never has a part of the rows.
+func saveRows(l *connection, name string, rows io.Reader, incomplete string) error {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target
 	}
@@ -64,14 +69,14 @@ func saveResults(l *connection, name string, rows io.Reader) error {
 		if err != nil {
 			return usageError("writing %s: %w", name, err)
 		}
-		return errors.Join(copyResults(l, f, rows), f.Close())
+		return errors.Join(copyRows(l, f, rows, incomplete), f.Close())
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return usageError("writing %s: %w", name, err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename below
-	if err := copyResults(l, f, rows); err != nil {
+	if err := copyRows(l, f, rows, incomplete); err != nil {
 		_ = f.Close() // it is removed
 		return fmt.Errorf("%w\n%s was not written", err, name)
 	}

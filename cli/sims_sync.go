@@ -106,7 +106,7 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 	if l.answer, err = json.Marshal(synced); err != nil {
 		return synced, fmt.Errorf("writing the counts: %w", err)
 	}
-	return synced, saveResults(l, c.Output, rows)
+	return synced, saveRows(l, c.Output, rows, "the outcomes of the rows are incomplete")
 }
 
 func printSynced(l *connection, v client.Synced) {

@@ -2,9 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -142,7 +139,7 @@ func (c *Client) ReadChanges(ctx context.Context, f ChangesFilter, from ChangesF
 		return nil, &callError{r, notService(c.URL, r, answer)}
 	}
 	return &ChangeRows{
-		ReadCloser: &countedRows{answer.Body, c.URL, rows, newRowCounter(NDJSON)},
+		ReadCloser: &Rows{answer.Body, c.URL, rows, newRowCounter(NDJSON)},
 		Rows:       rows,
 		NextCursor: answer.Header.Get(nextCursorHeader),
 		More:       answer.Header.Get(moreHeader) == "true",
@@ -154,24 +151,7 @@ const moreHeader = "Simtransfer-More"
 
 // All decodes the entries while they arrive. It stops after the first error,
 // which it yields with a zero Change.
-func (r *ChangeRows) All() iter.Seq2[Change, error] {
-	return func(yield func(Change, error) bool) {
-		rows := json.NewDecoder(r)
-		for {
-			var row Change
-			err := rows.Decode(&row)
-			switch {
-			case errors.Is(err, io.EOF):
-				return
-			case err != nil:
-				yield(Change{}, fmt.Errorf("reading changes: %w", err))
-				return
-			case !yield(row, nil):
-				return
-			}
-		}
-	}
-}
+func (r *ChangeRows) All() iter.Seq2[Change, error] { return readRows[Change](r, "changes") }
 
 // StreamChanges yields the entries of the changes feed as they appear. The stream
 // ends without an error from time to time: call it again with the Cursor of the

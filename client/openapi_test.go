@@ -109,6 +109,10 @@ func types() map[string]reflect.Type {
 		"DenyInputBody":          reflect.TypeFor[client.Denial](),
 		"Destination":            reflect.TypeFor[client.Destination](),
 		"Event":                  reflect.TypeFor[client.Event](),
+		"ExportedCharge":         reflect.TypeFor[client.ExportedCharge](),
+		"ExportedRegistration":   reflect.TypeFor[client.ExportedRegistration](),
+		"ExportedSIM":            reflect.TypeFor[client.ExportedSIM](),
+		"ExportedTransfer":       reflect.TypeFor[client.ExportedTransfer](),
 		"Fee":                    reflect.TypeFor[client.Fee](),
 		"Feed":                   reflect.TypeFor[client.Feed](),
 		"FeedEvent":              reflect.TypeFor[client.FeedEvent](),
@@ -381,6 +385,23 @@ func operations() map[string]func(context.Context, *client.Client) error {
 				CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err
+		},
+		"export-sims": func(ctx context.Context, c *client.Client) error {
+			return read(c.ExportSIMs(ctx, client.SIMExport{
+				Account: account, Statuses: []transfer.Status{transfer.Ready}, Plan: "global", Lot: "7", UpdatedSince: at,
+			}, client.NDJSON))
+		},
+		"export-registrations": func(ctx context.Context, c *client.Client) error {
+			return read(c.ExportRegistrations(ctx, account, client.Period{From: at, To: at}, client.NDJSON))
+		},
+		"export-transfers": func(ctx context.Context, c *client.Client) error {
+			return read(c.ExportTransfers(ctx, client.TransferExport{
+				Finished: client.Period{From: at, To: at}, Account: account, Direction: "both", Destination: account,
+				States: []transfer.State{transfer.Failed}, Ticket: "CASE-1",
+			}, client.NDJSON))
+		},
+		"export-charges": func(ctx context.Context, c *client.Client) error {
+			return read(c.ExportCharges(ctx, client.ChargeExport{Charged: client.Period{From: at, To: at}, Account: account, Currency: "EUR"}, client.NDJSON))
 		},
 		"withdraw-fee": func(ctx context.Context, c *client.Client) error {
 			return c.WithdrawFee(ctx, client.FeeKey{Account: account, Method: transfer.SupportAssisted, Currency: "EUR", ValidFrom: time.Unix(0, 0)})

@@ -2,13 +2,8 @@ package client
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,36 +51,13 @@ func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilte
 }
 
 func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (io.ReadCloser, error) {
-	r := call{method: http.MethodGet, path: f.addTo(query{}).of(path), accept: string(format)}
-	answer, err := c.stream(ctx, r)
+	rows, err := c.rows(ctx, f.addTo(query{}).of(path), format)
 	if err != nil {
-		return nil, err
+		return nil, err // not a nil *Rows, which would be a reader
 	}
-	rows, err := strconv.Atoi(answer.Header.Get(rowsHeader))
-	if err != nil {
-		defer func() { _ = answer.Body.Close() }()
-		return nil, &callError{r, notService(c.URL, r, answer)}
-	}
-	return &countedRows{answer.Body, c.URL, rows, newRowCounter(format)}, nil
+	return rows, nil
 }
 
 // ReadResults decodes results in NDJSON while they arrive. It stops after the
 // first error, which it yields with a zero Result.
-func ReadResults(r io.Reader) iter.Seq2[Result, error] {
-	return func(yield func(Result, error) bool) {
-		rows := json.NewDecoder(r)
-		for {
-			var row Result
-			err := rows.Decode(&row)
-			switch {
-			case errors.Is(err, io.EOF):
-				return
-			case err != nil:
-				yield(Result{}, fmt.Errorf("reading results: %w", err))
-				return
-			case !yield(row, nil):
-				return
-			}
-		}
-	}
-}
+func ReadResults(r io.Reader) iter.Seq2[Result, error] { return readRows[Result](r, "results") }

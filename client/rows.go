@@ -1,9 +1,14 @@
 package client
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"net/http"
+	"strconv"
 )
 
 // rowsHeader is how many rows a streamed answer has. A proxy that speaks
@@ -11,31 +16,79 @@ import (
 // has ended, but the number of rows does.
 const rowsHeader = "Simtransfer-Rows"
 
-// countedRows is the body of an answer with rows. Reading it ends with an
-// *UnreachableError if it does not have the announced number of rows.
-type countedRows struct {
-	io.ReadCloser
+// Rows is an answer with rows, which is read while it arrives and must be
+// closed. Reading it ends with an *UnreachableError if it does not have the
+// announced number of rows.
+type Rows struct {
+	body  io.ReadCloser
 	url   string
-	want  int
+	total int
 	count *rowCounter
 }
 
-func (r *countedRows) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
+// Total returns how many rows the answer has.
+func (r *Rows) Total() int { return r.total }
+
+// Count returns how many complete rows have been read.
+func (r *Rows) Count() int { return r.count.rows() }
+
+// Close implements io.Closer.
+func (r *Rows) Close() error { return r.body.Close() }
+
+// Read implements io.Reader.
+func (r *Rows) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
 	r.count.add(p[:n])
 	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
 	switch {
-	case r.count.rows() != r.want:
-		return n, cutOff(r.url, fmt.Errorf("it has %d of %d rows", r.count.rows(), r.want))
+	case r.count.rows() != r.total:
+		return n, cutOff(r.url, fmt.Errorf("it has %d of %d rows", r.count.rows(), r.total))
 	case !r.count.complete():
 		return n, cutOff(r.url, errors.New("its end is missing"))
 	}
 	return n, err
 }
 
-// rowCounter counts complete rows of results, whatever the pieces that they
+// rows makes a GET whose answer has rows in the given format.
+func (c *Client) rows(ctx context.Context, path string, format Format) (*Rows, error) {
+	r := call{method: http.MethodGet, path: path, accept: string(format)}
+	answer, err := c.stream(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	total, err := strconv.Atoi(answer.Header.Get(rowsHeader))
+	if err != nil {
+		defer func() { _ = answer.Body.Close() }()
+		return nil, &callError{r, notService(c.URL, r, answer)}
+	}
+	return &Rows{answer.Body, c.URL, total, newRowCounter(format)}, nil
+}
+
+// readRows decodes rows in NDJSON while they arrive. It stops after the first
+// error, which it yields with a zero row.
+func readRows[T any](r io.Reader, what string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		rows := json.NewDecoder(r)
+		for {
+			var row T
+			err := rows.Decode(&row)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				var zero T
+				yield(zero, fmt.Errorf("reading %s: %w", what, err))
+				return
+			case !yield(row, nil):
+				return
+			}
+		}
+	}
+}
+
+// rowCounter counts complete rows of an answer, whatever the pieces that they
 // arrive in.
 type rowCounter struct {
 	format  Format

@@ -88,7 +88,7 @@ func (c *Client) SyncSIMRows(ctx context.Context, format Format, file io.Reader,
 		defer func() { _ = answer.Body.Close() }()
 		return counts, nil, &callError{r, notService(c.URL, r, answer)}
 	}
-	return counts, &countedRows{answer.Body, c.URL, n, newRowCounter(rows)}, nil
+	return counts, &Rows{answer.Body, c.URL, n, newRowCounter(rows)}, nil
 }
 
 // syncHeader has the counts of a sync.

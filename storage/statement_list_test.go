@@ -38,6 +38,12 @@ func statements() []*statement {
 		// change_records.go
 		selectSIMIdentifiers,
 		insertChange,
+		// exports.go
+		setExportLimits,
+		selectExportedSIMs,
+		selectExportedRegistrations,
+		selectExportedTransfers,
+		selectExportedCharges,
 		// feed_horizon.go
 		declareNoEvents,
 		selectOldestTx,

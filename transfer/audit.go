@@ -49,6 +49,8 @@ const (
 	AuditPrivacyErase  AuditAction = "privacy.erase"
 
 	AuditTransferPurge AuditAction = "transfer.purge" // transfers that named no SIM of their source were deleted
+
+	AuditExportCreate AuditAction = "export.create" // the inventory, or the records of a period, were exported
 )
 
 // AuditActions lists every action.
@@ -63,6 +65,7 @@ func AuditActions() []AuditAction {
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,
 		AuditTransferPurge,
+		AuditExportCreate,
 	}
 }
 

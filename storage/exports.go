@@ -1,0 +1,343 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// Export is a snapshot of rows that is read in pages. All of its rows are as
+// they were when it was opened. It takes one connection and must be closed.
+//
+// While an export is open, VACUUM removes no row versions that are newer than
+// it, and so the caller has to limit how long it takes.
+type Export[T any] struct {
+	Rows int // how many rows it has
+	tx   *Tx
+}
+
+// exportPage is the maximum number of rows that one call of Next returns.
+const exportPage = 1000
+
+// exportIdle is how long a caller of Next may take for its rows. Then
+// PostgreSQL ends the transaction, and the next call returns an error.
+const exportIdle = time.Minute
+
+var setExportLimits = newStatement(statement{
+	name: "set_export_limits",
+	does: `Sets the time-outs of the transaction, and makes the planner choose plans of cursors for all of
+		their rows instead of the first ones.`,
+	given:   "@statement and @idle: the time-outs in milliseconds, as text.",
+	returns: "A row.",
+	text: `
+SELECT
+	set_config('statement_timeout', @statement, true),
+	set_config('idle_in_transaction_session_timeout', @idle, true),
+	set_config('cursor_tuple_fraction', '1', true)`,
+})
+
+// openExport opens a snapshot of the rows of a statement. The transaction is
+// read-only and has no id, so neither the feeds nor other transactions wait for
+// it. It is rolled back when the context is done.
+func openExport[T any](ctx context.Context, db *DB, limit time.Duration, s *statement, a args) (*Export[T], error) {
+	tx, err := db.pool.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("beginning a transaction: %w", err)
+	}
+	e := &Export[T]{tx: &Tx{tx: tx, db: db}}
+	if err := e.open(ctx, limit, s, a); err != nil {
+		e.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Export[T]) open(ctx context.Context, limit time.Duration, s *statement, a args) error {
+	if _, err := e.tx.exec(ctx, setExportLimits, args{
+		"statement": fmt.Sprint(limit.Milliseconds()), "idle": fmt.Sprint(exportIdle.Milliseconds()),
+	}); err != nil {
+		return fmt.Errorf("setting time-outs: %w", err)
+	}
+	values, err := s.bind(a)
+	if err != nil {
+		return err
+	}
+	if err := e.tx.tx.GetContext(ctx, &e.Rows, "SELECT count(*) FROM ("+s.query+") AS rows", values...); err != nil {
+		return fmt.Errorf("counting rows: %w", err)
+	}
+	if _, err := e.tx.tx.ExecContext(ctx, "DECLARE export NO SCROLL CURSOR FOR "+s.query, values...); err != nil {
+		return fmt.Errorf("opening a cursor: %w", err)
+	}
+	return nil
+}
+
+// Next returns the next rows, none at the end.
+func (e *Export[T]) Next(ctx context.Context) ([]T, error) {
+	rows := make([]T, 0, exportPage)
+	if err := e.tx.tx.SelectContext(ctx, &rows, fmt.Sprintf("FETCH FORWARD %d FROM export", exportPage)); err != nil {
+		return nil, fmt.Errorf("reading the next rows: %w", err)
+	}
+	return rows, nil
+}
+
+// Close ends the export. It can be called more than once.
+func (e *Export[T]) Close() { _ = e.tx.tx.Rollback() }
+
+// ExportedSIM is a SIM of the inventory.
+type ExportedSIM struct {
+	ICCID        string              `db:"iccid"`
+	IMSIs        pq.StringArray      `db:"imsis"`
+	MSISDNs      pq.StringArray      `db:"msisdns"`
+	OperatorID   transfer.OperatorID `db:"operator_id"` // of the owner
+	Since        time.Time           `db:"since"`       // when the SIM was registered to the owner
+	Status       transfer.Status     `db:"status"`
+	Plan         string              `db:"plan"`
+	TransferLock bool                `db:"transfer_lock"`
+	UpdatedAt    time.Time           `db:"updated_at"` // when it last changed, also by a transfer
+	SIMDetails
+	SIMSettings
+}
+
+// SIMExport selects SIMs; zero fields select all.
+type SIMExport struct {
+	Account      int64
+	Statuses     []transfer.Status
+	Plan, Lot    string
+	UpdatedSince *time.Time // only SIMs that have changed since then, also by a transfer
+}
+
+var selectExportedSIMs = newStatement(statement{
+	name: "select_exported_sims",
+	does: "Reads the inventory, in the order in which the SIMs were imported.",
+	given: `@account (0: any); @statuses (null: any); @plan and @lot (empty: any); @updated_since: only SIMs that have
+		changed since then, also by a transfer (null: any).`,
+	returns: "The SIMs with their identifiers.",
+	text: `
+		SELECT
+			s.iccid,
+			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,
+			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) AS msisdns,
+			a.operator_id,
+			s.since,
+			s.status,
+			s.plan,
+			s.transfer_lock,
+			greatest(s.since, s.updated_at) AS updated_at,
+			d.eid,
+			d.lot,
+			d.external_id,
+			` + settingNames("s.") + `
+		FROM sims s
+		JOIN accounts a ON a.id = s.account
+		LEFT JOIN sim_details d ON d.sim = s.id
+		WHERE (@account::bigint = 0 OR s.account = @account)
+		  AND (@statuses::text[] IS NULL OR s.status = ANY (@statuses))
+		  AND (@plan::text = '' OR s.plan = @plan)
+		  AND (@lot::text = '' OR d.lot = @lot)
+		  AND (@updated_since::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= @updated_since)
+		ORDER BY s.id`,
+})
+
+// ExportSIMs opens an export of the inventory. limit is how long each statement
+// may take.
+func (db *DB) ExportSIMs(ctx context.Context, limit time.Duration, f SIMExport) (*Export[ExportedSIM], error) {
+	e, err := openExport[ExportedSIM](ctx, db, limit, selectExportedSIMs, args{
+		"account": f.Account, "statuses": textArray(f.Statuses), "plan": f.Plan, "lot": f.Lot, "updated_since": f.UpdatedSince,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("exporting SIMs: %w", err)
+	}
+	return e, nil
+}
+
+// Period is a time from From to before To; nil is no limit.
+type Period struct{ From, To *time.Time }
+
+// ExportedRegistration is a registration of a SIM to an account.
+type ExportedRegistration struct {
+	ICCID      string              `db:"iccid"`
+	OperatorID transfer.OperatorID `db:"operator_id"`
+	Since      time.Time           `db:"since"`
+	Until      *time.Time          `db:"until"`   // when the next one began; nil: it lasts
+	Request    *uuid.UUID          `db:"request"` // that transferred the SIM to the account; nil for the first one
+}
+
+var selectExportedRegistrations = newStatement(statement{
+	name:    "select_exported_registrations",
+	does:    "Reads the registrations that were valid in a period, in the order of the SIMs and of time.",
+	given:   "@account (0: any); @since and @until: the beginning and the end of the period (null: no limit).",
+	returns: "The registrations, each with the beginning of the next one.",
+	text: `
+		SELECT
+			s.iccid,
+			a.operator_id,
+			g.since,
+			g.until,
+			g.request
+		FROM (
+			SELECT
+				g.sim,
+				g.account,
+				g.since,
+				(SELECT min(n.since) FROM registrations n WHERE n.sim = g.sim AND n.since > g.since) AS until,
+				g.request
+			FROM registrations g
+			WHERE (@account::bigint = 0 OR g.account = @account)
+			  AND (@until::timestamptz IS NULL OR g.since < @until)
+		) g
+		JOIN sims s ON s.id = g.sim
+		JOIN accounts a ON a.id = g.account
+		WHERE @since::timestamptz IS NULL OR g.until IS NULL OR g.until > @since
+		ORDER BY g.sim, g.since`,
+})
+
+// ExportRegistrations opens an export of the registrations that were valid in a
+// period, to an account (0: any). limit is how long each statement may take.
+func (db *DB) ExportRegistrations(ctx context.Context, limit time.Duration, account int64, p Period) (*Export[ExportedRegistration], error) {
+	e, err := openExport[ExportedRegistration](ctx, db, limit, selectExportedRegistrations, args{
+		"account": account, "since": p.From, "until": p.To,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("exporting registrations: %w", err)
+	}
+	return e, nil
+}
+
+// ExportedTransfer is a transfer that has finished.
+type ExportedTransfer struct {
+	Request     uuid.UUID           `db:"request"`
+	Source      transfer.OperatorID `db:"source"`
+	Destination transfer.OperatorID `db:"destination"`
+	Ticket      *string             `db:"ticket"`
+	CreatedAt   time.Time           `db:"created_at"` // of the request
+	Currency    transfer.Currency   `db:"currency"`   // of the source, which pays the fee
+	Transfer
+}
+
+// TransferExport selects transfers; zero fields select all.
+type TransferExport struct {
+	Source, Destination, Either int64               // ids of accounts
+	Viewer                      int64               // only what this account sees; zero sees all
+	To                          transfer.AccountRef // the destination
+	States                      []transfer.State
+	Ticket                      string
+	Finished                    Period
+}
+
+var selectExportedTransfers = newStatement(statement{
+	name: "select_exported_transfers",
+	does: "Reads the transfers that finished in a period, in the order of their requests and of submission.",
+	given: `@source and @destination of the request, @either: its source or its destination (0: any); @viewer: only
+		transfers that this account sees (0: all); @to: the reference to the destination (empty: any); @states
+		(null: any); @ticket of the request (empty: any); @since and @until: the beginning and the end of the
+		period (null: no limit).`,
+	returns: "The transfers with their requests.",
+	text: `SELECT
+	t.request,
+	src.operator_id AS source,
+	dst.operator_id AS destination,
+	r.ticket,
+	r.created_at,
+	src.currency,` + resultColumns + `
+FROM requests r
+JOIN transfers t ON t.request = r.id
+JOIN accounts src ON src.id = r.source
+JOIN accounts dst ON dst.id = r.destination
+LEFT JOIN sims s ON s.id = t.sim
+WHERE t.finished_at IS NOT NULL
+  AND (@since::timestamptz IS NULL OR t.finished_at >= @since AND (r.finished_at IS NULL OR r.finished_at >= @since))
+  AND (@until::timestamptz IS NULL OR t.finished_at < @until AND r.created_at < @until)
+  AND (@source::bigint = 0 OR r.source = @source)
+  AND (@destination::bigint = 0 OR r.destination = @destination)
+  AND (@either::bigint = 0 OR r.source = @either OR r.destination = @either)
+  AND (@viewer::bigint = 0 OR r.source = @viewer OR r.destination = @viewer AND r.offered_at IS NOT NULL AND ` + offeredSQL("r") + `)
+  AND (@to::text = '' OR dst.operator_id = ` + accountRefSQL("@to") + `)
+  AND (@states::text[] IS NULL OR t.state = ANY (@states))
+  AND (@ticket::text = '' OR r.ticket = @ticket)
+ORDER BY t.request, t.n`,
+})
+
+// ExportTransfers opens an export of finished transfers. limit is how long each
+// statement may take.
+func (db *DB) ExportTransfers(ctx context.Context, limit time.Duration, f TransferExport) (*Export[ExportedTransfer], error) {
+	e, err := openExport[ExportedTransfer](ctx, db, limit, selectExportedTransfers, args{
+		"source": f.Source, "destination": f.Destination, "either": f.Either, "viewer": f.Viewer, "to": f.To,
+		"states": textArray(f.States), "ticket": f.Ticket, "since": f.Finished.From, "until": f.Finished.To,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("exporting transfers: %w", err)
+	}
+	return e, nil
+}
+
+// ExportedCharge is a fee that was charged for a transfer.
+type ExportedCharge struct {
+	ChargedAt   time.Time           `db:"charged_at"`
+	OperatorID  transfer.OperatorID `db:"operator_id"` // of the account that pays: the source
+	Destination transfer.OperatorID `db:"destination"`
+	Request     uuid.UUID           `db:"request"`
+	Ticket      *string             `db:"ticket"`
+	Line        int                 `db:"line"`
+	Identifier  string              `db:"identifier"` // as submitted
+	ICCID       string              `db:"iccid"`
+	Method      transfer.Method     `db:"method"`
+	Amount      int64               `db:"amount"` // in the currency's minor unit
+	Currency    transfer.Currency   `db:"currency"`
+}
+
+// ChargeExport selects charges; zero fields select all.
+type ChargeExport struct {
+	Account  int64 // that pays
+	Currency transfer.Currency
+	Charged  Period
+}
+
+var selectExportedCharges = newStatement(statement{
+	name: "select_exported_charges",
+	does: "Reads the fees that were charged in a period, in the order of their requests and of submission.",
+	given: `@account that pays (0: any); @currency (empty: any); @since and @until: the beginning and the end of the
+		period (null: no limit).`,
+	returns: "The charges with their transfers.",
+	text: `
+		SELECT
+			c.charged_at,
+			a.operator_id,
+			dst.operator_id AS destination,
+			c.request,
+			r.ticket,
+			t.line,
+			t.identifier,
+			s.iccid,
+			t.method,
+			c.amount,
+			c.currency
+		FROM charges c
+		JOIN transfers t ON t.request = c.request AND t.n = c.n
+		JOIN requests r ON r.id = c.request
+		JOIN accounts a ON a.id = c.account
+		JOIN accounts dst ON dst.id = r.destination
+		JOIN sims s ON s.id = t.sim
+		WHERE (@account::bigint = 0 OR c.account = @account)
+		  AND (@currency::text = '' OR c.currency = @currency)
+		  AND (@since::timestamptz IS NULL OR c.charged_at >= @since)
+		  AND (@until::timestamptz IS NULL OR c.charged_at < @until)
+		ORDER BY c.request, c.n`,
+})
+
+// ExportCharges opens an export of charges. limit is how long each statement may
+// take.
+func (db *DB) ExportCharges(ctx context.Context, limit time.Duration, f ChargeExport) (*Export[ExportedCharge], error) {
+	e, err := openExport[ExportedCharge](ctx, db, limit, selectExportedCharges, args{
+		"account": f.Account, "currency": f.Currency, "since": f.Charged.From, "until": f.Charged.To,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("exporting charges: %w", err)
+	}
+	return e, nil
+}
