@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -175,6 +176,10 @@ func (s *server) newSyncJob(ctx context.Context, in *syncInput) (*syncJob, error
 	}
 	if !full && in.RetireMissing {
 		p.Add(problem.FieldError{Location: "query.retire_missing", Message: "only possible with mode=full, which takes the file as the whole inventory"})
+	}
+	if math.IsNaN(in.MaxRetireShare) { // it is neither below the minimum nor above the maximum
+		p.Add(problem.FieldError{Location: "query.max_retire_share", Message: "not a number: give a share from 0 to 1, such as 0.01 for one in a hundred", Value: "NaN"})
+		return nil, p
 	}
 	if in.RetireMissing && in.MaxRetireShare == 0 {
 		p.Add(problem.FieldError{Location: "query.max_retire_share", Message: "say which share of the SIMs may be retired at most, such as 0.01 for one in a hundred"})

@@ -178,6 +178,7 @@ func TestSyncsThatChangeNothing(t *testing.T) {
 		{"a mapping to nothing known", "?map=a%3Db", good, nil, 422, problem.Invalid, `no column "b"`},
 		{"retirement without a share", "?mode=full&retire_missing=true", good, nil, 422, problem.Invalid, "0.01"},
 		{"a share without retirement", "?mode=full&max_retire_share=0.1", good, nil, 422, problem.Invalid, "retire_missing"},
+		{"a share that is not a number", "?mode=full&retire_missing=true&max_retire_share=NaN", good, nil, 422, problem.Invalid, "from 0 to 1"},
 		{"retirement of a part", "?retire_missing=true&max_retire_share=0.1", good, nil, 422, problem.Invalid, "mode=full"},
 		{"an account without full", "?account=" + sourceID, good, nil, 422, problem.Invalid, "mode=full"},
 		{"too many missing", "?mode=full&retire_missing=true&max_retire_share=0.5", good, nil, 409, problem.RetireShare, "does not have 3 of 4 SIMs"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (c *simsSyncCommand) Validate() error {
 		return fmt.Errorf("--account and --retire-missing need --full")
 	case c.RetireMissing != (c.MaxRetireShare != 0):
 		return fmt.Errorf("--retire-missing and --max-retire-share need each other")
-	case c.MaxRetireShare < 0 || c.MaxRetireShare > 1:
+	case c.MaxRetireShare < 0 || c.MaxRetireShare > 1 || math.IsNaN(c.MaxRetireShare):
 		return fmt.Errorf("--max-retire-share is a share from 0 to 1, such as 0.01 for one SIM in a hundred")
 	case c.Output == "" && c.IncludeUnchanged:
 		return fmt.Errorf("--include-unchanged needs --output")
