@@ -20,11 +20,17 @@ func TestMain(m *testing.M) { commandtest.Main(m, command.Run) }
 // UPDATE_PAGES set, it writes the output to the page instead.
 func TestCommandLinePage(t *testing.T) {
 	t.Parallel()
-	const name, address = "../../docs/command-line.md", "http://127.0.0.1:8080"
-	page, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stack, sh := startStack(t)
+	runPage(t, "../../docs/command-line.md", sh, names{serviceAddress: stack.Admin.URL}, nil)
+}
+
+// serviceAddress is the address of the service on a page.
+const serviceAddress = "http://127.0.0.1:8080"
+
+// startStack starts a service, and a shell whose folder has the key of an
+// administrator.
+func startStack(t *testing.T) (*stack.Stack, *shell) {
+	t.Helper()
 	stack, err := stack.Start(t.Context(), stack.Options{Env: []string{commandtest.Env}})
 	if err != nil {
 		t.Fatal(err)
@@ -36,12 +42,26 @@ func TestCommandLinePage(t *testing.T) {
 	})
 	sh := newShell(t)
 	sh.write("admin.key", stack.Admin.Key+"\n")
-	as := names{address: stack.Admin.URL}
+	return stack, sh
+}
+
+// runPage runs the commands of a page in a shell and compares their output with
+// the page, or writes it to the page. It calls before, unless it is nil, with each
+// command before it runs.
+func runPage(t *testing.T, name string, sh *shell, as names, before func(command string)) {
+	t.Helper()
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var updated strings.Builder
 	for _, part := range parse(string(page)) {
 		updated.WriteString(part.text)
 		if part.command == "" {
 			continue
+		}
+		if before != nil {
+			before(part.command)
 		}
 		got := sh.run(as.real(part.command))
 		if as.match(part.output, got) {
