@@ -23,7 +23,7 @@ type Event struct {
 	Address *string                `json:"address,omitempty" doc:"The IP address of the call. Only for support."`
 	From    *transfer.RequestState `json:"from,omitempty" doc:"The state before the event, if it changed the state."`
 	To      *transfer.RequestState `json:"to,omitempty" doc:"The state after the event, if it changed the state."`
-	Detail  map[string]any         `json:"detail"`
+	Detail  map[string]any         `json:"detail" doc:"What the event says, by its kind. A party does not see all details of what others did."`
 }
 
 func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Event, error) {

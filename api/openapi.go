@@ -124,6 +124,7 @@ func sendJSON(w io.Writer, v any) error {
 // finishDocument corrects and completes the document that Huma generated.
 func finishDocument(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")
+	documentEventDetails(document.Components.Schemas)
 	for _, s := range document.Components.Schemas.Map() {
 		allowNull(s)
 	}

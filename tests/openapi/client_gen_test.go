@@ -288,6 +288,150 @@ func (e EventTo) Valid() bool {
 	}
 }
 
+// Defines values for Event0Kind.
+const (
+	Event0KindCreate Event0Kind = "create"
+)
+
+// Valid indicates whether the value is a known member of the Event0Kind enum.
+func (e Event0Kind) Valid() bool {
+	switch e {
+	case Event0KindCreate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event1Kind.
+const (
+	Event1KindDropSessions Event1Kind = "drop_sessions"
+	Event1KindExecute      Event1Kind = "execute"
+	Event1KindRelease      Event1Kind = "release"
+	Event1KindValidate     Event1Kind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the Event1Kind enum.
+func (e Event1Kind) Valid() bool {
+	switch e {
+	case Event1KindDropSessions:
+		return true
+	case Event1KindExecute:
+		return true
+	case Event1KindRelease:
+		return true
+	case Event1KindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event2Kind.
+const (
+	Event2KindOffer  Event2Kind = "offer"
+	Event2KindReject Event2Kind = "reject"
+	Event2KindReview Event2Kind = "review"
+)
+
+// Valid indicates whether the value is a known member of the Event2Kind enum.
+func (e Event2Kind) Valid() bool {
+	switch e {
+	case Event2KindOffer:
+		return true
+	case Event2KindReject:
+		return true
+	case Event2KindReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event3Kind.
+const (
+	Event3KindApprove Event3Kind = "approve"
+)
+
+// Valid indicates whether the value is a known member of the Event3Kind enum.
+func (e Event3Kind) Valid() bool {
+	switch e {
+	case Event3KindApprove:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event4Kind.
+const (
+	Event4KindCancel  Event4Kind = "cancel"
+	Event4KindDecline Event4Kind = "decline"
+	Event4KindDeny    Event4Kind = "deny"
+)
+
+// Valid indicates whether the value is a known member of the Event4Kind enum.
+func (e Event4Kind) Valid() bool {
+	switch e {
+	case Event4KindCancel:
+		return true
+	case Event4KindDecline:
+		return true
+	case Event4KindDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event5Kind.
+const (
+	Event5KindAccept Event5Kind = "accept"
+)
+
+// Valid indicates whether the value is a known member of the Event5Kind enum.
+func (e Event5Kind) Valid() bool {
+	switch e {
+	case Event5KindAccept:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event6Kind.
+const (
+	Event6KindExpire Event6Kind = "expire"
+	Event6KindFinish Event6Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the Event6Kind enum.
+func (e Event6Kind) Valid() bool {
+	switch e {
+	case Event6KindExpire:
+		return true
+	case Event6KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event7Kind.
+const (
+	Event7KindRetry Event7Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the Event7Kind enum.
+func (e Event7Kind) Valid() bool {
+	switch e {
+	case Event7KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FeeMethod.
 const (
 	FeeMethodSelfService     FeeMethod = "self_service"
@@ -468,6 +612,150 @@ func (e FeedEventTo) Valid() bool {
 	case FeedEventToTransferring:
 		return true
 	case FeedEventToValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent0Kind.
+const (
+	FeedEvent0KindCreate FeedEvent0Kind = "create"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent0Kind enum.
+func (e FeedEvent0Kind) Valid() bool {
+	switch e {
+	case FeedEvent0KindCreate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent1Kind.
+const (
+	FeedEvent1KindDropSessions FeedEvent1Kind = "drop_sessions"
+	FeedEvent1KindExecute      FeedEvent1Kind = "execute"
+	FeedEvent1KindRelease      FeedEvent1Kind = "release"
+	FeedEvent1KindValidate     FeedEvent1Kind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent1Kind enum.
+func (e FeedEvent1Kind) Valid() bool {
+	switch e {
+	case FeedEvent1KindDropSessions:
+		return true
+	case FeedEvent1KindExecute:
+		return true
+	case FeedEvent1KindRelease:
+		return true
+	case FeedEvent1KindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent2Kind.
+const (
+	FeedEvent2KindOffer  FeedEvent2Kind = "offer"
+	FeedEvent2KindReject FeedEvent2Kind = "reject"
+	FeedEvent2KindReview FeedEvent2Kind = "review"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent2Kind enum.
+func (e FeedEvent2Kind) Valid() bool {
+	switch e {
+	case FeedEvent2KindOffer:
+		return true
+	case FeedEvent2KindReject:
+		return true
+	case FeedEvent2KindReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent3Kind.
+const (
+	FeedEvent3KindApprove FeedEvent3Kind = "approve"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent3Kind enum.
+func (e FeedEvent3Kind) Valid() bool {
+	switch e {
+	case FeedEvent3KindApprove:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent4Kind.
+const (
+	FeedEvent4KindCancel  FeedEvent4Kind = "cancel"
+	FeedEvent4KindDecline FeedEvent4Kind = "decline"
+	FeedEvent4KindDeny    FeedEvent4Kind = "deny"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent4Kind enum.
+func (e FeedEvent4Kind) Valid() bool {
+	switch e {
+	case FeedEvent4KindCancel:
+		return true
+	case FeedEvent4KindDecline:
+		return true
+	case FeedEvent4KindDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent5Kind.
+const (
+	FeedEvent5KindAccept FeedEvent5Kind = "accept"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent5Kind enum.
+func (e FeedEvent5Kind) Valid() bool {
+	switch e {
+	case FeedEvent5KindAccept:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent6Kind.
+const (
+	FeedEvent6KindExpire FeedEvent6Kind = "expire"
+	FeedEvent6KindFinish FeedEvent6Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent6Kind enum.
+func (e FeedEvent6Kind) Valid() bool {
+	switch e {
+	case FeedEvent6KindExpire:
+		return true
+	case FeedEvent6KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent7Kind.
+const (
+	FeedEvent7KindRetry FeedEvent7Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent7Kind enum.
+func (e FeedEvent7Kind) Valid() bool {
+	switch e {
+	case FeedEvent7KindRetry:
 		return true
 	default:
 		return false
@@ -1332,6 +1620,21 @@ func (e GetBatchResultsParamsMethod) Valid() bool {
 	}
 }
 
+// Defines values for ListFeedParamsFrom.
+const (
+	Now ListFeedParamsFrom = "now"
+)
+
+// Valid indicates whether the value is a known member of the ListFeedParamsFrom enum.
+func (e ListFeedParamsFrom) Valid() bool {
+	switch e {
+	case Now:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListRequestsParamsDirection.
 const (
 	Both     ListRequestsParamsDirection = "both"
@@ -1566,6 +1869,12 @@ func (e ListTransfersParamsMethod) Valid() bool {
 	}
 }
 
+// AcceptDetail defines model for AcceptDetail.
+type AcceptDetail struct {
+	// Accepted The number of SIMs that were accepted; the others are declined.
+	Accepted *int64 `json:"accepted,omitempty"`
+}
+
 // AcceptInputBody defines model for AcceptInputBody.
 type AcceptInputBody struct {
 	// Landing What to set on the SIMs when they arrive.
@@ -1632,6 +1941,16 @@ type AccountContacts struct {
 
 	// Transfers For transfer requests that the account sends or receives.
 	Transfers *[]string `json:"transfers,omitempty"`
+}
+
+// ApproveDetail defines model for ApproveDetail.
+type ApproveDetail struct {
+	// Fee The fee of each SIM that needs support, if support changed it.
+	Fee *Money `json:"fee,omitempty"`
+
+	// Reason Why support changed the fee.
+	Reason *string `json:"reason,omitempty"`
+	Ticket *string `json:"ticket,omitempty"`
 }
 
 // ApproveInputBody defines model for ApproveInputBody.
@@ -1749,6 +2068,15 @@ type CreateAccountInputBody struct {
 // CreateAccountInputBodyStanding defines model for CreateAccountInputBody.Standing.
 type CreateAccountInputBodyStanding string
 
+// CreateDetail defines model for CreateDetail.
+type CreateDetail struct {
+	// RetryOf The request whose SIMs it retries, if it is a retry.
+	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
+
+	// Size The number of SIMs in the request.
+	Size *int64 `json:"size,omitempty"`
+}
+
 // CreateFeeInputBody defines model for CreateFeeInputBody.
 type CreateFeeInputBody struct {
 	// Account The operator id or the external id of an account: the entry is then its price, which overrides the fee schedule. Default: an entry of the fee schedule.
@@ -1823,12 +2151,27 @@ type Destination struct {
 	OperatorID string `json:"operator_id"`
 }
 
+// EndDetail defines model for EndDetail.
+type EndDetail struct {
+	// Eligible For cancel at the end of validation: the number of eligible SIMs that are left.
+	Eligible *int64  `json:"eligible,omitempty"`
+	Reason   *string `json:"reason,omitempty"`
+
+	// Sims The number of SIMs that were named. Left out for the whole request.
+	Sims *int64 `json:"sims,omitempty"`
+
+	// Support For cancel at the end of validation: how many of them need support.
+	Support *int64 `json:"support,omitempty"`
+}
+
 // Event defines model for Event.
 type Event struct {
 	// Address The IP address of the call. Only for support.
-	Address *string                `json:"address,omitempty"`
-	At      time.Time              `json:"at"`
-	Detail  map[string]interface{} `json:"detail"`
+	Address *string   `json:"address,omitempty"`
+	At      time.Time `json:"at"`
+
+	// Detail What the event says, by its kind. A party does not see all details of what others did.
+	Detail map[string]interface{} `json:"detail"`
 
 	// From The state before the event, if it changed the state.
 	From *EventFrom `json:"from,omitempty"`
@@ -1854,7 +2197,8 @@ type Event struct {
 	Seq int64 `json:"seq"`
 
 	// To The state after the event, if it changed the state.
-	To *EventTo `json:"to,omitempty"`
+	To    *EventTo `json:"to,omitempty"`
+	union json.RawMessage
 }
 
 // EventFrom The state before the event, if it changed the state.
@@ -1870,6 +2214,86 @@ type EventParty string
 
 // EventTo The state after the event, if it changed the state.
 type EventTo string
+
+// Event0 defines model for Event.0.
+type Event0 struct {
+	Detail               CreateDetail           `json:"detail"`
+	Kind                 Event0Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event0Kind defines model for Event.0.Kind.
+type Event0Kind string
+
+// Event1 defines model for Event.1.
+type Event1 struct {
+	Detail               WorkDetail             `json:"detail"`
+	Kind                 Event1Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event1Kind defines model for Event.1.Kind.
+type Event1Kind string
+
+// Event2 defines model for Event.2.
+type Event2 struct {
+	Detail               ValidationDetail       `json:"detail"`
+	Kind                 Event2Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event2Kind defines model for Event.2.Kind.
+type Event2Kind string
+
+// Event3 defines model for Event.3.
+type Event3 struct {
+	Detail               ApproveDetail          `json:"detail"`
+	Kind                 Event3Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event3Kind defines model for Event.3.Kind.
+type Event3Kind string
+
+// Event4 defines model for Event.4.
+type Event4 struct {
+	Detail               EndDetail              `json:"detail"`
+	Kind                 Event4Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event4Kind defines model for Event.4.Kind.
+type Event4Kind string
+
+// Event5 defines model for Event.5.
+type Event5 struct {
+	Detail               AcceptDetail           `json:"detail"`
+	Kind                 Event5Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event5Kind defines model for Event.5.Kind.
+type Event5Kind string
+
+// Event6 defines model for Event.6.
+type Event6 struct {
+	Detail               NoDetail               `json:"detail"`
+	Kind                 Event6Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event6Kind defines model for Event.6.Kind.
+type Event6Kind string
+
+// Event7 defines model for Event.7.
+type Event7 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 Event7Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event7Kind defines model for Event.7.Kind.
+type Event7Kind string
 
 // Fee defines model for Fee.
 type Fee struct {
@@ -1929,9 +2353,11 @@ type FeedEvent struct {
 	Batch   *openapi_types.UUID `json:"batch,omitempty"`
 
 	// Cursor The position after this event.
-	Cursor      string                 `json:"cursor"`
-	Destination string                 `json:"destination"`
-	Detail      map[string]interface{} `json:"detail"`
+	Cursor      string `json:"cursor"`
+	Destination string `json:"destination"`
+
+	// Detail What the event says, by its kind. A party does not see all details of what others did.
+	Detail map[string]interface{} `json:"detail"`
 
 	// From The state before the event, if it changed the state.
 	From *FeedEventFrom `json:"from,omitempty"`
@@ -1959,7 +2385,8 @@ type FeedEvent struct {
 	Source string `json:"source"`
 
 	// To The state after the event, if it changed the state.
-	To *FeedEventTo `json:"to,omitempty"`
+	To    *FeedEventTo `json:"to,omitempty"`
+	union json.RawMessage
 }
 
 // FeedEventFrom The state before the event, if it changed the state.
@@ -1975,6 +2402,86 @@ type FeedEventParty string
 
 // FeedEventTo The state after the event, if it changed the state.
 type FeedEventTo string
+
+// FeedEvent0 defines model for FeedEvent.0.
+type FeedEvent0 struct {
+	Detail               CreateDetail           `json:"detail"`
+	Kind                 FeedEvent0Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent0Kind defines model for FeedEvent.0.Kind.
+type FeedEvent0Kind string
+
+// FeedEvent1 defines model for FeedEvent.1.
+type FeedEvent1 struct {
+	Detail               WorkDetail             `json:"detail"`
+	Kind                 FeedEvent1Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent1Kind defines model for FeedEvent.1.Kind.
+type FeedEvent1Kind string
+
+// FeedEvent2 defines model for FeedEvent.2.
+type FeedEvent2 struct {
+	Detail               ValidationDetail       `json:"detail"`
+	Kind                 FeedEvent2Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent2Kind defines model for FeedEvent.2.Kind.
+type FeedEvent2Kind string
+
+// FeedEvent3 defines model for FeedEvent.3.
+type FeedEvent3 struct {
+	Detail               ApproveDetail          `json:"detail"`
+	Kind                 FeedEvent3Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent3Kind defines model for FeedEvent.3.Kind.
+type FeedEvent3Kind string
+
+// FeedEvent4 defines model for FeedEvent.4.
+type FeedEvent4 struct {
+	Detail               EndDetail              `json:"detail"`
+	Kind                 FeedEvent4Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent4Kind defines model for FeedEvent.4.Kind.
+type FeedEvent4Kind string
+
+// FeedEvent5 defines model for FeedEvent.5.
+type FeedEvent5 struct {
+	Detail               AcceptDetail           `json:"detail"`
+	Kind                 FeedEvent5Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent5Kind defines model for FeedEvent.5.Kind.
+type FeedEvent5Kind string
+
+// FeedEvent6 defines model for FeedEvent.6.
+type FeedEvent6 struct {
+	Detail               NoDetail               `json:"detail"`
+	Kind                 FeedEvent6Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent6Kind defines model for FeedEvent.6.Kind.
+type FeedEvent6Kind string
+
+// FeedEvent7 defines model for FeedEvent.7.
+type FeedEvent7 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 FeedEvent7Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent7Kind defines model for FeedEvent.7.Kind.
+type FeedEvent7Kind string
 
 // Fees defines model for Fees.
 type Fees struct {
@@ -2182,6 +2689,9 @@ type NewRequest struct {
 	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers.
 	Sims []string `json:"sims"`
 }
+
+// NoDetail defines model for NoDetail.
+type NoDetail = map[string]interface{}
 
 // OpenTransfer defines model for OpenTransfer.
 type OpenTransfer struct {
@@ -2499,6 +3009,15 @@ type ResultReason string
 // ResultState defines model for Result.State.
 type ResultState string
 
+// RetryDetail defines model for RetryDetail.
+type RetryDetail struct {
+	// Request The new request.
+	Request *openapi_types.UUID `json:"request,omitempty"`
+
+	// Size The number of SIMs in the new request.
+	Size *int64 `json:"size,omitempty"`
+}
+
 // RetryInputBody defines model for RetryInputBody.
 type RetryInputBody struct {
 	// AcceptanceSeconds How long the destination has to accept. Default: as long as in the retried request.
@@ -2656,6 +3175,33 @@ type TransferReason string
 // TransferState defines model for Transfer.State.
 type TransferState string
 
+// ValidationDetail defines model for ValidationDetail.
+type ValidationDetail struct {
+	// Eligible The number of eligible SIMs.
+	Eligible *int64 `json:"eligible,omitempty"`
+
+	// Support How many of them need the approval of support.
+	Support *int64 `json:"support,omitempty"`
+}
+
+// WorkDetail defines model for WorkDetail.
+type WorkDetail struct {
+	Canceled  *int64 `json:"canceled,omitempty"`
+	Completed *int64 `json:"completed,omitempty"`
+	Declined  *int64 `json:"declined,omitempty"`
+	Denied    *int64 `json:"denied,omitempty"`
+	Eligible  *int64 `json:"eligible,omitempty"`
+	Expired   *int64 `json:"expired,omitempty"`
+	Failed    *int64 `json:"failed,omitempty"`
+
+	// GatewayAnswer What a gateway answered last about the SIMs that failed. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer,omitempty"`
+
+	// HandedOff How many SIMs wait until their data sessions are disconnected.
+	HandedOff  *int64 `json:"handed_off,omitempty"`
+	Ineligible *int64 `json:"ineligible,omitempty"`
+}
+
 // CreateAccountParams defines parameters for CreateAccount.
 type CreateAccountParams struct {
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
@@ -2751,12 +3297,21 @@ type ListFeedParams struct {
 	// Limit Maximum number of entries.
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// From now: start after the events that exist already. In place of cursor.
+	From *ListFeedParamsFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Since Start with the events at this time or later. A few earlier ones can come first. In place of cursor.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
 	// Account Only events of the account with this operator id or external id. For support.
 	Account *string `form:"account,omitempty" json:"account,omitempty"`
 
 	// Key Only events that the API key with this id caused. An account can only give its own keys.
 	Key *int64 `form:"key,omitempty" json:"key,omitempty"`
 }
+
+// ListFeedParamsFrom defines parameters for ListFeed.
+type ListFeedParamsFrom string
 
 // CreateFeeParams defines parameters for CreateFee.
 type CreateFeeParams struct {
@@ -3119,6 +3674,2100 @@ type DenyRequestJSONRequestBody = DenyInputBody
 
 // RetryRequestJSONRequestBody defines body for RetryRequest for application/json ContentType.
 type RetryRequestJSONRequestBody = RetryInputBody
+
+// Getter for additional properties for Event0. Returns the specified
+// element and whether it was found
+func (a Event0) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event0
+func (a *Event0) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event0 to handle AdditionalProperties
+func (a *Event0) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event0 to handle AdditionalProperties
+func (a Event0) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event1. Returns the specified
+// element and whether it was found
+func (a Event1) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event1
+func (a *Event1) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event1 to handle AdditionalProperties
+func (a *Event1) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event1 to handle AdditionalProperties
+func (a Event1) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event2. Returns the specified
+// element and whether it was found
+func (a Event2) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event2
+func (a *Event2) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event2 to handle AdditionalProperties
+func (a *Event2) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event2 to handle AdditionalProperties
+func (a Event2) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event3. Returns the specified
+// element and whether it was found
+func (a Event3) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event3
+func (a *Event3) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event3 to handle AdditionalProperties
+func (a *Event3) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event3 to handle AdditionalProperties
+func (a Event3) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event4. Returns the specified
+// element and whether it was found
+func (a Event4) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event4
+func (a *Event4) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event4 to handle AdditionalProperties
+func (a *Event4) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event4 to handle AdditionalProperties
+func (a Event4) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event5. Returns the specified
+// element and whether it was found
+func (a Event5) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event5
+func (a *Event5) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event5 to handle AdditionalProperties
+func (a *Event5) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event5 to handle AdditionalProperties
+func (a Event5) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event6. Returns the specified
+// element and whether it was found
+func (a Event6) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event6
+func (a *Event6) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event6 to handle AdditionalProperties
+func (a *Event6) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event6 to handle AdditionalProperties
+func (a Event6) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event7. Returns the specified
+// element and whether it was found
+func (a Event7) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event7
+func (a *Event7) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event7 to handle AdditionalProperties
+func (a *Event7) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event7 to handle AdditionalProperties
+func (a Event7) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent0. Returns the specified
+// element and whether it was found
+func (a FeedEvent0) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent0
+func (a *FeedEvent0) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent0 to handle AdditionalProperties
+func (a *FeedEvent0) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent0 to handle AdditionalProperties
+func (a FeedEvent0) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent1. Returns the specified
+// element and whether it was found
+func (a FeedEvent1) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent1
+func (a *FeedEvent1) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent1 to handle AdditionalProperties
+func (a *FeedEvent1) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent1 to handle AdditionalProperties
+func (a FeedEvent1) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent2. Returns the specified
+// element and whether it was found
+func (a FeedEvent2) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent2
+func (a *FeedEvent2) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent2 to handle AdditionalProperties
+func (a *FeedEvent2) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent2 to handle AdditionalProperties
+func (a FeedEvent2) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent3. Returns the specified
+// element and whether it was found
+func (a FeedEvent3) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent3
+func (a *FeedEvent3) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent3 to handle AdditionalProperties
+func (a *FeedEvent3) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent3 to handle AdditionalProperties
+func (a FeedEvent3) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent4. Returns the specified
+// element and whether it was found
+func (a FeedEvent4) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent4
+func (a *FeedEvent4) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent4 to handle AdditionalProperties
+func (a *FeedEvent4) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent4 to handle AdditionalProperties
+func (a FeedEvent4) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent5. Returns the specified
+// element and whether it was found
+func (a FeedEvent5) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent5
+func (a *FeedEvent5) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent5 to handle AdditionalProperties
+func (a *FeedEvent5) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent5 to handle AdditionalProperties
+func (a FeedEvent5) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent6. Returns the specified
+// element and whether it was found
+func (a FeedEvent6) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent6
+func (a *FeedEvent6) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent6 to handle AdditionalProperties
+func (a *FeedEvent6) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent6 to handle AdditionalProperties
+func (a FeedEvent6) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent7. Returns the specified
+// element and whether it was found
+func (a FeedEvent7) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent7
+func (a *FeedEvent7) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent7 to handle AdditionalProperties
+func (a *FeedEvent7) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent7 to handle AdditionalProperties
+func (a FeedEvent7) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsEvent0 returns the union data inside the Event as a Event0
+func (t Event) AsEvent0() (Event0, error) {
+	var body Event0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent0 overwrites any union data inside the Event as the provided Event0
+func (t *Event) FromEvent0(v Event0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent0 performs a merge with any union data inside the Event, using the provided Event0
+func (t *Event) MergeEvent0(v Event0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent1 returns the union data inside the Event as a Event1
+func (t Event) AsEvent1() (Event1, error) {
+	var body Event1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent1 overwrites any union data inside the Event as the provided Event1
+func (t *Event) FromEvent1(v Event1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent1 performs a merge with any union data inside the Event, using the provided Event1
+func (t *Event) MergeEvent1(v Event1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent2 returns the union data inside the Event as a Event2
+func (t Event) AsEvent2() (Event2, error) {
+	var body Event2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent2 overwrites any union data inside the Event as the provided Event2
+func (t *Event) FromEvent2(v Event2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent2 performs a merge with any union data inside the Event, using the provided Event2
+func (t *Event) MergeEvent2(v Event2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent3 returns the union data inside the Event as a Event3
+func (t Event) AsEvent3() (Event3, error) {
+	var body Event3
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent3 overwrites any union data inside the Event as the provided Event3
+func (t *Event) FromEvent3(v Event3) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent3 performs a merge with any union data inside the Event, using the provided Event3
+func (t *Event) MergeEvent3(v Event3) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent4 returns the union data inside the Event as a Event4
+func (t Event) AsEvent4() (Event4, error) {
+	var body Event4
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent4 overwrites any union data inside the Event as the provided Event4
+func (t *Event) FromEvent4(v Event4) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent4 performs a merge with any union data inside the Event, using the provided Event4
+func (t *Event) MergeEvent4(v Event4) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent5 returns the union data inside the Event as a Event5
+func (t Event) AsEvent5() (Event5, error) {
+	var body Event5
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent5 overwrites any union data inside the Event as the provided Event5
+func (t *Event) FromEvent5(v Event5) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent5 performs a merge with any union data inside the Event, using the provided Event5
+func (t *Event) MergeEvent5(v Event5) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent6 returns the union data inside the Event as a Event6
+func (t Event) AsEvent6() (Event6, error) {
+	var body Event6
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent6 overwrites any union data inside the Event as the provided Event6
+func (t *Event) FromEvent6(v Event6) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent6 performs a merge with any union data inside the Event, using the provided Event6
+func (t *Event) MergeEvent6(v Event6) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent7 returns the union data inside the Event as a Event7
+func (t Event) AsEvent7() (Event7, error) {
+	var body Event7
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent7 overwrites any union data inside the Event as the provided Event7
+func (t *Event) FromEvent7(v Event7) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent7 performs a merge with any union data inside the Event, using the provided Event7
+func (t *Event) MergeEvent7(v Event7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Event) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage)
+	if t.union != nil {
+		err = json.Unmarshal(b, &object)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if t.Address != nil {
+		object["address"], err = json.Marshal(t.Address)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'address': %w", err)
+		}
+	}
+
+	object["at"], err = json.Marshal(t.At)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'at': %w", err)
+	}
+
+	if t.Detail != nil {
+		object["detail"], err = json.Marshal(t.Detail)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+		}
+	}
+
+	if t.From != nil {
+		object["from"], err = json.Marshal(t.From)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'from': %w", err)
+		}
+	}
+
+	if t.Key != nil {
+		object["key"], err = json.Marshal(t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key': %w", err)
+		}
+	}
+
+	if t.KeyHint != nil {
+		object["key_hint"], err = json.Marshal(t.KeyHint)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_hint': %w", err)
+		}
+	}
+
+	if t.KeyID != nil {
+		object["key_id"], err = json.Marshal(t.KeyID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_id': %w", err)
+		}
+	}
+
+	object["kind"], err = json.Marshal(t.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	object["party"], err = json.Marshal(t.Party)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'party': %w", err)
+	}
+
+	object["seq"], err = json.Marshal(t.Seq)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'seq': %w", err)
+	}
+
+	if t.To != nil {
+		object["to"], err = json.Marshal(t.To)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'to': %w", err)
+		}
+	}
+	b, err = json.Marshal(object)
+	return b, err
+}
+
+func (t *Event) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	if err != nil {
+		return err
+	}
+	object := make(map[string]json.RawMessage)
+	err = json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["address"]; found {
+		err = json.Unmarshal(raw, &t.Address)
+		if err != nil {
+			return fmt.Errorf("error reading 'address': %w", err)
+		}
+	}
+
+	if raw, found := object["at"]; found {
+		err = json.Unmarshal(raw, &t.At)
+		if err != nil {
+			return fmt.Errorf("error reading 'at': %w", err)
+		}
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &t.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+	}
+
+	if raw, found := object["from"]; found {
+		err = json.Unmarshal(raw, &t.From)
+		if err != nil {
+			return fmt.Errorf("error reading 'from': %w", err)
+		}
+	}
+
+	if raw, found := object["key"]; found {
+		err = json.Unmarshal(raw, &t.Key)
+		if err != nil {
+			return fmt.Errorf("error reading 'key': %w", err)
+		}
+	}
+
+	if raw, found := object["key_hint"]; found {
+		err = json.Unmarshal(raw, &t.KeyHint)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_hint': %w", err)
+		}
+	}
+
+	if raw, found := object["key_id"]; found {
+		err = json.Unmarshal(raw, &t.KeyID)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_id': %w", err)
+		}
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &t.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+	}
+
+	if raw, found := object["party"]; found {
+		err = json.Unmarshal(raw, &t.Party)
+		if err != nil {
+			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["seq"]; found {
+		err = json.Unmarshal(raw, &t.Seq)
+		if err != nil {
+			return fmt.Errorf("error reading 'seq': %w", err)
+		}
+	}
+
+	if raw, found := object["to"]; found {
+		err = json.Unmarshal(raw, &t.To)
+		if err != nil {
+			return fmt.Errorf("error reading 'to': %w", err)
+		}
+	}
+
+	return err
+}
+
+// AsFeedEvent0 returns the union data inside the FeedEvent as a FeedEvent0
+func (t FeedEvent) AsFeedEvent0() (FeedEvent0, error) {
+	var body FeedEvent0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent0 overwrites any union data inside the FeedEvent as the provided FeedEvent0
+func (t *FeedEvent) FromFeedEvent0(v FeedEvent0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent0 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent0
+func (t *FeedEvent) MergeFeedEvent0(v FeedEvent0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent1 returns the union data inside the FeedEvent as a FeedEvent1
+func (t FeedEvent) AsFeedEvent1() (FeedEvent1, error) {
+	var body FeedEvent1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent1 overwrites any union data inside the FeedEvent as the provided FeedEvent1
+func (t *FeedEvent) FromFeedEvent1(v FeedEvent1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent1 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent1
+func (t *FeedEvent) MergeFeedEvent1(v FeedEvent1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent2 returns the union data inside the FeedEvent as a FeedEvent2
+func (t FeedEvent) AsFeedEvent2() (FeedEvent2, error) {
+	var body FeedEvent2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent2 overwrites any union data inside the FeedEvent as the provided FeedEvent2
+func (t *FeedEvent) FromFeedEvent2(v FeedEvent2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent2 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent2
+func (t *FeedEvent) MergeFeedEvent2(v FeedEvent2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent3 returns the union data inside the FeedEvent as a FeedEvent3
+func (t FeedEvent) AsFeedEvent3() (FeedEvent3, error) {
+	var body FeedEvent3
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent3 overwrites any union data inside the FeedEvent as the provided FeedEvent3
+func (t *FeedEvent) FromFeedEvent3(v FeedEvent3) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent3 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent3
+func (t *FeedEvent) MergeFeedEvent3(v FeedEvent3) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent4 returns the union data inside the FeedEvent as a FeedEvent4
+func (t FeedEvent) AsFeedEvent4() (FeedEvent4, error) {
+	var body FeedEvent4
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent4 overwrites any union data inside the FeedEvent as the provided FeedEvent4
+func (t *FeedEvent) FromFeedEvent4(v FeedEvent4) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent4 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent4
+func (t *FeedEvent) MergeFeedEvent4(v FeedEvent4) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent5 returns the union data inside the FeedEvent as a FeedEvent5
+func (t FeedEvent) AsFeedEvent5() (FeedEvent5, error) {
+	var body FeedEvent5
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent5 overwrites any union data inside the FeedEvent as the provided FeedEvent5
+func (t *FeedEvent) FromFeedEvent5(v FeedEvent5) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent5 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent5
+func (t *FeedEvent) MergeFeedEvent5(v FeedEvent5) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent6 returns the union data inside the FeedEvent as a FeedEvent6
+func (t FeedEvent) AsFeedEvent6() (FeedEvent6, error) {
+	var body FeedEvent6
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent6 overwrites any union data inside the FeedEvent as the provided FeedEvent6
+func (t *FeedEvent) FromFeedEvent6(v FeedEvent6) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent6 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent6
+func (t *FeedEvent) MergeFeedEvent6(v FeedEvent6) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent7 returns the union data inside the FeedEvent as a FeedEvent7
+func (t FeedEvent) AsFeedEvent7() (FeedEvent7, error) {
+	var body FeedEvent7
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent7 overwrites any union data inside the FeedEvent as the provided FeedEvent7
+func (t *FeedEvent) FromFeedEvent7(v FeedEvent7) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent7 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent7
+func (t *FeedEvent) MergeFeedEvent7(v FeedEvent7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t FeedEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage)
+	if t.union != nil {
+		err = json.Unmarshal(b, &object)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if t.Address != nil {
+		object["address"], err = json.Marshal(t.Address)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'address': %w", err)
+		}
+	}
+
+	object["at"], err = json.Marshal(t.At)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'at': %w", err)
+	}
+
+	if t.Batch != nil {
+		object["batch"], err = json.Marshal(t.Batch)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'batch': %w", err)
+		}
+	}
+
+	object["cursor"], err = json.Marshal(t.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'cursor': %w", err)
+	}
+
+	object["destination"], err = json.Marshal(t.Destination)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'destination': %w", err)
+	}
+
+	if t.Detail != nil {
+		object["detail"], err = json.Marshal(t.Detail)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+		}
+	}
+
+	if t.From != nil {
+		object["from"], err = json.Marshal(t.From)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'from': %w", err)
+		}
+	}
+
+	if t.Key != nil {
+		object["key"], err = json.Marshal(t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key': %w", err)
+		}
+	}
+
+	if t.KeyHint != nil {
+		object["key_hint"], err = json.Marshal(t.KeyHint)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_hint': %w", err)
+		}
+	}
+
+	if t.KeyID != nil {
+		object["key_id"], err = json.Marshal(t.KeyID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_id': %w", err)
+		}
+	}
+
+	object["kind"], err = json.Marshal(t.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	object["party"], err = json.Marshal(t.Party)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'party': %w", err)
+	}
+
+	object["request"], err = json.Marshal(t.Request)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'request': %w", err)
+	}
+
+	object["seq"], err = json.Marshal(t.Seq)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'seq': %w", err)
+	}
+
+	object["source"], err = json.Marshal(t.Source)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'source': %w", err)
+	}
+
+	if t.To != nil {
+		object["to"], err = json.Marshal(t.To)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'to': %w", err)
+		}
+	}
+	b, err = json.Marshal(object)
+	return b, err
+}
+
+func (t *FeedEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	if err != nil {
+		return err
+	}
+	object := make(map[string]json.RawMessage)
+	err = json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["address"]; found {
+		err = json.Unmarshal(raw, &t.Address)
+		if err != nil {
+			return fmt.Errorf("error reading 'address': %w", err)
+		}
+	}
+
+	if raw, found := object["at"]; found {
+		err = json.Unmarshal(raw, &t.At)
+		if err != nil {
+			return fmt.Errorf("error reading 'at': %w", err)
+		}
+	}
+
+	if raw, found := object["batch"]; found {
+		err = json.Unmarshal(raw, &t.Batch)
+		if err != nil {
+			return fmt.Errorf("error reading 'batch': %w", err)
+		}
+	}
+
+	if raw, found := object["cursor"]; found {
+		err = json.Unmarshal(raw, &t.Cursor)
+		if err != nil {
+			return fmt.Errorf("error reading 'cursor': %w", err)
+		}
+	}
+
+	if raw, found := object["destination"]; found {
+		err = json.Unmarshal(raw, &t.Destination)
+		if err != nil {
+			return fmt.Errorf("error reading 'destination': %w", err)
+		}
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &t.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+	}
+
+	if raw, found := object["from"]; found {
+		err = json.Unmarshal(raw, &t.From)
+		if err != nil {
+			return fmt.Errorf("error reading 'from': %w", err)
+		}
+	}
+
+	if raw, found := object["key"]; found {
+		err = json.Unmarshal(raw, &t.Key)
+		if err != nil {
+			return fmt.Errorf("error reading 'key': %w", err)
+		}
+	}
+
+	if raw, found := object["key_hint"]; found {
+		err = json.Unmarshal(raw, &t.KeyHint)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_hint': %w", err)
+		}
+	}
+
+	if raw, found := object["key_id"]; found {
+		err = json.Unmarshal(raw, &t.KeyID)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_id': %w", err)
+		}
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &t.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+	}
+
+	if raw, found := object["party"]; found {
+		err = json.Unmarshal(raw, &t.Party)
+		if err != nil {
+			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["request"]; found {
+		err = json.Unmarshal(raw, &t.Request)
+		if err != nil {
+			return fmt.Errorf("error reading 'request': %w", err)
+		}
+	}
+
+	if raw, found := object["seq"]; found {
+		err = json.Unmarshal(raw, &t.Seq)
+		if err != nil {
+			return fmt.Errorf("error reading 'seq': %w", err)
+		}
+	}
+
+	if raw, found := object["source"]; found {
+		err = json.Unmarshal(raw, &t.Source)
+		if err != nil {
+			return fmt.Errorf("error reading 'source': %w", err)
+		}
+	}
+
+	if raw, found := object["to"]; found {
+		err = json.Unmarshal(raw, &t.To)
+		if err != nil {
+			return fmt.Errorf("error reading 'to': %w", err)
+		}
+	}
+
+	return err
+}
 
 // AsImportSimsJSONBodyContainers0 returns the union data inside the ImportSimsJSONBody_Containers as a ImportSimsJSONBodyContainers0
 func (t ImportSimsJSONBody_Containers) AsImportSimsJSONBodyContainers0() (ImportSimsJSONBodyContainers0, error) {
@@ -5220,6 +7869,30 @@ func NewListFeedRequest(server string, params *ListFeedParams) (*http.Request, e
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

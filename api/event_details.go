@@ -1,0 +1,122 @@
+package api
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"simtransfer/transfer"
+)
+
+// The details of events, by kind. Storage writes them; these types describe them
+// in the document, and tests compare every event with them. All fields can be
+// left out, because a party may not see them: see sharedDetails.
+
+// CreateDetail is what an event create says.
+type CreateDetail struct {
+	Size    int        `json:"size,omitempty" doc:"The number of SIMs in the request."`
+	RetryOf *uuid.UUID `json:"retry_of,omitempty" format:"uuid" doc:"The request whose SIMs it retries, if it is a retry."`
+}
+
+// RetryDetail is what an event retry says.
+type RetryDetail struct {
+	Size    int        `json:"size,omitempty" doc:"The number of SIMs in the new request."`
+	Request *uuid.UUID `json:"request,omitempty" format:"uuid" doc:"The new request."`
+}
+
+// ValidationDetail is what the events at the end of validation say: reject,
+// review and offer.
+type ValidationDetail struct {
+	Eligible int `json:"eligible,omitempty" doc:"The number of eligible SIMs."`
+	Support  int `json:"support,omitempty" doc:"How many of them need the approval of support."`
+}
+
+// ApproveDetail is what an event approve says.
+type ApproveDetail struct {
+	Ticket string          `json:"ticket,omitempty"`
+	Fee    *transfer.Money `json:"fee,omitempty" doc:"The fee of each SIM that needs support, if support changed it."`
+	Reason string          `json:"reason,omitempty" doc:"Why support changed the fee."`
+}
+
+// AcceptDetail is what an event accept says.
+type AcceptDetail struct {
+	Accepted int `json:"accepted,omitempty" doc:"The number of SIMs that were accepted; the others are declined."`
+}
+
+// EndDetail is what an event decline, cancel or deny says.
+type EndDetail struct {
+	Reason   string `json:"reason,omitempty"`
+	SIMs     int    `json:"sims,omitempty" doc:"The number of SIMs that were named. Left out for the whole request."`
+	Eligible int    `json:"eligible,omitempty" doc:"For cancel at the end of validation: the number of eligible SIMs that are left."`
+	Support  int    `json:"support,omitempty" doc:"For cancel at the end of validation: how many of them need support."`
+}
+
+// WorkDetail is what an event validate, execute, drop_sessions or release says:
+// how many SIMs a piece of work brought to each state.
+type WorkDetail struct {
+	Eligible      int    `json:"eligible,omitempty"`
+	Completed     int    `json:"completed,omitempty"`
+	Ineligible    int    `json:"ineligible,omitempty"`
+	Failed        int    `json:"failed,omitempty"`
+	Canceled      int    `json:"canceled,omitempty"`
+	Declined      int    `json:"declined,omitempty"`
+	Denied        int    `json:"denied,omitempty"`
+	Expired       int    `json:"expired,omitempty"`
+	HandedOff     int    `json:"handed_off,omitempty" doc:"How many SIMs wait until their data sessions are disconnected."`
+	GatewayAnswer string `json:"gateway_answer,omitempty" doc:"What a gateway answered last about the SIMs that failed. Support also sees which gateway."`
+}
+
+// NoDetail is what an event says that has no details.
+type NoDetail struct{}
+
+// eventDetail returns the type of the details of a kind of event.
+func eventDetail(kind transfer.EventKind) reflect.Type {
+	switch kind {
+	case transfer.EventCreate:
+		return reflect.TypeFor[CreateDetail]()
+	case transfer.EventRetry:
+		return reflect.TypeFor[RetryDetail]()
+	case transfer.EventReject, transfer.EventReview, transfer.EventOffer:
+		return reflect.TypeFor[ValidationDetail]()
+	case transfer.EventApprove:
+		return reflect.TypeFor[ApproveDetail]()
+	case transfer.EventAccept:
+		return reflect.TypeFor[AcceptDetail]()
+	case transfer.EventDecline, transfer.EventCancel, transfer.EventDeny:
+		return reflect.TypeFor[EndDetail]()
+	case transfer.EventValidate, transfer.EventExecute, transfer.EventDropSessions, transfer.EventRelease:
+		return reflect.TypeFor[WorkDetail]()
+	case transfer.EventExpire, transfer.EventFinish:
+	}
+	return reflect.TypeFor[NoDetail]()
+}
+
+// documentEventDetails says in the schema of events which details each kind has.
+func documentEventDetails(schemas huma.Registry) {
+	var list []*huma.Schema
+	byType := map[reflect.Type]*huma.Schema{}
+	for _, kind := range transfer.EventKinds() {
+		detail := eventDetail(kind)
+		s := byType[detail]
+		if s == nil {
+			s = &huma.Schema{
+				Type: huma.TypeObject,
+				Properties: map[string]*huma.Schema{
+					"kind":   {Type: huma.TypeString},
+					"detail": schemas.Schema(detail, true, ""),
+				},
+				Required:             []string{"kind", "detail"},
+				AdditionalProperties: true,
+			}
+			list, byType[detail] = append(list, s), s
+		}
+		s.Properties["kind"].Enum = append(s.Properties["kind"].Enum, string(kind))
+	}
+	for _, s := range list {
+		s.PrecomputeMessages()
+	}
+	for _, name := range []string{"Event", "FeedEvent"} {
+		schemas.Map()[name].OneOf = list
+	}
+}
