@@ -213,8 +213,32 @@ func mayRetry(p transfer.Party) bool {
 	return p == transfer.PartySource || p == transfer.PartySupport
 }
 
-// maySetStatus reports whether a caller may set the status of a SIM.
-func maySetStatus(c storage.Caller) bool { return isStaff(c) }
+// maySetInventory reports whether a caller may set what the operator's inventory
+// says of a SIM that it reaches: its status, plan, identifiers and details.
+func maySetInventory(c storage.Caller) bool { return isStaff(c) }
+
+// simRights are the rights that a change of SIMs needs.
+type simRights struct {
+	inventory string // the first field that belongs to the inventory; empty: none
+	settings  string // the first field that belongs to the owner; empty: none
+	unlock    bool   // takes off the transfer lock
+	unprotect bool   // takes off the termination protection
+}
+
+// check returns why a caller may not make the change, nil if it may.
+func (r simRights) check(c storage.Caller) error {
+	switch {
+	case r.inventory != "" && !maySetInventory(c):
+		return problem.New(problem.Forbidden, "only support can set the status, plan, EID, lot and external id of a SIM", problem.FieldError{Location: r.inventory, Message: "leave it out"})
+	case r.unlock && isAccount(c) && !mayUnlock(c):
+		return lacksPermission(c, storage.PermissionApprover, "taking the transfer lock off a SIM")
+	case r.unprotect && isAccount(c) && !mayUnlock(c):
+		return lacksPermission(c, storage.PermissionApprover, "taking the termination protection off a SIM")
+	case r.settings != "" && !maySetSettings(c):
+		return problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, termination protection, tags, group and other settings", problem.FieldError{Location: r.settings, Message: "leave it out"})
+	}
+	return nil
+}
 
 // mayUnlock reports whether a caller may remove the transfer lock or the
 // termination protection of a SIM that it reaches.
@@ -233,8 +257,8 @@ func statusActorOf(c storage.Caller) transfer.StatusActor {
 	return transfer.ByAccount
 }
 
-// maySetSettings reports whether a caller may set the lock, the termination
-// protection, the tags and the group of a SIM that it reaches.
+// maySetSettings reports whether a caller may set the lock and the settings of a
+// SIM that it reaches.
 func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 
 // seesArrivals reports whether a caller sees the settings with which SIMs

@@ -149,6 +149,17 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
 		"cancel-batch":    {key: s.source, before: func() string { return batch(iccid(8)) + "/cancel" }, leaves: []string{"cancel"}},
 	}
+	// What happens to a SIM besides its transfers.
+	for operation, step := range map[string]step{
+		"put-sim-identifier":    {key: s.support, path: "/v1/sims/" + iccid(14) + "/identifiers/12025550114", body: m{"kind": "msisdn"}, leaves: []string{"sim.identifiers"}},
+		"remove-sim-identifier": {key: s.support, path: "/v1/sims/" + iccid(14) + "/identifiers/12025550114", leaves: []string{"sim.identifiers"}},
+		"swap-sim":              {key: s.support, path: "/v1/sims/" + iccid(15) + "/swap", body: m{"iccid": iccid(16), "reason": "damaged"}, leaves: []string{"sim.swap", "sim.swap"}},
+		"retire-sim":            {key: s.admin, path: "/v1/sims/" + iccid(17) + "/retire", body: m{"reason": "imported twice"}, leaves: []string{"sim.retire"}},
+		"correct-sim-owner":     {key: s.admin, path: "/v1/sims/" + iccid(18) + "/owner-corrections", body: m{"account": bystanderID, "reason": "a typing error"}, leaves: []string{"sim.correct_owner", "sim.correct_owner"}},
+		"change-sims":           {key: s.source, body: m{"sims": []string{iccid(19), iccid(20)}, "change": m{"group": "meters"}}, leaves: []string{"sim.bulk_change"}},
+	} {
+		steps[operation] = step
+	}
 	order := Routes() // keys are revoked after they are rotated
 	for _, route := range order {
 		step, known := steps[route.OperationID]

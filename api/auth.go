@@ -165,15 +165,20 @@ func names(text string, a storage.Account) bool {
 // own account, or the account that support names. Zero means every account,
 // for support that names none.
 func (s *server) listedAccount(ctx context.Context, name string) (int64, error) {
+	return s.reachedAccount(ctx, "query.account", name)
+}
+
+// reachedAccount is listedAccount for an account that is named at a location.
+func (s *server) reachedAccount(ctx context.Context, location, name string) (int64, error) {
 	c := callerOf(ctx)
 	owner, err := reachOf(c).owner()
 	if err != nil || name == "" || names(name, c.Account) {
 		return owner, err
 	}
 	if owner != 0 {
-		return 0, problem.New(problem.Forbidden, "an account's API key can only list the resources of its own account",
-			problem.FieldError{Location: "query.account", Message: "leave it out, or give " + string(c.Account.OperatorID), Value: name})
+		return 0, problem.New(problem.Forbidden, "an account's API key only reaches the resources of its own account",
+			problem.FieldError{Location: location, Message: "leave it out, or give " + string(c.Account.OperatorID), Value: name})
 	}
-	a, err := s.namedAccount(ctx, "query.account", name)
+	a, err := s.namedAccount(ctx, location, name)
 	return a.ID, err
 }

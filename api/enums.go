@@ -16,20 +16,22 @@ import (
 // registerEnums makes the registry describe each type by its stand-in below.
 func registerEnums(r huma.Registry) {
 	for enum, standIn := range map[reflect.Type]reflect.Type{
-		reflect.TypeFor[transfer.RequestState](): reflect.TypeFor[requestStateSchema](),
-		reflect.TypeFor[transfer.State]():        reflect.TypeFor[stateSchema](),
-		reflect.TypeFor[transfer.Status]():       reflect.TypeFor[statusSchema](),
-		reflect.TypeFor[transfer.Method]():       reflect.TypeFor[methodSchema](),
-		reflect.TypeFor[transfer.Reason]():       reflect.TypeFor[reasonSchema](),
-		reflect.TypeFor[transfer.Party]():        reflect.TypeFor[partySchema](),
-		reflect.TypeFor[transfer.ChangeKind]():   reflect.TypeFor[changeKindSchema](),
-		reflect.TypeFor[transfer.EventKind]():    reflect.TypeFor[eventKindSchema](),
-		reflect.TypeFor[storage.Role]():          reflect.TypeFor[roleSchema](),
-		reflect.TypeFor[storage.Permission]():    reflect.TypeFor[permissionSchema](),
-		reflect.TypeFor[transfer.AuditAction]():  reflect.TypeFor[auditActionSchema](),
-		reflect.TypeFor[transfer.AuditActor]():   reflect.TypeFor[auditActorSchema](),
-		reflect.TypeFor[storage.Standing]():      reflect.TypeFor[standingSchema](),
-		reflect.TypeFor[transfer.ProbeOutcome](): reflect.TypeFor[probeOutcomeSchema](),
+		reflect.TypeFor[transfer.RequestState]():   reflect.TypeFor[requestStateSchema](),
+		reflect.TypeFor[transfer.State]():          reflect.TypeFor[stateSchema](),
+		reflect.TypeFor[transfer.Status]():         reflect.TypeFor[statusSchema](),
+		reflect.TypeFor[transfer.Method]():         reflect.TypeFor[methodSchema](),
+		reflect.TypeFor[transfer.Reason]():         reflect.TypeFor[reasonSchema](),
+		reflect.TypeFor[transfer.Party]():          reflect.TypeFor[partySchema](),
+		reflect.TypeFor[transfer.ChangeKind]():     reflect.TypeFor[changeKindSchema](),
+		reflect.TypeFor[transfer.EventKind]():      reflect.TypeFor[eventKindSchema](),
+		reflect.TypeFor[storage.Role]():            reflect.TypeFor[roleSchema](),
+		reflect.TypeFor[storage.Permission]():      reflect.TypeFor[permissionSchema](),
+		reflect.TypeFor[transfer.AuditAction]():    reflect.TypeFor[auditActionSchema](),
+		reflect.TypeFor[transfer.AuditActor]():     reflect.TypeFor[auditActorSchema](),
+		reflect.TypeFor[storage.Standing]():        reflect.TypeFor[standingSchema](),
+		reflect.TypeFor[transfer.ProbeOutcome]():   reflect.TypeFor[probeOutcomeSchema](),
+		reflect.TypeFor[storage.IdentifierKind]():  reflect.TypeFor[identifierKindSchema](),
+		reflect.TypeFor[storage.BulkRefusalCode](): reflect.TypeFor[bulkRefusalCodeSchema](),
 	} {
 		r.RegisterTypeAlias(enum, standIn)
 	}
@@ -52,6 +54,9 @@ type (
 	auditActorSchema   string
 	standingSchema     string
 	probeOutcomeSchema string
+
+	identifierKindSchema  string
+	bulkRefusalCodeSchema string
 )
 
 func (requestStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.RequestStates()) }
@@ -68,6 +73,14 @@ func (auditActionSchema) Schema(huma.Registry) *huma.Schema  { return enum(trans
 func (auditActorSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.AuditActors()) }
 func (standingSchema) Schema(huma.Registry) *huma.Schema     { return enum(storage.Standings()) }
 func (probeOutcomeSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.ProbeOutcomes()) }
+
+func (identifierKindSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(storage.IdentifierKinds())
+}
+
+func (bulkRefusalCodeSchema) Schema(huma.Registry) *huma.Schema {
+	return enum(storage.BulkRefusalCodes())
+}
 
 func enum[T ~string](values []T) *huma.Schema {
 	s := &huma.Schema{Type: huma.TypeString}

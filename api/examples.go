@@ -147,6 +147,9 @@ func examples() map[string]any {
 		gateway = Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.1:3799"), Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: &noon}
 	)
 	listed.Fees = nil
+	replaced, replacing := sim, sim
+	replaced.MSISDNs, replaced.Status, replaced.Transfer = []string{}, transfer.Terminated, nil
+	replacing.ICCID, replacing.IMSIs, replacing.Status, replacing.Transfer = "8988211000000000029", []string{second}, transfer.Active, nil
 	return map[string]any{
 		"CreateAccountInputBody": map[string]any{
 			"operator_id": source, "email": "sims@example.com", "currency": "EUR", "coverage": "global", "name": "North Sensors Ltd", "external_id": "C-1001",
@@ -175,6 +178,13 @@ func examples() map[string]any {
 		"UpdateSIMInputBody":     map[string]any{"transfer_lock": true, "tags": map[string]string{"site": "north"}},
 		"CorrectStatusInputBody": map[string]any{"status": "ready", "reason": "Activated by mistake, CASE-1001"},
 		"SIM":                    sim,
+		"PutIdentifierInputBody": map[string]any{"kind": "msisdn"},
+		"SwapSIMInputBody":       map[string]any{"iccid": "8988211000000000029", "imsis": []string{second}, "reason": "the card is damaged, CASE-1001"},
+		"SwappedSIMs":            SwappedSIMs{Old: replaced, New: replacing},
+		"RetireSIMInputBody":     map[string]any{"reason": "imported twice, CASE-1001"},
+		"CorrectOwnerInputBody":  map[string]any{"account": receiver, "reason": "imported for the wrong account", "ticket": "CASE-1001"},
+		"ChangeSIMsInputBody":    map[string]any{"filter": map[string]any{"status": []transfer.Status{transfer.Active}, "group": "meters"}, "change": map[string]any{"transfer_lock": true}, "expect_count": 250},
+		"BulkChange":             BulkChange{Selected: 250, Changed: 240, Unchanged: 10, Refused: []BulkRefusal{}},
 		"ListSIM":                List[SIM]{Items: []SIM{sim}, NextCursor: "4711"},
 		"SIMHistory": SIMHistory{
 			SIM:    sim,
@@ -184,6 +194,8 @@ func examples() map[string]any {
 			}},
 			Sessions: []Session{{ID: "5f2c", Gateway: "192.0.2.10", StartedAt: &noon, StoppedAt: &later, Cause: new("Admin-Reset"), InOctets: 1024, OutOctets: 2048}},
 			Charges:  []ChargedFee{{Request: request, Account: source, Fee: fee, ChargedAt: later}},
+			Former:   []FormerIdentifier{{Identifier: "12025550102", Kind: storage.KindMSISDN, Until: noon}},
+			Swaps:    []PastSwap{{At: noon, Old: "8988211000000000037", New: first}},
 		},
 
 		"CreateFeeInputBody": map[string]any{"method": transfer.SupportAssisted, "fee": map[string]any{"amount": "2.50", "currency": "EUR"}},

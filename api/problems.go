@@ -50,6 +50,32 @@ func mappings() []mapping {
 		{problem.RequestState, as(func(e *storage.NotFinishedError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
+		{problem.SIMInTransfer, as(func(e *storage.InTransferError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
+		{problem.SIMHasHistory, as(func(e *storage.SIMHasHistoryError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.SIMCount, as(func(e *storage.SIMCountError, p *problem.Problem) {
+			p.Detail = e.Error()
+			p.Add(problem.FieldError{Location: "body.expect_count", Message: fmt.Sprintf("%d SIMs are selected", e.Selected), Value: strconv.Itoa(e.Expected), Count: e.Selected})
+		})},
+		{problem.SIMsRefused, as(fillRefused)},
+		{problem.IdentifierTaken, as(func(e *storage.IdentifierTakenError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.IdentifierTaken, as(func(e *storage.SIMExternalIDTakenError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.IdentifierRequired, as(func(e *storage.IdentifierRequiredError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.Invalid, as(func(e *storage.IdentifierNotHeldError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.from", Message: e.Error(), Value: e.From})
+		})},
+		{problem.Invalid, as(func(e *storage.ReasonRequiredError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.reason", Message: e.Error()})
+		})},
+		{problem.Invalid, as(func(e *storage.CardError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body." + e.Field, Message: e.Error()})
+		})},
+		{problem.Invalid, as(func(e *storage.SameOwnerError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.account", Message: e.Error(), Value: string(e.OperatorID)})
+		})},
+		{problem.Invalid, as(func(e *storage.UnknownPlanError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body.plan", Message: e.Error() + ": give the name of an existing plan", Value: e.Plan})
+		})},
+		{problem.TooLarge, as(func(e *storage.TooManySIMsError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.AccountInUse, as(fillInUse)},
 		{problem.AccountLimit, as(fillLimit)},
 		{problem.SelfApproval, as(func(e *storage.SelfApprovalError, p *problem.Problem) { p.Detail = e.Error() })},

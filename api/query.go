@@ -103,7 +103,9 @@ func parseParameter(name, value string, list bool) (string, error) {
 
 // isIdentifierParameter reports whether a parameter is an identifier of a SIM, or
 // the beginning of one.
-func isIdentifierParameter(name string) bool { return name == "sim" || name == "identifier_prefix" }
+func isIdentifierParameter(name string) bool {
+	return name == "sim" || name == "identifier_prefix" || name == "eid"
+}
 
 const notText = "invalid UTF-8 or a NUL character: remove it"
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,16 +119,40 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PATCH", "/v1/sims/{sim}", "update-sim", operators, ok, op(s, s.updateSIM), "Update a SIM",
-			"A merge patch: fields that are left out keep their values, and so do tags that are not named. The account that owns the SIM sets its lock, termination protection, tags and group; removing the lock or the protection needs the permission approver. Support sets its status. A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated: such a change gets the response 409 with the code sim_status. A SIM in an open transfer can change; the transfer then fails with status_changed or sim_terminated when it is executed.",
+			"A merge patch: fields that are left out keep their values, and so do tags that are not named. The account that owns the SIM sets its lock, termination protection, tags, group and other settings; removing the lock or the protection needs the permission approver. Support sets its status, plan, EID, lot and external id. A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated: such a change is refused with 409 and the code sim_status. An open transfer of the SIM does not prevent a change; its execution sees the SIM as it is then.",
 		},
 		{
 			"POST", "/v1/sims/{sim}/correct-status", "correct-sim-status", admins, ok, op(s, s.correctStatus), "Correct the status of a SIM",
 			"Undoes a mistake: it can also change a terminated SIM, and set a SIM back to ready, which no other call can. Requires a reason, which is recorded in the audit trail. It does not override termination protection.",
 		},
+		{
+			"PUT", "/v1/sims/{sim}/identifiers/{identifier}", "put-sim-identifier", staff, ok, op(s, s.putIdentifier), "Add a number or an IMSI to a SIM",
+			"With from, the identifier moves from another SIM; SIMs of different accounts need a reason. An identifier of another SIM is otherwise refused with 409 and the code identifier_taken. A SIM in an open transfer is refused with 409 and the code sim_in_transfer.",
+		},
+		{
+			"DELETE", "/v1/sims/{sim}/identifiers/{identifier}", "remove-sim-identifier", staff, noContent, op(s, s.removeIdentifier), "Remove a number or an IMSI from a SIM",
+			"A SIM keeps its ICCID and at least one IMSI. A SIM in an open transfer is refused with 409 and the code sim_in_transfer.",
+		},
+		{
+			"POST", "/v1/sims/{sim}/swap", "swap-sim", staff, ok, op(s, s.swapSIM), "Replace a SIM by a new card",
+			"The new card takes over the MSISDNs, status, plan, lock and settings, but not the containers, lot and external id, which belong to the card. The old card is terminated, even if it has termination protection, and its open data sessions are disconnected. The history of either shows the other. A card in an open transfer is refused with 409 and the code sim_in_transfer.",
+		},
+		{
+			"POST", "/v1/sims/{sim}/retire", "retire-sim", admins, ok, op(s, s.retireSIM), "Retire a SIM that was imported by mistake",
+			"The SIM is terminated, and its identifiers and its external id are free again, so that the right SIM can be imported. Only for a SIM that was never transferred or swapped and has no termination protection. Its history and the audit trail keep what it was.",
+		},
+		{
+			"POST", "/v1/sims/{sim}/owner-corrections", "correct-sim-owner", admins, ok, op(s, s.correctOwner), "Correct the owner of a SIM",
+			"Registers the SIM to another account without a transfer request, because it was registered to the wrong one. Nothing is charged, and open data sessions stay open. Settings are kept or reset as by a support-assisted transfer. A SIM in an open transfer is refused with 409 and the code sim_in_transfer.",
+		},
+		{
+			"POST", "/v1/sims/changes", "change-sims", operators, bounds{maxBytes: maxBulkBytes, timeout: storeTimeout}, op(s, s.changeSIMs), "Change many SIMs",
+			"Makes one change to all SIMs that a filter selects or a list names: all of them or none. Owners change the lock, tags and group of their SIMs; removing the lock needs the permission approver. Support changes status and plan. Open transfers do not prevent the change; their execution sees the SIMs as they are then.",
+		},
 
 		{
 			"GET", "/v1/support/sims/{identifier}", "get-sim-history", staff, ok, op(s, s.getSIMHistory), "Get the history of a SIM",
-			"Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first.",
+			"Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had.",
 		},
 
 		{
@@ -410,7 +435,7 @@ func (r Route) operation() huma.Operation {
 	if strings.Contains(r.Path, "{") {
 		o.Errors = append(o.Errors, http.StatusNotFound)
 	}
-	if r.Method == http.MethodPost || r.Method == http.MethodDelete || r.OperationID == "update-sim" || r.OperationID == "sync-sims" || r.OperationID == "update-account" {
+	if r.Method == http.MethodPost || r.Method == http.MethodDelete || slices.Contains([]string{"update-sim", "sync-sims", "update-account", "put-sim-identifier"}, r.OperationID) {
 		o.Errors = append(o.Errors, http.StatusConflict)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodDelete {

@@ -88,6 +88,8 @@ func TestEveryRouteWithEveryRole(t *testing.T) {
 		switch {
 		case strings.HasPrefix(path, "/v1/batches"):
 			path = strings.ReplaceAll(path, "{id}", batch.ID.String())
+		case strings.Contains(path, "/identifiers/"):
+			path = strings.ReplaceAll(path, imsi(1), "12025550101")
 		case strings.HasPrefix(path, "/v1/keys"):
 			path = strings.ReplaceAll(path, "{id}", "999999")
 		default:
@@ -111,6 +113,8 @@ func bodyFor(route Route, role storage.Role) any {
 			return map[string]any{"transfer_lock": true}
 		}
 		return map[string]any{"status": "active"}
+	case "put-sim-identifier":
+		return map[string]any{"kind": "msisdn"}
 	case "put-plan":
 		return map[string]any{"coverage_bound": true}
 	case "update-account":
@@ -191,7 +195,7 @@ func admissionOfDestination(route Route, a testResponse, p problem.Problem) stri
 func TestPermissionPerRoute(t *testing.T) {
 	t.Parallel()
 	want := map[storage.Permission][]string{
-		storage.PermissionOperator: {"cancel-batch", "cancel-request", "create-batch", "create-request", "retry-request", "update-sim"},
+		storage.PermissionOperator: {"cancel-batch", "cancel-request", "change-sims", "create-batch", "create-request", "retry-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "decline-request"},
 		storage.PermissionOwner:    {"create-key", "get-key", "list-audit", "list-keys", "revoke-key", "rotate-key"},
 	}

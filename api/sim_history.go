@@ -6,25 +6,44 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
 // SIMHistory is everything that the service knows about a SIM, across accounts.
 type SIMHistory struct {
-	SIM       SIM            `json:"sim"`
-	Owners    []OwnedSince   `json:"owners" nullable:"false" doc:"The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts."`
-	Transfers []PastTransfer `json:"transfers" nullable:"false" doc:"All its transfers in any state, the latest first."`
-	Sessions  []Session      `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
-	Charges   []ChargedFee   `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
-	Truncated bool           `json:"truncated" doc:"Whether one of the lists is truncated to its latest 500 entries."`
+	SIM       SIM                `json:"sim"`
+	Owners    []OwnedSince       `json:"owners" nullable:"false" doc:"The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts."`
+	Transfers []PastTransfer     `json:"transfers" nullable:"false" doc:"All its transfers in any state, the latest first."`
+	Sessions  []Session          `json:"sessions" nullable:"false" doc:"Data sessions, the latest first."`
+	Charges   []ChargedFee       `json:"charges" nullable:"false" doc:"Fees for its transfers, the latest first."`
+	Former    []FormerIdentifier `json:"former_identifiers" nullable:"false" doc:"Identifiers that it had, the latest first."`
+	Swaps     []PastSwap         `json:"swaps" nullable:"false" doc:"The swaps that link it to other cards, before and after it, the latest first. Get the history of a card by its ICCID."`
+	Truncated bool               `json:"truncated" doc:"Whether one of the lists is truncated to its latest 500 entries."`
 }
 
 // OwnedSince is an account that a SIM was registered to, and since when.
 type OwnedSince struct {
-	Account transfer.OperatorID `json:"account"`
-	Since   time.Time           `json:"since"`
-	Request *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request by which the account got the SIM; left out for the first account."`
+	Account   transfer.OperatorID `json:"account"`
+	Since     time.Time           `json:"since"`
+	Request   *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request by which the account got the SIM; left out for the first account, and for a correction."`
+	Corrected bool                `json:"corrected,omitempty" doc:"Whether an administrator corrected the owner, without a transfer request."`
+	Ticket    *string             `json:"ticket,omitempty" doc:"The ticket of the correction."`
+}
+
+// FormerIdentifier is an identifier that a SIM had until an instant.
+type FormerIdentifier struct {
+	Identifier string                 `json:"identifier"`
+	Kind       storage.IdentifierKind `json:"kind"`
+	Until      time.Time              `json:"until" doc:"When it was removed or moved to another SIM."`
+}
+
+// PastSwap is a swap of one card for another.
+type PastSwap struct {
+	At  time.Time `json:"at"`
+	Old string    `json:"old" doc:"The ICCID of the card that was replaced."`
+	New string    `json:"new" doc:"The ICCID of the card that took over."`
 }
 
 // PastTransfer is a transfer of a SIM with its request.
@@ -58,7 +77,8 @@ type ChargedFee struct {
 }
 
 type simHistoryInput struct {
-	Identifier string `path:"identifier" maxLength:"64" doc:"An ICCID, IMSI or MSISDN."`
+	Identifier string    `path:"identifier" maxLength:"64" doc:"An ICCID, IMSI or MSISDN that the SIM has or had."`
+	At         time.Time `query:"at" doc:"The SIM that had the identifier at this time. Default: the one that has it now, or had it last."`
 }
 
 type simHistoryOutput struct{ Body SIMHistory }
@@ -68,7 +88,12 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.db.SIMHistory(ctx, id)
+	p := problem.New(problem.Invalid, "")
+	at := given(p, "query.at", in.At)
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	h, err := s.db.SIMHistory(ctx, id, at)
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +111,14 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 }
 
 func viewHistory(h storage.History) (SIMHistory, error) {
-	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}}
+	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}, Former: []FormerIdentifier{}, Swaps: []PastSwap{}}
 	var err error
 	if v.SIM, err = viewSIM(h.SIM); err != nil {
 		return v, err
 	}
-	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges)) > storage.MaxHistory
+	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges), len(h.Former), len(h.Swaps)) > storage.MaxHistory
 	for _, r := range latest(h.Registrations) {
-		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request})
+		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request, Corrected: r.Corrected, Ticket: r.Ticket})
 	}
 	for _, t := range latest(h.Transfers) {
 		row, err := viewTransfer(t.Transfer, t.Currency, transfer.PartySupport)
@@ -115,6 +140,12 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 		v.Charges = append(v.Charges, ChargedFee{
 			Request: c.Request, Account: c.OperatorID, Fee: transfer.Money{Minor: c.Amount, Currency: c.Currency}, ChargedAt: c.ChargedAt.UTC(),
 		})
+	}
+	for _, f := range latest(h.Former) {
+		v.Former = append(v.Former, FormerIdentifier{f.Identifier, f.Kind, f.Until.UTC()})
+	}
+	for _, w := range latest(h.Swaps) {
+		v.Swaps = append(v.Swaps, PastSwap{w.At.UTC(), w.Old, w.New})
 	}
 	return v, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +103,7 @@ type SIM struct {
 	Lot          *string             `json:"lot,omitempty" doc:"The order or box that the SIM came in."`
 	ExternalID   *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
 	UpdatedAt    time.Time           `json:"updated_at" doc:"When it last changed, also by a transfer."`
+	RetiredAt    *time.Time          `json:"retired_at,omitempty" doc:"When it was retired as a wrong import."`
 	Settings
 	Transfer *OpenTransfer `json:"transfer,omitempty" doc:"The open transfer of the SIM, if there is one. It does not change the status of the SIM."`
 }
@@ -128,6 +130,7 @@ func viewSIM(s storage.SIM) (SIM, error) {
 		Lot:          s.Lot,
 		ExternalID:   s.ExternalID,
 		UpdatedAt:    s.UpdatedAt.UTC(),
+		RetiredAt:    utc(s.RetiredAt),
 		Settings:     viewSettings(s.SIMSettings),
 	}
 	if s.Request != nil {
@@ -138,42 +141,75 @@ func viewSIM(s storage.SIM) (SIM, error) {
 
 type listSIMsInput struct {
 	Paging
-	Account string            `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
-	Status  []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
-	Plan    string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Prefix  string            `query:"identifier_prefix" maxLength:"64" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
-	Group   string            `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
-	Tag     []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
+	Account    string            `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
+	Status     []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
+	Plan       string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
+	Prefix     string            `query:"identifier_prefix" maxLength:"64" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
+	Group      string            `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
+	Tag        []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
+	Lot        string            `query:"lot" maxLength:"128" doc:"Only SIMs of this order or box."`
+	EID        string            `query:"eid" maxLength:"64" doc:"Only SIMs on the eUICC with this EID."`
+	ExternalID string            `query:"external_id" maxLength:"128" doc:"Only the SIM with this id in the operator's inventory."`
 }
 
-// check rejects an invalid tag, and a search by group or tag across all accounts,
-// which would scan every SIM. It brings the tags into the form in which they are
-// stored.
-func (in *listSIMsInput) check(account int64) error {
-	p := problem.New(problem.Invalid, "the search by group or tag is invalid: fix the listed errors")
-	if account == 0 && (in.Group != "" || len(in.Tag) > 0) {
-		p.Add(problem.FieldError{Location: "query.account", Message: "required for a search by group or tag: give an operator id"})
+// filter parses the filter for the SIMs of an account, 0 for any.
+func (in *listSIMsInput) filter(account int64) (storage.SIMFilter, error) {
+	p := problem.New(problem.Invalid, "the search for SIMs is invalid: fix the listed errors")
+	f := simFilter{in.Status, in.Plan, in.Prefix, in.Group, in.Tag, in.Lot, in.EID, in.ExternalID}.parse(p, "query", account)
+	if len(p.Errors) > 0 {
+		return f, p
 	}
+	return f, nil
+}
+
+// simFilter is a filter as a caller sends it.
+type simFilter struct {
+	status               []transfer.Status
+	plan, prefix, group  string
+	tags                 []string
+	lot, eid, externalID string
+}
+
+// parse parses the filter for the SIMs of an account, 0 for any. It adds errors to
+// the problem for values that are invalid, and for a search by group or tag across
+// all accounts, which would scan every SIM. location is where the filter is.
+func (in simFilter) parse(p *problem.Problem, location string, account int64) storage.SIMFilter {
+	f := storage.SIMFilter{
+		Account: account, Status: in.status, Plan: in.plan, Group: in.group, Lot: in.lot, ExternalID: in.externalID,
+		Tags: parseTagFilter(p, location+".tag", in.tags),
+	}
+	if account == 0 && (in.group != "" || len(in.tags) > 0) {
+		p.Add(problem.FieldError{Location: location + ".account", Message: "required for a search by group or tag: give an operator id"})
+	}
+	if in.prefix != "" {
+		f.Prefix = parsed(p, location+".identifier_prefix", in.prefix, transfer.ParseIdentifierPrefix)
+	}
+	if in.eid != "" {
+		f.EID = parsed(p, location+".eid", in.eid, transfer.ParseEID)
+	}
+	return f
+}
+
+// parseTagFilter brings tags to search for into the form in which they are stored.
+func parseTagFilter(p *problem.Problem, location string, tags []string) []string {
+	list := make([]string, 0, len(tags))
 	values := map[string]string{}
-	for i, tag := range in.Tag {
+	for _, tag := range tags {
 		name, value, hasValue := strings.Cut(tag, "=")
 		name, value, err := transfer.ParseTag(name, value)
 		if err != nil {
-			p.Add(problem.FieldError{Location: "query.tag", Message: err.Error() + "; use name=value, or only a name", Value: problem.Clip(tag)})
+			p.Add(problem.FieldError{Location: location, Message: err.Error() + "; use name=value, or only a name", Value: problem.Clip(tag)})
 			continue
 		}
-		in.Tag[i] = name
 		if other, twice := values[name]; hasValue && twice && other != value {
-			p.Add(problem.FieldError{Location: "query.tag", Message: "no SIM can have two values of one tag: give the tag once", Value: tag})
+			p.Add(problem.FieldError{Location: location, Message: "no SIM can have two values of one tag: give the tag once", Value: tag})
 		}
 		if hasValue {
-			values[name], in.Tag[i] = value, name+"="+value
+			values[name], name = value, name+"="+value
 		}
+		list = append(list, name)
 	}
-	if len(p.Errors) > 0 {
-		return p
-	}
-	return nil
+	return list
 }
 
 func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM], error) {
@@ -181,15 +217,11 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	if err := in.check(account); err != nil {
+	f, err := in.filter(account)
+	if err != nil {
 		return nil, err
 	}
-	f := storage.SIMFilter{Account: account, Status: in.Status, Plan: in.Plan, Group: in.Group, Tags: in.Tag, Limit: in.Limit + 1}
-	if in.Prefix != "" {
-		if f.Prefix, err = transfer.ParseIdentifierPrefix(in.Prefix); err != nil {
-			return nil, problem.New(problem.Invalid, "", problem.FieldError{Location: "query.identifier_prefix", Message: err.Error(), Value: in.Prefix})
-		}
-	}
+	f.Limit = in.Limit + 1
 	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
 		return nil, err
 	}
@@ -258,12 +290,50 @@ type updateSIMInput struct {
 	SIMPath
 	IfMatch
 	Body struct {
-		TransferLock *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
-		Protection   *bool                     `json:"termination_protection,omitempty" doc:"Prevents termination of the SIM. For its owner."`
-		Tags         patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
-		Group        patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
-		Status       *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. No SIM becomes ready again or leaves the status terminated, and none with termination protection is terminated."`
+		TransferLock  *bool                     `json:"transfer_lock,omitempty" doc:"Prevents transfers of the SIM. For its owner."`
+		Protection    *bool                     `json:"termination_protection,omitempty" doc:"Prevents termination of the SIM. For its owner."`
+		Tags          patch[map[string]*string] `json:"tags,omitempty" doc:"Sets the tags that are named and keeps the others; null as the value of a tag removes it, and null instead of the object removes all. A SIM can have up to 64 tags; a name can have up to 128 characters, a value up to 256. For the owner of the SIM."`
+		Group         patch[string]             `json:"group,omitempty" maxLength:"128" doc:"The group of the SIM; null or an empty string removes it from its group. For the owner of the SIM."`
+		SpeedClass    patch[string]             `json:"speed_class,omitempty" maxLength:"128" doc:"The speed class; null or an empty string sets the default. For the owner of the SIM."`
+		IMEILock      patch[string]             `json:"imei_lock,omitempty" maxLength:"64" doc:"The IMEI to which the SIM is locked: 14 to 16 digits; null or an empty string removes the lock. For the owner of the SIM."`
+		Expiration    patch[time.Time]          `json:"expiration,omitempty" doc:"When the SIM expires; null: never. For the owner of the SIM."`
+		EventHandlers *[]string                 `json:"event_handlers,omitempty" nullable:"false" maxItems:"64" doc:"All event handlers of the SIM, each with up to 256 characters. For the owner of the SIM."`
+		Status        *transfer.Status          `json:"status,omitempty" doc:"The new status. For support. No SIM becomes ready again or leaves the status terminated, and none with termination protection is terminated."`
+		Plan          *string                   `json:"plan,omitempty" minLength:"1" maxLength:"64" doc:"The name of an existing plan. For support."`
+		EID           patch[string]             `json:"eid,omitempty" maxLength:"64" doc:"The EID of the eUICC that holds the profile: 32 digits; null or an empty string removes it. For support."`
+		Lot           patch[string]             `json:"lot,omitempty" maxLength:"128" doc:"The order or box that the SIM came in; null or an empty string removes it. For support."`
+		ExternalID    patch[string]             `json:"external_id,omitempty" maxLength:"128" doc:"The id of the SIM in the operator's inventory, which no other SIM has; null or an empty string removes it. For support."`
 	}
+}
+
+// rights returns the rights that the change needs.
+func (in *updateSIMInput) rights() simRights {
+	b := in.Body
+	return simRights{
+		inventory: firstGiven("body.", field{"status", b.Status != nil}, field{"plan", b.Plan != nil}, field{"eid", b.EID.given},
+			field{"lot", b.Lot.given}, field{"external_id", b.ExternalID.given}),
+		settings: firstGiven("body.", field{"transfer_lock", b.TransferLock != nil}, field{"termination_protection", b.Protection != nil},
+			field{"tags", b.Tags.given}, field{"group", b.Group.given}, field{"speed_class", b.SpeedClass.given}, field{"imei_lock", b.IMEILock.given},
+			field{"expiration", b.Expiration.given}, field{"event_handlers", b.EventHandlers != nil}),
+		unlock:    b.TransferLock != nil && !*b.TransferLock,
+		unprotect: b.Protection != nil && !*b.Protection,
+	}
+}
+
+// field is a field of a body that can be left out.
+type field struct {
+	name  string
+	given bool
+}
+
+// firstGiven returns the location of the first field that is given, empty if none is.
+func firstGiven(prefix string, fields ...field) string {
+	for _, f := range fields {
+		if f.given {
+			return prefix + f.name
+		}
+	}
+	return ""
 }
 
 func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput, error) {
@@ -276,33 +346,12 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 	if err != nil {
 		return nil, err
 	}
-	settings := in.Body.TransferLock != nil || in.Body.Protection != nil || in.Body.Tags.given || in.Body.Group.given
-	switch {
-	case in.Body.Status != nil && !maySetStatus(c):
-		return nil, problem.New(problem.Forbidden, "only support can set the status of a SIM", problem.FieldError{Location: "body.status", Message: "leave it out"})
-	case in.Body.TransferLock != nil && !*in.Body.TransferLock && isAccount(c) && !mayUnlock(c):
-		return nil, lacksPermission(c, storage.PermissionApprover, "taking the transfer lock off a SIM")
-	case in.Body.Protection != nil && !*in.Body.Protection && isAccount(c) && !mayUnlock(c):
-		return nil, lacksPermission(c, storage.PermissionApprover, "taking the termination protection off a SIM")
-	case settings && !maySetSettings(c):
-		return nil, problem.New(problem.Forbidden, "only the account that owns a SIM can set its lock, termination protection, tags and group", problem.FieldError{Location: "body", Message: "send only status"})
+	if err := in.rights().check(c); err != nil {
+		return nil, err
 	}
-	p := problem.New(problem.Invalid, "")
-	change := storage.SIMChange{
-		TransferLock: in.Body.TransferLock,
-		ClearTags:    in.Body.Tags.null,
-		Tags:         parseTagChanges(p, "body.tags", in.Body.Tags.value),
-		Status:       in.Body.Status,
-		StatusBy:     statusActorOf(c),
-
-		TerminationProtection: in.Body.Protection,
-	}
-	if in.Body.Group.given {
-		group := parsed(p, "body.group", in.Body.Group.value, transfer.ParseLine)
-		change.Group = &group
-	}
-	if len(p.Errors) > 0 {
-		return nil, p
+	change, err := in.change(c)
+	if err != nil {
+		return nil, err
 	}
 	change.If = simCondition(ctx)
 	row, err := s.db.UpdateSIM(ctx, actingCaller(ctx), owner, id, change)
@@ -310,6 +359,66 @@ func (s *server) updateSIM(ctx context.Context, in *updateSIMInput) (*simOutput,
 		return nil, err
 	}
 	return simResponse(ctx, row)
+}
+
+// change parses the body.
+func (in *updateSIMInput) change(c storage.Caller) (storage.SIMChange, error) {
+	p := problem.New(problem.Invalid, "")
+	change := storage.SIMChange{
+		TransferLock:          in.Body.TransferLock,
+		TerminationProtection: in.Body.Protection,
+		ClearTags:             in.Body.Tags.null,
+		Tags:                  parseTagChanges(p, "body.tags", in.Body.Tags.value),
+		Group:                 parsedPatch(p, "body.group", in.Body.Group, transfer.ParseLine),
+		SpeedClass:            parsedPatch(p, "body.speed_class", in.Body.SpeedClass, transfer.ParseLine),
+		IMEILock:              parsedPatch(p, "body.imei_lock", in.Body.IMEILock, transfer.ParseIMEI),
+		EventHandlers:         parseItems(p, "body.event_handlers", in.Body.EventHandlers),
+		Plan:                  parsedIfGiven(p, "body.plan", in.Body.Plan, filled(transfer.ParseLine)),
+		EID:                   parsedPatch(p, "body.eid", in.Body.EID, transfer.ParseEID),
+		Lot:                   parsedPatch(p, "body.lot", in.Body.Lot, transfer.ParseLine),
+		ExternalID:            parsedPatch(p, "body.external_id", in.Body.ExternalID, transfer.ParseLine),
+		Status:                in.Body.Status,
+		StatusBy:              statusActorOf(c),
+	}
+	if e := in.Body.Expiration; e.given {
+		change.Expiration = &time.Time{}
+		if at := given(p, "body.expiration", e.value); at != nil {
+			change.Expiration = at
+		}
+	}
+	if len(p.Errors) > 0 {
+		return change, p
+	}
+	return change, nil
+}
+
+// parsedPatch parses a text that can be removed: nil if it is left out, empty if
+// it is removed.
+func parsedPatch(p *problem.Problem, location string, in patch[string], parse func(string) (string, error)) *string {
+	switch {
+	case !in.given:
+		return nil
+	case in.null, transfer.Trim(in.value) == "":
+		return new("")
+	}
+	v := parsed(p, location, in.value, parse)
+	return &v
+}
+
+// parseItems parses a list of texts, nil if it is left out.
+func parseItems(p *problem.Problem, location string, items *[]string) *storage.Strings {
+	if items == nil {
+		return nil
+	}
+	list := make(storage.Strings, len(*items))
+	for i, item := range *items {
+		at := location + "[" + strconv.Itoa(i) + "]"
+		list[i] = parsed(p, at, item, filled(transfer.ParseLine))
+		if err := transfer.CheckLength(list[i], transfer.MaxItemLength); err != nil {
+			p.Add(problem.FieldError{Location: at, Message: err.Error()})
+		}
+	}
+	return &list
 }
 
 // simCondition returns the condition of a call with the header If-Match, nil for
@@ -349,14 +458,6 @@ func (s *server) correctStatus(ctx context.Context, in *correctStatusInput) (*re
 		row, err := t.UpdateSIM(ctx, actingCaller(ctx), 0, id, storage.SIMChange{
 			Status: &in.Body.Status, StatusBy: transfer.ByCorrection, Why: in.Body.Reason, If: simCondition(ctx),
 		})
-		if err != nil {
-			return err
-		}
-		out.Status = 200
-		if out.Body, err = viewSIM(row); err != nil {
-			return err
-		}
-		out.ETag, err = entityTag(out.Body)
-		return err
+		return simReply(out, row, err)
 	})
 }

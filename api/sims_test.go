@@ -248,7 +248,8 @@ func TestOwnerChangesSettings(t *testing.T) {
 	patch(s.support, m{"transfer_lock": false}).problem(403, problem.Forbidden)
 	patch(s.destination, m{"transfer_lock": false}).problem(404, problem.NotFound)
 	patch(s.support, m{"status": "lost"}).problem(422, problem.Invalid)
-	patch(s.source, m{"plan": "x"}).problem(422, problem.Invalid)
+	patch(s.source, m{"plan": "x"}).problem(403, problem.Forbidden)
+	patch(s.source, m{"colour": "x"}).problem(422, problem.Invalid)
 	patch(s.source, m{"tags": m{"a": 1}}).problem(422, problem.Invalid)
 	s.get(s.source, "/v1/sims/nonsense").problem(404, problem.NotFound)
 }

@@ -32,6 +32,33 @@ func commandCalls() []commandCall {
 		{"sims unlock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":false}`},
 		{"sims import - --format=csv --map=A=iccid", "iccid", "POST /v1/sims?map=A%3Diccid iccid"},
 		{"sims sync - --format=csv --full --map=A=iccid --map=B=", "iccid", "PUT /v1/sims?mode=full&map=A%3Diccid&map=B%3D iccid"},
+		{"sims list --lot=box-7 --eid=1 --external-id=x", "", "GET /v1/sims?eid=1&external_id=x&limit=50&lot=box-7"},
+		{"sims history +12025550101 --at=2030-01-31", "", "GET /v1/support/sims/12025550101?at=2030-01-31T00%3A00%3A00Z"},
+		{
+			"sims update 8988211000000000011 --status=suspended --plan=p --eid= --lot=l --external-id=x --group= --tag=a=b --untag=c --speed-class=s --imei-lock=1 --expiration=2030-01-31 --event-handler=h", "",
+			`PATCH /v1/sims/8988211000000000011 {"tags":{"a":"b","c":null},"group":"","speed_class":"s","imei_lock":"1","expiration":"2030-01-31T00:00:00Z","event_handlers":["h"],"status":"suspended","plan":"p","eid":"","lot":"l","external_id":"x"}`,
+		},
+		{"sims update 8988211000000000011 --no-expiration", "", `PATCH /v1/sims/8988211000000000011 {"expiration":null}`},
+		{"sims numbers add 8988211000000000011 +12025550101", "", `PUT /v1/sims/8988211000000000011/identifiers/+12025550101 {"kind":"msisdn"}`},
+		{"sims numbers move 8988211000000000011 001010000000001 --imsi --from=8988211000000000029 --reason=x", "", `PUT /v1/sims/8988211000000000011/identifiers/001010000000001 {"kind":"imsi","from":"8988211000000000029","reason":"x"}`},
+		{"sims numbers remove 8988211000000000011 +12025550101", "", `DELETE /v1/sims/8988211000000000011/identifiers/12025550101`},
+		{
+			"sims swap 8988211000000000011 --iccid=8988211000000000029 --imsi=001010000000002 --eid=1 --reason=x", "",
+			`POST /v1/sims/8988211000000000011/swap {"iccid":"8988211000000000029","imsis":["001010000000002"],"eid":"1","reason":"x"}`,
+		},
+		{"sims retire 8988211000000000011 --reason=x", "", `POST /v1/sims/8988211000000000011/retire {"reason":"x"}`},
+		{
+			"sims correct-owner 8988211000000000011 --account=OP0000000002 --reason=x --ticket=T", "",
+			`POST /v1/sims/8988211000000000011/owner-corrections {"account":"OP0000000002","reason":"x","ticket":"T"}`,
+		},
+		{
+			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --set=status=suspended --set=plan=p --reason=x --expect=7", "",
+			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":"l","identifier_prefix":"898821"},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
+		},
+		{
+			"sims change --file=- --set=lock=true --set=tag=a=b --set=untag=c --set=group= --skip-refused --dry-run", "1\n2\n",
+			`POST /v1/sims/changes {"sims":["1","2"],"change":{"transfer_lock":true,"tags":{"a":"b","c":null},"group":""},"dry_run":true,"skip_refused":true}`,
+		},
 		{"requests create " + to + " 1 2", "", `POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"]}`},
 		{
 			"requests create " + to + " --file=- --self-service-only --acceptance=1d --on-behalf-of=OP0000000001", " 1\n\n2",

@@ -19,7 +19,14 @@ type simsCommand struct {
 	Lock    simsLockCommand    `cmd:"" help:"Protect SIMs from being transferred (owner)."`
 	Unlock  simsUnlockCommand  `cmd:"" help:"Remove the transfer lock of SIMs (owner)."`
 	Protect simsProtectCommand `cmd:"" help:"Switch the termination protection of SIMs on or off (owner)."`
+	Update  simsUpdateCommand  `cmd:"" help:"Change the status, plan, tags and other values of SIMs."`
+	Change  simsChangeCommand  `cmd:"" help:"Make one change to all SIMs that match a filter or are in a file."`
+	Numbers simsNumbersCommand `cmd:"" help:"Add, move and remove numbers and IMSIs of a SIM (support)."`
+	Swap    simsSwapCommand    `cmd:"" help:"Replace a SIM by a new card (support)."`
+	Retire  simsRetireCommand  `cmd:"" help:"Retire a SIM that was imported by mistake (administrators)."`
 	Correct simsCorrectCommand `cmd:"" help:"Correct the status of a SIM (administrators)."`
+
+	CorrectOwner simsCorrectOwnerCommand `cmd:"" help:"Correct the owner of a SIM (administrators)."`
 }
 
 type simsImportCommand struct {
@@ -68,6 +75,9 @@ type simsListCommand struct {
 	Group   string     `placeholder:"NAME" help:"Only SIMs in this group. For support, requires --account."`
 	Tag     string     `placeholder:"NAME[=VALUE]" help:"Only SIMs with this tag. For support, requires --account."`
 	Prefix  string     `placeholder:"DIGITS" help:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these digits (at least 6)."`
+	Lot     string     `placeholder:"NAME" help:"Only SIMs of this order or box."`
+	EID     string     `name:"eid" placeholder:"EID" help:"Only SIMs on the eUICC with this EID."`
+	ExtID   string     `name:"external-id" placeholder:"ID" help:"Only the SIM with this id in the operator's inventory."`
 	remote
 }
 
@@ -96,6 +106,9 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 		Group:            c.Group,
 		Tag:              c.Tag,
 		IdentifierPrefix: c.Prefix,
+		Lot:              c.Lot,
+		EID:              c.EID,
+		ExternalID:       c.ExtID,
 	}
 	list := func(p client.Paging) (client.Page[client.SIM], error) {
 		return l.client.ListSIMs(ctx, filter, p, l.options()...)
@@ -146,6 +159,9 @@ func printSIM(l *connection, v client.SIM) error {
 			state += " until " + timeText(*v.Transfer.ExpiresAt)
 		}
 		t.add("Transfer", v.Transfer.Request.String()+", "+state)
+	}
+	if v.RetiredAt != nil {
+		t.add("Retired", timeText(*v.RetiredAt))
 	}
 	t.add("Termination protection", yesNo(v.TerminationProtection))
 	for _, row := range []struct{ name, value string }{

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,7 +14,8 @@ import (
 )
 
 type simsHistoryCommand struct {
-	SIM identifier `arg:"" name:"sim" help:"An ICCID, IMSI or MSISDN."`
+	SIM identifier `arg:"" name:"sim" help:"An ICCID, IMSI or MSISDN that the SIM has or had."`
+	At  time.Time  `placeholder:"TIME" help:"The SIM that had the identifier at this time, such as 2030-01-31. Default: the one that has it now, or had it last."`
 	remote
 }
 
@@ -20,9 +23,10 @@ type simsHistoryCommand struct {
 func (simsHistoryCommand) Help() string {
 	return `Shows the history of a SIM across accounts, the latest entries first.
 
-Example:
+Examples:
 
-    simtransfer sims history 8988211000000000011`
+    simtransfer sims history 8988211000000000011
+    simtransfer sims history +12025550101 --at=2026-01-31`
 }
 
 // Run runs the command.
@@ -31,7 +35,7 @@ func (c *simsHistoryCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	h, err := l.client.GetSIMHistory(ctx, string(c.SIM), l.options()...)
+	h, err := l.client.GetSIMHistory(ctx, string(c.SIM), c.At, l.options()...)
 	if err != nil {
 		return l.explain(err)
 	}
@@ -41,7 +45,11 @@ func (c *simsHistoryCommand) Run(ctx context.Context, s *Session) error {
 func printHistory(l *connection, h client.SIMHistory) error {
 	owners := newTable(l.Out, "OWNER", "SINCE", "REQUEST")
 	for _, o := range h.Owners {
-		owners.add(string(o.Account), timeText(o.Since), optionalID(o.Request))
+		by := optionalID(o.Request)
+		if o.Corrected {
+			by = strings.TrimSpace("corrected " + o.Ticket)
+		}
+		owners.add(string(o.Account), timeText(o.Since), by)
 	}
 	transfers := newTable(l.Out, "CREATED", "REQUEST", "FROM", "TO", "STATE", "FEE", "TICKET", "REASON OR ADVICE")
 	for _, t := range h.Transfers {
@@ -56,10 +64,18 @@ func printHistory(l *connection, h client.SIMHistory) error {
 	for _, c := range h.Charges {
 		charges.add(timeText(c.ChargedAt), string(c.Account), feeText(&c.Fee), c.Request.String())
 	}
+	swaps := newTable(l.Out, "SWAPPED", "OLD CARD", "NEW CARD")
+	for _, w := range h.Swaps {
+		swaps.add(timeText(w.At), w.Old, w.New)
+	}
+	former := newTable(l.Out, "FORMER IDENTIFIER", "KIND", "UNTIL")
+	for _, f := range h.Former {
+		former.add(f.Identifier, f.Kind, timeText(f.Until))
+	}
 	if err := printSIM(l, h.SIM); err != nil {
 		return err
 	}
-	for _, t := range []*table{owners, transfers, sessions, charges} {
+	for _, t := range []*table{owners, swaps, former, transfers, sessions, charges} {
 		if len(t.rows) == 0 {
 			continue
 		}

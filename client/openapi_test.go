@@ -167,6 +167,18 @@ func types() map[string]reflect.Type {
 		"UpdateAccountInputBody": reflect.TypeFor[client.AccountChange](),
 		"CorrectStatusInputBody": reflect.TypeFor[client.StatusCorrection](),
 		"UpdateSIMInputBody":     reflect.TypeFor[client.SIMChange](),
+		"PutIdentifierInputBody": reflect.TypeFor[client.PutIdentifier](),
+		"SwapSIMInputBody":       reflect.TypeFor[client.Swap](),
+		"SwappedSIMs":            reflect.TypeFor[client.SwappedSIMs](),
+		"RetireSIMInputBody":     reflect.TypeFor[client.Retirement](),
+		"CorrectOwnerInputBody":  reflect.TypeFor[client.OwnerCorrection](),
+		"ChangeSIMsInputBody":    reflect.TypeFor[client.NewBulkChange](),
+		"SIMSelection":           reflect.TypeFor[client.SIMSelection](),
+		"BulkSettings":           reflect.TypeFor[client.BulkSettings](),
+		"BulkChange":             reflect.TypeFor[client.BulkChange](),
+		"BulkRefusal":            reflect.TypeFor[client.BulkRefusal](),
+		"FormerIdentifier":       reflect.TypeFor[client.FormerIdentifier](),
+		"PastSwap":               reflect.TypeFor[client.PastSwap](),
 	}
 }
 
@@ -242,7 +254,7 @@ func compare(t *testing.T, where string, s schema, goType reflect.Type) {
 // jsonKind is the JSON type that a Go type is encoded as.
 func jsonKind(goType reflect.Type) string {
 	switch goType {
-	case reflect.TypeFor[time.Time](), reflect.TypeFor[uuid.UUID]():
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[client.OptionalTime](), reflect.TypeFor[uuid.UUID]():
 		return "string"
 	}
 	switch goType.Kind() { //nolint:exhaustive // the types of JSON only
@@ -346,7 +358,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-sims": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListSIMs(ctx, client.SIMFilter{
-				Account: account, Status: transfer.Ready, Plan: "global", Group: "field", Tag: "site", IdentifierPrefix: "898821",
+				Account: account, Status: transfer.Ready, Plan: "global", Group: "field", Tag: "site", IdentifierPrefix: "898821", Lot: "box-7", EID: "1", ExternalID: "1",
 			}, paging)
 			return err
 		},
@@ -363,7 +375,30 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"get-sim-history": func(ctx context.Context, c *client.Client) error {
-			_, err := c.GetSIMHistory(ctx, "+12025550101")
+			_, err := c.GetSIMHistory(ctx, "+12025550101", at)
+			return err
+		},
+		"put-sim-identifier": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PutSIMIdentifier(ctx, "+12025550101", "+12025550102", client.PutIdentifier{})
+			return err
+		},
+		"remove-sim-identifier": func(ctx context.Context, c *client.Client) error {
+			return c.RemoveSIMIdentifier(ctx, "+12025550101", "+12025550102")
+		},
+		"swap-sim": func(ctx context.Context, c *client.Client) error {
+			_, err := c.SwapSIM(ctx, "+12025550101", client.Swap{})
+			return err
+		},
+		"retire-sim": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RetireSIM(ctx, "+12025550101", client.Retirement{})
+			return err
+		},
+		"correct-sim-owner": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CorrectSIMOwner(ctx, "+12025550101", client.OwnerCorrection{})
+			return err
+		},
+		"change-sims": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ChangeSIMs(ctx, client.NewBulkChange{})
 			return err
 		},
 		"create-fee": func(ctx context.Context, c *client.Client) error {

@@ -26,6 +26,7 @@ type SIM struct {
 	Lot                   string              `json:"lot,omitempty"`         // the order or box that it came in
 	ExternalID            string              `json:"external_id,omitempty"` // in the operator's inventory
 	UpdatedAt             time.Time           `json:"updated_at"`            // when it last changed, also by a transfer
+	RetiredAt             *time.Time          `json:"retired_at,omitempty"`  // when it was retired as a wrong import
 	TerminationProtection bool                `json:"termination_protection"`
 	Expiration            *time.Time          `json:"expiration,omitempty"`
 	Group                 string              `json:"group,omitempty"`
@@ -44,13 +45,115 @@ type OpenTransfer struct {
 	ExpiresAt *time.Time            `json:"expires_at,omitempty"`
 }
 
-// SIMChange is what UpdateSIM changes; nil fields stay as they are.
+// SIMChange is what UpdateSIM changes; nil fields stay as they are, and an empty
+// text removes a value that can be empty.
 type SIMChange struct {
 	TransferLock          *bool              `json:"transfer_lock,omitempty"`
 	TerminationProtection *bool              `json:"termination_protection,omitempty"`
 	Tags                  map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
 	Group                 *string            `json:"group,omitempty"` // empty removes the SIM from its group
+	SpeedClass            *string            `json:"speed_class,omitempty"`
+	IMEILock              *string            `json:"imei_lock,omitempty"`
+	Expiration            *OptionalTime      `json:"expiration,omitempty"`
+	EventHandlers         *[]string          `json:"event_handlers,omitempty"` // all of them
 	Status                *transfer.Status   `json:"status,omitempty"`
+	Plan                  *string            `json:"plan,omitempty"`
+	EID                   *string            `json:"eid,omitempty"`
+	Lot                   *string            `json:"lot,omitempty"`
+	ExternalID            *string            `json:"external_id,omitempty"`
+}
+
+// OptionalTime is a time that a change sets, or removes if it is zero.
+type OptionalTime struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler: the zero time is null.
+func (t OptionalTime) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return t.Time.MarshalJSON()
+}
+
+// PutIdentifier is what PutSIMIdentifier needs.
+type PutIdentifier struct {
+	Kind   string `json:"kind"`             // imsi or msisdn
+	From   string `json:"from,omitempty"`   // an identifier of the SIM that it moves from
+	Reason string `json:"reason,omitempty"` // required if the two SIMs belong to different accounts
+}
+
+// Swap is what SwapSIM needs.
+type Swap struct {
+	ICCID  string   `json:"iccid"`           // of the new card
+	IMSIs  []string `json:"imsis,omitempty"` // required if the card is not in the inventory yet
+	EID    string   `json:"eid,omitempty"`
+	Reason string   `json:"reason"`
+}
+
+// SwappedSIMs are both cards after a swap.
+type SwappedSIMs struct {
+	Old SIM `json:"old"`
+	New SIM `json:"new"`
+}
+
+// Retirement is what RetireSIM needs.
+type Retirement struct {
+	Reason string `json:"reason"`
+}
+
+// OwnerCorrection is what CorrectSIMOwner needs.
+type OwnerCorrection struct {
+	Account transfer.OperatorID `json:"account"`
+	Reason  string              `json:"reason"`
+	Ticket  string              `json:"ticket,omitempty"`
+}
+
+// SIMSelection selects the SIMs of a bulk change; a SIM matches if all parts that
+// are given match.
+type SIMSelection struct {
+	Account          transfer.OperatorID `json:"account,omitempty"`
+	Status           []transfer.Status   `json:"status,omitempty"`
+	Plan             string              `json:"plan,omitempty"`
+	Group            string              `json:"group,omitempty"`
+	Tag              []string            `json:"tag,omitempty"` // each NAME or NAME=VALUE
+	Lot              string              `json:"lot,omitempty"`
+	IdentifierPrefix string              `json:"identifier_prefix,omitempty"` // at least six digits
+}
+
+// BulkSettings is what a bulk change sets; nil fields stay as they are.
+type BulkSettings struct {
+	Status       *transfer.Status   `json:"status,omitempty"`
+	Plan         *string            `json:"plan,omitempty"`
+	TransferLock *bool              `json:"transfer_lock,omitempty"`
+	Tags         map[string]*string `json:"tags,omitempty"`  // sets these tags and keeps the others; nil removes a tag
+	Group        *string            `json:"group,omitempty"` // empty removes the SIMs from their group
+}
+
+// NewBulkChange is what ChangeSIMs needs: either Filter or SIMs.
+type NewBulkChange struct {
+	Filter      *SIMSelection `json:"filter,omitempty"`
+	SIMs        []string      `json:"sims,omitempty"`
+	Change      BulkSettings  `json:"change"`
+	ExpectCount *int          `json:"expect_count,omitempty"` // the number of SIMs to be selected; otherwise nothing is changed
+	DryRun      bool          `json:"dry_run,omitempty"`
+	SkipRefused bool          `json:"skip_refused,omitempty"`
+	Reason      string        `json:"reason,omitempty"`
+}
+
+// BulkChange is the outcome of ChangeSIMs.
+type BulkChange struct {
+	Selected  int           `json:"selected"`
+	Changed   int           `json:"changed"` // or would be, in a dry run
+	Unchanged int           `json:"unchanged"`
+	Refused   []BulkRefusal `json:"refused"`
+	DryRun    bool          `json:"dry_run"`
+}
+
+// BulkRefusal is why some SIMs of a bulk change are not changed.
+type BulkRefusal struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Count   int      `json:"count"`
+	SIMs    []string `json:"sims"` // the first 10
 }
 
 // StatusCorrection is what CorrectSIMStatus needs.
@@ -72,24 +175,45 @@ type SIMFilter struct {
 	Group            string
 	Tag              string // NAME or NAME=VALUE
 	IdentifierPrefix string // at least six digits
+	Lot              string
+	EID              string
+	ExternalID       string
 }
 
 // SIMHistory is everything that is known of a SIM, across accounts. Each list
 // begins with the latest entry.
 type SIMHistory struct {
-	SIM       SIM            `json:"sim"`
-	Owners    []OwnedSince   `json:"owners"`
-	Transfers []PastTransfer `json:"transfers"`
-	Sessions  []Session      `json:"sessions"`
-	Charges   []ChargedFee   `json:"charges"`
-	Truncated bool           `json:"truncated"` // whether a list was cut off after 500 entries
+	SIM       SIM                `json:"sim"`
+	Owners    []OwnedSince       `json:"owners"`
+	Transfers []PastTransfer     `json:"transfers"`
+	Sessions  []Session          `json:"sessions"`
+	Charges   []ChargedFee       `json:"charges"`
+	Former    []FormerIdentifier `json:"former_identifiers"`
+	Swaps     []PastSwap         `json:"swaps"`
+	Truncated bool               `json:"truncated"` // whether a list was cut off after 500 entries
 }
 
 // OwnedSince is a registration of a SIM. It ended when the next one began.
 type OwnedSince struct {
-	Account transfer.OperatorID `json:"account"`
-	Since   time.Time           `json:"since"`
-	Request *uuid.UUID          `json:"request,omitempty"` // nil for the first owner
+	Account   transfer.OperatorID `json:"account"`
+	Since     time.Time           `json:"since"`
+	Request   *uuid.UUID          `json:"request,omitempty"`   // nil for the first owner, and after a correction
+	Corrected bool                `json:"corrected,omitempty"` // an administrator corrected the owner
+	Ticket    string              `json:"ticket,omitempty"`    // of the correction
+}
+
+// FormerIdentifier is an identifier that a SIM had until an instant.
+type FormerIdentifier struct {
+	Identifier string    `json:"identifier"`
+	Kind       string    `json:"kind"` // iccid, imsi or msisdn
+	Until      time.Time `json:"until"`
+}
+
+// PastSwap is a swap of one card for another, by their ICCIDs.
+type PastSwap struct {
+	At  time.Time `json:"at"`
+	Old string    `json:"old"`
+	New string    `json:"new"`
 }
 
 // PastTransfer is a transfer of a SIM with its request.
@@ -137,6 +261,9 @@ func (c *Client) ListSIMs(ctx context.Context, f SIMFilter, p Paging, options ..
 	q.set("group", f.Group)
 	q.set("tag", f.Tag)
 	q.set("identifier_prefix", f.IdentifierPrefix)
+	q.set("lot", f.Lot)
+	q.set("eid", f.EID)
+	q.set("external_id", f.ExternalID)
 	return get[Page[SIM]](ctx, c, q.of(path("sims")), options)
 }
 
@@ -158,7 +285,43 @@ func (c *Client) CorrectSIMStatus(ctx context.Context, identifier string, correc
 	return post[SIM](ctx, c, path("sims", identifier, "correct-status"), correction, options)
 }
 
-// GetSIMHistory returns the history of a SIM, for support.
-func (c *Client) GetSIMHistory(ctx context.Context, identifier string, options ...Option) (SIMHistory, error) {
-	return get[SIMHistory](ctx, c, path("support", "sims", identifier), options)
+// PutSIMIdentifier adds a number or an IMSI to a SIM, or moves it there.
+func (c *Client) PutSIMIdentifier(ctx context.Context, sim, identifier string, put PutIdentifier, options ...Option) (SIM, error) {
+	var s SIM
+	err := c.callJSON(ctx, http.MethodPut, path("sims", sim, "identifiers", identifier), put, &s, options...)
+	return s, err
+}
+
+// RemoveSIMIdentifier removes a number or an IMSI from a SIM.
+func (c *Client) RemoveSIMIdentifier(ctx context.Context, sim, identifier string, options ...Option) error {
+	return c.callJSON(ctx, http.MethodDelete, path("sims", sim, "identifiers", identifier), nil, nil, options...)
+}
+
+// SwapSIM replaces a SIM by a new card.
+func (c *Client) SwapSIM(ctx context.Context, sim string, swap Swap, options ...Option) (SwappedSIMs, error) {
+	return post[SwappedSIMs](ctx, c, path("sims", sim, "swap"), swap, options)
+}
+
+// RetireSIM retires a SIM that was imported by mistake, for administrators.
+func (c *Client) RetireSIM(ctx context.Context, sim string, retirement Retirement, options ...Option) (SIM, error) {
+	return post[SIM](ctx, c, path("sims", sim, "retire"), retirement, options)
+}
+
+// CorrectSIMOwner registers a SIM to another account, for administrators.
+func (c *Client) CorrectSIMOwner(ctx context.Context, sim string, correction OwnerCorrection, options ...Option) (SIM, error) {
+	return post[SIM](ctx, c, path("sims", sim, "owner-corrections"), correction, options)
+}
+
+// ChangeSIMs makes one change to many SIMs.
+func (c *Client) ChangeSIMs(ctx context.Context, change NewBulkChange, options ...Option) (BulkChange, error) {
+	return post[BulkChange](ctx, c, path("sims", "changes"), change, options)
+}
+
+// GetSIMHistory returns the history of the SIM that an identifier named at an
+// instant, for support. The zero time means now, or when the identifier last
+// named a SIM.
+func (c *Client) GetSIMHistory(ctx context.Context, identifier string, at time.Time, options ...Option) (SIMHistory, error) {
+	q := query{}
+	q.setTime("at", at)
+	return get[SIMHistory](ctx, c, q.of(path("support", "sims", identifier)), options)
 }

@@ -188,7 +188,7 @@ type AuditCursor struct {
 // AuditFilter selects entries of the audit trail; zero fields select all.
 type AuditFilter struct {
 	Account      int64                  // the entries that concern it
-	SIM          transfer.Identifier    // one of the identifiers of the SIM that the entries concern
+	SIM          transfer.Identifier    // one of the identifiers that the SIM that the entries concern has or had
 	Key          int64                  // who acted
 	Actions      []transfer.AuditAction // any of them
 	Object       string
@@ -201,7 +201,7 @@ type AuditFilter struct {
 var selectAudit = newStatement(statement{
 	name: "select_audit",
 	does: "Lists entries of the audit trail, the latest first.",
-	given: `@account and the API @key of the actor (0: any); @sim: an identifier of the SIM (empty: any);
+	given: `@account and the API @key of the actor (0: any); @sim: an identifier that the SIM has or had (empty: any);
 		@actions (null: any); @object and @object_id (empty: any); @since and @until (null: any time); the
 		cursor @at (null: from the start) and @id; @limit: maximum number of rows.`,
 	returns: "The entries.",
@@ -229,7 +229,7 @@ var selectAudit = newStatement(statement{
 		LEFT JOIN accounts b ON b.id = k.account
 		WHERE (@account::bigint = 0 OR u.account = @account)
 		  AND (@key::bigint = 0 OR u.api_key = @key)
-		  AND (@sim = '' OR u.sim = (SELECT sim FROM identifiers WHERE identifier = @sim))
+		  AND (@sim = '' OR u.sim IN (SELECT sim FROM identifiers WHERE identifier = @sim UNION SELECT sim FROM former_identifiers WHERE identifier = @sim))
 		  AND (@actions::text[] IS NULL OR u.action = ANY (@actions))
 		  AND (@object = '' OR u.object = @object)
 		  AND (@object_id = '' OR u.object_id = @object_id)

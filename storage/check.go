@@ -47,6 +47,32 @@ func invariants() []invariant {
 			FROM sims s
 			LEFT JOIN LATERAL (SELECT account, since FROM registrations WHERE sim = s.id ORDER BY since DESC LIMIT 1) g ON true
 			WHERE (s.account, s.since) IS DISTINCT FROM (g.account, g.since)`),
+		newInvariant(1, "owner_corrections", "an owner after the first one comes from a transfer or a correction, and a correction has its timeline row", `
+			SELECT format('account %s has SIM %s since %s without a transfer or a correction', g.account, g.sim, g.since)
+			FROM registrations g
+			WHERE g.request IS NULL
+			  AND EXISTS (SELECT 1 FROM registrations earlier WHERE earlier.sim = g.sim AND earlier.since < g.since)
+			  AND NOT EXISTS (SELECT 1 FROM owner_corrections c WHERE c.sim = g.sim AND c.since = g.since)
+			UNION ALL
+			SELECT format('the correction of the owner of SIM %s at %s has no timeline row of its own', c.sim, c.since)
+			FROM owner_corrections c
+			LEFT JOIN registrations g ON g.sim = c.sim AND g.since = c.since AND g.request IS NULL
+			WHERE g.sim IS NULL`),
+		newInvariant(1, "sim_identifiers", "every SIM has its ICCID and an IMSI; one that was retired as a wrong import is terminated, has none and was never transferred", `
+			SELECT format('SIM %s (id %s) has %s IMSIs, and its ICCID names SIM %s', s.iccid, s.id, n.imsis, coalesce(i.sim::text, 'none'))
+			FROM sims s
+			LEFT JOIN (SELECT sim, count(*) AS imsis FROM identifiers WHERE kind = 'imsi' GROUP BY sim) n ON n.sim = s.id
+			LEFT JOIN identifiers i ON i.identifier = s.iccid
+			LEFT JOIN retired_sims q ON q.sim = s.id
+			WHERE q.sim IS NULL AND (n.imsis IS NULL OR i.sim IS DISTINCT FROM s.id OR i.kind <> 'iccid')
+			UNION ALL
+			SELECT format('retired SIM %s (id %s) is %s', s.iccid, s.id, s.status)
+			FROM retired_sims q
+			LEFT JOIN sims s ON s.id = q.sim
+			WHERE s.status IS DISTINCT FROM 'terminated'
+			   OR EXISTS (SELECT 1 FROM identifiers i WHERE i.sim = q.sim)
+			   OR EXISTS (SELECT 1 FROM registrations g WHERE g.sim = q.sim AND g.request IS NOT NULL)
+			   OR EXISTS (SELECT 1 FROM open_transfers o WHERE o.sim = q.sim)`),
 		newInvariant(2, "completed_timeline", "a completed transfer has one timeline row, with the destination", `
 			SELECT format('transfer %s/%s has no timeline row with the destination', t.request, t.n)
 			FROM transfers t

@@ -20,6 +20,15 @@ type History struct {
 	Transfers     []PastTransfer
 	Sessions      []PastSession
 	Charges       []Charge
+	Former        []FormerIdentifier
+	Swaps         []PastSwap
+}
+
+// FormerIdentifier is an identifier that a SIM had until an instant.
+type FormerIdentifier struct {
+	Identifier string         `db:"identifier"`
+	Kind       IdentifierKind `db:"kind"`
+	Until      time.Time      `db:"until"`
 }
 
 // MaxHistory is the maximum number of entries of a history list to show.
@@ -29,7 +38,9 @@ const MaxHistory = 500
 type Registration struct {
 	Since      time.Time           `db:"since"`
 	OperatorID transfer.OperatorID `db:"operator_id"`
-	Request    *uuid.UUID          `db:"request"` // the request that transferred the SIM to the account; nil for the first account
+	Request    *uuid.UUID          `db:"request"`   // the request that transferred the SIM to the account; nil for the first account, and for a correction
+	Corrected  bool                `db:"corrected"` // an administrator corrected the owner
+	Ticket     *string             `db:"ticket"`    // of the correction; nil: none
 }
 
 // PastTransfer is a transfer of a SIM in any state.
@@ -74,19 +85,25 @@ var selectRegistrations = newStatement(statement{
 		SELECT
 			g.since,
 			a.operator_id,
-			g.request
+			g.request,
+			c.sim IS NOT NULL AS corrected,
+			c.ticket
 		FROM registrations g
 		JOIN accounts a ON a.id = g.account
+		LEFT JOIN owner_corrections c ON c.sim = g.sim AND c.since = g.since
 		WHERE g.sim = @sim
 		ORDER BY g.since DESC
 		LIMIT @limit`,
 })
 
+// everyIdentifierSQL selects all identifiers that @sim has or had.
+const everyIdentifierSQL = `SELECT identifier FROM identifiers WHERE sim = @sim UNION SELECT identifier FROM former_identifiers WHERE sim = @sim`
+
 var selectPastTransfers = newStatement(statement{
 	name:    "select_past_transfers",
 	does:    "Lists the transfers of a SIM, newest first.",
 	given:   "@sim: the id of the SIM; @limit: maximum number of rows.",
-	returns: "The transfers that named the SIM by one of its identifiers.",
+	returns: "The transfers of the SIM, and those that named no SIM by one of its identifiers.",
 	text: `SELECT
 	t.request,
 	r.state AS request_state,
@@ -101,7 +118,8 @@ JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
 LEFT JOIN sims s ON s.id = t.sim
 LEFT JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
-WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = @sim)
+WHERE t.identifier IN (` + everyIdentifierSQL + `)
+  AND (t.sim = @sim OR t.sim IS NULL AND EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = t.identifier AND i.sim = @sim))
 ORDER BY t.request DESC, t.n
 LIMIT @limit`,
 })
@@ -142,20 +160,64 @@ var selectCharges = newStatement(statement{
 		FROM transfers t
 		JOIN charges c ON c.request = t.request AND c.n = t.n
 		JOIN accounts a ON a.id = c.account
-		WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = @sim) AND t.sim = @sim
+		WHERE t.identifier IN (` + everyIdentifierSQL + `) AND t.sim = @sim
 		ORDER BY c.charged_at DESC
 		LIMIT @limit`,
 })
 
-// SIMHistory returns the history of the SIM that an identifier names, across
-// all accounts, or ErrNotFound.
-func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier) (History, error) {
+var selectFormerIdentifiers = newStatement(statement{
+	name:    "select_former_identifiers",
+	does:    "Lists the identifiers that a SIM had, newest first.",
+	given:   "@sim: the id of the SIM; @limit: maximum number of rows.",
+	returns: "The identifiers, and until when it had each.",
+	text: `
+		SELECT identifier, kind, until
+		FROM former_identifiers
+		WHERE sim = @sim
+		ORDER BY until DESC, identifier
+		LIMIT @limit`,
+})
+
+var selectNamedAt = newStatement(statement{
+	name:    "select_named_at",
+	does:    "Finds the SIM that an identifier named at an instant.",
+	given:   `@identifier; @at: the instant (null: now, or if it names none any more, when it last did).`,
+	returns: "The id of the SIM; none if there is none.",
+	text: `
+		WITH former AS (
+			SELECT sim, until
+			FROM former_identifiers
+			WHERE identifier = @identifier
+		), current AS (
+			SELECT sim
+			FROM identifiers
+			WHERE identifier = @identifier
+		)
+		SELECT sim
+		FROM (
+			(SELECT sim, 1 AS choice FROM former WHERE until > @at::timestamptz ORDER BY until LIMIT 1)
+			UNION ALL
+			SELECT sim, 2 FROM current
+			UNION ALL
+			(SELECT sim, 3 FROM former WHERE @at::timestamptz IS NULL ORDER BY until DESC LIMIT 1)
+		) named
+		ORDER BY choice
+		LIMIT 1`,
+})
+
+// SIMHistory returns the history, across all accounts, of the SIM that an
+// identifier named at an instant. Nil means now; then it also finds a SIM that
+// the identifier named last. It returns ErrNotFound if there is none.
+func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier, at *time.Time) (History, error) {
 	var h History
-	var err error
-	if h.SIM, err = db.SIM(ctx, 0, id); err != nil {
+	var sim int64
+	if err := db.get(ctx, &sim, selectNamedAt, args{"identifier": id.String(), "at": at}); err != nil {
 		return h, err
 	}
-	sim, limit := h.SIM.ID, MaxHistory+1
+	if err := db.get(ctx, &h.SIM, selectSIMByID, args{"sim": sim}); err != nil {
+		return h, fmt.Errorf("reading SIM %d: %w", sim, err)
+	}
+	limit := MaxHistory + 1
 	if err := db.list(ctx, &h.Registrations, selectRegistrations, args{"sim": sim, "limit": limit}); err != nil {
 		return h, fmt.Errorf("reading the registrations of SIM %s: %w", h.SIM.ICCID, err)
 	}
@@ -165,13 +227,19 @@ func (db *DB) SIMHistory(ctx context.Context, id transfer.Identifier) (History, 
 	if err := db.list(ctx, &h.Sessions, selectPastSessions, args{"sim": sim, "limit": limit}); err != nil {
 		return h, fmt.Errorf("reading the sessions of SIM %s: %w", h.SIM.ICCID, err)
 	}
+	if err := db.list(ctx, &h.Charges, selectCharges, args{"sim": sim, "limit": limit}); err != nil {
+		return h, fmt.Errorf("reading the charges of SIM %s: %w", h.SIM.ICCID, err)
+	}
+	if err := db.list(ctx, &h.Former, selectFormerIdentifiers, args{"sim": sim, "limit": limit}); err != nil {
+		return h, fmt.Errorf("reading the former identifiers of SIM %s: %w", h.SIM.ICCID, err)
+	}
+	if err := db.list(ctx, &h.Swaps, selectSwaps, args{"sim": sim, "limit": limit}); err != nil {
+		return h, fmt.Errorf("reading the swaps of SIM %s: %w", h.SIM.ICCID, err)
+	}
 	for i, s := range h.Sessions {
 		if !utf8.ValidString(s.ID) {
 			h.Sessions[i].ID = s.StoredID
 		}
-	}
-	if err := db.list(ctx, &h.Charges, selectCharges, args{"sim": sim, "limit": limit}); err != nil {
-		return h, fmt.Errorf("reading the charges of SIM %s: %w", h.SIM.ICCID, err)
 	}
 	return h, nil
 }

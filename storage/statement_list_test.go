@@ -27,6 +27,15 @@ func statements() []*statement {
 		selectBatches,
 		selectBatchRequests,
 		selectBatchRequestIDs,
+		// bulk_change.go
+		selectBulkSIMs,
+		nameBulkSIMs,
+		lockBulkSIMs,
+		judgeBulkSIMs,
+		countBulkVerdicts,
+		selectBulkUnknown,
+		changeBulkSIMs,
+		selectBulkAccount,
 		// change_feed.go
 		hasUnnumbered,
 		lockNumbering,
@@ -77,6 +86,8 @@ func statements() []*statement {
 		selectPastTransfers,
 		selectPastSessions,
 		selectCharges,
+		selectFormerIdentifiers,
+		selectNamedAt,
 		// idempotency.go
 		lockIdempotencyKey,
 		selectAnswer,
@@ -139,10 +150,38 @@ func statements() []*statement {
 		deleteSignIn,
 		// sims.go
 		selectSIM,
+		selectSIMByID,
 		selectSIMs,
 		selectSIMsWithPrefix,
 		lockSIM,
 		updateSIM,
+		putSIMDetails,
+		deleteSIMDetails,
+		selectExternalIDHolder,
+		// sim_claims.go
+		lockSIMsByID,
+		holdClaims,
+		dropHeldClaims,
+		selectInTransfer,
+		touchSIMs,
+		// sim_identifiers.go
+		selectHolder,
+		insertIdentifier,
+		moveIdentifier,
+		deleteIdentifier,
+		// sim_retire.go
+		selectSIMPast,
+		freeIdentifiers,
+		// sim_swap.go
+		insertCard,
+		insertIdentifiers,
+		moveNumbers,
+		takeOver,
+		terminateSIM,
+		insertSwap,
+		selectSwaps,
+		// owner_corrections.go
+		correctOwner,
 		// sync_sql.go
 		setSyncTimeouts,
 		lockSync,

@@ -22,14 +22,19 @@ const (
 	AuditSignInDenied AuditAction = "session.sign_in_denied"
 	AuditSignOut      AuditAction = "session.sign_out"
 
-	AuditSIMImport  AuditAction = "sim.import"
-	AuditSIMSync    AuditAction = "sim.sync"
-	AuditSIMUpdate  AuditAction = "sim.update"  // tags, group, several fields at once
-	AuditSIMStatus  AuditAction = "sim.status"  // the status was set
-	AuditSIMCorrect AuditAction = "sim.correct" // an administrator set a status against the rules, with a reason
-	AuditSIMLock    AuditAction = "sim.lock"    // the transfer lock was put on
-	AuditSIMUnlock  AuditAction = "sim.unlock"  // the transfer lock was removed
-	AuditSIMHistory AuditAction = "sim.history" // staff read the history of a SIM across accounts
+	AuditSIMImport       AuditAction = "sim.import"
+	AuditSIMSync         AuditAction = "sim.sync"
+	AuditSIMUpdate       AuditAction = "sim.update"        // tags, group, several fields at once
+	AuditSIMStatus       AuditAction = "sim.status"        // the status was set
+	AuditSIMCorrect      AuditAction = "sim.correct"       // an administrator set a status against the rules, with a reason
+	AuditSIMLock         AuditAction = "sim.lock"          // the transfer lock was put on
+	AuditSIMUnlock       AuditAction = "sim.unlock"        // the transfer lock was removed
+	AuditSIMIdentifiers  AuditAction = "sim.identifiers"   // a number or an IMSI was added, moved or removed
+	AuditSIMSwap         AuditAction = "sim.swap"          // a new card replaced an old one
+	AuditSIMRetire       AuditAction = "sim.retire"        // a SIM that was imported by mistake was retired
+	AuditSIMCorrectOwner AuditAction = "sim.correct_owner" // an administrator changed the owner without a transfer
+	AuditSIMBulkChange   AuditAction = "sim.bulk_change"   // one change was made to many SIMs
+	AuditSIMHistory      AuditAction = "sim.history"       // staff read the history of a SIM across accounts
 
 	AuditPlanPut   AuditAction = "plan.put"
 	AuditFeeCreate AuditAction = "fee.create"
@@ -59,7 +64,8 @@ func AuditActions() []AuditAction {
 		AuditAccountCreate, AuditAccountUpdate, AuditAccountClose, AuditAccountReopen, AuditAccountRead, AuditAccountList,
 		AuditKeyCreate, AuditKeyRotate, AuditKeyRevoke,
 		AuditSignIn, AuditSignInDenied, AuditSignOut,
-		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock, AuditSIMHistory,
+		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock,
+		AuditSIMIdentifiers, AuditSIMSwap, AuditSIMRetire, AuditSIMCorrectOwner, AuditSIMBulkChange, AuditSIMHistory,
 		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
 		AuditGatewayCreate, AuditGatewayUpdate, AuditGatewayDelete, AuditGatewayProbe,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,

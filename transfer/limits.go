@@ -9,6 +9,7 @@ const (
 	MaxBatchRows   = 1000000             // rows per uploaded batch
 	MaxUploadBytes = 128 << 20           // bytes per upload, of a batch or an inventory, uncompressed
 	MaxPartial     = 10000               // SIMs that one partial cancel or decline may name
+	MaxBulkSIMs    = 1000000             // SIMs that one bulk change may select by a filter
 	MaxInteractive = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
 	MinAcceptance  = time.Second         // shortest acceptance period
 	MaxAcceptance  = 30 * 24 * time.Hour // longest acceptance period

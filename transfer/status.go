@@ -49,18 +49,22 @@ type StatusActor string
 
 // The actors. ByNetwork is the start of a data session. The account that owns a
 // SIM does not set its status. ByCorrection is an administrator who undoes a
-// mistake, in a call of its own and with a reason.
+// mistake, in a call of its own and with a reason. BySwap is the replacement of a
+// card by a new one, and ByRetirement the removal of a SIM that was imported by
+// mistake.
 const (
 	ByAccount    StatusActor = "account"
 	BySupport    StatusActor = "support"
 	ByAdmin      StatusActor = "admin"
 	ByNetwork    StatusActor = "network"
 	ByCorrection StatusActor = "correction"
+	BySwap       StatusActor = "swap"
+	ByRetirement StatusActor = "retirement"
 )
 
 // StatusActors lists every actor.
 func StatusActors() []StatusActor {
-	return []StatusActor{ByAccount, BySupport, ByAdmin, ByNetwork, ByCorrection}
+	return []StatusActor{ByAccount, BySupport, ByAdmin, ByNetwork, ByCorrection, BySwap, ByRetirement}
 }
 
 // mayChangeStatus is the table of who may change a SIM from one status to
@@ -71,9 +75,16 @@ func StatusActors() []StatusActor {
 //	support, admin  any but terminated    any but ready
 //	network         ready                 active
 //	correction      any                   any
+//	swap            any but terminated    terminated (the old card)
+//	swap            ready                 any but terminated (the new card)
+//	retirement      any                   terminated
 //
 // Only a correction changes a terminated SIM, or sets a SIM back to ready,
 // because a ready SIM is transferred free of charge and without approval.
+//
+// Termination protection keeps a SIM from being terminated by anyone, with one
+// exception: a swap terminates the old card, because its numbers and the
+// protection itself move to the new one.
 func mayChangeStatus(by StatusActor, from, to Status) bool {
 	switch by {
 	case BySupport, ByAdmin:
@@ -82,6 +93,10 @@ func mayChangeStatus(by StatusActor, from, to Status) bool {
 		return from == Ready && to == Active
 	case ByCorrection:
 		return true
+	case BySwap:
+		return from != Terminated && to == Terminated || from == Ready && to != Terminated
+	case ByRetirement:
+		return to == Terminated
 	case ByAccount:
 	}
 	return false
@@ -99,6 +114,10 @@ func (e *StatusError) Error() string {
 	switch {
 	case e.Protected:
 		return "the SIM has termination protection: its owner has to switch it off before the SIM can be terminated"
+	case e.By == BySwap && e.From == Terminated:
+		return "the SIM is terminated: a terminated SIM cannot be replaced by a new card"
+	case e.By == BySwap:
+		return "the new card is " + string(e.From) + ": only a ready card can replace another one"
 	case e.By == ByAccount:
 		return "the account that owns a SIM cannot set its status"
 	case e.From == Terminated:
@@ -111,15 +130,14 @@ func (e *StatusError) Error() string {
 
 // ChangeStatus returns nil if the actor may change the status of a SIM, or if
 // the status stays the same. Protected is whether the SIM has termination
-// protection, which not even a correction overrides. Otherwise the error is a
-// *StatusError.
+// protection, which only a swap overrides. Otherwise the error is a *StatusError.
 func ChangeStatus(by StatusActor, from, to Status, protected bool) error {
 	switch {
 	case from == to:
 		return nil
 	case !mayChangeStatus(by, from, to):
 		return &StatusError{From: from, To: to, By: by}
-	case to == Terminated && protected:
+	case to == Terminated && protected && by != BySwap:
 		return &StatusError{From: from, To: to, By: by, Protected: true}
 	}
 	return nil

@@ -39,6 +39,22 @@ func TestChangeStatus(t *testing.T) {
 			suspended: {ready, active, inactive, standby, terminal},
 			terminal:  {ready, active, inactive, standby, suspended},
 		},
+		transfer.BySwap: {
+			ready:     {active, inactive, standby, suspended, terminal},
+			active:    {terminal},
+			inactive:  {terminal},
+			standby:   {terminal},
+			suspended: {terminal},
+			terminal:  {},
+		},
+		transfer.ByRetirement: {
+			ready:     {terminal},
+			active:    {terminal},
+			inactive:  {terminal},
+			standby:   {terminal},
+			suspended: {terminal},
+			terminal:  {},
+		},
 	}
 	for _, by := range transfer.StatusActors() {
 		for _, from := range transfer.Statuses() {
@@ -46,7 +62,7 @@ func TestChangeStatus(t *testing.T) {
 				for _, protected := range []bool{false, true} {
 					err := transfer.ChangeStatus(by, from, to, protected)
 					listed := slices.Contains(table[by][from], to)
-					want := from == to || listed && (to != terminal || !protected)
+					want := from == to || listed && (to != terminal || !protected || by == transfer.BySwap)
 					if (err == nil) != want {
 						t.Errorf("%s changes %s to %s, protected %t: %v", by, from, to, protected, err)
 					}

@@ -22,6 +22,12 @@ const (
 	RequestState         Code = "request_state"
 	RequestExpired       Code = "request_expired"
 	SIMStatus            Code = "sim_status"
+	SIMInTransfer        Code = "sim_in_transfer"
+	SIMHasHistory        Code = "sim_has_history"
+	SIMCount             Code = "sim_count"
+	SIMsRefused          Code = "sims_refused"
+	IdentifierTaken      Code = "identifier_taken"
+	IdentifierRequired   Code = "identifier_required"
 	FeeValid             Code = "fee_valid"
 	AccountInUse         Code = "account_in_use"
 	GatewayInUse         Code = "gateway_in_use"
@@ -73,6 +79,12 @@ func Kinds() []Kind {
 		{RequestState, http.StatusConflict, "Not possible in this state", "The transfer request was in a state that does not allow this call. The field state names that state."},
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
 		{SIMStatus, http.StatusConflict, "Status change not allowed", "A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
+		{SIMInTransfer, http.StatusConflict, "SIM in an open transfer", "The identifiers, the card and the owner of a SIM cannot change while it is in an open transfer. Nothing was changed. Cancel the transfer request that the field detail names, or wait until it is finished."},
+		{SIMHasHistory, http.StatusConflict, "SIM with a history", "The SIM was transferred or swapped, so it is not a wrong import and cannot be retired. Nothing was changed. Set its status to terminated instead."},
+		{SIMCount, http.StatusConflict, "Another number of SIMs", "The filter or the list selects another number of SIMs than expect_count says. Nothing was changed. Look again at what is selected, for example with dry_run, and repeat the call with the right number."},
+		{SIMsRefused, http.StatusConflict, "Some SIMs cannot be changed", "The rules refuse the change for some of the SIMs. Nothing was changed. The field errors lists the first of them for each reason. Leave them out, or change the others with skip_refused."},
+		{IdentifierTaken, http.StatusConflict, "Identifier of another SIM", "Another SIM has this identifier or external id. Nothing was changed. The field detail names that SIM. A number or an IMSI can be moved from it with the field from."},
+		{IdentifierRequired, http.StatusConflict, "Identifier that the SIM needs", "A SIM keeps its ICCID and at least one IMSI. Nothing was changed. Add another IMSI first; a new card takes over by a swap."},
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},

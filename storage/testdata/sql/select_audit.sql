@@ -1,7 +1,7 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Lists entries of the audit trail, the latest first.
--- Given:    @account and the API @key of the actor (0: any); @sim: an identifier of the SIM (empty: any);
+-- Given:    @account and the API @key of the actor (0: any); @sim: an identifier that the SIM has or had (empty: any);
 --           @actions (null: any); @object and @object_id (empty: any); @since and @until (null: any time); the
 --           cursor @at (null: from the start) and @id; @limit: maximum number of rows.
 -- Returns:  The entries.
@@ -32,7 +32,7 @@ LEFT JOIN api_keys k ON k.id = u.api_key
 LEFT JOIN accounts b ON b.id = k.account
 WHERE ($1 /*account*/::bigint = 0 OR u.account = $1 /*account*/)
   AND ($2 /*key*/::bigint = 0 OR u.api_key = $2 /*key*/)
-  AND ($3 /*sim*/ = '' OR u.sim = (SELECT sim FROM identifiers WHERE identifier = $3 /*sim*/))
+  AND ($3 /*sim*/ = '' OR u.sim IN (SELECT sim FROM identifiers WHERE identifier = $3 /*sim*/ UNION SELECT sim FROM former_identifiers WHERE identifier = $3 /*sim*/))
   AND ($4 /*actions*/::text[] IS NULL OR u.action = ANY ($4 /*actions*/))
   AND ($5 /*object*/ = '' OR u.object = $5 /*object*/)
   AND ($6 /*object_id*/ = '' OR u.object_id = $6 /*object_id*/)

@@ -16,6 +16,6 @@ SELECT
 FROM transfers t
 JOIN charges c ON c.request = t.request AND c.n = t.n
 JOIN accounts a ON a.id = c.account
-WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = $1 /*sim*/) AND t.sim = $1 /*sim*/
+WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = $1 /*sim*/ UNION SELECT identifier FROM former_identifiers WHERE sim = $1 /*sim*/) AND t.sim = $1 /*sim*/
 ORDER BY c.charged_at DESC
 LIMIT $2 /*limit*/;

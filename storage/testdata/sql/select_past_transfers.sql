@@ -2,7 +2,7 @@
 --
 -- Does:     Lists the transfers of a SIM, newest first.
 -- Given:    @sim: the id of the SIM; @limit: maximum number of rows.
--- Returns:  The transfers that named the SIM by one of its identifiers.
+-- Returns:  The transfers of the SIM, and those that named no SIM by one of its identifiers.
 -- Locks:    nothing
 --
 -- EXPLAIN EXECUTE select_past_transfers(sim, limit);
@@ -34,6 +34,7 @@ JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
 LEFT JOIN sims s ON s.id = t.sim
 LEFT JOIN registrations g ON g.sim = t.sim AND g.request = t.request AND g.n = t.n
-WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = $1 /*sim*/)
+WHERE t.identifier IN (SELECT identifier FROM identifiers WHERE sim = $1 /*sim*/ UNION SELECT identifier FROM former_identifiers WHERE sim = $1 /*sim*/)
+  AND (t.sim = $1 /*sim*/ OR t.sim IS NULL AND EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = t.identifier AND i.sim = $1 /*sim*/))
 ORDER BY t.request DESC, t.n
 LIMIT $2 /*limit*/;

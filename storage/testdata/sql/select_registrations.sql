@@ -10,9 +10,12 @@ PREPARE select_registrations AS
 SELECT
 	g.since,
 	a.operator_id,
-	g.request
+	g.request,
+	c.sim IS NOT NULL AS corrected,
+	c.ticket
 FROM registrations g
 JOIN accounts a ON a.id = g.account
+LEFT JOIN owner_corrections c ON c.sim = g.sim AND c.since = g.since
 WHERE g.sim = $1 /*sim*/
 ORDER BY g.since DESC
 LIMIT $2 /*limit*/;

@@ -18,6 +18,7 @@ SELECT
 	s.plan,
 	s.transfer_lock,
 	greatest(s.since, s.updated_at) AS updated_at,
+	q.at AS retired_at,
 	d.eid,
 	d.lot,
 	d.external_id,
@@ -36,6 +37,7 @@ s.imei_lock,
 FROM sims s
 JOIN accounts a ON a.id = s.account
 LEFT JOIN sim_details d ON d.sim = s.id
+LEFT JOIN retired_sims q ON q.sim = s.id
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request
 WHERE s.id = (SELECT sim FROM identifiers WHERE identifier = $1 /*identifier*/)

@@ -1,14 +1,13 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Lists SIMs in the order in which they were imported.
--- Given:    @account (0: any); @statuses (null: any); @plan and @group (empty: any); @after: only SIMs with a greater id;
+-- Does:     Lists SIMs in the order in which they were imported. SIMs that were retired as wrong imports are left out.
+-- Given:    @account (0: any); @statuses (null: any); @plan, @group, @lot, @eid and @external_id (empty: any);
 --           @tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
---           digits of an identifier (empty: any); @ids: only these SIMs (null: any); @limit: maximum number of
---           rows.
+--           digits of an identifier (empty: any); @ids: only these SIMs (null: any); @after: only SIMs with a greater id; @limit: maximum number of rows.
 -- Returns:  The SIMs.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_sims(account, statuses, after, plan, group, tags, tag_names, ids, prefix, limit);
+-- EXPLAIN EXECUTE select_sims(account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix, after, limit);
 PREPARE select_sims AS
 SELECT
 	s.id,
@@ -21,6 +20,7 @@ SELECT
 	s.plan,
 	s.transfer_lock,
 	greatest(s.since, s.updated_at) AS updated_at,
+	q.at AS retired_at,
 	d.eid,
 	d.lot,
 	d.external_id,
@@ -39,16 +39,21 @@ s.imei_lock,
 FROM sims s
 JOIN accounts a ON a.id = s.account
 LEFT JOIN sim_details d ON d.sim = s.id
+LEFT JOIN retired_sims q ON q.sim = s.id
 LEFT JOIN open_transfers o ON o.sim = s.id
 LEFT JOIN requests r ON r.id = o.request
 WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
   AND ($2 /*statuses*/::text[] IS NULL OR s.status = ANY ($2 /*statuses*/::text[]))
-  AND s.id > $3 /*after*/
-  AND ($4 /*plan*/ = '' OR s.plan = $4 /*plan*/)
-  AND ($5 /*group*/ = '' OR s.sim_group = $5 /*group*/)
-  AND ($6 /*tags*/::jsonb IS NULL OR s.tags @> $6 /*tags*/::jsonb)
-  AND ($7 /*tag_names*/::text[] IS NULL OR s.tags ?& $7 /*tag_names*/::text[])
-  AND ($8 /*ids*/::bigint[] IS NULL OR s.id = ANY ($8 /*ids*/))
-  AND ($9 /*prefix*/ = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND identifier BETWEEN $9 /*prefix*/::text AND rpad($9 /*prefix*/, 22, '9')))
+  AND ($3 /*plan*/ = '' OR s.plan = $3 /*plan*/)
+  AND ($4 /*group*/ = '' OR s.sim_group = $4 /*group*/)
+  AND ($5 /*tags*/::jsonb IS NULL OR s.tags @> $5 /*tags*/::jsonb)
+  AND ($6 /*tag_names*/::text[] IS NULL OR s.tags ?& $6 /*tag_names*/::text[])
+  AND ($7 /*lot*/ = '' OR d.lot = $7 /*lot*/)
+  AND ($8 /*eid*/ = '' OR d.eid = $8 /*eid*/)
+  AND ($9 /*external_id*/ = '' OR d.external_id = $9 /*external_id*/)
+  AND ($10 /*ids*/::bigint[] IS NULL OR s.id = ANY ($10 /*ids*/))
+  AND ($11 /*prefix*/ = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND identifier BETWEEN $11 /*prefix*/::text AND rpad($11 /*prefix*/, 22, '9')))
+  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
+  AND s.id > $12 /*after*/
 ORDER BY s.id
-LIMIT $10 /*limit*/;
+LIMIT $13 /*limit*/;

@@ -1,0 +1,54 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Decides about each locked SIM of a bulk change that still matches: changed, unchanged, or the code of a
+--           refusal.
+-- Given:    @account (0: any); @statuses (null: any); @plan, @group, @lot, @eid and @external_id (empty: any);
+--           @tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
+--           digits of an identifier (empty: any); @ids: only these SIMs (null: any); the new @status, @new_plan, @transfer_lock and @new_group (null: no change; an empty group is none);
+--           @clear_tags: whether all tags are removed, @removed_tags: names, @set_tags: an object; @refused_statuses: the statuses from which the rules refuse the
+--           new one; @respects_protection: whether they refuse it for SIMs with termination protection.
+-- Returns:  nothing
+-- Locks:    The caller holds the SIMs.
+--
+-- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, set_tags, clear_tags, removed_tags, new_plan, transfer_lock, new_group, account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix);
+BEGIN;
+CREATE TEMPORARY TABLE bulk_named (
+	identifier text PRIMARY KEY
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE bulk_sims (
+	sim bigint PRIMARY KEY
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE bulk_verdicts (
+	sim     bigint PRIMARY KEY,
+	account bigint NOT NULL,
+	iccid   text NOT NULL,
+	outcome text NOT NULL,
+	status  text NOT NULL
+) ON COMMIT DROP;
+PREPARE judge_bulk_sims AS
+INSERT INTO bulk_verdicts (sim, account, iccid, status, outcome)
+SELECT s.id, s.account, s.iccid, s.status,
+	CASE
+		WHEN $1 /*status*/::text IS NOT NULL AND s.status <> $1 /*status*/ AND s.status = ANY ($2 /*refused_statuses*/::text[]) THEN 'sim_status'
+		WHEN $1 /*status*/::text IS NOT NULL AND s.status <> $1 /*status*/ AND s.termination_protection AND $3 /*respects_protection*/ THEN 'termination_protection'
+		WHEN $4 /*set_tags*/::jsonb <> '{}' AND NOT tags_within_limits(((CASE WHEN $5 /*clear_tags*/ THEN '{}' ELSE s.tags END - $6 /*removed_tags*/::text[]) || $4 /*set_tags*/::jsonb)) THEN 'too_many_tags'
+		WHEN (s.status, s.plan, s.transfer_lock, s.tags, s.sim_group) IS NOT DISTINCT FROM
+		     (coalesce($1 /*status*/, s.status), coalesce($7 /*new_plan*/, s.plan), coalesce($8 /*transfer_lock*/, s.transfer_lock), ((CASE WHEN $5 /*clear_tags*/ THEN '{}' ELSE s.tags END - $6 /*removed_tags*/::text[]) || $4 /*set_tags*/::jsonb),
+		      CASE WHEN $9 /*new_group*/::text IS NULL THEN s.sim_group ELSE nullif($9 /*new_group*/, '') END) THEN 'unchanged'
+		ELSE 'changed'
+	END
+FROM bulk_sims b
+JOIN sims s ON s.id = b.sim
+LEFT JOIN sim_details d ON d.sim = s.id
+WHERE ($10 /*account*/ = 0 OR s.account = $10 /*account*/)
+  AND ($11 /*statuses*/::text[] IS NULL OR s.status = ANY ($11 /*statuses*/::text[]))
+  AND ($12 /*plan*/ = '' OR s.plan = $12 /*plan*/)
+  AND ($13 /*group*/ = '' OR s.sim_group = $13 /*group*/)
+  AND ($14 /*tags*/::jsonb IS NULL OR s.tags @> $14 /*tags*/::jsonb)
+  AND ($15 /*tag_names*/::text[] IS NULL OR s.tags ?& $15 /*tag_names*/::text[])
+  AND ($16 /*lot*/ = '' OR d.lot = $16 /*lot*/)
+  AND ($17 /*eid*/ = '' OR d.eid = $17 /*eid*/)
+  AND ($18 /*external_id*/ = '' OR d.external_id = $18 /*external_id*/)
+  AND ($19 /*ids*/::bigint[] IS NULL OR s.id = ANY ($19 /*ids*/))
+  AND ($20 /*prefix*/ = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND identifier BETWEEN $20 /*prefix*/::text AND rpad($20 /*prefix*/, 22, '9')))
+  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id);
