@@ -74,4 +74,4 @@ ALTER TABLE audit
         'sim.identifiers', 'sim.swap', 'sim.retire', 'sim.correct_owner', 'sim.bulk_change', 'sim.history',
         'plan.put', 'fee.create', 'fee.delete', 'gateway.create', 'gateway.update', 'gateway.delete',
         'gateway.probe', 'queue.act', 'work.retry', 'data_session.close', 'privacy.export', 'privacy.erase',
-        'transfer.purge'));
+        'transfer.purge', 'export.create'));
