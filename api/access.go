@@ -144,10 +144,6 @@ func (r reach) owner() (int64, error) {
 	return r.account, nil
 }
 
-// seesExternalIDs reports whether a caller sees the external ids of accounts, which
-// are those of the operator's own systems: an account sees only its own.
-func seesExternalIDs(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
-
 // partyFinance is the role finance where it reads requests. It is not a party of
 // package transfer, so it can make no decision.
 const partyFinance transfer.Party = "finance"

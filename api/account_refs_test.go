@@ -16,13 +16,11 @@ import (
 
 // externalIDs gives accounts external ids, among them ones that need the prefix
 // and escaping.
-func (s *testService) externalIDs() map[string]string {
+func (s *testService) externalIDs() {
 	s.t.Helper()
-	ids := map[string]string{sourceID: "C-1", destinationID: "OP0000000077", bystanderID: "a/b ext:ü?"}
-	for account, id := range ids {
+	for account, id := range map[string]string{sourceID: "C-1", destinationID: "OP0000000077", bystanderID: "a/b ext:ü?"} {
 		s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + account, key: s.admin, body: map[string]any{"external_id": id}}).is(200)
 	}
-	return ids
 }
 
 // Every parameter of a path or query that names an account takes its external id.
@@ -101,8 +99,10 @@ func TestBodiesAndFilesTakeExternalIDs(t *testing.T) {
 	ask(s.source, "ext:C-2", "", iccid(3)).problem(422, problem.UnknownDestination)
 	ask(s.source, "C-1", "", iccid(3)).problem(422, problem.UnknownDestination)
 	ask(s.support, destinationID, "ext:unknown-account", iccid(3)).problem(422, problem.Invalid)
-	batch := s.do(apiCall{method: "POST", path: "/v1/batches?on_behalf_of=C-1", key: s.support, header: csvHeader(),
-		body: "sim,destination_email,destination_operator_id\n" + iccid(3) + "," + emailOf(destinationID) + ",ext:OP0000000077\n"}).is(202)
+	batch := s.do(apiCall{
+		method: "POST", path: "/v1/batches?on_behalf_of=C-1", key: s.support, header: csvHeader(),
+		body: "sim,destination_email,destination_operator_id\n" + iccid(3) + "," + emailOf(destinationID) + ",ext:OP0000000077\n",
+	}).is(202)
 	if b := read[Batch](batch); b.Source != sourceID || b.Items[0].Destination != destinationID {
 		t.Errorf("%+v", b)
 	}
