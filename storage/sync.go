@@ -364,7 +364,7 @@ func (l stagedLine) text() (string, error) {
 	for i := 0; i < len(text); i++ {
 		atStart := i == 0 || text[i-1] == syncSeparator
 		atEnd := i == len(text)-1 || text[i+1] == syncSeparator
-		if text[i] == syncNull[0] && !(atStart && atEnd) {
+		if text[i] == syncNull[0] && (!atStart || !atEnd) {
 			return "", errors.New("a text has the control character U+001E")
 		}
 	}

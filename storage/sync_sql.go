@@ -552,7 +552,7 @@ var claimSync = newStatement(statement{
 			UNION ALL
 			SELECT msisdn, 'msisdn' FROM unnest(x.msisdns) AS msisdn
 		) u (identifier, kind)
-		WHERE r.outcome IN ('created', 'changed')
+		WHERE (r.outcome = 'created' OR r.outcome = 'changed' AND r.fields && '{imsis,msisdns}')
 		  AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = u.identifier AND i.sim = r.sim AND i.kind = u.kind)
 		UNION ALL
 		SELECT x.n, true, x.external_id, 'external_id'
@@ -573,7 +573,7 @@ var releaseSync = newStatement(statement{
 		FROM sync_rows r
 		JOIN sync_candidates x ON x.n = r.n
 		JOIN identifiers i ON i.sim = r.sim
-		WHERE r.outcome = 'changed'
+		WHERE r.outcome = 'changed' AND r.fields && '{imsis,msisdns}'
 		  AND (i.kind = 'imsi' AND i.identifier <> ALL (x.imsis) OR i.kind = 'msisdn' AND i.identifier <> ALL (x.msisdns))
 		UNION ALL
 		SELECT x.n, true, d.external_id, 'external_id'

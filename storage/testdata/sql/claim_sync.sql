@@ -80,7 +80,7 @@ CROSS JOIN LATERAL (
 	UNION ALL
 	SELECT msisdn, 'msisdn' FROM unnest(x.msisdns) AS msisdn
 ) u (identifier, kind)
-WHERE r.outcome IN ('created', 'changed')
+WHERE (r.outcome = 'created' OR r.outcome = 'changed' AND r.fields && '{imsis,msisdns}')
   AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = u.identifier AND i.sim = r.sim AND i.kind = u.kind)
 UNION ALL
 SELECT x.n, true, x.external_id, 'external_id'

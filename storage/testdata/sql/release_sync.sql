@@ -72,7 +72,7 @@ SELECT x.n, false, i.identifier, i.kind
 FROM sync_rows r
 JOIN sync_candidates x ON x.n = r.n
 JOIN identifiers i ON i.sim = r.sim
-WHERE r.outcome = 'changed'
+WHERE r.outcome = 'changed' AND r.fields && '{imsis,msisdns}'
   AND (i.kind = 'imsi' AND i.identifier <> ALL (x.imsis) OR i.kind = 'msisdn' AND i.identifier <> ALL (x.msisdns))
 UNION ALL
 SELECT x.n, true, d.external_id, 'external_id'
