@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"time"
 
 	"simtransfer/transfer"
@@ -119,4 +120,17 @@ func optionalBool(text string) *bool {
 	}
 	b := text == "true"
 	return &b
+}
+
+// share is a part of a whole on the command line, from 0 to 1.
+type share float64
+
+// UnmarshalText parses a share.
+func (s *share) UnmarshalText(text []byte) error {
+	part, err := strconv.ParseFloat(string(bytes.TrimSpace(text)), 64)
+	if err != nil || !(part >= 0 && part <= 1) { // also not a number
+		return fmt.Errorf("%q is not a share from 0 to 1, such as 0.01 for one SIM in a hundred", text)
+	}
+	*s = share(part)
+	return nil
 }

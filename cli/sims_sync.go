@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ type simsSyncCommand struct {
 	Full             bool       `help:"Take the file as the whole inventory, and report the SIMs that it does not have as missing."`
 	Account          accountRef `placeholder:"OP…" help:"With --full: take the file as the whole inventory of this account."`
 	RetireMissing    bool       `help:"With --full: terminate the missing SIMs. Requires --max-retire-share."`
-	MaxRetireShare   float64    `placeholder:"SHARE" help:"Share of the SIMs that may be terminated, such as 0.01. If more are missing, nothing is changed."`
+	MaxRetireShare   share      `placeholder:"SHARE" help:"Share of the SIMs that may be terminated, from 0 to 1, such as 0.01. If more are missing, nothing is changed."`
 	Output           string     `short:"o" placeholder:"FILE" predictor:"file" help:"Write a row to this file for each row that was not unchanged, as CSV, or as NDJSON if the name ends in .ndjson or .jsonl."`
 	IncludeUnchanged bool       `help:"With --output: also write the rows that changed nothing."`
 	post
@@ -31,8 +30,6 @@ func (c *simsSyncCommand) Validate() error {
 		return fmt.Errorf("--account and --retire-missing need --full")
 	case c.RetireMissing != (c.MaxRetireShare != 0):
 		return fmt.Errorf("--retire-missing and --max-retire-share need each other")
-	case c.MaxRetireShare < 0 || c.MaxRetireShare > 1 || math.IsNaN(c.MaxRetireShare):
-		return fmt.Errorf("--max-retire-share is a share from 0 to 1, such as 0.01 for one SIM in a hundred")
 	case c.Output == "" && c.IncludeUnchanged:
 		return fmt.Errorf("--include-unchanged needs --output")
 	case c.Output != "" && c.IdempotencyKey != "":
@@ -86,7 +83,7 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 	defer f.close()
 	o := client.SyncOptions{
 		DryRun: c.DryRun, Full: c.Full, Account: c.Account.ref(), RetireMissing: c.RetireMissing,
-		MaxRetireShare: c.MaxRetireShare, IncludeUnchanged: c.IncludeUnchanged,
+		MaxRetireShare: float64(c.MaxRetireShare), IncludeUnchanged: c.IncludeUnchanged,
 	}
 	if c.Output == "" {
 		synced, err := l.client.SyncSIMs(ctx, f.format, f.reader, o, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)

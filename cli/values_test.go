@@ -62,7 +62,11 @@ func TestRangesOfFlags(t *testing.T) {
 		"keys rotate 7 --grace=-1s":                                                                  "must be from 0s to 24h",
 		"keys rotate 0":                                                                              "must be 1 or more",
 		"keys revoke -1":                                                                             "",
-		"keys revoke 1 x":                                                                            "is not a whole number",
+		"sims sync - --format=csv --full --retire-missing --max-retire-share=1.5":                    "is not a share from 0 to 1",
+		"sims sync - --format=csv --full --retire-missing --max-retire-share=-0.1":                   "is not a share from 0 to 1",
+		"sims sync - --format=csv --full --retire-missing --max-retire-share=NaN":                    "is not a share from 0 to 1",
+		"sims sync - --format=csv --full --retire-missing --max-retire-share=1%":                     "is not a share from 0 to 1",
+		"keys revoke 1 x": "is not a whole number",
 	} {
 		if code := c.run(strings.Fields(args)...); code != cli.ExitUsage || !strings.Contains(c.err.String(), why) {
 			t.Errorf("%s: exit code %d: %s", args, code, c.err.String())
