@@ -58,32 +58,67 @@ func copyRows(l *connection, to io.Writer, rows io.Reader, incomplete string) er
 	return nil
 }
 
-// saveRows writes rows to a new file next to name, and renames it when it is
-// complete: a file with this name never has a part of the rows.
+// saveRows writes rows to a file.
 func saveRows(l *connection, name string, rows io.Reader, incomplete string) error {
+	f, err := createRowFile(name)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return f.save(l, rows, incomplete)
+}
+
+// rowFile is a file that rows are written to. If it is a regular file, they go to
+// a new file next to it, which is renamed when it is complete: a file with this
+// name never has a part of the rows.
+type rowFile struct {
+	*os.File
+	name string // empty: the file is not renamed
+}
+
+// createRowFile opens a file to write rows to. The caller has to close it.
+func createRowFile(name string) (*rowFile, error) {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // such as /dev/stdout or a named pipe
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return usageError("writing %s: %w", name, err)
-		}
-		return errors.Join(copyRows(l, f, rows, incomplete), f.Close())
+	f := &rowFile{}
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, usageError("writing %s: it is a folder: add the name of a file", name)
+	case err == nil && !info.Mode().IsRegular(): // such as /dev/stdout or a named pipe
+		f.File, err = os.OpenFile(name, os.O_WRONLY, 0)
+	default:
+		f.name = name
+		f.File, err = os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return usageError("writing %s: %w", name, err)
+		return nil, usageError("writing %s: %w", name, err)
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // fails after the rename below
-	if err := copyRows(l, f, rows, incomplete); err != nil {
-		_ = f.Close() // it is removed
-		return fmt.Errorf("%w\n%s was not written", err, name)
+	return f, nil
+}
+
+// save writes rows. incomplete is what to say if they were cut off.
+func (f *rowFile) save(l *connection, rows io.Reader, incomplete string) error {
+	err := copyRows(l, f.File, rows, incomplete)
+	if f.name == "" {
+		return errors.Join(err, f.File.Close())
 	}
-	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), name)); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+	if err != nil {
+		return fmt.Errorf("%w\n%s was not written", err, f.name)
+	}
+	if err := errors.Join(f.Sync(), f.File.Close(), os.Rename(f.File.Name(), f.name)); err != nil {
+		return fmt.Errorf("writing %s: %w", f.name, err)
 	}
 	return nil
+}
+
+// close removes what was not saved.
+func (f *rowFile) close() {
+	_ = f.File.Close() // save has closed what it saved
+	if f.name != "" {
+		_ = os.Remove(f.File.Name()) // fails after save has renamed it
+	}
 }
 
 type batchesResultsCommand struct {

@@ -161,3 +161,30 @@ func TestResultsOfAnUnknownBatch(t *testing.T) {
 	c.is(c.run("batches", "results", someBatch), 3, "does not exist")
 	c.prints("")
 }
+
+// A sync whose rows cannot be written is not begun. One whose rows were cut off is
+// done, and its counts are shown.
+func TestOutputOfASync(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Simtransfer-Rows", "2")
+		w.Header().Set("Simtransfer-Sync", "dry_run=?0, rows=2, created=0, changed=2, unchanged=0, refused=0, missing=0, retired=0")
+		_, _ = io.WriteString(w, "line,iccid\n2,8988211000000000011\n")
+	})
+	file := writeFile(t, "inventory.csv", "iccid\n")
+	for _, name := range []string{filepath.Join(file, "x.csv"), t.TempDir()} {
+		c.is(c.run("sims", "sync", file, "--output="+name), 2, "writing "+name)
+	}
+	if calls != 0 {
+		t.Errorf("%d calls were made", calls)
+	}
+	out := filepath.Join(t.TempDir(), "out.csv")
+	c.is(c.run("sims", "sync", file, "--output="+out), 6, "the outcomes of the rows are incomplete", out+" was not written")
+	c.prints("2 rows: 0 created, 2 changed, 0 unchanged, 0 refused.\n")
+	if left, err := os.ReadDir(filepath.Dir(out)); err != nil || len(left) > 0 {
+		t.Errorf("%v and %v are left", left, err)
+	}
+	c.is(c.run("sims", "sync", file, "--full", "--retire-missing", "--max-retire-share=nan"), 2, "a share from 0 to 1")
+}

@@ -96,6 +96,11 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 	if slices.Contains([]string{".ndjson", ".jsonl"}, strings.ToLower(filepath.Ext(c.Output))) {
 		format = client.NDJSON
 	}
+	out, err := createRowFile(c.Output) // before the sync changes anything
+	if err != nil {
+		return client.Synced{}, err
+	}
+	defer out.close()
 	synced, rows, err := l.client.SyncSIMRows(ctx, f.format, f.reader, o, format, c.columns())
 	if err != nil {
 		return synced, l.explain(err)
@@ -104,7 +109,11 @@ func (c *simsSyncCommand) sync(ctx context.Context, l *connection) (client.Synce
 	if l.answer, err = json.Marshal(synced); err != nil {
 		return synced, fmt.Errorf("writing the counts: %w", err)
 	}
-	return synced, saveRows(l, c.Output, rows, "the outcomes of the rows are incomplete")
+	if err := out.save(l, rows, "the outcomes of the rows are incomplete"); err != nil {
+		printSynced(l, synced) // the sync is done, even if its rows were cut off
+		return synced, err
+	}
+	return synced, nil
 }
 
 func printSynced(l *connection, v client.Synced) {

@@ -227,7 +227,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 			continue
 		}
 		if column == unknownColumn {
-			refuse(clip(string(name)), CodeUnknownColumn, "unknown field: remove it, or use one of "+o.records.columnNames())
+			refuse(clip(string(name)), CodeUnknownColumn, fmt.Sprintf("unknown field %q: remove it, or use one of %s", clip(string(name)), o.records.columnNames()))
 			continue
 		}
 		if o.spans[column].seen {

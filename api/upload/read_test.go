@@ -275,7 +275,7 @@ func TestReadRefuses(t *testing.T) {
 		{"two objects on a line", upload.NDJSON, rowA + rowB + "\n", []problem{{line(1), "", upload.CodeSyntax, ""}}},
 		{"not an object", upload.NDJSON, "[]\nnull\n1\n\"sim\"\n", []problem{{line(1), "", upload.CodeSyntax, "not an object"}}},
 		{"empty object", upload.NDJSON, "{ }", []problem{{line(1), "sim", upload.CodeMissing, ""}, {line(1), "destination_email", upload.CodeMissing, ""}, {line(1), "destination_operator_id", upload.CodeMissing, ""}}},
-		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown field: remove it, or use one of sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
+		{"unknown fields", upload.NDJSON, rowA + "\n" + `{"note": {"a":["}",1]} ,"Sim":"1",` + rowB[1:] + "\n", []problem{{line(2), "note", upload.CodeUnknownColumn, "unknown field \"note\": remove it, or use one of sim"}, {line(2), "Sim", upload.CodeUnknownColumn, ""}}},
 		{"field twice", upload.NDJSON, `{"sim":"1",` + rowB[1:], []problem{{line(1), "sim", upload.CodeRepeatedColumn, "twice"}}},
 		{"not strings", upload.NDJSON, `{"sim":` + simA + `,"destination_email":[ "a" ],"destination_operator_id":true }`, []problem{
 			{line(1), "sim", upload.CodeBadValue, "put it in quotes"},
