@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -292,7 +293,7 @@ func TestExportedTimeline(t *testing.T) {
 	}
 }
 
-// An export is recorded once, before its rows are sent, whoever made it.
+// An export is recorded once, before its rows are sent.
 func TestExportsAreRecorded(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
@@ -364,7 +365,7 @@ func TestExportIsASnapshot(t *testing.T) {
 	seen := map[string]bool{}
 	for {
 		line, err := x.body.ReadBytes('\n')
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -455,7 +456,7 @@ func TestExportMemory(t *testing.T) {
 		n, err := io.CopyN(io.Discard, x.body, 1<<20)
 		size += n
 		most = max(most, live()-before)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
