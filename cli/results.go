@@ -102,12 +102,12 @@ func createRowFile(name string) (*rowFile, error) {
 func (f *rowFile) save(l *connection, rows io.Reader, incomplete string) error {
 	err := copyRows(l, f.File, rows, incomplete)
 	if f.name == "" {
-		return errors.Join(err, f.File.Close())
+		return errors.Join(err, f.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("%w\n%s was not written", err, f.name)
 	}
-	if err := errors.Join(f.Sync(), f.File.Close(), os.Rename(f.File.Name(), f.name)); err != nil {
+	if err := errors.Join(f.Sync(), f.Close(), os.Rename(f.Name(), f.name)); err != nil {
 		return fmt.Errorf("writing %s: %w", f.name, err)
 	}
 	return nil
@@ -115,9 +115,9 @@ func (f *rowFile) save(l *connection, rows io.Reader, incomplete string) error {
 
 // close removes what was not saved.
 func (f *rowFile) close() {
-	_ = f.File.Close() // save has closed what it saved
+	_ = f.Close() // save has closed what it saved
 	if f.name != "" {
-		_ = os.Remove(f.File.Name()) // fails after save has renamed it
+		_ = os.Remove(f.Name()) // fails after save has renamed it
 	}
 }
 
