@@ -32,7 +32,7 @@ type syncInput struct {
 	Accepting
 	DryRun           bool    `query:"dry_run" doc:"Does everything, answers what it did, and undoes it."`
 	Mode             string  `query:"mode" enum:"partial,full" default:"partial" doc:"partial: SIMs that the file does not have stay as they are. full: the file is the whole inventory, and the SIMs that it does not have are reported as missing."`
-	Account          string  `query:"account" maxLength:"132" doc:"With the mode full: the file is the whole inventory of the account with this operator id or external id."`
+	Account          string  `query:"account" maxLength:"132" doc:"With the mode full: the file is the whole inventory of the account with this operator id or external id. Rows that name no account are SIMs of this account: a SIM that belongs to another account is refused."`
 	RetireMissing    bool    `query:"retire_missing" doc:"With the mode full: terminates the missing SIMs. SIMs that are protected or in a transfer are refused."`
 	MaxRetireShare   float64 `query:"max_retire_share" minimum:"0" maximum:"1" doc:"Required with retire_missing: the share of the SIMs that may be retired, such as 0.01. If more are missing, nothing is changed."`
 	IncludeUnchanged bool    `query:"include_unchanged" doc:"Also answers a row for each row of the file that changed nothing. Only as NDJSON and CSV."`
@@ -148,6 +148,7 @@ type syncJob struct {
 	in         *syncInput
 	by         storage.Actor
 	options    storage.SyncOptions
+	owner      transfer.OperatorID // of rows that name none; empty if the file has the SIMs of all accounts
 	columns    []upload.Column
 	names      upload.Names
 	file       *spool
@@ -198,7 +199,9 @@ func (s *server) newSyncJob(ctx context.Context, in *syncInput) (*syncJob, error
 	}
 	j.options = storage.SyncOptions{Full: full, RetireMissing: in.RetireMissing, MaxShare: in.MaxRetireShare}
 	if in.Account != "" {
-		j.options.Account, err = s.listedAccount(ctx, in.Account)
+		var a storage.Account
+		a, err = s.namedAccount(ctx, "query.account", in.Account)
+		j.options.Account, j.owner = a.ID, a.OperatorID
 	}
 	return j, err
 }
@@ -213,6 +216,9 @@ func (j *syncJob) run(ctx context.Context, t *storage.Tx, out *reply[Synced]) er
 	records := upload.NewRecords(file, j.fileFormat, j.columns, j.names, upload.Limits{})
 	options := j.options
 	options.Fields = syncFields(j.columns, records.Columns())
+	if j.owner != "" {
+		options.Fields = options.Fields.With(storage.SyncAccount)
+	}
 	sync, err := t.SyncSIMs(ctx, options, j.readRows(records))
 	if err != nil {
 		return err
@@ -250,6 +256,9 @@ func (j *syncJob) readRows(records *upload.Records) iter.Seq2[storage.SyncRow, e
 	return func(yield func(storage.SyncRow, error) bool) {
 		for record := range records.All() {
 			row := readSyncRow(record, j.columns, fieldOf)
+			if j.owner != "" && row.Refused == nil && !row.Fields.Contains(storage.SyncAccount) {
+				row.Fields, row.SIM.Account = row.Fields.With(storage.SyncAccount), j.owner.Ref()
+			}
 			if j.in.RetireMissing && row.SIM.ICCID == (transfer.Identifier{}) {
 				records.Refuse(record.Place, row.Refused.Field, upload.Code(row.Refused.Code), row.Refused.Value)
 			}

@@ -202,6 +202,23 @@ func TestSyncsThatChangeNothing(t *testing.T) {
 	}
 }
 
+// The rows of the file of an account are SIMs of this account: a SIM that has been
+// transferred to another one since is refused, and a new SIM belongs to the account.
+func TestSyncOfAnAccount(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Active)
+	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(2), destinationID)
+	file := "iccid,status,imsis,plan\n" + iccid(1) + ",suspended,,\n" + iccid(2) + ",suspended,,\n" + iccid(3) + ",," + imsi(3) + ",global-01\n"
+	got := read[Synced](s.syncSIMs("?mode=full&account="+sourceID, file).is(200))
+	if got.Changed != 1 || got.Created != 1 || got.Refused != 1 || got.Missing != 0 || !strings.Contains(got.Errors[0].Message, "belongs to "+destinationID+", not to "+sourceID) {
+		t.Errorf("%+v", got)
+	}
+	if sim := s.sim(iccid(3)); sim.Account != sourceID {
+		t.Errorf("the new SIM belongs to %s", sim.Account)
+	}
+}
+
 // A repeated call with an Idempotency-Key gets the stored answer.
 func TestSyncWithAnIdempotencyKey(t *testing.T) {
 	t.Parallel()

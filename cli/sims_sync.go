@@ -15,7 +15,7 @@ type simsSyncCommand struct {
 	upload
 	DryRun           bool       `help:"Do everything, print what it did, and undo it."`
 	Full             bool       `help:"Take the file as the whole inventory, and report the SIMs that it does not have as missing."`
-	Account          accountRef `placeholder:"OP…" help:"With --full: take the file as the whole inventory of this account."`
+	Account          accountRef `placeholder:"OP…" help:"With --full: take the file as the whole inventory of this account, which owns the SIMs of rows that name no account."`
 	RetireMissing    bool       `help:"With --full: terminate the missing SIMs. Requires --max-retire-share."`
 	MaxRetireShare   share      `placeholder:"SHARE" help:"Share of the SIMs that may be terminated, from 0 to 1, such as 0.01. If more are missing, nothing is changed."`
 	Output           string     `short:"o" placeholder:"FILE" predictor:"file" help:"Write a row to this file for each row that was not unchanged, as CSV, or as NDJSON if the name ends in .ndjson or .jsonl."`
