@@ -75,6 +75,9 @@ func mappings() []mapping {
 		{problem.Invalid, as(func(e *storage.UnknownPlanError, p *problem.Problem) {
 			p.Add(problem.FieldError{Location: "body.plan", Message: e.Error() + ": give the name of an existing plan", Value: e.Plan})
 		})},
+		{problem.Invalid, as(func(e *storage.PlanNotAvailableError, p *problem.Problem) {
+			p.Add(problem.FieldError{Location: "body", Message: e.Error() + ": give another plan, or allow it for the account", Value: e.Plan})
+		})},
 		{problem.TooLarge, as(func(e *storage.TooManySIMsError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.AccountInUse, as(fillInUse)},
 		{problem.AccountLimit, as(fillLimit)},

@@ -333,6 +333,25 @@ func TestCorrectOwner(t *testing.T) {
 	s.check()
 }
 
+// The plans that an account may hold count for every way in which a SIM of it gets
+// a plan.
+func TestPlansThatAnAccountMayHold(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Active)
+	s.exec(`UPDATE accounts SET plans = '{global-01}' WHERE operator_id = $1`, sourceID)
+	s.exec(`UPDATE accounts SET plans = '{local-01}' WHERE operator_id = $1`, destinationID)
+	s.patchSIM(s.support, iccid(1), obj{"plan": "local-01"}).problem(422, problem.Invalid)
+	bulk := obj{"sims": []string{iccid(1), iccid(2)}, "change": obj{"plan": "local-01"}}
+	if p := s.post(s.support, "/v1/sims/changes", bulk).problem(409, problem.SIMsRefused); p.Errors[0].Code != "plan_not_available" {
+		t.Errorf("%+v", p.Errors)
+	}
+	s.post(s.admin, "/v1/sims/"+iccid(1)+"/owner-corrections", obj{"account": destinationID, "reason": "x"}).problem(422, problem.Invalid)
+	s.post(s.admin, "/v1/sims/"+iccid(1)+"/owner-corrections", obj{"account": bystanderID, "reason": "x"}).is(200)
+	s.patchSIM(s.support, iccid(1), obj{"plan": "local-01"}).is(200)
+	s.check()
+}
+
 func TestBulkChanges(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

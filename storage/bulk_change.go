@@ -65,12 +65,13 @@ const (
 	BulkNotFound  BulkRefusalCode = "sim_not_found"          // no SIM of the account has the identifier
 	BulkStatus    BulkRefusalCode = "sim_status"             // the rules do not allow the change of the status
 	BulkProtected BulkRefusalCode = "termination_protection" // the SIM cannot be terminated
+	BulkPlan      BulkRefusalCode = "plan_not_available"     // the account may not hold the plan
 	BulkTags      BulkRefusalCode = "too_many_tags"
 )
 
 // BulkRefusalCodes lists every code.
 func BulkRefusalCodes() []BulkRefusalCode {
-	return []BulkRefusalCode{BulkNotFound, BulkStatus, BulkProtected, BulkTags}
+	return []BulkRefusalCode{BulkNotFound, BulkStatus, BulkProtected, BulkPlan, BulkTags}
 }
 
 // SIMCountError means that another number of SIMs is selected than expected.
@@ -181,6 +182,7 @@ var judgeBulkSIMs = newStatement(statement{
 			CASE
 				WHEN @status::text IS NOT NULL AND s.status <> @status AND s.status = ANY (@refused_statuses::text[]) THEN 'sim_status'
 				WHEN @status::text IS NOT NULL AND s.status <> @status AND s.termination_protection AND @respects_protection THEN 'termination_protection'
+				WHEN @new_plan::text <> s.plan AND @new_plan <> ALL (nullif(a.plans, '{}')) THEN 'plan_not_available'
 				WHEN @set_tags::jsonb <> '{}' AND NOT tags_within_limits(` + bulkTagsSQL + `) THEN 'too_many_tags'
 				WHEN (s.status, s.plan, s.transfer_lock, s.tags, s.sim_group) IS NOT DISTINCT FROM
 				     (coalesce(@status, s.status), coalesce(@new_plan, s.plan), coalesce(@transfer_lock, s.transfer_lock), ` + bulkTagsSQL + `,
@@ -189,6 +191,7 @@ var judgeBulkSIMs = newStatement(statement{
 			END
 		FROM bulk_sims b
 		JOIN sims s ON s.id = b.sim
+		JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
 		WHERE ` + indent(2, simFilterSQL),
 })
@@ -274,8 +277,13 @@ func (t *Tx) ChangeSIMs(ctx context.Context, by Actor, c BulkChange) (BulkResult
 		return r, err
 	}
 	if c.Plan != nil {
-		if err := t.planExists(ctx, *c.Plan); err != nil {
-			return r, err
+		var p Plan
+		err := t.get(ctx, &p, selectPlan, args{"name": *c.Plan})
+		if errors.Is(err, ErrNotFound) {
+			return r, &UnknownPlanError{*c.Plan}
+		}
+		if err != nil {
+			return r, fmt.Errorf("reading plan %q: %w", *c.Plan, err)
 		}
 	}
 	filter := SIMFilter{Account: c.Account}
@@ -433,6 +441,8 @@ func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (Bul
 			refusal.Message = refusals[n.Status].Error()
 		case refusal.Code == BulkProtected:
 			refusal.Message = protection.Error()
+		case refusal.Code == BulkPlan:
+			refusal.Message = fmt.Sprintf("the account of the SIM may not hold the plan %q", *c.Plan)
 		case refusal.Code == BulkTags:
 			refusal.Message = fmt.Sprintf("the SIM would have more than %d tags, or tags of more than %d bytes", transfer.MaxTags, transfer.MaxTagBytes)
 		}

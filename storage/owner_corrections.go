@@ -68,7 +68,8 @@ var correctOwner = newStatement(statement{
 // registered to the wrong one, and returns it. Nothing is charged, and open data
 // sessions stay open. The settings are kept or reset as by a support-assisted
 // transfer; the snapshots of both are on record. It returns ErrNotFound if there
-// is no such SIM, a *SameOwnerError if nothing would change, and an
+// is no such SIM, a *SameOwnerError if nothing would change, a
+// *PlanNotAvailableError if the account may not hold the plan of the SIM, and an
 // *InTransferError if it has an open transfer.
 func (t *Tx) CorrectOwner(ctx context.Context, by Actor, id transfer.Identifier, c OwnerCorrection) (SIM, error) {
 	locked, err := t.lockSIM(ctx, 0, id, c.If)
@@ -77,6 +78,9 @@ func (t *Tx) CorrectOwner(ctx context.Context, by Actor, id transfer.Identifier,
 	}
 	if locked.Account == c.To.ID {
 		return SIM{}, &SameOwnerError{locked.SIM.ICCID, c.To.OperatorID}
+	}
+	if err := t.checkPlan(ctx, c.To.ID, locked.SIM.Plan); err != nil {
+		return SIM{}, err
 	}
 	if err := t.withoutTransfer(ctx, []int64{locked.ID}, func() error {
 		if _, err := t.exec(ctx, correctOwner, args{"sim": locked.ID, "account": c.To.ID, "ticket": c.Ticket}); err != nil {

@@ -234,7 +234,7 @@ func (t *Tx) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer
 		return was, nil
 	}
 	if is.Plan != was.Plan {
-		if err := t.planExists(ctx, is.Plan); err != nil {
+		if err := t.checkPlan(ctx, locked.Account, is.Plan); err != nil {
 			return SIM{}, err
 		}
 	}
@@ -259,14 +259,48 @@ func (t *Tx) UpdateSIM(ctx context.Context, by Actor, account int64, id transfer
 	return t.simByID(ctx, locked.ID)
 }
 
-// planExists returns an *UnknownPlanError if there is no such plan.
-func (t *Tx) planExists(ctx context.Context, name string) error {
-	var p Plan
-	err := t.get(ctx, &p, selectPlan, args{"name": name})
-	if errors.Is(err, ErrNotFound) {
-		return &UnknownPlanError{name}
+// PlanNotAvailableError means that an account may not hold a plan.
+type PlanNotAvailableError struct {
+	Plan       string
+	OperatorID transfer.OperatorID
+}
+
+func (e *PlanNotAvailableError) Error() string {
+	return fmt.Sprintf("the account %s may not hold the plan %q", e.OperatorID, e.Plan)
+}
+
+var selectPlanOf = newStatement(statement{
+	name:    "select_plan_of",
+	does:    "Reports whether a plan exists, and whether an account may hold it.",
+	given:   "@plan: its name; @account.",
+	returns: "Both, and the operator id of the account.",
+	text: `
+		SELECT
+			a.operator_id,
+			EXISTS (SELECT 1 FROM plans WHERE name = @plan) AS known,
+			coalesce(@plan = ANY (nullif(a.plans, '{}')), true) AS available
+		FROM accounts a
+		WHERE a.id = @account`,
+})
+
+// checkPlan returns an *UnknownPlanError if there is no such plan, and a
+// *PlanNotAvailableError if the account may not hold it.
+func (t *Tx) checkPlan(ctx context.Context, account int64, name string) error {
+	var p struct {
+		OperatorID transfer.OperatorID `db:"operator_id"`
+		Known      bool                `db:"known"`
+		Available  bool                `db:"available"`
 	}
-	return err
+	if err := t.get(ctx, &p, selectPlanOf, args{"plan": name, "account": account}); err != nil {
+		return fmt.Errorf("reading plan %q: %w", name, err)
+	}
+	switch {
+	case !p.Known:
+		return &UnknownPlanError{name}
+	case !p.Available:
+		return &PlanNotAvailableError{name, p.OperatorID}
+	}
+	return nil
 }
 
 // putSIMDetails sets the details of a locked SIM, and records it for the changes

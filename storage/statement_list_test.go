@@ -155,6 +155,7 @@ func statements() []*statement {
 		selectSIMsWithPrefix,
 		lockSIM,
 		updateSIM,
+		selectPlanOf,
 		putSIMDetails,
 		deleteSIMDetails,
 		selectExternalIDHolder,

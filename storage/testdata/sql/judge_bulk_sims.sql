@@ -10,7 +10,7 @@
 -- Returns:  nothing
 -- Locks:    The caller holds the SIMs.
 --
--- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, set_tags, clear_tags, removed_tags, new_plan, transfer_lock, new_group, account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix);
+-- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, new_group, account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -31,14 +31,16 @@ SELECT s.id, s.account, s.iccid, s.status,
 	CASE
 		WHEN $1 /*status*/::text IS NOT NULL AND s.status <> $1 /*status*/ AND s.status = ANY ($2 /*refused_statuses*/::text[]) THEN 'sim_status'
 		WHEN $1 /*status*/::text IS NOT NULL AND s.status <> $1 /*status*/ AND s.termination_protection AND $3 /*respects_protection*/ THEN 'termination_protection'
-		WHEN $4 /*set_tags*/::jsonb <> '{}' AND NOT tags_within_limits(((CASE WHEN $5 /*clear_tags*/ THEN '{}' ELSE s.tags END - $6 /*removed_tags*/::text[]) || $4 /*set_tags*/::jsonb)) THEN 'too_many_tags'
+		WHEN $4 /*new_plan*/::text <> s.plan AND $4 /*new_plan*/ <> ALL (nullif(a.plans, '{}')) THEN 'plan_not_available'
+		WHEN $5 /*set_tags*/::jsonb <> '{}' AND NOT tags_within_limits(((CASE WHEN $6 /*clear_tags*/ THEN '{}' ELSE s.tags END - $7 /*removed_tags*/::text[]) || $5 /*set_tags*/::jsonb)) THEN 'too_many_tags'
 		WHEN (s.status, s.plan, s.transfer_lock, s.tags, s.sim_group) IS NOT DISTINCT FROM
-		     (coalesce($1 /*status*/, s.status), coalesce($7 /*new_plan*/, s.plan), coalesce($8 /*transfer_lock*/, s.transfer_lock), ((CASE WHEN $5 /*clear_tags*/ THEN '{}' ELSE s.tags END - $6 /*removed_tags*/::text[]) || $4 /*set_tags*/::jsonb),
+		     (coalesce($1 /*status*/, s.status), coalesce($4 /*new_plan*/, s.plan), coalesce($8 /*transfer_lock*/, s.transfer_lock), ((CASE WHEN $6 /*clear_tags*/ THEN '{}' ELSE s.tags END - $7 /*removed_tags*/::text[]) || $5 /*set_tags*/::jsonb),
 		      CASE WHEN $9 /*new_group*/::text IS NULL THEN s.sim_group ELSE nullif($9 /*new_group*/, '') END) THEN 'unchanged'
 		ELSE 'changed'
 	END
 FROM bulk_sims b
 JOIN sims s ON s.id = b.sim
+JOIN accounts a ON a.id = s.account
 LEFT JOIN sim_details d ON d.sim = s.id
 WHERE ($10 /*account*/ = 0 OR s.account = $10 /*account*/)
   AND ($11 /*statuses*/::text[] IS NULL OR s.status = ANY ($11 /*statuses*/::text[]))
