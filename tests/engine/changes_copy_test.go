@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -193,5 +194,20 @@ func (c *changesCopy) compare(t *testing.T, db *storagetest.DB) {
 	}
 	if diff := gocmp.Diff(want, c.sims); diff != "" {
 		t.Errorf("the copy differs from the database (-database +copy):\n%s", diff)
+		for iccid := range want {
+			if !gocmp.Equal(want[iccid], c.sims[iccid]) {
+				t.Logf("the changes of %s:\n\t%s", iccid, strings.Join(changesOf(db, iccid), "\n\t"))
+			}
+		}
 	}
+}
+
+// changesOf describes the changes of the SIMs that have an ICCID, or had it.
+func changesOf(db *storagetest.DB, iccid string) []string {
+	return storagetest.All[string](db, `
+		SELECT format('number %s, id %s, at %s, %s of SIM %s: %s to %s', c.seq, c.id, c.at, c.kind, s.id, c.before, c.after)
+		FROM sims s
+		JOIN changes c ON s.id = ANY (c.sims)
+		WHERE s.iccid = $1
+		ORDER BY c.seq`, iccid)
 }

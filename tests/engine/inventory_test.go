@@ -171,6 +171,8 @@ func anyNumber(r *rand.Rand) string { return number(r.IntN(numbers)) }
 
 func anyIMSI(r *rand.Rand) string { return imsi(r.IntN(2 * cards)) }
 
+func anyExternalID(r *rand.Rand) string { return fmt.Sprintf("inventory-%d", r.IntN(cards)) }
+
 // anySIM is an identifier of any kind.
 func anySIM(r *rand.Rand) string {
 	switch r.IntN(6) {
@@ -360,7 +362,7 @@ func (v *inventory) keyOf(account transfer.OperatorID) *client.Client {
 // fileActs import and sync files.
 func fileActs() []inventoryAct {
 	return []inventoryAct{
-		{"import", 4, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+		{"import", 8, func(v *inventory, ctx context.Context, r *rand.Rand) error {
 			a, _ := v.anyAccount(r)
 			var file strings.Builder
 			file.WriteString("iccid,imsis,msisdns,account,plan\n")
@@ -413,7 +415,7 @@ func (v *inventory) syncFile(r *rand.Rand, rows int) string {
 		{"plan", func(int) string { return one(r, append(plans(), "", "unknown")...) }},
 		{"status", func(int) string { return one(r, "", string(aStatus(r))) }},
 		{"external_id", func(card int) string {
-			return one(r, "", fmt.Sprintf("inventory-%d", card), fmt.Sprintf("inventory-%d", r.IntN(cards)))
+			return one(r, "", fmt.Sprintf("inventory-%d", card), anyExternalID(r))
 		}},
 		{"eid", func(card int) string { return one(r, "", fmt.Sprintf("%032d", card)) }},
 		{"lot", func(int) string { return one(r, "", "box-1", "box-2") }},
@@ -438,15 +440,22 @@ func (v *inventory) syncFile(r *rand.Rand, rows int) string {
 	return file.String()
 }
 
-// simActs change single SIMs.
+// simActs change single SIMs, and many at once.
 func simActs() []inventoryAct {
+	const reason = "for a test"
 	return []inventoryAct{
 		{"set a status", 8, func(v *inventory, ctx context.Context, r *rand.Rand) error {
 			_, err := v.admin.UpdateSIM(ctx, anySIM(r), client.SIMChange{Status: new(aStatus(r))})
 			return err
 		}},
-		{"correct a status", 3, func(v *inventory, ctx context.Context, r *rand.Rand) error {
-			_, err := v.admin.CorrectSIMStatus(ctx, anySIM(r), client.StatusCorrection{Status: one(r, transfer.Statuses()...), Reason: "set by mistake"})
+		{"correct a status", 5, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			_, err := v.admin.CorrectSIMStatus(ctx, anySIM(r), client.StatusCorrection{Status: one(r, transfer.Statuses()...), Reason: reason})
+			return err
+		}},
+		{"set a plan and details", 5, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			_, err := v.admin.UpdateSIM(ctx, anySIM(r), client.SIMChange{
+				Plan: new(one(r, plans()...)), ExternalID: new(one(r, "", anyExternalID(r))), Lot: new(one(r, "", "box-3")),
+			})
 			return err
 		}},
 		{"lock", 2, func(v *inventory, ctx context.Context, r *rand.Rand) error {
@@ -456,6 +465,52 @@ func simActs() []inventoryAct {
 				return err
 			}
 			_, err = key.UpdateSIM(ctx, one(r, owned...).ICCID, client.SIMChange{TransferLock: new(r.IntN(4) == 0), TerminationProtection: new(r.IntN(4) == 0)})
+			return err
+		}},
+		{"add or move an identifier", 10, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			put, identifier := client.PutIdentifier{Kind: "msisdn", Reason: reason}, anyNumber(r)
+			if r.IntN(4) == 0 {
+				put.Kind, identifier = "imsi", anyIMSI(r)
+			}
+			if r.IntN(2) == 0 {
+				put.From = identifier
+			}
+			_, err := v.admin.PutSIMIdentifier(ctx, anySIM(r), identifier, put)
+			return err
+		}},
+		{"remove an identifier", 5, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			identifier := one(r, anyNumber(r), anyIMSI(r))
+			return v.admin.RemoveSIMIdentifier(ctx, identifier, identifier)
+		}},
+		{"swap", 8, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			card := r.IntN(cards)
+			_, err := v.admin.SwapSIM(ctx, anySIM(r), client.Swap{ICCID: iccid(card), IMSIs: []string{imsi(card)}, Reason: reason})
+			return err
+		}},
+		{"retire", 8, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			_, err := v.admin.RetireSIM(ctx, anySIM(r), client.Retirement{Reason: reason})
+			return err
+		}},
+		{"correct an owner", 4, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			to, _ := v.anyAccount(r)
+			_, err := v.admin.CorrectSIMOwner(ctx, anySIM(r), client.OwnerCorrection{Account: to.OperatorID, Reason: reason})
+			return err
+		}},
+		{"change many", 4, func(v *inventory, ctx context.Context, r *rand.Rand) error {
+			a, _ := v.anyAccount(r)
+			change := client.NewBulkChange{
+				Filter:      &client.SIMSelection{Account: a.OperatorID, Status: []transfer.Status{aStatus(r), transfer.Ready}},
+				Change:      client.BulkSettings{Status: new(one(r, transfer.Active, transfer.Suspended)), Plan: new(one(r, plans()...))},
+				SkipRefused: true,
+				DryRun:      true,
+				Reason:      reason,
+			}
+			would, err := v.admin.ChangeSIMs(ctx, change)
+			if err != nil {
+				return err
+			}
+			change.DryRun, change.ExpectCount = false, &would.Selected
+			_, err = v.admin.ChangeSIMs(ctx, change)
 			return err
 		}},
 	}
