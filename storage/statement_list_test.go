@@ -198,6 +198,7 @@ func statements() []*statement {
 		keepOtherSyncForms,
 		countSyncMissing,
 		lockSyncSIMs,
+		findSyncLosses,
 		judgeSync,
 		judgeSyncMissing,
 		claimSync,

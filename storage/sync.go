@@ -508,8 +508,17 @@ func (s *Sync) judge(ctx context.Context, o SyncOptions) error {
 	if err := s.t.command(ctx, `ANALYZE sync_candidates, sync_missing`); err != nil {
 		return fmt.Errorf("judging a sync: %w", err)
 	}
+	if err := s.run(ctx, step(lockSyncSIMs, args{"missing": o.RetireMissing})); err != nil {
+		return err
+	}
+	var lost bool
+	if err := s.t.get(ctx, &lost, findSyncLosses, args{}); err != nil {
+		return fmt.Errorf("judging a sync: %w", err)
+	}
+	if lost {
+		return errLostRace // after a retry, the row has another SIM, or a new one
+	}
 	if err := s.run(ctx,
-		step(lockSyncSIMs, args{"missing": o.RetireMissing}),
 		step(judgeSync, args{}),
 		step(judgeSyncMissing, args{"rows": s.Rows, "account": o.Account, "retire": o.RetireMissing}),
 	); err != nil {

@@ -391,6 +391,21 @@ var lockSyncSIMs = newStatement(statement{
 		FOR NO KEY UPDATE`,
 })
 
+var findSyncLosses = newStatement(statement{
+	name:    "find_sync_losses",
+	does:    "Finds out whether a SIM lost its ICCID after the rows of a sync were matched: it was retired as a wrong import.",
+	returns: "True or false.",
+	locks:   "The caller holds the SIMs.",
+	setup:   syncTables(),
+	text: `
+		SELECT EXISTS (
+			SELECT 1
+			FROM sync_candidates x
+			WHERE x.sim IS NOT NULL
+			  AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.sim = x.sim AND i.identifier IN (x.iccid, x.other_form))
+		)`,
+})
+
 // newProtection is whether the SIM has termination protection after the row.
 func newProtection() string {
 	for i, s := range transfer.Policy() {

@@ -683,3 +683,32 @@ func TestSyncsDoNotMix(t *testing.T) {
 		t.Errorf("the group is %s", got)
 	}
 }
+
+// A SIM that is retired as a wrong import while a sync waits for it is not changed
+// by the sync: the row is for a SIM that the inventory does not have.
+func TestSyncOfASIMThatIsRetired(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	s := db.SIM(storagetest.SIM{Account: db.Account().ID})
+	db.Exec(`UPDATE sims SET termination_protection = false`)
+	held := db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.RetireSIM(t.Context(), storage.Actor{Name: "root"}, s.Identifier(), "a wrong import", nil)
+		return err
+	})
+	var outcomes []storage.SyncedRow
+	synced := storagetest.Go(func() (err error) {
+		_, outcomes, err = trySync(t, db, storage.SyncOptions{}, syncRow(storage.NewSIM{ICCID: s.Identifier(), SIMSettings: storage.SIMSettings{Group: new("new")}}, "group"))
+		return err
+	})
+	db.AwaitBlocked(1)
+	held.Commit()
+	if err := <-synced; err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff([]string{"refused missing_value account"}, describeAll(outcomes)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := storagetest.One[string](db, `SELECT sim_group FROM sims`); got == "new" {
+		t.Error("the sync changed a SIM that was retired")
+	}
+}

@@ -1,0 +1,75 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Finds out whether a SIM lost its ICCID after the rows of a sync were matched: it was retired as a wrong import.
+-- Given:    nothing
+-- Returns:  True or false.
+-- Locks:    The caller holds the SIMs.
+--
+-- EXPLAIN EXECUTE find_sync_losses;
+BEGIN;
+CREATE TEMPORARY TABLE synced ON COMMIT DROP AS
+SELECT
+	0 AS n,
+	0 AS line,
+	0 AS doc_row,
+	0::bigint AS has,
+	s.iccid,
+	s.iccid AS other_form,
+	''::text AS code,
+	''::text AS field,
+	''::text AS value,
+	''::text AS operator_id,
+	s.status,
+	s.plan,
+	NULL::text[] AS imsis,
+	NULL::text[] AS msisdns,
+	s.transfer_lock,
+	d.eid,
+	d.lot,
+	d.external_id,
+	s.tags,
+	s.expiration,
+	s.termination_protection,
+	s.sim_group,
+	s.event_handlers,
+	s.speed_class,
+	s.containers,
+	s.imei_lock
+FROM sims s, sim_details d
+WHERE false;
+CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
+SELECT NULL::bigint AS sim, NULL::integer AS twin, *
+FROM synced;
+CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_rows (
+	n       integer NOT NULL,
+	line    integer NOT NULL,
+	doc_row integer NOT NULL,
+	sim     bigint,
+	account bigint,
+	iccid   text,
+	outcome text NOT NULL,
+	code    text,
+	field   text,
+	value   text,
+	other   text,
+	twin    integer,
+	fields  text[],
+	before  jsonb,
+	after   jsonb,
+	was     jsonb
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_claims (
+	n          integer NOT NULL,
+	external   boolean NOT NULL,
+	identifier text NOT NULL,
+	kind       text NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
+PREPARE find_sync_losses AS
+SELECT EXISTS (
+	SELECT 1
+	FROM sync_candidates x
+	WHERE x.sim IS NOT NULL
+	  AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.sim = x.sim AND i.identifier IN (x.iccid, x.other_form))
+);
