@@ -187,10 +187,10 @@ func (c *changesCopy) compare(t *testing.T, db *storagetest.DB) {
 	want := map[string]copiedSIM{}
 	for _, s := range rows { // a later SIM with the ICCID of a wrong import counts
 		want[s.ICCID] = copiedSIM{s.Owner, s.Status, s.Plan, s.IMSIs, s.MSISDNs, s.EID, s.ExternalID}
-		if is := c.sims[s.ICCID]; is.Status == "" || is.Plan == "" {
-			is.Status, is.Plan = cmp.Or(is.Status, s.Status), cmp.Or(is.Plan, s.Plan)
-			c.sims[s.ICCID] = is
-		}
+	}
+	for iccid, is := range c.sims {
+		is.Status, is.Plan = cmp.Or(is.Status, want[iccid].Status), cmp.Or(is.Plan, want[iccid].Plan)
+		c.sims[iccid] = is
 	}
 	if diff := gocmp.Diff(want, c.sims); diff != "" {
 		t.Errorf("the copy differs from the database (-database +copy):\n%s", diff)
