@@ -270,6 +270,10 @@ func TestRetire(t *testing.T) {
 	if v := s.simNow(iccid(1)); v.Account != destinationID || !v.Online {
 		t.Errorf("the right SIM: %+v", v)
 	}
+	exported := s.do(apiCall{method: "GET", path: "/v1/exports/sims", key: s.admin, header: map[string]string{"Accept": "text/csv"}}).is(200)
+	if n := strings.Count(exported.text, "\n"+iccid(1)+","); n != 1 || exported.header.Get("Simtransfer-Rows") != "3" {
+		t.Errorf("the export has the SIM %d times: %s", n, exported.text)
+	}
 	past := read[SIMHistory](s.get(s.support, "/v1/support/sims/"+iccid(1)+"?at="+before.UTC().Format(time.RFC3339Nano)).is(200))
 	if past.SIM.RetiredAt == nil || past.SIM.Account != sourceID || s.history(iccid(1)).SIM.Account != destinationID {
 		t.Errorf("%+v", past.SIM)

@@ -114,7 +114,7 @@ type SIMExport struct {
 
 var selectExportedSIMs = newStatement(statement{
 	name: "select_exported_sims",
-	does: "Reads the inventory, in the order in which the SIMs were imported.",
+	does: "Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.",
 	given: `@account (0: any); @statuses (null: any); @plan and @lot (empty: any); @updated_since: only SIMs that have
 		changed since then, also by a transfer (null: any).`,
 	returns: "The SIMs with their identifiers.",
@@ -141,6 +141,7 @@ var selectExportedSIMs = newStatement(statement{
 		  AND (@plan::text = '' OR s.plan = @plan)
 		  AND (@lot::text = '' OR d.lot = @lot)
 		  AND (@updated_since::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= @updated_since)
+		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 		ORDER BY s.id`,
 })
 

@@ -218,7 +218,7 @@ var compareSync = newStatement(statement{
 		INSERT INTO sync_candidates
 		SELECT s.id, NULL, x.*
 		FROM synced x
-		LEFT JOIN sims s ON s.iccid = x.iccid
+		LEFT JOIN (sims s LEFT JOIN retired_sims q ON q.sim = s.id) ON s.iccid = x.iccid AND q.sim IS NULL
 		LEFT JOIN sim_details d ON d.sim = s.id
 		LEFT JOIN accounts a ON a.id = s.account
 		LEFT JOIN held h ON h.sim = s.id

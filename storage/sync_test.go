@@ -608,6 +608,32 @@ func TestSyncMovesIdentifiers(t *testing.T) {
 
 // A full sync lists the SIMs that the file does not have, and retires them only if
 // the options ask for it, they are few enough, and the rules allow it.
+// A SIM that was retired as a wrong import is not the SIM of a row with its ICCID.
+func TestSyncAfterARetirement(t *testing.T) {
+	t.Parallel()
+	for _, compare := range []int{1, 1000} {
+		db := storagetest.Open(t)
+		a := db.Account()
+		wrong := db.SIM(storagetest.SIM{Account: a.ID})
+		db.Exec(`UPDATE sims SET termination_protection = false`)
+		if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+			_, err := tx.RetireSIM(t.Context(), storage.System(), wrong.Identifier(), "imported twice", nil)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		right := syncRow(storage.NewSIM{
+			ICCID: wrong.Identifier(), Account: a.OperatorID.Ref(), Plan: wrong.Plan, IMSIs: []transfer.Identifier{storagetest.Identifier("001010000099999")},
+		}, "account", "plan", "imsis")
+		for _, want := range []string{"created", "unchanged"} {
+			result, got := syncSIMs(t, db, storage.SyncOptions{Full: true, Compare: compare}, right)
+			if diff := gocmp.Diff([]string{want}, describeAll(got)); diff != "" || result.Missing != 0 {
+				t.Errorf("compare %d: %+v (-want +got):\n%s", compare, result, diff)
+			}
+		}
+	}
+}
+
 func TestFullSync(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

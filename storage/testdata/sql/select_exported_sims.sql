@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Reads the inventory, in the order in which the SIMs were imported.
+-- Does:     Reads the inventory, in the order in which the SIMs were imported. SIMs that were retired as wrong imports are left out.
 -- Given:    @account (0: any); @statuses (null: any); @plan and @lot (empty: any); @updated_since: only SIMs that have
 --           changed since then, also by a transfer (null: any).
 -- Returns:  The SIMs with their identifiers.
@@ -37,4 +37,5 @@ s.imei_lock
 		  AND ($3 /*plan*/::text = '' OR s.plan = $3 /*plan*/)
 		  AND ($4 /*lot*/::text = '' OR d.lot = $4 /*lot*/)
 		  AND ($5 /*updated_since*/::timestamptz IS NULL OR greatest(s.since, s.updated_at) >= $5 /*updated_since*/)
+		  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 		ORDER BY s.id;
