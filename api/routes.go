@@ -146,10 +146,11 @@ func (s *server) routes() []Route {
 			"Registers the SIM to another account without a transfer request, because it was registered to the wrong one. Nothing is charged, and open data sessions stay open. Settings are kept or reset as by a support-assisted transfer. A SIM in an open transfer is refused with 409 and the code sim_in_transfer.",
 		},
 		{
-			"POST", "/v1/sims/changes", "change-sims", operators, bounds{maxBytes: maxBulkBytes, timeout: storeTimeout}, op(s, s.changeSIMs), "Change many SIMs",
+			"POST", "/v1/sims/changes", "change-sims", operators,
+			bounds{maxBytes: maxBulkBytes, timeout: storeTimeout},
+			op(s, s.changeSIMs), "Change many SIMs",
 			"Makes one change to all SIMs that a filter selects or a list names: all of them or none. Owners change the lock, tags and group of their SIMs; removing the lock needs the permission approver. Support changes status and plan. Open transfers do not prevent the change; their execution sees the SIMs as they are then.",
 		},
-
 		{
 			"GET", "/v1/support/sims/{identifier}", "get-sim-history", staff, ok, op(s, s.getSIMHistory), "Get the history of a SIM",
 			"Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had.",

@@ -276,7 +276,7 @@ func (t *Tx) createCard(ctx context.Context, old lockedSIM, s Swap) (lockedSIM, 
 			return card, err
 		}
 		if held.SIM != 0 {
-			return card, &CardError{"imsis", held.IdentifierTakenError.text() + ": give the IMSIs of the new card"}
+			return card, &CardError{"imsis", held.text() + ": give the IMSIs of the new card"}
 		}
 	}
 	if err := t.get(ctx, &card.ID, insertCard, args{"old": old.ID, "iccid": s.ICCID.String()}); err != nil {
