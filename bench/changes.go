@@ -15,10 +15,9 @@ import (
 // changesRead is the number of entries that one reading of the changes feed is for.
 const changesRead = 100000
 
-// measureChanges transfers a batch and, while its SIMs are transferred back, reads
-// the first transfers from the changes feed: up to 100,000 entries. At the same
-// time another client follows the feed, and measures how long after its change
-// an entry arrives.
+// measureChanges transfers a batch while a client follows the changes feed, and
+// measures how long after its change an entry arrives. While the SIMs are
+// transferred back, a client reads the first transfers: up to 100,000 entries.
 func measureChanges(ctx context.Context, h *harness) (err error) {
 	template, err := h.approvedTemplate(ctx, h.SIMs)
 	if err != nil {
@@ -42,14 +41,20 @@ func measureChanges(ctx context.Context, h *harness) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := s.execute(ctx, first, forth(), batchPoll); err != nil {
+	var took, lag time.Duration
+	following, followed := errgroup.WithContext(ctx)
+	following.Go(func() error {
+		_, err := s.execute(followed, first, forth(), batchPoll)
+		return err
+	})
+	following.Go(func() (err error) {
+		lag, err = s.followChanges(followed, start.NextCursor, h.SIMs)
+		return err
+	})
+	if err := following.Wait(); err != nil {
 		return err
 	}
 	second, err := s.createAndApprove(ctx, upTo(h.SIMs), back())
-	if err != nil {
-		return err
-	}
-	middle, err := s.support.ListChanges(ctx, client.ChangesFilter{}, client.ChangesFrom{Now: true}, 1)
 	if err != nil {
 		return err
 	}
@@ -57,7 +62,6 @@ func measureChanges(ctx context.Context, h *harness) (err error) {
 		return err
 	}
 	before, begin := h.usage(s), time.Now()
-	var took, lag time.Duration
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		_, err := s.execute(running, second, back(), batchPoll)
@@ -65,10 +69,6 @@ func measureChanges(ctx context.Context, h *harness) (err error) {
 	})
 	g.Go(func() (err error) {
 		took, err = s.readChanges(running, start.NextCursor, min(h.SIMs, changesRead))
-		return err
-	})
-	g.Go(func() (err error) {
-		lag, err = s.followChanges(running, middle.NextCursor, h.SIMs)
 		return err
 	})
 	if err := g.Wait(); err != nil {

@@ -81,7 +81,7 @@ Measured on %s.
 - **Growth**: the same request in an inventory of %[8]d SIMs with their timelines and %[9]d earlier transfers. Its SIMs are either adjacent, in the order of their import, or scattered, one in every %[10]d. Scattered SIMs are on different pages of the table, and PostgreSQL writes each page to its log completely when it changes for the first time after a checkpoint. %[2]smake bench ONLY=growth ARGS="-set full_page_writes=off"%[2]s shows how much time that takes.
 - **Latency**: the time for one SIM from the accept call, on an idle service and during a batch of %[11]d SIMs from its upload to its end. **Memory** is the peak of each process during that batch.
 - **API**: requests for one SIM that one API process accepts, without an Idempotency-Key unless the line mentions it, compared with pgbench writing the same rows in one transaction; both with %[12]d clients.
-- **Changes feed**: a client reads the entries of one batch, up to 100,000, as NDJSON while another batch is executed and another client follows the feed as a stream. The time of arrival is by the clock of that client, on the same machine.
+- **Changes feed**: a client follows the feed as a stream while a batch is executed. Then a client reads the entries of that batch, up to 100,000, as NDJSON while another batch is executed. The time of arrival is by the clock of that client, on the same machine.
 - **Back and forth**: ten consecutive batches between two accounts. Only autovacuum cleans up between them.
 
 Runs of different measurements alternate. Each starts with a new copy of the same database, after VACUUM ANALYZE and CHECKPOINT, and its result is verified. Figures are medians.
