@@ -158,8 +158,8 @@ func simUpload() *uploadDoc {
 			colEID:           {"eid", false, upload.Text, "The EID of the eUICC that holds the profile: 32 digits."},
 			colLot:           {"lot", false, upload.Text, "The order or box that the SIM came in, up to 128 characters."},
 			colExternalID:    {"external_id", false, upload.Text, "The id of the SIM in your inventory, up to 128 characters; unique."},
-			colSince:         {"since", false, upload.Text, "Ignored, so that an exported inventory can be uploaded again."},
-			colUpdatedAt:     {"updated_at", false, upload.Text, "Ignored, so that an exported inventory can be uploaded again."},
+			colSince:         {"since", false, upload.Ignored, "Ignored, so that an exported inventory can be uploaded again."},
+			colUpdatedAt:     {"updated_at", false, upload.Ignored, "Ignored, so that an exported inventory can be uploaded again."},
 		},
 		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
 			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",

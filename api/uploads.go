@@ -155,7 +155,7 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}
 	case upload.Map:
 		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}}
-	case upload.Text:
+	case upload.Text, upload.Ignored:
 	}
 	return nil
 }

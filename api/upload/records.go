@@ -58,6 +58,7 @@ const (
 	Flag       // true or false
 	List       // an array of strings: a;b
 	Map        // an object of strings: name=value;name=value
+	Ignored    // nothing: no one reads the column, and error messages do not offer it
 )
 
 // Record is one row of an upload.
@@ -323,9 +324,11 @@ func (r *Records) header(name string) int {
 
 // columnNames returns the names of the columns for an error message.
 func (r *Records) columnNames() string {
-	names := make([]string, len(r.columns))
-	for i, column := range r.columns {
-		names[i] = column.Name
+	var names []string
+	for _, column := range r.columns {
+		if column.Shape != Ignored {
+			names = append(names, column.Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }
@@ -337,6 +340,9 @@ func (r *Records) similar(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool { return c == '_' || c == '-' || c == ' ' || c == '.' })
 	best, most := "", 0
 	for _, column := range r.columns {
+		if column.Shape == Ignored {
+			continue
+		}
 		shared := 0
 		for word := range strings.SplitSeq(column.Name, "_") {
 			if slices.ContainsFunc(words, func(w string) bool {
