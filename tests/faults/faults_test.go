@@ -166,6 +166,16 @@ func (s *testService) client(k storage.NewKey) *client.Client {
 	return &client.Client{URL: s.stack.Admin.URL, Key: token}
 }
 
+// Dump reads all tables after the scheduler has numbered all changes, so that a
+// later dump does not differ by the numbers.
+func (s *testService) Dump() storagetest.Dump {
+	s.t.Helper()
+	s.eventually("all changes are numbered", func() bool {
+		return scan[int](s, `SELECT count(*) FROM changes WHERE seq IS NULL`) == 0
+	})
+	return s.DB.Dump()
+}
+
 // eventually waits until a condition holds.
 func (s *testService) eventually(what string, holds func() bool) {
 	s.t.Helper()
