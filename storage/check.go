@@ -320,6 +320,34 @@ func invariants() []invariant {
 				WHERE latest.kind = 'plan_changed'
 			) c
 			WHERE c.value IS DISTINCT FROM c.told`),
+		newInvariant(8, "changes_follow", "each change of a SIM begins with the owner that the change before it ended with", `
+			SELECT format('change %s (%s) of SIM %s begins with account %s, but the change before it ends with account %s', id, kind, sim, owner, was)
+			FROM (
+				SELECT sim, id, kind, owner, lag(destination) OVER (PARTITION BY sim ORDER BY seq NULLS LAST, id) AS was
+				FROM (
+					SELECT sim, id, seq, kind, coalesce(source, destination) AS owner, destination
+					FROM changes
+					CROSS JOIN LATERAL unnest(sims) AS sim
+					WHERE sims IS NOT NULL
+					UNION ALL
+					SELECT t.sim, c.id, c.seq, c.kind, c.source, c.destination
+					FROM changes c
+					JOIN transfers t ON t.request = c.request AND t.n <@ c.numbers
+					WHERE c.request IS NOT NULL
+				) entries
+			) chain
+			WHERE owner <> was`),
+		newInvariant(8, "changes_identifiers", "the last identifiers of a SIM in the changes feed are those of the SIM", `
+			SELECT format('SIM %s has the identifiers %s, but %s in the changes feed', sim, identifiers, after)
+			FROM (
+				SELECT DISTINCT ON (sim) sim, kind, after
+				FROM changes
+				CROSS JOIN LATERAL unnest(sims) AS sim
+				WHERE kind IN ('identifiers_changed', 'swapped') -- a swap has no identifiers
+				ORDER BY sim, seq DESC NULLS FIRST, id DESC
+			) latest
+			CROSS JOIN LATERAL `+indent(3, simIdentifiersSQL("latest.sim"))+` AS held (identifiers)
+			WHERE kind = 'identifiers_changed' AND identifiers IS DISTINCT FROM after`),
 		newInvariant(8, "changes_numbered", "the changes feed is numbered without gaps, and no change waits for its number for more than 10 minutes", `
 			SELECT format('%s changes have numbers from %s to %s', n, lo, hi)
 			FROM (SELECT count(seq) AS n, min(seq) AS lo, max(seq) AS hi FROM changes) numbers

@@ -48,6 +48,8 @@ func TestCheckFindsViolations(t *testing.T) {
 		created    = "every SIM was created"
 		latest     = "the last status and plan of a SIM"
 		numbered   = "the changes feed is numbered without gaps"
+		follow     = "each change of a SIM begins with the owner"
+		identified = "the last identifiers of a SIM in the changes feed"
 	)
 	for _, c := range []struct {
 		invariant string // the beginning of the one that the statement violates
@@ -104,6 +106,8 @@ func TestCheckFindsViolations(t *testing.T) {
 		{created, `INSERT INTO changes (kind, destination, sims) VALUES ('created', 1, '{9999999}')`, nil},
 		{latest, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('status_changed', 1, ARRAY[$1::bigint], '{}', '{"status": "terminated"}')`, []any{waiting.sims[0].ID}},
 		{latest, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('plan_changed', 1, ARRAY[$1::bigint], '{}', '{"plan": "another"}')`, []any{waiting.sims[0].ID}},
+		{follow, `UPDATE changes SET source = source + 1 WHERE kind = 'transferred'`, nil},
+		{identified, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('identifiers_changed', $2, ARRAY[$1::bigint], '{}', '{"iccid": "1"}')`, []any{waiting.sims[0].ID, waiting.from.ID}},
 		{numbered, `UPDATE changes SET seq = 1000 WHERE id = (SELECT id FROM changes ORDER BY seq DESC LIMIT 1)`, nil},
 		{numbered, `INSERT INTO changes (kind, destination, sims, at) VALUES ('swapped', 1, '{1,2}', clock_timestamp() - interval '11 minutes')`, nil},
 		{dead, `UPDATE work SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM work)`, nil},
