@@ -54,11 +54,11 @@ type Shape uint8
 
 // The shapes of columns.
 const (
-	Text Shape = iota
-	Flag       // true or false
-	List       // an array of strings: a;b
-	Map        // an object of strings: name=value;name=value
-	Ignored    // nothing: no one reads the column, and error messages do not offer it
+	Text    Shape = iota
+	Flag          // true or false
+	List          // an array of strings: a;b
+	Map           // an object of strings: name=value;name=value
+	Ignored       // nothing: no one reads the column, and error messages do not offer it
 )
 
 // Record is one row of an upload.

@@ -762,6 +762,27 @@ func (e FeedEvent7Kind) Valid() bool {
 	}
 }
 
+// Defines values for FormerIdentifierKind.
+const (
+	Iccid  FormerIdentifierKind = "iccid"
+	Imsi   FormerIdentifierKind = "imsi"
+	Msisdn FormerIdentifierKind = "msisdn"
+)
+
+// Valid indicates whether the value is a known member of the FormerIdentifierKind enum.
+func (e FormerIdentifierKind) Valid() bool {
+	switch e {
+	case Iccid:
+		return true
+	case Imsi:
+		return true
+	case Msisdn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for KeyPermission.
 const (
 	KeyPermissionApprover KeyPermission = "approver"
@@ -2530,6 +2551,18 @@ type FieldError struct {
 	Value *string `json:"value,omitempty"`
 }
 
+// FormerIdentifier defines model for FormerIdentifier.
+type FormerIdentifier struct {
+	Identifier string               `json:"identifier"`
+	Kind       FormerIdentifierKind `json:"kind"`
+
+	// Until When it was removed or moved to another SIM.
+	Until time.Time `json:"until"`
+}
+
+// FormerIdentifierKind defines model for FormerIdentifier.Kind.
+type FormerIdentifierKind string
+
 // Imported defines model for Imported.
 type Imported struct {
 	Imported int64 `json:"imported"`
@@ -2709,9 +2742,26 @@ type OpenTransferState string
 type OwnedSince struct {
 	Account string `json:"account"`
 
-	// Request The transfer request by which the account got the SIM; left out for the first account.
+	// Corrected Whether an administrator corrected the owner, without a transfer request.
+	Corrected *bool `json:"corrected,omitempty"`
+
+	// Request The transfer request by which the account got the SIM; left out for the first account, and for a correction.
 	Request *openapi_types.UUID `json:"request,omitempty"`
 	Since   time.Time           `json:"since"`
+
+	// Ticket The ticket of the correction.
+	Ticket *string `json:"ticket,omitempty"`
+}
+
+// PastSwap defines model for PastSwap.
+type PastSwap struct {
+	At time.Time `json:"at"`
+
+	// New The ICCID of the card that took over.
+	New string `json:"new"`
+
+	// Old The ICCID of the card that was replaced.
+	Old string `json:"old"`
 }
 
 // PastTransfer defines model for PastTransfer.
@@ -3061,6 +3111,9 @@ type SIM struct {
 	Online bool   `json:"online"`
 	Plan   string `json:"plan"`
 
+	// RetiredAt When it was retired as a wrong import.
+	RetiredAt *time.Time `json:"retired_at,omitempty"`
+
 	// Since Since when it is registered to this account.
 	Since                 time.Time         `json:"since"`
 	SpeedClass            *string           `json:"speed_class,omitempty"`
@@ -3086,12 +3139,18 @@ type SIMHistory struct {
 	// Charges Fees for its transfers, the latest first.
 	Charges []ChargedFee `json:"charges"`
 
+	// FormerIdentifiers Identifiers that it had, the latest first.
+	FormerIdentifiers []FormerIdentifier `json:"former_identifiers"`
+
 	// Owners The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts.
 	Owners []OwnedSince `json:"owners"`
 
 	// Sessions Data sessions, the latest first.
 	Sessions []Session `json:"sessions"`
 	Sim      SIM       `json:"sim"`
+
+	// Swaps The swaps that link it to other cards, before and after it, the latest first. Get the history of a card by its ICCID.
+	Swaps []PastSwap `json:"swaps"`
 
 	// Transfers All its transfers in any state, the latest first.
 	Transfers []PastTransfer `json:"transfers"`
@@ -3372,6 +3431,9 @@ type ImportSimsJSONBody = []struct {
 	// Plan The name of an existing plan.
 	Plan string `json:"plan"`
 
+	// Since Ignored, so that an exported inventory can be uploaded again.
+	Since *string `json:"since,omitempty"`
+
 	// SpeedClass The speed class, up to 128 characters.
 	SpeedClass *string `json:"speed_class,omitempty"`
 
@@ -3386,6 +3448,9 @@ type ImportSimsJSONBody = []struct {
 
 	// TransferLock true or false: true prevents transfers of the SIM. Default: false.
 	TransferLock *ImportSimsJSONBody_TransferLock `json:"transfer_lock,omitempty"`
+
+	// UpdatedAt Ignored, so that an exported inventory can be uploaded again.
+	UpdatedAt *string `json:"updated_at,omitempty"`
 }
 
 // ImportSimsParams defines parameters for ImportSims.
@@ -3478,6 +3543,12 @@ type ImportSimsJSONBody_TransferLock struct {
 type GetSimParams struct {
 	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// GetSimHistoryParams defines parameters for GetSimHistory.
+type GetSimHistoryParams struct {
+	// At The SIM that had the identifier at this time. Default: the one that has it now, or had it last.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
 
 // ListRequestsParams defines parameters for ListRequests.
@@ -6440,10 +6511,10 @@ type ClientInterface interface {
 
 	// GetSimHistory Get the history of a SIM
 	//
-	// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
+	// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
 	//
 	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
-	GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSimHistory(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRequests List transfer requests
 	//
@@ -6971,11 +7042,11 @@ func (c *Client) GetSim(ctx context.Context, sim string, params *GetSimParams, r
 
 // GetSimHistory Get the history of a SIM
 //
-// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
+// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
 //
 // Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
-func (c *Client) GetSimHistory(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSimHistoryRequest(c.Server, identifier)
+func (c *Client) GetSimHistory(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSimHistoryRequest(c.Server, identifier, params)
 	if err != nil {
 		return nil, err
 	}
@@ -8244,7 +8315,7 @@ func NewGetSimRequest(server string, sim string, params *GetSimParams) (*http.Re
 }
 
 // NewGetSimHistoryRequest constructs an http.Request for the GetSimHistory method
-func NewGetSimHistoryRequest(server string, identifier string) (*http.Request, error) {
+func NewGetSimHistoryRequest(server string, identifier string, params *GetSimHistoryParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8267,6 +8338,33 @@ func NewGetSimHistoryRequest(server string, identifier string) (*http.Request, e
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -9433,12 +9531,12 @@ type ClientWithResponsesInterface interface {
 
 	// GetSimHistoryWithResponse Get the history of a SIM
 	//
-	// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
+	// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
-	GetSimHistoryWithResponse(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error)
+	GetSimHistoryWithResponse(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error)
 
 	// ListRequestsWithResponse List transfer requests
 	//
@@ -12805,13 +12903,13 @@ func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string
 
 // GetSimHistoryWithResponse Get the history of a SIM
 //
-// Lists the owners, transfers, sessions and charges of the SIM across all accounts, each with the latest first. Requires an API key with the role support or admin.
+// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
-func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, identifier string, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error) {
-	rsp, err := c.GetSimHistory(ctx, identifier, reqEditors...)
+func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error) {
+	rsp, err := c.GetSimHistory(ctx, identifier, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -256,7 +256,7 @@ func TestFlowOfARequest(t *testing.T) {
 	left := must(s.source.GetSimWithResponse(ctx, imsi(3), nil))
 	equal(t, body(t, left.ApplicationProblemJSON404, left).Code, "not_found")
 
-	history := must(s.support.GetSimHistoryWithResponse(ctx, imsi(3)))
+	history := must(s.support.GetSimHistoryWithResponse(ctx, imsi(3), nil))
 	past := body(t, history.JSON200, history)
 	equal(t, []string{past.Owners[0].Account, past.Owners[1].Account}, []string{destinationID, sourceID})
 	equal(t, past.Charges[0].Fee, Money{Amount: "1.00", Minor: 100, Currency: "EUR"})
