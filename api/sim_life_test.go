@@ -138,8 +138,7 @@ func TestNumbersOfASIM(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Active)
-	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(3), destinationID)
-	s.exec(`UPDATE registrations SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE sim = (SELECT id FROM sims WHERE iccid = $1)`, iccid(3), destinationID)
+	s.post(s.admin, "/v1/sims/"+iccid(3)+"/owner-corrections", obj{"account": destinationID, "reason": "sold, CASE-0"}).is(200)
 	const number = "12025550101"
 	msisdn := obj{"kind": "msisdn"}
 	if v := read[SIM](s.putNumber(s.support, iccid(1), "+"+number, msisdn).is(200)); !slices.Equal(v.MSISDNs, []string{number}) {

@@ -15,7 +15,7 @@ type simsChangeCommand struct {
 	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot or prefix. Repeat the flag to narrow the filter; several statuses select SIMs with any of them."`
 	File        string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line; - is standard input."`
 	Set         []string `sep:"none" required:"" placeholder:"NAME=VALUE" help:"What to set: status, plan, lock (true or false), group (empty: none), tag (tag=NAME=VALUE), untag (untag=NAME). Repeat the flag for several."`
-	Expect      *int     `placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
+	Expect      *int     `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
 	DryRun      bool     `help:"Show what would happen, and change nothing."`
 	SkipRefused bool     `help:"Change the other SIMs if the rules refuse some."`
 	Reason      string   `placeholder:"TEXT" help:"Why the SIMs are changed. Recorded in the audit trail."`

@@ -62,6 +62,7 @@ func TestRangesOfFlags(t *testing.T) {
 		"keys rotate 7 --grace=-1s":                                                                  "must be from 0s to 24h",
 		"keys rotate 0":                                                                              "must be 1 or more",
 		"keys revoke -1":                                                                             "",
+		"sims change --set=lock=true --expect=-1":                                                    "must be 0 or more",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=1.5":                    "is not a share from 0 to 1",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=-0.1":                   "is not a share from 0 to 1",
 		"sims sync - --format=csv --full --retire-missing --max-retire-share=NaN":                    "is not a share from 0 to 1",
