@@ -26,7 +26,7 @@ build: ## compile to bin/simtransfer
 
 .PHONY: test
 test: ## run the tests with the race detector, all or some: make test PKG=./worker RUN=TestPartialAcceptance
-	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx
+	@sh deployments/setup.sh go cc postgres redis chromium pgbouncer freeradius nginx jq
 	CGO_ENABLED=1 go test -race -timeout 10m $(if $(RUN),-run '$(RUN)') $(or $(PKG),./...)
 
 .PHONY: bench

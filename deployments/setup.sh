@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that simtransfer and its tests need, if they are missing:
 #
-#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius] [nginx]
+#   deployments/setup.sh [go] [cc] [postgres] [redis] [chromium] [pgbouncer] [freeradius] [nginx] [jq]
 #
 # Without arguments, it installs postgres and redis. It does not change programs
 # that are installed, so it can be run repeatedly. It uses apt-get, dnf or brew,
@@ -66,6 +66,7 @@ chromium_found() {
 }
 
 pgbouncer_found() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+jq_found() { have jq; }
 nginx_found() { have nginx || [ -x /usr/sbin/nginx ]; }
 # Besides the server, tests need a copy of its stock configuration: the one in /etc may
 # contain secrets, so that not every user may read it. macOS has no such package, and
@@ -104,6 +105,7 @@ describe() {
 		chromium) say "  - Chromium or Google Chrome, for the tests of web pages" ;;
 		pgbouncer) say "  - PgBouncer (for the tests of connection poolers)" ;;
 		nginx) say "  - nginx (for the tests of proxies)" ;;
+		jq) say "  - jq (for the test of the integration guide)" ;;
 		freeradius) say "  - FreeRADIUS 3.2 with its PostgreSQL module, for the tests of accounting" ;;
 		esac
 	done
@@ -191,7 +193,7 @@ install_by_apt() {
 		chromium) packages="$packages chromium" ;;
 		pgbouncer) packages="$packages pgbouncer" ;;
 		freeradius) packages="$packages freeradius freeradius-postgresql" ;;
-		nginx) packages="$packages nginx" ;;
+		nginx | jq) packages="$packages $thing" ;;
 		esac
 	done
 	apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >&2
@@ -250,7 +252,7 @@ install_by_dnf() {
 		redis) dnf install -y redis >&2 || dnf install -y valkey >&2 ;;
 		chromium) dnf install -y chromium >&2 ;;
 		pgbouncer) dnf install -y pgbouncer >&2 ;;
-		nginx) dnf install -y nginx >&2 ;;
+		nginx | jq) dnf install -y "$thing" >&2 ;;
 		freeradius)
 			! have radiusd || die "radiusd is installed, but its configuration is not readable: run the tests as root"
 			dnf install -y freeradius freeradius-postgresql >&2
@@ -272,7 +274,7 @@ install_by_brew() {
 		redis) brew install redis >&2 ;;
 		chromium) brew install --cask google-chrome >&2 ;;
 		pgbouncer) brew install pgbouncer >&2 ;;
-		nginx) brew install nginx >&2 ;;
+		nginx | jq) brew install "$thing" >&2 ;;
 		esac
 	done
 }
@@ -282,8 +284,8 @@ install_by_brew() {
 want=${*:-postgres redis}
 for thing in $want; do
 	case $thing in
-	go | cc | postgres | redis | chromium | pgbouncer | freeradius | nginx) ;;
-	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer, freeradius or nginx" ;;
+	go | cc | postgres | redis | chromium | pgbouncer | freeradius | nginx | jq) ;;
+	*) die "unknown program $thing: must be go, cc, postgres, redis, chromium, pgbouncer, freeradius, nginx or jq" ;;
 	esac
 done
 
