@@ -332,8 +332,8 @@ func invariants() []invariant {
 					UNION ALL
 					SELECT t.sim, c.id, c.seq, c.kind, c.source, c.destination
 					FROM changes c
-					JOIN transfers t ON t.request = c.request AND t.n <@ c.numbers
-					WHERE c.request IS NOT NULL
+					CROSS JOIN LATERAL unnest(c.numbers) AS span
+					JOIN transfers t ON t.request = c.request AND t.n >= lower(span) AND t.n < upper(span)
 				) entries
 			) chain
 			WHERE owner <> was`),
