@@ -29,8 +29,11 @@ type Allowance struct {
 	RetryAfter time.Duration // until the next call is allowed, if this one is not
 }
 
+// LimiterTimeout bounds each step of a call to the limiter. It is short because every
+// request waits for it; if it passes, the request is not limited.
+const LimiterTimeout = 50 * time.Millisecond
+
 const (
-	limiterTimeout     = 50 * time.Millisecond
 	limiterRetryPause  = time.Second // after an error, before the limiter is used again
 	limiterLogInterval = time.Minute // between log lines about errors
 )
@@ -70,7 +73,7 @@ func (s *server) limit(w http.ResponseWriter, r *http.Request) error {
 	if s.Limiter == nil || s.limiter.unavailable() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), limiterTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), LimiterTimeout)
 	defer cancel()
 	a, err := s.Limiter.Allow(ctx, itoa(callerOf(ctx).Key))
 	if err != nil {

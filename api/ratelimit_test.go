@@ -53,7 +53,7 @@ func TestCallsAreAdmittedWithoutALimiter(t *testing.T) {
 		c.Log = slog.New(slog.NewTextHandler(log, nil))
 		c.Limiter = limiterFunc(func(ctx context.Context, _ string) (Allowance, error) {
 			asked.Add(1)
-			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > limiterTimeout {
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > LimiterTimeout {
 				t.Error("it may take too long")
 			}
 			return Allowance{}, errors.New("no answer")

@@ -67,9 +67,7 @@ type SyncedRow struct {
 	Message string              `json:"message,omitempty" doc:"What is wrong and what to do."`
 }
 
-func syncedHeader() []string {
-	return []string{"line", "iccid", "outcome", "fields", "before", "after", "code", "column", "message"}
-}
+const syncedHeader = "line,iccid,outcome,fields,before,after,code,column,message"
 
 // errDryRun rolls a dry run back.
 var errDryRun = errors.New("a dry run is not committed")
@@ -313,17 +311,21 @@ func (j *syncJob) writeRows(ctx context.Context, sync *storage.Sync) error {
 	if err := j.rows.clear(); err != nil {
 		return err
 	}
-	out := newRowWriter(j.format, j.rows)
-	if err := out.header(syncedHeader()); err != nil {
+	out := newPageWriter(j.format, syncedHeader, j.rows)
+	if err := out.begin(); err != nil {
 		return err
 	}
 	if err := sync.Outcomes(ctx, storage.SyncedFilter{Unchanged: j.in.IncludeUnchanged}, func(r storage.SyncedRow) error {
 		j.n++
-		return writeSynced(out, r)
+		v, err := viewSynced(r)
+		if err != nil {
+			return err
+		}
+		return out.row(v)
 	}); err != nil {
 		return err
 	}
-	return out.flush()
+	return out.end()
 }
 
 // addSyncErrors adds to the answer why rows were refused.
@@ -374,11 +376,7 @@ func (j *syncJob) respond(s *server, out *reply[Synced]) (*huma.StreamResponse, 
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer j.rows.close()
 		_, w := humago.Unwrap(hc)
-		w.Header().Set("Vary", "Accept")
-		w.Header().Set("Content-Type", j.format)
-		if j.format == typeCSV {
-			w.Header().Set("Content-Type", typeCSV+"; charset=utf-8")
-		}
+		startRows(w, j.format)
 		w.Header().Set("Content-Length", strconv.FormatInt(j.rows.size, 10))
 		w.Header().Set(rowsHeader, strconv.Itoa(j.n))
 		w.Header().Set(syncHeader, out.Body.header())

@@ -1,11 +1,8 @@
 package api
 
 import (
-	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -15,39 +12,20 @@ import (
 	"simtransfer/transfer"
 )
 
-// rowWriter writes rows as NDJSON or CSV.
-type rowWriter struct {
-	format string
-	out    *bufio.Writer
-	csv    *csv.Writer
-	json   *json.Encoder
+// syncedRow is the outcome of a row of a file, as a row of the answer.
+type syncedRow struct {
+	SyncedRow
+	stored storage.SyncedRow
 }
 
-func newRowWriter(format string, w io.Writer) *rowWriter {
-	out := bufio.NewWriterSize(w, 64<<10)
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	return &rowWriter{format: format, out: out, csv: csv.NewWriter(out), json: e}
-}
-
-// header writes the first row of CSV.
-func (w *rowWriter) header(names []string) error {
-	if w.format != typeCSV {
-		return nil
+func (r syncedRow) record() []string {
+	return []string{
+		strconv.Itoa(r.Line), valueOrZero(r.ICCID), string(r.Outcome), strings.Join(r.stored.Fields, ";"),
+		string(valueOrZero(r.stored.Before)), string(valueOrZero(r.stored.After)), r.Code, r.Column, spreadsheetText(r.Message),
 	}
-	return w.csv.Write(names)
 }
 
-func (w *rowWriter) flush() error {
-	w.csv.Flush()
-	if err := w.csv.Error(); err != nil {
-		return err
-	}
-	return w.out.Flush()
-}
-
-// writeSynced writes the outcome of a row.
-func writeSynced(w *rowWriter, r storage.SyncedRow) error {
+func viewSynced(r storage.SyncedRow) (syncedRow, error) {
 	v := SyncedRow{Line: r.Line, ICCID: r.ICCID, Outcome: r.Outcome}
 	if r.Row > 0 {
 		v.Line = r.Row
@@ -55,12 +33,6 @@ func writeSynced(w *rowWriter, r storage.SyncedRow) error {
 	if r.Code != nil {
 		e := syncError(r)
 		v.Code, v.Column, v.Message = string(e.Code), e.Column, e.Problem
-	}
-	if w.format == typeCSV {
-		return w.csv.Write([]string{
-			strconv.Itoa(v.Line), valueOrZero(v.ICCID), string(v.Outcome), strings.Join(r.Fields, ";"),
-			string(valueOrZero(r.Before)), string(valueOrZero(r.After)), v.Code, v.Column, spreadsheetText(v.Message),
-		})
 	}
 	for _, part := range []struct {
 		from *json.RawMessage
@@ -70,10 +42,10 @@ func writeSynced(w *rowWriter, r storage.SyncedRow) error {
 			continue
 		}
 		if err := json.Unmarshal(*part.from, part.to); err != nil {
-			return fmt.Errorf("reading the outcome of row %d of a sync: %w", r.N, err)
+			return syncedRow{}, fmt.Errorf("reading the outcome of row %d of a sync: %w", r.N, err)
 		}
 	}
-	return w.json.Encode(v)
+	return syncedRow{v, r}, nil
 }
 
 // syncError explains why a row was refused.

@@ -128,22 +128,18 @@ type ChangeRows struct {
 
 // ReadChanges is ListChanges for up to 100,000 entries at a time.
 func (c *Client) ReadChanges(ctx context.Context, f ChangesFilter, from ChangesFrom, limit int) (*ChangeRows, error) {
-	r := call{method: http.MethodGet, path: f.query(from, limit).of(path("changes")), accept: string(NDJSON)}
-	answer, err := c.stream(ctx, r)
+	var page ChangeRows
+	rows, err := c.countedRows(ctx, call{
+		method: http.MethodGet, path: f.query(from, limit).of(path("changes")), accept: string(NDJSON),
+	}, func(h http.Header) error {
+		page.NextCursor, page.More = h.Get(nextCursorHeader), h.Get(moreHeader) == "true"
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	rows, err := strconv.Atoi(answer.Header.Get(rowsHeader))
-	if err != nil {
-		defer func() { _ = answer.Body.Close() }()
-		return nil, &callError{r, notService(c.URL, r, answer)}
-	}
-	return &ChangeRows{
-		ReadCloser: &Rows{answer.Body, c.URL, rows, newRowCounter(NDJSON)},
-		Rows:       rows,
-		NextCursor: answer.Header.Get(nextCursorHeader),
-		More:       answer.Header.Get(moreHeader) == "true",
-	}, nil
+	page.ReadCloser, page.Rows = rows, rows.Total()
+	return &page, nil
 }
 
 // moreHeader has the value of More of a page that is not JSON.

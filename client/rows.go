@@ -53,17 +53,26 @@ func (r *Rows) Read(p []byte) (int, error) {
 
 // rows makes a GET whose answer has rows in the given format.
 func (c *Client) rows(ctx context.Context, path string, format Format) (*Rows, error) {
-	r := call{method: http.MethodGet, path: path, accept: string(format)}
+	return c.countedRows(ctx, call{method: http.MethodGet, path: path, accept: string(format)}, func(http.Header) error { return nil })
+}
+
+// countedRows makes a call whose answer has rows in the format that it accepts.
+// read reads what else the header of the answer has; if it fails, the answer is not
+// one of the service.
+func (c *Client) countedRows(ctx context.Context, r call, read func(http.Header) error) (*Rows, error) {
 	answer, err := c.stream(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	total, err := strconv.Atoi(answer.Header.Get(rowsHeader))
+	if err == nil {
+		err = read(answer.Header)
+	}
 	if err != nil {
 		defer func() { _ = answer.Body.Close() }()
 		return nil, &callError{r, notService(c.URL, r, answer)}
 	}
-	return &Rows{answer.Body, c.URL, total, newRowCounter(format)}, nil
+	return &Rows{answer.Body, c.URL, total, newRowCounter(Format(r.accept))}, nil
 }
 
 // readRows decodes rows in NDJSON while they arrive. It stops after the first

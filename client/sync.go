@@ -76,19 +76,14 @@ func (c *Client) SyncSIMRows(ctx context.Context, format Format, file io.Reader,
 	for _, option := range options {
 		option(&r)
 	}
-	answer, err := c.stream(ctx, r)
+	answer, err := c.countedRows(ctx, r, func(h http.Header) (err error) {
+		counts, err = readCounts(h.Get(syncHeader))
+		return err
+	})
 	if err != nil {
 		return counts, nil, err
 	}
-	n, err := strconv.Atoi(answer.Header.Get(rowsHeader))
-	if err == nil {
-		counts, err = readCounts(answer.Header.Get(syncHeader))
-	}
-	if err != nil {
-		defer func() { _ = answer.Body.Close() }()
-		return counts, nil, &callError{r, notService(c.URL, r, answer)}
-	}
-	return counts, &Rows{answer.Body, c.URL, n, newRowCounter(rows)}, nil
+	return counts, answer, nil
 }
 
 // syncHeader has the counts of a sync.

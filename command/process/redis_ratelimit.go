@@ -18,14 +18,10 @@ type RateLimiter struct {
 	limit  redis_rate.Limit
 }
 
-// limiterTimeout bounds each step of a call to Redis. It is short because every
-// API request waits for it; if it passes, the request is not limited.
-const limiterTimeout = 50 * time.Millisecond
-
 // NewRateLimiter returns a limiter of perSecond requests per second and API key,
 // with bursts of twice as many.
 func NewRateLimiter(server RedisServer, perSecond int) *RateLimiter {
-	client := newFailFastRedis(server, limiterTimeout)
+	client := newFailFastRedis(server, api.LimiterTimeout)
 	return &RateLimiter{
 		client: client,
 		count:  redis_rate.NewLimiter(client),
