@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,61 +10,53 @@ import (
 
 // measureBytes measures how many bytes of tables and indexes, and of WAL, a SIM, a
 // transfer and a data session take. Tables are vacuumed before they are measured.
-func measureBytes(ctx context.Context, h *harness) (err error) {
+func measureBytes(ctx context.Context, h *harness) error {
 	template, err := h.inventory(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := h.copyTemplate(ctx, template)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := h.serve(ctx, database, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.stopAfter(err) }()
-	var inventory int
-	if err := db.Pool().GetContext(ctx, &inventory, `SELECT count(*) FROM sims`); err != nil {
-		return err
-	}
-	if err := h.bytesOf(ctx, db, "sim", inventory, nil); err != nil {
-		return err
-	}
-	if err := h.bytesOf(ctx, db, "batch_transfer", h.SIMs, func() error {
-		_, err := s.endToEnd(ctx, upTo(h.SIMs), forth())
-		return err
-	}); err != nil {
-		return err
-	}
-	if err := h.bytesOf(ctx, db, "request", singles, func() error {
-		requests, err := s.createSingles(ctx, readySpares(h.SIMs, singles))
-		if err != nil {
+	return h.onService(ctx, template, func(db *storage.DB, s *service) error {
+		var inventory int
+		if err := db.Pool().GetContext(ctx, &inventory, `SELECT count(*) FROM sims`); err != nil {
 			return err
 		}
-		for _, request := range requests {
-			if _, err := s.execute(ctx, request, forth(), singlePoll); err != nil {
+		if err := h.bytesOf(ctx, db, "sim", inventory, nil); err != nil {
+			return err
+		}
+		if err := h.bytesOf(ctx, db, "batch_transfer", h.SIMs, func() error {
+			_, err := s.endToEnd(ctx, upTo(h.SIMs), forth())
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := h.bytesOf(ctx, db, "request", singles, func() error {
+			requests, err := s.createSingles(ctx, readySpares(h.SIMs, singles))
+			if err != nil {
 				return err
 			}
+			for _, request := range requests {
+				if _, err := s.execute(ctx, request, forth(), singlePoll); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
 		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	sessions := 0
-	for _, number := range upTo(h.SIMs) {
-		if isOnline(number) {
-			sessions++
+		sessions := 0
+		for _, number := range upTo(h.SIMs) {
+			if isOnline(number) {
+				sessions++
+			}
 		}
-	}
-	if err := h.bytesOf(ctx, db, "session", sessions, func() error {
-		_, err := h.connect(ctx, db, upTo(h.SIMs))
-		return err
-	}); err != nil {
-		return err
-	}
-	return check(ctx, db)
+		if err := h.bytesOf(ctx, db, "session", sessions, func() error {
+			_, err := h.connect(ctx, db, upTo(h.SIMs))
+			return err
+		}); err != nil {
+			return err
+		}
+		return check(ctx, db)
+	})
 }
 
 // bytesOf records by how many bytes the tables and the WAL grow while do runs, for

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"simtransfer/client"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -18,67 +18,59 @@ const changesRead = 100000
 // measureChanges transfers a batch while a client follows the changes feed, and
 // measures how long after its change an entry arrives. While the SIMs are
 // transferred back, a client reads the first transfers: up to 100,000 entries.
-func measureChanges(ctx context.Context, h *harness) (err error) {
+func measureChanges(ctx context.Context, h *harness) error {
 	template, err := h.approvedTemplate(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := h.copyTemplate(ctx, template)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := h.serve(ctx, database, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.stopAfter(err) }()
-	start, err := s.support.ListChanges(ctx, client.ChangesFilter{}, client.ChangesFrom{Now: true}, 1)
-	if err != nil {
-		return err
-	}
-	first, err := approvedRequest(ctx, db)
-	if err != nil {
-		return err
-	}
-	var took, lag time.Duration
-	following, followed := errgroup.WithContext(ctx)
-	following.Go(func() error {
-		_, err := s.execute(followed, first, forth(), batchPoll)
-		return err
+	return h.onService(ctx, template, func(db *storage.DB, s *service) error {
+		start, err := s.support.ListChanges(ctx, client.ChangesFilter{}, client.ChangesFrom{Now: true}, 1)
+		if err != nil {
+			return err
+		}
+		first, err := approvedRequest(ctx, db)
+		if err != nil {
+			return err
+		}
+		var took, lag time.Duration
+		following, followed := errgroup.WithContext(ctx)
+		following.Go(func() error {
+			_, err := s.execute(followed, first, forth(), batchPoll)
+			return err
+		})
+		following.Go(func() (err error) {
+			lag, err = s.followChanges(followed, start.NextCursor, h.SIMs)
+			return err
+		})
+		if err := following.Wait(); err != nil {
+			return err
+		}
+		second, err := s.createAndApprove(ctx, upTo(h.SIMs), back())
+		if err != nil {
+			return err
+		}
+		if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
+			return err
+		}
+		before, begin := h.usage(s), time.Now()
+		g, running := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			_, err := s.execute(running, second, back(), batchPoll)
+			return err
+		})
+		g.Go(func() (err error) {
+			took, err = s.readChanges(running, start.NextCursor, min(h.SIMs, changesRead))
+			return err
+		})
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		h.recordRun(ctx, db, "changes_batch", time.Since(begin), h.usage(s).since(before))
+		h.logf("  read %d changes in %v; the latest one arrived %v after its change", min(h.SIMs, changesRead), took, lag)
+		h.record("changes_read_s", took.Seconds())
+		h.record("changes_lag_s", lag.Seconds())
+		return check(ctx, db)
 	})
-	following.Go(func() (err error) {
-		lag, err = s.followChanges(followed, start.NextCursor, h.SIMs)
-		return err
-	})
-	if err := following.Wait(); err != nil {
-		return err
-	}
-	second, err := s.createAndApprove(ctx, upTo(h.SIMs), back())
-	if err != nil {
-		return err
-	}
-	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
-		return err
-	}
-	before, begin := h.usage(s), time.Now()
-	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		_, err := s.execute(running, second, back(), batchPoll)
-		return err
-	})
-	g.Go(func() (err error) {
-		took, err = s.readChanges(running, start.NextCursor, min(h.SIMs, changesRead))
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	h.recordRun(ctx, db, "changes_batch", time.Since(begin), h.usage(s).since(before))
-	h.logf("  read %d changes in %v; the latest one arrived %v after its change", min(h.SIMs, changesRead), took, lag)
-	h.record("changes_read_s", took.Seconds())
-	h.record("changes_lag_s", lag.Seconds())
-	return check(ctx, db)
 }
 
 // readChanges reads n entries that are transfers, and decodes them.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/client"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -18,43 +18,35 @@ const singles = 300
 
 // measureLatency measures how long the transfer of one SIM takes from its acceptance
 // on an idle service.
-func measureLatency(ctx context.Context, h *harness) (err error) {
+func measureLatency(ctx context.Context, h *harness) error {
 	template, err := h.inventory(ctx, h.SIMs)
 	if err != nil {
 		return err
 	}
-	db, err := h.copyTemplate(ctx, template)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := h.serve(ctx, database, db)
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.stopAfter(err) }()
-	requests, err := s.createSingles(ctx, readySpares(h.SIMs, singles))
-	if err != nil {
-		return err
-	}
-	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
-		return err
-	}
-	before, start := h.usage(s), time.Now()
-	var took []time.Duration
-	for _, request := range requests {
-		d, err := s.execute(ctx, request, forth(), singlePoll)
+	return h.onService(ctx, template, func(db *storage.DB, s *service) error {
+		requests, err := s.createSingles(ctx, readySpares(h.SIMs, singles))
 		if err != nil {
 			return err
 		}
-		took = append(took, d)
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
 			return err
 		}
-	}
-	h.logf("  processor seconds in %.1f s: %s", time.Since(start).Seconds(), h.usage(s).since(before))
-	h.addLatency("latency", took)
-	return check(ctx, db)
+		before, start := h.usage(s), time.Now()
+		var took []time.Duration
+		for _, request := range requests {
+			d, err := s.execute(ctx, request, forth(), singlePoll)
+			if err != nil {
+				return err
+			}
+			took = append(took, d)
+			if err := pause(ctx, 10*time.Millisecond); err != nil {
+				return err
+			}
+		}
+		h.logf("  processor seconds in %.1f s: %s", time.Since(start).Seconds(), h.usage(s).since(before))
+		h.addLatency("latency", took)
+		return check(ctx, db)
+	})
 }
 
 // singlePoll is the interval at which a request for one SIM is checked for its end.

@@ -70,6 +70,22 @@ func (h *harness) serve(ctx context.Context, name string, db *storage.DB, progra
 	})
 }
 
+// onService starts a service on a copy of a template, calls measure, and stops the
+// service. programs are those of serve.
+func (h *harness) onService(ctx context.Context, template string, measure func(*storage.DB, *service) error, programs ...string) (err error) {
+	db, err := h.copyTemplate(ctx, template)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	s, err := h.serve(ctx, database, db, programs...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = s.stopAfter(err) }()
+	return measure(db, s)
+}
+
 // stopAfter stops the processes, and returns err joined with the errors of that.
 func (s *service) stopAfter(err error) error {
 	errs := []error{err}

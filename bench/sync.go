@@ -111,47 +111,39 @@ func (h *harness) syncByHand(ctx context.Context, template, file string) (err er
 	return checkSynced(ctx, db, h.SIMs)
 }
 
-func (h *harness) syncByAPI(ctx context.Context, template, file string) (err error) {
-	db, err := h.copyTemplate(ctx, template)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	s, err := h.serve(ctx, database, db, "api")
-	if err != nil {
-		return err
-	}
-	defer func() { err = s.stopAfter(err) }()
-	if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
-		return err
-	}
-	before, begin := h.usage(s), time.Now()
-	synced, err := s.sync(ctx, file)
-	if err != nil {
-		return err
-	}
-	h.recordRun(ctx, db, "sync", time.Since(begin), h.usage(s).since(before))
-	if want := h.SIMs / 100; synced.Changed != want || synced.Unchanged != h.SIMs-want {
-		return fmt.Errorf("wrong result: %+v", synced)
-	}
-	if err := checkSynced(ctx, db, h.SIMs); err != nil {
-		return err
-	}
-	begin = time.Now()
-	if synced, err = s.sync(ctx, file); err != nil {
-		return err
-	}
-	if synced.Unchanged != h.SIMs {
-		return fmt.Errorf("wrong result of the second sync: %+v", synced)
-	}
-	h.record("sync_again_s", time.Since(begin).Seconds())
-	peak, err := peakMemory(s.programs[0].Pid)
-	if err != nil {
-		return err
-	}
-	h.record("sync_api_peak_mib", peak)
-	h.logf("  again in %.1f s; peak memory of the API %.0f MiB", time.Since(begin).Seconds(), peak)
-	return check(ctx, db)
+func (h *harness) syncByAPI(ctx context.Context, template, file string) error {
+	return h.onService(ctx, template, func(db *storage.DB, s *service) error {
+		if err := h.vacuumAndCheckpoint(ctx, db); err != nil {
+			return err
+		}
+		before, begin := h.usage(s), time.Now()
+		synced, err := s.sync(ctx, file)
+		if err != nil {
+			return err
+		}
+		h.recordRun(ctx, db, "sync", time.Since(begin), h.usage(s).since(before))
+		if want := h.SIMs / 100; synced.Changed != want || synced.Unchanged != h.SIMs-want {
+			return fmt.Errorf("wrong result: %+v", synced)
+		}
+		if err := checkSynced(ctx, db, h.SIMs); err != nil {
+			return err
+		}
+		begin = time.Now()
+		if synced, err = s.sync(ctx, file); err != nil {
+			return err
+		}
+		if synced.Unchanged != h.SIMs {
+			return fmt.Errorf("wrong result of the second sync: %+v", synced)
+		}
+		h.record("sync_again_s", time.Since(begin).Seconds())
+		peak, err := peakMemory(s.programs[0].Pid)
+		if err != nil {
+			return err
+		}
+		h.record("sync_api_peak_mib", peak)
+		h.logf("  again in %.1f s; peak memory of the API %.0f MiB", time.Since(begin).Seconds(), peak)
+		return check(ctx, db)
+	}, "api")
 }
 
 func (s *service) sync(ctx context.Context, name string) (client.Synced, error) {
