@@ -26,6 +26,7 @@ type Change struct {
 	Cursor      string              `json:"cursor" doc:"The position after this entry."`
 	At          time.Time           `json:"at" doc:"When the SIM changed. For transferred, this is when it was registered to its new owner."`
 	Kind        transfer.ChangeKind `json:"kind" doc:"What changed. New kinds can be added."`
+	SIMID       int64               `json:"sim_id" doc:"The SIM. It stays the same and is never that of another SIM, while an ICCID can name another SIM after the entry retired."`
 	ICCID       string              `json:"iccid" doc:"The ICCID of the SIM. Like all its identifiers here, it is as it is when the entry is read: if the identifiers changed later, an entry with the kind identifiers_changed or swapped follows."`
 	IMSIs       []string            `json:"imsis" nullable:"false"`
 	MSISDNs     []string            `json:"msisdns" nullable:"false"`
@@ -33,16 +34,16 @@ type Change struct {
 	ExternalID  *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
 	From        *ChangeOwner        `json:"from,omitempty" doc:"The owner before the change. For transferred and owner_corrected."`
 	To          ChangeOwner         `json:"to" doc:"The owner after the change. It is the owner before it, too, unless from is present."`
-	Status      *ChangedText        `json:"status,omitempty" doc:"For status_changed."`
-	Plan        *ChangedText        `json:"plan,omitempty" doc:"For plan_changed."`
-	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty" doc:"For identifiers_changed."`
+	Status      *ChangedText        `json:"status,omitempty" doc:"For status_changed; for created without from. Entries of SIMs that an older version created have none."`
+	Plan        *ChangedText        `json:"plan,omitempty" doc:"For plan_changed; for created without from."`
+	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty" doc:"For identifiers_changed and retired."`
 	Replaces    *string             `json:"replaces,omitempty" doc:"For swapped: the ICCID of the old card, if the SIM is the new one."`
 	ReplacedBy  *string             `json:"replaced_by,omitempty" doc:"For swapped: the ICCID of the new card, if the SIM is the old one."`
-	Request     *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request. Like batch, ticket, line and settings, it is for transferred."`
+	Request     *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request. Like batch, ticket and line, it is for transferred."`
 	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid" doc:"The upload that the request comes from, if there was one."`
 	Ticket      *string             `json:"ticket,omitempty" doc:"The ticket with which support approved the request."`
 	Line        *int                `json:"line,omitempty" doc:"The SIM's position in the request's list, or its line in the upload, counted from 1."`
-	Settings    *Settings           `json:"settings,omitempty" doc:"The settings with which the SIM arrived. For support and administrators."`
+	Settings    *Settings           `json:"settings,omitempty" doc:"For transferred and created: the settings with which the SIM arrived. For support and administrators."`
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.
@@ -53,7 +54,7 @@ type ChangeOwner struct {
 
 // ChangedText is a value before and after a change.
 type ChangedText struct {
-	From string `json:"from"`
+	From string `json:"from,omitempty" doc:"Absent if the SIM was created."`
 	To   string `json:"to"`
 }
 
@@ -75,7 +76,7 @@ type SIMIdentifiers struct {
 func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 	v := Change{
 		Cursor: e.Next().String(), At: e.At.UTC(), Kind: e.Kind,
-		ICCID: e.ICCID, IMSIs: e.IMSIs, MSISDNs: e.MSISDNs, EID: e.EID, ExternalID: e.ExternalID,
+		SIMID: e.SIM, ICCID: e.ICCID, IMSIs: e.IMSIs, MSISDNs: e.MSISDNs, EID: e.EID, ExternalID: e.ExternalID,
 		To:       ChangeOwner{e.Destination, e.DestinationExternalID},
 		Replaces: e.OldCard, ReplacedBy: e.NewCard,
 		Request: e.Request, Batch: e.Batch, Ticket: e.Ticket, Line: e.Line,
@@ -89,10 +90,17 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 		v.Status, err = changedText(e, "status")
 	case transfer.SIMPlanChanged:
 		v.Plan, err = changedText(e, "plan")
-	case transfer.SIMIdentifiersChanged:
+	case transfer.SIMIdentifiersChanged, transfer.SIMRetired:
 		v.Identifiers = &ChangedIdentifiers{}
 		err = errors.Join(json.Unmarshal(*e.Before, &v.Identifiers.From), json.Unmarshal(*e.After, &v.Identifiers.To))
-	case transfer.SIMCreated, transfer.SIMTransferred, transfer.SIMSwapped, transfer.SIMOwnerCorrected:
+	case transfer.SIMCreated:
+		if e.After != nil { // older rows have no values
+			v.Status, err = changedText(e, "status")
+			if err == nil {
+				v.Plan, err = changedText(e, "plan")
+			}
+		}
+	case transfer.SIMTransferred, transfer.SIMSwapped, transfer.SIMOwnerCorrected:
 	}
 	if err == nil && e.Settings != nil && seesArrivals(c) {
 		v.Settings, err = viewSnapshot(e.Settings)
@@ -103,11 +111,16 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 	return v, nil
 }
 
-// changedText returns the values of the only field that a change records.
+// changedText returns the values of a text field that a change records.
 func changedText(e storage.ChangeEntry, field string) (*ChangedText, error) {
-	var before, after map[string]string
-	err := errors.Join(json.Unmarshal(*e.Before, &before), json.Unmarshal(*e.After, &after))
-	return &ChangedText{before[field], after[field]}, err
+	var before, after map[string]any
+	err := json.Unmarshal(*e.After, &after)
+	if err == nil && e.Before != nil {
+		err = json.Unmarshal(*e.Before, &before)
+	}
+	from, _ := before[field].(string)
+	to, _ := after[field].(string)
+	return &ChangedText{from, to}, err
 }
 
 // ChangesPage is a page of the changes feed, which has no last page.

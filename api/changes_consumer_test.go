@@ -79,11 +79,14 @@ func apply(copied map[string]string, e Change) error {
 	fits := known
 	switch e.Kind {
 	case transfer.SIMCreated:
-		fits, account, status = !known, string(e.To.Account), "ready"
+		fits, account, status = !known, string(e.To.Account), e.Status.To
 	case transfer.SIMTransferred:
 		fits, account = account == string(e.From.Account), string(e.To.Account)
 	case transfer.SIMStatusChanged:
 		fits, status = status == e.Status.From && account == string(e.To.Account), e.Status.To
+	case transfer.SIMRetired:
+		delete(copied, e.ICCID)
+		return nil
 	case transfer.SIMPlanChanged, transfer.SIMIdentifiersChanged, transfer.SIMSwapped, transfer.SIMOwnerCorrected:
 	}
 	if !fits {

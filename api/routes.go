@@ -308,7 +308,7 @@ func (s *server) routes() []Route {
 
 		{
 			"GET", "/v1/changes", "list-changes", backOffice, streamsChanges, op(s, s.listChanges), "List changes of SIMs",
-			"The changes feed, from which other systems learn what happened to each SIM: one entry for each SIM that was created, transferred or swapped, or whose status, plan, identifiers or owner changed. A client that follows the cursor gets every entry exactly once, and those of each SIM in the order in which it changed, within a second after the change. It is for the operator's systems: keys of accounts follow the events of their requests (GET /v1/events).",
+			"The changes feed, from which other systems learn what happened to each SIM: one entry for each SIM that was created, transferred, swapped or retired as a wrong import, or whose status, plan, identifiers or owner changed. A client that follows the cursor gets every entry exactly once, and those of each SIM in the order in which it changed, within a second after the change. It is for the operator's systems: keys of accounts follow the events of their requests (GET /v1/events).",
 		},
 		{
 			"GET", "/v1/changes/stream", "stream-changes", backOffice, followsChanges, op(s, s.streamChanges), "Stream changes of SIMs",

@@ -269,6 +269,23 @@ func TestRetire(t *testing.T) {
 	if v := s.simNow(iccid(1)); v.Account != destinationID || !v.Online {
 		t.Errorf("the right SIM: %+v", v)
 	}
+	// The feed tells the two SIMs with the ICCID apart, and ends the wrong one first.
+	var list []string
+	ids := map[int64]bool{}
+	feed, _ := s.changes("")
+	for _, c := range feed {
+		if c.ICCID == iccid(1) {
+			list = append(list, string(c.Kind)+" "+string(c.To.Account))
+			ids[c.SIMID] = true
+		}
+		if c.Kind == transfer.SIMCreated && (c.Status == nil || c.Status.From != "" || *c.Plan != (ChangedText{"", "global-01"}) || c.Settings == nil) {
+			t.Errorf("created: %+v", c)
+		}
+	}
+	equal(t, list, []string{"created " + sourceID, "identifiers_changed " + sourceID, "status_changed " + sourceID, "retired " + sourceID, "created " + destinationID, "status_changed " + destinationID})
+	if len(ids) != 2 || feed[0].Status.To != "active" || feed[0].Settings.Tags["site"] != "north" {
+		t.Errorf("%d SIMs with the ICCID %s; %+v", len(ids), iccid(1), feed[0])
+	}
 	exported := s.do(apiCall{method: "GET", path: "/v1/exports/sims", key: s.admin, header: map[string]string{"Accept": "text/csv"}}).is(200)
 	if n := strings.Count(exported.text, "\n"+iccid(1)+","); n != 1 || exported.header.Get("Simtransfer-Rows") != "3" {
 		t.Errorf("the export has the SIM %d times: %s", n, exported.text)

@@ -27,7 +27,7 @@ type changesCommand struct {
 
 // Help returns the detailed help.
 func (changesCommand) Help() string {
-	return `Shows what happened to each SIM, in the order in which it changed, the oldest first: created, transferred, status_changed, plan_changed, identifiers_changed, swapped, owner_corrected. It is what an inventory, a billing system or an HLR has to follow. Requires an API key of support, finance or an administrator.
+	return `Shows what happened to each SIM, in the order in which it changed, the oldest first: created, transferred, status_changed, plan_changed, identifiers_changed, swapped, owner_corrected, retired. It is what an inventory, a billing system or an HLR has to follow. Requires an API key of support, finance or an administrator.
 
 The last line shows the cursor to continue with later, without missing a change or showing one twice. The identifiers of a SIM are those that it has now.
 
@@ -179,10 +179,10 @@ func changeText(e client.Change) string {
 		}
 	}
 	if e.Status != nil {
-		add("status", e.Status.From+"→"+e.Status.To)
+		add("status", fromTo(e.Status.From, e.Status.To))
 	}
 	if e.Plan != nil {
-		add("plan", e.Plan.From+"→"+e.Plan.To)
+		add("plan", fromTo(e.Plan.From, e.Plan.To))
 	}
 	if e.Identifiers != nil {
 		was, is := e.Identifiers.From, e.Identifiers.To
@@ -205,4 +205,12 @@ func changeText(e client.Change) string {
 	}
 	add("ticket", e.Ticket)
 	return strings.Join(list, " ")
+}
+
+// fromTo is a value before and after a change, or the only value of a new SIM.
+func fromTo(from, to string) string {
+	if from == "" {
+		return to
+	}
+	return from + "→" + to
 }

@@ -39,7 +39,8 @@ func TestChangesTable(t *testing.T) {
 			{"cursor":"2-1","at":"2030-01-31T12:00:01Z","kind":"status_changed","iccid":"2","imsis":[],"msisdns":[],"to":{"account":"OP0000000001"},"status":{"from":"ready","to":"active"}},
 			{"cursor":"3-1","at":"2030-01-31T12:00:02Z","kind":"identifiers_changed","iccid":"3","imsis":[],"msisdns":[],"to":{"account":"OP0000000001"},
 			 "identifiers":{"from":{"iccid":"3","imsis":["4"],"msisdns":[],"eid":null,"external_id":null},"to":{"iccid":"3","imsis":["4"],"msisdns":["5"],"eid":null,"external_id":null}}},
-			{"cursor":"4-1","at":"2030-01-31T12:00:03Z","kind":"swapped","iccid":"6","imsis":[],"msisdns":[],"to":{"account":"OP0000000001"},"replaces":"7"}
+			{"cursor":"4-1","at":"2030-01-31T12:00:03Z","kind":"swapped","iccid":"6","imsis":[],"msisdns":[],"to":{"account":"OP0000000001"},"replaces":"7"},
+			{"cursor":"5-1","at":"2030-01-31T12:00:04Z","kind":"created","sim_id":8,"iccid":"8","imsis":[],"msisdns":[],"to":{"account":"OP0000000001"},"status":{"to":"ready"},"plan":{"to":"basic"}}
 		],"next_cursor":"5-0","more":false}`)
 	})
 	c.is(c.run("changes"), 0, "--cursor=5-0")
@@ -48,5 +49,6 @@ func TestChangesTable(t *testing.T) {
 2030-01-31 12:00:01Z  status_changed       2      -             OP0000000001  status=ready→active
 2030-01-31 12:00:02Z  identifiers_changed  3      -             OP0000000001  msisdns=→5
 2030-01-31 12:00:03Z  swapped              6      -             OP0000000001  replaces=7
+2030-01-31 12:00:04Z  created              8      -             OP0000000001  status=ready plan=basic
 `)
 }

@@ -20,6 +20,7 @@ type Change struct {
 	Cursor     string              `json:"cursor"` // of the place after this entry
 	At         time.Time           `json:"at"`
 	Kind       transfer.ChangeKind `json:"kind"`
+	SIMID      int64               `json:"sim_id"` // stays the same, and is never that of another SIM
 	ICCID      string              `json:"iccid"`
 	IMSIs      []string            `json:"imsis"`
 	MSISDNs    []string            `json:"msisdns"`
@@ -29,18 +30,19 @@ type Change struct {
 	From *ChangeOwner `json:"from,omitempty"` // the owner before; nil if the owner did not change
 	To   ChangeOwner  `json:"to"`             // the owner after the change
 
-	Status      *ChangedText        `json:"status,omitempty"`      // for status_changed
-	Plan        *ChangedText        `json:"plan,omitempty"`        // for plan_changed
-	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty"` // for identifiers_changed
+	Status      *ChangedText        `json:"status,omitempty"`      // for status_changed, and created without From
+	Plan        *ChangedText        `json:"plan,omitempty"`        // for plan_changed, and created without From
+	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty"` // for identifiers_changed and retired
 	Replaces    string              `json:"replaces,omitempty"`    // for the new card of a swap: the ICCID of the old one
 	ReplacedBy  string              `json:"replaced_by,omitempty"` // for the old card of a swap: the ICCID of the new one
 
+	Settings *Settings `json:"settings,omitempty"` // with which the SIM was created or arrived; for support and administrators
+
 	// For transferred.
-	Request  *uuid.UUID `json:"request,omitempty"`
-	Batch    *uuid.UUID `json:"batch,omitempty"`
-	Ticket   string     `json:"ticket,omitempty"`
-	Line     int        `json:"line,omitempty"`     // in the request's list or upload, from 1
-	Settings *Settings  `json:"settings,omitempty"` // with which the SIM arrived; for support and administrators
+	Request *uuid.UUID `json:"request,omitempty"`
+	Batch   *uuid.UUID `json:"batch,omitempty"`
+	Ticket  string     `json:"ticket,omitempty"`
+	Line    int        `json:"line,omitempty"` // in the request's list or upload, from 1
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.
@@ -51,7 +53,7 @@ type ChangeOwner struct {
 
 // ChangedText is a value before and after a change.
 type ChangedText struct {
-	From string `json:"from"`
+	From string `json:"from,omitempty"`
 	To   string `json:"to"`
 }
 

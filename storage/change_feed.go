@@ -37,6 +37,7 @@ type ChangeEntry struct {
 	DestinationExternalID *string              `db:"destination_external_id"`
 	IMSIs                 pq.StringArray       `db:"imsis"`
 	MSISDNs               pq.StringArray       `db:"msisdns"`
+	SIM                   int64                `db:"sim"` // its id, which stays the same and is never that of another SIM
 	ICCID                 string               `db:"iccid"`
 	EID                   *string              `db:"eid"`
 	ExternalID            *string              `db:"external_id"`
@@ -48,7 +49,7 @@ type ChangeEntry struct {
 	Batch                 *uuid.UUID           `db:"batch"`
 	Ticket                *string              `db:"ticket"`
 	Line                  *int                 `db:"line"`     // in the request's list or upload
-	Settings              *json.RawMessage     `db:"settings"` // that the SIM arrived with
+	Settings              *json.RawMessage     `db:"settings"` // that the SIM arrived with, for created too
 }
 
 // Next returns the position after the entry.
@@ -322,7 +323,7 @@ var selectChangeEntries = newStatement(statement{
 			FROM unnest(@seqs::bigint[], @los::int[], @his::int[]) AS p (seq, lo, hi)
 			JOIN changes c ON c.seq = p.seq
 		), entry AS MATERIALIZED (
-			SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, c.at, NULL::jsonb AS settings,
+			SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, c.at, CASE c.kind WHEN 'created' THEN c.after->'settings' END AS settings,
 				CASE WHEN c.kind = 'swapped' AND i = 2 THEN c.sims[1] END AS old_card,
 				CASE WHEN c.kind = 'swapped' AND i = 1 THEN c.sims[2] END AS new_card,
 				c.kind, c.source, c.destination, c.before, c.after, c.request
@@ -356,6 +357,7 @@ var selectChangeEntries = newStatement(statement{
 			src.external_id AS source_external_id,
 			dst.operator_id AS destination,
 			dst.external_id AS destination_external_id,
+			e.sim,
 			s.iccid,
 			coalesce(i.imsis, '{}') AS imsis,
 			coalesce(i.msisdns, '{}') AS msisdns,

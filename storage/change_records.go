@@ -45,6 +45,22 @@ func simIdentifiersSQL(sim string) string {
 )`
 }
 
+// createdValues is an expression on a new row of sims: the status, the plan and
+// the settings with which the SIM is created, as the changes feed has them.
+func createdValues() string {
+	return `jsonb_build_object('status', status, 'plan', plan, 'settings', to_jsonb(` + settingsRow(func(s transfer.Setting) string { return s.Name }) + `))`
+}
+
+// insertCreated records SIMs that were created: those of the query created, which
+// returns id, account and created_with (createdValues). Equal SIMs of an account share
+// rows of changes. The identifiers of the SIMs were found to be free by an earlier
+// statement, so the change that freed them is before their creation in the feed.
+const insertCreated = `INSERT INTO changes (kind, destination, sims, after)
+SELECT 'created', account, ids[first:first + 999], created_with
+FROM (SELECT account, created_with, array_agg(id ORDER BY id) AS ids FROM created GROUP BY account, created_with) AS alike
+CROSS JOIN LATERAL generate_series(1, cardinality(ids), 1000) AS first
+ORDER BY ids[first]`
+
 var selectSIMIdentifiers = newStatement(statement{
 	name:    "select_sim_identifiers",
 	does:    "Reads all identifiers of a SIM.",
@@ -104,6 +120,13 @@ func (t *Tx) insertChange(ctx context.Context, kind transfer.ChangeKind, source 
 // caller has locked the SIM, and read before when it held the lock.
 func (t *Tx) RecordIdentifiersChanged(ctx context.Context, owner, sim int64, before, after SIMIdentifiers) error {
 	return t.insertChange(ctx, transfer.SIMIdentifiersChanged, nil, owner, []int64{sim}, before, after)
+}
+
+// RecordRetired records for the changes feed that a SIM was retired as a wrong
+// import: its identifiers before, and what is left of them. The caller has locked
+// the SIM, and read before when it held the lock.
+func (t *Tx) RecordRetired(ctx context.Context, owner, sim int64, before, after SIMIdentifiers) error {
+	return t.insertChange(ctx, transfer.SIMRetired, nil, owner, []int64{sim}, before, after)
 }
 
 // RecordSwapped records for the changes feed that a new card took over from an

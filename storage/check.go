@@ -343,11 +343,11 @@ func invariants() []invariant {
 				SELECT DISTINCT ON (sim) sim, kind, after
 				FROM changes
 				CROSS JOIN LATERAL unnest(sims) AS sim
-				WHERE kind IN ('identifiers_changed', 'swapped') -- a swap has no identifiers
+				WHERE kind IN ('identifiers_changed', 'retired', 'swapped') -- a swap has no identifiers
 				ORDER BY sim, seq DESC NULLS FIRST, id DESC
 			) latest
 			CROSS JOIN LATERAL `+indent(3, simIdentifiersSQL("latest.sim"))+` AS held (identifiers)
-			WHERE kind = 'identifiers_changed' AND identifiers IS DISTINCT FROM after`),
+			WHERE kind <> 'swapped' AND identifiers IS DISTINCT FROM after`),
 		newInvariant(8, "changes_numbered", "the changes feed is numbered without gaps, and no change waits for its number for more than 10 minutes", `
 			SELECT format('%s changes have numbers from %s to %s', n, lo, hi)
 			FROM (SELECT count(seq) AS n, min(seq) AS lo, max(seq) AS hi FROM changes) numbers

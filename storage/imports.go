@@ -249,18 +249,14 @@ var importSIMs = newStatement(statement{
 			FROM staged_sims s
 			JOIN accounts a USING (operator_id)
 			ORDER BY s.id
-			RETURNING id, since, account
+			RETURNING id, since, account, ` + createdValues() + ` AS created_with
 		), detailed AS (
 			INSERT INTO sim_details (sim, eid, lot, external_id)
 			SELECT id, eid, lot, external_id
 			FROM staged_sims
 			WHERE eid IS NOT NULL OR lot IS NOT NULL OR external_id IS NOT NULL
 		), changed AS (
-			INSERT INTO changes (kind, destination, sims)
-			SELECT 'created', account, array_agg(id ORDER BY id)
-			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
-			GROUP BY account, part
-			ORDER BY min(id)
+			` + indent(3, insertCreated) + `
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account

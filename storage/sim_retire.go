@@ -92,7 +92,7 @@ func (t *Tx) RetireSIM(ctx context.Context, by Actor, id transfer.Identifier, wh
 	if err != nil {
 		return SIM{}, err
 	}
-	if err := t.RecordIdentifiersChanged(ctx, locked.Account, locked.ID, before, after); err != nil {
+	if err := t.RecordRetired(ctx, locked.Account, locked.ID, before, after); err != nil {
 		return SIM{}, err
 	}
 	is, err := t.simByID(ctx, locked.ID)

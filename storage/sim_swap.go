@@ -45,15 +45,13 @@ var insertCard = newStatement(statement{
 			SELECT account, clock_timestamp(), 'ready', @iccid, plan
 			FROM sims
 			WHERE id = @old
-			RETURNING id, since, account
+			RETURNING id, since, account, ` + createdValues() + ` AS created_with
 		), registered AS (
 			INSERT INTO registrations (sim, since, account)
 			SELECT id, since, account
 			FROM created
 		), changed AS (
-			INSERT INTO changes (kind, destination, sims)
-			SELECT 'created', account, ARRAY[id]
-			FROM created
+			` + indent(3, insertCreated) + `
 		)
 		SELECT id
 		FROM created`,

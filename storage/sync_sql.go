@@ -729,13 +729,9 @@ var createSyncSIMs = newStatement(statement{
 			JOIN sync_candidates x ON x.n = r.n
 			WHERE r.outcome = 'created'
 			ORDER BY r.sim
-			RETURNING id, since, account
+			RETURNING id, since, account, ` + createdValues() + ` AS created_with
 		), changed AS (
-			INSERT INTO changes (kind, destination, sims)
-			SELECT 'created', account, array_agg(id ORDER BY id)
-			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
-			GROUP BY account, part
-			ORDER BY min(id)
+			` + indent(3, insertCreated) + `
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account

@@ -13,12 +13,13 @@ const (
 	SIMIdentifiersChanged ChangeKind = "identifiers_changed" // its numbers, its IMSIs, its EID or its external id changed
 	SIMSwapped            ChangeKind = "swapped"             // a card replaced another one
 	SIMOwnerCorrected     ChangeKind = "owner_corrected"     // an administrator changed its owner without a request
+	SIMRetired            ChangeKind = "retired"             // it was a wrong import, and its identifiers are free for another SIM
 )
 
 // ChangeKinds lists every kind of change.
 func ChangeKinds() []ChangeKind {
 	return []ChangeKind{
 		SIMCreated, SIMTransferred, SIMStatusChanged, SIMPlanChanged,
-		SIMIdentifiersChanged, SIMSwapped, SIMOwnerCorrected,
+		SIMIdentifiersChanged, SIMSwapped, SIMOwnerCorrected, SIMRetired,
 	}
 }

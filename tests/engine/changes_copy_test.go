@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +33,7 @@ type changesCopy struct {
 // copiedSIM is what the feed says of a SIM. A status or a plan is empty until it
 // changes: the entry of a new SIM does not have them.
 type copiedSIM struct {
+	ID           int64
 	Owner        transfer.OperatorID
 	Status, Plan string
 	IMSIs        []string
@@ -133,27 +133,36 @@ func applyChange(sims map[string]copiedSIM, e client.Change) error {
 		before = string(e.From.Account)
 	}
 	switch {
+	case e.Kind == transfer.SIMCreated && (known || e.Status == nil || e.Plan == nil):
+		return fmt.Errorf("%s is created at %s, after %+v, with the status %v and the plan %v", e.ICCID, e.Cursor, was, e.Status, e.Plan)
 	case e.Kind == transfer.SIMCreated:
-		is, owner, status, plan = copiedSIM{}, before, "", ""
+		was.ID, owner = e.SIMID, before
 	case !known:
 		return fmt.Errorf("%s has the change %s before it was created", e.ICCID, e.Kind)
+	}
+	if e.SIMID != was.ID {
+		return fmt.Errorf("the change %s of %s at %s is of SIM %d, but the ICCID names SIM %d", e.Kind, e.ICCID, e.Cursor, e.SIMID, was.ID)
 	}
 	if before != owner {
 		return fmt.Errorf("the change %s of %s at %s begins with the owner %s, but the changes before end with %s", e.Kind, e.ICCID, e.Cursor, before, owner)
 	}
 	if e.Status != nil {
-		if status != "" && e.Status.From != status {
+		if e.Status.From != status {
 			return fmt.Errorf("the status of %s changes from %s at %s, but the changes before end with %s", e.ICCID, e.Status.From, e.Cursor, status)
 		}
 		is.Status = e.Status.To
 	}
 	if e.Plan != nil {
-		if plan != "" && e.Plan.From != plan {
+		if e.Plan.From != plan {
 			return fmt.Errorf("the plan of %s changes from %s at %s, but the changes before end with %s", e.ICCID, e.Plan.From, e.Cursor, plan)
 		}
 		is.Plan = e.Plan.To
 	}
-	is.Owner, is.IMSIs, is.MSISDNs, is.EID, is.ExternalID = e.To.Account, e.IMSIs, e.MSISDNs, e.EID, e.ExternalID
+	if e.Kind == transfer.SIMRetired {
+		delete(sims, e.ICCID)
+		return nil
+	}
+	is.ID, is.Owner, is.IMSIs, is.MSISDNs, is.EID, is.ExternalID = e.SIMID, e.To.Account, e.IMSIs, e.MSISDNs, e.EID, e.ExternalID
 	sims[e.ICCID] = is
 	return nil
 }
@@ -162,6 +171,7 @@ func applyChange(sims map[string]copiedSIM, e client.Change) error {
 func (c *changesCopy) compare(t *testing.T, db *storagetest.DB) {
 	t.Helper()
 	rows := storagetest.All[struct {
+		ID         int64               `db:"id"`
 		ICCID      string              `db:"iccid"`
 		Owner      transfer.OperatorID `db:"owner"`
 		Status     string              `db:"status"`
@@ -172,6 +182,7 @@ func (c *changesCopy) compare(t *testing.T, db *storagetest.DB) {
 		ExternalID string              `db:"external_id"`
 	}](db, `
 		SELECT
+			s.id,
 			s.iccid,
 			a.operator_id AS owner,
 			s.status,
@@ -183,14 +194,10 @@ func (c *changesCopy) compare(t *testing.T, db *storagetest.DB) {
 		FROM sims s
 		JOIN accounts a ON a.id = s.account
 		LEFT JOIN sim_details d ON d.sim = s.id
-		ORDER BY s.id`)
+		WHERE s.id NOT IN (SELECT sim FROM retired_sims)`)
 	want := map[string]copiedSIM{}
-	for _, s := range rows { // a later SIM with the ICCID of a wrong import counts
-		want[s.ICCID] = copiedSIM{s.Owner, s.Status, s.Plan, s.IMSIs, s.MSISDNs, s.EID, s.ExternalID}
-	}
-	for iccid, is := range c.sims {
-		is.Status, is.Plan = cmp.Or(is.Status, want[iccid].Status), cmp.Or(is.Plan, want[iccid].Plan)
-		c.sims[iccid] = is
+	for _, s := range rows {
+		want[s.ICCID] = copiedSIM{s.ID, s.Owner, s.Status, s.Plan, s.IMSIs, s.MSISDNs, s.EID, s.ExternalID}
 	}
 	if diff := gocmp.Diff(want, c.sims); diff != "" {
 		t.Errorf("the copy differs from the database (-database +copy):\n%s", diff)

@@ -12,7 +12,7 @@ FROM (
 	SELECT DISTINCT ON (sim) sim, kind, after
 	FROM changes
 	CROSS JOIN LATERAL unnest(sims) AS sim
-	WHERE kind IN ('identifiers_changed', 'swapped') -- a swap has no identifiers
+	WHERE kind IN ('identifiers_changed', 'retired', 'swapped') -- a swap has no identifiers
 	ORDER BY sim, seq DESC NULLS FIRST, id DESC
 ) latest
 CROSS JOIN LATERAL (
@@ -26,4 +26,4 @@ CROSS JOIN LATERAL (
 	LEFT JOIN sim_details xd ON xd.sim = x.id
 	WHERE x.id = latest.sim
 ) AS held (identifiers)
-WHERE kind = 'identifiers_changed' AND identifiers IS DISTINCT FROM after;
+WHERE kind <> 'swapped' AND identifiers IS DISTINCT FROM after;

@@ -97,13 +97,22 @@ imei_lock)
 			JOIN sync_candidates x ON x.n = r.n
 			WHERE r.outcome = 'created'
 			ORDER BY r.sim
-			RETURNING id, since, account
+			RETURNING id, since, account, jsonb_build_object('status', status, 'plan', plan, 'settings', to_jsonb(ROW(
+	tags,
+	expiration,
+	termination_protection,
+	sim_group,
+	event_handlers,
+	speed_class,
+	containers,
+	imei_lock
+)::sim_settings)) AS created_with
 		), changed AS (
-			INSERT INTO changes (kind, destination, sims)
-			SELECT 'created', account, array_agg(id ORDER BY id)
-			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
-			GROUP BY account, part
-			ORDER BY min(id)
+			INSERT INTO changes (kind, destination, sims, after)
+			SELECT 'created', account, ids[first:first + 999], created_with
+			FROM (SELECT account, created_with, array_agg(id ORDER BY id) AS ids FROM created GROUP BY account, created_with) AS alike
+			CROSS JOIN LATERAL generate_series(1, cardinality(ids), 1000) AS first
+			ORDER BY ids[first]
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account

@@ -47,18 +47,27 @@ s.imei_lock
 			FROM staged_sims s
 			JOIN accounts a USING (operator_id)
 			ORDER BY s.id
-			RETURNING id, since, account
+			RETURNING id, since, account, jsonb_build_object('status', status, 'plan', plan, 'settings', to_jsonb(ROW(
+	tags,
+	expiration,
+	termination_protection,
+	sim_group,
+	event_handlers,
+	speed_class,
+	containers,
+	imei_lock
+)::sim_settings)) AS created_with
 		), detailed AS (
 			INSERT INTO sim_details (sim, eid, lot, external_id)
 			SELECT id, eid, lot, external_id
 			FROM staged_sims
 			WHERE eid IS NOT NULL OR lot IS NOT NULL OR external_id IS NOT NULL
 		), changed AS (
-			INSERT INTO changes (kind, destination, sims)
-			SELECT 'created', account, array_agg(id ORDER BY id)
-			FROM (SELECT id, account, (row_number() OVER (PARTITION BY account ORDER BY id) - 1) / 1000 AS part FROM created) AS parts
-			GROUP BY account, part
-			ORDER BY min(id)
+			INSERT INTO changes (kind, destination, sims, after)
+			SELECT 'created', account, ids[first:first + 999], created_with
+			FROM (SELECT account, created_with, array_agg(id ORDER BY id) AS ids FROM created GROUP BY account, created_with) AS alike
+			CROSS JOIN LATERAL generate_series(1, cardinality(ids), 1000) AS first
+			ORDER BY ids[first]
 		)
 		INSERT INTO registrations (sim, since, account)
 		SELECT id, since, account

@@ -14,7 +14,7 @@ WITH span AS MATERIALIZED (
 	FROM unnest($1 /*seqs*/::bigint[], $2 /*los*/::int[], $3 /*his*/::int[]) AS p (seq, lo, hi)
 	JOIN changes c ON c.seq = p.seq
 ), entry AS MATERIALIZED (
-	SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, c.at, NULL::jsonb AS settings,
+	SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, c.at, CASE c.kind WHEN 'created' THEN c.after->'settings' END AS settings,
 		CASE WHEN c.kind = 'swapped' AND i = 2 THEN c.sims[1] END AS old_card,
 		CASE WHEN c.kind = 'swapped' AND i = 1 THEN c.sims[2] END AS new_card,
 		c.kind, c.source, c.destination, c.before, c.after, c.request
@@ -48,6 +48,7 @@ SELECT
 	src.external_id AS source_external_id,
 	dst.operator_id AS destination,
 	dst.external_id AS destination_external_id,
+	e.sim,
 	s.iccid,
 	coalesce(i.imsis, '{}') AS imsis,
 	coalesce(i.msisdns, '{}') AS msisdns,
