@@ -261,6 +261,11 @@ func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 // arrived at their new owners.
 func seesArrivals(c storage.Caller) bool { return isStaff(c) }
 
+// seesPriceIn reports whether a caller sees what plans cost in a currency.
+func seesPriceIn(c storage.Caller, in transfer.Currency) bool {
+	return isStaff(c) || isAccount(c) && c.Account.Currency == in
+}
+
 // mayFindTickets reports whether a caller may search requests by ticket.
 func mayFindTickets(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
 

@@ -120,7 +120,7 @@ func examples() map[string]any {
 		fee     = transfer.Money{Minor: 250, Currency: "EUR"}
 
 		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", Name: new("North Sensors Ltd"), ExternalID: new("C-1001"), CreatedAt: noon}
-		plan    = Plan{Name: "global-01"}
+		plan    = Plan{Name: "global-01", MonthlyPrices: []transfer.Money{{Minor: 175, Currency: "EUR"}}}
 		price   = Fee{ID: 3, Method: transfer.SupportAssisted, Currency: "EUR", Fee: &fee, ValidFrom: noon, Current: true}
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
@@ -163,7 +163,7 @@ func examples() map[string]any {
 		"Account":                account,
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
 
-		"PutPlanInputBody":    map[string]any{"coverage_bound": false},
+		"PutPlanInputBody":    map[string]any{"coverage_bound": false, "monthly_prices": []map[string]any{{"amount": "1.75", "currency": "EUR"}}},
 		"Plan":                plan,
 		"ListPlansOutputBody": map[string]any{"items": []Plan{plan}},
 

@@ -98,7 +98,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"PUT", "/v1/plans/{name}", "put-plan", admins, ok, op(s, s.putPlan), "Create or update a plan",
-			"Sets whether SIMs on this plan can move to an account with a different coverage.",
+			"Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month.",
 		},
 
 		{

@@ -285,9 +285,54 @@ func TestPlans(t *testing.T) {
 	put("global-02", map[string]any{}).problem(422, problem.Invalid)
 	put("a%20b", map[string]any{"coverage_bound": true}).problem(422, problem.Invalid)
 	list := read[List[Plan]](s.get(s.source, "/v1/plans").is(200))
-	if want := []Plan{{"global-01", false}, {"global-02", true}, {"local-01", true}}; !slices.Equal(list.Items, want) {
-		t.Errorf("%+v", list)
+	none := []transfer.Money{}
+	equal(t, list.Items, []Plan{{"global-01", false, none}, {"global-02", true, none}, {"local-01", true, none}})
+}
+
+// An account sees what a plan costs in its own currency.
+func TestPlanPrices(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	type m = map[string]any
+	type a = []any
+	put := func(prices any) testResponse {
+		body := m{"coverage_bound": false}
+		if prices != nil {
+			body["monthly_prices"] = prices
+		}
+		return s.do(apiCall{method: "PUT", path: "/v1/plans/global-02", key: s.admin, body: body})
 	}
+	prices := func(key string) string {
+		t.Helper()
+		text := ""
+		for _, price := range read[Plan](s.get(key, "/v1/plans/global-02").is(200)).MonthlyPrices {
+			text += price.String() + ","
+		}
+		return text
+	}
+	put(a{m{"minor": 175, "currency": "eur"}, m{"amount": "210", "currency": "JPY"}, m{"amount": "1.9", "minor": 190, "currency": "USD"}}).is(200)
+	for key, want := range map[string]string{
+		s.admin: "1.75 EUR,210 JPY,1.90 USD,", s.support: "1.75 EUR,210 JPY,1.90 USD,", s.source: "1.75 EUR,", s.destination: "1.75 EUR,",
+	} {
+		if got := prices(key); got != want {
+			t.Errorf("prices are %q, not %q", got, want)
+		}
+	}
+	put(nil).is(200)
+	equal(t, prices(s.admin), "1.75 EUR,210 JPY,1.90 USD,")
+	put(a{m{"minor": 180, "currency": "EUR"}, m{"minor": 0, "currency": "CHF"}}).is(200)
+	equal(t, prices(s.admin), "0.00 CHF,1.80 EUR,")
+	for _, wrong := range []any{
+		a{m{"minor": 180}}, a{m{"currency": "EUR"}}, a{m{"minor": -1, "currency": "EUR"}}, a{m{"minor": 1, "currency": "XAU"}},
+		a{m{"minor": 1, "currency": "EUR"}, m{"minor": 1, "currency": "EUR"}}, a{m{"amount": "1.755", "currency": "EUR"}},
+	} {
+		put(wrong).problem(422, problem.Invalid)
+	}
+	equal(t, prices(s.admin), "0.00 CHF,1.80 EUR,")
+	entries := read[List[AuditEntry]](s.get(s.admin, "/v1/audit?action=plan.put&limit=1").is(200)).Items
+	equal(t, entries[0].After, m{"monthly_prices": a{m{"amount": "0.00", "minor": 0.0, "currency": "CHF"}, m{"amount": "1.80", "minor": 180.0, "currency": "EUR"}}})
+	put(a{}).is(200)
+	equal(t, prices(s.admin), "")
 }
 
 func TestAccounts(t *testing.T) {

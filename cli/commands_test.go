@@ -161,6 +161,8 @@ func commandCalls() []commandCall {
 		{"plans list", "", "GET /v1/plans"},
 		{"plans show global-01", "", "GET /v1/plans/global-01"},
 		{"plans set global-01 --no-coverage-bound", "", `PUT /v1/plans/global-01 {"coverage_bound":false}`},
+		{"plans set global-01 --no-coverage-bound --monthly=1.75EUR,210JPY", "", `PUT /v1/plans/global-01 {"coverage_bound":false,"monthly_prices":[{"amount":"1.75","minor":175,"currency":"EUR"},{"amount":"210","minor":210,"currency":"JPY"}]}`},
+		{"plans set global-01 --no-coverage-bound --no-monthly", "", `PUT /v1/plans/global-01 {"coverage_bound":false,"monthly_prices":[]}`},
 		{"plans set regional/01 --coverage-bound", "", `PUT /v1/plans/regional%2F01 {"coverage_bound":true}`},
 	}
 }

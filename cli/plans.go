@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"simtransfer/client"
 )
@@ -13,9 +14,13 @@ type plansCommand struct {
 }
 
 func printPlans(l *connection, plans ...client.Plan) error {
-	t := newTable(l.Out, "PLAN", "BOUND TO COVERAGE")
+	t := newTable(l.Out, "PLAN", "BOUND TO COVERAGE", "A MONTH")
 	for _, p := range plans {
-		t.add(p.Name, yesNo(p.CoverageBound))
+		prices := make([]string, len(p.MonthlyPrices))
+		for i, price := range p.MonthlyPrices {
+			prices[i] = price.String()
+		}
+		t.add(p.Name, yesNo(p.CoverageBound), strings.Join(prices, ", "))
 	}
 	return t.flush()
 }
@@ -63,10 +68,31 @@ func (c *plansShowCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type plansSetCommand struct {
-	Name          string `arg:"" help:"Name of the plan."`
-	CoverageBound bool   `negatable:"" required:"" help:"Whether SIMs on the plan cannot move to an account with another coverage."`
+	Name          string   `arg:"" help:"Name of the plan."`
+	CoverageBound bool     `negatable:"" required:"" help:"Whether SIMs on the plan cannot move to an account with another coverage."`
+	Monthly       []amount `placeholder:"PRICE" xor:"monthly" help:"What a SIM on the plan costs a month, such as 1.75EUR. Give one price per currency: repeat the flag, or separate them with commas. They replace all prices of the plan. Default: the prices stay as they are."`
+	NoMonthly     bool     `xor:"monthly" help:"Remove the prices of the plan."`
 	condition
 	remote
+}
+
+// prices returns the prices to set, nil to keep those of the plan.
+func (c *plansSetCommand) prices() (*[]client.MoneyInput, error) {
+	if len(c.Monthly) == 0 && !c.NoMonthly {
+		return nil, nil
+	}
+	prices := []client.MoneyInput{}
+	for _, a := range c.Monthly {
+		if a.currency == "" {
+			return nil, usageError("--monthly=%s names no currency: write it after the amount, as in %[1]sEUR", a.number)
+		}
+		price, err := a.in(a.currency)
+		if err != nil {
+			return nil, err
+		}
+		prices = append(prices, client.InputOf(price))
+	}
+	return &prices, nil
 }
 
 // Help returns the detailed help.
@@ -74,16 +100,21 @@ func (plansSetCommand) Help() string {
 	return `Examples:
 
     simtransfer plans set global-01 --no-coverage-bound
+    simtransfer plans set global-01 --no-coverage-bound --monthly=1.75EUR,1.90USD
     simtransfer plans set regional-01 --coverage-bound`
 }
 
 // Run runs the command.
 func (c *plansSetCommand) Run(ctx context.Context, s *Session) error {
+	prices, err := c.prices()
+	if err != nil {
+		return err
+	}
 	l, err := c.connect(s)
 	if err != nil {
 		return err
 	}
-	p, err := l.client.PutPlan(ctx, c.Name, client.PlanSettings{CoverageBound: c.CoverageBound}, l.options(c.ifMatch())...)
+	p, err := l.client.PutPlan(ctx, c.Name, client.PlanSettings{CoverageBound: c.CoverageBound, MonthlyPrices: prices}, l.options(c.ifMatch())...)
 	if err != nil {
 		return l.explain(err)
 	}

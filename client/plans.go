@@ -3,12 +3,17 @@ package client
 import (
 	"context"
 	"net/http"
+
+	"simtransfer/transfer"
 )
 
 // Plan is a plan that SIMs can be on.
 type Plan struct {
 	Name          string `json:"name"`
 	CoverageBound bool   `json:"coverage_bound"` // whether its SIMs cannot move to another coverage
+
+	// What a SIM costs a month, by currency. An account sees the price in its own.
+	MonthlyPrices []transfer.Money `json:"monthly_prices"`
 }
 
 // Plans is the list of all plans.
@@ -18,7 +23,8 @@ type Plans struct {
 
 // PlanSettings is the body of PutPlan.
 type PlanSettings struct {
-	CoverageBound bool `json:"coverage_bound"`
+	CoverageBound bool          `json:"coverage_bound"`
+	MonthlyPrices *[]MoneyInput `json:"monthly_prices,omitempty"` // nil keeps the prices; empty removes them
 }
 
 // ListPlans returns all plans.

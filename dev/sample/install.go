@@ -139,8 +139,12 @@ func (in *Installation) createAccounts(ctx context.Context) error {
 		}
 		in.Accounts = append(in.Accounts, key)
 	}
+	prices := []client.MoneyInput{}
+	for currency, fee := range Fees() {
+		prices = append(prices, client.InputOf(transfer.Money{Minor: fee, Currency: currency}))
+	}
 	for plan, bound := range map[string]bool{"worldwide": false, "regional": true} {
-		if _, err := admin.PutPlan(ctx, plan, client.PlanSettings{CoverageBound: bound}); err != nil {
+		if _, err := admin.PutPlan(ctx, plan, client.PlanSettings{CoverageBound: bound, MonthlyPrices: &prices}); err != nil {
 			return err
 		}
 	}

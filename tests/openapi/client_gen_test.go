@@ -2781,8 +2781,11 @@ type PastTransferRequestState string
 // Plan defines model for Plan.
 type Plan struct {
 	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
-	CoverageBound bool   `json:"coverage_bound"`
-	Name          string `json:"name"`
+	CoverageBound bool `json:"coverage_bound"`
+
+	// MonthlyPrices What a SIM on this plan costs a month, by currency. An account sees the price in its currency.
+	MonthlyPrices []Money `json:"monthly_prices"`
+	Name          string  `json:"name"`
 }
 
 // Preview defines model for Preview.
@@ -2902,7 +2905,11 @@ type Problem struct {
 
 // PutPlanInputBody defines model for PutPlanInputBody.
 type PutPlanInputBody struct {
+	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
 	CoverageBound bool `json:"coverage_bound"`
+
+	// MonthlyPrices What a SIM on this plan costs a month: one price per currency, each with its currency. They replace all prices of the plan; an empty list removes them. Left out: the prices stay as they are.
+	MonthlyPrices *[]MoneyInput `json:"monthly_prices,omitempty"`
 }
 
 // QuotedFee defines model for QuotedFee.
@@ -6468,7 +6475,7 @@ type ClientInterface interface {
 
 	// PutPlanWithBody Create or update a plan
 	//
-	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6477,7 +6484,7 @@ type ClientInterface interface {
 
 	// PutPlan Create or update a plan
 	//
-	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -6949,7 +6956,7 @@ func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body Cr
 
 // PutPlanWithBody Create or update a plan
 //
-// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6968,7 +6975,7 @@ func (c *Client) PutPlanWithBody(ctx context.Context, name string, params *PutPl
 
 // PutPlan Create or update a plan
 //
-// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9486,7 +9493,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPlanWithBodyWithResponse Create or update a plan
 	//
-	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9495,7 +9502,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPlanWithResponse Create or update a plan
 	//
-	// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12828,7 +12835,7 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params 
 
 // PutPlanWithBodyWithResponse Create or update a plan
 //
-// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12843,7 +12850,7 @@ func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, n
 
 // PutPlanWithResponse Create or update a plan
 //
-// Sets whether SIMs on this plan can move to an account with a different coverage. Requires an API key with the role admin.
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -2,9 +2,9 @@
 --
 -- Does:     Locks a plan.
 -- Given:    @name of the plan.
--- Returns:  The plan; none if it does not exist.
+-- Returns:  Its name; none if it does not exist.
 -- Locks:    Takes the plan.
 --
 -- EXPLAIN EXECUTE lock_plan(name);
 PREPARE lock_plan AS
-SELECT name, coverage_bound FROM plans WHERE name = $1 /*name*/ FOR NO KEY UPDATE;
+SELECT name FROM plans WHERE name = $1 /*name*/ FOR NO KEY UPDATE;

@@ -7,4 +7,13 @@
 --
 -- EXPLAIN EXECUTE select_plan(name);
 PREPARE select_plan AS
-SELECT name, coverage_bound FROM plans WHERE name = $1 /*name*/;
+SELECT
+	p.name,
+	p.coverage_bound,
+	coalesce((
+		SELECT json_agg(json_build_object('minor', m.monthly, 'currency', m.currency) ORDER BY m.currency)
+		FROM plan_prices m
+		WHERE m.plan = p.name
+	), '[]') AS monthly_prices
+FROM plans p
+WHERE p.name = $1 /*name*/;

@@ -7,4 +7,13 @@
 --
 -- EXPLAIN EXECUTE select_plans;
 PREPARE select_plans AS
-SELECT name, coverage_bound FROM plans ORDER BY name;
+SELECT
+	p.name,
+	p.coverage_bound,
+	coalesce((
+		SELECT json_agg(json_build_object('minor', m.monthly, 'currency', m.currency) ORDER BY m.currency)
+		FROM plan_prices m
+		WHERE m.plan = p.name
+	), '[]') AS monthly_prices
+FROM plans p
+ORDER BY p.name;
