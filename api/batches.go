@@ -224,7 +224,7 @@ func byLine(wrong []upload.RowError) error {
 
 // createRequests creates a batch with one request per destination.
 func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
-	id, err := t.CreateBatch(ctx, source.ID, file.Len())
+	id, err := t.CreateBatch(ctx, source.ID, file.Len(), storage.Words{})
 	if err != nil {
 		return id, err
 	}

@@ -70,7 +70,7 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 		if err != nil || newest <= last {
 			return nil, finished, err
 		}
-		rows, err := s.db.Events(ctx, r.ID, !sightOf(party).unoffered, last, streamPageEvents)
+		rows, err := s.db.Events(ctx, r.ID, party, last, streamPageEvents)
 		if err != nil {
 			return nil, false, err
 		}

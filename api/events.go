@@ -65,7 +65,7 @@ func (s *server) listEvents(ctx context.Context, in *listEventsInput) (*listOf[E
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.Events(ctx, r.ID, !sightOf(party).unoffered, int(after), in.Limit+1)
+	rows, err := s.db.Events(ctx, r.ID, party, int(after), in.Limit+1)
 	if err == nil && len(rows) == 0 && after > 0 {
 		var newest int
 		if newest, _, err = s.db.Newest(ctx, r.ID); err == nil && int(after) > newest {

@@ -31,6 +31,8 @@ type Batch struct {
 	Denied     int                 `db:"n_denied"`
 	Expired    int                 `db:"n_expired"`
 	Purged     int                 `db:"n_purged"` // rows that were deleted; the other counts include them
+	Reference  *string             `db:"reference"`
+	Message    *string             `db:"message"`
 }
 
 // selectBatchSQL selects batches b with the sums of their requests.
@@ -40,6 +42,8 @@ const selectBatchSQL = `SELECT
 	a.operator_id,
 	b.created_at,
 	b.size,
+	b.reference,
+	b.message,
 	r.requests,
 	r.unfinished,
 	r.n_pending,
@@ -77,17 +81,26 @@ CROSS JOIN LATERAL (
 var insertBatch = newStatement(statement{
 	name:  "insert_batch",
 	does:  "Creates a batch.",
-	given: "@id of the batch, @account that has uploaded it, @size: its number of rows.",
-	text:  `INSERT INTO batches (id, account, size) VALUES (@id, @account, @size)`,
+	given: "@id of the batch, @account that has uploaded it, @size: its number of rows. Its @reference and @message, each empty for none.",
+	text: `
+INSERT INTO batches (id, account, size, reference, message)
+VALUES (@id, @account, @size, nullif(@reference, ''), nullif(@message, ''))`,
 })
 
-// CreateBatch creates a batch without requests; CreateRequest adds them.
-func (t *Tx) CreateBatch(ctx context.Context, account int64, size int) (uuid.UUID, error) {
+// CreateBatch creates a batch without requests; CreateRequest adds them, each
+// with the same reference and message. It returns *ReferenceTakenError if the
+// reference has to be unique and is not.
+func (t *Tx) CreateBatch(ctx context.Context, account int64, size int, w Words) (uuid.UUID, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return id, fmt.Errorf("making a batch id: %w", err)
 	}
-	if _, err := t.exec(ctx, insertBatch, args{"id": id, "account": account, "size": size}); err != nil {
+	if err := t.claimReference(ctx, account, w); err != nil {
+		return id, err
+	}
+	if _, err := t.exec(ctx, insertBatch, args{
+		"id": id, "account": account, "size": size, "reference": w.Reference, "message": w.Message,
+	}); err != nil {
 		return id, fmt.Errorf("creating batch %s: %w", id, err)
 	}
 	return id, nil
@@ -117,7 +130,8 @@ func batch(ctx context.Context, q querier, id uuid.UUID) (Batch, error) {
 // BatchFilter selects batches; zero fields select all.
 type BatchFilter struct {
 	Account       int64
-	Finished      *bool      // whether all requests are finished
+	Finished      *bool // whether all requests are finished
+	Reference     string
 	CreatedAfter  *time.Time // at this instant or later
 	CreatedBefore *time.Time // before this instant
 	Before        *uuid.UUID // the cursor: only batches older than this one
@@ -128,13 +142,14 @@ var selectBatches = newStatement(statement{
 	name: "select_batches",
 	does: "Lists batches, newest first.",
 	given: `@account (0: any); @before: only batches with a smaller id (null: any); @finished: whether all
-		requests are finished (null: any); @created_after and @created_before, each null or an instant
+		requests are finished (null: any); @reference (empty: any); @created_after and @created_before, each null or an instant
 		with a bound for ids in @first_id and @last_id; @limit: maximum number of rows.`,
 	returns: "The batches with the sums of their requests.",
 	text: selectBatchSQL + `
 WHERE (@account = 0 OR b.account = @account)
   AND (@before::uuid IS NULL OR b.id < @before)
   AND (@finished::boolean IS NULL OR @finished = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
+  AND (@reference = '' OR b.reference = @reference)
   AND (@created_after::timestamptz IS NULL OR b.created_at >= @created_after AND b.id >= @first_id::uuid)
   AND (@created_before::timestamptz IS NULL OR b.created_at < @created_before AND b.id <= @last_id::uuid)
 ORDER BY b.id DESC
@@ -145,7 +160,7 @@ LIMIT @limit`,
 func (db *DB) Batches(ctx context.Context, f BatchFilter) ([]Batch, error) {
 	list := []Batch{}
 	if err := db.list(ctx, &list, selectBatches, args{
-		"account": f.Account, "before": f.Before, "finished": f.Finished,
+		"account": f.Account, "before": f.Before, "finished": f.Finished, "reference": f.Reference,
 		"created_after": f.CreatedAfter, "first_id": firstID(f.CreatedAfter),
 		"created_before": f.CreatedBefore, "last_id": lastID(f.CreatedBefore),
 		"limit": f.Limit,

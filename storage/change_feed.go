@@ -48,8 +48,10 @@ type ChangeEntry struct {
 	Request               *uuid.UUID           `db:"request"`  // for transferred, as are all that follow
 	Batch                 *uuid.UUID           `db:"batch"`
 	Ticket                *string              `db:"ticket"`
-	Line                  *int                 `db:"line"`     // in the request's list or upload
-	Settings              *json.RawMessage     `db:"settings"` // that the SIM arrived with, for created too
+	Line                  *int                 `db:"line"` // in the request's list or upload
+	RequestReference      *string              `db:"request_reference"`
+	Reference             *string              `db:"reference"` // of the SIM in the request
+	Settings              *json.RawMessage     `db:"settings"`  // that the SIM arrived with, for created too
 }
 
 // Next returns the position after the entry.
@@ -323,7 +325,7 @@ var selectChangeEntries = newStatement(statement{
 			FROM unnest(@seqs::bigint[], @los::int[], @his::int[]) AS p (seq, lo, hi)
 			JOIN changes c ON c.seq = p.seq
 		), entry AS MATERIALIZED (
-			SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, c.at, CASE c.kind WHEN 'created' THEN c.after->'settings' END AS settings,
+			SELECT c.seq, i - 1 AS position, c.sims[i] AS sim, NULL::int AS line, NULL::text AS reference, c.at, CASE c.kind WHEN 'created' THEN c.after->'settings' END AS settings,
 				CASE WHEN c.kind = 'swapped' AND i = 2 THEN c.sims[1] END AS old_card,
 				CASE WHEN c.kind = 'swapped' AND i = 1 THEN c.sims[2] END AS new_card,
 				c.kind, c.source, c.destination, c.before, c.after, c.request
@@ -331,11 +333,11 @@ var selectChangeEntries = newStatement(statement{
 			CROSS JOIN LATERAL generate_series(c.lo + 1, c.hi) AS i
 			WHERE c.request IS NULL
 			UNION ALL
-			SELECT c.seq, t.n, t.sim, t.line, g.since, to_jsonb(g.after), NULL, NULL,
+			SELECT c.seq, t.n, t.sim, t.line, t.reference, g.since, to_jsonb(g.after), NULL, NULL,
 				c.kind, c.source, c.destination, c.before, c.after, c.request
 			FROM span c
 			CROSS JOIN LATERAL (
-				SELECT n, sim, line
+				SELECT n, sim, line, reference
 				FROM transfers
 				WHERE request = c.request AND n >= c.lo AND n < c.hi
 				OFFSET 0
@@ -370,13 +372,15 @@ var selectChangeEntries = newStatement(statement{
 			e.request,
 			r.batch,
 			r.ticket,
+			r.reference AS request_reference,
 			e.line,
+			e.reference,
 			e.settings
 		FROM entry e
 		CROSS JOIN LATERAL (SELECT iccid FROM sims WHERE id = e.sim OFFSET 0) s
 		JOIN accounts dst ON dst.id = e.destination
 		LEFT JOIN accounts src ON src.id = e.source
-		LEFT JOIN LATERAL (SELECT batch, ticket FROM requests WHERE id = e.request OFFSET 0) r ON true
+		LEFT JOIN LATERAL (SELECT batch, ticket, reference FROM requests WHERE id = e.request OFFSET 0) r ON true
 		LEFT JOIN LATERAL (SELECT eid, external_id FROM sim_details WHERE sim = e.sim OFFSET 0) d ON true
 		LEFT JOIN LATERAL (
 			SELECT

@@ -1,11 +1,11 @@
 package storage
 
 // closeOpenSQL closes the open transfers of @request that which selects, with a
-// state and a reason, and deletes their claims. It ends in the table counted,
+// state, a reason and the code of a decision, and deletes their claims. It ends in the table counted,
 // which closedColumns selects. It finds rows again by their ctid, which is a
 // fast plan even without statistics, and safe because the caller's locks keep
 // other transactions from changing these transfers.
-func closeOpenSQL(which, state, reason string) string {
+func closeOpenSQL(which, state, reason, code string) string {
 	return `
 WITH open AS MATERIALIZED (
 	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
@@ -13,7 +13,7 @@ WITH open AS MATERIALIZED (
 	WHERE t.request = @request AND ` + which + ` AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
-	SET state = ` + state + `, reason = ` + reason + `, finished_at = clock_timestamp()
+	SET state = ` + state + `, reason = ` + reason + `, code = ` + code + `, finished_at = clock_timestamp()
 	FROM open
 	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (

@@ -236,7 +236,7 @@ func TestCreateRequestReturnsStoredRequest(t *testing.T) {
 	}
 	var batch uuid.UUID
 	if err := db.InTx(t.Context(), func(tx *storage.Tx) (err error) {
-		batch, err = tx.CreateBatch(t.Context(), from.ID, 1)
+		batch, err = tx.CreateBatch(t.Context(), from.ID, 1, storage.Words{})
 		return err
 	}); err != nil {
 		t.Fatal(err)

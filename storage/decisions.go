@@ -25,7 +25,9 @@ type Decision struct {
 	Ticket      string // of Approve: support's ticket reference
 	OwnRequest  bool   // of Approve: also if the same API key made the request on behalf of the source
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
-	Reason      string // of Deny, Decline, or a changed fee
+	Reason      string // of Deny, Decline, Cancel, or a changed fee
+
+	Code transfer.DecisionCode // of Deny, Decline or Cancel; empty: none
 
 	// If is called with the request as it is before the decision, while it is
 	// locked. If it returns an error, nothing is decided. Nil: no condition.
@@ -252,6 +254,9 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
 		return err
 	}
+	if err := t.noteWords(ctx, r.ID, d, true); err != nil {
+		return err
+	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: reasonOf(d)})
 }
 
@@ -278,11 +283,11 @@ func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.Request
 var withdrawTransfers = newStatement(statement{
 	name:  "withdraw_transfers",
 	does:  "Records which transfers of a request the source has withdrawn during validation.",
-	given: "@request and the @numbers of the transfers.",
+	given: "@request, the @numbers of the transfers, and the @code of the decision, empty for none.",
 	locks: "The caller holds the request.",
 	text: `
-INSERT INTO withdrawn (request, n)
-SELECT @request, unnest(@numbers::int[])
+INSERT INTO withdrawn (request, n, code)
+SELECT @request, unnest(@numbers::int[]), nullif(@code, '')
 ON CONFLICT DO NOTHING`,
 })
 
@@ -293,8 +298,11 @@ func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, withdrawTransfers, args{"request": r.ID, "numbers": pq.Array(ns)}); err != nil {
+	if _, err := t.exec(ctx, withdrawTransfers, args{"request": r.ID, "numbers": pq.Array(ns), "code": d.Code}); err != nil {
 		return fmt.Errorf("withdrawing SIMs of request %s: %w", r.ID, err)
+	}
+	if err := t.noteWords(ctx, r.ID, d, false); err != nil {
+		return err
 	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, detail: withSIMs(reasonOf(d), len(ns))})
 }
@@ -306,8 +314,11 @@ func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d
 	if err != nil {
 		return err
 	}
-	left, err := t.closeSome(ctx, r.ID, to, ns)
+	left, err := t.closeSome(ctx, r.ID, to, ns, d.Code)
 	if err != nil {
+		return err
+	}
+	if err := t.noteWords(ctx, r.ID, d, left == 0); err != nil {
 		return err
 	}
 	e := event{kind: d.Event.Kind(), by: d.By, detail: withSIMs(reasonOf(d), len(ns))}
@@ -344,10 +355,11 @@ var closeSome = newStatement(statement{
 	does: `Closes some open transfers of a request, deletes their claims and updates the request's counters.
 		If no eligible transfer is left, it sets the request's state.`,
 	given: `@request and the @numbers of its transfers.
-		@outcome of the transfers: canceled or declined. @state of the request if none is left.`,
+		@outcome of the transfers: canceled or declined. @state of the request if none is left.
+		The @code of the decision; empty: none, or for each transfer the one with which it was withdrawn.`,
 	returns: "How many transfers are still eligible.",
 	locks:   "The caller holds the request, whose n_left is 0: no work of it is pending. Takes transfers and claims.",
-	text: closeOpenSQL(inNumbers, "@outcome", "NULL") + `
+	text: closeOpenSQL(inNumbers, "@outcome", "NULL", "coalesce(nullif(@code, ''), (SELECT w.code FROM withdrawn w WHERE w.request = t.request AND w.n = t.n))") + `
 UPDATE requests r
 SET n_eligible = n_eligible - c.eligible,
 	n_support = n_support - c.support,
@@ -366,13 +378,13 @@ RETURNING r.n_eligible`,
 // deletes their claims, and returns how many transfers are still eligible. If
 // none is, the request gets the state to, and the caller must finish it. The
 // caller holds the request's lock, and the request's n_left is 0.
-func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, to transfer.RequestState, ns []int64) (left int, err error) {
+func (t *Tx) closeSome(ctx context.Context, id uuid.UUID, to transfer.RequestState, ns []int64, code transfer.DecisionCode) (left int, err error) {
 	outcome, ok := to.Released()
 	if !ok {
 		return 0, fmt.Errorf("closing some transfers of request %s: a request that is %s releases nothing", id, to)
 	}
 	if err := t.get(ctx, &left, closeSome, args{
-		"request": id, "numbers": pq.Array(ns), "outcome": outcome, "state": to,
+		"request": id, "numbers": pq.Array(ns), "outcome": outcome, "state": to, "code": code,
 	}); err != nil {
 		return 0, fmt.Errorf("closing some transfers of request %s: %w", id, err)
 	}
@@ -459,17 +471,44 @@ func texts[T fmt.Stringer](values []T) []string {
 	return list
 }
 
-func reasonOf(d Decision) map[string]any {
-	if d.Reason == "" {
+var noteWords = newStatement(statement{
+	name: "note_words",
+	does: "Records the words of a decision that declines, denies or cancels a request or some of its SIMs.",
+	given: `@request. The @code and the @reason, each empty for none. @ends: whether the decision ends the request;
+		otherwise only the code is added to those of the request.`,
+	locks: "The caller holds the request.",
+	text: `
+UPDATE requests
+SET code = CASE WHEN @ends THEN nullif(@code, '') END,
+	reason = CASE WHEN @ends THEN nullif(@reason, '') END,
+	codes = CASE WHEN @code = '' OR @code = ANY (codes) THEN codes ELSE array_append(codes, @code) END
+WHERE id = @request`,
+})
+
+// noteWords records the code and the reason of a decision.
+func (t *Tx) noteWords(ctx context.Context, id uuid.UUID, d Decision, ends bool) error {
+	if d.Code == "" && d.Reason == "" {
 		return nil
 	}
-	return map[string]any{"reason": d.Reason}
+	if _, err := t.exec(ctx, noteWords, args{"request": id, "code": d.Code, "reason": d.Reason, "ends": ends}); err != nil {
+		return fmt.Errorf("recording why request %s was decided so: %w", id, err)
+	}
+	return nil
+}
+
+// reasonOf returns what the event of a decision says about why it was made.
+func reasonOf(d Decision) map[string]any {
+	detail := map[string]any{}
+	if d.Code != "" {
+		detail["code"] = d.Code
+	}
+	if d.Reason != "" {
+		detail["reason"] = d.Reason
+	}
+	return detail
 }
 
 func withSIMs(detail map[string]any, n int) map[string]any {
-	if detail == nil {
-		detail = map[string]any{}
-	}
 	detail["sims"] = n
 	return detail
 }

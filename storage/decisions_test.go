@@ -62,7 +62,7 @@ func tryAllowed(t *testing.T, db *storagetest.DB, name string, state, to transfe
 	if r.State != to || (r.ExpiresAt != nil) != waits || (r.Left == 0) != waits || r.FinishedAt != nil {
 		t.Errorf("%s: now %s, expires at %v, %d left, finished at %v; want %s", name, r.State, r.ExpiresAt, r.Left, r.FinishedAt, to)
 	}
-	events, err := db.Events(t.Context(), f.id, false, 0, 100)
+	events, err := db.Events(t.Context(), f.id, transfer.PartySupport, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

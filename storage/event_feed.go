@@ -26,6 +26,7 @@ type FeedEvent struct {
 	Batch       *uuid.UUID          `db:"batch"`
 	Source      transfer.OperatorID `db:"source"`
 	Destination transfer.OperatorID `db:"destination"`
+	Reference   *string             `db:"reference"` // of the request
 	Event
 }
 
@@ -63,6 +64,7 @@ SELECT
 	r.batch,
 	src.operator_id AS source,
 	dst.operator_id AS destination,
+	r.reference,
 	e.seq,
 	e.at,
 	e.kind,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,22 +49,24 @@ var selectEvents = newStatement(statement{
 	name: "select_events",
 	does: "Lists events of a request, oldest first.",
 	given: `@request, the sequence number @after which to start, and the maximum number of rows: @limit.
-		@offered: only events that the destination sees.`,
+		The @viewer: source or destination, if only events that this party sees are wanted.`,
 	returns: "The events.",
 	text: `
 SELECT` + eventColumns + `
-WHERE e.request = @request AND e.seq > @after AND (NOT @offered OR e.destination IS NOT NULL)
+WHERE e.request = @request AND e.seq > @after 
+  AND (@viewer <> 'source' OR e.source IS NOT NULL)
+  AND (@viewer <> 'destination' OR e.destination IS NOT NULL)
 ORDER BY e.seq
 LIMIT @limit`,
 })
 
 // Events lists up to limit events of a request whose sequence numbers are
-// greater than after, oldest first. If offered is set, it leaves out those that
-// the destination does not see: what happened before the request was offered to
-// it, and retries.
-func (db *DB) Events(ctx context.Context, request uuid.UUID, offered bool, after, limit int) ([]Event, error) {
+// greater than after, oldest first. It leaves out those that the viewer does not
+// see: the destination, what happened before the request was offered to it, and
+// retries; both sides, comments for others.
+func (db *DB) Events(ctx context.Context, request uuid.UUID, viewer transfer.Party, after, limit int) ([]Event, error) {
 	list := []Event{}
-	if err := db.list(ctx, &list, selectEvents, args{"request": request, "offered": offered, "after": after, "limit": limit}); err != nil {
+	if err := db.list(ctx, &list, selectEvents, args{"request": request, "viewer": viewer, "after": after, "limit": limit}); err != nil {
 		return nil, fmt.Errorf("listing the events of request %s: %w", request, err)
 	}
 	return list, nil
@@ -74,6 +77,7 @@ type event struct {
 	by       Actor
 	from, to transfer.RequestState // empty: no change of state
 	detail   map[string]any
+	hidden   []transfer.Party // the source or the destination, if it does not see the event
 }
 
 var insertEvent = newStatement(statement{
@@ -81,7 +85,8 @@ var insertEvent = newStatement(statement{
 	does: "Writes an event of a request, with the request's next sequence number.",
 	given: `@request. The event's @kind, and the @party who caused it, with the API @key and the
 		@address of the call (null and empty for the system).
-		The states @from and @to; empty if the state did not change. A JSON object with @detail.`,
+		The states @from and @to; empty if the state did not change. A JSON object with @detail.
+		Whether the event is hidden from the source (@from_source) and from the destination (@from_destination).`,
 	locks:    "Takes the request, as the last lock of the transaction.",
 	prepared: true,
 	text: `
@@ -89,7 +94,12 @@ WITH r AS (
 	UPDATE requests
 	SET last_event = last_event + 1, last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = @request
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL AND @kind <> 'retry' THEN destination END AS destination, last_event, last_tx
+	RETURNING
+		id,
+		CASE WHEN NOT @from_source THEN source END AS source,
+		CASE WHEN offered_at IS NOT NULL AND NOT @from_destination THEN destination END AS destination,
+		last_event,
+		last_tx
 )
 INSERT INTO events (request, source, destination, seq, tx, kind, party, api_key, address, from_state, to_state, detail)
 SELECT
@@ -120,6 +130,7 @@ func (t *Tx) addEvent(ctx context.Context, request uuid.UUID, e event) error {
 	if _, err := t.exec(ctx, insertEvent, args{
 		"request": request, "kind": e.kind, "party": e.by.Party, "key": e.by.key(), "address": e.by.Address,
 		"from": e.from, "to": e.to, "detail": string(detail),
+		"from_source": slices.Contains(e.hidden, transfer.PartySource), "from_destination": slices.Contains(e.hidden, transfer.PartyDestination),
 	}); err != nil {
 		return fmt.Errorf("writing event %s of request %s: %w", e.kind, request, err)
 	}

@@ -218,6 +218,8 @@ type ExportedTransfer struct {
 	Ticket      *string             `db:"ticket"`
 	CreatedAt   time.Time           `db:"created_at"` // of the request
 	Currency    transfer.Currency   `db:"currency"`   // of the source, which pays the fee
+
+	RequestReference *string `db:"request_reference"`
 	Transfer
 }
 
@@ -227,7 +229,9 @@ type TransferExport struct {
 	Viewer                      int64               // only what this account sees; zero sees all
 	To                          transfer.AccountRef // the destination
 	States                      []transfer.State
+	Codes                       []transfer.DecisionCode
 	Ticket                      string
+	Reference                   string // of the request, or of the SIM in it
 	Finished                    Period
 }
 
@@ -236,14 +240,15 @@ var selectExportedTransfers = newStatement(statement{
 	does: "Reads the transfers that finished in a period, in the order of their requests and of submission.",
 	given: `@source and @destination of the request, @either: its source or its destination (0: any); @viewer: only
 		transfers that this account sees (0: all); @to: the reference to the destination (empty: any); @states
-		(null: any); @ticket of the request (empty: any); @since and @until: the beginning and the end of the
-		period (null: no limit).`,
+		and @codes (null: any); @ticket of the request (empty: any); @reference of the request or of the SIM in it
+		(empty: any); @since and @until: the beginning and the end of the period (null: no limit).`,
 	returns: "The transfers with their requests.",
 	text: `SELECT
 	t.request,
 	src.operator_id AS source,
 	dst.operator_id AS destination,
 	r.ticket,
+	r.reference AS request_reference,
 	r.created_at,
 	src.currency,` + resultColumns + `
 FROM requests r
@@ -260,7 +265,9 @@ WHERE t.finished_at IS NOT NULL
   AND (@viewer::bigint = 0 OR r.source = @viewer OR r.destination = @viewer AND r.offered_at IS NOT NULL AND ` + offeredSQL("r") + `)
   AND (@to::text = '' OR dst.operator_id = ` + accountRefSQL("@to") + `)
   AND (@states::text[] IS NULL OR t.state = ANY (@states))
+  AND (@codes::text[] IS NULL OR t.code = ANY (@codes))
   AND (@ticket::text = '' OR r.ticket = @ticket)
+  AND (@reference::text = '' OR r.reference = @reference OR t.reference = @reference)
 ORDER BY t.request, t.n`,
 })
 
@@ -269,7 +276,7 @@ ORDER BY t.request, t.n`,
 func (db *DB) ExportTransfers(ctx context.Context, limit time.Duration, f TransferExport) (*Export[ExportedTransfer], error) {
 	e, err := openExport[ExportedTransfer](ctx, db, limit, selectExportedTransfers, args{
 		"source": f.Source, "destination": f.Destination, "either": f.Either, "viewer": f.Viewer, "to": f.To,
-		"states": textArray(f.States), "ticket": f.Ticket, "since": f.Finished.From, "until": f.Finished.To,
+		"states": textArray(f.States), "codes": textArray(f.Codes), "ticket": f.Ticket, "reference": f.Reference, "since": f.Finished.From, "until": f.Finished.To,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("exporting transfers: %w", err)
@@ -290,6 +297,9 @@ type ExportedCharge struct {
 	Method      transfer.Method     `db:"method"`
 	Amount      int64               `db:"amount"` // in the currency's minor unit
 	Currency    transfer.Currency   `db:"currency"`
+
+	RequestReference *string `db:"request_reference"`
+	Reference        *string `db:"reference"` // of the SIM in the request
 }
 
 // ChargeExport selects charges; zero fields select all.
@@ -312,6 +322,8 @@ var selectExportedCharges = newStatement(statement{
 			dst.operator_id AS destination,
 			c.request,
 			r.ticket,
+			r.reference AS request_reference,
+			t.reference,
 			t.line,
 			t.identifier,
 			s.iccid,

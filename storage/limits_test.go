@@ -41,6 +41,12 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		return `INSERT INTO requests (id, source, destination, acceptance, review, queue, state, size, n_left, ` + column +
 			`) VALUES ('` + uuid.NewString() + `', 1, 2, '1 day', '1 day', 'bulk', 'validating', 1, 1, $1` + map[bool]string{true: ", 1"}[strings.Contains(column, "override")] + `)`
 	}
+	ended := func(column string) string {
+		return strings.NewReplacer("'validating', 1, 1,", "'canceled', 1, 1,").Replace(request(column))
+	}
+	batch := func(column string) string {
+		return `INSERT INTO batches (id, account, size, ` + column + `) VALUES (gen_random_uuid(), 1, 1, $1)`
+	}
 	event := `INSERT INTO events (request, seq, kind, party, detail) VALUES (gen_random_uuid(), 1, 'create', 'source', $1)`
 	key := `INSERT INTO api_keys (hash, hint, role, name) VALUES (decode(repeat('00', 32), 'hex'), 'h', 'admin', $1)`
 	account := func(column string) string {
@@ -88,6 +94,15 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		"speed class":           {sim("speed_class"), x(transfer.MaxSpeedClass), x(transfer.MaxSpeedClass + 1)},
 		"IMEI":                  {sim("imei_lock"), "1234567890123456", "12345678901234567"},
 		"ticket":                {request("ticket"), x(transfer.MaxTicket), x(transfer.MaxTicket + 1)},
+		"reference":             {request("reference"), x(transfer.MaxReference), x(transfer.MaxReference + 1)},
+		"no reference":          {request("reference"), nil, ""},
+		"message":               {request("message"), x(transfer.MaxMessage), x(transfer.MaxMessage + 1)},
+		"no message":            {request("message"), nil, ""},
+		"reason":                {ended("reason"), x(transfer.MaxReasonText), x(transfer.MaxReasonText + 1)},
+		"batch reference":       {batch("reference"), x(transfer.MaxReference), x(transfer.MaxReference + 1)},
+		"batch message":         {batch("message"), x(transfer.MaxMessage), x(transfer.MaxMessage + 1)},
+		"reference of a SIM":    {`INSERT INTO transfers (request, n, line, identifier, reference) VALUES (gen_random_uuid(), 0, 1, '1', $1)`, x(transfer.MaxReference), x(transfer.MaxReference + 1)},
+		"comment":               {event, `{"text":"` + strings.Repeat("\u0001", transfer.MaxComment) + `"}`, `{"text":"` + x(9000) + `"}`},
 		"no ticket":             {request("ticket"), nil, ""},
 		"fee reason":            {request("fee_reason, fee_override"), x(transfer.MaxReasonText), x(transfer.MaxReasonText + 1)},
 		"landing group":         {request("landing"), `{"sim_group":"` + x(transfer.MaxGroup) + `"}`, `{"sim_group":"` + x(transfer.MaxGroup+1) + `"}`},

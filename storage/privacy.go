@@ -16,7 +16,8 @@ var ErrAccountOpen = errors.New("the account is open: close it first")
 type PersonalData struct {
 	Account Account
 	Keys    []Key
-	Calls   []PersonalCall // what its keys did to requests, oldest first
+	Calls   []PersonalCall // what its keys did to requests, with their comments and reasons, oldest first
+	Texts   []PersonalText // what it wrote to others in its requests and batches, oldest first
 	Audit   []AuditRecord  // what concerns the account outside of requests, the latest first
 }
 
@@ -29,6 +30,30 @@ type PersonalCall struct {
 	Address *string            `db:"address"`
 	Detail  string             `db:"detail"`
 }
+
+// PersonalText is what an account wrote in a request or a batch that it sent.
+type PersonalText struct {
+	ID        string  `db:"id"`
+	Kind      string  `db:"kind"` // request or batch
+	Reference *string `db:"reference"`
+	Message   *string `db:"message"`
+}
+
+var selectAccountTexts = newStatement(statement{
+	name:    "select_account_texts",
+	does:    "Lists the references and messages of the requests and batches of an account, oldest first.",
+	given:   "@account.",
+	returns: "Those that have one of the two.",
+	text: `
+			SELECT id, 'request' AS kind, reference, message
+			FROM requests
+			WHERE source = @account AND (reference IS NOT NULL OR message IS NOT NULL)
+			UNION ALL
+			SELECT id, 'batch', reference, message
+			FROM batches
+			WHERE account = @account AND (reference IS NOT NULL OR message IS NOT NULL)
+			ORDER BY id`,
+})
 
 // accountCallsSQL selects the events e that keys of the account @account have
 // caused.
@@ -55,7 +80,7 @@ const privacyTimeout = 10 * time.Minute
 // records that it was read. It returns ErrNotFound if the account does not exist.
 func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.AccountRef) (d PersonalData, err error) {
 	err = db.InRetriedTx(ctx, func(t *Tx) error {
-		d = PersonalData{Calls: []PersonalCall{}}
+		d = PersonalData{Calls: []PersonalCall{}, Texts: []PersonalText{}}
 		if err := t.AllowLong(ctx, privacyTimeout); err != nil {
 			return err
 		}
@@ -72,12 +97,15 @@ func (db *DB) ExportPersonalData(ctx context.Context, by Actor, id transfer.Acco
 		if err := t.list(ctx, &d.Calls, selectAccountCalls, args{"account": account}); err != nil {
 			return fmt.Errorf("listing the calls of account %s: %w", id, err)
 		}
+		if err := t.list(ctx, &d.Texts, selectAccountTexts, args{"account": account}); err != nil {
+			return fmt.Errorf("listing the texts of account %s: %w", id, err)
+		}
 		if d.Audit, err = auditTrail(ctx, t, AuditFilter{Account: account, Limit: maxExported}); err != nil {
 			return err
 		}
 		return t.Audit(ctx, AuditEntry{
 			By: by, Action: transfer.AuditPrivacyExport, Account: account, Object: "account", ObjectID: string(d.Account.OperatorID),
-			After: map[string]any{"keys": len(d.Keys), "calls": len(d.Calls), "audit": len(d.Audit)},
+			After: map[string]any{"keys": len(d.Keys), "calls": len(d.Calls), "texts": len(d.Texts), "audit": len(d.Audit)},
 		})
 	})
 	return d, err
@@ -91,6 +119,7 @@ const maxExported = 1_000_000
 type Erased struct {
 	Keys   int64 `json:"keys"`
 	Events int64 `json:"events"`
+	Texts  int64 `json:"texts"` // messages and reasons of requests and batches
 	Audit  int64 `json:"audit"`
 }
 
@@ -121,15 +150,45 @@ var eraseKeys = newStatement(statement{
 
 var eraseEvents = newStatement(statement{
 	name:  "erase_events",
-	does:  "Erases the addresses and the reasons of what an account's keys did to requests.",
+	does:  "Erases the addresses, the reasons and the comments of what an account's keys did to requests.",
 	given: "@account.",
 	locks: "Takes the events.",
 	text: `
 		UPDATE events e
 		SET address = NULL,
-			detail = CASE WHEN e.detail ? 'reason' THEN e.detail || '{"reason": "[erased]"}' ELSE e.detail END
+			detail = ` + erasedSQL("e.detail", "reason", "text") + `
 		WHERE ` + accountCallsSQL + `
-		  AND (e.address IS NOT NULL OR e.detail ? 'reason')`,
+		  AND (e.address IS NOT NULL OR e.detail ?| '{reason,text}')`,
+})
+
+// The words of a decision are those of the account if one of its keys has made
+// the decision.
+var eraseTexts = newStatement(statement{
+	name:    "erase_texts",
+	does:    "Erases the messages of an account's requests and batches, and the reasons for which its keys ended requests.",
+	given:   "@account.",
+	locks:   "Takes the requests and batches.",
+	returns: "How many there were.",
+	text: `
+		WITH ended AS (
+			SELECT DISTINCT e.request
+			FROM events e
+			WHERE ` + accountCallsSQL + `
+			  AND e.kind IN ('cancel', 'decline', 'deny')
+		), requests_erased AS (
+			UPDATE requests r
+			SET message = CASE WHEN r.source = @account AND r.message IS NOT NULL THEN '[erased]' ELSE r.message END,
+				reason = CASE WHEN r.reason IS NOT NULL AND r.id IN (SELECT request FROM ended) THEN '[erased]' ELSE r.reason END
+			WHERE r.source = @account AND r.message IS NOT NULL
+			   OR r.id IN (SELECT request FROM ended) AND r.reason IS NOT NULL
+			RETURNING 1
+		), batches_erased AS (
+			UPDATE batches
+			SET message = '[erased]'
+			WHERE account = @account AND message IS NOT NULL
+			RETURNING 1
+		)
+		SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased)`,
 })
 
 var eraseAudit = newStatement(statement{
@@ -160,8 +219,13 @@ var eraseAudit = newStatement(statement{
 // erasedFieldsSQL is a JSON object without the values of its fields with personal
 // data.
 func erasedFieldsSQL(object string) string {
+	return erasedSQL(object, "email", "name", "networks", "contacts")
+}
+
+// erasedSQL is a JSON object without the values of some of its fields.
+func erasedSQL(object string, fields ...string) string {
 	text := object
-	for _, field := range []string{"email", "name", "networks", "contacts"} {
+	for _, field := range fields {
 		text += ` || CASE WHEN ` + object + ` ? '` + field + `' THEN '{"` + field + `": "[erased]"}' ELSE '{}' END::jsonb`
 	}
 	return "(" + text + ")"
@@ -169,8 +233,9 @@ func erasedFieldsSQL(object string) string {
 
 // ErasePersonalData erases what is stored about the people of a closed account:
 // its email, its name and contacts, the names and networks of its keys, which are revoked, the addresses
-// that they were used from, and the reasons that they gave. SIMs, transfers,
-// charges and who decided what stay as they are. The audit trail records the
+// that they were used from, the messages and comments that they wrote, and the
+// reasons that they gave. SIMs, transfers, references, charges and who decided
+// what stay as they are. The audit trail records the
 // erasure. It returns ErrNotFound if the account does not exist, and
 // ErrAccountOpen if it is not closed.
 func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.AccountRef, why string) (e Erased, err error) {
@@ -197,6 +262,9 @@ func (db *DB) ErasePersonalData(ctx context.Context, by Actor, id transfer.Accou
 		}
 		if e.Events, err = t.exec(ctx, eraseEvents, args{"account": a.ID}); err != nil {
 			return fmt.Errorf("erasing the events of account %s: %w", id, err)
+		}
+		if err := t.get(ctx, &e.Texts, eraseTexts, args{"account": a.ID}); err != nil {
+			return fmt.Errorf("erasing the texts of account %s: %w", id, err)
 		}
 		if e.Audit, err = t.exec(ctx, eraseAudit, args{"account": a.ID}); err != nil {
 			return fmt.Errorf("erasing the audit trail of account %s: %w", id, err)

@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// requestCode is the code of the decision that ended the request @request.
+const requestCode = `(SELECT code FROM requests WHERE id = @request)`
+
 var releaseChunk = newStatement(statement{
 	name: "release_chunk",
 	does: "Closes the open transfers of a chunk after the request has ended, and deletes their claims.",
@@ -12,7 +15,7 @@ var releaseChunk = newStatement(statement{
 		@state that the transfers get.`,
 	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
 	locks:   "The caller holds the work row. Takes transfers and claims.",
-	text:    closeOpenSQL(inChunk, "@state", "NULL") + closedColumns,
+	text:    closeOpenSQL(inChunk, "@state", "NULL", requestCode) + closedColumns,
 })
 
 // Release closes the open transfers of a chunk with the outcome that follows

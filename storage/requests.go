@@ -56,6 +56,11 @@ type Request struct {
 
 	SourceExternalID      *string `db:"source_external_id"`
 	DestinationExternalID *string `db:"destination_external_id"`
+
+	Reference *string                `db:"reference"` // the source's own
+	Message   *string                `db:"message"`   // of the source to the destination
+	Code      *transfer.DecisionCode `db:"code"`      // of the decision that ended the request
+	Reason    *string                `db:"reason"`    // of the same decision
 }
 
 const requestColumns = `
@@ -98,6 +103,10 @@ const requestColumns = `
 	r.finished_at,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,
+	r.reference,
+	r.message,
+	r.code,
+	r.reason,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source
@@ -135,12 +144,24 @@ type NewRequest struct {
 	// SIMs yields the line of every SIM in the upload and an identifier of the
 	// SIM, in the order of submission.
 	SIMs iter.Seq2[int, transfer.Identifier]
+
+	Words
+	SIMReferences []string // of the SIMs, in the order of SIMs; empty: none has one
+}
+
+// Words are what the source says about a request or a batch. Empty means nothing.
+type Words struct {
+	Reference string // the source's own, such as a purchase order
+	Unique    bool   // whether no other request of the source may have the reference
+	Message   string // to the destination
 }
 
 // CreateRequest writes a request, its transfers and the work of validating
-// them. Up to copyThreshold SIMs it takes one statement and no transaction.
+// them. Up to copyThreshold SIMs it takes one statement and no transaction,
+// unless the reference has to be unique. It returns *ReferenceTakenError if it is
+// not.
 func (db *DB) CreateRequest(ctx context.Context, r NewRequest) (made Request, err error) {
-	if r.Size > copyThreshold {
+	if r.Size > copyThreshold || r.Unique {
 		err = db.InRetriedTx(ctx, func(t *Tx) error {
 			made, err = t.CreateRequest(ctx, r)
 			return err
@@ -169,6 +190,9 @@ func (t *Tx) CreateRequest(ctx context.Context, r NewRequest) (Request, error) {
 	if err != nil {
 		return Request{}, fmt.Errorf("making a request id: %w", err)
 	}
+	if err := t.claimReference(ctx, r.Source.ID, r.Words); err != nil {
+		return Request{}, err
+	}
 	made, err := createRequest(ctx, t, id, r)
 	if err == nil && r.Size > copyThreshold {
 		err = t.copyTransfers(ctx, made.ID, r)
@@ -182,15 +206,16 @@ var insertRequest = newStatement(statement{
 	given: `The @id, the @batch or null, the accounts @source and @destination, @self_service_only.
 		How many seconds the destination has (@acceptance) and support has (@review).
 		The @queue of the work, the @size of the request and the maximum size of a @chunk.
-		Who made it: the @party, the API @key and the @address of the call.
-		The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later.`,
+		Who made it: the @party, the API @key and the @address of the call. The @reference and the @message, each empty for none.
+		The @lines and @identifiers of the SIMs in the order of submission; empty if they are copied later. Their
+		@references; empty if none has one.`,
 	returns:  "When it was created.",
 	prepared: true,
 	text: `
 WITH r AS (
 	SELECT @id::uuid AS id, @size::int AS size, @queue::text AS queue
 ), made AS (
-	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event)
+	INSERT INTO requests (id, batch, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, last_event, reference, message)
 	SELECT
 		id,
 		@batch,
@@ -203,7 +228,9 @@ WITH r AS (
 		'validating',
 		size,
 		size,
-		1
+		1,
+		nullif(@reference, ''),
+		nullif(@message, '')
 	FROM r
 	RETURNING created_at
 ), event AS (
@@ -212,9 +239,9 @@ WITH r AS (
 	FROM r
 ), due AS (` + chunksSQL("'validate'") + `
 ), listed AS (
-	INSERT INTO transfers (request, n, line, identifier)
-	SELECT id, nth - 1, line, identifier
-	FROM r, unnest(@lines::int[], @identifiers::text[]) WITH ORDINALITY AS u (line, identifier, nth)
+	INSERT INTO transfers (request, n, line, identifier, reference)
+	SELECT id, nth - 1, line, identifier, nullif(reference, '')
+	FROM r, unnest(@lines::int[], @identifiers::text[], @references::text[]) WITH ORDINALITY AS u (line, identifier, reference, nth)
 )
 SELECT created_at
 FROM made`,
@@ -244,23 +271,35 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (
 		Size:            r.Size,
 		Left:            r.Size,
 		Acceptance:      int64(r.Acceptance.Seconds()),
+		Reference:       optional(r.Reference),
+		Message:         optional(r.Message),
 	}
-	lines, identifiers := []int64{}, []string{}
+	lines, identifiers, references := []int64{}, []string{}, []string{}
 	if r.Size <= copyThreshold {
 		for line, identifier := range r.SIMs {
 			lines, identifiers = append(lines, int64(line)), append(identifiers, identifier.String())
 		}
+		references = append(references, r.SIMReferences...)
 	}
 	if err := q.get(ctx, &made.CreatedAt, insertRequest, args{
 		"id": id, "batch": r.Batch, "source": r.Source.ID, "destination": r.Destination.ID,
 		"self_service_only": r.SelfServiceOnly, "acceptance": r.Acceptance.Seconds(), "review": r.Review.Seconds(),
 		"queue": transfer.QueueOf(r.Batch != nil, r.Size), "size": r.Size, "chunk": transfer.ChunkSize,
 		"party": r.By.Party, "key": r.By.key(), "address": r.By.Address,
-		"lines": pq.Array(lines), "identifiers": pq.Array(identifiers),
+		"reference": r.Reference, "message": r.Message,
+		"lines": pq.Array(lines), "identifiers": pq.Array(identifiers), "references": pq.Array(references),
 	}); err != nil {
 		return made, fmt.Errorf("creating request %s: %w", id, err)
 	}
 	return made, nil
+}
+
+// optional returns a text, or nil if it is empty.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // copyThreshold is the number of SIMs above which COPY is faster than one INSERT
@@ -273,14 +312,22 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err
 			err = fmt.Errorf("creating the transfers of request %s: %w", id, err)
 		}
 	}()
-	stmt, err := t.tx.PrepareContext(ctx, `COPY transfers (request, n, line, identifier) FROM STDIN`)
+	columns := "request, n, line, identifier"
+	if len(r.SIMReferences) > 0 {
+		columns += ", reference"
+	}
+	stmt, err := t.tx.PrepareContext(ctx, "COPY transfers ("+columns+") FROM STDIN")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = stmt.Close() }()
 	request, n := id.String(), 0
 	for line, identifier := range r.SIMs {
-		if _, err := stmt.ExecContext(ctx, request, n, line, identifier.String()); err != nil {
+		row := []any{request, n, line, identifier.String()}
+		if len(r.SIMReferences) > 0 {
+			row = append(row, optional(r.SIMReferences[n]))
+		}
+		if _, err := stmt.ExecContext(ctx, row...); err != nil {
 			return err
 		}
 		n++
@@ -366,10 +413,12 @@ type RequestFilter struct {
 	// is a transfer that was never offered to it as the destination, another
 	// identifier of a SIM that is not the source's, or another account's batch.
 	// Zero may see everything.
-	SIM     transfer.Identifier // any identifier of the SIM
-	Reasons []transfer.Reason
-	Methods []transfer.Method
-	Viewer  int64
+	SIM       transfer.Identifier // any identifier of the SIM
+	Reasons   []transfer.Reason
+	Methods   []transfer.Method
+	Codes     []transfer.DecisionCode
+	Reference string // of the request, or of one of its transfers
+	Viewer    int64
 }
 
 var selectRequests = newStatement(statement{
@@ -378,7 +427,8 @@ var selectRequests = newStatement(statement{
 	given: `The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
 		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
 		@before: only requests with lower ids. The maximum number of rows: @limit.
-		@sim, @reasons and @methods of one of the request's transfers, as far as the account @viewer may see them.`,
+		@sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
+		them. The @reference of the request or of one of its transfers.`,
 	returns: "The requests.",
 	text: `
 SELECT` + requestColumns + `
@@ -400,6 +450,22 @@ WHERE (@source = 0 OR r.source = @source)
 	WHERE t.identifier IN (SELECT ` + otherNamesSQL("@sim") + `)
 	  AND (t.sim IS NOT NULL OR t.identifier = @sim OR @viewer = 0)
 	  AND (@viewer = 0 OR q.source = @viewer OR ` + offeredSQL("q") + `)
+  )))
+  AND (@reference = '' OR r.id = ANY (ARRAY(
+	SELECT q.id
+	FROM requests q
+	WHERE q.reference = @reference
+	UNION ALL
+	SELECT t.request
+	FROM transfers t
+	JOIN requests q ON q.id = t.request
+	WHERE t.reference = @reference
+	  AND (@viewer = 0 OR q.source = @viewer OR q.destination = @viewer AND ` + offeredSQL("q") + `)
+  )))
+  AND (@codes::text[] IS NULL OR r.codes && @codes::text[] AND (@viewer = 0 OR r.source = @viewer OR r.code = ANY (@codes::text[]) OR EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.code = ANY (@codes::text[]) AND ` + offeredSQL("r") + `
   )))
   AND (@reasons::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
@@ -426,6 +492,7 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
 		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "before": f.Before, "limit": f.Limit,
 		"sim": f.SIM.String(), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
+		"codes": textArray(f.Codes), "reference": f.Reference,
 	}); err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
 	}
@@ -455,9 +522,13 @@ type Transfer struct {
 	Fee            *int64           `db:"fee"` // quoted or, with an override, decided; minor units
 	SessionDropped bool             `db:"session_dropped"`
 	GatewayAnswer  *string          `db:"gateway_answer"` // the last one that did not end a session of the SIM
-	FinishedAt     *time.Time       `db:"finished_at"`
-	Before         *json.RawMessage `db:"before"` // settings, which only support may see
-	After          *json.RawMessage `db:"after"`
+	Reference      *string          `db:"reference"`      // that the source gave it
+
+	Code *transfer.DecisionCode `db:"code"` // of the decision that closed it
+
+	FinishedAt *time.Time       `db:"finished_at"`
+	Before     *json.RawMessage `db:"before"` // settings, which only support may see
+	After      *json.RawMessage `db:"after"`
 }
 
 const transferColumns = resultColumns + `,
@@ -469,6 +540,7 @@ type TransferFilter struct {
 	States  []transfer.State
 	Reasons []transfer.Reason
 	Methods []transfer.Method
+	Codes   []transfer.DecisionCode
 	Offered bool // only transfers that are or were open: those that the destination may see
 	After   int  // only transfers with a greater n: the cursor; -1 for all
 	Limit   int  // the maximum number of transfers; required
@@ -479,7 +551,7 @@ type TransferFilter struct {
 var selectTransfers = newStatement(statement{
 	name: "select_transfers",
 	does: "Lists transfers of a request in the order of submission. A null list selects all.",
-	given: `@request, and @states, @reasons and @methods of the transfers. The number @after which to start.
+	given: `@request, and @states, @reasons, @methods and @codes of the transfers. The number @after which to start.
 		@offered: only transfers that are or were open. The maximum number of rows: @limit.
 		@snapshots: with the settings before and after.`,
 	returns: "The transfers.",
@@ -500,7 +572,7 @@ LIMIT @limit`,
 func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter) ([]Transfer, error) {
 	list := []Transfer{}
 	if err := db.list(ctx, &list, selectTransfers, args{
-		"request": request, "states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "after": f.After,
+		"request": request, "states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "codes": textArray(f.Codes), "after": f.After,
 		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots,
 	}); err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)

@@ -24,6 +24,8 @@ const resultColumns = `
 	` + effectiveFee + ` AS fee,
 	t.session_dropped,
 	t.gateway_answer,
+	t.reference,
+	t.code,
 	t.finished_at`
 
 // Results are the rows that the results of a request or a batch have, in the
@@ -58,16 +60,18 @@ type ResultsFilter struct {
 	States  []transfer.State
 	Reasons []transfer.Reason
 	Methods []transfer.Method
+	Codes   []transfer.DecisionCode
 	Offered bool // only transfers that are or were open: those that the destination may see
 }
 
-// transferFilter selects transfers t of requests r by lists of states, reasons and methods;
+// transferFilter selects transfers t of requests r by lists of states, reasons, methods and codes;
 // null selects all.
 func transferFilter() string {
 	return `
 	(@states::text[] IS NULL OR t.state = ANY (@states::text[]))
 	AND (@reasons::text[] IS NULL OR t.reason = ANY (@reasons::text[]))
 	AND (@methods::text[] IS NULL OR t.method = ANY (@methods::text[]))
+	AND (@codes::text[] IS NULL OR t.code = ANY (@codes::text[]))
 	AND (NOT @offered OR ` + offeredSQL("r") + `)`
 }
 
@@ -92,7 +96,7 @@ const linesPage = 10000
 var selectBatchLines = newStatement(statement{
 	name: "select_batch_lines",
 	does: "Reads where the transfers of a batch are in its upload, page by page.",
-	given: `@batch; @states, @reasons and @methods of the transfers, and @offered: only those that are or were open.
+	given: `@batch; @states, @reasons, @methods and @codes of the transfers, and @offered: only those that are or were open.
 		@request and @n: the last transfer of the page before; @limit: maximum number of rows.`,
 	returns: "The transfers by request and number, each with its line.",
 	text: `
@@ -110,7 +114,7 @@ var selectBatchLines = newStatement(statement{
 var selectRequestLines = newStatement(statement{
 	name: "select_request_lines",
 	does: "Reads which transfers of a request its results have, page by page.",
-	given: `@request; @states, @reasons and @methods of the transfers, and @offered: only those that are or were open.
+	given: `@request; @states, @reasons, @methods and @codes of the transfers, and @offered: only those that are or were open.
 		@n: the last transfer of the page before; @limit: maximum number of rows.`,
 	returns: "The transfers by number, each with its line.",
 	text: `
@@ -138,7 +142,7 @@ func (db *DB) BatchResults(ctx context.Context, batch uuid.UUID, f ResultsFilter
 	err := o.readLines(index, func(into any, request uuid.UUID, n int) error {
 		return db.list(ctx, into, selectBatchLines, args{
 			"batch": batch, "request": request, "n": n, "limit": linesPage,
-			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "offered": f.Offered,
+			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "codes": textArray(f.Codes), "offered": f.Offered,
 		})
 	})
 	if err != nil {
@@ -156,7 +160,7 @@ func (db *DB) RequestResults(ctx context.Context, r Request, f ResultsFilter) (*
 	err := o.readLines(map[uuid.UUID]int32{r.ID: 0}, func(into any, _ uuid.UUID, n int) error {
 		return db.list(ctx, into, selectRequestLines, args{
 			"request": r.ID, "n": n, "limit": linesPage,
-			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "offered": f.Offered,
+			"states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "codes": textArray(f.Codes), "offered": f.Offered,
 		})
 	})
 	if err != nil {

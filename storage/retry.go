@@ -48,6 +48,7 @@ WITH lines AS (
 		t.n,
 		t.line,
 		t.identifier,
+		t.reference,
 		s.id IS NULL OR row_number() OVER (PARTITION BY s.id ORDER BY t.n) = 1 AS is_first
 	FROM transfers t
 	LEFT JOIN identifiers i ON i.identifier = t.identifier
@@ -62,20 +63,20 @@ WITH lines AS (
 		WHERE again.retry_of = @request AND x.line = t.line AND x.identifier = t.identifier
 	  )
 )
-INSERT INTO transfers (request, n, line, identifier)
-SELECT @retry, row_number() OVER (ORDER BY n) - 1, line, identifier
+INSERT INTO transfers (request, n, line, identifier, reference)
+SELECT @retry, row_number() OVER (ORDER BY n) - 1, line, identifier, reference
 FROM lines
 WHERE is_first`,
 })
 
 var insertRetry = newStatement(statement{
 	name: "insert_retry",
-	does: "Creates a request that retries lines of a finished one, between the same accounts.",
+	does: "Creates a request that retries lines of a finished one, between the same accounts, with its reference and message.",
 	given: `The finished @request and the id of the @retry. @self_service_only, the @queue of its work and its @size.
 		How many seconds the destination has (@acceptance, 0: as for the finished request) and support has (@review).`,
 	locks: "The caller holds the finished request.",
 	text: `
-INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left)
+INSERT INTO requests (id, retry_of, source, destination, self_service_only, acceptance, review, queue, state, size, n_left, reference, message)
 SELECT
 	@retry,
 	id,
@@ -87,7 +88,9 @@ SELECT
 	@queue,
 	'validating',
 	@size,
-	@size
+	@size,
+	reference,
+	message
 FROM requests
 WHERE id = @request`,
 })
@@ -135,7 +138,9 @@ func (t *Tx) RetryRequest(ctx context.Context, old uuid.UUID, r Retry) (uuid.UUI
 	}); err != nil {
 		return id, err
 	}
-	return id, t.addEvent(ctx, old, event{kind: transfer.EventRetry, by: r.By, detail: map[string]any{"size": size, "request": id}})
+	return id, t.addEvent(ctx, old, event{
+		kind: transfer.EventRetry, by: r.By, detail: map[string]any{"size": size, "request": id}, hidden: []transfer.Party{transfer.PartyDestination},
+	})
 }
 
 // NotFinishedError is returned when a request to retry is not finished yet.

@@ -24,6 +24,9 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 	db := storagetest.Open(t)
 	want := map[string][]string{
 		"requests.state":      words(transfer.RequestStates()),
+		"requests.code":       words(transfer.DecisionCodes()),
+		"transfers.code":      words(transfer.DecisionCodes()),
+		"withdrawn.code":      words(transfer.DecisionCodes()),
 		"requests.queue":      words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
 		"transfers.state":     words(transfer.States()),
 		"transfers.reason":    words(transfer.Reasons()),

@@ -47,6 +47,10 @@ func statements() []*statement {
 		// change_records.go
 		selectSIMIdentifiers,
 		insertChange,
+		// comments.go
+		countComments,
+		selectLastComment,
+		selectComments,
 		// exports.go
 		setExportLimits,
 		selectExportedSIMs,
@@ -122,6 +126,8 @@ func statements() []*statement {
 		eraseOldAuditAddresses,
 		deleteOldAudit,
 		selectAccountCalls,
+		selectAccountTexts,
+		eraseTexts,
 		eraseAccount,
 		eraseKeys,
 		eraseEvents,
@@ -265,6 +271,9 @@ func statements() []*statement {
 		lockChunkSIMs,
 		lockNumberedSIMs,
 		handOverChunk,
+		// references.go
+		claimReference,
+		selectReferenced,
 		// release.go
 		releaseChunk,
 		// account_closing.go
@@ -282,6 +291,7 @@ func statements() []*statement {
 		withdrawTransfers,
 		finishRequest,
 		closeSome,
+		noteWords,
 		selectOpenTransfers,
 		selectNamedTransfers,
 		// expire.go

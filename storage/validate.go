@@ -133,7 +133,7 @@ var cancelPending = newStatement(statement{
 	locks: "The caller holds the work row. Takes the transfers.",
 	text: `
 UPDATE transfers
-SET state = 'canceled', finished_at = clock_timestamp()
+SET state = 'canceled', code = ` + requestCode + `, finished_at = clock_timestamp()
 WHERE request = @request AND n >= @lo AND n < @hi AND state = 'pending'`,
 })
 
@@ -204,7 +204,7 @@ func (t *Tx) endValidation(ctx context.Context, id uuid.UUID, p progress) error 
 		return fmt.Errorf("reading what was withdrawn from request %s: %w", id, err)
 	}
 	if len(withdrawn) > 0 {
-		if _, err := t.closeSome(ctx, id, transfer.RequestCanceled, withdrawn); err != nil {
+		if _, err := t.closeSome(ctx, id, transfer.RequestCanceled, withdrawn, ""); err != nil {
 			return err
 		}
 		if err := t.get(ctx, &p, selectProgress, args{"request": id}); err != nil {

@@ -254,7 +254,7 @@ var failChunk = newStatement(statement{
 	given:   "@request, the numbers of the chunk's transfers: from @lo to below @hi, and the @reason.",
 	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
 	locks:   "The caller holds the work row. Takes transfers and claims.",
-	text:    closeOpenSQL(inChunk, failedState, "@reason") + closedColumns,
+	text:    closeOpenSQL(inChunk, failedState, "@reason", "NULL") + closedColumns,
 })
 
 var failNumbered = newStatement(statement{
@@ -263,7 +263,7 @@ var failNumbered = newStatement(statement{
 	given:   "@request, the @numbers of its transfers, and the @reason.",
 	returns: "How many transfers were closed, by what they were, and how many claims were deleted.",
 	locks:   "The caller holds the work row. Takes transfers and claims.",
-	text:    closeOpenSQL(inNumbers, failedState, "@reason") + closedColumns,
+	text:    closeOpenSQL(inNumbers, failedState, "@reason", "NULL") + closedColumns,
 })
 
 // failOpen closes every open transfer of work: eligible ones as failed, pending

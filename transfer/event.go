@@ -10,6 +10,8 @@ const (
 	EventCreate EventKind = "create" // the request was made
 	EventRetry  EventKind = "retry"  // a new request was made for SIMs that this one did not transfer
 
+	EventComment EventKind = "comment" // a party wrote a comment
+
 	EventReject  EventKind = "reject"  // validation found no eligible SIM
 	EventReview  EventKind = "review"  // validation ended; support has to approve
 	EventOffer   EventKind = "offer"   // validation ended; the destination can accept
@@ -33,7 +35,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventCreate, EventValidate, EventReject, EventReview, EventOffer,
 		EventApprove, EventDeny, EventAccept, EventDecline, EventCancel, EventExpire,
-		EventExecute, EventDropSessions, EventRelease, EventFinish, EventRetry,
+		EventExecute, EventDropSessions, EventRelease, EventFinish, EventRetry, EventComment,
 	}
 }
 

@@ -29,6 +29,9 @@ const (
 	MaxPlanName   = 64
 	MaxTicket     = 100
 	MaxReasonText = 500 // the reason of a decision, and of a fee that support sets
+	MaxReference  = 64  // of a request, a batch, and a SIM in one of them
+	MaxMessage    = 1000
+	MaxComment    = 1000
 	MaxGroup      = 128
 	MaxSpeedClass = 128
 	MaxLot        = 128
@@ -36,6 +39,9 @@ const (
 
 	MaxAccountName = 200
 )
+
+// MaxComments is how many comments each party of a request can write on it.
+const MaxComments = 100
 
 // MaxAccountRef is the maximum length of a reference to an account, in
 // characters: an external id and its prefix.

@@ -66,7 +66,7 @@ func (s *testService) wait(ended <-chan error) {
 // events returns a request's events without their counts.
 func (r testRequest) events() []string {
 	r.s.t.Helper()
-	list, err := r.s.Events(r.s.t.Context(), r.id, false, 0, 1000)
+	list, err := r.s.Events(r.s.t.Context(), r.id, transfer.PartySupport, 0, 1000)
 	if err != nil {
 		r.s.t.Fatal(err)
 	}

@@ -8,5 +8,5 @@
 -- EXPLAIN EXECUTE cancel_pending(request, lo, hi);
 PREPARE cancel_pending AS
 UPDATE transfers
-SET state = 'canceled', finished_at = clock_timestamp()
+SET state = 'canceled', code = (SELECT code FROM requests WHERE id = $1 /*request*/), finished_at = clock_timestamp()
 WHERE request = $1 /*request*/ AND n >= $2 /*lo*/ AND n < $3 /*hi*/ AND state = 'pending';

@@ -4,10 +4,11 @@
 --           If no eligible transfer is left, it sets the request's state.
 -- Given:    @request and the @numbers of its transfers.
 --           @outcome of the transfers: canceled or declined. @state of the request if none is left.
+--           The @code of the decision; empty: none, or for each transfer the one with which it was withdrawn.
 -- Returns:  How many transfers are still eligible.
 -- Locks:    The caller holds the request, whose n_left is 0: no work of it is pending. Takes transfers and claims.
 --
--- EXPLAIN EXECUTE close_some(request, numbers, outcome, state);
+-- EXPLAIN EXECUTE close_some(request, numbers, outcome, code, state);
 PREPARE close_some AS
 WITH open AS MATERIALIZED (
 	SELECT t.ctid AS transfer_at, t.n, t.sim, t.state, t.method, t.fee
@@ -15,7 +16,7 @@ WITH open AS MATERIALIZED (
 	WHERE t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
-	SET state = $3 /*outcome*/, reason = NULL, finished_at = clock_timestamp()
+	SET state = $3 /*outcome*/, reason = NULL, code = coalesce(nullif($4 /*code*/, ''), (SELECT w.code FROM withdrawn w WHERE w.request = t.request AND w.n = t.n)), finished_at = clock_timestamp()
 	FROM open
 	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (
@@ -41,7 +42,7 @@ SET n_eligible = n_eligible - c.eligible,
 	n_canceled = n_canceled + CASE WHEN $3 /*outcome*/ = 'canceled' THEN c.eligible ELSE 0 END,
 	n_declined = n_declined + CASE WHEN $3 /*outcome*/ = 'declined' THEN c.eligible ELSE 0 END,
 	-- in the same statement, because a request that waits must have an eligible SIM
-	state = CASE WHEN n_eligible = c.eligible THEN $4 /*state*/ ELSE state END
+	state = CASE WHEN n_eligible = c.eligible THEN $5 /*state*/ ELSE state END
 FROM counted c
 WHERE r.id = $1 /*request*/
 RETURNING r.n_eligible;

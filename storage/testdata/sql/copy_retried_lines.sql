@@ -14,6 +14,7 @@ WITH lines AS (
 		t.n,
 		t.line,
 		t.identifier,
+		t.reference,
 		s.id IS NULL OR row_number() OVER (PARTITION BY s.id ORDER BY t.n) = 1 AS is_first
 	FROM transfers t
 	LEFT JOIN identifiers i ON i.identifier = t.identifier
@@ -28,7 +29,7 @@ WITH lines AS (
 		WHERE again.retry_of = $1 /*request*/ AND x.line = t.line AND x.identifier = t.identifier
 	  )
 )
-INSERT INTO transfers (request, n, line, identifier)
-SELECT $3 /*retry*/, row_number() OVER (ORDER BY n) - 1, line, identifier
+INSERT INTO transfers (request, n, line, identifier, reference)
+SELECT $3 /*retry*/, row_number() OVER (ORDER BY n) - 1, line, identifier, reference
 FROM lines
 WHERE is_first;

@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Erases the addresses and the reasons of what an account's keys did to requests.
+-- Does:     Erases the addresses, the reasons and the comments of what an account's keys did to requests.
 -- Given:    @account.
 -- Returns:  nothing
 -- Locks:    Takes the events.
@@ -9,7 +9,7 @@
 PREPARE erase_events AS
 UPDATE events e
 SET address = NULL,
-	detail = CASE WHEN e.detail ? 'reason' THEN e.detail || '{"reason": "[erased]"}' ELSE e.detail END
+	detail = (e.detail || CASE WHEN e.detail ? 'reason' THEN '{"reason": "[erased]"}' ELSE '{}' END::jsonb || CASE WHEN e.detail ? 'text' THEN '{"text": "[erased]"}' ELSE '{}' END::jsonb)
 WHERE (e.source = $1 /*account*/ OR e.destination = $1 /*account*/)
 	  AND e.api_key IN (SELECT id FROM api_keys WHERE account = $1 /*account*/)
-  AND (e.address IS NOT NULL OR e.detail ? 'reason');
+  AND (e.address IS NOT NULL OR e.detail ?| '{reason,text}');

@@ -13,7 +13,7 @@ WITH open AS MATERIALIZED (
 	WHERE t.request = $1 /*request*/ AND t.n >= $2 /*lo*/ AND t.n < $3 /*hi*/ AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
-	SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $4 /*reason*/, finished_at = clock_timestamp()
+	SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $4 /*reason*/, code = NULL, finished_at = clock_timestamp()
 	FROM open
 	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (

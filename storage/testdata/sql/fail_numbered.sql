@@ -13,7 +13,7 @@ WITH open AS MATERIALIZED (
 	WHERE t.request = $1 /*request*/ AND t.n = ANY($2 /*numbers*/::int[]) AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
-	SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $3 /*reason*/, finished_at = clock_timestamp()
+	SET state = CASE open.state WHEN 'pending' THEN 'ineligible' ELSE 'failed' END, reason = $3 /*reason*/, code = NULL, finished_at = clock_timestamp()
 	FROM open
 	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (

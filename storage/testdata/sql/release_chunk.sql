@@ -14,7 +14,7 @@ WITH open AS MATERIALIZED (
 	WHERE t.request = $1 /*request*/ AND t.n >= $2 /*lo*/ AND t.n < $3 /*hi*/ AND t.state IN ('pending', 'eligible')
 ), marked AS (
 	UPDATE transfers t
-	SET state = $4 /*state*/, reason = NULL, finished_at = clock_timestamp()
+	SET state = $4 /*state*/, reason = NULL, code = (SELECT code FROM requests WHERE id = $1 /*request*/), finished_at = clock_timestamp()
 	FROM open
 	WHERE t.ctid = open.transfer_at
 ), unclaimed AS (

@@ -13,6 +13,8 @@ SELECT
 	a.operator_id,
 	b.created_at,
 	b.size,
+	b.reference,
+	b.message,
 	r.requests,
 	r.unfinished,
 	r.n_pending,

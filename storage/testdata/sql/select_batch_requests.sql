@@ -47,6 +47,10 @@ SELECT
 	r.finished_at,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,
+	r.reference,
+	r.message,
+	r.code,
+	r.reason,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source

@@ -2,12 +2,12 @@
 --
 -- Does:     Lists batches, newest first.
 -- Given:    @account (0: any); @before: only batches with a smaller id (null: any); @finished: whether all
---           requests are finished (null: any); @created_after and @created_before, each null or an instant
+--           requests are finished (null: any); @reference (empty: any); @created_after and @created_before, each null or an instant
 --           with a bound for ids in @first_id and @last_id; @limit: maximum number of rows.
 -- Returns:  The batches with the sums of their requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_batches(account, before, finished, created_after, first_id, created_before, last_id, limit);
+-- EXPLAIN EXECUTE select_batches(account, before, finished, reference, created_after, first_id, created_before, last_id, limit);
 PREPARE select_batches AS
 SELECT
 	b.id,
@@ -15,6 +15,8 @@ SELECT
 	a.operator_id,
 	b.created_at,
 	b.size,
+	b.reference,
+	b.message,
 	r.requests,
 	r.unfinished,
 	r.n_pending,
@@ -51,7 +53,8 @@ CROSS JOIN LATERAL (
 WHERE ($1 /*account*/ = 0 OR b.account = $1 /*account*/)
   AND ($2 /*before*/::uuid IS NULL OR b.id < $2 /*before*/)
   AND ($3 /*finished*/::boolean IS NULL OR $3 /*finished*/ = NOT EXISTS (SELECT 1 FROM requests WHERE batch = b.id AND finished_at IS NULL))
-  AND ($4 /*created_after*/::timestamptz IS NULL OR b.created_at >= $4 /*created_after*/ AND b.id >= $5 /*first_id*/::uuid)
-  AND ($6 /*created_before*/::timestamptz IS NULL OR b.created_at < $6 /*created_before*/ AND b.id <= $7 /*last_id*/::uuid)
+  AND ($4 /*reference*/ = '' OR b.reference = $4 /*reference*/)
+  AND ($5 /*created_after*/::timestamptz IS NULL OR b.created_at >= $5 /*created_after*/ AND b.id >= $6 /*first_id*/::uuid)
+  AND ($7 /*created_before*/::timestamptz IS NULL OR b.created_at < $7 /*created_before*/ AND b.id <= $8 /*last_id*/::uuid)
 ORDER BY b.id DESC
-LIMIT $8 /*limit*/;
+LIMIT $9 /*limit*/;

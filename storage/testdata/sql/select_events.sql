@@ -2,11 +2,11 @@
 --
 -- Does:     Lists events of a request, oldest first.
 -- Given:    @request, the sequence number @after which to start, and the maximum number of rows: @limit.
---           @offered: only events that the destination sees.
+--           The @viewer: source or destination, if only events that this party sees are wanted.
 -- Returns:  The events.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_events(request, after, offered, limit);
+-- EXPLAIN EXECUTE select_events(request, after, viewer, limit);
 PREPARE select_events AS
 SELECT
 	e.seq,
@@ -24,6 +24,8 @@ SELECT
 FROM events e
 LEFT JOIN api_keys k ON k.id = e.api_key
 LEFT JOIN accounts a ON a.id = k.account
-WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/ AND (NOT $3 /*offered*/ OR e.destination IS NOT NULL)
+WHERE e.request = $1 /*request*/ AND e.seq > $2 /*after*/ 
+  AND ($3 /*viewer*/ <> 'source' OR e.source IS NOT NULL)
+  AND ($3 /*viewer*/ <> 'destination' OR e.destination IS NOT NULL)
 ORDER BY e.seq
 LIMIT $4 /*limit*/;

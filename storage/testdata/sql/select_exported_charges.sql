@@ -14,6 +14,8 @@ SELECT
 	dst.operator_id AS destination,
 	c.request,
 	r.ticket,
+	r.reference AS request_reference,
+	t.reference,
 	t.line,
 	t.identifier,
 	s.iccid,

@@ -21,6 +21,7 @@ SELECT
 	r.batch,
 	src.operator_id AS source,
 	dst.operator_id AS destination,
+	r.reference,
 	e.seq,
 	e.at,
 	e.kind,

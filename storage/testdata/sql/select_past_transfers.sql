@@ -25,6 +25,8 @@ SELECT
 	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 	t.session_dropped,
 	t.gateway_answer,
+	t.reference,
+	t.code,
 	t.finished_at,
 	to_jsonb(g.before) AS before,
 	to_jsonb(g.after) AS after

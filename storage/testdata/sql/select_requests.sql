@@ -4,11 +4,12 @@
 -- Given:    The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
 --           @created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
 --           @before: only requests with lower ids. The maximum number of rows: @limit.
---           @sim, @reasons and @methods of one of the request's transfers, as far as the account @viewer may see them.
+--           @sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
+--           them. The @reference of the request or of one of its transfers.
 -- Returns:  The requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_requests(source, destination, states, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reasons, methods, limit);
+-- EXPLAIN EXECUTE select_requests(source, destination, states, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reference, codes, reasons, methods, limit);
 PREPARE select_requests AS
 SELECT
 	r.id,
@@ -50,6 +51,10 @@ SELECT
 	r.finished_at,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,
+	r.reference,
+	r.message,
+	r.code,
+	r.reason,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source
@@ -73,18 +78,34 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $5 /*viewer*/ = 0)
 	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
-  AND ($14 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+  AND ($14 /*reference*/ = '' OR r.id = ANY (ARRAY(
+	SELECT q.id
+	FROM requests q
+	WHERE q.reference = $14 /*reference*/
+	UNION ALL
+	SELECT t.request
+	FROM transfers t
+	JOIN requests q ON q.id = t.request
+	WHERE t.reference = $14 /*reference*/
+	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR q.destination = $5 /*viewer*/ AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
+  )))
+  AND ($15 /*codes*/::text[] IS NULL OR r.codes && $15 /*codes*/::text[] AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR r.code = ANY ($15 /*codes*/::text[]) OR EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.reason = ANY ($14 /*reasons*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
+	WHERE t.request = r.id AND t.code = ANY ($15 /*codes*/::text[]) AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at)
+  )))
+  AND ($16 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
+	SELECT 1
+	FROM transfers t
+	WHERE t.request = r.id AND t.reason = ANY ($16 /*reasons*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
   ))
   -- the first condition is for speed: without it, all transfers of the requests that lack a method would be read
-  AND ($15 /*methods*/::text[] IS NULL
-	OR (r.any_self_service AND 'self_service' = ANY ($15 /*methods*/) OR r.any_support_assisted AND 'support_assisted' = ANY ($15 /*methods*/))
+  AND ($17 /*methods*/::text[] IS NULL
+	OR (r.any_self_service AND 'self_service' = ANY ($17 /*methods*/) OR r.any_support_assisted AND 'support_assisted' = ANY ($17 /*methods*/))
 	AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = ANY ($15 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
+	WHERE t.request = r.id AND t.method = ANY ($17 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
   ))
 ORDER BY r.id DESC
-LIMIT $16 /*limit*/;
+LIMIT $18 /*limit*/;

@@ -18,6 +18,8 @@ SELECT
 	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 	t.session_dropped,
 	t.gateway_answer,
+	t.reference,
+	t.code,
 	t.finished_at
 FROM unnest($1 /*requests*/::uuid[], $2 /*numbers*/::int[]) WITH ORDINALITY AS u (request, n, nth)
 JOIN transfers t ON t.request = u.request AND t.n = u.n

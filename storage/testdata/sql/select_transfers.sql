@@ -1,13 +1,13 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Lists transfers of a request in the order of submission. A null list selects all.
--- Given:    @request, and @states, @reasons and @methods of the transfers. The number @after which to start.
+-- Given:    @request, and @states, @reasons, @methods and @codes of the transfers. The number @after which to start.
 --           @offered: only transfers that are or were open. The maximum number of rows: @limit.
 --           @snapshots: with the settings before and after.
 -- Returns:  The transfers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_transfers(snapshots, request, after, states, reasons, methods, offered, limit);
+-- EXPLAIN EXECUTE select_transfers(snapshots, request, after, states, reasons, methods, codes, offered, limit);
 PREPARE select_transfers AS
 SELECT
 	t.n,
@@ -20,6 +20,8 @@ SELECT
 	CASE t.method WHEN 'support_assisted' THEN coalesce(r.fee_override, t.fee) ELSE t.fee END AS fee,
 	t.session_dropped,
 	t.gateway_answer,
+	t.reference,
+	t.code,
 	t.finished_at,
 	to_jsonb(g.before) AS before,
 	to_jsonb(g.after) AS after
@@ -33,6 +35,7 @@ WHERE t.request = $2 /*request*/
 	($4 /*states*/::text[] IS NULL OR t.state = ANY ($4 /*states*/::text[]))
 	AND ($5 /*reasons*/::text[] IS NULL OR t.reason = ANY ($5 /*reasons*/::text[]))
 	AND ($6 /*methods*/::text[] IS NULL OR t.method = ANY ($6 /*methods*/::text[]))
-	AND (NOT $7 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
+	AND ($7 /*codes*/::text[] IS NULL OR t.code = ANY ($7 /*codes*/::text[]))
+	AND (NOT $8 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
 ORDER BY t.n
-LIMIT $8 /*limit*/;
+LIMIT $9 /*limit*/;

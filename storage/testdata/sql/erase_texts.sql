@@ -1,0 +1,29 @@
+-- Generated from storage/*.go by go generate ./storage; do not edit.
+--
+-- Does:     Erases the messages of an account's requests and batches, and the reasons for which its keys ended requests.
+-- Given:    @account.
+-- Returns:  How many there were.
+-- Locks:    Takes the requests and batches.
+--
+-- EXPLAIN EXECUTE erase_texts(account);
+PREPARE erase_texts AS
+WITH ended AS (
+	SELECT DISTINCT e.request
+	FROM events e
+	WHERE (e.source = $1 /*account*/ OR e.destination = $1 /*account*/)
+	  AND e.api_key IN (SELECT id FROM api_keys WHERE account = $1 /*account*/)
+	  AND e.kind IN ('cancel', 'decline', 'deny')
+), requests_erased AS (
+	UPDATE requests r
+	SET message = CASE WHEN r.source = $1 /*account*/ AND r.message IS NOT NULL THEN '[erased]' ELSE r.message END,
+		reason = CASE WHEN r.reason IS NOT NULL AND r.id IN (SELECT request FROM ended) THEN '[erased]' ELSE r.reason END
+	WHERE r.source = $1 /*account*/ AND r.message IS NOT NULL
+	   OR r.id IN (SELECT request FROM ended) AND r.reason IS NOT NULL
+	RETURNING 1
+), batches_erased AS (
+	UPDATE batches
+	SET message = '[erased]'
+	WHERE account = $1 /*account*/ AND message IS NOT NULL
+	RETURNING 1
+)
+SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased);
