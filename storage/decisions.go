@@ -254,8 +254,10 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
 		return err
 	}
-	if err := t.noteWords(ctx, r.ID, d, true); err != nil {
-		return err
+	if d.Event != transfer.Expire {
+		if err := t.noteWords(ctx, r.ID, d, true); err != nil {
+			return err
+		}
 	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: reasonOf(d)})
 }

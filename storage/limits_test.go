@@ -102,7 +102,7 @@ func TestCheckConstraintsHaveTheLimits(t *testing.T) {
 		"batch reference":       {batch("reference"), x(transfer.MaxReference), x(transfer.MaxReference + 1)},
 		"batch message":         {batch("message"), x(transfer.MaxMessage), x(transfer.MaxMessage + 1)},
 		"reference of a SIM":    {`INSERT INTO transfers (request, n, line, identifier, reference) VALUES (gen_random_uuid(), 0, 1, '1', $1)`, x(transfer.MaxReference), x(transfer.MaxReference + 1)},
-		"comment":               {event, `{"text":"` + strings.Repeat("\u0001", transfer.MaxComment) + `"}`, `{"text":"` + x(9000) + `"}`},
+		"comment":               {event, `{"text":"` + strings.Repeat("📱", transfer.MaxComment) + `"}`, `{"text":"` + x(9000) + `"}`},
 		"no ticket":             {request("ticket"), nil, ""},
 		"fee reason":            {request("fee_reason, fee_override"), x(transfer.MaxReasonText), x(transfer.MaxReasonText + 1)},
 		"landing group":         {request("landing"), `{"sim_group":"` + x(transfer.MaxGroup) + `"}`, `{"sim_group":"` + x(transfer.MaxGroup+1) + `"}`},

@@ -1,5 +1,7 @@
 package transfer
 
+import "slices"
+
 // DecisionCode is why a party declined, denied or canceled a request or some of
 // its SIMs, as that party says. It has no effect on what happens. Words can be
 // added to it.
@@ -55,3 +57,15 @@ func (c DecisionCode) Meaning() string {
 
 // NeedsWords reports whether the code says too little without words.
 func (c DecisionCode) NeedsWords() bool { return c == OtherReason }
+
+// Readers returns the parties that see a comment: those that its author has
+// chosen, the author, and support. If the author has chosen none, all see it.
+func Readers(author Party, chosen []Party) []Party {
+	var list []Party
+	for _, p := range []Party{PartySource, PartyDestination, PartySupport} {
+		if len(chosen) == 0 || p == author || p == PartySupport || slices.Contains(chosen, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}

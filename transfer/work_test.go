@@ -56,7 +56,7 @@ func TestQueueOf(t *testing.T) {
 // Every event of a request and every kind of work that has one is listed.
 func TestEventKinds(t *testing.T) {
 	t.Parallel()
-	want := []transfer.EventKind{transfer.EventCreate, transfer.EventRetry}
+	want := []transfer.EventKind{transfer.EventCreate, transfer.EventRetry, transfer.EventComment}
 	for _, e := range transfer.Events() {
 		want = append(want, e.Kind())
 	}
