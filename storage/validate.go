@@ -59,15 +59,16 @@ func (t *Tx) Claim(ctx context.Context, w Work) (Claims, error) {
 }
 
 // A claim belongs to a transfer by its (request, n), not by its SIM, because a
-// request may name one SIM by two identifiers. The SIMs of transfers without a
-// claim are looked up to find the reason.
+// request may name one SIM by two identifiers. Each identifier is looked up again,
+// to find the reason of transfers without a claim, and because it may have moved
+// to another SIM while claim_sims waited for the claim.
 var judgeTransfers = newStatement(statement{
 	name: "judge_transfers",
 	does: `Decides for each pending transfer of a chunk whether it is eligible, by the rules of package transfer.
 		Sets its method, and quotes its fee. Deletes the claims of those that are ineligible.`,
 	given: `@request and the numbers of the chunk's transfers: from @lo to below @hi.
 		@claims has the claimed SIM of each, 0 for none, in the order of the numbers.`,
-	returns:  "How many transfers are eligible and ineligible, and the change of the request's counters and sums.",
+	returns:  "How many transfers are eligible and ineligible, and the change of the request's counters and sums; and how many have claimed a SIM that their identifier does not name any more.",
 	locks:    "The caller holds the work row and the claims. Takes the transfers.",
 	prepared: true,
 	text: `
@@ -79,12 +80,13 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		t.n,
 		CASE WHEN s.account = r.source THEN s.id END AS sim,
 		o.sim AS claimed,
+		o.sim <> coalesce(i.sim, 0) AS renamed,
 		` + methodSQL + ` AS method,
 		` + indent(2, reasonSQL(transfer.ValidationRules())) + ` AS reason
 	FROM r
 	JOIN transfers t ON t.request = r.id
 	CROSS JOIN LATERAL (SELECT nullif((@claims::bigint[])[t.n - @lo + 1], 0) AS sim) o
-	LEFT JOIN identifiers i ON i.identifier = CASE WHEN o.sim IS NULL THEN t.identifier END
+	LEFT JOIN identifiers i ON i.identifier = t.identifier
 	LEFT JOIN sims s ON s.id = coalesce(o.sim, i.sim)
 	WHERE t.n >= @lo AND t.n < @hi
 	  AND t.state = 'pending'
@@ -110,20 +112,29 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
 	CASE WHEN count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') > 0 THEN (SELECT entry FROM fee) END AS fee_entry,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible,
-	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown
+	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown,
+	count(*) FILTER (WHERE renamed) AS renamed
 FROM judged`,
 })
 
 // Judge decides about every pending transfer of a chunk from its SIM as it is
-// now, quotes its fee, and deletes the claims of those that are ineligible.
+// now, quotes its fee, and deletes the claims of those that are ineligible. It
+// returns a ConflictError if an identifier has moved to another SIM since Claim
+// looked it up: then the transaction has to begin again.
 func (t *Tx) Judge(ctx context.Context, w Work, claims Claims) (Counts, error) {
-	var c Counts
+	var c struct {
+		Counts
+		Renamed int `db:"renamed"`
+	}
 	if err := t.get(ctx, &c, judgeTransfers, args{
 		"request": w.Request, "lo": w.Lo, "hi": w.Hi, "claims": pq.Array([]int64(claims)),
 	}); err != nil {
-		return c, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
+		return c.Counts, fmt.Errorf("judging the SIMs of work %d: %w", w.ID, err)
 	}
-	return c, nil
+	if c.Renamed > 0 {
+		return c.Counts, fmt.Errorf("judging the SIMs of work %d: %d identifiers have moved to other SIMs: %w", w.ID, c.Renamed, errLostRace)
+	}
+	return c.Counts, nil
 }
 
 var cancelPending = newStatement(statement{

@@ -283,6 +283,57 @@ func TestClaimWaitsForRelease(t *testing.T) {
 	s.noWorkLeft()
 }
 
+// A claim waits for a change of identifiers of the same SIM. Validation then begins
+// again, and finds the SIM that the identifier names after the change.
+func TestClaimWaitsForChangedIdentifiers(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{"swapped", "moved", "retired"} {
+		s := newTestService(t)
+		sims := s.sims(transfer.Ready, transfer.Ready)
+		id, number := storagetest.Identifier(sims[0].ICCID), sims[0].MSISDN
+		r := testRequest{s.Request(storagetest.Request{From: s.from, To: s.to, Identifiers: []string{number}}), s}
+		validate := s.onlyWork(transfer.WorkValidate)
+		var held *storagetest.Held
+		commit := func() { held.Commit() }
+		switch change {
+		case "swapped":
+			held = s.Hold(func(tx *storage.Tx) error {
+				_, err := tx.SwapSIM(t.Context(), storage.System(), id, storage.Swap{ICCID: storagetest.Identifier(sims[1].ICCID), Why: "lost"})
+				return err
+			})
+		case "moved": // as PutIdentifier does it
+			commit = s.HoldSQL(fmt.Sprintf(`
+				DO $$ BEGIN
+					INSERT INTO open_transfers (sim, request, n) VALUES (%d, '00000000-0000-0000-0000-000000000000', 0);
+					UPDATE identifiers SET sim = %d WHERE identifier = '%s';
+					DELETE FROM open_transfers WHERE sim = %[1]d;
+				END $$`, sims[0].ID, sims[1].ID, number))
+		case "retired":
+			s.Exec(`UPDATE sims SET termination_protection = false`)
+			held = s.Hold(func(tx *storage.Tx) error {
+				_, err := tx.RetireSIM(t.Context(), storage.System(), id, "wrong", nil)
+				return err
+			})
+		}
+		ended := s.processAsync(validate)
+		s.AwaitBlocked(1)
+		commit()
+		s.wait(ended)
+		r.expect(transfer.Validating, "pending")
+		s.Exec(`UPDATE work SET not_before = clock_timestamp()`)
+		process(t, s.DB, s.handler, validate)
+		if change == "retired" {
+			r.expect(transfer.RequestRejected, "ineligible: sim_not_found")
+			continue
+		}
+		r.expect(transfer.AwaitingAcceptance, "eligible")
+		if named := storagetest.One[int64](s.DB, `SELECT sim FROM transfers WHERE request = $1`, r.id); named != sims[1].ID {
+			t.Errorf("%s: the transfer is of SIM %d, but %s names SIM %d", change, named, number, sims[1].ID)
+		}
+		s.Check()
+	}
+}
+
 // Two requests for the same SIMs in opposite orders claim them in the same order,
 // without a deadlock.
 func TestOppositeClaimOrders(t *testing.T) {

@@ -4,7 +4,7 @@
 --           Sets its method, and quotes its fee. Deletes the claims of those that are ineligible.
 -- Given:    @request and the numbers of the chunk's transfers: from @lo to below @hi.
 --           @claims has the claimed SIM of each, 0 for none, in the order of the numbers.
--- Returns:  How many transfers are eligible and ineligible, and the change of the request's counters and sums.
+-- Returns:  How many transfers are eligible and ineligible, and the change of the request's counters and sums; and how many have claimed a SIM that their identifier does not name any more.
 -- Locks:    The caller holds the work row and the claims. Takes the transfers.
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
@@ -56,6 +56,7 @@ WITH r AS MATERIALIZED (
 		t.n,
 		CASE WHEN s.account = r.source THEN s.id END AS sim,
 		o.sim AS claimed,
+		o.sim <> coalesce(i.sim, 0) AS renamed,
 		CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END AS method,
 		CASE
 			WHEN s.id IS NULL THEN 'sim_not_found'
@@ -71,7 +72,7 @@ WITH r AS MATERIALIZED (
 	FROM r
 	JOIN transfers t ON t.request = r.id
 	CROSS JOIN LATERAL (SELECT nullif(($2 /*claims*/::bigint[])[t.n - $3 /*lo*/ + 1], 0) AS sim) o
-	LEFT JOIN identifiers i ON i.identifier = CASE WHEN o.sim IS NULL THEN t.identifier END
+	LEFT JOIN identifiers i ON i.identifier = t.identifier
 	LEFT JOIN sims s ON s.id = coalesce(o.sim, i.sim)
 	WHERE t.n >= $3 /*lo*/ AND t.n < $4 /*hi*/
 	  AND t.state = 'pending'
@@ -101,5 +102,6 @@ SELECT
 	count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') * coalesce((SELECT amount FROM fee), 0) AS quoted,
 	CASE WHEN count(*) FILTER (WHERE reason IS NULL AND method = 'support_assisted') > 0 THEN (SELECT entry FROM fee) END AS fee_entry,
 	count(*) FILTER (WHERE reason IS NOT NULL) AS ineligible,
-	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown
+	count(*) FILTER (WHERE reason IS NOT NULL AND sim IS NULL) AS unknown,
+	count(*) FILTER (WHERE renamed) AS renamed
 FROM judged;
