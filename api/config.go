@@ -22,6 +22,11 @@ type Config struct {
 	MaxOpenSIMs     int `name:"max-open-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_SIMS" help:"How many SIMs these requests may have. 0 disables the limit."`
 	MaxUnknownSIMs  int `name:"max-unknown-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_UNKNOWN_SIMS" help:"How many transfers that named no SIM of the account may be stored; the scheduler deletes them after SIMTRANSFER_KEEP_UNKNOWN. 0 disables the limit."`
 
+	MaxOpenPulls  int `min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_PULLS" help:"How many open pull requests an account may have. 0 disables the limit."`
+	MaxPulledSIMs int `name:"max-pulled-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_PULLED_SIMS" help:"For how many SIMs an account may ask in 24 hours, in all of its pull requests. 0 disables the limit."`
+
+	CodeLink string `env:"SIMTRANSFER_CODE_LINK" placeholder:"URL" help:"Address of the page on which people redeem a transfer code, such as https://sims.example.com/redeem#. The QR code has the code appended to it. Default: the QR code has only the code."`
+
 	// Without a proxy that writes the last entry of X-Forwarded-For, clients can
 	// forge their address.
 	TrustProxy bool `env:"SIMTRANSFER_TRUST_PROXY" help:"Take client addresses for the audit trail from X-Forwarded-For. Set it only behind a proxy that writes this header."`
@@ -36,6 +41,9 @@ type Config struct {
 
 	ProbeWait     time.Duration `kong:"-"` // how long the probe of a gateway waits for a worker to take it
 	ProbeInterval time.Duration `kong:"-"` // between looks whether a worker has answered it
+
+	CodePause time.Duration `kong:"-"` // how long the answer to a wrong transfer code waits; twice as long for each wrong one before, up to 16 times
+	PullTime  time.Duration `kong:"-"` // the time that a new pull request takes is rounded up to a multiple of it
 
 	DB *storage.DB `kong:"-"`
 
@@ -55,7 +63,7 @@ type Config struct {
 
 // limits returns the limits of accounts that have none of their own.
 func (c Config) limits() storage.DefaultLimits {
-	return storage.DefaultLimits{OpenRequests: c.MaxOpenRequests, OpenSIMs: c.MaxOpenSIMs, UnknownSIMs: c.MaxUnknownSIMs}
+	return storage.DefaultLimits{OpenRequests: c.MaxOpenRequests, OpenSIMs: c.MaxOpenSIMs, UnknownSIMs: c.MaxUnknownSIMs, OpenPulls: c.MaxOpenPulls, PulledSIMs: c.MaxPulledSIMs}
 }
 
 // DefaultConfig returns the defaults.
@@ -66,11 +74,15 @@ func DefaultConfig() Config {
 		MaxOpenRequests:  100_000,
 		MaxOpenSIMs:      5_000_000, // a platform that moves a million SIMs in one batch stays below it
 		MaxUnknownSIMs:   2_000_000,
+		MaxOpenPulls:     20,
+		MaxPulledSIMs:    50_000,
 		SpoolLimit:       4096,
 		MaxStreams:       256,
 		StreamInterval:   500 * time.Millisecond,
 		KeyCheckInterval: 2 * time.Second,
 		MaxKeyAge:        200 * time.Millisecond,
+		CodePause:        250 * time.Millisecond,
+		PullTime:         200 * time.Millisecond,
 		ProbeWait:        storage.ProbeTime,
 		ProbeInterval:    100 * time.Millisecond,
 	}
@@ -85,6 +97,8 @@ func (c Config) withDefaults() Config {
 	c.StreamInterval = cmp.Or(c.StreamInterval, d.StreamInterval)
 	c.KeyCheckInterval = cmp.Or(c.KeyCheckInterval, d.KeyCheckInterval)
 	c.MaxKeyAge = cmp.Or(c.MaxKeyAge, d.MaxKeyAge)
+	c.CodePause = cmp.Or(c.CodePause, d.CodePause)
+	c.PullTime = cmp.Or(c.PullTime, d.PullTime)
 	c.ProbeWait = cmp.Or(c.ProbeWait, d.ProbeWait)
 	c.ProbeInterval = cmp.Or(c.ProbeInterval, d.ProbeInterval)
 	if c.Log == nil {

@@ -16,6 +16,7 @@ type Config struct {
 	KeepAddresses     time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_ADDRESSES" help:"How long the IP addresses of callers are kept in events and in the audit trail."`
 	KeepAudit         time.Duration `min:"2160h" max:"262800h" env:"SIMTRANSFER_KEEP_AUDIT" help:"How long entries of the audit trail are kept."`
 	KeepUnknown       time.Duration `min:"1h" max:"87600h" env:"SIMTRANSFER_KEEP_UNKNOWN" help:"How long the results of SIMs that were not found, or that were canceled before they were looked up, are kept after their request has finished. The request keeps their number."`
+	KeepOffers        time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_OFFERS" help:"How long pull requests and transfer codes are kept after their time limit. The requests that came of them stay."`
 	SessionMaxSilence time.Duration `min:"0s" max:"3650d" default:"0s" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s disables this."`
 
 	Number time.Duration `kong:"-"` // changes of SIMs without a place in the feed
@@ -38,6 +39,7 @@ func DefaultConfig() Config {
 		KeepAddresses: 180 * 24 * time.Hour,
 		KeepAudit:     3 * 365 * 24 * time.Hour,
 		KeepUnknown:   30 * 24 * time.Hour,
+		KeepOffers:    90 * 24 * time.Hour,
 	}
 }
 
@@ -55,6 +57,7 @@ func (c Config) withDefaults() Config {
 		KeepAddresses:     cmp.Or(c.KeepAddresses, d.KeepAddresses),
 		KeepAudit:         cmp.Or(c.KeepAudit, d.KeepAudit),
 		KeepUnknown:       cmp.Or(c.KeepUnknown, d.KeepUnknown),
+		KeepOffers:        cmp.Or(c.KeepOffers, d.KeepOffers),
 		SessionMaxSilence: c.SessionMaxSilence,
 	}
 }

@@ -17,5 +17,6 @@ func (s *Scheduler) Purge(ctx context.Context) (more bool, err error) {
 	addresses, err3 := s.db.EraseOldAddresses(ctx, s.config.KeepAddresses, purgeBatch)
 	audit, err4 := s.db.PurgeAudit(ctx, s.config.KeepAudit, purgeBatch)
 	unknown, err5 := s.db.PurgeUnknown(ctx, s.config.KeepUnknown, purgeBatch)
-	return max(responses, notes, addresses, audit, unknown) >= purgeBatch, errors.Join(err, err2, err3, err4, err5) // notes counts rows of two tables
+	offers, err6 := s.db.PurgeOffers(ctx, s.config.KeepOffers, purgeBatch)
+	return max(responses, notes, addresses, audit, unknown, offers) >= purgeBatch, errors.Join(err, err2, err3, err4, err5, err6) // notes counts rows of two tables
 }

@@ -12,10 +12,14 @@ type LimitName string
 
 // The limits of an account.
 const (
-	LimitOpenRequests LimitName = "open_requests" // requests that the account sends and that are not finished
-	LimitOpenSIMs     LimitName = "open_sims"     // SIMs in these requests
+	LimitOpenRequests LimitName = "open_requests" // requests that the account sends and that are not finished, and its open transfer codes
+	LimitOpenSIMs     LimitName = "open_sims"     // SIMs in these requests and codes
 	LimitUnknownSIMs  LimitName = "unknown_sims"  // stored transfers that named no SIM of the account, until they are purged
 	LimitKeys         LimitName = "keys"          // API keys; always transfer.MaxKeys
+
+	// Of pull requests; always the defaults.
+	LimitOpenPulls  LimitName = "open_pull_requests" // open pull requests that the account has made
+	LimitPulledSIMs LimitName = "pulled_sims"        // SIMs that it has asked for in the last 24 hours
 )
 
 // LimitNames lists the limits that can be set.
@@ -39,7 +43,7 @@ func (l *Limits) field(name LimitName) **int {
 		return &l.OpenSIMs
 	case LimitUnknownSIMs:
 		return &l.UnknownSIMs
-	case LimitKeys:
+	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -55,7 +59,10 @@ func (l Limits) Of(name LimitName, defaults DefaultLimits) int {
 
 // DefaultLimits are the limits of accounts that have none of their own. Zero means
 // no limit.
-type DefaultLimits struct{ OpenRequests, OpenSIMs, UnknownSIMs int }
+type DefaultLimits struct {
+	OpenRequests, OpenSIMs, UnknownSIMs int
+	OpenPulls, PulledSIMs               int
+}
 
 func (d DefaultLimits) of(name LimitName) int {
 	switch name {
@@ -65,7 +72,7 @@ func (d DefaultLimits) of(name LimitName) int {
 		return d.OpenSIMs
 	case LimitUnknownSIMs:
 		return d.UnknownSIMs
-	case LimitKeys:
+	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -86,7 +93,7 @@ func (u Usage) Of(name LimitName) int {
 		return u.OpenSIMs
 	case LimitUnknownSIMs:
 		return u.UnknownSIMs
-	case LimitKeys:
+	case LimitKeys, LimitOpenPulls, LimitPulledSIMs:
 	}
 	panic("no limit that can be set: " + name)
 }
@@ -121,6 +128,10 @@ func (e *LimitError) Error() string {
 	case LimitKeys:
 		return fmt.Sprintf("account %s has %d API keys that are in use or were created in the last 24 hours, and may have %d: "+
 			"revoke keys that are no longer needed, and wait until a day after they were created", e.Source, e.Used, e.Limit)
+	case LimitOpenPulls:
+		return fmt.Sprintf("account %s has %d open pull requests and may have %d: cancel some, or wait until their time limit has passed", e.Source, e.Used, e.Limit)
+	case LimitPulledSIMs:
+		return fmt.Sprintf("account %s has asked for %d SIMs in the last 24 hours and may ask for %d; this call would add %d: ask for fewer, or wait", e.Source, e.Used, e.Limit, e.Adds)
 	}
 	return "no such limit: " + string(e.Name)
 }
@@ -156,10 +167,16 @@ func (u Usage) NearLimit(a Account, d DefaultLimits, requests, sims int) bool {
 	return u.Check(a, d, requests+marginRequests, sims+marginSIMs) != nil
 }
 
+// openCodeOfAccountSQL holds for a transfer code c of the account @account that
+// can be redeemed: it counts as an open request.
+const openCodeOfAccountSQL = ` c.source = @account AND c.redeemed_at IS NULL AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()`
+
 // usageSQL selects how much of its limits the account @account uses.
 const usageSQL = `
-	(SELECT count(*) FROM requests WHERE source = @account AND finished_at IS NULL) AS open_requests,
-	(SELECT coalesce(sum(size), 0) FROM requests WHERE source = @account AND finished_at IS NULL) AS open_sims,
+	(SELECT count(*) FROM requests WHERE source = @account AND finished_at IS NULL)
+		+ (SELECT count(*) FROM transfer_codes c WHERE` + openCodeOfAccountSQL + `) AS open_requests,
+	(SELECT coalesce(sum(size), 0) FROM requests WHERE source = @account AND finished_at IS NULL)
+		+ (SELECT coalesce(sum(size), 0) FROM transfer_codes c WHERE` + openCodeOfAccountSQL + `) AS open_sims,
 	(SELECT coalesce(sum(n_unknown), 0) FROM requests WHERE source = @account AND n_unknown > 0) AS unknown_sims`
 
 var selectUsage = newStatement(statement{

@@ -386,6 +386,11 @@ func (t *Tx) UpdateAccount(ctx context.Context, by Actor, ref transfer.AccountRe
 	} else if err != nil {
 		return a, nil, fmt.Errorf("changing account %s: %w", ref, err)
 	}
+	if closes {
+		if err := t.endOffersOf(ctx, a.ID); err != nil {
+			return a, nil, err
+		}
+	}
 	return a, fields.names(), t.auditAccountChange(ctx, by, was, a, fields)
 }
 

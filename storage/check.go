@@ -356,6 +356,30 @@ func invariants() []invariant {
 			SELECT format('change %s of %s has no number: no scheduler is running, and no client reads the feed', id, at)
 			FROM changes
 			WHERE seq IS NULL AND at < clock_timestamp() - interval '10 minutes'`),
+		newInvariant(9, "pulled_requests", "an approved pull request has its request from that owner to the asker, with SIMs that the owner was asked for, made before the time limit", `
+			SELECT format('pull request %s asks account %s, which has approved %s SIMs, and request %s sends %s SIMs from account %s to account %s at %s',
+				o.pull, o.owner, cardinality(o.sims), o.request, r.size, r.source, r.destination, r.created_at)
+			FROM pull_owners o
+			JOIN pulls p ON p.id = o.pull
+			LEFT JOIN requests r ON r.id = o.request
+			WHERE o.decision = 'approved'
+			  AND ((r.source, r.destination, r.size) IS DISTINCT FROM (o.owner, p.asker, cardinality(o.sims)) OR o.decided_at > p.expires_at + interval '1 minute')
+			UNION ALL
+			SELECT format('pull request %s asks account %s for its own SIMs', o.pull, o.owner)
+			FROM pull_owners o
+			JOIN pulls p ON p.id = o.pull
+			WHERE o.owner = p.asker`),
+		newInvariant(9, "redeemed_codes", "a redeemed transfer code has its request from its source, with its SIMs, and was redeemed in time", `
+			SELECT format('transfer code %s of account %s with %s SIMs was redeemed at %s, and request %s sends %s SIMs from account %s',
+				c.id, c.source, c.size, c.redeemed_at, c.request, r.size, r.source)
+			FROM transfer_codes c
+			LEFT JOIN requests r ON r.id = c.request
+			WHERE c.redeemed_at IS NOT NULL
+			  AND ((r.source, r.size) IS DISTINCT FROM (c.source, c.size) OR c.redeemed_at > c.expires_at + interval '1 minute')
+			UNION ALL
+			SELECT format('request %s comes of both a pull request and a transfer code', c.request)
+			FROM transfer_codes c
+			JOIN pull_owners o ON o.request = c.request`),
 	}
 }
 

@@ -176,7 +176,43 @@ func TestCheckIsComplete(t *testing.T) {
 			t.Errorf("an empty database: %+v", f)
 		}
 	}
-	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 8}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
 		t.Errorf("numbers (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheckOfPullsAndCodes(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	asker, owner := db.Account(), db.Account()
+	sims := db.SIMs(3, storagetest.SIM{Account: owner.ID})
+	p, err := pull(t, db, asker, sims[0].ICCID, sims[1].ICCID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := answerPull(t, db, p.ID, owner, transfer.ApprovePull); err != nil {
+		t.Fatal(err)
+	}
+	_, secret := makeCode(t, db, owner, sims[2])
+	if _, err := redeem(t, db, secret, asker); err != nil {
+		t.Fatal(err)
+	}
+	db.Check()
+	for _, c := range []struct{ invariant, breaks, mends string }{
+		{"an approved pull request", `UPDATE pull_owners SET sims = sims[1:1]`, `UPDATE pull_owners SET sims = sims || (SELECT max(sim) FROM unnest(sims) sim)`},
+		{"an approved pull request", `UPDATE pulls SET asker = (SELECT owner FROM pull_owners)`, `UPDATE pulls SET asker = (SELECT destination FROM requests LIMIT 1)`},
+		{"an approved pull request", `UPDATE pull_owners SET decided_at = decided_at + interval '2 h'`, `UPDATE pull_owners SET decided_at = decided_at - interval '2 h'`},
+		{"a redeemed transfer code", `UPDATE transfer_codes SET identifiers = identifiers || ARRAY['1'], size = 2`, `UPDATE transfer_codes SET identifiers = identifiers[1:1], size = 1`},
+		{"a redeemed transfer code", `UPDATE transfer_codes SET redeemed_at = redeemed_at + interval '2 h'`, `UPDATE transfer_codes SET redeemed_at = redeemed_at - interval '2 h'`},
+		{"a redeemed transfer code", `UPDATE transfer_codes SET source = (SELECT destination FROM requests LIMIT 1)`, `UPDATE transfer_codes SET source = (SELECT source FROM requests LIMIT 1)`},
+	} {
+		if n := db.Exec(c.breaks); n != 1 {
+			t.Fatalf("%s: %d rows", c.breaks, n)
+		}
+		if !slices.ContainsFunc(findings(t, db), func(f storage.Finding) bool { return strings.HasPrefix(f.Invariant, c.invariant) && f.Violations > 0 }) {
+			t.Errorf("the check that %q does not find: %s", c.invariant, c.breaks)
+		}
+		db.Exec(c.mends)
+		db.Check()
 	}
 }

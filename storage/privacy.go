@@ -31,17 +31,18 @@ type PersonalCall struct {
 	Detail  string             `db:"detail"`
 }
 
-// PersonalText is what an account wrote in a request or a batch that it sent.
+// PersonalText is what an account wrote in a request or a batch that it sent, in a
+// pull request or in a transfer code.
 type PersonalText struct {
 	ID        string  `db:"id"`
-	Kind      string  `db:"kind"` // request or batch
+	Kind      string  `db:"kind"` // request, batch, pull_request or transfer_code
 	Reference *string `db:"reference"`
 	Message   *string `db:"message"`
 }
 
 var selectAccountTexts = newStatement(statement{
 	name:    "select_account_texts",
-	does:    "Lists the references and messages of the requests and batches of an account, oldest first.",
+	does:    "Lists the references and messages of the requests, batches, pull requests and transfer codes of an account, oldest first.",
 	given:   "@account.",
 	returns: "Those that have one of the two.",
 	text: `
@@ -52,6 +53,14 @@ var selectAccountTexts = newStatement(statement{
 			SELECT id, 'batch', reference, message
 			FROM batches
 			WHERE account = @account AND (reference IS NOT NULL OR message IS NOT NULL)
+			UNION ALL
+			SELECT id, 'pull_request', reference, message
+			FROM pulls
+			WHERE asker = @account AND (reference IS NOT NULL OR message IS NOT NULL)
+			UNION ALL
+			SELECT id, 'transfer_code', reference, message
+			FROM transfer_codes
+			WHERE source = @account AND (reference IS NOT NULL OR message IS NOT NULL)
 			ORDER BY id`,
 })
 
@@ -165,9 +174,9 @@ var eraseEvents = newStatement(statement{
 // the decision.
 var eraseTexts = newStatement(statement{
 	name:    "erase_texts",
-	does:    "Erases the messages of an account's requests and batches, and the reasons for which its keys ended requests.",
+	does:    "Erases the messages of an account's requests, batches, pull requests and transfer codes, the networks from which it tried codes, and the reasons for which its keys ended requests.",
 	given:   "@account.",
-	locks:   "Takes the requests and batches.",
+	locks:   "Takes all of these.",
 	returns: "How many there were.",
 	text: `
 		WITH ended AS (
@@ -187,8 +196,22 @@ var eraseTexts = newStatement(statement{
 			SET message = '[erased]'
 			WHERE account = @account AND message IS NOT NULL
 			RETURNING 1
+		), pulls_erased AS (
+			UPDATE pulls
+			SET message = '[erased]'
+			WHERE asker = @account AND message IS NOT NULL
+			RETURNING 1
+		), codes_erased AS (
+			UPDATE transfer_codes
+			SET message = '[erased]'
+			WHERE source = @account AND message IS NOT NULL
+			RETURNING 1
+		), attempts_forgotten AS (
+			DELETE FROM code_attempts
+			WHERE account = @account
 		)
-		SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased)`,
+		SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased)
+			+ (SELECT count(*) FROM pulls_erased) + (SELECT count(*) FROM codes_erased)`,
 })
 
 var eraseAudit = newStatement(statement{

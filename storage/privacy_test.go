@@ -44,11 +44,22 @@ func TestErasePersonalData(t *testing.T) {
 		WHERE request = $1 AND seq = 1`, id, key.ID)
 	db.Exec(`UPDATE events SET destination = $2 WHERE request = $1`, id, a.ID)
 
+	pulled, err := pull(t, db, a, unknownICCID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(`UPDATE pulls SET message = 'for Jane', reference = 'PO-1' WHERE id = $1`, pulled.ID)
+	made, _ := makeCode(t, db, a, sim)
+	db.Exec(`UPDATE transfer_codes SET message = 'from Jane' WHERE id = $1`, made.ID)
+	if _, _, err := db.BeginCodeAttempt(t.Context(), a.ID, "198.51.100.7/32"); err != nil {
+		t.Fatal(err)
+	}
+
 	export, err := db.ExportPersonalData(t.Context(), admin, a.OperatorID.Ref())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Calls) != 1 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
+	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Texts) != 2 || len(export.Calls) != 1 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
 		t.Errorf("%+v", export)
 	}
 

@@ -53,6 +53,16 @@ const (
 	AuditPrivacyExport AuditAction = "privacy.export"
 	AuditPrivacyErase  AuditAction = "privacy.erase"
 
+	AuditPullCreate  AuditAction = "pull.create"
+	AuditPullCancel  AuditAction = "pull.cancel"
+	AuditPullApprove AuditAction = "pull.approve" // an owner agreed to send SIMs; the request has its own events
+	AuditPullRefuse  AuditAction = "pull.refuse"
+
+	AuditCodeCreate AuditAction = "code.create"
+	AuditCodeRevoke AuditAction = "code.revoke"
+	AuditCodeRedeem AuditAction = "code.redeem" // the request has its own events
+	AuditCodeDenied AuditAction = "code.denied" // a wrong transfer code was tried
+
 	AuditTransferPurge AuditAction = "transfer.purge" // transfers that named no SIM of their source were deleted
 
 	AuditExportCreate AuditAction = "export.create" // the inventory, or the records of a period, were exported
@@ -70,6 +80,8 @@ func AuditActions() []AuditAction {
 		AuditGatewayCreate, AuditGatewayUpdate, AuditGatewayDelete, AuditGatewayProbe,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,
+		AuditPullCreate, AuditPullCancel, AuditPullApprove, AuditPullRefuse,
+		AuditCodeCreate, AuditCodeRevoke, AuditCodeRedeem, AuditCodeDenied,
 		AuditTransferPurge,
 		AuditExportCreate,
 	}

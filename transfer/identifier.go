@@ -84,6 +84,14 @@ func ParseIdentifier(s string) (Identifier, error) {
 	return Identifier{n.digits}, nil
 }
 
+// ParseStored parses what String returned.
+func ParseStored(s string) (Identifier, error) {
+	if s == "" || len(s) > maxICCID || strings.Trim(s, "0123456789") != "" {
+		return Identifier{}, fmt.Errorf("%q is not a stored identifier", clip(s))
+	}
+	return Identifier{s}, nil
+}
+
 // ParseICCID parses an ICCID as [ParseIdentifier] does, and refuses anything else.
 func ParseICCID(s string) (Identifier, error) {
 	n, err := readNumber(s, simIdentifier)

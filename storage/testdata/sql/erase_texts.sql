@@ -1,9 +1,9 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Erases the messages of an account's requests and batches, and the reasons for which its keys ended requests.
+-- Does:     Erases the messages of an account's requests, batches, pull requests and transfer codes, the networks from which it tried codes, and the reasons for which its keys ended requests.
 -- Given:    @account.
 -- Returns:  How many there were.
--- Locks:    Takes the requests and batches.
+-- Locks:    Takes all of these.
 --
 -- EXPLAIN EXECUTE erase_texts(account);
 PREPARE erase_texts AS
@@ -25,5 +25,19 @@ WITH ended AS (
 	SET message = '[erased]'
 	WHERE account = $1 /*account*/ AND message IS NOT NULL
 	RETURNING 1
+), pulls_erased AS (
+	UPDATE pulls
+	SET message = '[erased]'
+	WHERE asker = $1 /*account*/ AND message IS NOT NULL
+	RETURNING 1
+), codes_erased AS (
+	UPDATE transfer_codes
+	SET message = '[erased]'
+	WHERE source = $1 /*account*/ AND message IS NOT NULL
+	RETURNING 1
+), attempts_forgotten AS (
+	DELETE FROM code_attempts
+	WHERE account = $1 /*account*/
 )
-SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased);
+SELECT (SELECT count(*) FROM requests_erased) + (SELECT count(*) FROM batches_erased)
+	+ (SELECT count(*) FROM pulls_erased) + (SELECT count(*) FROM codes_erased);

@@ -23,8 +23,10 @@ SELECT
 	a.max_open_sims,
 	a.max_unknown_sims,
 	a.created_at,
-	(SELECT count(*) FROM requests WHERE source = $1 /*account*/ AND finished_at IS NULL) AS open_requests,
-	(SELECT coalesce(sum(size), 0) FROM requests WHERE source = $1 /*account*/ AND finished_at IS NULL) AS open_sims,
+	(SELECT count(*) FROM requests WHERE source = $1 /*account*/ AND finished_at IS NULL)
+		+ (SELECT count(*) FROM transfer_codes c WHERE c.source = $1 /*account*/ AND c.redeemed_at IS NULL AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()) AS open_requests,
+	(SELECT coalesce(sum(size), 0) FROM requests WHERE source = $1 /*account*/ AND finished_at IS NULL)
+		+ (SELECT coalesce(sum(size), 0) FROM transfer_codes c WHERE c.source = $1 /*account*/ AND c.redeemed_at IS NULL AND c.revoked_at IS NULL AND c.expires_at > clock_timestamp()) AS open_sims,
 	(SELECT coalesce(sum(n_unknown), 0) FROM requests WHERE source = $1 /*account*/ AND n_unknown > 0) AS unknown_sims
 FROM accounts a
 WHERE a.operator_id = CASE WHEN $2 /*ref*/::text LIKE 'ext:%' THEN (SELECT x.operator_id FROM accounts x WHERE x.external_id = substr($2 /*ref*/::text, 5)) ELSE $2 /*ref*/::text END AND a.email = $3 /*email*/;
