@@ -25,7 +25,7 @@ type Config struct {
 	MaxOpenPulls  int `min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_PULLS" help:"How many open pull requests an account may have. 0 disables the limit."`
 	MaxPulledSIMs int `name:"max-pulled-sims" min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_PULLED_SIMS" help:"For how many SIMs an account may ask in 24 hours, in all of its pull requests. 0 disables the limit."`
 
-	CodeLink string `env:"SIMTRANSFER_CODE_LINK" placeholder:"URL" help:"Address of the page on which people redeem a transfer code, such as https://sims.example.com/redeem#. The QR code has the code appended to it. Default: the QR code has only the code."`
+	CodeLink string `env:"SIMTRANSFER_CODE_LINK" placeholder:"LINK" help:"Address of the page on which people redeem a transfer code, such as https://sims.example.com/redeem#. The QR code has the code appended to it. Default: the QR code has only the code."`
 
 	// Without a proxy that writes the last entry of X-Forwarded-For, clients can
 	// forge their address.

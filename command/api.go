@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 
 	"simtransfer/api"
 	"simtransfer/command/process"
@@ -20,11 +21,18 @@ type apiCommand struct {
 
 func defaultAPICommand() apiCommand { return apiCommand{Config: api.DefaultConfig()} }
 
-// Validate refuses half of a key pair, and a time to drain that is longer than
+// maxCodeLink is the maximum length of the link in a QR code, so that a phone can
+// still read it from a screen.
+const maxCodeLink = 300
+
+// Validate refuses a link that is none, half of a key pair, and a time to drain that is longer than
 // the process may take to stop: it would end while it still accepts calls.
 func (c *apiCommand) Validate() error {
 	if err := c.HTTPFlags.Validate(); err != nil {
 		return err
+	}
+	if u, err := url.Parse(c.CodeLink); c.CodeLink != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(c.CodeLink) > maxCodeLink) {
+		return fmt.Errorf("--code-link (SIMTRANSFER_CODE_LINK) is %q: give the address of a page that starts with https://, up to %d characters", c.CodeLink, maxCodeLink)
 	}
 	if c.Drain >= c.StopTimeout {
 		return fmt.Errorf("--drain (SIMTRANSFER_DRAIN) is %s, but the process may take only %s to stop: set --stop-timeout (SIMTRANSFER_STOP_TIMEOUT) to at least %s, so that running calls can end after it",

@@ -49,7 +49,7 @@ func helpSettings(help string) map[string]string {
 			switch value {
 			case "URL": // a placeholder
 				value = "required"
-			case "FILE", "FOLDER": // the placeholders of flags without a default
+			case "FILE", "FOLDER", "LINK": // the placeholders of flags without a default
 				value = "none"
 			case "":
 				value = "false"
