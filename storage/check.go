@@ -92,6 +92,31 @@ func invariants() []invariant {
 			JOIN registrations g ON g.request = t.request AND g.n = t.n AND g.sim = t.sim
 			WHERE t.state = 'completed'
 			  AND (g.before IS NOT DISTINCT FROM NULL OR g.after IS DISTINCT FROM `+indent(3, expectedSettingsSQL())+`)`),
+		newInvariant(2, "landed_plans", "a transferred SIM arrived on a plan that its account could hold then, as far as the audit trail says which plans these were", `
+			WITH lists AS MATERIALIZED (
+				SELECT account, plans, coalesce(lag(until) OVER (PARTITION BY account ORDER BY until), '-infinity') AS since, until
+				FROM (
+					SELECT account, at AS until, before->'plans' AS plans
+					FROM audit
+					WHERE action LIKE 'account.%' AND (before ? 'plans' OR after ? 'plans')
+					UNION ALL
+					SELECT id, 'infinity', to_jsonb(nullif(plans, '{}'))
+					FROM accounts
+				) held
+			)
+			SELECT format('transfer %s/%s landed SIM %s on the plan %s, which account %s could not hold', g.request, g.n, g.sim, (g.after).plan, g.account)
+			FROM registrations g
+			WHERE g.request IS NOT NULL
+			  AND (g.after).plan IS NOT NULL
+			  AND g.account IN (SELECT account FROM lists WHERE plans IS NOT NULL)
+			  AND NOT EXISTS (
+				SELECT 1
+				FROM lists l
+				WHERE l.account = g.account
+				  AND l.since <= g.since
+				  AND l.until > g.since - interval '1 minute' -- a change may have been recorded shortly before it was committed
+				  AND (l.plans IS NULL OR l.plans ? (g.after).plan)
+			)`),
 		newInvariant(2, "completed_charges", "a completed transfer was charged once, to the source, with its fee; not at all if it is free", `
 			SELECT format('transfer %s/%s has the fee %s in the minor unit of %s, but %s in that of %s was charged to account %s', t.request, t.n,
 				`+effectiveFee+`, src.currency, c.amount, c.currency, c.account)
@@ -305,19 +330,32 @@ func invariants() []invariant {
 		newInvariant(8, "changes_latest", "the last status and plan of a SIM in the changes feed are those of the SIM", `
 			SELECT format('SIM %s (id %s) has the %s %s, but %s in the changes feed', s.iccid, s.id, c.field, c.value, c.told)
 			FROM (
-				SELECT DISTINCT ON (sim, kind) sim, kind, after
-				FROM changes
-				CROSS JOIN LATERAL unnest(sims) AS sim
-				WHERE kind IN ('status_changed', 'plan_changed')
-				ORDER BY sim, kind, seq DESC NULLS FIRST, id DESC
+				SELECT DISTINCT ON (sim, field) sim, field, told
+				FROM (
+					SELECT sim, 'status' AS field, seq, id, after->>'status' AS told
+					FROM changes
+					CROSS JOIN LATERAL unnest(sims) AS sim
+					WHERE kind = 'status_changed'
+					UNION ALL
+					SELECT sim, 'plan', seq, id, after->>'plan'
+					FROM changes
+					CROSS JOIN LATERAL unnest(sims) AS sim
+					WHERE kind = 'plan_changed'
+					UNION ALL
+					SELECT g.sim, 'plan', c.seq, c.id, (g.after).plan
+					FROM requests r
+					JOIN changes c ON c.request = r.id
+					CROSS JOIN LATERAL unnest(c.numbers) AS span
+					CROSS JOIN LATERAL generate_series(lower(span), upper(span) - 1) AS x (n)
+					JOIN registrations g ON g.request = c.request AND g.n = x.n
+					WHERE r.landing ?| ARRAY['plan', 'plans', 'default_plan']
+					  AND (g.before).plan <> (g.after).plan
+				) told
+				ORDER BY sim, field, seq DESC NULLS FIRST, id DESC
 			) latest
 			JOIN sims s ON s.id = latest.sim
 			CROSS JOIN LATERAL (
-				SELECT 'status' AS field, s.status AS value, latest.after->>'status' AS told
-				WHERE latest.kind = 'status_changed'
-				UNION ALL
-				SELECT 'plan', s.plan, latest.after->>'plan'
-				WHERE latest.kind = 'plan_changed'
+				SELECT field, CASE field WHEN 'status' THEN s.status ELSE s.plan END AS value, told
 			) c
 			WHERE c.value IS DISTINCT FROM c.told`),
 		newInvariant(8, "changes_follow", "each change of a SIM begins with the owner that the change before it ended with", `
@@ -390,7 +428,7 @@ const checkWorkMem = "128MB"
 
 // expectedSettingsSQL is what a transfer makes of its snapshot before.
 func expectedSettingsSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "t.method", "(g.before)."+s.Name) })
+	return snapshotRow(func(s transfer.Setting) string { return arrivingSQL(s, "t.method", "(g.before)."+s.Name) })
 }
 
 // Check verifies the invariants in one consistent snapshot of a live database.

@@ -86,8 +86,8 @@ WHERE id = @request`,
 // the decision if transfer.Next allows it. It returns the request after the
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
-// *AccountClosedError, *SelfApprovalError, *UnknownSIMsError or *NoFeeError; the caller must then roll the transaction
-// back.
+// *AccountClosedError, *SelfApprovalError, *UnknownSIMsError, *NoFeeError or
+// *LandingPlanError; the caller must then roll the transaction back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
 	if err := t.get(ctx, &state, lockRequest, args{"request": id}); err != nil {
@@ -161,15 +161,31 @@ var acceptRequest = newStatement(statement{
 	does: "Brings an accepted request to the state in which it is executed.",
 	given: `@request and @state.
 		@partial: only the chosen transfers were accepted.
-		@landing: the landing profile, or null.`,
+		@landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.`,
 	locks: "The caller holds the request.",
 	text: `
-UPDATE requests
-SET state = @state, n_left = size, partial = @partial, landing = @landing, expires_at = NULL
-WHERE id = @request`,
+UPDATE requests r
+SET state = @state,
+	n_left = size,
+	partial = @partial,
+	landing = CASE
+		WHEN mapped.landing IS NULL OR @landing::jsonb ? 'plan' THEN @landing::jsonb
+		ELSE coalesce(@landing::jsonb, '{}') || mapped.landing
+	END,
+	expires_at = NULL
+FROM accounts src
+CROSS JOIN accounts dst
+LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+) mapped ON true
+WHERE r.id = @request AND src.id = r.source AND dst.id = r.destination`,
 })
 
 func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
+	if d.Landing != nil && d.Landing.Plan != "" {
+		if err := t.checkLandingPlan(ctx, r, d.Landing.Plan); err != nil {
+			return err
+		}
+	}
 	detail := map[string]any{"accepted": r.Eligible}
 	if len(d.SIMs) > 0 {
 		ns, err := t.openIn(ctx, r.ID, d.SIMs)

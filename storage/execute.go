@@ -82,7 +82,7 @@ func (t *Tx) LockSIMs(ctx context.Context, w Work, numbers []int64) error {
 // into a hash table for every chunk.
 func handOverSQL(which, handOff, dropped string) string {
 	return `
-WITH r AS MATERIALIZED (` + requestFacts + `
+WITH r AS MATERIALIZED (` + requestFacts(frozenLanding) + `
 ), verdict AS MATERIALIZED (
 	SELECT
 		CASE
@@ -101,7 +101,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 		reason,
 		since,
 		gateway,
-		` + indent(2, settingNames("")) + `
+		` + indent(2, snapshotNames("")) + `
 	FROM (
 		SELECT
 			t.ctid AS transfer_at,
@@ -115,7 +115,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 			` + indent(3, reasonSQL(transfer.ExecutionRules())) + ` AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
-			` + indent(3, settingNames("s.")) + `
+			` + indent(3, snapshotNames("s.")) + `
 		FROM r
 		JOIN transfers t ON t.request = r.id
 		JOIN sims s ON s.id = t.sim
@@ -126,7 +126,7 @@ WITH r AS MATERIALIZED (` + requestFacts + `
 	UPDATE sims s
 	SET account = r.destination,
 		since = v.since,
-		` + indent(2, setSettings()) + `
+		` + indent(2, setSnapshot()) + `
 	FROM verdict v, r
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id

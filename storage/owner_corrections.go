@@ -37,7 +37,7 @@ var correctOwner = newStatement(statement{
 				id,
 				greatest(clock_timestamp(), since + interval '1 microsecond') AS since,
 				'support_assisted' AS method,
-				` + indent(4, settingNames("")) + `
+				` + indent(4, snapshotNames("")) + `
 			FROM sims
 			WHERE id = @sim
 		), r AS (
@@ -46,7 +46,7 @@ var correctOwner = newStatement(statement{
 			UPDATE sims s
 			SET account = @account,
 				since = v.since,
-				` + indent(4, setSettings()) + `
+				` + indent(4, setSnapshot()) + `
 			FROM v, r
 			WHERE s.id = v.id
 		), registered AS (

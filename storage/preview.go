@@ -13,11 +13,13 @@ import (
 type Preview struct {
 	N          int              `db:"n"` // index in the list, from 0
 	Identifier string           `db:"identifier"`
-	ICCID      *string          `db:"iccid"`  // nil if the SIM is not the source's
-	Status     *transfer.Status `db:"status"` // nil if the SIM is not the source's
-	Method     *transfer.Method `db:"method"` // nil if the SIM is not eligible
-	Reason     *transfer.Reason `db:"reason"` // why the SIM is not eligible
-	Fee        *int64           `db:"fee"`    // in minor units of the source's currency; nil if the schedule has none
+	ICCID      *string          `db:"iccid"`    // nil if the SIM is not the source's
+	Status     *transfer.Status `db:"status"`   // nil if the SIM is not the source's
+	Plan       *string          `db:"plan"`     // nil if the SIM is not the source's
+	LandsOn    *string          `db:"lands_on"` // the plan after the transfer; nil if the SIM is not eligible
+	Method     *transfer.Method `db:"method"`   // nil if the SIM is not eligible
+	Reason     *transfer.Reason `db:"reason"`   // why the SIM is not eligible
+	Fee        *int64           `db:"fee"`      // in minor units of the source's currency; nil if the schedule has none
 
 	FeeEntry *int64 `db:"fee_entry"` // the entry that the fee is from; nil if the SIM needs no support
 }
@@ -37,8 +39,12 @@ WITH r AS MATERIALIZED (
 		@self_service_only::boolean AS self_service_only,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		dst.plans,
+		mapped.landing,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
-	FROM accounts src, accounts dst
+	FROM accounts src
+	CROSS JOIN accounts dst
+	LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+	) mapped ON true
 	WHERE src.id = @source AND dst.id = @destination
 ), fee AS MATERIALIZED (` + scheduledFee + `
 ), named AS (
@@ -55,6 +61,8 @@ WITH r AS MATERIALIZED (
 		named.identifier,
 		s.iccid,
 		s.status,
+		s.plan,
+		` + landingPlanSQL("s.plan") + ` AS lands_on,
 		s.account = r.source AS own,
 		` + methodSQL + ` AS method,
 		` + indent(2, reasonSQL(transfer.ValidationRules())) + ` AS reason
@@ -72,6 +80,8 @@ SELECT
 	identifier,
 	CASE WHEN own THEN iccid END AS iccid,
 	CASE WHEN own THEN status END AS status,
+	CASE WHEN own THEN plan END AS plan,
+	CASE WHEN reason IS NULL THEN lands_on END AS lands_on,
 	CASE WHEN reason IS NULL THEN method END AS method,
 	reason,
 	` + indent(1, quoteSQL("judged")) + ` AS fee,

@@ -42,9 +42,9 @@ func factSQL(f transfer.Fact) string {
 	case transfer.IsLocked:
 		return "s.transfer_lock"
 	case transfer.IsPlanBound:
-		return "r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan)"
+		return "r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = " + landingPlanSQL("s.plan") + ")"
 	case transfer.IsPlanBarred:
-		return "s.plan <> ALL (nullif(r.plans, '{}'))"
+		return landingPlanSQL("s.plan") + " <> ALL (nullif(r.plans, '{}'))"
 	case transfer.SupportRefused:
 		return "r.self_service_only AND " + methodSQL + " = 'support_assisted'"
 	case transfer.MethodChanged:
@@ -56,8 +56,27 @@ func factSQL(f transfer.Fact) string {
 // methodSQL is the method that a SIM's status requires; null for terminated.
 const methodSQL = `CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END`
 
-// requestFacts is what the rules need to know about @request.
-const requestFacts = `
+// The landing profile of requestFacts.
+const (
+	// frozenLanding is what was recorded when the destination accepted, as one
+	// value that is not compressed: every SIM of a chunk looks into it.
+	frozenLanding = "r.landing || '{}' AS landing"
+
+	// landingNow is what would be recorded if the destination accepted now without
+	// a landing profile of its own.
+	landingNow = "mapped.landing"
+)
+
+// requestFacts is what the rules need to know about @request, with a landing
+// profile.
+func requestFacts(landing string) string {
+	from := ""
+	if landing == landingNow {
+		from = `
+	LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+	) mapped ON true`
+	}
+	return `
 	SELECT
 		r.id,
 		r.source,
@@ -66,15 +85,37 @@ const requestFacts = `
 		r.partial,
 		r.fee_override,
 		r.self_service_only,
-		r.landing,
+		` + landing + `,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		dst.plans,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
-	JOIN accounts dst ON dst.id = r.destination
+	JOIN accounts dst ON dst.id = r.destination` + from + `
 	WHERE r.id = @request`
+}
+
+// landingPlanSQL is the plan on which a SIM with a plan lands, as
+// transfer.LandingPlan says.
+func landingPlanSQL(plan string) string {
+	return "coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> " + plan + ", r.landing ->> 'default_plan', " + plan + ")"
+}
+
+// planMappingSQL is the mapping of plans from a source account to a destination,
+// both aliases of accounts, in the form in which a landing profile has it: what
+// transfer.PlanMapping.Over makes of the mapping of the two and that of the
+// destination. No row if there is neither.
+func planMappingSQL(src, dst string) string {
+	return `
+	SELECT jsonb_strip_nulls(jsonb_build_object(
+		'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+		'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+	FROM (SELECT ` + dst + `.id AS account, ` + src + `.operator_id AS source) of
+	LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+	LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+	WHERE pair.account IS NOT NULL OR general.account IS NOT NULL`
+}
 
 // settingDefault is the value that a setting is reset to.
 func settingDefault(name string) string {
@@ -93,18 +134,18 @@ func settingDefault(name string) string {
 
 // beforeSQL is the row of settings of the verdict v before the transfer.
 func beforeSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return "v." + s.Name })
+	return snapshotRow(func(s transfer.Setting) string { return "v." + s.Name })
 }
 
 // afterSQL is the row of settings of the verdict v after a transfer by its method.
 func afterSQL() string {
-	return settingsRow(func(s transfer.Setting) string { return arrivingSQL(s, "v.method", "v."+s.Name) })
+	return snapshotRow(func(s transfer.Setting) string { return arrivingSQL(s, "v.method", "v."+s.Name) })
 }
 
-// setSettings assigns to a SIM's columns the settings after a transfer by the
-// verdict's method.
-func setSettings() string {
-	return eachSetting(func(s transfer.Setting) string { return s.Name + " = " + arrivingSQL(s, "v.method", "s."+s.Name) })
+// setSnapshot assigns to a SIM's columns the settings and the plan after a transfer
+// by the verdict's method.
+func setSnapshot() string {
+	return eachOf(transfer.Snapshot(), func(s transfer.Setting) string { return s.Name + " = " + arrivingSQL(s, "v.method", "s."+s.Name) })
 }
 
 // arrivingSQL is the value of a setting after a transfer by a method, if it was
@@ -115,6 +156,8 @@ func arrivingSQL(s transfer.Setting, method, old string) string {
 	switch carried := carriedSQL(s, method, old); {
 	case !s.Landing:
 		return carried
+	case s.Name == "plan":
+		return landingPlanSQL(carried)
 	case s.Name == "tags":
 		return fmt.Sprintf("%s || coalesce(r.landing -> 'tags', '{}')", carried)
 	default:
@@ -122,14 +165,24 @@ func arrivingSQL(s transfer.Setting, method, old string) string {
 	}
 }
 
-func settingsRow(value func(transfer.Setting) string) string {
-	return "ROW(\n\t" + indent(1, eachSetting(value)) + "\n)::sim_settings"
+func snapshotRow(value func(transfer.Setting) string) string {
+	return "ROW(\n\t" + indent(1, eachOf(transfer.Snapshot(), value)) + "\n)::sim_settings"
+}
+
+// snapshotNames lists the columns of which a transfer records a snapshot, with a
+// prefix such as "s.".
+func snapshotNames(prefix string) string {
+	return eachOf(transfer.Snapshot(), func(s transfer.Setting) string { return prefix + s.Name })
 }
 
 // eachSetting lists an expression for each setting, one per line.
 func eachSetting(write func(transfer.Setting) string) string {
+	return eachOf(transfer.Policy(), write)
+}
+
+func eachOf(settings []transfer.Setting, write func(transfer.Setting) string) string {
 	var parts []string
-	for _, s := range transfer.Policy() {
+	for _, s := range settings {
 		parts = append(parts, write(s))
 	}
 	return strings.Join(parts, ",\n")

@@ -122,6 +122,15 @@ func statements() []*statement {
 		recordKeyUse,
 		// migrate.go
 		hasMigrations,
+		// plan_mappings.go
+		selectPlanMappings,
+		selectPlanMapping,
+		countPlanMappings,
+		putPlanMapping,
+		deletePlanMapping,
+		selectUnknownPlans,
+		selectLandingPlan,
+		selectPlanChoices,
 		// plans.go
 		selectPlan,
 		selectPlans,

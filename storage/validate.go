@@ -72,7 +72,7 @@ var judgeTransfers = newStatement(statement{
 	locks:    "The caller holds the work row and the claims. Takes the transfers.",
 	prepared: true,
 	text: `
-WITH r AS MATERIALIZED (` + requestFacts + `
+WITH r AS MATERIALIZED (` + requestFacts(landingNow) + `
 ), fee AS MATERIALIZED (` + scheduledFee + `
 ), judged AS MATERIALIZED (
 	SELECT

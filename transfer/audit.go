@@ -36,7 +36,10 @@ const (
 	AuditSIMBulkChange   AuditAction = "sim.bulk_change"   // one change was made to many SIMs
 	AuditSIMHistory      AuditAction = "sim.history"       // staff read the history of a SIM across accounts
 
-	AuditPlanPut   AuditAction = "plan.put"
+	AuditPlanPut           AuditAction = "plan.put"
+	AuditPlanMappingPut    AuditAction = "plan_mapping.put"
+	AuditPlanMappingDelete AuditAction = "plan_mapping.delete"
+
 	AuditFeeCreate AuditAction = "fee.create"
 	AuditFeeDelete AuditAction = "fee.delete" // a future fee was withdrawn
 
@@ -76,7 +79,7 @@ func AuditActions() []AuditAction {
 		AuditSignIn, AuditSignInDenied, AuditSignOut,
 		AuditSIMImport, AuditSIMSync, AuditSIMUpdate, AuditSIMStatus, AuditSIMCorrect, AuditSIMLock, AuditSIMUnlock,
 		AuditSIMIdentifiers, AuditSIMSwap, AuditSIMRetire, AuditSIMCorrectOwner, AuditSIMBulkChange, AuditSIMHistory,
-		AuditPlanPut, AuditFeeCreate, AuditFeeDelete,
+		AuditPlanPut, AuditPlanMappingPut, AuditPlanMappingDelete, AuditFeeCreate, AuditFeeDelete,
 		AuditGatewayCreate, AuditGatewayUpdate, AuditGatewayDelete, AuditGatewayProbe,
 		AuditQueueAct, AuditWorkRetry, AuditDataSessionClose,
 		AuditPrivacyExport, AuditPrivacyErase,

@@ -8,8 +8,8 @@ type Facts struct {
 	AccountsOpen bool // source and destination are both open
 	Claimed      bool // this transfer holds the claim on the SIM
 	Locked       bool // the owner has locked the SIM against transfers
-	PlanBound    bool // the SIM's plan is bound to a coverage, and the accounts have different ones
-	PlanBarred   bool // the destination has a list of plans that it may hold, and the SIM's plan is not in it
+	PlanBound    bool // the plan on which the SIM lands is bound to a coverage, and the accounts have different ones
+	PlanBarred   bool // the destination has a list of plans that it may hold, and the plan on which the SIM lands is not in it
 	SelfOnly     bool // the request allows self-service only
 	Status       Status
 	Method       Method // at execution: the method chosen in validation

@@ -52,6 +52,8 @@ const (
 	MaxAccountRows  = 10000 // rows of an import of accounts
 	MaxContacts     = 20    // email addresses for one purpose
 	MaxAccountPlans = 500   // plans that an account may hold
+	MaxMappedPlans  = 500   // plans of SIMs that a plan mapping names
+	MaxPlanMappings = 1000  // plan mappings of an account
 )
 
 // Limits of texts of a gateway, in characters.

@@ -40,3 +40,11 @@ func Policy() []Setting {
 		{"imei_lock", Reset, Keep, false},
 	}
 }
+
+// Snapshot is what a transfer records of a SIM before and after: the settings of
+// the policy, and the plan. The plan is not a setting elsewhere, because it comes
+// from the platform's inventory. A transfer keeps it unless the destination lands
+// SIMs on another one; see [LandingPlan].
+func Snapshot() []Setting {
+	return append(Policy(), Setting{"plan", Keep, Keep, true})
+}

@@ -40,9 +40,9 @@ func (r Reason) Remedy() string {
 	case NeedsSupport:
 		return "The SIM is no longer ready, so support has to approve its transfer. Create a request that is not limited to self-service."
 	case PlanNotTransferable:
-		return "The SIM's plan cannot move to an account with a different coverage. Change the plan first, or choose a destination with the same coverage."
+		return "The plan on which the SIM would land cannot move to an account with a different coverage. Change the plan first, ask the destination to map it to another plan, or choose a destination with the same coverage."
 	case PlanNotAvailable:
-		return "The destination may not hold the SIM's plan. Change the plan first, or ask support to allow the plan for the destination."
+		return "The destination may not hold the plan on which the SIM would land. Ask the destination to map the SIM's plan to one that it may hold, or support to allow the plan for the destination, then retry; or change the SIM's plan first."
 	case SIMLocked:
 		return "The owner has locked this SIM against transfers. Remove the transfer lock, then retry."
 	case StatusChanged:
@@ -61,3 +61,12 @@ func (r Reason) Remedy() string {
 
 // PowerCycleAdvice is shown with every transfer that dropped a data session.
 const PowerCycleAdvice = "The SIM's data session was dropped. The device may need a power cycle to come back online."
+
+// PlanRemedy is the remedy for PlanNotAvailable with the plans that there are to
+// choose from, if there are any.
+func PlanRemedy(choices []string) string {
+	if len(choices) == 0 {
+		return PlanNotAvailable.Remedy()
+	}
+	return PlanNotAvailable.Remedy() + " Plans to choose from: " + ListPlans(choices) + "."
+}

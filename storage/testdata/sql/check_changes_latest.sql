@@ -9,18 +9,31 @@
 PREPARE check_changes_latest AS
 SELECT format('SIM %s (id %s) has the %s %s, but %s in the changes feed', s.iccid, s.id, c.field, c.value, c.told)
 FROM (
-	SELECT DISTINCT ON (sim, kind) sim, kind, after
-	FROM changes
-	CROSS JOIN LATERAL unnest(sims) AS sim
-	WHERE kind IN ('status_changed', 'plan_changed')
-	ORDER BY sim, kind, seq DESC NULLS FIRST, id DESC
+	SELECT DISTINCT ON (sim, field) sim, field, told
+	FROM (
+		SELECT sim, 'status' AS field, seq, id, after->>'status' AS told
+		FROM changes
+		CROSS JOIN LATERAL unnest(sims) AS sim
+		WHERE kind = 'status_changed'
+		UNION ALL
+		SELECT sim, 'plan', seq, id, after->>'plan'
+		FROM changes
+		CROSS JOIN LATERAL unnest(sims) AS sim
+		WHERE kind = 'plan_changed'
+		UNION ALL
+		SELECT g.sim, 'plan', c.seq, c.id, (g.after).plan
+		FROM requests r
+		JOIN changes c ON c.request = r.id
+		CROSS JOIN LATERAL unnest(c.numbers) AS span
+		CROSS JOIN LATERAL generate_series(lower(span), upper(span) - 1) AS x (n)
+		JOIN registrations g ON g.request = c.request AND g.n = x.n
+		WHERE r.landing ?| ARRAY['plan', 'plans', 'default_plan']
+		  AND (g.before).plan <> (g.after).plan
+	) told
+	ORDER BY sim, field, seq DESC NULLS FIRST, id DESC
 ) latest
 JOIN sims s ON s.id = latest.sim
 CROSS JOIN LATERAL (
-	SELECT 'status' AS field, s.status AS value, latest.after->>'status' AS told
-	WHERE latest.kind = 'status_changed'
-	UNION ALL
-	SELECT 'plan', s.plan, latest.after->>'plan'
-	WHERE latest.kind = 'plan_changed'
+	SELECT field, CASE field WHEN 'status' THEN s.status ELSE s.plan END AS value, told
 ) c
 WHERE c.value IS DISTINCT FROM c.told;

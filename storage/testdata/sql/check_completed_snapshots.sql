@@ -20,5 +20,6 @@ WHERE t.state = 'completed'
 	'[]'::jsonb,
 	coalesce(r.landing ->> 'speed_class', NULL::text),
 	(g.before).containers,
-	CASE t.method WHEN 'self_service' THEN NULL::text ELSE (g.before).imei_lock END
+	CASE t.method WHEN 'self_service' THEN NULL::text ELSE (g.before).imei_lock END,
+	coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> (g.before).plan, r.landing ->> 'default_plan', (g.before).plan)
 )::sim_settings);

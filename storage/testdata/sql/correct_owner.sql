@@ -20,7 +20,8 @@ WITH v AS MATERIALIZED (
 		event_handlers,
 		speed_class,
 		containers,
-		imei_lock
+		imei_lock,
+		plan
 	FROM sims
 	WHERE id = $1 /*sim*/
 ), r AS (
@@ -36,7 +37,8 @@ WITH v AS MATERIALIZED (
 		event_handlers = '[]'::jsonb,
 		speed_class = coalesce(r.landing ->> 'speed_class', NULL::text),
 		containers = s.containers,
-		imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END
+		imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END,
+		plan = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan)
 	FROM v, r
 	WHERE s.id = v.id
 ), registered AS (
@@ -53,7 +55,8 @@ WITH v AS MATERIALIZED (
 			v.event_handlers,
 			v.speed_class,
 			v.containers,
-			v.imei_lock
+			v.imei_lock,
+			v.plan
 		)::sim_settings,
 		ROW(
 			CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE v.tags END || coalesce(r.landing -> 'tags', '{}'),
@@ -63,7 +66,8 @@ WITH v AS MATERIALIZED (
 			'[]'::jsonb,
 			coalesce(r.landing ->> 'speed_class', NULL::text),
 			v.containers,
-			CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END
+			CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END,
+			coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> v.plan, r.landing ->> 'default_plan', v.plan)
 		)::sim_settings
 	FROM v, r
 )

@@ -19,7 +19,7 @@ WITH r AS MATERIALIZED (
 		r.partial,
 		r.fee_override,
 		r.self_service_only,
-		r.landing,
+		r.landing || '{}' AS landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		dst.plans,
@@ -53,7 +53,8 @@ WITH r AS MATERIALIZED (
 		event_handlers,
 		speed_class,
 		containers,
-		imei_lock
+		imei_lock,
+		plan
 	FROM (
 		SELECT
 			t.ctid AS transfer_at,
@@ -70,8 +71,8 @@ WITH r AS MATERIALIZED (
 				WHEN s.status = 'terminated' THEN 'sim_terminated'
 				WHEN s.transfer_lock THEN 'sim_locked'
 				WHEN t.method IS DISTINCT FROM CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END THEN 'status_changed'
-				WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
-				WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
+				WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan)) THEN 'plan_not_transferable'
+				WHEN coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			END AS reason,
 			(SELECT min(host(a.nasipaddress)) FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL) AS gateway,
 			greatest(clock_timestamp(), s.since + interval '1 microsecond') AS since,
@@ -82,7 +83,8 @@ WITH r AS MATERIALIZED (
 			s.event_handlers,
 			s.speed_class,
 			s.containers,
-			s.imei_lock
+			s.imei_lock,
+			s.plan
 		FROM r
 		JOIN transfers t ON t.request = r.id
 		JOIN sims s ON s.id = t.sim
@@ -100,7 +102,8 @@ WITH r AS MATERIALIZED (
 		event_handlers = '[]'::jsonb,
 		speed_class = coalesce(r.landing ->> 'speed_class', NULL::text),
 		containers = s.containers,
-		imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END
+		imei_lock = CASE v.method WHEN 'self_service' THEN NULL::text ELSE s.imei_lock END,
+		plan = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan)
 	FROM verdict v, r
 	WHERE s.ctid = v.sim_at AND v.outcome = 'completed'
 	RETURNING s.id
@@ -120,7 +123,8 @@ WITH r AS MATERIALIZED (
 			v.event_handlers,
 			v.speed_class,
 			v.containers,
-			v.imei_lock
+			v.imei_lock,
+			v.plan
 		)::sim_settings,
 		ROW(
 			CASE v.method WHEN 'self_service' THEN '{}'::jsonb ELSE v.tags END || coalesce(r.landing -> 'tags', '{}'),
@@ -130,7 +134,8 @@ WITH r AS MATERIALIZED (
 			'[]'::jsonb,
 			coalesce(r.landing ->> 'speed_class', NULL::text),
 			v.containers,
-			CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END
+			CASE v.method WHEN 'self_service' THEN NULL::text ELSE v.imei_lock END,
+			coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> v.plan, r.landing ->> 'default_plan', v.plan)
 		)::sim_settings
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'

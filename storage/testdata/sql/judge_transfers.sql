@@ -19,7 +19,7 @@ WITH r AS MATERIALIZED (
 		r.partial,
 		r.fee_override,
 		r.self_service_only,
-		r.landing,
+		mapped.landing,
 		src.currency,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		dst.plans,
@@ -27,6 +27,15 @@ WITH r AS MATERIALIZED (
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination
+	LEFT JOIN LATERAL (
+		SELECT jsonb_strip_nulls(jsonb_build_object(
+			'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+			'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+		FROM (SELECT dst.id AS account, src.operator_id AS source) of
+		LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+		LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+		WHERE pair.account IS NOT NULL OR general.account IS NOT NULL
+	) mapped ON true
 	WHERE r.id = $1 /*request*/
 ), fee AS MATERIALIZED (
 	SELECT amount, entry
@@ -65,8 +74,8 @@ WITH r AS MATERIALIZED (
 			WHEN s.status = 'terminated' THEN 'sim_terminated'
 			WHEN o.sim IS NULL THEN 'already_transferring'
 			WHEN s.transfer_lock THEN 'sim_locked'
-			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
-			WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
+			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan)) THEN 'plan_not_transferable'
+			WHEN coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
 		END AS reason
 	FROM r

@@ -14,8 +14,19 @@ WITH r AS MATERIALIZED (
 		$1 /*self_service_only*/::boolean AS self_service_only,
 		src.coverage <> dst.coverage AS crosses_coverage,
 		dst.plans,
+		mapped.landing,
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
-	FROM accounts src, accounts dst
+	FROM accounts src
+	CROSS JOIN accounts dst
+	LEFT JOIN LATERAL (
+		SELECT jsonb_strip_nulls(jsonb_build_object(
+			'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+			'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+		FROM (SELECT dst.id AS account, src.operator_id AS source) of
+		LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+		LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+		WHERE pair.account IS NOT NULL OR general.account IS NOT NULL
+	) mapped ON true
 	WHERE src.id = $2 /*source*/ AND dst.id = $3 /*destination*/
 ), fee AS MATERIALIZED (
 	SELECT amount, entry
@@ -53,6 +64,8 @@ WITH r AS MATERIALIZED (
 		named.identifier,
 		s.iccid,
 		s.status,
+		s.plan,
+		coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) AS lands_on,
 		s.account = r.source AS own,
 		CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END AS method,
 		CASE
@@ -62,8 +75,8 @@ WITH r AS MATERIALIZED (
 			WHEN s.status = 'terminated' THEN 'sim_terminated'
 			WHEN o.sim IS NULL THEN 'already_transferring'
 			WHEN s.transfer_lock THEN 'sim_locked'
-			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = s.plan) THEN 'plan_not_transferable'
-			WHEN s.plan <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
+			WHEN r.crosses_coverage AND (SELECT p.coverage_bound FROM plans p WHERE p.name = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan)) THEN 'plan_not_transferable'
+			WHEN coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) <> ALL (nullif(r.plans, '{}')) THEN 'plan_not_available'
 			WHEN r.self_service_only AND CASE WHEN s.status = 'ready' THEN 'self_service' WHEN s.status <> 'terminated' THEN 'support_assisted' END = 'support_assisted' THEN 'needs_support'
 		END AS reason
 	FROM r
@@ -80,6 +93,8 @@ SELECT
 	identifier,
 	CASE WHEN own THEN iccid END AS iccid,
 	CASE WHEN own THEN status END AS status,
+	CASE WHEN own THEN plan END AS plan,
+	CASE WHEN reason IS NULL THEN lands_on END AS lands_on,
 	CASE WHEN reason IS NULL THEN method END AS method,
 	reason,
 	CASE

@@ -23,7 +23,10 @@ WITH span AS MATERIALIZED (
 	WHERE c.request IS NULL
 	UNION ALL
 	SELECT c.seq, t.n, t.sim, t.line, t.reference, g.since, to_jsonb(g.after), NULL, NULL,
-		c.kind, c.source, c.destination, c.before, c.after, c.request
+		c.kind, c.source, c.destination,
+		CASE WHEN (g.before).plan <> (g.after).plan THEN jsonb_build_object('plan', (g.before).plan) END,
+		CASE WHEN (g.before).plan <> (g.after).plan THEN jsonb_build_object('plan', (g.after).plan) END,
+		c.request
 	FROM span c
 	CROSS JOIN LATERAL (
 		SELECT n, sim, line, reference
@@ -32,7 +35,7 @@ WITH span AS MATERIALIZED (
 		OFFSET 0
 	) t
 	CROSS JOIN LATERAL (
-		SELECT since, after
+		SELECT since, before, after
 		FROM registrations
 		WHERE sim = t.sim AND request = c.request AND n = t.n
 		OFFSET 0

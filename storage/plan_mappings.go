@@ -1,0 +1,404 @@
+package storage
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"simtransfer/transfer"
+)
+
+// PlanMapping says on which plans of an account the SIMs of transfers land.
+type PlanMapping struct {
+	Source    transfer.OperatorID // of the SIMs; empty: any
+	UpdatedAt time.Time
+	transfer.PlanMapping
+}
+
+// planNames are plans by plans, in a jsonb column.
+type planNames map[string]string
+
+// Value implements driver.Valuer.
+func (n planNames) Value() (driver.Value, error) { return Tags(n).Value() }
+
+// Scan implements sql.Scanner.
+func (n *planNames) Scan(src any) error { return scanJSON(src, n) }
+
+// planMappingRow is a row of plan_mappings.
+type planMappingRow struct {
+	Source    transfer.OperatorID `db:"source"`
+	Plans     planNames           `db:"plans"`
+	Default   *string             `db:"default_plan"`
+	UpdatedAt time.Time           `db:"updated_at"`
+}
+
+func (r planMappingRow) mapping() PlanMapping {
+	m := PlanMapping{Source: r.Source, UpdatedAt: r.UpdatedAt, PlanMapping: transfer.PlanMapping{Plans: r.Plans}}
+	if r.Default != nil {
+		m.Default = *r.Default
+	}
+	return m
+}
+
+const planMappingColumns = `source, plans, default_plan, updated_at`
+
+var selectPlanMappings = newStatement(statement{
+	name:    "select_plan_mappings",
+	does:    "Lists the mappings of plans of an account: first the one for any source, then by source.",
+	given:   "@account: its id.",
+	returns: "The mappings.",
+	text: `
+		SELECT ` + planMappingColumns + `
+		FROM plan_mappings
+		WHERE account = @account
+		ORDER BY source`,
+})
+
+// PlanMappings lists the mappings of plans of an account: first the one for any
+// source, then those for one source, by its operator id.
+func (db *DB) PlanMappings(ctx context.Context, account int64) ([]PlanMapping, error) {
+	var rows []planMappingRow
+	if err := db.list(ctx, &rows, selectPlanMappings, args{"account": account}); err != nil {
+		return nil, fmt.Errorf("listing the plan mappings of account %d: %w", account, err)
+	}
+	list := make([]PlanMapping, len(rows))
+	for i, r := range rows {
+		list[i] = r.mapping()
+	}
+	return list, nil
+}
+
+var selectPlanMapping = newStatement(statement{
+	name:    "select_plan_mapping",
+	does:    "Reads a mapping of plans of an account.",
+	given:   "@account: its id; @source: an operator id, empty for any source.",
+	returns: "The mapping; none if there is none.",
+	text: `
+		SELECT ` + planMappingColumns + `
+		FROM plan_mappings
+		WHERE account = @account AND source = @source`,
+})
+
+var countPlanMappings = newStatement(statement{
+	name:    "count_plan_mappings",
+	does:    "Counts the mappings of plans of an account.",
+	given:   "@account: its id.",
+	returns: "How many there are.",
+	text:    `SELECT count(*) FROM plan_mappings WHERE account = @account`,
+})
+
+var putPlanMapping = newStatement(statement{
+	name:    "put_plan_mapping",
+	does:    "Creates a mapping of plans of an account, or replaces it.",
+	given:   "@account: its id; @source: an operator id, empty for any source; @plans by plans; @default_plan, or null.",
+	locks:   "The caller holds the account.",
+	returns: "The mapping.",
+	text: `
+		INSERT INTO plan_mappings (account, source, plans, default_plan)
+		VALUES (@account, @source, @plans, @default_plan)
+		ON CONFLICT (account, source) DO UPDATE
+		SET plans = excluded.plans, default_plan = excluded.default_plan, updated_at = excluded.updated_at
+		RETURNING ` + planMappingColumns,
+})
+
+var deletePlanMapping = newStatement(statement{
+	name:  "delete_plan_mapping",
+	does:  "Deletes a mapping of plans of an account.",
+	given: "@account: its id; @source: an operator id, empty for any source.",
+	locks: "The caller holds the account.",
+	text:  `DELETE FROM plan_mappings WHERE account = @account AND source = @source`,
+})
+
+// MappedPlanError means that a mapping names a plan that does not exist, or one to
+// map to that the account may not hold.
+type MappedPlanError struct {
+	From, Plan string // From is empty for the default
+	IsFrom     bool   // the plan that is wrong is From
+	OperatorID transfer.OperatorID
+	Unknown    bool     // there is no such plan
+	Choices    []string // the plans that the account may hold
+}
+
+func (e *MappedPlanError) Error() string {
+	switch {
+	case e.IsFrom:
+		return fmt.Sprintf("there is no plan %q: give the name of an existing plan", e.From)
+	case e.Unknown:
+		return fmt.Sprintf("there is no plan %q%s", e.Plan, chooseFrom(e.Choices))
+	}
+	return fmt.Sprintf("the account %s may not hold the plan %q%s", e.OperatorID, e.Plan, chooseFrom(e.Choices))
+}
+
+func chooseFrom(plans []string) string {
+	if len(plans) == 0 {
+		return ""
+	}
+	return ": choose " + transfer.ListPlans(plans)
+}
+
+// ErrTooManyMappings is returned for one mapping of an account too many.
+var ErrTooManyMappings = fmt.Errorf("an account can have at most %d plan mappings: delete one that is no longer needed", transfer.MaxPlanMappings)
+
+// PutPlanMapping creates a mapping of plans of an account, or replaces it. It
+// returns a *MappedPlanError if the mapping names a plan that does not exist or
+// that the account may not hold, and ErrTooManyMappings.
+func (db *DB) PutPlanMapping(ctx context.Context, by Actor, account Account, m PlanMapping) (is PlanMapping, err error) {
+	err = db.InRetriedTx(ctx, func(t *Tx) error {
+		account, was, err := t.lockPlanMapping(ctx, account, m.Source)
+		if err != nil {
+			return err
+		}
+		if err := t.checkMapping(ctx, account, m); err != nil {
+			return err
+		}
+		if was.Empty() {
+			var n int
+			if err := t.get(ctx, &n, countPlanMappings, args{"account": account.ID}); err != nil {
+				return fmt.Errorf("counting the plan mappings of account %s: %w", account.OperatorID, err)
+			}
+			if n >= transfer.MaxPlanMappings {
+				return ErrTooManyMappings
+			}
+		}
+		if was.Default == m.Default && maps.Equal(was.Plans, m.Plans) {
+			is = was
+			return nil
+		}
+		var row planMappingRow
+		var fallback *string
+		if m.Default != "" {
+			fallback = &m.Default
+		}
+		if err := t.get(ctx, &row, putPlanMapping, args{
+			"account": account.ID, "source": m.Source, "plans": planNames(m.Plans), "default_plan": fallback,
+		}); err != nil {
+			return fmt.Errorf("putting a plan mapping of account %s: %w", account.OperatorID, err)
+		}
+		is = row.mapping()
+		return t.auditMapping(ctx, by, transfer.AuditPlanMappingPut, account, was, is)
+	})
+	return is, err
+}
+
+// DeletePlanMapping deletes a mapping of plans of an account, or returns
+// ErrNotFound.
+func (db *DB) DeletePlanMapping(ctx context.Context, by Actor, account Account, source transfer.OperatorID) error {
+	return db.InRetriedTx(ctx, func(t *Tx) error {
+		account, was, err := t.lockPlanMapping(ctx, account, source)
+		if err != nil {
+			return err
+		}
+		if was.Empty() {
+			return ErrNotFound
+		}
+		if _, err := t.exec(ctx, deletePlanMapping, args{"account": account.ID, "source": source}); err != nil {
+			return fmt.Errorf("deleting a plan mapping of account %s: %w", account.OperatorID, err)
+		}
+		return t.auditMapping(ctx, by, transfer.AuditPlanMappingDelete, account, was, PlanMapping{Source: source})
+	})
+}
+
+// lockPlanMapping locks an account and reads one of its mappings, which is empty
+// if there is none.
+func (t *Tx) lockPlanMapping(ctx context.Context, account Account, source transfer.OperatorID) (Account, PlanMapping, error) {
+	var locked Account
+	if err := t.get(ctx, &locked, lockAccount, args{"account": account.OperatorID.Ref()}); err != nil {
+		return locked, PlanMapping{}, fmt.Errorf("locking account %s: %w", account.OperatorID, err)
+	}
+	var row planMappingRow
+	err := t.get(ctx, &row, selectPlanMapping, args{"account": locked.ID, "source": source})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return locked, PlanMapping{Source: source}, nil
+	case err != nil:
+		return locked, PlanMapping{}, fmt.Errorf("reading a plan mapping of account %s: %w", account.OperatorID, err)
+	}
+	return locked, row.mapping(), nil
+}
+
+func (t *Tx) auditMapping(ctx context.Context, by Actor, action transfer.AuditAction, account Account, was, is PlanMapping) error {
+	c := changes{
+		{"plans", namesOrNil(was.Plans), namesOrNil(is.Plans)},
+		{"default", textOrNil(was.Default), textOrNil(is.Default)},
+	}
+	id := string(account.OperatorID)
+	if is.Source != "" {
+		id = string(is.Source) + " to " + id
+	}
+	return t.Audit(ctx, AuditEntry{
+		By: by, Action: action, Account: account.ID, Object: "plan_mapping", ObjectID: id, Before: c.before(), After: c.after(),
+	})
+}
+
+func namesOrNil(plans map[string]string) any {
+	if len(plans) == 0 {
+		return nil
+	}
+	return plans
+}
+
+func textOrNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+var selectUnknownPlans = newStatement(statement{
+	name:    "select_unknown_plans",
+	does:    "Finds names of plans that do not exist.",
+	given:   "@plans: the names.",
+	returns: "Those that do not exist, in alphabetical order.",
+	text:    `SELECT ARRAY(SELECT name FROM unnest(@plans::text[]) AS name EXCEPT SELECT name FROM plans ORDER BY name)`,
+})
+
+// checkMapping returns a *MappedPlanError if an account cannot have a mapping.
+func (t *Tx) checkMapping(ctx context.Context, account Account, m PlanMapping) error {
+	named := slices.Sorted(maps.Keys(m.Plans))
+	names := append(slices.Collect(maps.Values(m.Plans)), named...)
+	if m.Default != "" {
+		names = append(names, m.Default)
+	}
+	var unknown pq.StringArray
+	if err := t.get(ctx, &unknown, selectUnknownPlans, args{"plans": pq.Array(names)}); err != nil {
+		return fmt.Errorf("looking for the plans of a mapping: %w", err)
+	}
+	check := func(from, plan string) error {
+		missing := slices.Contains(unknown, plan)
+		if !missing && (len(account.Plans) == 0 || slices.Contains(account.Plans, plan)) {
+			return nil
+		}
+		return &MappedPlanError{From: from, Plan: plan, OperatorID: account.OperatorID, Unknown: missing, Choices: account.Plans}
+	}
+	for _, from := range named {
+		if slices.Contains(unknown, from) {
+			return &MappedPlanError{From: from, IsFrom: true, Unknown: true, OperatorID: account.OperatorID}
+		}
+		if err := check(from, m.Plans[from]); err != nil {
+			return err
+		}
+	}
+	if m.Default == "" {
+		return nil
+	}
+	return check("", m.Default)
+}
+
+// LandingPlanError means that SIMs cannot land on the plan that a destination
+// chose when it accepted.
+type LandingPlanError struct {
+	Plan    string
+	Unknown bool     // there is no such plan
+	Bound   bool     // it is bound to a coverage, and the accounts have different ones
+	Choices []string // the plans that the destination can choose; empty: any other one
+}
+
+func (e *LandingPlanError) Error() string {
+	var why string
+	switch {
+	case e.Unknown:
+		why = fmt.Sprintf("there is no plan %q", e.Plan)
+	case e.Bound:
+		why = fmt.Sprintf("the plan %q is bound to a coverage, and the source has another coverage than the destination", e.Plan)
+	default:
+		why = fmt.Sprintf("the destination may not hold the plan %q", e.Plan)
+	}
+	if len(e.Choices) == 0 {
+		return why + ": choose another plan, or leave it out"
+	}
+	return strings.TrimSpace(why + chooseFrom(e.Choices) + ", or leave it out")
+}
+
+var selectLandingPlan = newStatement(statement{
+	name:    "select_landing_plan",
+	does:    "Reports whether SIMs of a source can land on a plan at a destination.",
+	given:   "@plan: its name; @source and @destination: ids of accounts.",
+	returns: "Whether there is no such plan (unknown), the destination may not hold it (barred), or it is bound to a coverage that differs (bound).",
+	text: `
+		SELECT
+			NOT EXISTS (SELECT 1 FROM plans WHERE name = @plan) AS unknown,
+			coalesce(@plan <> ALL (nullif(dst.plans, '{}')), false) AS barred,
+			src.coverage <> dst.coverage AND EXISTS (SELECT 1 FROM plans WHERE name = @plan AND coverage_bound) AS bound
+		FROM accounts src
+		CROSS JOIN accounts dst
+		WHERE src.id = @source AND dst.id = @destination`,
+})
+
+// checkLandingPlan returns a *LandingPlanError if the SIMs of a request cannot land
+// on a plan.
+func (t *Tx) checkLandingPlan(ctx context.Context, r Request, plan string) error {
+	var p struct {
+		Unknown bool `db:"unknown"`
+		Barred  bool `db:"barred"`
+		Bound   bool `db:"bound"`
+	}
+	if err := t.get(ctx, &p, selectLandingPlan, args{"plan": plan, "source": r.Source, "destination": r.Destination}); err != nil {
+		return fmt.Errorf("reading plan %q: %w", plan, err)
+	}
+	if !p.Unknown && !p.Barred && !p.Bound {
+		return nil
+	}
+	choices, err := t.PlanChoices(ctx, r.Source, r.Destination)
+	if err != nil {
+		return err
+	}
+	return &LandingPlanError{Plan: plan, Unknown: p.Unknown, Bound: p.Bound && !p.Barred, Choices: choices.Destination}
+}
+
+// PlanChoices are the plans that SIMs can land on at a destination that may hold
+// some plans only.
+type PlanChoices struct {
+	Destination []string // in alphabetical order; empty: the destination may hold any plan
+	Source      []string // those of them that the source may hold, too: SIMs can change to them before the transfer
+}
+
+var selectPlanChoices = newStatement(statement{
+	name:    "select_plan_choices",
+	does:    "Lists the plans on which SIMs of a source can land at a destination that may hold some plans only.",
+	given:   "@source and @destination: ids of accounts.",
+	returns: "The plans, and for each whether the source may hold it, too. None if the destination may hold any plan.",
+	text: `
+		SELECT p.name, coalesce(p.name = ANY (nullif(src.plans, '{}')), true) AS for_source
+		FROM accounts src
+		CROSS JOIN accounts dst
+		JOIN plans p ON p.name = ANY (dst.plans)
+		WHERE src.id = @source
+		  AND dst.id = @destination
+		  AND NOT (p.coverage_bound AND src.coverage <> dst.coverage)
+		ORDER BY p.name`,
+})
+
+// PlanChoices lists the plans on which SIMs of a source can land at a destination.
+func (db *DB) PlanChoices(ctx context.Context, source, destination int64) (PlanChoices, error) {
+	return planChoices(ctx, db, source, destination)
+}
+
+// PlanChoices is DB.PlanChoices in the transaction.
+func (t *Tx) PlanChoices(ctx context.Context, source, destination int64) (PlanChoices, error) {
+	return planChoices(ctx, t, source, destination)
+}
+
+func planChoices(ctx context.Context, q querier, source, destination int64) (PlanChoices, error) {
+	var rows []struct {
+		Name      string `db:"name"`
+		ForSource bool   `db:"for_source"`
+	}
+	var c PlanChoices
+	if err := q.list(ctx, &rows, selectPlanChoices, args{"source": source, "destination": destination}); err != nil {
+		return c, fmt.Errorf("listing the plans for SIMs from account %d to account %d: %w", source, destination, err)
+	}
+	for _, r := range rows {
+		c.Destination = append(c.Destination, r.Name)
+		if r.ForSource {
+			c.Source = append(c.Source, r.Name)
+		}
+	}
+	return c, nil
+}
