@@ -80,10 +80,10 @@ func baselineStatements() []string {
 			r.id,
 			t.n,
 			ROW(s.tags, s.expiration, s.termination_protection, s.sim_group, s.event_handlers, s.speed_class, s.containers,
-				s.imei_lock)::sim_settings,
+				s.imei_lock, s.plan)::sim_settings,
 			CASE t.method
-				WHEN 'self_service' THEN ROW('{}', NULL, false, NULL, '[]', NULL, s.containers, NULL)::sim_settings
-				ELSE ROW(s.tags, s.expiration, s.termination_protection, NULL, '[]', NULL, s.containers, s.imei_lock)::sim_settings
+				WHEN 'self_service' THEN ROW('{}', NULL, false, NULL, '[]', NULL, s.containers, NULL, s.plan)::sim_settings
+				ELSE ROW(s.tags, s.expiration, s.termination_protection, NULL, '[]', NULL, s.containers, s.imei_lock, s.plan)::sim_settings
 			END
 		FROM requests r
 		JOIN transfers t ON t.request = r.id

@@ -125,12 +125,12 @@ func seedSIMs(ctx context.Context, db *storage.DB, n int, h holding) error {
 			INSERT INTO registrations (sim, since, account, request, n, before, after)
 			SELECT id, since, account, request, n,
 				CASE WHEN request IS NOT NULL THEN
-					ROW(tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock)::sim_settings
+					ROW(tags, expiration, termination_protection, sim_group, event_handlers, speed_class, containers, imei_lock, plan)::sim_settings
 				END,
 				CASE
 					WHEN request IS NULL THEN NULL
-					WHEN ` + kindSQL + ` < 5 THEN ROW('{}', NULL, false, NULL, '[]', NULL, containers, NULL)::sim_settings
-					ELSE ROW(tags, expiration, termination_protection, NULL, '[]', NULL, containers, imei_lock)::sim_settings
+					WHEN ` + kindSQL + ` < 5 THEN ROW('{}', NULL, false, NULL, '[]', NULL, containers, NULL, plan)::sim_settings
+					ELSE ROW(tags, expiration, termination_protection, NULL, '[]', NULL, containers, imei_lock, plan)::sim_settings
 				END
 			FROM made, LATERAL (SELECT id - 1 AS i) number, LATERAL (SELECT ` + h.request + ` AS request, ` + h.n + ` AS n) transfer`,
 			`INSERT INTO identifiers SELECT '8999901' || lpad(i::text, 12, '0'), i + 1, 'iccid' FROM generate_series($1::int, $2::int - 1) i`,

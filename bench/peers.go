@@ -123,6 +123,7 @@ type settings struct {
 	SpeedClass            *string
 	Containers            json.RawMessage
 	IMEILock              *string
+	Plan                  string
 }
 
 // after returns the settings after a transfer.
@@ -135,7 +136,7 @@ func (s settings) after(method transfer.Method) settings {
 }
 
 func (s settings) values() []any {
-	return []any{s.Tags, s.Expiration, s.TerminationProtection, s.Group, s.EventHandlers, s.SpeedClass, s.Containers, s.IMEILock}
+	return []any{s.Tags, s.Expiration, s.TerminationProtection, s.Group, s.EventHandlers, s.SpeedClass, s.Containers, s.IMEILock, s.Plan}
 }
 
 func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
@@ -148,13 +149,13 @@ func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
 	)
 	if err := tx.QueryRow(ctx, `
 		SELECT s.id, s.account, s.status, s.transfer_lock, t.method, t.fee, s.tags, s.expiration, s.termination_protection,
-			s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock,
+			s.sim_group, s.event_handlers, s.speed_class, s.containers, s.imei_lock, s.plan,
 			EXISTS (SELECT 1 FROM radius.radacct a WHERE a.sim = s.id AND a.acctstoptime IS NULL)
 		FROM transfers t
 		JOIN sims s ON s.id = t.sim
 		WHERE t.request = $1 AND t.n = $2 AND t.state = 'eligible'
 		FOR NO KEY UPDATE OF s`, p.request, n).Scan(&sim, &account, &status, &locked, &method, &amount, &before.Tags, &before.Expiration,
-		&before.TerminationProtection, &before.Group, &before.EventHandlers, &before.SpeedClass, &before.Containers, &before.IMEILock,
+		&before.TerminationProtection, &before.Group, &before.EventHandlers, &before.SpeedClass, &before.Containers, &before.IMEILock, &before.Plan,
 		&online); err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
 	if err := tx.QueryRow(ctx, `
 		UPDATE sims
 		SET account = $2, since = clock_timestamp(), tags = $3, expiration = $4, termination_protection = $5, sim_group = $6,
-			event_handlers = $7, speed_class = $8, containers = $9, imei_lock = $10
+			event_handlers = $7, speed_class = $8, containers = $9, imei_lock = $10, plan = $11
 		WHERE id = $1
 		RETURNING since`, append([]any{sim, p.destination}, after.values()...)...).Scan(&since); err != nil {
 		return err
@@ -174,8 +175,8 @@ func (p *peer) moveIn(ctx context.Context, tx pgx.Tx, n int) error {
 	if _, err := tx.Exec(ctx, `
 		INSERT INTO registrations (sim, since, account, request, n, before, after)
 		VALUES ($1, $2, $3, $4, $5,
-			ROW($6::jsonb, $7::timestamptz, $8::boolean, $9::text, $10::jsonb, $11::text, $12::jsonb, $13::text)::sim_settings,
-			ROW($14::jsonb, $15::timestamptz, $16::boolean, $17::text, $18::jsonb, $19::text, $20::jsonb, $21::text)::sim_settings)`,
+			ROW($6::jsonb, $7::timestamptz, $8::boolean, $9::text, $10::jsonb, $11::text, $12::jsonb, $13::text, $14::text)::sim_settings,
+			ROW($15::jsonb, $16::timestamptz, $17::boolean, $18::text, $19::jsonb, $20::text, $21::jsonb, $22::text, $23::text)::sim_settings)`,
 		append(append([]any{sim, since, p.destination, p.request, n}, before.values()...), after.values()...)...); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func simIdentifiersSQL(sim string) string {
 // createdValues is an expression on a new row of sims: the status, the plan and
 // the settings with which the SIM is created, as the changes feed has them.
 func createdValues() string {
-	return `jsonb_build_object('status', status, 'plan', plan, 'settings', to_jsonb(` + settingsRow(func(s transfer.Setting) string { return s.Name }) + `))`
+	return `jsonb_build_object('status', status, 'plan', plan, 'settings', to_jsonb(` + snapshotRow(func(s transfer.Setting) string { return s.Name }) + `))`
 }
 
 // insertCreated records SIMs that were created: those of the query created, which

@@ -174,20 +174,35 @@ func kinds(db *storagetest.DB, n int, source, stranger storage.Account) (list []
 }
 
 // circumstances are the facts that all SIMs of a request share.
-type circumstances struct{ sourceOpen, destinationOpen, crosses, selfOnly, barred bool }
+type circumstances struct {
+	sourceOpen, destinationOpen, crosses, selfOnly, barred bool
+
+	mapped bool // SIMs of each of the two plans land on the other one
+}
 
 func (c circumstances) complete(k kind) transfer.Facts {
 	f := k.facts
 	f.AccountsOpen = c.sourceOpen && c.destinationOpen
-	f.PlanBound = k.bound && c.crosses
+	bound := k.bound != c.mapped // the plan on which the SIM lands
+	f.PlanBound = bound && c.crosses
 	f.SelfOnly = c.selfOnly
-	f.PlanBarred = k.bound && c.barred
+	f.PlanBarred = bound && c.barred
 	return f
 }
 
+// eachOther maps each of two plans to the other one.
+func eachOther() transfer.PlanMapping {
+	return transfer.PlanMapping{
+		Plans:   map[string]string{storagetest.FreePlan: storagetest.BoundPlan},
+		Default: storagetest.FreePlan,
+	}
+}
+
 // everyCircumstance yields every combination, after setting the accounts' standing
-// in the database.
-func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do func(circumstances, storage.Account)) {
+// and plans and the plan mappings in the database.
+func everyCircumstance(t *testing.T, db *storagetest.DB, from, near, far storage.Account, do func(circumstances, storage.Account)) {
+	t.Helper()
+	db.Exec(`INSERT INTO plans (name, coverage_bound) VALUES ('another', false)`)
 	standing := map[bool]string{true: "open", false: "closed"}
 	for _, source := range bools() {
 		for _, destination := range bools() {
@@ -199,9 +214,18 @@ func everyCircumstance(db *storagetest.DB, from, near, far storage.Account, do f
 						to = far
 					}
 					for _, barred := range bools() {
-						plans := map[bool]pq.StringArray{true: {"another", storagetest.FreePlan}, false: {}}[barred]
-						db.Exec(`UPDATE accounts SET plans = $2 WHERE id = $1`, to.ID, plans)
-						do(circumstances{source, destination, crosses, selfOnly, barred}, to)
+						plans := map[bool][]string{true: {"another", storagetest.FreePlan}, false: {}}[barred]
+						if _, err := db.UpdateAccount(t.Context(), storage.System(), to.OperatorID.Ref(), storage.AccountChange{Plans: &plans}); err != nil {
+							t.Fatal(err)
+						}
+						for _, mapped := range bools() {
+							db.Exec(`DELETE FROM plan_mappings`)
+							if mapped {
+								db.Exec(`INSERT INTO plan_mappings (account, plans, default_plan) VALUES ($1, jsonb_build_object($2::text, $3::text), $2)`,
+									to.ID, storagetest.FreePlan, storagetest.BoundPlan)
+							}
+							do(circumstances{source, destination, crosses, selfOnly, barred, mapped}, to)
+						}
 					}
 				}
 			}
@@ -234,7 +258,7 @@ func TestValidationFollowsTheRules(t *testing.T) {
 	list = append(list, kind{})
 
 	seen := map[transfer.Reason]int{}
-	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
+	everyCircumstance(t, db, from, near, far, func(c circumstances, to storage.Account) {
 		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
 		db.Exec(`INSERT INTO open_transfers (sim, request, n) SELECT unnest($1::bigint[]), $2, 0`, pq.Array(taken), uuid.New())
 		work := workOf(db, id, transfer.WorkValidate)[0]
@@ -321,10 +345,10 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)
 	from, near, far := db.AccountIn("EUR", "here"), db.AccountIn("EUR", "here"), db.AccountIn("EUR", "there")
-	const requests = 32
+	const requests = 64
 	all := kinds(db, requests*2, from, db.AccountIn("EUR", "here"))
 	seen, nth := map[transfer.Reason]int{}, 0
-	everyCircumstance(db, from, near, far, func(c circumstances, to storage.Account) {
+	everyCircumstance(t, db, from, near, far, func(c circumstances, to storage.Account) {
 		// This request has two SIMs of each kind, one per method.
 		var list []kind
 		var identifiers []string
@@ -340,6 +364,10 @@ func TestExecutionFollowsTheRules(t *testing.T) {
 		nth++
 		id := db.Request(storagetest.Request{From: from, To: to, Identifiers: identifiers, SelfServiceOnly: c.selfOnly})
 		makeEligible(db, id)
+		if c.mapped {
+			landing := storage.Landing{Plans: eachOther().Plans, DefaultPlan: eachOther().Default}
+			db.Exec(`UPDATE requests SET landing = $2 WHERE id = $1`, id, &landing)
+		}
 		execute(t, db, id)
 		for i, got := range outcomes(db, id) {
 			facts := c.complete(list[i])

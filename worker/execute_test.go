@@ -13,17 +13,17 @@ import (
 	"simtransfer/transfer"
 )
 
-// settingsOf returns a SIM's current settings.
+// settingsOf returns a SIM's current settings and its plan.
 func (s *testService) settingsOf(sim storagetest.SIM) map[string]any {
 	s.t.Helper()
 	return decode(s.t, storagetest.One[[]byte](s.DB, fmt.Sprintf(`
-		SELECT to_jsonb(x) FROM (SELECT %s FROM sims WHERE id = $1) x`, strings.Join(settingNames(), ", ")), sim.ID))
+		SELECT to_jsonb(x) FROM (SELECT %s FROM sims WHERE id = $1) x`, strings.Join(names(transfer.Snapshot()), ", ")), sim.ID))
 }
 
-// settingNames returns the columns of a SIM's settings.
-func settingNames() []string {
+// names returns the columns of settings of a SIM.
+func names(settings []transfer.Setting) []string {
 	var names []string
-	for _, s := range transfer.Policy() {
+	for _, s := range settings {
 		names = append(names, s.Name)
 	}
 	return names
@@ -58,7 +58,7 @@ func TestSettingsAndSnapshots(t *testing.T) {
 	if want := map[string]any{
 		"tags": map[string]any{"site": "north"}, "expiration": "2040-01-02T03:04:05.678901+00:00", "termination_protection": true,
 		"sim_group": "meters", "event_handlers": []any{"https://hooks.example/1"}, "speed_class": "standard",
-		"containers": []any{"profile"}, "imei_lock": "490154203237518",
+		"containers": []any{"profile"}, "imei_lock": "490154203237518", "plan": storagetest.FreePlan,
 	}; !cmp.Equal(before, want) {
 		t.Fatalf("a seeded SIM (-want +got):\n%s", cmp.Diff(want, before))
 	}
@@ -128,6 +128,11 @@ func TestLandingProfile(t *testing.T) {
 			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": "pumps", "speed_class": nil},
 		},
 		{
+			"a plan", &storage.Landing{Plan: storagetest.BoundPlan},
+			map[string]any{"tags": map[string]any{}, "sim_group": nil, "plan": storagetest.BoundPlan},
+			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": nil, "plan": storagetest.BoundPlan},
+		},
+		{
 			"nothing", &storage.Landing{},
 			map[string]any{"tags": map[string]any{}, "sim_group": nil, "speed_class": nil},
 			map[string]any{"tags": map[string]any{"site": "north"}, "sim_group": nil, "speed_class": nil},
@@ -163,12 +168,74 @@ func TestLandingProfile(t *testing.T) {
 	}
 }
 
+// SIMs land on the plans that the mapping in force at the acceptance gives, whatever
+// becomes of it later; a plan of the landing profile comes before it. The changes
+// feed has one entry, with both plans.
+func TestPlanMapping(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(transfer.Ready) // makes the plans
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := s.PutPlan(t.Context(), storage.System(), storage.Plan{Name: name}, func(*storage.Plan) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	general := storage.PlanMapping{PlanMapping: transfer.PlanMapping{Plans: map[string]string{storagetest.FreePlan: "a"}, Default: "b"}}
+	pair := storage.PlanMapping{
+		Source:      s.from.OperatorID,
+		PlanMapping: transfer.PlanMapping{Plans: map[string]string{storagetest.FreePlan: "c"}},
+	}
+	for _, c := range []struct {
+		name     string
+		mappings []storage.PlanMapping
+		landing  *storage.Landing
+		want     string
+	}{
+		{"of the destination", []storage.PlanMapping{general}, nil, "a"},
+		{"of the pair", []storage.PlanMapping{general, pair}, &storage.Landing{Group: "pumps"}, "c"},
+		{"a landing plan", []storage.PlanMapping{general, pair}, &storage.Landing{Plan: storagetest.BoundPlan}, storagetest.BoundPlan},
+	} {
+		for _, m := range c.mappings {
+			if _, err := s.PutPlanMapping(t.Context(), storage.System(), s.to, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sims := s.sims(transfer.Ready, transfer.Active)
+		s.Online(sims[1], s.gateway) // whose session has to be dropped first
+		r := s.request(sims...)
+		r.run()
+		s.Decide(r.id, transfer.Approve)
+		if _, err := s.TryDecide(r.id, storage.Decision{Event: transfer.Accept, Landing: c.landing}); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range c.mappings {
+			if err := s.DeletePlanMapping(t.Context(), storage.System(), s.to, m.Source); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.run()
+		for _, sim := range sims {
+			if plan := s.settingsOf(sim)["plan"]; plan != c.want {
+				t.Errorf("%s: SIM %d landed on the plan %s, want %s", c.name, sim.ID, plan, c.want)
+			}
+			kinds := storagetest.All[string](s.DB, `
+				SELECT kind FROM changes c LEFT JOIN transfers t ON t.request = c.request AND t.n <@ c.numbers
+				WHERE $1 = ANY(c.sims) OR t.sim = $1 ORDER BY c.id`, sim.ID)
+			if diff := cmp.Diff([]string{"created", "transferred"}, kinds); diff != "" {
+				t.Errorf("%s: changes (-want +got):\n%s", c.name, diff)
+			}
+		}
+	}
+	s.Check()
+	s.noWorkLeft()
+}
+
 // Unset settings stay unset, and are recorded in snapshots too.
 func TestUnsetSettings(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	sims := s.sims(transfer.Ready, transfer.Active)
-	s.Exec(`UPDATE sims SET ` + strings.Join(settingNames(), " = DEFAULT, ") + ` = DEFAULT`)
+	s.Exec(`UPDATE sims SET ` + strings.Join(names(transfer.Policy()), " = DEFAULT, ") + ` = DEFAULT`)
 	r := s.accepted(sims...)
 	r.run()
 	r.expect(transfer.RequestCompleted, "completed", "completed")

@@ -105,7 +105,8 @@ imei_lock)
 	event_handlers,
 	speed_class,
 	containers,
-	imei_lock
+	imei_lock,
+	plan
 )::sim_settings)) AS created_with
 		), changed AS (
 			INSERT INTO changes (kind, destination, sims, after)

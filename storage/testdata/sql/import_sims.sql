@@ -55,7 +55,8 @@ s.imei_lock
 	event_handlers,
 	speed_class,
 	containers,
-	imei_lock
+	imei_lock,
+	plan
 )::sim_settings)) AS created_with
 		), detailed AS (
 			INSERT INTO sim_details (sim, eid, lot, external_id)

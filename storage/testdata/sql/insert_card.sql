@@ -21,7 +21,8 @@ WITH created AS (
 	event_handlers,
 	speed_class,
 	containers,
-	imei_lock
+	imei_lock,
+	plan
 )::sim_settings)) AS created_with
 		), registered AS (
 			INSERT INTO registrations (sim, since, account)
