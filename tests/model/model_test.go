@@ -245,6 +245,9 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 		if rapid.Bool().Draw(t, "partial") {
 			d.SIMs = s.drawSIMs(t, r)
 		}
+		if d.Event == transfer.Accept && rapid.IntRange(0, 3).Draw(t, "landing") == 3 {
+			d.Landing = &storage.Landing{Plan: s.drawPlan(t)}
+		}
 	}
 	return s.w.decide(id, d)
 }
@@ -315,6 +318,48 @@ func (s *comparison) drawEdit(t *rapid.T) operation {
 	return s.w.edit(account, sim, parsed(s.m.sim(sim).identifiers[1]), rapid.Bool().Draw(t, "locked"), rapid.Bool().Draw(t, "protected"), fleet)
 }
 
+func (s *comparison) drawPlan(t *rapid.T) string {
+	return rapid.SampledFrom(planNames()).Draw(t, "plan")
+}
+
+// drawPlans draws a change of the plans on which SIMs are or can land.
+func (s *comparison) drawPlans(t *rapid.T) operation {
+	source, destination := rapid.IntRange(1, len(s.m.accounts)).Draw(t, "source"), rapid.IntRange(1, len(s.m.accounts)).Draw(t, "destination")
+	if id := s.focus.request; id != 0 {
+		source, destination = s.m.request(id).source, s.m.request(id).destination
+	} else if list := s.open(); len(list) > 0 {
+		r := s.m.request(rapid.SampledFrom(list).Draw(t, "request"))
+		source, destination = r.source, r.destination
+	}
+	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	case 0:
+		var plans []string // any
+		for _, plan := range slices.Sorted(slices.Values(planNames())) {
+			if rapid.IntRange(0, 2).Draw(t, "held") > 0 {
+				plans = append(plans, plan)
+			}
+		}
+		if len(plans) == len(planNames()) {
+			plans = nil
+		}
+		return s.w.allow(destination, plans)
+	case 1:
+		sim := s.drawSIM(t)
+		return s.w.plan(sim, parsed(s.m.sim(sim).identifiers[0]), s.drawPlan(t))
+	}
+	if rapid.Bool().Draw(t, "any source") {
+		source = 0
+	}
+	mapping := transfer.PlanMapping{Plans: map[string]string{}}
+	for range rapid.IntRange(0, 2).Draw(t, "mapped") {
+		mapping.Plans[s.drawPlan(t)] = s.drawPlan(t)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "default") == 2 {
+		mapping.Default = s.drawPlan(t)
+	}
+	return s.w.mapPlans(source, destination, mapping)
+}
+
 // drawStanding draws the closing of an account, or the opening of the closed one.
 func (s *comparison) drawStanding(t *rapid.T) operation {
 	if r := s.focus.request; r != 0 && s.m.accountsOpen(s.m.request(r)) {
@@ -357,6 +402,7 @@ func (s *comparison) actions() map[string]func(*rapid.T) {
 		{"session", 2, s.session},
 		{"SIM", 1, s.change},
 		{"account", 1, s.account},
+		{"plans", 2, s.plans},
 		{"gateways", 1, s.answers},
 		{"failure", 2, s.failure},
 		{"time", 2, s.time},
@@ -478,6 +524,8 @@ func (s *comparison) account(t *rapid.T) {
 	}
 	s.do(t, s.drawStanding(t))
 }
+
+func (s *comparison) plans(t *rapid.T) { s.do(t, s.drawPlans(t)) }
 
 func (s *comparison) answers(t *rapid.T) {
 	list := []behavior{acknowledges, acknowledges, stopsFirst, reconnects, refusesOdd, refuses}

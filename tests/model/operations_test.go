@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (w *testService) create(r modelRequest) operation {
 // decide decides on a request.
 func (w *testService) decide(number int, d storage.Decision) operation {
 	return operation{
-		name:  fmt.Sprintf("%s of request %d by the %s, SIMs %v", d.Event, number, d.By.Party, d.SIMs),
+		name:  fmt.Sprintf("%s of request %d by the %s, SIMs %v, landing %+v", d.Event, number, d.By.Party, d.SIMs, d.Landing),
 		holds: true,
 		do: func(ctx context.Context, held func()) (string, error) {
 			err := w.db.InTx(ctx, func(tx *storage.Tx) error {
@@ -101,12 +102,16 @@ func refusal(err error) (string, error) {
 		noFee   *storage.NoFeeError
 		status  *transfer.StatusError
 		closed  *storage.AccountClosedError
+		landing *storage.LandingPlanError
+		mapped  *storage.MappedPlanError
+		barred  *storage.PlanNotAvailableError
 	)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.ErrNotFound.Error(), nil
 	}
 	if errors.As(err, &state) || errors.As(err, &party) || errors.As(err, &late) ||
-		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) || errors.As(err, &closed) {
+		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) || errors.As(err, &closed) ||
+		errors.As(err, &landing) || errors.As(err, &mapped) || errors.As(err, &barred) {
 		return err.Error(), nil
 	}
 	return "", err
@@ -173,6 +178,83 @@ func (w *testService) standing(account int, open bool) operation {
 			return "", err
 		},
 		steps: silently(func(m *model) { m.account(account).open = open }),
+	}
+}
+
+// allow sets the plans that an account may hold; nil: any.
+func (w *testService) allow(account int, plans []string) operation {
+	return operation{
+		name: fmt.Sprintf("account %d may hold the plans %v", account, plans),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account).Ref(), storage.AccountChange{Plans: &plans})
+			return "", err
+		},
+		steps: silently(func(m *model) { m.account(account).plans = plans }),
+	}
+}
+
+// mapPlans sets or, if it is empty, deletes the mapping of plans from a source (0:
+// any) to a destination.
+func (w *testService) mapPlans(source, destination int, mapping transfer.PlanMapping) operation {
+	account := storage.Account{ID: int64(destination), OperatorID: operatorID(destination)}
+	var from transfer.OperatorID
+	if source != 0 {
+		from = operatorID(source)
+	}
+	key := [2]int{destination, source}
+	if mapping.Empty() {
+		return operation{
+			name: fmt.Sprintf("no mapping of plans from %d to %d", source, destination),
+			do: func(ctx context.Context, _ func()) (string, error) {
+				return refusal(w.db.DeletePlanMapping(ctx, storage.System(), account, from))
+			},
+			steps: atOnce(func(m *model) string {
+				if _, found := m.mappings[key]; !found {
+					return storage.ErrNotFound.Error()
+				}
+				delete(m.mappings, key)
+				return ""
+			}),
+		}
+	}
+	return operation{
+		name: fmt.Sprintf("plans from %d to %d: %s", source, destination, mappingText(mapping)),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.PutPlanMapping(ctx, storage.System(), account, storage.PlanMapping{Source: from, PlanMapping: mapping})
+			return refusal(err)
+		},
+		steps: atOnce(func(m *model) string {
+			to := m.account(destination)
+			for _, from := range slices.Sorted(maps.Keys(mapping.Plans)) {
+				if plan := mapping.Plans[from]; !to.mayHold(plan) {
+					return (&storage.MappedPlanError{From: from, Plan: plan, OperatorID: operatorID(destination), Choices: to.plans}).Error()
+				}
+			}
+			if mapping.Default != "" && !to.mayHold(mapping.Default) {
+				return (&storage.MappedPlanError{Plan: mapping.Default, OperatorID: operatorID(destination), Choices: to.plans}).Error()
+			}
+			m.mappings[key] = mapping
+			return ""
+		}),
+	}
+}
+
+// plan changes the plan of a SIM, if its owner may hold it.
+func (w *testService) plan(sim int, identifier transfer.Identifier, plan string) operation {
+	return operation{
+		name: fmt.Sprintf("SIM %d gets the plan %s", sim, plan),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.UpdateSIM(ctx, storage.System(), 0, identifier, storage.SIMChange{Plan: &plan})
+			return refusal(err)
+		},
+		steps: atOnce(func(m *model) string {
+			s := m.sim(sim)
+			if plan != s.plan() && !m.account(s.account).mayHold(plan) {
+				return (&storage.PlanNotAvailableError{Plan: plan, OperatorID: operatorID(s.account)}).Error()
+			}
+			s.setPlan(plan)
+			return ""
+		}),
 	}
 }
 

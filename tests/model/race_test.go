@@ -182,15 +182,15 @@ func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	}
 	kinds := []string{
 		"deliver", "deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
-		"standing", "create", "sweep", "dispatch", "check",
+		"standing", "plans", "plans", "create", "sweep", "dispatch", "check",
 	}
 	switch {
 	case len(ops) == 1 && strings.HasPrefix(string(s.focus.tasks[0].Kind), "drop_") && rapid.Bool().Draw(t, "frozen"):
 		ops = append(ops, s.w.deliver(s.m, s.focus.tasks[0]), s.w.endLease(s.m, s.focus.tasks[0].Work))
 	case len(ops) > 0:
-		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "start", "edit", "status", "standing"}
+		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "start", "edit", "status", "standing", "plans"}
 	case s.focus.request != 0:
-		kinds = []string{"decide", "decide", "decide", "sweep", "deliver"}
+		kinds = []string{"decide", "decide", "decide", "sweep", "deliver", "plans"}
 	}
 	for len(ops) < n {
 		kind := rapid.SampledFrom(kinds).Draw(t, "contender")
@@ -209,6 +209,8 @@ func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 			ops = append(ops, s.drawStatus(t))
 		case kind == "standing":
 			ops = append(ops, s.drawStanding(t))
+		case kind == "plans":
+			ops = append(ops, s.drawPlans(t))
 		case kind == "create" && !created:
 			created = true
 			ops = append(ops, s.drawCreation(t))

@@ -160,13 +160,31 @@ func (m *model) accountsOpen(r *modelRequest) bool {
 	return m.account(r.source).open && m.account(r.destination).open
 }
 
-func (m *model) facts(r *modelRequest, s *modelSIM) transfer.Facts {
+// landing is what a request records if it is accepted now: a plan, else the mapping
+// that is in force.
+func (m *model) landing(r *modelRequest, plan string) modelLanding {
+	if plan != "" {
+		return modelLanding{plan: plan}
+	}
+	return modelLanding{mapping: m.mappings[[2]int{r.destination, r.source}].Over(m.mappings[[2]int{r.destination, 0}])}
+}
+
+func (l modelLanding) of(plan string) string { return transfer.LandingPlan(plan, l.plan, l.mapping) }
+
+// mayHold reports whether an account may hold a plan.
+func (a *modelAccount) mayHold(plan string) bool {
+	return a.plans == nil || slices.Contains(a.plans, plan)
+}
+
+// facts are those of a SIM that lands on a plan.
+func (m *model) facts(r *modelRequest, s *modelSIM, plan string) transfer.Facts {
 	return transfer.Facts{
 		Found:        true,
 		Owned:        s.account == r.source,
 		AccountsOpen: m.accountsOpen(r),
 		Locked:       s.locked,
-		PlanBound:    s.bound && m.account(r.source).coverage != m.account(r.destination).coverage,
+		PlanBound:    plan == boundPlan && m.account(r.source).coverage != m.account(r.destination).coverage,
+		PlanBarred:   !m.account(r.destination).mayHold(plan),
 		SelfOnly:     r.selfOnly,
 		Status:       s.status,
 	}
@@ -210,7 +228,7 @@ func (m *model) judge(request, n int, f *frame) {
 	facts := transfer.Facts{AccountsOpen: m.accountsOpen(r)}
 	if id := m.named(t.identifier); id != 0 {
 		s = m.sim(id)
-		facts = m.facts(r, s)
+		facts = m.facts(r, s, m.landing(r, "").of(s.plan()))
 		facts.Claimed = s.claim == [2]int{request, n}
 		if facts.Owned {
 			t.sim = id
@@ -319,7 +337,7 @@ func (m *model) handOver(request int, numbers, dropped []int, f *frame) (online 
 			continue
 		}
 		s := m.sim(t.sim)
-		facts := m.facts(r, s)
+		facts := m.facts(r, s, r.landing.of(s.plan()))
 		facts.Claimed, facts.Method = true, t.method
 		reason := transfer.Judge(transfer.ExecutionRules(), facts)
 		switch {
@@ -350,7 +368,7 @@ func (m *model) move(request, n int) {
 	m.closeOpen(r, n, transfer.Completed)
 	t := &r.transfers[n]
 	s := m.sim(t.sim)
-	t.before, t.after = s.settings, carried(s.settings, t.method)
+	t.before, t.after = s.settings, carried(s.settings, t.method, r.landing.of(s.plan()))
 	s.settings = t.after
 	s.account = r.destination
 	s.timeline = append(slices.Clip(s.timeline), fmt.Sprintf("%d by %d/%d", r.destination, request, n))
@@ -651,6 +669,13 @@ func (m *model) startRelease(id int) { m.startPhase(id, transfer.WorkRelease) }
 func (m *model) accept(id int, d storage.Decision) string {
 	r := m.request(id)
 	accepted := r.count(transfer.Eligible, false)
+	chosen := ""
+	if d.Landing != nil {
+		chosen = d.Landing.Plan
+	}
+	if refusal := m.checkLanding(r, chosen); refusal != "" {
+		return refusal
+	}
 	if len(d.SIMs) > 0 {
 		ns, refusal := m.numbersOf(id, d.SIMs, true)
 		if refusal != "" {
@@ -659,10 +684,27 @@ func (m *model) accept(id int, d storage.Decision) string {
 		r.partial, r.chosen, accepted = true, ns, len(ns)
 	}
 	from := r.state
-	r.state = transfer.Transferring
+	r.state, r.landing = transfer.Transferring, m.landing(r, chosen)
 	m.startPhase(id, transfer.WorkExecute)
 	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
 	return ""
+}
+
+// checkLanding returns why SIMs cannot land on a plan that the destination chose.
+func (m *model) checkLanding(r *modelRequest, plan string) string {
+	to := m.account(r.destination)
+	crosses := m.account(r.source).coverage != to.coverage
+	bound := plan == boundPlan && crosses
+	if plan == "" || to.mayHold(plan) && !bound {
+		return ""
+	}
+	e := storage.LandingPlanError{Plan: plan, Bound: bound && to.mayHold(plan)}
+	for _, p := range to.plans {
+		if p != boundPlan || !crosses {
+			e.Choices = append(e.Choices, p)
+		}
+	}
+	return e.Error()
 }
 
 func (m *model) approve(r *modelRequest, d storage.Decision) string {

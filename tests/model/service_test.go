@@ -91,18 +91,13 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 		coverages = append(coverages, a.coverage)
 	}
 	var owners []int64
-	var statuses, iccids, plans, names, kinds, settings []string
+	var statuses, iccids, names, kinds, settings []string
 	var locks []bool
 	var named []int64
 	for i, s := range m.sims {
 		owners = append(owners, int64(s.account))
 		statuses, locks = append(statuses, string(s.status)), append(locks, s.locked)
 		iccids = append(iccids, s.identifiers[0])
-		plan := "roaming"
-		if s.bound {
-			plan = "domestic"
-		}
-		plans = append(plans, plan)
 		settings = append(settings, s.settings...)
 		for j, kind := range []string{"iccid", "imsi", "msisdn"} {
 			names, kinds, named = append(names, s.identifiers[j]), append(kinds, kind), append(named, int64(i+1))
@@ -117,7 +112,7 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 		query string
 		args  []any
 	}{
-		{`TRUNCATE accounts, plans, sims, identifiers, registrations, fees, batches, requests, transfers, open_transfers,
+		{`TRUNCATE accounts, plans, plan_prices, plan_mappings, sims, identifiers, registrations, fees, batches, requests, transfers, open_transfers,
 			chosen, withdrawn, charges, work, events, changes, radius.nas, radius.radacct RESTART IDENTITY CASCADE`, nil},
 		{
 			`INSERT INTO accounts (operator_id, email, currency, coverage)
@@ -125,15 +120,15 @@ func (w *testService) reset(ctx context.Context, m *model) error {
 			FROM unnest($1::text[], $2::text[], $3::text[]) AS u (operator, currency, coverage)`,
 			[]any{pq.Array(operators), pq.Array(currencies), pq.Array(coverages)},
 		},
-		{`INSERT INTO plans (name, coverage_bound) VALUES ('roaming', false), ('domestic', true)`, nil},
+		{`INSERT INTO plans (name, coverage_bound) VALUES ('basic', false), ('roaming', false), ('domestic', true)`, nil},
 		{
-			`INSERT INTO sims (account, since, status, transfer_lock, iccid, plan, ` + strings.Join(settingNames(), ", ") + `)
-			SELECT account, now() - interval '1 minute', status, locked, iccid, plan,
+			`INSERT INTO sims (account, since, status, transfer_lock, iccid, ` + strings.Join(settingNames(), ", ") + `)
+			SELECT account, now() - interval '1 minute', status, locked, iccid,
 				` + w.settings + `
-			FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[]) WITH ORDINALITY AS u (account, status, locked, iccid, plan, nth)
-			CROSS JOIN LATERAL (SELECT ($6::text[])[nth * $7 - $7 + 1 : nth * $7]) AS v (s)
+			FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[]) WITH ORDINALITY AS u (account, status, locked, iccid, nth)
+			CROSS JOIN LATERAL (SELECT ($5::text[])[nth * $6 - $6 + 1 : nth * $6]) AS v (s)
 			ORDER BY nth`,
-			[]any{pq.Array(owners), pq.Array(statuses), pq.Array(locks), pq.Array(iccids), pq.Array(plans), pq.Array(settings), len(settingNames())},
+			[]any{pq.Array(owners), pq.Array(statuses), pq.Array(locks), pq.Array(iccids), pq.Array(settings), len(settingNames())},
 		},
 		{
 			`INSERT INTO identifiers (identifier, sim, kind) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])`,
@@ -162,9 +157,10 @@ func operatorID(account int) transfer.OperatorID {
 	return transfer.OperatorID(fmt.Sprintf("OP%010d", account))
 }
 
+// settingNames returns the columns of which a transfer records a snapshot.
 func settingNames() []string {
 	var names []string
-	for _, s := range transfer.Policy() {
+	for _, s := range transfer.Snapshot() {
 		names = append(names, s.Name)
 	}
 	return names
@@ -208,8 +204,11 @@ WITH known AS MATERIALIZED (
 ), label AS MATERIALIZED (
 	SELECT id, coalesce(nth::text, 'unknown') AS r FROM requests LEFT JOIN known USING (id)
 )
-SELECT format('account %s: %s', id, standing) AS line, NULL::bigint AS work
+SELECT format('account %s: %s, plans %s', id, standing, plans) AS line, NULL::bigint AS work
 FROM accounts
+UNION ALL
+SELECT format('plans from %s to %s: %s', coalesce(src.id, 0), m.account, jsonb_strip_nulls(jsonb_build_object('plans', m.plans, 'default_plan', m.default_plan))), NULL
+FROM plan_mappings m LEFT JOIN accounts src ON src.operator_id = m.source
 UNION ALL
 SELECT format('SIM %s: account %s, %s, locked %s, settings (%s), timeline %s', id, account, status, transfer_lock::text,
 	` + settingsColumns("s") + `,
@@ -234,9 +233,9 @@ SELECT format('work %s: n %s, queue %s, gateway "%s", gen %s, attempts %s, error
 	coalesce(lease_until > clock_timestamp(), false)::text, (dead_at IS NOT NULL)::text, (error IS NOT NULL)::text), w.id
 FROM work w LEFT JOIN label l ON l.id = w.request
 UNION ALL
-SELECT format('request %s: %s, from %s to %s, self-service only %s, size %s, left %s, eligible %s, support %s, completed %s, ineligible %s, failed %s, canceled %s, declined %s, denied %s, expired %s, partial %s, expires %s, ticket "%s", fee %s, finished %s',
+SELECT format('request %s: %s, from %s to %s, self-service only %s, size %s, left %s, eligible %s, support %s, completed %s, ineligible %s, failed %s, canceled %s, declined %s, denied %s, expired %s, partial %s, landing %s, expires %s, ticket "%s", fee %s, finished %s',
 	r, state, source, destination, self_service_only::text, size, n_left, n_eligible, n_support, n_completed, n_ineligible, n_failed,
-	n_canceled, n_declined, n_denied, n_expired, partial::text,
+	n_canceled, n_declined, n_denied, n_expired, partial::text, coalesce(landing::text, '-'),
 	CASE WHEN expires_at IS NULL THEN 'never' WHEN expires_at > clock_timestamp() THEN 'later' ELSE 'past' END,
 	ticket, coalesce(fee_override::text, '-'), (finished_at IS NOT NULL)::text), NULL
 FROM requests JOIN label USING (id)

@@ -15,6 +15,7 @@ type model struct {
 	accounts []modelAccount
 	sims     []modelSIM
 	fees     map[transfer.Currency]int64
+	mappings map[[2]int]transfer.PlanMapping // by destination and source, 0: any
 	requests []modelRequest
 	work     []modelWork
 	sessions []modelSession
@@ -28,6 +29,7 @@ type modelAccount struct {
 	open     bool
 	currency transfer.Currency
 	coverage string
+	plans    []string // that it may hold, in alphabetical order; nil: any
 }
 
 type modelSIM struct {
@@ -35,8 +37,7 @@ type modelSIM struct {
 	account     int
 	status      transfer.Status
 	locked      bool
-	bound       bool     // its plan is bound to a coverage
-	settings    []string // in the order of transfer.Policy; replaced, never written to
+	settings    []string // in the order of transfer.Snapshot; replaced, never written to
 	timeline    []string // who had it, and by which transfer
 	claim       [2]int   // request and number of the open transfer; request 0: none
 }
@@ -47,7 +48,8 @@ type modelRequest struct {
 	state               transfer.RequestState
 	left                int
 	partial             bool
-	expires             string // never, later or past
+	landing             modelLanding // once it was accepted
+	expires             string       // never, later or past
 	ticket              string
 	override            *int64
 	finished            bool
@@ -66,6 +68,51 @@ type modelTransfer struct {
 	dropped       bool
 	before, after []string
 	charged       int64
+}
+
+// modelLanding is what decides about the plans on which SIMs land.
+type modelLanding struct {
+	plan    string // chosen on acceptance; empty: none
+	mapping transfer.PlanMapping
+}
+
+func (l modelLanding) String() string {
+	if l.plan != "" {
+		return fmt.Sprintf(`{"plan": %q}`, l.plan)
+	}
+	if l.mapping.Empty() {
+		return "-"
+	}
+	return mappingText(l.mapping)
+}
+
+// mappingText describes a mapping as PostgreSQL prints its JSON.
+func mappingText(m transfer.PlanMapping) string {
+	var plans []string
+	for _, from := range planNames() { // in the order of jsonb: by length
+		if to, ok := m.Plans[from]; ok {
+			plans = append(plans, fmt.Sprintf("%q: %q", from, to))
+		}
+	}
+	text := `{"plans": {` + strings.Join(plans, ", ") + "}"
+	if m.Default != "" {
+		text += fmt.Sprintf(`, "default_plan": %q`, m.Default)
+	}
+	return text + "}"
+}
+
+// The plans. SIMs cannot land on the last one at an account with another coverage.
+func planNames() []string { return []string{"basic", "roaming", boundPlan} }
+
+const boundPlan = "domestic"
+
+// plan returns the plan of a SIM, which is the last of what a transfer records.
+func (s *modelSIM) plan() string { return s.settings[len(s.settings)-1] }
+
+// setPlan sets it.
+func (s *modelSIM) setPlan(plan string) {
+	s.settings = slices.Clone(s.settings)
+	s.settings[len(s.settings)-1] = plan
 }
 
 // modelWork is a work row. Its id is the model's own; the database's differ.
@@ -106,6 +153,7 @@ func (m *model) clone() *model {
 		c.sims[i].timeline = slices.Clip(c.sims[i].timeline)
 	}
 	c.fees = maps.Clone(m.fees)
+	c.mappings = maps.Clone(m.mappings)
 	c.requests = slices.Clone(m.requests)
 	for i := range c.requests {
 		r := &c.requests[i]
@@ -237,7 +285,10 @@ func (m *model) dump() []string {
 		if a.open {
 			standing = "open"
 		}
-		add("account %d: %s", i+1, standing)
+		add("account %d: %s, plans {%s}", i+1, standing, strings.Join(a.plans, ","))
+	}
+	for between, mapping := range m.mappings {
+		add("plans from %d to %d: %s", between[1], between[0], mappingText(mapping))
 	}
 	for i, s := range m.sims {
 		add("SIM %d: account %d, %s, locked %t, settings %s, timeline %s",
@@ -265,12 +316,12 @@ func (m *model) dump() []string {
 }
 
 func (r *modelRequest) dump(id int, currency transfer.Currency, add func(string, ...any)) {
-	add("request %d: %s, from %d to %d, self-service only %t, size %d, left %d, eligible %d, support %d, completed %d, ineligible %d, failed %d, canceled %d, declined %d, denied %d, expired %d, partial %t, expires %s, ticket %q, fee %s, finished %t",
+	add("request %d: %s, from %d to %d, self-service only %t, size %d, left %d, eligible %d, support %d, completed %d, ineligible %d, failed %d, canceled %d, declined %d, denied %d, expired %d, partial %t, landing %s, expires %s, ticket %q, fee %s, finished %t",
 		id, r.state, r.source, r.destination, r.selfOnly, len(r.transfers), r.left,
 		r.count(transfer.Eligible, false), r.count(transfer.Eligible, true), r.count(transfer.Completed, false),
 		r.count(transfer.Ineligible, false), r.count(transfer.Failed, false), r.count(transfer.Canceled, false),
 		r.count(transfer.Declined, false), r.count(transfer.Denied, false), r.count(transfer.Expired, false),
-		r.partial, r.expires, r.ticket, amountText(r.override), r.finished)
+		r.partial, r.landing, r.expires, r.ticket, amountText(r.override), r.finished)
 	for n, t := range r.transfers {
 		sim := "-"
 		if t.sim != 0 {
@@ -326,6 +377,7 @@ func inventory() *model {
 			{open: true, currency: "JPY", coverage: "japan"},
 		},
 		fees:     map[transfer.Currency]int64{"EUR": 500},
+		mappings: map[[2]int]transfer.PlanMapping{},
 		gateways: []behavior{acknowledges, acknowledges, refuses},
 	}
 	statuses := []transfer.Status{
@@ -343,11 +395,13 @@ func inventory() *model {
 			account:  account,
 			status:   statuses[nth],
 			locked:   nth == 7,
-			bound:    nth == 5 || nth == 6,
 			timeline: []string{fmt.Sprint(account)},
 		})
 		for _, name := range settingNames() {
 			m.sims[i].settings = append(m.sims[i].settings, initial(name, i+1, account))
+		}
+		if nth == 5 || nth == 6 {
+			m.sims[i].setPlan(boundPlan)
 		}
 	}
 	return m
@@ -364,6 +418,8 @@ func initial(setting string, sim, account int) string {
 		return "true"
 	case "sim_group":
 		return fmt.Sprintf("group %d", account)
+	case "plan":
+		return "roaming"
 	case "event_handlers", "containers":
 		return `["` + setting + `"]`
 	}
@@ -383,11 +439,15 @@ func unset(setting string) string {
 	return "-"
 }
 
-// carried returns the settings after a transfer with a method.
-func carried(settings []string, method transfer.Method) []string {
+// carried returns the settings after a transfer with a method, of a SIM that lands on
+// a plan.
+func carried(settings []string, method transfer.Method, plan string) []string {
 	after := slices.Clone(settings)
-	for i, s := range transfer.Policy() {
-		if s.Under(method) == transfer.Reset {
+	for i, s := range transfer.Snapshot() {
+		switch {
+		case s.Name == "plan":
+			after[i] = plan
+		case s.Under(method) == transfer.Reset:
 			after[i] = unset(s.Name)
 		}
 	}
