@@ -15,7 +15,7 @@ type Config struct {
 	ReviewPeriod     time.Duration `name:"review" min:"1s" max:"365d" env:"SIMTRANSFER_REVIEW_PERIOD" help:"Time that support has to review a request."`
 	AcceptancePeriod time.Duration `name:"acceptance" min:"1s" max:"30d" step:"1s" env:"SIMTRANSFER_ACCEPTANCE_PERIOD" help:"Time that the destination has to accept a request that does not set its own."`
 
-	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source. Default: someone else has to approve it."`
+	AllowSelfApproval bool `env:"SIMTRANSFER_ALLOW_SELF_APPROVAL" help:"Let an API key approve a request that it made itself on behalf of the source, or that was made with a key that it has created or rotated. Default: someone else has to approve it. For installations in which one person does everything."`
 
 	// The limits of accounts that have none of their own. Zero means no limit.
 	MaxOpenRequests int `min:"0" max:"2000000000" env:"SIMTRANSFER_MAX_OPEN_REQUESTS" help:"How many unfinished requests an account may send, unless an administrator sets another limit for it. 0 disables the limit."`

@@ -269,7 +269,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, accepted, op(s, s.approveRequest), "Approve a request (support)",
-			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval.",
+			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", staff, accepted, op(s, s.denyRequest), "Deny a request (support)",

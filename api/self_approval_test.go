@@ -1,9 +1,11 @@
 package api
 
 import (
+	"fmt"
 	"testing"
 
 	"simtransfer/api/problem"
+	"simtransfer/storage"
 	"simtransfer/transfer"
 )
 
@@ -54,5 +56,48 @@ func TestOwnRequestsAreApprovedBySomeoneElse(t *testing.T) {
 		own := s.post(s.source, "/v1/transfer-requests", requestBody(iccid(3))).is(202).header.Get("Location")
 		s.work()
 		s.post(s.support, own+"/approve", approval).is(202)
+	}
+}
+
+// An administrator who makes or rotates the key of an account knows it, and so
+// does not approve what was requested with it, directly or through a further key.
+func TestMakersOfAKeyDoNotApproveItsRequests(t *testing.T) {
+	t.Parallel()
+	type m = map[string]any
+	for _, allowed := range []bool{false, true} {
+		s := newTestService(t, func(c *Config) { c.AllowSelfApproval = allowed })
+		s.sims(4, transfer.Active)
+		second := read[Key](s.post(s.admin, "/v1/keys", m{"role": "admin", "name": "second admin"}).is(201))
+		third := s.key(storage.NewKey{Role: storage.RoleAdmin, Name: "third admin"})
+		create := func(key, sim string) string {
+			t.Helper()
+			path := s.post(key, "/v1/transfer-requests", requestBody(sim)).is(202).header.Get("Location")
+			s.work()
+			return path
+		}
+		approve := func(key, path string) {
+			t.Helper()
+			call := s.post(key, path+"/approve", m{"ticket": "T-1"})
+			if allowed {
+				call.is(202)
+			} else {
+				call.problem(403, problem.SelfApproval)
+			}
+		}
+		made := read[Key](s.post(second.Token, "/v1/keys", m{"role": "account", "account": sourceID, "permission": "owner", "name": "made"}).is(201))
+		approve(second.Token, create(made.Token, iccid(1)))
+		path := create(made.Token, iccid(2))
+		approve(s.admin, path) // has made the key that made the key
+		if !allowed {
+			s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
+		}
+		own := read[Key](s.post(made.Token, "/v1/keys", m{"role": "account", "account": sourceID, "permission": "operator", "name": "own"}).is(201))
+		approve(s.admin, create(own.Token, iccid(3)))
+		rotated := read[Key](s.post(third, fmt.Sprintf("/v1/keys/%d/rotate", own.ID), m{}).is(200))
+		path = create(rotated.Token, iccid(4))
+		approve(third, path)
+		if !allowed {
+			s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
+		}
 	}
 }

@@ -23,7 +23,7 @@ type Decision struct {
 	Landing *Landing // of Accept: settings for the SIMs at the destination
 
 	Ticket      string // of Approve: support's ticket reference
-	OwnRequest  bool   // of Approve: also if the same API key made the request on behalf of the source
+	OwnRequest  bool   // of Approve: also if the API key made the request, or the key that did
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
 	Reason      string // of Deny, Decline, Cancel, or a changed fee
 

@@ -68,7 +68,7 @@ func Kinds() []Kind {
 		{Unauthenticated, http.StatusUnauthorized, "No valid API key", "Send the header Authorization: Bearer, followed by an API key that has not been revoked."},
 		{Forbidden, http.StatusForbidden, "Not allowed for this key", "The role or the permission of the API key does not allow this call or one of its parameters, or the key cannot be used from this network."},
 		{WrongParty, http.StatusForbidden, "Not allowed for this party", "The source, the destination and support each make their own decisions about a transfer request."},
-		{SelfApproval, http.StatusForbidden, "Own request", "The API key made this request on behalf of the source. Someone else has to approve it, with another key."},
+		{SelfApproval, http.StatusForbidden, "Own request", "The API key made this request on behalf of the source, or has created or rotated the key that made it. Someone else has to approve it, with another key."},
 		{NotFound, http.StatusNotFound, "Not found", "The resource does not exist, or it belongs to another account."},
 		{UnknownPath, http.StatusNotFound, "No such path", "The API has no such path. Check the beginning of the URL, and that the service is not older than the client. The page /docs lists the paths."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", "The URL does not support this method. The header Allow lists the methods that it supports."},

@@ -167,6 +167,7 @@ const (
 	EventKindAccept       EventKind = "accept"
 	EventKindApprove      EventKind = "approve"
 	EventKindCancel       EventKind = "cancel"
+	EventKindComment      EventKind = "comment"
 	EventKindCreate       EventKind = "create"
 	EventKindDecline      EventKind = "decline"
 	EventKindDeny         EventKind = "deny"
@@ -190,6 +191,8 @@ func (e EventKind) Valid() bool {
 	case EventKindApprove:
 		return true
 	case EventKindCancel:
+		return true
+	case EventKindComment:
 		return true
 	case EventKindCreate:
 		return true
@@ -401,13 +404,16 @@ func (e Event5Kind) Valid() bool {
 
 // Defines values for Event6Kind.
 const (
-	Event6KindExpire Event6Kind = "expire"
-	Event6KindFinish Event6Kind = "finish"
+	Event6KindComment Event6Kind = "comment"
+	Event6KindExpire  Event6Kind = "expire"
+	Event6KindFinish  Event6Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the Event6Kind enum.
 func (e Event6Kind) Valid() bool {
 	switch e {
+	case Event6KindComment:
+		return true
 	case Event6KindExpire:
 		return true
 	case Event6KindFinish:
@@ -497,6 +503,7 @@ const (
 	FeedEventKindAccept       FeedEventKind = "accept"
 	FeedEventKindApprove      FeedEventKind = "approve"
 	FeedEventKindCancel       FeedEventKind = "cancel"
+	FeedEventKindComment      FeedEventKind = "comment"
 	FeedEventKindCreate       FeedEventKind = "create"
 	FeedEventKindDecline      FeedEventKind = "decline"
 	FeedEventKindDeny         FeedEventKind = "deny"
@@ -520,6 +527,8 @@ func (e FeedEventKind) Valid() bool {
 	case FeedEventKindApprove:
 		return true
 	case FeedEventKindCancel:
+		return true
+	case FeedEventKindComment:
 		return true
 	case FeedEventKindCreate:
 		return true
@@ -731,13 +740,16 @@ func (e FeedEvent5Kind) Valid() bool {
 
 // Defines values for FeedEvent6Kind.
 const (
-	FeedEvent6KindExpire FeedEvent6Kind = "expire"
-	FeedEvent6KindFinish FeedEvent6Kind = "finish"
+	FeedEvent6KindComment FeedEvent6Kind = "comment"
+	FeedEvent6KindExpire  FeedEvent6Kind = "expire"
+	FeedEvent6KindFinish  FeedEvent6Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent6Kind enum.
 func (e FeedEvent6Kind) Valid() bool {
 	switch e {
+	case FeedEvent6KindComment:
+		return true
 	case FeedEvent6KindExpire:
 		return true
 	case FeedEvent6KindFinish:
@@ -6593,7 +6605,7 @@ type ClientInterface interface {
 
 	// ApproveRequestWithBody Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -6602,7 +6614,7 @@ type ClientInterface interface {
 
 	// ApproveRequest Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7214,7 +7226,7 @@ func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, param
 
 // ApproveRequestWithBody Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7233,7 +7245,7 @@ func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // ApproveRequest Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9619,7 +9631,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithBodyWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9628,7 +9640,7 @@ type ClientWithResponsesInterface interface {
 
 	// ApproveRequestWithResponse Approve a request (support)
 	//
-	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13045,7 +13057,7 @@ func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id 
 
 // ApproveRequestWithBodyWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13060,7 +13072,7 @@ func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Con
 
 // ApproveRequestWithResponse Approve a request (support)
 //
-// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
