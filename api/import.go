@@ -219,19 +219,20 @@ func (p simParser) details() storage.SIMDetails {
 	}
 }
 
+// neverEmpty are the columns that a sync does not clear.
+const neverEmpty = upload.Columns(1<<colAccount | 1<<colStatus | 1<<colPlan | 1<<colIMSIs)
+
 // parseGiven parses the values that the record has into a row of a sync. A value
 // that is empty clears a field, but not one that cannot be empty. fieldOf has the
 // field of each column.
 func (p simParser) parseGiven(row *storage.SyncRow, fieldOf []storage.SyncFields) {
 	row.SIM.ICCID = p.iccid()
 	for column, value := range p.record.Values {
-		if value == "" && slices.Contains([]int{colAccount, colStatus, colPlan, colIMSIs}, column) {
+		if !p.record.Has.Contains(column) || value == "" && neverEmpty.Contains(column) {
 			continue
 		}
-		if p.record.Has.Contains(column) {
-			row.Fields |= fieldOf[column]
-			p.parseInto(&row.SIM, column)
-		}
+		row.Fields |= fieldOf[column]
+		p.parseInto(&row.SIM, column)
 	}
 	p.checkDistinct(row.SIM)
 }
@@ -278,16 +279,18 @@ func (p simParser) parseInto(sim *storage.NewSIM, column int) {
 
 // checkDistinct reports an identifier that a row has twice.
 func (p simParser) checkDistinct(sim storage.NewSIM) {
-	seen := make([]transfer.Identifier, 0, 8)
-	for i, id := range slices.Concat(sim.IMSIs, sim.MSISDNs) {
-		column := colIMSIs
-		if i >= len(sim.IMSIs) {
-			column = colMSISDNs
+	check := func(column int, id transfer.Identifier, before ...[]transfer.Identifier) {
+		for _, list := range before {
+			if slices.Contains(list, id) && id != (transfer.Identifier{}) {
+				p.refuse(column, upload.CodeDuplicate, "the row has the identifier "+id.String()+" twice: remove one of the two")
+			}
 		}
-		if slices.Contains(seen, id) && id != (transfer.Identifier{}) {
-			p.refuse(column, upload.CodeDuplicate, "the row has the identifier "+id.String()+" twice: remove one of the two")
-		}
-		seen = append(seen, id)
+	}
+	for i, id := range sim.IMSIs {
+		check(colIMSIs, id, sim.IMSIs[:i])
+	}
+	for i, id := range sim.MSISDNs {
+		check(colMSISDNs, id, sim.IMSIs, sim.MSISDNs[:i])
 	}
 }
 

@@ -208,6 +208,9 @@ const simIdentifier = "a SIM identifier: an ICCID, IMSI or MSISDN"
 // readNumber removes everything that is not part of a number. It returns no
 // digits for a blank text. Errors say which kind of number it should be.
 func readNumber(s, kind string) (number, error) {
+	if isDigits(s) { // as nearly all are in a file
+		return number{text: clip(s), digits: s}, nil
+	}
 	text := strings.TrimFunc(s, ignorable)
 	n := number{text: clip(text)}
 	inner := strings.TrimPrefix(text, "=") // ="8988…" keeps a spreadsheet from changing the number
@@ -238,6 +241,15 @@ func readNumber(s, kind string) (number, error) {
 		return n, fmt.Errorf("%q is not %s has digits only", n.text, kind)
 	}
 	return n, nil
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // ignorable reports whether a character is white space or invisible.
@@ -275,11 +287,7 @@ func (i Identifier) OtherForm() (Identifier, bool) {
 	case n > minICCID && luhn(i.digits):
 		return Identifier{i.digits[:n-1]}, true
 	case n < maxICCID:
-		for check := '0'; check <= '9'; check++ {
-			if whole := i.digits + string(check); luhn(whole) {
-				return Identifier{whole}, true
-			}
-		}
+		return Identifier{i.digits + string(rune('0'+checkDigit(i.digits)))}, true
 	}
 	return Identifier{}, false
 }
@@ -294,11 +302,18 @@ func LuhnHint(digits string) string {
 	return " (the check digit is wrong too: check for a typing error)"
 }
 
+// luhn reports whether the last digit is the check digit of the others.
 func luhn(digits string) bool {
+	last := len(digits) - 1
+	return checkDigit(digits[:last]) == int(digits[last]-'0')
+}
+
+// checkDigit returns the digit that follows digits by the algorithm of Luhn.
+func checkDigit(digits string) int {
 	sum := 0
 	for i := range len(digits) {
 		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
+		if i%2 == 0 {
 			d *= 2
 			if d > 9 {
 				d -= 9
@@ -306,7 +321,7 @@ func luhn(digits string) bool {
 		}
 		sum += d
 	}
-	return sum%10 == 0
+	return (10 - sum%10) % 10
 }
 
 func digitsNoun(n int) string {

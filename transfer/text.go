@@ -29,6 +29,9 @@ func ParseText(s string) (string, error) {
 }
 
 func parseText(s string, refused func(rune) bool) (string, error) {
+	if IsPlain(s) {
+		return s, nil
+	}
 	if strings.TrimFunc(s, isBlank) == "" {
 		return "", nil
 	}
@@ -56,7 +59,22 @@ func CheckLength(text string, max int) error {
 // Trim removes white space and invisible characters at both ends. A joiner and a
 // variation selector at an end belong to the character before them.
 func Trim(s string) string {
+	if IsPlain(s) {
+		return s
+	}
 	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) && !joins(r) })
+}
+
+// IsPlain reports whether a text consists of printable ASCII characters and does
+// not begin or end with a space. Most texts in a large file do, and need not be
+// looked at character by character in more than one way.
+func IsPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s == "" || s[0] != ' ' && s[len(s)-1] != ' '
 }
 
 // isBlank reports whether a character by itself shows nothing.
@@ -65,6 +83,9 @@ func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) ||
 // isInvisible reports whether a character shows nothing and takes no space, or
 // looks like a blank without being white space.
 func isInvisible(r rune) bool {
+	if r < utf8.RuneSelf {
+		return false
+	}
 	const brailleBlank = 0x2800
 	return r == brailleBlank || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

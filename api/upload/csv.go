@@ -270,6 +270,14 @@ type formulaReader struct {
 
 func (f *formulaReader) Read(p []byte) (int, error) {
 	n, err := f.in.Read(p)
+	if n == 0 {
+		return n, err
+	}
+	if bytes.IndexByte(p[:n], '=') < 0 { // as in most files
+		f.quoted = f.quoted != (bytes.Count(p[:n], []byte{'"'})%2 == 1)
+		f.start = f.startsAfter(p[n-1])
+		return n, err
+	}
 	kept := 0
 	for i, c := range p[:n] {
 		if c == '=' && f.start && f.beforeQuote(p[i+1:n]) {
@@ -279,12 +287,15 @@ func (f *formulaReader) Read(p []byte) (int, error) {
 		if c == '"' {
 			f.quoted = !f.quoted
 		}
-		f.start = !f.quoted && (c == f.comma || c == '\n')
+		f.start = f.startsAfter(c)
 		p[kept] = c
 		kept++
 	}
 	return kept, err
 }
+
+// startsAfter reports whether a value starts after a byte.
+func (f *formulaReader) startsAfter(c byte) bool { return !f.quoted && (c == f.comma || c == '\n') }
 
 // beforeQuote reports whether the next byte is a quote. What follows was read
 // already, and can be empty.

@@ -211,6 +211,9 @@ func (r *Records) open() error {
 func (r *Records) clean(record Record) bool {
 	ok := true
 	for i, value := range record.Values {
+		if transfer.IsPlain(value) {
+			continue
+		}
 		record.Values[i] = transfer.Trim(value)
 		switch {
 		case !utf8.ValidString(value):
