@@ -350,13 +350,14 @@ func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) err
 		}
 	} else {
 		seen := map[transfer.Identifier]bool{}
-		if err := t.copyIn(ctx, `COPY bulk_named (identifier) FROM STDIN`, func(add func(...any) error) error {
+		if err := t.copyIn(ctx, `COPY bulk_named (identifier) FROM STDIN`, func(to *copiedRows) error {
 			for _, id := range c.SIMs {
 				if seen[id] {
 					continue
 				}
 				seen[id] = true
-				if err := add(id.String()); err != nil {
+				to.addText(id.String())
+				if err := to.end(); err != nil {
 					return err
 				}
 			}

@@ -207,7 +207,7 @@ func (c *connection) PrepareContext(ctx context.Context, query string) (driver.S
 		return nil, c.observe(err)
 	}
 	if isCopy(query) {
-		return s, nil
+		return copyStatement{s, c}, nil
 	}
 	return &preparedStatement{s.(driverStatement), c}, nil
 }

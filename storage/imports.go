@@ -309,15 +309,16 @@ func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
 
 // stageSIMs reports whether any SIM names its account by an external id.
 func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (external bool, err error) {
-	err = t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(add func(...any) error) error {
+	err = t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(to *copiedRows) error {
 		n := -1
 		for s := range sims {
 			n++
 			if _, is := s.Account.External(); is {
 				external = true
 			}
-			row := []any{n, string(s.Account), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan}
-			if err := add(append(row, s.settingValues()...)...); err != nil {
+			to.add(n, string(s.Account), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan)
+			to.add(s.settingValues()...)
+			if err := to.end(); err != nil {
 				return err
 			}
 		}
@@ -327,19 +328,25 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (external boo
 }
 
 func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	return t.copyIn(ctx, `COPY staged_identifiers (n, identifier, kind) FROM STDIN`, func(add func(...any) error) error {
+	return t.copyIn(ctx, `COPY staged_identifiers (n, identifier, kind) FROM STDIN`, func(to *copiedRows) error {
 		n := -1
+		add := func(id transfer.Identifier, kind string) error {
+			to.addInt(n)
+			to.addText(id.String())
+			to.addText(kind)
+			return to.end()
+		}
 		for s := range sims {
 			n++
-			err := add(n, s.ICCID.String(), "iccid")
+			err := add(s.ICCID, "iccid")
 			if other, ok := s.ICCID.OtherForm(); ok { // so that it is found, and unique, in either form
-				err = errors.Join(err, add(n, other.String(), "iccid"))
+				err = errors.Join(err, add(other, "iccid"))
 			}
 			for _, imsi := range s.IMSIs {
-				err = errors.Join(err, add(n, imsi.String(), "imsi"))
+				err = errors.Join(err, add(imsi, "imsi"))
 			}
 			for _, msisdn := range s.MSISDNs {
-				err = errors.Join(err, add(n, msisdn.String(), "msisdn"))
+				err = errors.Join(err, add(msisdn, "msisdn"))
 			}
 			if err != nil {
 				return err
@@ -347,21 +354,4 @@ func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error 
 		}
 		return nil
 	})
-}
-
-// copyIn runs a COPY statement; fill calls add once per row.
-func (t *Tx) copyIn(ctx context.Context, statement string, fill func(add func(...any) error) error) error {
-	stmt, err := t.tx.PrepareContext(ctx, statement)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
-	if err := fill(func(values ...any) error {
-		_, err := stmt.ExecContext(ctx, values...)
-		return err
-	}); err != nil {
-		return err
-	}
-	_, err = stmt.ExecContext(ctx)
-	return err
 }

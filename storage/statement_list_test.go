@@ -216,7 +216,6 @@ func statements() []*statement {
 		findNewSyncTwins,
 		findSyncMissing,
 		keepSyncForms,
-		keepOtherSyncForms,
 		countSyncMissing,
 		lockSyncSIMs,
 		findSyncLosses,

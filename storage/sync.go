@@ -3,14 +3,12 @@ package storage
 import (
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -203,15 +201,15 @@ func (t *Tx) SyncSIMs(ctx context.Context, o SyncOptions, rows iter.Seq2[SyncRow
 		return nil, err
 	}
 	s := &Sync{t: t}
-	var fields SyncFields
-	var err error
 	if o.Fields == 0 {
 		o.Fields = 1<<len(SyncFieldNames()) - 1
 	}
-	if s.Rows, fields, err = t.stageSync(ctx, o.Fields, rows); err != nil {
+	staged, err := t.stageSync(ctx, o.Fields, rows)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.compare(ctx, fields, s.Rows >= cmp.Or(o.Compare, 1000)); err != nil {
+	s.Rows = staged.rows
+	if err := s.compare(ctx, staged, staged.rows >= cmp.Or(o.Compare, 1000)); err != nil {
 		return nil, err
 	}
 	if err := s.findMissing(ctx, o); err != nil {
@@ -269,20 +267,18 @@ func (t *Tx) beginSync(ctx context.Context) error {
 	return nil
 }
 
-// The separator of columns and the text for null with which a sync is copied, as
-// PostgreSQL writes them. No text of a SIM has these control characters.
-const (
-	syncSeparator = '\x1f'
-	syncNull      = "\x1e"
-)
-
-// stageSync copies the rows to the table synced, and returns their number and the
-// fields that any of them has. A row is one value for the driver, with separators
-// of its own: that takes a third of the time of a value for each column.
-func (t *Tx) stageSync(ctx context.Context, possible SyncFields, rows iter.Seq2[SyncRow, error]) (n int, fields SyncFields, err error) {
+// stageSync copies the rows to the table synced, and returns their number, the
+// fields that any of them has, and those that every one has.
+func (t *Tx) stageSync(ctx context.Context, possible SyncFields, rows iter.Seq2[SyncRow, error]) (staged stagedSync, err error) {
 	external := false // whether any row has an external id of an account
-	err = t.copyIn(ctx, `COPY synced (`+stagedColumns(possible)+`) FROM STDIN (DELIMITER E'\x1f', NULL E'\x1e')`, func(add func(...any) error) error {
-		var line stagedLine
+	var columns []SyncField
+	for f := range SyncField(len(SyncFieldNames())) {
+		if possible.Contains(f) {
+			columns = append(columns, f)
+		}
+	}
+	staged.every = possible
+	err = t.copyIn(ctx, `COPY synced (`+stagedColumns(possible)+`) FROM STDIN`, func(to *copiedRows) error {
 		for row, err := range rows {
 			if err != nil {
 				return err
@@ -290,179 +286,118 @@ func (t *Tx) stageSync(ctx context.Context, possible SyncFields, rows iter.Seq2[
 			if _, is := row.SIM.Account.External(); is {
 				external = true
 			}
-			line = line[:0]
-			line.add(n)
-			row.appendTo(&line, possible)
-			text, err := line.text()
-			if err != nil {
-				return fmt.Errorf("staging row %d of a sync: %w", n, err)
-			}
-			if err := add(text); err != nil {
+			to.addInt(staged.rows)
+			row.copyTo(to, columns)
+			if err := to.end(); err != nil {
 				return fmt.Errorf("staging a sync: %w", err)
 			}
-			fields |= row.Fields
-			n++
+			staged.rows++
+			staged.some |= row.Fields
+			staged.every &= row.Fields
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return staged, err
 	}
 	if external {
 		if _, err := t.exec(ctx, resolveSyncAccounts, args{}); err != nil {
-			return 0, 0, fmt.Errorf("resolving the accounts of a sync: %w", err)
+			return staged, fmt.Errorf("resolving the accounts of a sync: %w", err)
 		}
 	}
-	return n, fields, t.command(ctx, `ANALYZE synced (n, iccid, other_form, code)`)
+	return staged, t.command(ctx, `ANALYZE synced (iccid)`)
 }
 
-// stagedLine is a row as it is copied.
-type stagedLine []byte
-
-// add appends a value; nil, and a nil pointer, is null.
-func (l *stagedLine) add(value any) {
-	if len(*l) > 0 {
-		*l = append(*l, syncSeparator)
-	}
-	switch v := value.(type) {
-	case string:
-		*l = append(*l, v...)
-	case int:
-		*l = strconv.AppendInt(*l, int64(v), 10)
-	case bool:
-		*l = strconv.AppendBool(*l, v)
-	case *string:
-		if v == nil {
-			*l = append(*l, syncNull...)
-		} else {
-			*l = append(*l, *v...)
-		}
-	case *time.Time:
-		if v == nil {
-			*l = append(*l, syncNull...)
-		} else {
-			*l = append(*l, pq.FormatTimestamp(*v)...)
-		}
-	case driver.Valuer:
-		text, err := v.Value()
-		s, ok := text.(string)
-		if err != nil || !ok {
-			panic(fmt.Sprintf("a %T cannot be staged: %v", value, err)) // cannot happen to tags and lists of texts
-		}
-		*l = append(*l, s...)
-	case nil:
-		*l = append(*l, syncNull...)
-	default:
-		panic(fmt.Sprintf("a %T cannot be staged", value))
-	}
+// stagedSync is what a file has.
+type stagedSync struct {
+	rows        int
+	some, every SyncFields // fields that any row has, and that every row has
 }
 
-// text returns the line. It is an error if a value has control characters that the
-// line has a meaning for.
-func (l stagedLine) text() (string, error) {
-	text := string(l)
-	for i := 0; i < len(text); i++ {
-		atStart := i == 0 || text[i-1] == syncSeparator
-		atEnd := i == len(text)-1 || text[i+1] == syncSeparator
-		if text[i] == syncNull[0] && (!atStart || !atEnd) {
-			return "", errors.New("a text has the control character U+001E")
-		}
-	}
-	return text, nil
-}
-
-// appendTo appends the values of a row in the order of stagedColumns, without the
-// first, which is its number.
-func (r SyncRow) appendTo(l *stagedLine, possible SyncFields) {
-	l.add(r.Line)
-	l.add(r.Row)
-	l.add(int(r.Fields))
-	l.add(nullText(r.SIM.ICCID.String()))
-	l.add(nullText(otherForm(r.SIM.ICCID).String()))
+// copyTo adds the values of a row in the order of stagedColumns, without the first,
+// which is its number.
+func (r *SyncRow) copyTo(to *copiedRows, columns []SyncField) {
+	to.addInt(r.Line)
+	to.addInt(r.Row)
+	to.addInt(int(r.Fields))
+	addIdentifier(to, r.SIM.ICCID)
+	other, _ := r.SIM.ICCID.OtherForm()
+	addIdentifier(to, other)
 	if r.Refused != nil {
-		l.add(string(r.Refused.Code))
-		l.add(r.Refused.Field)
-		l.add(r.Refused.Value)
+		to.add(string(r.Refused.Code), r.Refused.Field, r.Refused.Value)
 	} else {
-		l.add(nil)
-		l.add(nil)
-		l.add(nil)
+		to.add(nil, nil, nil)
 	}
 	var settings []any
-	for f := range SyncField(len(SyncFieldNames())) {
+	for _, f := range columns {
 		switch {
-		case !possible.Contains(f):
 		case !r.Fields.Contains(f):
-			l.add(nil)
+			to.addNull()
 		case f >= firstSyncSetting:
 			if settings == nil {
 				settings = r.SIM.settingValues()
 			}
-			l.add(settings[f-firstSyncSetting])
+			to.add(settings[f-firstSyncSetting])
 		default:
-			l.add(r.value(f))
+			r.SIM.copyField(to, f)
 		}
 	}
 }
 
-// value returns the value of a field that is no setting.
-func (r SyncRow) value(f SyncField) any {
+// copyField adds the value of a field that is no setting.
+func (s *NewSIM) copyField(to *copiedRows, f SyncField) {
 	switch f {
 	case SyncAccount:
-		return string(r.SIM.Account)
+		to.addText(string(s.Account))
 	case SyncStatus:
-		return string(r.SIM.Status)
+		to.addText(string(s.Status))
 	case SyncPlan:
-		return r.SIM.Plan
+		to.addText(s.Plan)
 	case SyncIMSIs:
-		return identifierArray(r.SIM.IMSIs)
+		to.addText(identifierList(s.IMSIs))
 	case SyncMSISDNs:
-		return identifierArray(r.SIM.MSISDNs)
+		to.addText(identifierList(s.MSISDNs))
 	case SyncTransferLock:
-		return r.SIM.TransferLock
+		to.add(s.TransferLock)
 	case SyncEID:
-		return r.SIM.EID
+		to.add(s.EID)
 	case SyncLot:
-		return r.SIM.Lot
+		to.add(s.Lot)
 	case SyncExternalID:
-		return r.SIM.ExternalID
+		to.add(s.ExternalID)
 	case firstSyncSetting:
 	}
-	panic(fmt.Sprintf("field %d has no value", f))
 }
 
-// identifierArray returns identifiers as an array in ascending order.
-func identifierArray(list []transfer.Identifier) string {
+// identifierList returns identifiers in ascending order, separated by commas.
+func identifierList(list []transfer.Identifier) string {
 	if len(list) == 1 {
-		return "{" + list[0].String() + "}"
+		return list[0].String()
 	}
 	texts := make([]string, len(list))
 	for i, id := range list {
 		texts[i] = id.String()
 	}
 	slices.Sort(texts)
-	return "{" + strings.Join(texts, ",") + "}" // digits need no quotes
+	return strings.Join(texts, ",")
 }
 
-func otherForm(iccid transfer.Identifier) transfer.Identifier {
-	other, _ := iccid.OtherForm()
-	return other
-}
-
-func nullText(text string) any {
-	if text == "" {
-		return nil
+// addIdentifier adds an identifier, or null for none.
+func addIdentifier(to *copiedRows, id transfer.Identifier) {
+	if id == (transfer.Identifier{}) {
+		to.addNull()
+	} else {
+		to.addText(id.String())
 	}
-	return text
 }
 
 // compare finds the rows that have to be looked at under the locks of their SIMs,
 // and these SIMs: of few rows all, otherwise those that differ, that are new, and
 // that are refused.
-func (s *Sync) compare(ctx context.Context, fields SyncFields, many bool) error {
+func (s *Sync) compare(ctx context.Context, staged stagedSync, many bool) error {
 	take := step(takeSyncRows, args{})
 	if many {
-		take = step(compareSync, args{"identifiers": fields.Contains(SyncIMSIs) || fields.Contains(SyncMSISDNs), "seed": rand.Int64()})
+		take = step(compareSync, args{"some": int64(staged.some), "every": int64(staged.every), "seed": rand.Int64()})
 	}
 	if err := s.run(ctx, take); err != nil {
 		return err
@@ -482,7 +417,6 @@ func (s *Sync) findMissing(ctx context.Context, o SyncOptions) error {
 	if err := s.run(ctx,
 		step(findSyncMissing, args{"account": o.Account}),
 		step(keepSyncForms, args{}),
-		step(keepOtherSyncForms, args{}),
 	); err != nil {
 		return err
 	}

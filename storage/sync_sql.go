@@ -10,11 +10,12 @@ import (
 // syncTables creates the temporary tables of a sync.
 //
 //   - synced has the rows of the file, numbered from 0. has is the set of SyncFields
-//     of the row; the columns of other fields are null. Identifiers are in ascending
-//     order. code, field and value are set for rows that the caller has refused.
-//   - sync_candidates has the rows that may change something, with their SIM, which
-//     is null for none, and the number of another row of the same SIM. sync_missing
-//     has the SIMs that the file does not have.
+//     of the row; the columns of other fields are null. IMSIs and MSISDNs are
+//     separated by commas and in ascending order. code, field and value are set for
+//     rows that the caller has refused.
+//   - sync_candidates has the rows that may change something, with their IMSIs and
+//     MSISDNs as arrays, their SIM, which is null for none, and the number of another
+//     row of the same SIM. sync_missing has the SIMs that the file does not have.
 //   - sync_rows has their outcomes. was are the identifiers of a SIM before, if
 //     some change.
 //   - sync_claims has the identifiers, and the external ids (external), that rows
@@ -35,8 +36,8 @@ SELECT
 	''::text AS operator_id,
 	s.status,
 	s.plan,
-	NULL::text[] AS imsis,
-	NULL::text[] AS msisdns,
+	''::text AS imsis,
+	''::text AS msisdns,
 	s.transfer_lock,
 	d.eid,
 	d.lot,
@@ -45,8 +46,11 @@ SELECT
 FROM sims s, sim_details d
 WHERE false;
 CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
-SELECT NULL::bigint AS sim, NULL::integer AS twin, *
-FROM synced;
+SELECT
+	NULL::bigint AS sim,
+	NULL::integer AS twin,
+	` + indent(1, candidateColumns()) + `
+FROM synced x;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -75,6 +79,30 @@ CREATE TEMPORARY TABLE sync_claims (
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP`
 }
 
+// candidateColumns lists the columns of the row x of synced as sync_candidates has
+// them.
+func candidateColumns() string {
+	return `x.n,
+x.line,
+x.doc_row,
+x.has,
+x.iccid,
+x.other_form,
+x.code,
+x.field,
+x.value,
+x.operator_id,
+x.status,
+x.plan,
+string_to_array(x.imsis, ',') AS imsis,
+string_to_array(x.msisdns, ',') AS msisdns,
+x.transfer_lock,
+x.eid,
+x.lot,
+x.external_id,
+` + settingNames("x.")
+}
+
 // stagedColumns lists the columns of synced that a sync copies for some fields, in
 // the order of SyncRow.appendTo.
 func stagedColumns(fields SyncFields) string {
@@ -94,7 +122,7 @@ func stagedColumns(fields SyncFields) string {
 // hasSQL holds if the row x has a field.
 func hasSQL(f SyncField) string { return fmt.Sprintf("x.has & %d <> 0", 1<<f) }
 
-// The identifiers of the SIM s and the row x have the same values in these tables.
+// The IMSIs and the MSISDNs of the SIM s.
 const (
 	heldIMSIs   = "ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier)"
 	heldMSISDNs = "ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier)"
@@ -171,13 +199,14 @@ func statusRefusalSQL(by transfer.StatusActor, from, to, protected string) strin
 
 var setSyncTimeouts = newStatement(statement{
 	name:    "set_sync_timeouts",
-	does:    "Sets how long a sync waits for a lock, and the memory of its sorts and hash tables.",
+	does:    "Sets how long a sync waits for a lock, the memory of its sorts and hash tables, and that a sample of its temporary tables is enough for plans.",
 	given:   "@milliseconds, as text.",
 	returns: "The new settings.",
 	text: `
 		SELECT
 			set_config('lock_timeout', @milliseconds, true),
-			set_config('work_mem', '64MB', true)`,
+			set_config('work_mem', '64MB', true),
+			set_config('default_statistics_target', '10', true)`,
 })
 
 var lockSync = newStatement(statement{
@@ -194,45 +223,93 @@ var takeSyncRows = newStatement(statement{
 	setup: syncTables(),
 	text: `
 		INSERT INTO sync_candidates
-		SELECT NULL, NULL, x.*
+		SELECT
+			NULL,
+			NULL,
+			` + indent(3, candidateColumns()) + `
 		FROM synced x`,
 })
 
+// The inventory is read in a subquery of its own (OFFSET 0), which leaves out the
+// columns that the file does not have, so that the hash table of the join is small.
+// The planner knows the parameters, and drops what they rule out. The identifiers
+// are read in the order of their index, which has all of their columns: hashing them
+// by SIM would take three times as long.
 var compareSync = newStatement(statement{
 	name: "compare_sync",
 	does: `Finds the rows of a sync that may change something: those that were refused, that have no SIM with the same
 		ICCID, and whose SIM differs. It compares lists of identifiers by a sum of hashes, which differs from run to run
 		by its seed, so that a difference cannot stay unnoticed for long.`,
-	given: "@identifiers: whether any row has IMSIs or MSISDNs; the @seed of the hashes.",
+	given: "@some: the fields that any row has; @every: the fields that every row has; the @seed of the hashes.",
 	setup: syncTables(),
 	text: `
-		WITH held AS (
-			SELECT
-				sim,
-				bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'imsi') AS imsis,
-				bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'msisdn') AS msisdns
-			FROM identifiers
-			WHERE @identifiers AND kind <> 'iccid'
-			GROUP BY sim
-		)
 		INSERT INTO sync_candidates
-		SELECT s.id, NULL, x.*
+		SELECT
+			s.id,
+			NULL,
+			` + indent(3, candidateColumns()) + `
 		FROM synced x
-		LEFT JOIN (sims s LEFT JOIN retired_sims q ON q.sim = s.id) ON s.iccid = x.iccid AND q.sim IS NULL
-		LEFT JOIN sim_details d ON d.sim = s.id
-		LEFT JOIN accounts a ON a.id = s.account
-		LEFT JOIN held h ON h.sim = s.id
+		LEFT JOIN (
+			SELECT
+				s.id,
+				s.iccid,
+				a.operator_id,
+				h.imsis,
+				h.msisdns,
+				` + indent(4, eachSyncColumn(",\n", syncColumn.heldSQL)) + `
+			FROM sims s
+			JOIN accounts a ON a.id = s.account
+			LEFT JOIN retired_sims q ON q.sim = s.id
+			LEFT JOIN sim_details d ON d.sim = s.id AND ` + someSQL(SyncEID, SyncLot, SyncExternalID) + `
+			LEFT JOIN (
+				SELECT
+					sim,
+					bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'imsi') AS imsis,
+					bit_xor(hashtextextended(identifier, @seed)) FILTER (WHERE kind = 'msisdn') AS msisdns
+				FROM (SELECT sim, identifier, kind FROM identifiers WHERE kind <> 'iccid' ORDER BY sim OFFSET 0) i
+				GROUP BY sim
+			) h ON h.sim = s.id AND ` + someSQL(SyncIMSIs, SyncMSISDNs) + `
+			WHERE q.sim IS NULL
+			OFFSET 0
+		) s ON s.iccid = x.iccid
 		WHERE s.id IS NULL
 		   OR x.code IS NOT NULL
-		   OR ` + hasSQL(SyncAccount) + ` AND x.operator_id <> a.operator_id
-		   OR ` + eachSyncColumn("\n   OR ", syncColumn.differsSQL) + `
-		   OR ` + hasSQL(SyncIMSIs) + ` AND h.imsis IS DISTINCT FROM ` + hashSQL("x.imsis") + `
-		   OR ` + hasSQL(SyncMSISDNs) + ` AND h.msisdns IS DISTINCT FROM ` + hashSQL("x.msisdns"),
+		   OR ` + givenSQL(SyncAccount) + ` AND x.operator_id <> s.operator_id
+		   OR ` + eachSyncColumn("\n   OR ", func(c syncColumn) string {
+		return fmt.Sprintf("%s AND %s IS DISTINCT FROM s.%s", givenSQL(c.field), c.staged, c.column())
+	}) + `
+		   OR ` + givenSQL(SyncIMSIs) + ` AND s.imsis IS DISTINCT FROM ` + hashSQL("x.imsis") + `
+		   OR ` + givenSQL(SyncMSISDNs) + ` AND s.msisdns IS DISTINCT FROM ` + hashSQL("x.msisdns"),
 })
 
-// hashSQL is the sum of the hashes of the identifiers in an array. Most SIMs have one.
-func hashSQL(array string) string {
-	return fmt.Sprintf("CASE cardinality(%[1]s)\n\tWHEN 1 THEN hashtextextended(%[1]s[1], @seed)\n\tELSE (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(%[1]s) u)\nEND", array)
+// someSQL holds if any row of the file has any of the fields.
+func someSQL(fields ...SyncField) string {
+	var set SyncFields
+	for _, f := range fields {
+		set = set.With(f)
+	}
+	return fmt.Sprintf("@some::bigint & %d <> 0", set)
+}
+
+// givenSQL is hasSQL for a statement that knows which fields some row or every row
+// has.
+func givenSQL(f SyncField) string {
+	return fmt.Sprintf("%s AND (@every::bigint & %d <> 0 OR %s)", someSQL(f), 1<<f, hasSQL(f))
+}
+
+// heldSQL is the value that the SIM s has, null if no row has the field.
+func (c syncColumn) heldSQL() string {
+	return fmt.Sprintf("CASE WHEN %s THEN %s END AS %s", someSQL(c.field), c.was, c.column())
+}
+
+// column is the name of the column of the inventory.
+func (c syncColumn) column() string { return c.was[len("s."):] }
+
+// hashSQL is the sum of the hashes of the identifiers in a list, null for none. Most
+// SIMs have one.
+func hashSQL(list string) string {
+	return fmt.Sprintf("CASE\n\tWHEN %[1]s = '' THEN NULL\n\tWHEN strpos(%[1]s, ',') = 0 THEN hashtextextended(%[1]s, @seed)\n"+
+		"\tELSE (SELECT bit_xor(hashtextextended(u, @seed)) FROM unnest(string_to_array(%[1]s, ',')) u)\nEND", list)
 }
 
 var matchSync = newStatement(statement{
@@ -268,26 +345,22 @@ var resolveSyncAccounts = newStatement(statement{
 		WHERE x.operator_id LIKE 'ext:%' AND a.external_id = substr(x.operator_id, 5)`,
 })
 
+// A row that is no candidate has the ICCID of its SIM in sims, or it would be one.
 var findSyncTwins = newStatement(statement{
 	name: "find_sync_twins",
 	does: `Finds rows of a sync that have the same SIM of the inventory, in either form of its ICCID. Those of them that
 		would change it are refused, in whatever order they are.`,
 	setup: syncTables(),
 	text: `
-		WITH forms AS MATERIALIZED (
-			SELECT i.identifier, i.sim
-			FROM identifiers i
-			WHERE i.kind = 'iccid' AND i.sim IN (SELECT sim FROM sync_candidates WHERE code IS NULL)
-		), named AS (
-			SELECT f.sim, x.n
-			FROM forms f
-			JOIN synced x ON x.iccid = f.identifier
-			WHERE x.code IS NULL
+		WITH named AS (
+			SELECT sim, n
+			FROM sync_candidates
+			WHERE sim IS NOT NULL AND code IS NULL
 			UNION
-			SELECT f.sim, x.n
-			FROM forms f
-			JOIN synced x ON x.other_form = f.identifier
-			WHERE x.code IS NULL AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = x.iccid)
+			SELECT s.id, x.n
+			FROM sims s
+			JOIN synced x ON x.iccid = s.iccid
+			WHERE s.id IN (SELECT sim FROM sync_candidates WHERE code IS NULL) AND x.code IS NULL
 		), twins AS (
 			SELECT sim, min(n) AS first, max(n) AS last
 			FROM named
@@ -340,25 +413,14 @@ var findSyncMissing = newStatement(statement{
 })
 
 var keepSyncForms = newStatement(statement{
-	name:  "keep_sync_forms",
-	does:  "Removes from the SIMs that the file of a full sync does not have those that it has by the other form of their ICCID.",
+	name: "keep_sync_forms",
+	does: `Removes from the SIMs that the file of a full sync does not have those that it has by the other form of their
+		ICCID. A row with it is one that may change something.`,
 	setup: syncTables(),
 	text: `
 		DELETE FROM sync_missing m
-		USING identifiers i
-		JOIN synced x ON x.iccid = i.identifier
-		WHERE i.sim = m.sim AND i.kind = 'iccid'`,
-})
-
-var keepOtherSyncForms = newStatement(statement{
-	name:  "keep_other_sync_forms",
-	does:  "Removes from the SIMs that the file of a full sync does not have those that it has with an ICCID whose other form is one of theirs.",
-	setup: syncTables(),
-	text: `
-		DELETE FROM sync_missing m
-		USING identifiers i
-		JOIN synced x ON x.other_form = i.identifier
-		WHERE i.sim = m.sim AND i.kind = 'iccid'`,
+		USING sync_candidates x
+		WHERE x.sim = m.sim`,
 })
 
 var countSyncMissing = newStatement(statement{
@@ -461,11 +523,15 @@ var judgeSync = newStatement(statement{
 		CROSS JOIN LATERAL (
 			SELECT
 				array_agg(v.name ORDER BY v.place) AS fields,
-				jsonb_object_agg(v.name, v.was) AS before,
-				jsonb_object_agg(v.name, v.staged) AS after
+				jsonb_object_agg(v.name, CASE v.place
+					` + indent(5, eachSyncValue("\n", syncColumn.wasJSON)) + `
+				END) AS before,
+				jsonb_object_agg(v.name, CASE v.place
+					` + indent(5, eachSyncValue("\n", syncColumn.stagedJSON)) + `
+				END) AS after
 			FROM (VALUES
-				` + syncValues(4) + `
-			) AS v (place, name, differs, was, staged)
+				` + indent(4, eachSyncValue(",\n", syncColumn.valueSQL)) + `
+			) AS v (place, name, differs)
 			WHERE v.differs
 		) f
 		LEFT JOIN LATERAL (
@@ -491,24 +557,22 @@ var judgeSync = newStatement(statement{
 		) r ON true`,
 })
 
-// syncValues lists, for each field that a row can change, its place and name,
-// whether it differs, and its values before and after as JSON.
-func syncValues(tabs int) string {
+// eachSyncValue joins what write returns for each field that a row can change.
+func eachSyncValue(separator string, write func(syncColumn) string) string {
 	names := SyncFieldNames()
-	row := func(place SyncField, name, differs, was, staged string) string {
-		return fmt.Sprintf("(%d, '%s', %s, to_jsonb(%s), to_jsonb(%s))", place, name, differs, was, staged)
-	}
-	var rows []string
-	for _, c := range syncColumns() {
-		rows = append(rows, row(c.field, c.name, c.differsSQL(), c.was, c.staged))
-	}
-	for _, c := range []struct {
-		field       SyncField
-		was, staged string
-	}{{SyncIMSIs, heldIMSIs, "x.imsis"}, {SyncMSISDNs, heldMSISDNs, "x.msisdns"}} {
-		rows = append(rows, row(c.field, names[c.field], fmt.Sprintf("%s AND %s <> %s", hasSQL(c.field), c.was, c.staged), c.was, c.staged))
-	}
-	return indent(tabs, strings.Join(rows, ",\n"))
+	return eachSyncColumn(separator, write) +
+		separator + write(syncColumn{SyncIMSIs, names[SyncIMSIs], "x.imsis", heldIMSIs}) +
+		separator + write(syncColumn{SyncMSISDNs, names[SyncMSISDNs], "x.msisdns", heldMSISDNs})
+}
+
+// valueSQL is the place and name of a field, and whether the row changes it.
+func (c syncColumn) valueSQL() string {
+	return fmt.Sprintf("(%d, '%s', %s)", c.field, c.name, c.differsSQL())
+}
+
+func (c syncColumn) wasJSON() string { return fmt.Sprintf("WHEN %d THEN to_jsonb(%s)", c.field, c.was) }
+func (c syncColumn) stagedJSON() string {
+	return fmt.Sprintf("WHEN %d THEN to_jsonb(%s)", c.field, c.staged)
 }
 
 var judgeSyncMissing = newStatement(statement{

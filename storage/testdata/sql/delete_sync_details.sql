@@ -21,8 +21,8 @@ SELECT
 	''::text AS operator_id,
 	s.status,
 	s.plan,
-	NULL::text[] AS imsis,
-	NULL::text[] AS msisdns,
+	''::text AS imsis,
+	''::text AS msisdns,
 	s.transfer_lock,
 	d.eid,
 	d.lot,
@@ -38,8 +38,36 @@ SELECT
 FROM sims s, sim_details d
 WHERE false;
 CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
-SELECT NULL::bigint AS sim, NULL::integer AS twin, *
-FROM synced;
+SELECT
+	NULL::bigint AS sim,
+	NULL::integer AS twin,
+	x.n,
+	x.line,
+	x.doc_row,
+	x.has,
+	x.iccid,
+	x.other_form,
+	x.code,
+	x.field,
+	x.value,
+	x.operator_id,
+	x.status,
+	x.plan,
+	string_to_array(x.imsis, ',') AS imsis,
+	string_to_array(x.msisdns, ',') AS msisdns,
+	x.transfer_lock,
+	x.eid,
+	x.lot,
+	x.external_id,
+	x.tags,
+	x.expiration,
+	x.termination_protection,
+	x.sim_group,
+	x.event_handlers,
+	x.speed_class,
+	x.containers,
+	x.imei_lock
+FROM synced x;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,

@@ -22,8 +22,8 @@ SELECT
 	''::text AS operator_id,
 	s.status,
 	s.plan,
-	NULL::text[] AS imsis,
-	NULL::text[] AS msisdns,
+	''::text AS imsis,
+	''::text AS msisdns,
 	s.transfer_lock,
 	d.eid,
 	d.lot,
@@ -39,8 +39,36 @@ SELECT
 FROM sims s, sim_details d
 WHERE false;
 CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
-SELECT NULL::bigint AS sim, NULL::integer AS twin, *
-FROM synced;
+SELECT
+	NULL::bigint AS sim,
+	NULL::integer AS twin,
+	x.n,
+	x.line,
+	x.doc_row,
+	x.has,
+	x.iccid,
+	x.other_form,
+	x.code,
+	x.field,
+	x.value,
+	x.operator_id,
+	x.status,
+	x.plan,
+	string_to_array(x.imsis, ',') AS imsis,
+	string_to_array(x.msisdns, ',') AS msisdns,
+	x.transfer_lock,
+	x.eid,
+	x.lot,
+	x.external_id,
+	x.tags,
+	x.expiration,
+	x.termination_protection,
+	x.sim_group,
+	x.event_handlers,
+	x.speed_class,
+	x.containers,
+	x.imei_lock
+FROM synced x;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -68,20 +96,15 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE find_sync_twins AS
-WITH forms AS MATERIALIZED (
-	SELECT i.identifier, i.sim
-	FROM identifiers i
-	WHERE i.kind = 'iccid' AND i.sim IN (SELECT sim FROM sync_candidates WHERE code IS NULL)
-), named AS (
-	SELECT f.sim, x.n
-	FROM forms f
-	JOIN synced x ON x.iccid = f.identifier
-	WHERE x.code IS NULL
+WITH named AS (
+	SELECT sim, n
+	FROM sync_candidates
+	WHERE sim IS NOT NULL AND code IS NULL
 	UNION
-	SELECT f.sim, x.n
-	FROM forms f
-	JOIN synced x ON x.other_form = f.identifier
-	WHERE x.code IS NULL AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.identifier = x.iccid)
+	SELECT s.id, x.n
+	FROM sims s
+	JOIN synced x ON x.iccid = s.iccid
+	WHERE s.id IN (SELECT sim FROM sync_candidates WHERE code IS NULL) AND x.code IS NULL
 ), twins AS (
 	SELECT sim, min(n) AS first, max(n) AS last
 	FROM named

@@ -23,8 +23,8 @@ SELECT
 	''::text AS operator_id,
 	s.status,
 	s.plan,
-	NULL::text[] AS imsis,
-	NULL::text[] AS msisdns,
+	''::text AS imsis,
+	''::text AS msisdns,
 	s.transfer_lock,
 	d.eid,
 	d.lot,
@@ -40,8 +40,36 @@ SELECT
 FROM sims s, sim_details d
 WHERE false;
 CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
-SELECT NULL::bigint AS sim, NULL::integer AS twin, *
-FROM synced;
+SELECT
+	NULL::bigint AS sim,
+	NULL::integer AS twin,
+	x.n,
+	x.line,
+	x.doc_row,
+	x.has,
+	x.iccid,
+	x.other_form,
+	x.code,
+	x.field,
+	x.value,
+	x.operator_id,
+	x.status,
+	x.plan,
+	string_to_array(x.imsis, ',') AS imsis,
+	string_to_array(x.msisdns, ',') AS msisdns,
+	x.transfer_lock,
+	x.eid,
+	x.lot,
+	x.external_id,
+	x.tags,
+	x.expiration,
+	x.termination_protection,
+	x.sim_group,
+	x.event_handlers,
+	x.speed_class,
+	x.containers,
+	x.imei_lock
+FROM synced x;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -119,26 +147,60 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
 	SELECT
 		array_agg(v.name ORDER BY v.place) AS fields,
-		jsonb_object_agg(v.name, v.was) AS before,
-		jsonb_object_agg(v.name, v.staged) AS after
+		jsonb_object_agg(v.name, CASE v.place
+			WHEN 1 THEN to_jsonb(s.status)
+			WHEN 2 THEN to_jsonb(s.plan)
+			WHEN 5 THEN to_jsonb(s.transfer_lock)
+			WHEN 6 THEN to_jsonb(d.eid)
+			WHEN 7 THEN to_jsonb(d.lot)
+			WHEN 8 THEN to_jsonb(d.external_id)
+			WHEN 9 THEN to_jsonb(s.tags)
+			WHEN 10 THEN to_jsonb(s.expiration)
+			WHEN 11 THEN to_jsonb(s.termination_protection)
+			WHEN 12 THEN to_jsonb(s.sim_group)
+			WHEN 13 THEN to_jsonb(s.event_handlers)
+			WHEN 14 THEN to_jsonb(s.speed_class)
+			WHEN 15 THEN to_jsonb(s.containers)
+			WHEN 16 THEN to_jsonb(s.imei_lock)
+			WHEN 3 THEN to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier))
+			WHEN 4 THEN to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier))
+		END) AS before,
+		jsonb_object_agg(v.name, CASE v.place
+			WHEN 1 THEN to_jsonb(x.status)
+			WHEN 2 THEN to_jsonb(x.plan)
+			WHEN 5 THEN to_jsonb(x.transfer_lock)
+			WHEN 6 THEN to_jsonb(x.eid)
+			WHEN 7 THEN to_jsonb(x.lot)
+			WHEN 8 THEN to_jsonb(x.external_id)
+			WHEN 9 THEN to_jsonb(x.tags)
+			WHEN 10 THEN to_jsonb(x.expiration)
+			WHEN 11 THEN to_jsonb(x.termination_protection)
+			WHEN 12 THEN to_jsonb(x.sim_group)
+			WHEN 13 THEN to_jsonb(x.event_handlers)
+			WHEN 14 THEN to_jsonb(x.speed_class)
+			WHEN 15 THEN to_jsonb(x.containers)
+			WHEN 16 THEN to_jsonb(x.imei_lock)
+			WHEN 3 THEN to_jsonb(x.imsis)
+			WHEN 4 THEN to_jsonb(x.msisdns)
+		END) AS after
 	FROM (VALUES
-		(1, 'status', x.has & 2 <> 0 AND x.status IS DISTINCT FROM s.status, to_jsonb(s.status), to_jsonb(x.status)),
-		(2, 'plan', x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan, to_jsonb(s.plan), to_jsonb(x.plan)),
-		(5, 'transfer_lock', x.has & 32 <> 0 AND x.transfer_lock IS DISTINCT FROM s.transfer_lock, to_jsonb(s.transfer_lock), to_jsonb(x.transfer_lock)),
-		(6, 'eid', x.has & 64 <> 0 AND x.eid IS DISTINCT FROM d.eid, to_jsonb(d.eid), to_jsonb(x.eid)),
-		(7, 'lot', x.has & 128 <> 0 AND x.lot IS DISTINCT FROM d.lot, to_jsonb(d.lot), to_jsonb(x.lot)),
-		(8, 'external_id', x.has & 256 <> 0 AND x.external_id IS DISTINCT FROM d.external_id, to_jsonb(d.external_id), to_jsonb(x.external_id)),
-		(9, 'tags', x.has & 512 <> 0 AND x.tags IS DISTINCT FROM s.tags, to_jsonb(s.tags), to_jsonb(x.tags)),
-		(10, 'expiration', x.has & 1024 <> 0 AND x.expiration IS DISTINCT FROM s.expiration, to_jsonb(s.expiration), to_jsonb(x.expiration)),
-		(11, 'termination_protection', x.has & 2048 <> 0 AND x.termination_protection IS DISTINCT FROM s.termination_protection, to_jsonb(s.termination_protection), to_jsonb(x.termination_protection)),
-		(12, 'group', x.has & 4096 <> 0 AND x.sim_group IS DISTINCT FROM s.sim_group, to_jsonb(s.sim_group), to_jsonb(x.sim_group)),
-		(13, 'event_handlers', x.has & 8192 <> 0 AND x.event_handlers IS DISTINCT FROM s.event_handlers, to_jsonb(s.event_handlers), to_jsonb(x.event_handlers)),
-		(14, 'speed_class', x.has & 16384 <> 0 AND x.speed_class IS DISTINCT FROM s.speed_class, to_jsonb(s.speed_class), to_jsonb(x.speed_class)),
-		(15, 'containers', x.has & 32768 <> 0 AND x.containers IS DISTINCT FROM s.containers, to_jsonb(s.containers), to_jsonb(x.containers)),
-		(16, 'imei_lock', x.has & 65536 <> 0 AND x.imei_lock IS DISTINCT FROM s.imei_lock, to_jsonb(s.imei_lock), to_jsonb(x.imei_lock)),
-		(3, 'imsis', x.has & 8 <> 0 AND ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) <> x.imsis, to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier)), to_jsonb(x.imsis)),
-		(4, 'msisdns', x.has & 16 <> 0 AND ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) <> x.msisdns, to_jsonb(ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier)), to_jsonb(x.msisdns))
-	) AS v (place, name, differs, was, staged)
+		(1, 'status', x.has & 2 <> 0 AND x.status IS DISTINCT FROM s.status),
+		(2, 'plan', x.has & 4 <> 0 AND x.plan IS DISTINCT FROM s.plan),
+		(5, 'transfer_lock', x.has & 32 <> 0 AND x.transfer_lock IS DISTINCT FROM s.transfer_lock),
+		(6, 'eid', x.has & 64 <> 0 AND x.eid IS DISTINCT FROM d.eid),
+		(7, 'lot', x.has & 128 <> 0 AND x.lot IS DISTINCT FROM d.lot),
+		(8, 'external_id', x.has & 256 <> 0 AND x.external_id IS DISTINCT FROM d.external_id),
+		(9, 'tags', x.has & 512 <> 0 AND x.tags IS DISTINCT FROM s.tags),
+		(10, 'expiration', x.has & 1024 <> 0 AND x.expiration IS DISTINCT FROM s.expiration),
+		(11, 'termination_protection', x.has & 2048 <> 0 AND x.termination_protection IS DISTINCT FROM s.termination_protection),
+		(12, 'group', x.has & 4096 <> 0 AND x.sim_group IS DISTINCT FROM s.sim_group),
+		(13, 'event_handlers', x.has & 8192 <> 0 AND x.event_handlers IS DISTINCT FROM s.event_handlers),
+		(14, 'speed_class', x.has & 16384 <> 0 AND x.speed_class IS DISTINCT FROM s.speed_class),
+		(15, 'containers', x.has & 32768 <> 0 AND x.containers IS DISTINCT FROM s.containers),
+		(16, 'imei_lock', x.has & 65536 <> 0 AND x.imei_lock IS DISTINCT FROM s.imei_lock),
+		(3, 'imsis', x.has & 8 <> 0 AND x.imsis IS DISTINCT FROM ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier)),
+		(4, 'msisdns', x.has & 16 <> 0 AND x.msisdns IS DISTINCT FROM ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier))
+	) AS v (place, name, differs)
 	WHERE v.differs
 ) f
 LEFT JOIN LATERAL (

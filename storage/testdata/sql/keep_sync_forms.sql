@@ -1,6 +1,7 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Removes from the SIMs that the file of a full sync does not have those that it has by the other form of their ICCID.
+-- Does:     Removes from the SIMs that the file of a full sync does not have those that it has by the other form of their
+--           ICCID. A row with it is one that may change something.
 -- Given:    nothing
 -- Returns:  nothing
 -- Locks:    nothing
@@ -21,8 +22,8 @@ SELECT
 	''::text AS operator_id,
 	s.status,
 	s.plan,
-	NULL::text[] AS imsis,
-	NULL::text[] AS msisdns,
+	''::text AS imsis,
+	''::text AS msisdns,
 	s.transfer_lock,
 	d.eid,
 	d.lot,
@@ -38,8 +39,36 @@ SELECT
 FROM sims s, sim_details d
 WHERE false;
 CREATE TEMPORARY TABLE sync_candidates ON COMMIT DROP AS
-SELECT NULL::bigint AS sim, NULL::integer AS twin, *
-FROM synced;
+SELECT
+	NULL::bigint AS sim,
+	NULL::integer AS twin,
+	x.n,
+	x.line,
+	x.doc_row,
+	x.has,
+	x.iccid,
+	x.other_form,
+	x.code,
+	x.field,
+	x.value,
+	x.operator_id,
+	x.status,
+	x.plan,
+	string_to_array(x.imsis, ',') AS imsis,
+	string_to_array(x.msisdns, ',') AS msisdns,
+	x.transfer_lock,
+	x.eid,
+	x.lot,
+	x.external_id,
+	x.tags,
+	x.expiration,
+	x.termination_protection,
+	x.sim_group,
+	x.event_handlers,
+	x.speed_class,
+	x.containers,
+	x.imei_lock
+FROM synced x;
 CREATE TEMPORARY TABLE sync_missing (sim bigint NOT NULL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_rows (
 	n       integer NOT NULL,
@@ -68,6 +97,5 @@ CREATE TEMPORARY TABLE sync_claims (
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE keep_sync_forms AS
 DELETE FROM sync_missing m
-USING identifiers i
-JOIN synced x ON x.iccid = i.identifier
-WHERE i.sim = m.sim AND i.kind = 'iccid';
+USING sync_candidates x
+WHERE x.sim = m.sim;
