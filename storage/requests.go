@@ -316,24 +316,23 @@ func (t *Tx) copyTransfers(ctx context.Context, id uuid.UUID, r NewRequest) (err
 	if len(r.SIMReferences) > 0 {
 		columns += ", reference"
 	}
-	stmt, err := t.tx.PrepareContext(ctx, "COPY transfers ("+columns+") FROM STDIN")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
-	request, n := id.String(), 0
-	for line, identifier := range r.SIMs {
-		row := []any{request, n, line, identifier.String()}
-		if len(r.SIMReferences) > 0 {
-			row = append(row, optional(r.SIMReferences[n]))
+	return t.copyIn(ctx, "COPY transfers ("+columns+") FROM STDIN", func(to *copiedRows) error {
+		request, n := id.String(), 0
+		for line, identifier := range r.SIMs {
+			to.addText(request)
+			to.addInt(n)
+			to.addInt(line)
+			to.addText(identifier.String())
+			if len(r.SIMReferences) > 0 {
+				to.add(optional(r.SIMReferences[n]))
+			}
+			if err := to.end(); err != nil {
+				return err
+			}
+			n++
 		}
-		if _, err := stmt.ExecContext(ctx, row...); err != nil {
-			return err
-		}
-		n++
-	}
-	_, err = stmt.ExecContext(ctx)
-	return err
+		return nil
+	})
 }
 
 // chunksSQL adds a work row of a kind for each @chunk transfers of the request
