@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -85,6 +87,14 @@ func (a audience) check(c storage.Caller, address string) error {
 		return problem.New(problem.Forbidden, fmt.Sprintf("an API key with the role %s cannot make this call: it needs the role %s", c.Role, rolesText(a.roles())))
 	case !c.MayCallFrom(address):
 		return problem.New(problem.Forbidden, "this API key cannot be used from your network: it is limited to the networks that it was created for")
+	}
+	return a.permits(c)
+}
+
+// permits returns why a caller whose role may call a route lacks the permission
+// for it, nil if it has the permission.
+func (a audience) permits(c storage.Caller) error {
+	switch {
 	case !c.Role.HasAccount():
 		return nil
 	case !c.Permission.Includes(a.permission()):
@@ -202,6 +212,42 @@ func senderParty(c storage.Caller) transfer.Party {
 		return transfer.PartySource
 	}
 	return ""
+}
+
+// deciders returns who may call the route that causes an event of a request.
+func deciders(e transfer.Event) audience {
+	switch e {
+	case transfer.Accept, transfer.Decline:
+		return approvers
+	case transfer.Cancel:
+		return operators
+	case transfer.Approve, transfer.Deny:
+		return staff
+	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Expire, transfer.Finish: // of the service
+	}
+	return noCaller
+}
+
+// mayDecide returns why a caller cannot cause an event of a request as a party of
+// it, nil if it can. The error is a *transfer.PartyError if this party never can.
+// own is why the caller's API key cannot approve the request, nil if it can.
+// Storage decides again, under the request's lock.
+func mayDecide(c storage.Caller, party transfer.Party, own *storage.SelfApprovalError, r storage.Request, e transfer.Event) error {
+	var never *transfer.PartyError
+	_, err := transfer.Next(r.State, e, party)
+	switch {
+	case errors.As(err, &never):
+		return err
+	case !deciders(e).admits(c.Role):
+		return &transfer.PartyError{Party: party, Event: e}
+	}
+	if err := cmp.Or(deciders(e).permits(c), err); err != nil {
+		return err
+	}
+	if e == transfer.Approve && own != nil {
+		return own
+	}
+	return r.Bars(e)
 }
 
 // mayRetry reports whether a party of a request may retry it.

@@ -145,7 +145,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	type seen struct{ Request, Counts, Transfer, Event, Detail []string }
 	see := func(p transfer.Party) seen {
 		t.Helper()
-		r := viewRequest(request, p)
+		r := viewRequest(request, viewer{party: p})
 		v, err := viewTransfer(sim, "EUR", p)
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +162,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	everybody := see("nobody")
 	if diff := cmp.Diff(seen{
-		Request:  []string{"acceptance_seconds", "counts", "created_at", "destination", "expires_at", "id", "self_service_only", "source", "state", "waiting_for"},
+		Request:  []string{"acceptance_seconds", "can_accept", "can_cancel", "can_decline", "counts", "created_at", "destination", "expires_at", "id", "next_action", "self_service_only", "source", "state"},
 		Counts:   []string{},
 		Transfer: []string{"finished_at", "iccid", "identifier", "line", "method", "session_dropped", "state"},
 		Event:    []string{"at", "detail", "kind", "party", "seq"},

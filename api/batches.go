@@ -22,6 +22,7 @@ type Batch struct {
 	Source    transfer.OperatorID `json:"source"`
 	CreatedAt time.Time           `json:"created_at"`
 	Finished  bool                `json:"finished" doc:"Whether all its requests are finished."`
+	Outcome   *transfer.Outcome   `json:"outcome,omitempty" doc:"How many of the SIMs were transferred: none, some or all. Left out until the batch is finished."`
 	Counts    Counts              `json:"counts" doc:"The SIMs of all its requests together."`
 	Requests  int                 `json:"request_count"`
 	Items     []Request           `json:"requests,omitempty" nullable:"false" doc:"The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists."`
@@ -31,7 +32,7 @@ type Batch struct {
 const maxBatchItems = 200
 
 func viewBatch(b storage.Batch) Batch {
-	return Batch{
+	v := Batch{
 		ID:        b.ID,
 		Source:    b.OperatorID,
 		CreatedAt: b.CreatedAt.UTC(),
@@ -52,6 +53,10 @@ func viewBatch(b storage.Batch) Batch {
 			Purged:     b.Purged,
 		},
 	}
+	if v.Finished {
+		v.Outcome = new(transfer.OutcomeOf(b.Completed, b.Size))
+	}
+	return v
 }
 
 type createBatchInput struct {
@@ -126,7 +131,7 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 			return err
 		}
 		out.Status, out.Location = 202, "/v1/batches/"+id.String()
-		if out.Body, err = readBatch(ctx, t, id); err != nil {
+		if out.Body, err = s.readBatch(ctx, t, id); err != nil {
 			return err
 		}
 		return t.EnforceLimits(ctx, source, s.limits(), len(to), file.Len())
@@ -258,17 +263,24 @@ func lines(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq2[int, tra
 	}
 }
 
-func readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) {
+func (s *server) readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) {
 	b, err := t.Batch(ctx, id)
 	if err != nil {
 		return Batch{}, err
 	}
 	v := viewBatch(b)
 	requests, err := t.BatchRequests(ctx, id, maxBatchItems)
-	for _, r := range requests {
-		v.Items = append(v.Items, viewRequest(r, transfer.PartySource))
+	if err != nil {
+		return v, err
 	}
-	return v, err
+	view, err := s.requestView(ctx, t, requests...)
+	if err != nil {
+		return v, err
+	}
+	for _, r := range requests {
+		v.Items = append(v.Items, view(r))
+	}
+	return v, nil
 }
 
 type listBatchesInput struct {
@@ -323,7 +335,7 @@ func (s *server) getBatch(ctx context.Context, in *BatchPath) (*batchOutput, err
 		if !reachOf(callerOf(ctx)).includes(b.Account) {
 			return storage.ErrNotFound
 		}
-		out.Body, err = readBatch(ctx, t, b.ID)
+		out.Body, err = s.readBatch(ctx, t, b.ID)
 		return err
 	})
 	return out, err

@@ -145,7 +145,7 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 	out, err := once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
 		if conditional(ctx) {
 			d.If = func(is storage.Request) error {
-				v, err := viewWhole(ctx, t, is, party)
+				v, err := s.viewWhole(ctx, t, is)
 				if err != nil {
 					return err
 				}
@@ -157,7 +157,7 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 			return err
 		}
 		out.Status, out.Location = 202, requestPath(r.ID)
-		out.Body, err = viewWhole(ctx, t, after, party)
+		out.Body, err = s.viewWhole(ctx, t, after)
 		return err
 	})
 	if err != nil {

@@ -168,7 +168,7 @@ func TestSupportApproves(t *testing.T) {
 	s := newTestService(t)
 	path, _ := s.testRequest(2, transfer.Active)
 	r := read[Request](s.get(s.source, path).is(200))
-	if r.State != transfer.InReview || *r.WaitingFor != transfer.PartySupport || r.Fees.Quoted.Minor != 500 || r.Counts.Support != 2 {
+	if r.State != transfer.InReview || r.NextAction.Party != transfer.PartySupport || r.Fees.Quoted.Minor != 500 || r.Counts.Support != 2 {
 		t.Errorf("%+v", r)
 	}
 	type m = map[string]any

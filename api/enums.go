@@ -21,6 +21,8 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.Status]():         reflect.TypeFor[statusSchema](),
 		reflect.TypeFor[transfer.Method]():         reflect.TypeFor[methodSchema](),
 		reflect.TypeFor[transfer.Reason]():         reflect.TypeFor[reasonSchema](),
+		reflect.TypeFor[transfer.Event]():          reflect.TypeFor[decisionSchema](),
+		reflect.TypeFor[transfer.Outcome]():        reflect.TypeFor[outcomeSchema](),
 		reflect.TypeFor[transfer.Party]():          reflect.TypeFor[partySchema](),
 		reflect.TypeFor[transfer.ChangeKind]():     reflect.TypeFor[changeKindSchema](),
 		reflect.TypeFor[transfer.EventKind]():      reflect.TypeFor[eventKindSchema](),
@@ -45,6 +47,8 @@ type (
 	statusSchema       string
 	methodSchema       string
 	reasonSchema       string
+	decisionSchema     string
+	outcomeSchema      string
 	partySchema        string
 	changeKindSchema   string
 	eventKindSchema    string
@@ -64,6 +68,8 @@ func (stateSchema) Schema(huma.Registry) *huma.Schema        { return enum(trans
 func (statusSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Statuses()) }
 func (methodSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Methods()) }
 func (reasonSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Reasons()) }
+func (decisionSchema) Schema(huma.Registry) *huma.Schema     { return enum(transfer.Decisions()) }
+func (outcomeSchema) Schema(huma.Registry) *huma.Schema      { return enum(transfer.Outcomes()) }
 func (partySchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.Parties()) }
 func (changeKindSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.ChangeKinds()) }
 func (eventKindSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.EventKinds()) }

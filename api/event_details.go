@@ -67,6 +67,27 @@ type WorkDetail struct {
 	GatewayAnswer string `json:"gateway_answer,omitempty" doc:"What a gateway answered last about the SIMs that failed. Support also sees which gateway."`
 }
 
+// FinishDetail is what an event finish says.
+type FinishDetail struct {
+	Size      int              `json:"size,omitempty" doc:"The number of SIMs in the request."`
+	SIMs      int              `json:"sims,omitempty" doc:"How many of them the destination could decide on."`
+	Completed int              `json:"completed,omitempty" doc:"How many SIMs were transferred."`
+	Outcome   transfer.Outcome `json:"outcome,omitempty" doc:"How many SIMs were transferred, of those that the reader sees: none, some or all."`
+}
+
+// addOutcome adds the outcome to the details of an event finish, as far as a party
+// sees them. Events of versions before it was recorded have none.
+func addOutcome(detail map[string]any) {
+	completed, known := detail["completed"].(float64)
+	sims, ok := detail["size"].(float64)
+	if !ok {
+		sims, ok = detail["sims"].(float64)
+	}
+	if known && ok {
+		detail["outcome"] = transfer.OutcomeOf(int(completed), int(sims))
+	}
+}
+
 // NoDetail is what an event says that has no details.
 type NoDetail struct{}
 
@@ -87,7 +108,9 @@ func eventDetail(kind transfer.EventKind) reflect.Type {
 		return reflect.TypeFor[EndDetail]()
 	case transfer.EventValidate, transfer.EventExecute, transfer.EventDropSessions, transfer.EventRelease:
 		return reflect.TypeFor[WorkDetail]()
-	case transfer.EventExpire, transfer.EventFinish:
+	case transfer.EventFinish:
+		return reflect.TypeFor[FinishDetail]()
+	case transfer.EventExpire:
 	}
 	return reflect.TypeFor[NoDetail]()
 }

@@ -45,7 +45,9 @@ func TestDetailsOfEventsAreTyped(t *testing.T) {
 		{transfer.EventApprove, `{"ticket":"T-1","reason":"goodwill","fee":{"amount":"0.00","minor":0,"currency":"EUR"}}`, false},
 		{transfer.EventCreate, `{"size":3,"retry_of":"0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"}`, false},
 		{transfer.EventDropSessions, `{"failed":1,"gateway_answer":"no answer"}`, false},
-		{transfer.EventFinish, `{"completed":1}`, true},
+		{transfer.EventFinish, `{"size":3,"sims":2,"completed":1,"outcome":"some"}`, false},
+		{transfer.EventFinish, `{"outcome":"most"}`, true},
+		{transfer.EventExpire, `{"completed":1}`, true},
 	} {
 		if refused := errors(c.kind, c.detail) > 0; refused != c.refused {
 			t.Errorf("%s with %s is refused: %v", c.kind, c.detail, refused)

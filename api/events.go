@@ -48,6 +48,9 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 			}
 		}
 	}
+	if e.Kind == transfer.EventFinish {
+		addOutcome(v.Detail)
+	}
 	return v, nil
 }
 

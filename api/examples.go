@@ -60,16 +60,17 @@ func addStateAfter(operation string, m *huma.MediaType) {
 	switch operation {
 	case "create-request", "retry-request":
 		r.State, r.Counts = transfer.Validating, Counts{SIMs: 2, Pending: 2}
-		r.WaitingFor, r.Fees, r.Ticket, r.ExpiresAt = nil, nil, nil, nil
+		r.NextAction, r.Fees, r.Ticket, r.ExpiresAt = nil, nil, nil, nil
 	case "accept-request":
-		r.State, r.WaitingFor, r.ExpiresAt = transfer.Transferring, nil, nil
+		r.State, r.NextAction, r.ExpiresAt = transfer.Transferring, nil, nil
 	case "decline-request":
-		r.State, r.WaitingFor, r.ExpiresAt = transfer.RequestDeclined, nil, nil
+		r.State, r.NextAction, r.ExpiresAt = transfer.RequestDeclined, nil, nil
 	case "cancel-request":
-		r.State, r.WaitingFor, r.ExpiresAt = transfer.RequestCanceled, nil, nil
+		r.State, r.NextAction, r.ExpiresAt = transfer.RequestCanceled, nil, nil
 	case "deny-request":
-		r.State, r.WaitingFor, r.ExpiresAt, r.Ticket = transfer.RequestDenied, nil, nil, nil
+		r.State, r.NextAction, r.ExpiresAt, r.Ticket = transfer.RequestDenied, nil, nil, nil
 	}
+	r.CanCancel = !r.State.Final() && r.State != transfer.Transferring
 	m.Example = r
 }
 
@@ -129,8 +130,8 @@ func examples() map[string]any {
 			Transfer: &OpenTransfer{Request: request, State: transfer.AwaitingAcceptance, ExpiresAt: &expiry},
 		}
 		asked = Request{
-			ID: request, State: transfer.AwaitingAcceptance, WaitingFor: new(transfer.PartyDestination), Source: source, Destination: receiver,
-			AcceptanceSeconds: 86400, Counts: Counts{SIMs: 2, Eligible: 2, Support: 1},
+			ID: request, State: transfer.AwaitingAcceptance, NextAction: &NextAction{Party: transfer.PartyDestination, Until: expiry, Acts: []transfer.Event{transfer.Accept, transfer.Decline}}, Source: source, Destination: receiver,
+			SourceName: account.Name, CanCancel: true, AcceptanceSeconds: 86400, Counts: Counts{SIMs: 2, Eligible: 2, Support: 1},
 			Fees: &Fees{Quoted: fee, Charged: transfer.Money{Currency: "EUR"}}, Ticket: new("CASE-1001"), CreatedAt: noon, ExpiresAt: &expiry,
 		}
 		moved = Transfer{

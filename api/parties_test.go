@@ -22,7 +22,7 @@ import (
 func secrets() map[string][]string {
 	return map[string][]string{
 		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key"},
-		"destination": {"landing-group", "landing-tag", "destination key"},
+		"destination": {"landing-group", "landing-tag", "destination key", "Recipient Ltd"},
 	}
 }
 
@@ -46,6 +46,7 @@ func TestWhatEachPartyReads(t *testing.T) {
 	}
 	s.exec(`INSERT INTO radius.nas (nasname, server, secret, description) VALUES ('10.0.0.1', '10.0.0.2:3799', 'gateway-secret', 'PGW')`)
 	source, destination := parties["source owner"], parties["destination owner"]
+	s.exec(`UPDATE accounts SET name = CASE operator_id WHEN $1 THEN 'Sender Ltd' ELSE 'Recipient Ltd' END WHERE operator_id IN ($1, $2)`, sourceID, destinationID)
 	s.sims(4, transfer.Active)
 	for i := 2; i <= 4; i++ { // a support-assisted transfer keeps the tags of the first one
 		s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(i), key: source, body: m{"group": "source-group", "tags": m{"source-tag": "x"}}}).is(200)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -18,7 +19,8 @@ import (
 type Request struct {
 	ID                uuid.UUID             `json:"id" format:"uuid"`
 	State             transfer.RequestState `json:"state"`
-	WaitingFor        *transfer.Party       `json:"waiting_for" nullable:"true" doc:"Who has to decide next: support or destination. Null while the service processes the request, and when it is finished."`
+	NextAction        *NextAction           `json:"next_action,omitempty" doc:"Whose turn it is. Left out while the service works on the request, and when it is over."`
+	Outcome           *transfer.Outcome     `json:"outcome,omitempty" doc:"How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM."`
 	Source            transfer.OperatorID   `json:"source" doc:"The operator id of the account that sends the SIMs."`
 	Destination       transfer.OperatorID   `json:"destination" doc:"The operator id of the account that receives the SIMs."`
 	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The batch that the request is part of. For the source and support."`
@@ -37,8 +39,31 @@ type Request struct {
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends."`
 	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When the request finished: every SIM had its outcome and could be requested again."`
 
+	CanAccept  bool              `json:"can_accept" doc:"Whether the caller can accept the request now, with this API key."`
+	CanDecline bool              `json:"can_decline" doc:"Whether the caller can decline the request now, with this API key."`
+	CanCancel  bool              `json:"can_cancel" doc:"Whether the caller can cancel the request now, with this API key."`
+	CanApprove *bool             `json:"can_approve,omitempty" doc:"Whether the caller can approve the request now, with this API key. For support."`
+	CanDeny    *bool             `json:"can_deny,omitempty" doc:"Whether the caller can deny the request now, with this API key. For support."`
+	WhyNot     map[string]string `json:"why_not,omitempty" nullable:"false" example:"{\"cancel\": \"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled\"}" doc:"Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over."`
+
+	SourceName            *string `json:"source_name,omitempty" doc:"The name of the source account, if it has one."`
 	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
 	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+}
+
+// NextAction is whose turn it is with a request.
+type NextAction struct {
+	Party transfer.Party   `json:"party" doc:"Who has to decide: support or the destination."`
+	Until time.Time        `json:"until" doc:"When the time to decide ends. The request then expires."`
+	Acts  []transfer.Event `json:"acts" nullable:"false" doc:"What this party can do. Each is a call of its own."`
+}
+
+func viewNextAction(r storage.Request) *NextAction {
+	party, acts := r.State.Turn()
+	if party == "" || r.ExpiresAt == nil {
+		return nil
+	}
+	return &NextAction{party, r.ExpiresAt.UTC(), acts}
 }
 
 // Counts are the numbers of SIMs of a request or a batch in each state. The
@@ -91,11 +116,36 @@ func viewQuotedFees(entries storage.FeeEntries) []QuotedFee {
 	return list
 }
 
-func viewRequest(r storage.Request, party transfer.Party) Request {
+// viewer is who looks at a request.
+type viewer struct {
+	caller storage.Caller
+	party  transfer.Party
+	own    *storage.SelfApprovalError // why the API key cannot approve the request; nil if it can
+}
+
+// can reports whether the viewer can cause an event of a request now.
+func (by viewer) can(r storage.Request, e transfer.Event) bool {
+	return mayDecide(by.caller, by.party, by.own, r, e) == nil
+}
+
+// whyNot returns why the viewer cannot cause the events that its party can cause
+// in some state of a request.
+func (by viewer) whyNot(r storage.Request) map[string]string {
+	var never *transfer.PartyError
+	reasons := map[string]string{}
+	for _, e := range transfer.Decisions() {
+		if err := mayDecide(by.caller, by.party, by.own, r, e); err != nil && !errors.As(err, &never) {
+			reasons[string(e)] = err.Error()
+		}
+	}
+	return reasons
+}
+
+func viewRequest(r storage.Request, by viewer) Request {
 	v := Request{
 		ID:                r.ID,
 		State:             r.State,
-		WaitingFor:        waitingFor(r.State),
+		NextAction:        viewNextAction(r),
 		Source:            r.SourceOperator,
 		Destination:       r.DestinationOperator,
 		SelfServiceOnly:   r.SelfServiceOnly,
@@ -118,7 +168,12 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		FinishedAt: utc(r.FinishedAt),
 	}
 	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
-	sight := sightOf(party)
+	v.CanAccept, v.CanDecline, v.CanCancel = by.can(r, transfer.Accept), by.can(r, transfer.Decline), by.can(r, transfer.Cancel)
+	if isStaff(by.caller) {
+		v.CanApprove, v.CanDeny = new(by.can(r, transfer.Approve)), new(by.can(r, transfer.Deny))
+	}
+	v.SourceName = r.SourceName
+	sight := sightOf(by.party)
 	if sight.batch {
 		v.Batch = r.Batch
 	}
@@ -151,22 +206,10 @@ func viewRequest(r storage.Request, party transfer.Party) Request {
 		v.Counts.Canceled -= r.Withheld
 		v.Counts.Pending, v.Counts.Ineligible, v.Counts.Purged = 0, 0, 0
 	}
-	return v
-}
-
-// waitingFor returns the party that has to decide next, nil if none has to.
-func waitingFor(s transfer.RequestState) *transfer.Party {
-	var p transfer.Party
-	switch s {
-	case transfer.InReview:
-		p = transfer.PartySupport
-	case transfer.AwaitingAcceptance:
-		p = transfer.PartyDestination
-	case transfer.Validating, transfer.Transferring, transfer.RequestCompleted, transfer.RequestRejected,
-		transfer.RequestCanceled, transfer.RequestDeclined, transfer.RequestDenied, transfer.RequestExpired:
-		return nil
+	if r.FinishedAt != nil {
+		v.Outcome = new(transfer.OutcomeOf(v.Counts.Completed, v.Counts.SIMs))
 	}
-	return &p
+	return v
 }
 
 func (s *server) acceptance(seconds int64) time.Duration {
@@ -294,7 +337,7 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		if err != nil {
 			return err
 		}
-		renderRequest(made, out)
+		renderRequest(ctx, made, out)
 		return nil
 	}
 	if callOf(ctx).idem == nil { // no response to store in the same transaction
@@ -320,9 +363,9 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 }
 
 // renderRequest sets the response to a request that was just created.
-func renderRequest(r storage.Request, out *reply[Request]) {
+func renderRequest(ctx context.Context, r storage.Request, out *reply[Request]) {
 	out.Status, out.Location = 202, requestPath(r.ID)
-	out.Body = viewRequest(r, transfer.PartySource)
+	out.Body = viewRequest(r, viewer{caller: callerOf(ctx), party: senderParty(callerOf(ctx))})
 }
 
 func requestPath(id uuid.UUID) string { return "/v1/transfer-requests/" + id.String() }
@@ -461,11 +504,47 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err != nil {
 		return nil, err
 	}
+	view, err := s.requestView(ctx, s.db, rows...)
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(rows, in.Limit, func(r storage.Request) string { return r.ID.String() }, view)
+}
+
+// requestReader reads what requests are shown with: *storage.Tx in its
+// transaction, *storage.DB outside of one.
+type requestReader interface {
+	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
+	SelfApprovals(ctx context.Context, key int64, requests ...uuid.UUID) (map[uuid.UUID]*storage.SelfApprovalError, error)
+}
+
+// viewerOf returns how the caller looks at each of some requests, as far as it
+// may.
+func (s *server) viewerOf(ctx context.Context, from requestReader, rows ...storage.Request) (func(storage.Request) viewer, error) {
 	caller := callerOf(ctx)
-	return pageOf(rows, in.Limit, func(r storage.Request) string { return r.ID.String() }, func(r storage.Request) Request {
+	var ids []uuid.UUID
+	var own map[uuid.UUID]*storage.SelfApprovalError
+	for _, r := range rows {
+		if mayDecide(caller, transfer.PartySupport, nil, r, transfer.Approve) == nil {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) > 0 && !s.AllowSelfApproval {
+		var err error
+		if own, err = from.SelfApprovals(ctx, caller.Key, ids...); err != nil {
+			return nil, err
+		}
+	}
+	return func(r storage.Request) viewer {
 		party, _ := partyOf(caller, r)
-		return viewRequest(r, party)
-	})
+		return viewer{caller, party, own[r.ID]}
+	}, nil
+}
+
+// requestView returns how the caller sees each of some requests in a list.
+func (s *server) requestView(ctx context.Context, from requestReader, rows ...storage.Request) (func(storage.Request) Request, error) {
+	by, err := s.viewerOf(ctx, from, rows...)
+	return func(r storage.Request) Request { return viewRequest(r, by(r)) }, err
 }
 
 // RequestPath is embedded in the input of routes for one transfer request.
@@ -485,33 +564,35 @@ type getRequestInput struct {
 }
 
 func (s *server) getRequest(ctx context.Context, in *getRequestInput) (*requestOutput, error) {
-	r, party, err := s.visible(ctx, in.ID)
+	r, _, err := s.visible(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &requestOutput{}
-	if out.Body, err = viewWhole(ctx, s.db, r, party); err != nil {
+	if out.Body, err = s.viewWhole(ctx, s.db, r); err != nil {
 		return nil, err
 	}
 	out.ETag, out.Status, err = tagged(ctx, out.Body)
 	return out, err
 }
 
-// reasonCounter counts the reasons of a request's SIMs: *storage.Tx in its
-// transaction, *storage.DB outside of one.
-type reasonCounter interface {
-	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
-}
-
-// viewWhole is viewRequest with the fields that lists leave out.
-func viewWhole(ctx context.Context, from reasonCounter, r storage.Request, party transfer.Party) (Request, error) {
-	v := viewRequest(r, party)
+// viewWhole is viewRequest for the caller, with the fields that lists leave out.
+func (s *server) viewWhole(ctx context.Context, from requestReader, r storage.Request) (Request, error) {
+	viewers, err := s.viewerOf(ctx, from, r)
+	if err != nil {
+		return Request{}, err
+	}
+	by := viewers(r)
+	v := viewRequest(r, by)
+	if !r.State.Final() {
+		v.WhyNot = by.whyNot(r)
+	}
 	if r.Ineligible+r.Failed > 0 {
 		counts, err := from.ReasonCounts(ctx, r.ID)
 		if err != nil {
 			return v, err
 		}
-		v.Reasons = viewReasons(counts, party)
+		v.Reasons = viewReasons(counts, by.party)
 	}
 	return v, nil
 }

@@ -16,7 +16,7 @@ func TestTransferFromRequestToCompletion(t *testing.T) {
 	sims := s.sims(3, transfer.Ready)
 	made := s.post(s.source, "/v1/transfer-requests", requestBody(sims...)).is(202)
 	r := read[Request](made)
-	if r.State != transfer.Validating || r.Counts.SIMs != 3 || r.Counts.Pending != 3 || r.WaitingFor != nil {
+	if r.State != transfer.Validating || r.Counts.SIMs != 3 || r.Counts.Pending != 3 || r.NextAction != nil {
 		t.Errorf("made %+v", r)
 	}
 	path := made.header.Get("Location")
@@ -25,7 +25,7 @@ func TestTransferFromRequestToCompletion(t *testing.T) {
 	}
 	s.work()
 	r = read[Request](s.get(s.source, path).is(200))
-	if r.State != transfer.AwaitingAcceptance || r.WaitingFor == nil || *r.WaitingFor != transfer.PartyDestination || r.ExpiresAt == nil || r.Counts.Eligible != 3 {
+	if r.State != transfer.AwaitingAcceptance || r.NextAction == nil || r.NextAction.Party != transfer.PartyDestination || r.ExpiresAt == nil || r.Counts.Eligible != 3 {
 		t.Errorf("validated %+v", r)
 	}
 	sim := read[SIM](s.get(s.source, "/v1/sims/"+imsi(1)).is(200))

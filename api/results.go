@@ -108,7 +108,7 @@ func (s *server) requestResults(ctx context.Context, in *requestResultsInput) (*
 		return nil, err
 	}
 	return s.streamResults(ctx, in.Accepting, results{
-		purged:   viewRequest(r, party).Counts.Purged,
+		purged:   viewRequest(r, viewer{party: party}).Counts.Purged,
 		party:    party,
 		currency: r.Currency,
 		find: func(ctx context.Context) (*storage.Results, error) {

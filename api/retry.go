@@ -56,7 +56,7 @@ func (s *server) retryRequest(ctx context.Context, in *retryInput) (*reply[Reque
 		if err != nil {
 			return err
 		}
-		renderRequest(made, out)
+		renderRequest(ctx, made, out)
 		return t.EnforceLimits(ctx, source, s.limits(), 1, made.Size)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"simtransfer/storage"
+	"simtransfer/transfer"
 )
 
 // Route is one entry of the table of routes.
@@ -233,7 +234,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"GET", "/v1/transfer-requests/{id}", "get-request", anyKey, ok, op(s, s.getRequest), "Get a transfer request",
-			"Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees.",
+			"Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees.",
 		},
 		{
 			"GET", "/v1/transfer-requests/{id}/transfers", "list-transfers", viewers, ok, op(s, s.listTransfers), "List the transfers of a request",
@@ -252,15 +253,15 @@ func (s *server) routes() []Route {
 			"Server-sent events. A client resumes the stream with Last-Event-ID.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", approvers, acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
+			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", deciders(transfer.Accept), acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
 			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", approvers, acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
+			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", deciders(transfer.Decline), acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
 			"The listed SIMs are declined; the others can still be accepted.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", operators, acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
+			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", deciders(transfer.Cancel), acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
 			"The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it.",
 		},
 		{
@@ -268,11 +269,11 @@ func (s *server) routes() []Route {
 			"Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", staff, accepted, op(s, s.approveRequest), "Approve a request (support)",
+			"POST", "/v1/transfer-requests/{id}/approve", "approve-request", deciders(transfer.Approve), accepted, op(s, s.approveRequest), "Approve a request (support)",
 			"Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval.",
 		},
 		{
-			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", staff, accepted, op(s, s.denyRequest), "Deny a request (support)",
+			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", deciders(transfer.Deny), accepted, op(s, s.denyRequest), "Deny a request (support)",
 			"Ends the whole request. SIMs that did not need support can be requested again with a retry.",
 		},
 

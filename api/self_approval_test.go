@@ -28,6 +28,10 @@ func TestOwnRequestsAreApprovedBySomeoneElse(t *testing.T) {
 		}
 		approve := func(key, path string, body m) {
 			t.Helper()
+			listed := read[List[Request]](s.get(key, "/v1/transfer-requests?state=in_review&limit=1").is(200)).Items[0]
+			if r := read[Request](s.get(key, path).is(200)); *r.CanApprove != allowed || *listed.CanApprove != allowed || !*r.CanDeny || (r.WhyNot["approve"] == "") != allowed {
+				t.Errorf("allowed %v, but it can approve: %v, in the list: %v, %v", allowed, *r.CanApprove, *listed.CanApprove, r.WhyNot)
+			}
 			if allowed {
 				s.post(key, path+"/approve", body).is(202)
 			} else {

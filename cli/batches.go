@@ -74,13 +74,22 @@ func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (clien
 	return b, nil
 }
 
+// finishedText says whether a batch is finished, and how many of its SIMs were
+// transferred.
+func finishedText(b client.Batch) string {
+	if !b.Finished {
+		return yesNo(b.Finished)
+	}
+	return yesNo(b.Finished) + ", " + outcomeText(b.Outcome, b.Counts)
+}
+
 func printBatch(l *connection, b client.Batch) error {
 	t := newTable(l.Out)
 	t.add("Batch", b.ID.String())
 	t.add("From", string(b.Source))
 	t.add("SIMs", countsText(b.Counts))
 	t.add("Created", timeText(b.CreatedAt))
-	t.add("Finished", yesNo(b.Finished))
+	t.add("Finished", finishedText(b))
 	if err := t.flush(); err != nil || len(b.Requests) == 0 {
 		return err
 	}
@@ -142,7 +151,7 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 			strconv.Itoa(b.Counts.SIMs),
 			strconv.Itoa(b.Counts.Pending + b.Counts.Eligible),
 			strconv.Itoa(b.Counts.Completed),
-			yesNo(b.Finished),
+			finishedText(b),
 		}
 	})
 }

@@ -192,7 +192,7 @@ func TestCalls(t *testing.T) {
 					_, _ = io.WriteString(w, "line\n")
 					return
 				}
-				_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true,"outcome":"answers"}`)
+				_, _ = io.WriteString(w, `{"items":[],"next_action":{"party":"support"},"finished":true,"outcome":"answers"}`)
 			})
 			term.In = strings.NewReader(c.in)
 			term.is(term.run(strings.Fields(c.args)...), 0)
@@ -238,7 +238,7 @@ func TestConditions(t *testing.T) {
 			_, pattern = routes.Handler(r)
 			sent = r.Header.Get("If-Match")
 			w.Header().Set("Simtransfer-Rows", "0")
-			_, _ = io.WriteString(w, `{"items":[],"waiting_for":"support","finished":true,"outcome":"answers"}`)
+			_, _ = io.WriteString(w, `{"items":[],"next_action":{"party":"support"},"finished":true,"outcome":"answers"}`)
 		})
 		term.In = strings.NewReader(c.in)
 		code := term.run(append(strings.Fields(c.args), "--if-match=abc")...)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,22 +58,109 @@ func countsText(c client.Counts) string {
 	return text
 }
 
-// stateText is the state of a request, with the deadline if there is one.
+// stateText is the state of a request, with the deadline if there is one, and
+// with the outcome if not every SIM of a completed request was transferred.
 func stateText(r client.Request) string {
-	if r.FinishedAt == nil && r.WaitingFor != "" && r.ExpiresAt != nil {
-		return string(r.State) + " until " + timeText(*r.ExpiresAt)
+	text := string(r.State)
+	if next := r.NextAction; next != nil {
+		text += " until " + timeText(next.Until)
 	}
-	return string(r.State)
+	if r.State == transfer.RequestCompleted && r.Outcome != transfer.AllMoved {
+		text += ", " + outcomeText(r.Outcome, r.Counts)
+	}
+	return text
+}
+
+// outcomeText says how many SIMs of something finished were transferred.
+func outcomeText(o transfer.Outcome, c client.Counts) string {
+	switch o {
+	case transfer.AllMoved:
+		return "all SIMs transferred"
+	case transfer.SomeMoved:
+		return fmt.Sprintf("%d of %d SIMs transferred", c.Completed, c.SIMs)
+	case transfer.NoneMoved:
+		return "no SIM transferred"
+	}
+	return "" // not finished
+}
+
+// nextText says whose turn it is, and what that party can do.
+func nextText(n *client.NextAction) string {
+	if n == nil {
+		return ""
+	}
+	acts := make([]string, len(n.Acts))
+	for i, a := range n.Acts {
+		acts[i] = string(a)
+	}
+	return fmt.Sprintf("%s: %s, until %s", n.Party, orText(acts), timeText(n.Until))
+}
+
+// orText joins words to "accept or decline".
+func orText(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// allowedText lists what the caller can do with a request.
+func allowedText(r client.Request) string {
+	var acts []string
+	for _, a := range []struct {
+		event transfer.Event
+		can   bool
+	}{
+		{transfer.Accept, r.CanAccept},
+		{transfer.Decline, r.CanDecline},
+		{transfer.Approve, valueOrZero(r.CanApprove)},
+		{transfer.Deny, valueOrZero(r.CanDeny)},
+		{transfer.Cancel, r.CanCancel},
+	} {
+		if a.can {
+			acts = append(acts, string(a.event))
+		}
+	}
+	return orText(acts)
+}
+
+// refusedText lists what the caller cannot do with a request although another
+// caller can in its state, and why.
+func refusedText(r client.Request) string {
+	var list []string
+	for _, event := range slices.Sorted(maps.Keys(r.WhyNot)) {
+		if !r.State.Allows(transfer.Event(event)) {
+			continue // as the state shows
+		}
+		list = append(list, event+" ("+r.WhyNot[event]+")")
+	}
+	return strings.Join(list, ", ")
+}
+
+// sourceText is the account that sends the SIMs of a request.
+func sourceText(r client.Request) string {
+	if r.SourceName == "" {
+		return string(r.Source)
+	}
+	return fmt.Sprintf("%s (%s)", r.Source, r.SourceName)
 }
 
 func printRequest(l *connection, r client.Request) error {
 	t := newTable(l.Out)
 	t.add("Request", r.ID.String())
-	t.add("State", stateText(r))
-	if r.WaitingFor != "" && r.FinishedAt == nil {
-		t.add("Waiting for", string(r.WaitingFor))
+	t.add("State", string(r.State))
+	for _, row := range []struct{ name, value string }{
+		{"Outcome", outcomeText(r.Outcome, r.Counts)},
+		{"Next", nextText(r.NextAction)},
+		{"You can", allowedText(r)},
+		{"You cannot", refusedText(r)},
+	} {
+		if row.value != "" {
+			t.add(row.name, row.value)
+		}
 	}
-	t.add("From", string(r.Source))
+	t.add("From", sourceText(r))
 	t.add("To", string(r.Destination))
 	t.add("SIMs", countsText(r.Counts))
 	if f := r.Fees; f != nil && r.State != transfer.Validating { // there is no quote before

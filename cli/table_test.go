@@ -40,8 +40,8 @@ func longest(text string) int {
 
 // wideAnswers is a service whose answers have long texts in every list.
 func wideAnswers(w http.ResponseWriter, r *http.Request) {
-	const request = `{"id":"` + someRequest + `","source":"OP0000000001","destination":"OP0000000002","state":"awaiting_acceptance","waiting_for":"destination",` +
-		`"expires_at":"2030-01-31T00:00:00Z","created_at":"2030-01-30T00:00:00Z","counts":{"sims":100000,"eligible":99999,"ineligible":1},"ticket":"案件１００１ 東京支店からの依頼 including a rather long text",` +
+	const request = `{"id":"` + someRequest + `","source":"OP0000000001","destination":"OP0000000002","state":"awaiting_acceptance","next_action":{"party":"destination","until":"2030-01-31T00:00:00Z","acts":["accept","decline"]},` +
+		`"can_accept":true,"can_decline":true,"why_not":{"cancel":"an API key with the permission viewer does not allow this call: it needs the permission operator"},"source_name":"North Sensors 東京 Ltd","expires_at":"2030-01-31T00:00:00Z","created_at":"2030-01-30T00:00:00Z","counts":{"sims":100000,"eligible":99999,"ineligible":1},"ticket":"案件１００１ 東京支店からの依頼 including a rather long text",` +
 		`"fees":{"quoted":{"amount":"12345.67","minor":1234567,"currency":"EUR"},"charged":{"amount":"0.00","minor":0,"currency":"EUR"}},"landing":{"group":"field-devices","tags":{"customer":"a very long name of a customer","site":"north"}},` +
 		`"reasons":[{"state":"ineligible","reason":"sim_terminated","count":1,"remedy":"Leave this SIM out: a terminated SIM cannot be transferred."}]}`
 	switch path := r.URL.Path; {
@@ -110,10 +110,14 @@ func TestFoldedTable(t *testing.T) {
 	c.Out = cli.Terminal{Writer: &c.out, Width: 60}
 	c.is(c.run("requests", "accept", someRequest), 0)
 	c.prints(`Request         ` + someRequest + `
-State           awaiting_acceptance until 2030-01-31
-                00:00:00Z
-Waiting for     destination
-From            OP0000000001
+State           awaiting_acceptance
+Next            destination: accept or decline, until
+                2030-01-31 00:00:00Z
+You can         accept or decline
+You cannot      cancel (an API key with the permission
+                viewer does not allow this call: it needs
+                the permission operator)
+From            OP0000000001 (North Sensors 東京 Ltd)
 To              OP0000000002
 SIMs            100000: 99999 eligible, 1 ineligible
 Fees            12345.67 EUR quoted, 0.00 EUR charged
@@ -177,7 +181,7 @@ func TestStatusLine(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
-				fmt.Fprintf(w, `{"id":%q,"counts":{"sims":9,"eligible":9},"request_count":2,"requests":[{"waiting_for":"support"},{"waiting_for":"destination"}]}`, someBatch)
+				fmt.Fprintf(w, `{"id":%q,"counts":{"sims":9,"eligible":9},"request_count":2,"requests":[{"next_action":{"party":"support"}},{"next_action":{"party":"destination"}}]}`, someBatch)
 			})
 			c.Terminal, c.Width = true, columns
 			c.is(c.run("batches", "watch", "--until=decision", someBatch), 0)

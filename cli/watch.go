@@ -70,7 +70,14 @@ func outcome(l *connection, c client.Counts, detailsCommand string) error {
 	if left == 0 {
 		return nil
 	}
-	err := &exitError{ExitIncomplete, fmt.Errorf("%d of %d SIMs were not transferred; for details: %s", left, c.SIMs, detailsCommand)}
+	what := fmt.Sprintf("%d of %d SIMs were not transferred", left, c.SIMs)
+	switch {
+	case c.SIMs == 1:
+		what = "the SIM was not transferred"
+	case c.Completed == 0:
+		what = fmt.Sprintf("none of %d SIMs was transferred", c.SIMs)
+	}
+	err := &exitError{ExitIncomplete, fmt.Errorf("%s; for details: %s", what, detailsCommand)}
 	if l.json {
 		return Reported(err)
 	}
@@ -147,7 +154,7 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
-		return w.now.FinishedAt != nil || c.Until == "decision" && w.now.WaitingFor != "", nil
+		return w.now.FinishedAt != nil || c.Until == "decision" && w.now.NextAction != nil, nil
 	}); err != nil {
 		return err
 	}
@@ -193,8 +200,8 @@ func (w *requestWatcher) look(ctx context.Context) (err error) {
 	c := w.now.Counts
 	switch {
 	case w.now.FinishedAt != nil:
-	case w.now.WaitingFor != "":
-		w.sayWaiting(fmt.Sprintf("waiting for %s until %s", w.now.WaitingFor, timeText(valueOrZero(w.now.ExpiresAt))))
+	case w.now.NextAction != nil:
+		w.sayWaiting(fmt.Sprintf("waiting for %s until %s", w.now.NextAction.Party, timeText(w.now.NextAction.Until)))
 	case w.now.State == transfer.Validating:
 		w.sayProgress("validating", c.SIMs-c.Pending, c.SIMs)
 	default:
@@ -298,8 +305,8 @@ func (w *batchWatcher) look(ctx context.Context) (err error) {
 func (w *batchWatcher) waitingFor() string {
 	waits := map[transfer.Party]int{}
 	for _, r := range w.now.Requests {
-		if r.WaitingFor != "" {
-			waits[r.WaitingFor]++
+		if r.NextAction != nil {
+			waits[r.NextAction.Party]++
 		}
 	}
 	var list []string
@@ -316,7 +323,7 @@ func (w *batchWatcher) waitingFor() string {
 
 // idle reports whether every request is finished or waits for a decision.
 func (w *batchWatcher) idle(ctx context.Context) (bool, error) {
-	busy := func(r client.Request) bool { return r.FinishedAt == nil && r.WaitingFor == "" }
+	busy := func(r client.Request) bool { return r.FinishedAt == nil && r.NextAction == nil }
 	requests := w.now.Requests
 	if w.now.Counts.Pending > 0 || slices.ContainsFunc(requests, busy) {
 		return false, nil

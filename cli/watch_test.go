@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"simtransfer/cli"
+	"simtransfer/transfer"
 )
 
 // story is a request or a batch that changes with each poll.
@@ -41,13 +42,22 @@ func (s *story) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
+// nextAction is that it is the turn of a party, null for none.
+func nextAction(party any) any {
+	if party == nil {
+		return nil
+	}
+	return map[string]any{"party": party, "until": "2026-01-03T00:00:00Z", "acts": []string{"accept", "decline"}}
+}
+
 func look(state, waitingFor string, counts map[string]int, finished bool) map[string]any {
 	v := map[string]any{"id": someRequest, "state": state, "source": "OP0000000001", "destination": "OP0000000002", "counts": counts}
 	if waitingFor != "" {
-		v["waiting_for"], v["expires_at"] = waitingFor, "2026-01-03T00:00:00Z"
+		v["next_action"], v["expires_at"] = nextAction(waitingFor), "2026-01-03T00:00:00Z"
 	}
 	if finished {
 		v["finished_at"] = "2026-01-02T00:00:09Z"
+		v["outcome"] = transfer.OutcomeOf(counts["completed"], counts["sims"])
 	}
 	return v
 }
@@ -125,7 +135,12 @@ func TestExitCodeOfWatch(t *testing.T) {
 		c.is(c.run("requests", "watch", someRequest), cli.ExitIncomplete, "100 of 1000 SIMs were not transferred; for details: simtransfer requests show "+someRequest)
 		c = newTerminal(t, moving(100).ServeHTTP)
 		c.is(c.run("requests", "watch", someRequest, "--until=decision"), cli.ExitOK)
-		if !strings.Contains(c.out.String(), "awaiting_acceptance until 2026-01-03 00:00:00Z") {
+		if !strings.Contains(c.out.String(), "destination: accept or decline, until 2026-01-03 00:00:00Z") {
+			t.Errorf("printed\n%s", c.out.String())
+		}
+		c = newTerminal(t, moving(1000).ServeHTTP)
+		c.is(c.run("requests", "watch", someRequest), cli.ExitIncomplete, "none of 1000 SIMs was transferred; for details: ")
+		if !strings.Contains(c.out.String(), "no SIM transferred") {
 			t.Errorf("printed\n%s", c.out.String())
 		}
 	})
@@ -198,7 +213,7 @@ func TestSubmitAndWatchBatch(t *testing.T) {
 		requests := func(waiting ...any) []map[string]any {
 			list := make([]map[string]any, len(waiting))
 			for i, who := range waiting {
-				list[i] = map[string]any{"id": someRequest, "waiting_for": who}
+				list[i] = map[string]any{"id": someRequest, "next_action": nextAction(who)}
 			}
 			return list
 		}

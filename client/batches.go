@@ -21,8 +21,9 @@ type Batch struct {
 	ID        uuid.UUID           `json:"id"`
 	Source    transfer.OperatorID `json:"source"`
 	CreatedAt time.Time           `json:"created_at"`
-	Finished  bool                `json:"finished"` // whether all its requests are
-	Counts    Counts              `json:"counts"`   // of all its requests
+	Finished  bool                `json:"finished"`          // whether all its requests are
+	Outcome   transfer.Outcome    `json:"outcome,omitempty"` // empty until it is finished
+	Counts    Counts              `json:"counts"`            // of all its requests
 	Size      int                 `json:"request_count"`
 	Requests  []Request           `json:"requests,omitempty"` // the first 200; empty in lists
 }

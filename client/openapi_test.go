@@ -121,6 +121,7 @@ func types() map[string]reflect.Type {
 		"Imported":               reflect.TypeFor[client.Imported](),
 		"Synced":                 reflect.TypeFor[client.Synced](),
 		"Key":                    reflect.TypeFor[client.Key](),
+		"NextAction":             reflect.TypeFor[client.NextAction](),
 		"Landing":                reflect.TypeFor[client.Landing](),
 		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
 		"ListAuditEntry":         reflect.TypeFor[client.Page[client.AuditEntry]](),
@@ -186,7 +187,7 @@ func types() map[string]reflect.Type {
 func schemasWithoutType() []string {
 	return []string{
 		"CancelBatchInputBody" /* always empty */, "Health", "ProblemKind",
-		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "NoDetail", "RetryDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
+		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "FinishDetail", "NoDetail", "RetryDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
 	}
 }
 

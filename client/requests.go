@@ -15,7 +15,8 @@ import (
 type Request struct {
 	ID                uuid.UUID             `json:"id"`
 	State             transfer.RequestState `json:"state"`
-	WaitingFor        transfer.Party        `json:"waiting_for"` // who decides next: support or destination; empty if no decision is due
+	NextAction        *NextAction           `json:"next_action"`       // nil if no decision is due
+	Outcome           transfer.Outcome      `json:"outcome,omitempty"` // empty until the request is finished
 	Source            transfer.OperatorID   `json:"source"`
 	Destination       transfer.OperatorID   `json:"destination"`
 	Batch             *uuid.UUID            `json:"batch,omitempty"`
@@ -34,9 +35,26 @@ type Request struct {
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
 	FinishedAt        *time.Time            `json:"finished_at,omitempty"` // nil until every SIM has its outcome
 
+	// What the caller can do now with its API key, and why it cannot do the rest.
+	CanAccept  bool              `json:"can_accept"`
+	CanDecline bool              `json:"can_decline"`
+	CanCancel  bool              `json:"can_cancel"`
+	CanApprove *bool             `json:"can_approve,omitempty"` // for support
+	CanDeny    *bool             `json:"can_deny,omitempty"`    // for support
+	WhyNot     map[string]string `json:"why_not,omitempty"`     // by event, such as accept; empty in lists
+
+	SourceName string `json:"source_name,omitempty"` // of the account that sends the SIMs
+
 	// For support: the ids of the accounts in the operator's own systems.
 	SourceExternalID      string `json:"source_external_id,omitempty"`
 	DestinationExternalID string `json:"destination_external_id,omitempty"`
+}
+
+// NextAction is whose turn it is with a request.
+type NextAction struct {
+	Party transfer.Party   `json:"party"` // support or destination
+	Until time.Time        `json:"until"` // when the time to decide ends
+	Acts  []transfer.Event `json:"acts"`  // what the party can do
 }
 
 // Counts are the numbers of SIMs of a request or batch, by state.

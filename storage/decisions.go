@@ -106,7 +106,7 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 	if err != nil {
 		return r, err
 	}
-	if d.Event == transfer.Accept || d.Event == transfer.Approve {
+	if bringsForward(d.Event) {
 		var late bool
 		if err := t.get(ctx, &late, selectRequestExpired, args{"request": id}); err != nil {
 			return r, err

@@ -54,6 +54,7 @@ type Request struct {
 	FinishedAt          *time.Time            `db:"finished_at"`
 	FeeEntries          FeeEntries            `db:"fee_entries"` // from which the fees were quoted
 
+	SourceName            *string `db:"source_name"` // nil: none
 	SourceExternalID      *string `db:"source_external_id"`
 	DestinationExternalID *string `db:"destination_external_id"`
 
@@ -61,6 +62,29 @@ type Request struct {
 	Message   *string                `db:"message"`   // of the source to the destination
 	Code      *transfer.DecisionCode `db:"code"`      // of the decision that ended the request
 	Reason    *string                `db:"reason"`    // of the same decision
+
+	Overdue      bool `db:"overdue"`       // the time to decide was over when the request was read
+	AccountsOpen bool `db:"accounts_open"` // neither account is closed
+}
+
+// Bars returns why no party can cause an event, apart from the state that the
+// request is in: an *transfer.ExpiredError or an *AccountClosedError; nil if
+// nothing bars it. Decide asks the same of the database, under its locks.
+func (r Request) Bars(e transfer.Event) error {
+	switch {
+	case !bringsForward(e):
+	case r.Overdue:
+		return &transfer.ExpiredError{Event: e}
+	case !r.AccountsOpen:
+		return &AccountClosedError{e}
+	}
+	return nil
+}
+
+// bringsForward reports whether an event needs time that is left, and open
+// accounts.
+func bringsForward(e transfer.Event) bool {
+	return e == transfer.Accept || e == transfer.Approve
 }
 
 const requestColumns = `
@@ -101,12 +125,15 @@ const requestColumns = `
 	r.fee_reason,
 	r.created_at,
 	r.finished_at,
+	src.name AS source_name,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,
 	r.reference,
 	r.message,
 	r.code,
 	r.reason,
+	coalesce(r.expires_at <= clock_timestamp(), false) AS overdue,
+	src.standing = 'open' AND dst.standing = 'open' AS accounts_open,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source
@@ -263,9 +290,11 @@ func createRequest(ctx context.Context, q querier, id uuid.UUID, r NewRequest) (
 
 		FeeEntries: FeeEntries{},
 
+		SourceName:            r.Source.Name,
 		SourceExternalID:      r.Source.ExternalID,
 		DestinationExternalID: r.Destination.ExternalID,
 
+		AccountsOpen:    r.Source.Standing == StandingOpen && r.Destination.Standing == StandingOpen,
 		SelfServiceOnly: r.SelfServiceOnly,
 		State:           transfer.Validating,
 		Size:            r.Size,

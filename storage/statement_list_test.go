@@ -157,7 +157,7 @@ func statements() []*statement {
 		// same_sims.go
 		countSameSIMs, selectSameSIMs,
 		// self_approval.go
-		selectSelfApproval,
+		selectSelfApprovals,
 		// server_settings.go
 		selectServerSettings,
 		// session_links.go

@@ -180,7 +180,7 @@ func (t *Tx) endCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	if err := t.finish(ctx, id, transfer.RequestCanceled); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, id, event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State})
+	return t.addEvent(ctx, id, p.finished(p.State))
 }
 
 var selectWithdrawn = newStatement(statement{
@@ -202,7 +202,7 @@ var selectProgress = newStatement(statement{
 	returns: "Its state and counters.",
 	locks:   "The caller holds the request.",
 	text: `
-SELECT state, n_left, n_eligible, n_support
+SELECT ` + progressColumns + `
 FROM requests
 WHERE id = @request`,
 })

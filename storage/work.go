@@ -152,6 +152,21 @@ type progress struct {
 	Left     int                   `db:"n_left"`
 	Eligible int                   `db:"n_eligible"`
 	Support  int                   `db:"n_support"`
+
+	Size      int `db:"size"`
+	Offered   int `db:"n_offered"` // SIMs that the destination could decide on
+	Completed int `db:"n_completed"`
+}
+
+// progressColumns are the columns of progress of a request.
+const progressColumns = `state, n_left, n_eligible, n_support, size, size - n_ineligible - n_withheld AS n_offered, n_completed`
+
+// finished returns the event that a request is finished, from a state.
+func (p progress) finished(from transfer.RequestState) event {
+	return event{
+		kind: transfer.EventFinish, by: System(), from: from, to: p.State,
+		detail: map[string]any{"size": p.Size, "sims": p.Offered, "completed": p.Completed},
+	}
 }
 
 // The new values come from the row itself, so concurrent chunks need no lock
@@ -196,7 +211,7 @@ WITH r AS (
 		last_event = last_event + @events,
 		last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = @request
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, last_event, last_tx, ` + progressColumns + `
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
 	SELECT id, source, destination, last_event, last_tx, @kind, @party, @detail::jsonb
@@ -207,7 +222,7 @@ WITH r AS (
 	WHERE id = @work AND @all
 	RETURNING id
 )
-SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended
+SELECT state, n_left, n_eligible, n_support, size, n_offered, n_completed, EXISTS (SELECT 1 FROM ended) AS ended
 FROM r`,
 })
 
@@ -242,11 +257,11 @@ func (t *Tx) closeWork(ctx context.Context, w Work, done int, c Counts, all bool
 	if p.Left > 0 || validating {
 		return p.progress, nil
 	}
-	finish := event{kind: transfer.EventFinish, by: System(), from: p.State, to: p.State}
+	from := p.State
 	if p.State == transfer.RequestCompleted {
-		finish.from = transfer.Transferring
+		from = transfer.Transferring
 	}
-	return p.progress, t.addEvent(ctx, w.Request.UUID, finish)
+	return p.progress, t.addEvent(ctx, w.Request.UUID, p.finished(from))
 }
 
 // Task is a dispatched work row, as the queue carries it.

@@ -36,6 +36,11 @@ func (s RequestState) Final() bool {
 	return !slices.ContainsFunc(requestTransitions, func(t transition) bool { return t.from == s })
 }
 
+// Allows reports whether an event can happen in the state.
+func (s RequestState) Allows(e Event) bool {
+	return slices.ContainsFunc(requestTransitions, func(t transition) bool { return t.from == s && t.event == e })
+}
+
 // Event is something that changes the state of a request.
 type Event string
 
@@ -164,6 +169,60 @@ func (e Event) Participle() string {
 		return "finished"
 	}
 	return string(e)
+}
+
+// Decisions lists the events that a caller can cause: all but those of the system.
+func Decisions() []Event {
+	return slices.DeleteFunc(Events(), func(e Event) bool {
+		return !slices.ContainsFunc(requestTransitions, func(t transition) bool {
+			return t.event == e && !slices.Contains(t.by, PartySystem)
+		})
+	})
+}
+
+// Turn returns whose turn it is in a state, and which events that party can
+// cause. It is the turn of the party that can bring the request forward, to a
+// state that is not final. The party is empty if nobody has to decide: the
+// service works on the request, or it is over.
+func (s RequestState) Turn() (Party, []Event) {
+	for _, t := range requestTransitions {
+		if t.from != s || t.to.Final() || slices.Contains(t.by, PartySystem) {
+			continue
+		}
+		party := t.by[0]
+		var events []Event
+		for _, e := range Decisions() {
+			if _, err := Next(s, e, party); err == nil {
+				events = append(events, e)
+			}
+		}
+		return party, events
+	}
+	return "", nil
+}
+
+// Outcome is how many SIMs of a finished request were transferred.
+type Outcome string
+
+// The outcomes of a request or batch.
+const (
+	NoneMoved Outcome = "none"
+	SomeMoved Outcome = "some"
+	AllMoved  Outcome = "all"
+)
+
+// Outcomes lists every outcome.
+func Outcomes() []Outcome { return []Outcome{NoneMoved, SomeMoved, AllMoved} }
+
+// OutcomeOf returns the outcome if so many of the SIMs were transferred.
+func OutcomeOf(completed, sims int) Outcome {
+	switch {
+	case completed == 0:
+		return NoneMoved
+	case completed < sims:
+		return SomeMoved
+	}
+	return AllMoved
 }
 
 // PartyError means that a party may never cause an event, in whatever state.

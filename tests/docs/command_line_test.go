@@ -1,8 +1,10 @@
 package docs_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +70,7 @@ func runPage(t *testing.T, name string, sh *shell, as names, before func(command
 			updated.WriteString(part.output)
 			continue
 		}
+		as.learn(part.output, got)
 		updated.WriteString(as.shown(got))
 		if os.Getenv("UPDATE_PAGES") == "" {
 			t.Errorf("%s\nprints\n%s\nwant\n%s", part.command, as.shown(got), part.output)
@@ -144,6 +147,26 @@ const (
 	aCursor = `cursor=[0-9]+-[0-9]+`
 	anyRows = `(?m)^\.\.\.\n`
 )
+
+// learn pairs the ids on the page that are not known yet with those that were
+// printed, in their order, if an output does not match.
+func (n names) learn(page, printed string) {
+	fresh := func(text string, known func(string) bool) (list []string) {
+		for _, id := range regexp.MustCompile(anID).FindAllString(text, -1) {
+			if !known(id) && !slices.Contains(list, id) {
+				list = append(list, id)
+			}
+		}
+		return list
+	}
+	real := slices.Collect(maps.Values(n))
+	ids := fresh(printed, func(id string) bool { return slices.Contains(real, id) })
+	for i, id := range fresh(page, func(id string) bool { return n[id] != "" }) {
+		if i < len(ids) {
+			n[id] = ids[i]
+		}
+	}
+}
 
 // match compares the output on the page with what was printed. An id on the page
 // matches any id the first time and the same one afterwards. Times, keys and cursors

@@ -268,7 +268,7 @@ func (m *model) closeValidation(w *modelWork, f *frame) {
 			return
 		}
 		r.finished = true
-		r.note("finish", "system", r.state, r.state, "")
+		r.note("finish", "system", r.state, r.state, r.finishDetail())
 		return
 	}
 	for _, n := range r.withdrawn {
@@ -285,7 +285,7 @@ func (m *model) closeValidation(w *modelWork, f *frame) {
 	}
 	r.state = to
 	if to == transfer.InReview || to == transfer.AwaitingAcceptance {
-		r.expires = "later"
+		r.expires, r.withheld = "later", r.count(transfer.Canceled, false)
 	} else {
 		r.finished = true
 	}
@@ -409,7 +409,7 @@ func (m *model) settle(w *modelWork, dealt int, c counts) {
 	}
 	if r.left == 0 && w.kind != transfer.WorkValidate {
 		r.finished = true
-		r.note("finish", "system", from, r.state, "")
+		r.note("finish", "system", from, r.state, r.finishDetail())
 	}
 }
 
@@ -614,6 +614,12 @@ func (r *modelRequest) note(kind, party string, from, to transfer.RequestState, 
 	r.events = append(slices.Clip(r.events), fmt.Sprintf("%s by %s, %q to %q, %s", kind, party, from, to, detail))
 }
 
+// finishDetail is what the event at the end of a request says.
+func (r *modelRequest) finishDetail() string {
+	offered := len(r.transfers) - r.count(transfer.Ineligible, false) - r.withheld
+	return fmt.Sprintf("completed=%d,sims=%d,size=%d", r.count(transfer.Completed, false), offered, len(r.transfers))
+}
+
 func (m *model) create(r modelRequest) {
 	r.state, r.left, r.expires = transfer.Validating, len(r.transfers), "never"
 	r.note("create", "source", "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
@@ -719,6 +725,7 @@ func (m *model) approve(r *modelRequest, d storage.Decision) string {
 	}
 	from := r.state
 	r.state, r.expires, r.ticket, r.override = transfer.AwaitingAcceptance, "later", d.Ticket, d.FeeOverride
+	r.withheld = r.count(transfer.Canceled, false)
 	r.note("approve", string(d.By.Party), from, r.state, detail)
 	return ""
 }

@@ -53,6 +53,7 @@ type modelRequest struct {
 	ticket              string
 	override            *int64
 	finished            bool
+	withheld            int // transfers canceled before the destination could decide
 	transfers           []modelTransfer
 	chosen, withdrawn   []int
 	events              []string

@@ -36,6 +36,27 @@ func (e AccountStanding) Valid() bool {
 	}
 }
 
+// Defines values for BatchOutcome.
+const (
+	BatchOutcomeAll  BatchOutcome = "all"
+	BatchOutcomeNone BatchOutcome = "none"
+	BatchOutcomeSome BatchOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the BatchOutcome enum.
+func (e BatchOutcome) Valid() bool {
+	switch e {
+	case BatchOutcomeAll:
+		return true
+	case BatchOutcomeNone:
+		return true
+	case BatchOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreateAccountInputBodyStanding.
 const (
 	CreateAccountInputBodyStandingClosed CreateAccountInputBodyStanding = "closed"
@@ -406,7 +427,6 @@ func (e Event5Kind) Valid() bool {
 const (
 	Event6KindComment Event6Kind = "comment"
 	Event6KindExpire  Event6Kind = "expire"
-	Event6KindFinish  Event6Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the Event6Kind enum.
@@ -416,8 +436,6 @@ func (e Event6Kind) Valid() bool {
 		return true
 	case Event6KindExpire:
 		return true
-	case Event6KindFinish:
-		return true
 	default:
 		return false
 	}
@@ -425,13 +443,28 @@ func (e Event6Kind) Valid() bool {
 
 // Defines values for Event7Kind.
 const (
-	Event7KindRetry Event7Kind = "retry"
+	Event7KindFinish Event7Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the Event7Kind enum.
 func (e Event7Kind) Valid() bool {
 	switch e {
-	case Event7KindRetry:
+	case Event7KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event8Kind.
+const (
+	Event8KindRetry Event8Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the Event8Kind enum.
+func (e Event8Kind) Valid() bool {
+	switch e {
+	case Event8KindRetry:
 		return true
 	default:
 		return false
@@ -742,7 +775,6 @@ func (e FeedEvent5Kind) Valid() bool {
 const (
 	FeedEvent6KindComment FeedEvent6Kind = "comment"
 	FeedEvent6KindExpire  FeedEvent6Kind = "expire"
-	FeedEvent6KindFinish  FeedEvent6Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent6Kind enum.
@@ -752,8 +784,6 @@ func (e FeedEvent6Kind) Valid() bool {
 		return true
 	case FeedEvent6KindExpire:
 		return true
-	case FeedEvent6KindFinish:
-		return true
 	default:
 		return false
 	}
@@ -761,13 +791,49 @@ func (e FeedEvent6Kind) Valid() bool {
 
 // Defines values for FeedEvent7Kind.
 const (
-	FeedEvent7KindRetry FeedEvent7Kind = "retry"
+	FeedEvent7KindFinish FeedEvent7Kind = "finish"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent7Kind enum.
 func (e FeedEvent7Kind) Valid() bool {
 	switch e {
-	case FeedEvent7KindRetry:
+	case FeedEvent7KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent8Kind.
+const (
+	FeedEvent8KindRetry FeedEvent8Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent8Kind enum.
+func (e FeedEvent8Kind) Valid() bool {
+	switch e {
+	case FeedEvent8KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FinishDetailOutcome.
+const (
+	FinishDetailOutcomeAll  FinishDetailOutcome = "all"
+	FinishDetailOutcomeNone FinishDetailOutcome = "none"
+	FinishDetailOutcomeSome FinishDetailOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the FinishDetailOutcome enum.
+func (e FinishDetailOutcome) Valid() bool {
+	switch e {
+	case FinishDetailOutcomeAll:
+		return true
+	case FinishDetailOutcomeNone:
+		return true
+	case FinishDetailOutcomeSome:
 		return true
 	default:
 		return false
@@ -855,6 +921,57 @@ func (e MethodSettingsMethod) Valid() bool {
 	case MethodSettingsMethodSelfService:
 		return true
 	case MethodSettingsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NextActionActs.
+const (
+	NextActionActsAccept  NextActionActs = "accept"
+	NextActionActsApprove NextActionActs = "approve"
+	NextActionActsCancel  NextActionActs = "cancel"
+	NextActionActsDecline NextActionActs = "decline"
+	NextActionActsDeny    NextActionActs = "deny"
+)
+
+// Valid indicates whether the value is a known member of the NextActionActs enum.
+func (e NextActionActs) Valid() bool {
+	switch e {
+	case NextActionActsAccept:
+		return true
+	case NextActionActsApprove:
+		return true
+	case NextActionActsCancel:
+		return true
+	case NextActionActsDecline:
+		return true
+	case NextActionActsDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NextActionParty.
+const (
+	NextActionPartyDestination NextActionParty = "destination"
+	NextActionPartySource      NextActionParty = "source"
+	NextActionPartySupport     NextActionParty = "support"
+	NextActionPartySystem      NextActionParty = "system"
+)
+
+// Valid indicates whether the value is a known member of the NextActionParty enum.
+func (e NextActionParty) Valid() bool {
+	switch e {
+	case NextActionPartyDestination:
+		return true
+	case NextActionPartySource:
+		return true
+	case NextActionPartySupport:
+		return true
+	case NextActionPartySystem:
 		return true
 	default:
 		return false
@@ -1125,6 +1242,27 @@ func (e ReasonCountState) Valid() bool {
 	}
 }
 
+// Defines values for RequestOutcome.
+const (
+	RequestOutcomeAll  RequestOutcome = "all"
+	RequestOutcomeNone RequestOutcome = "none"
+	RequestOutcomeSome RequestOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the RequestOutcome enum.
+func (e RequestOutcome) Valid() bool {
+	switch e {
+	case RequestOutcomeAll:
+		return true
+	case RequestOutcomeNone:
+		return true
+	case RequestOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RequestState.
 const (
 	RequestStateAwaitingAcceptance RequestState = "awaiting_acceptance"
@@ -1161,33 +1299,6 @@ func (e RequestState) Valid() bool {
 	case RequestStateTransferring:
 		return true
 	case RequestStateValidating:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for RequestWaitingFor.
-const (
-	RequestWaitingForDestination RequestWaitingFor = "destination"
-	RequestWaitingForLessThanNil RequestWaitingFor = "<nil>"
-	RequestWaitingForSource      RequestWaitingFor = "source"
-	RequestWaitingForSupport     RequestWaitingFor = "support"
-	RequestWaitingForSystem      RequestWaitingFor = "system"
-)
-
-// Valid indicates whether the value is a known member of the RequestWaitingFor enum.
-func (e RequestWaitingFor) Valid() bool {
-	switch e {
-	case RequestWaitingForDestination:
-		return true
-	case RequestWaitingForLessThanNil:
-		return true
-	case RequestWaitingForSource:
-		return true
-	case RequestWaitingForSupport:
-		return true
-	case RequestWaitingForSystem:
 		return true
 	default:
 		return false
@@ -2005,14 +2116,20 @@ type Batch struct {
 	CreatedAt time.Time `json:"created_at"`
 
 	// Finished Whether all its requests are finished.
-	Finished     bool               `json:"finished"`
-	ID           openapi_types.UUID `json:"id"`
-	RequestCount int64              `json:"request_count"`
+	Finished bool               `json:"finished"`
+	ID       openapi_types.UUID `json:"id"`
+
+	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
+	Outcome      *BatchOutcome `json:"outcome,omitempty"`
+	RequestCount int64         `json:"request_count"`
 
 	// Requests The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists.
 	Requests *[]Request `json:"requests,omitempty"`
 	Source   string     `json:"source"`
 }
+
+// BatchOutcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
+type BatchOutcome string
 
 // BatchCancel defines model for BatchCancel.
 type BatchCancel struct {
@@ -2320,13 +2437,23 @@ type Event6Kind string
 
 // Event7 defines model for Event.7.
 type Event7 struct {
-	Detail               RetryDetail            `json:"detail"`
+	Detail               FinishDetail           `json:"detail"`
 	Kind                 Event7Kind             `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // Event7Kind defines model for Event.7.Kind.
 type Event7Kind string
+
+// Event8 defines model for Event.8.
+type Event8 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 Event8Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event8Kind defines model for Event.8.Kind.
+type Event8Kind string
 
 // Fee defines model for Fee.
 type Fee struct {
@@ -2508,13 +2635,23 @@ type FeedEvent6Kind string
 
 // FeedEvent7 defines model for FeedEvent.7.
 type FeedEvent7 struct {
-	Detail               RetryDetail            `json:"detail"`
+	Detail               FinishDetail           `json:"detail"`
 	Kind                 FeedEvent7Kind         `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // FeedEvent7Kind defines model for FeedEvent.7.Kind.
 type FeedEvent7Kind string
+
+// FeedEvent8 defines model for FeedEvent.8.
+type FeedEvent8 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 FeedEvent8Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent8Kind defines model for FeedEvent.8.Kind.
+type FeedEvent8Kind string
 
 // Fees defines model for Fees.
 type Fees struct {
@@ -2562,6 +2699,24 @@ type FieldError struct {
 	// Value The invalid value. A long value is truncated.
 	Value *string `json:"value,omitempty"`
 }
+
+// FinishDetail defines model for FinishDetail.
+type FinishDetail struct {
+	// Completed How many SIMs were transferred.
+	Completed *int64 `json:"completed,omitempty"`
+
+	// Outcome How many SIMs were transferred, of those that the reader sees: none, some or all.
+	Outcome *FinishDetailOutcome `json:"outcome,omitempty"`
+
+	// Sims How many of them the destination could decide on.
+	Sims *int64 `json:"sims,omitempty"`
+
+	// Size The number of SIMs in the request.
+	Size *int64 `json:"size,omitempty"`
+}
+
+// FinishDetailOutcome How many SIMs were transferred, of those that the reader sees: none, some or all.
+type FinishDetailOutcome string
 
 // FormerIdentifier defines model for FormerIdentifier.
 type FormerIdentifier struct {
@@ -2734,6 +2889,24 @@ type NewRequest struct {
 	// Sims The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers.
 	Sims []string `json:"sims"`
 }
+
+// NextAction defines model for NextAction.
+type NextAction struct {
+	// Acts What this party can do. Each is a call of its own.
+	Acts []NextActionActs `json:"acts"`
+
+	// Party Who has to decide: support or the destination.
+	Party NextActionParty `json:"party"`
+
+	// Until When the time to decide ends. The request then expires.
+	Until time.Time `json:"until"`
+}
+
+// NextActionActs defines model for NextAction.Acts.
+type NextActionActs string
+
+// NextActionParty Who has to decide: support or the destination.
+type NextActionParty string
 
 // NoDetail defines model for NoDetail.
 type NoDetail = map[string]interface{}
@@ -2961,9 +3134,24 @@ type Request struct {
 	AcceptanceSeconds int64 `json:"acceptance_seconds"`
 
 	// Batch The batch that the request is part of. For the source and support.
-	Batch     *openapi_types.UUID `json:"batch,omitempty"`
-	Counts    Counts              `json:"counts"`
-	CreatedAt time.Time           `json:"created_at"`
+	Batch *openapi_types.UUID `json:"batch,omitempty"`
+
+	// CanAccept Whether the caller can accept the request now, with this API key.
+	CanAccept bool `json:"can_accept"`
+
+	// CanApprove Whether the caller can approve the request now, with this API key. For support.
+	CanApprove *bool `json:"can_approve,omitempty"`
+
+	// CanCancel Whether the caller can cancel the request now, with this API key.
+	CanCancel bool `json:"can_cancel"`
+
+	// CanDecline Whether the caller can decline the request now, with this API key.
+	CanDecline bool `json:"can_decline"`
+
+	// CanDeny Whether the caller can deny the request now, with this API key. For support.
+	CanDeny   *bool     `json:"can_deny,omitempty"`
+	Counts    Counts    `json:"counts"`
+	CreatedAt time.Time `json:"created_at"`
 
 	// Destination The operator id of the account that receives the SIMs.
 	Destination string `json:"destination"`
@@ -2990,6 +3178,12 @@ type Request struct {
 	// Landing The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support.
 	Landing *Landing `json:"landing,omitempty"`
 
+	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
+	NextAction *NextAction `json:"next_action,omitempty"`
+
+	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM.
+	Outcome *RequestOutcome `json:"outcome,omitempty"`
+
 	// Reasons Why SIMs were not transferred. Not in lists.
 	Reasons *[]ReasonCount `json:"reasons,omitempty"`
 
@@ -3006,21 +3200,26 @@ type Request struct {
 	Source string `json:"source"`
 
 	// SourceExternalID The external id of the source. For support.
-	SourceExternalID *string      `json:"source_external_id,omitempty"`
-	State            RequestState `json:"state"`
+	SourceExternalID *string `json:"source_external_id,omitempty"`
+
+	// SourceName The name of the source account, if it has one.
+	SourceName *string      `json:"source_name,omitempty"`
+	State      RequestState `json:"state"`
 
 	// Ticket The reference of the support case. For the source and support.
 	Ticket *string `json:"ticket,omitempty"`
 
-	// WaitingFor Who has to decide next: support or destination. Null while the service processes the request, and when it is finished.
-	WaitingFor *RequestWaitingFor `json:"waiting_for"`
+	// WhyNot Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over.
+	//
+	// Examples: {"cancel":"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled"}
+	WhyNot *map[string]string `json:"why_not,omitempty"`
 }
+
+// RequestOutcome How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM.
+type RequestOutcome string
 
 // RequestState defines model for Request.State.
 type RequestState string
-
-// RequestWaitingFor Who has to decide next: support or destination. Null while the service processes the request, and when it is finished.
-type RequestWaitingFor string
 
 // RequestCancel defines model for RequestCancel.
 type RequestCancel struct {
@@ -4397,6 +4596,85 @@ func (a Event7) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for Event8. Returns the specified
+// element and whether it was found
+func (a Event8) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event8
+func (a *Event8) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event8 to handle AdditionalProperties
+func (a *Event8) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event8 to handle AdditionalProperties
+func (a Event8) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for FeedEvent0. Returns the specified
 // element and whether it was found
 func (a FeedEvent0) Get(fieldName string) (value interface{}, found bool) {
@@ -5029,6 +5307,85 @@ func (a FeedEvent7) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for FeedEvent8. Returns the specified
+// element and whether it was found
+func (a FeedEvent8) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent8
+func (a *FeedEvent8) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent8 to handle AdditionalProperties
+func (a *FeedEvent8) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent8 to handle AdditionalProperties
+func (a FeedEvent8) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // AsEvent0 returns the union data inside the Event as a Event0
 func (t Event) AsEvent0() (Event0, error) {
 	var body Event0
@@ -5227,6 +5584,32 @@ func (t *Event) FromEvent7(v Event7) error {
 
 // MergeEvent7 performs a merge with any union data inside the Event, using the provided Event7
 func (t *Event) MergeEvent7(v Event7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent8 returns the union data inside the Event as a Event8
+func (t Event) AsEvent8() (Event8, error) {
+	var body Event8
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent8 overwrites any union data inside the Event as the provided Event8
+func (t *Event) FromEvent8(v Event8) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent8 performs a merge with any union data inside the Event, using the provided Event8
+func (t *Event) MergeEvent8(v Event8) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -5611,6 +5994,32 @@ func (t *FeedEvent) FromFeedEvent7(v FeedEvent7) error {
 
 // MergeFeedEvent7 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent7
 func (t *FeedEvent) MergeFeedEvent7(v FeedEvent7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent8 returns the union data inside the FeedEvent as a FeedEvent8
+func (t FeedEvent) AsFeedEvent8() (FeedEvent8, error) {
+	var body FeedEvent8
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent8 overwrites any union data inside the FeedEvent as the provided FeedEvent8
+func (t *FeedEvent) FromFeedEvent8(v FeedEvent8) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent8 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent8
+func (t *FeedEvent) MergeFeedEvent8(v FeedEvent8) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -6580,7 +6989,7 @@ type ClientInterface interface {
 
 	// GetRequest Get a transfer request
 	//
-	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+	// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 	GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -7171,7 +7580,7 @@ func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequ
 
 // GetRequest Get a transfer request
 //
-// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
 func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9604,7 +10013,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRequestWithResponse Get a transfer request
 	//
-	// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+	// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13012,7 +13421,7 @@ func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, bo
 
 // GetRequestWithResponse Get a transfer request
 //
-// Returns its state, who has to decide next, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -222,7 +222,7 @@ func TestFlowOfARequest(t *testing.T) {
 	}))
 	approved := body(t, approval.JSON202, approval)
 	equal(t, approved.State, RequestStateAwaitingAcceptance)
-	equal(t, []any{*approved.Ticket, *approved.Fee, *approved.FeeReason, string(*approved.WaitingFor)}, []any{"T-1", Money{Amount: "1.00", Minor: 100, Currency: "EUR"}, "goodwill", "destination"})
+	equal(t, []any{*approved.Ticket, *approved.Fee, *approved.FeeReason, string(approved.NextAction.Party)}, []any{"T-1", Money{Amount: "1.00", Minor: 100, Currency: "EUR"}, "goodwill", "destination"})
 
 	incoming := must(s.destination.ListRequestsWithResponse(ctx, &ListRequestsParams{Direction: new(Incoming)}))
 	equal(t, body(t, incoming.JSON200, incoming).Items[0].Counts, Counts{Sims: 2, Eligible: 2, NeedingSupport: 1})

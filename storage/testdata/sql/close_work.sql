@@ -39,7 +39,7 @@ WITH r AS (
 		last_event = last_event + $17 /*events*/,
 		last_tx = greatest(last_tx, pg_current_xact_id())
 	WHERE id = $18 /*request*/
-	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, state, n_left, n_eligible, n_support, last_event, last_tx
+	RETURNING id, source, CASE WHEN offered_at IS NOT NULL THEN destination END AS destination, last_event, last_tx, state, n_left, n_eligible, n_support, size, size - n_ineligible - n_withheld AS n_offered, n_completed
 ), event AS (
 	INSERT INTO events (request, source, destination, seq, tx, kind, party, detail)
 	SELECT id, source, destination, last_event, last_tx, $19 /*kind*/, $20 /*party*/, $21 /*detail*/::jsonb
@@ -50,5 +50,5 @@ WITH r AS (
 	WHERE id = $22 /*work*/ AND $23 /*all*/
 	RETURNING id
 )
-SELECT state, n_left, n_eligible, n_support, EXISTS (SELECT 1 FROM ended) AS ended
+SELECT state, n_left, n_eligible, n_support, size, n_offered, n_completed, EXISTS (SELECT 1 FROM ended) AS ended
 FROM r;

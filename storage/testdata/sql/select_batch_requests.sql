@@ -45,12 +45,15 @@ SELECT
 	r.fee_reason,
 	r.created_at,
 	r.finished_at,
+	src.name AS source_name,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,
 	r.reference,
 	r.message,
 	r.code,
 	r.reason,
+	coalesce(r.expires_at <= clock_timestamp(), false) AS overdue,
+	src.standing = 'open' AND dst.standing = 'open' AS accounts_open,
 	coalesce((SELECT jsonb_agg(e ORDER BY e.id) FROM fee_entries e WHERE e.id = ANY (r.fee_entries)), '[]') AS fee_entries
 FROM requests r
 JOIN accounts src ON src.id = r.source

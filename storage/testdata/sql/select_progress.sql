@@ -7,6 +7,6 @@
 --
 -- EXPLAIN EXECUTE select_progress(request);
 PREPARE select_progress AS
-SELECT state, n_left, n_eligible, n_support
+SELECT state, n_left, n_eligible, n_support, size, size - n_ineligible - n_withheld AS n_offered, n_completed
 FROM requests
 WHERE id = $1 /*request*/;
