@@ -307,6 +307,19 @@ func maySetSettings(c storage.Caller) bool { return isAccount(c) }
 // arrived at their new owners.
 func seesArrivals(c storage.Caller) bool { return isStaff(c) }
 
+// seesExternalIDs reports whether a caller sees the ids of SIMs and of accounts in
+// the operator's own systems. Accounts do not: such an id stays with a SIM when it
+// is transferred, and names a customer or an asset to the operator only.
+func seesExternalIDs(c storage.Caller) bool { return isStaff(c) || isFinance(c) }
+
+// externalIDFor returns an external id if the caller sees it, else nil.
+func externalIDFor(c storage.Caller, id *string) *string {
+	if seesExternalIDs(c) {
+		return id
+	}
+	return nil
+}
+
 // seesPriceIn reports whether a caller sees what plans cost in a currency.
 func seesPriceIn(c storage.Caller, in transfer.Currency) bool {
 	return isStaff(c) || isAccount(c) && c.Account.Currency == in

@@ -36,29 +36,33 @@ func (s *server) auditRead(ctx context.Context, e storage.AuditEntry) error {
 
 // AuditEntry is an entry of the audit trail as the API shows it.
 type AuditEntry struct {
-	At         time.Time            `json:"at"`
-	Action     transfer.AuditAction `json:"action" doc:"What was done. New actions can be added."`
-	Actor      transfer.AuditActor  `json:"actor" doc:"Who did it: an API key; a command that was run on the server; the system, which is the service itself; unknown for a failed sign-in with an unknown key."`
-	Role       *storage.Role        `json:"role,omitempty" doc:"The role of the API key."`
-	Key        *int64               `json:"key,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
-	KeyName    *string              `json:"key_name,omitempty" doc:"The name of the API key, or the user who ran the command. For the account that has the key, and for support."`
-	KeyHint    *string              `json:"key_hint,omitempty" doc:"The beginning and the end of the API key at that time. For the account that has the key, and for support."`
-	KeyAccount *transfer.OperatorID `json:"key_account,omitempty" doc:"The operator id of the account that the API key acts for."`
-	Address    *string              `json:"address,omitempty" doc:"The IP address of the call. For the account that has the key, and for support."`
-	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it concerns."`
-	Object     string               `json:"object" example:"key" doc:"The kind of object that the action concerns."`
-	ObjectID   string               `json:"object_id" example:"7" doc:"The identifier of the object: the ICCID of a SIM, the id of a key, the operator id of an account and so on."`
-	Before     map[string]any       `json:"before,omitempty" doc:"The fields that changed, before the change."`
-	After      map[string]any       `json:"after,omitempty" doc:"The fields that changed, after the change."`
-	Why        *string              `json:"why,omitempty" doc:"The reason that was given. For the account whose key gave it, and for support."`
+	At           time.Time            `json:"at"`
+	Action       transfer.AuditAction `json:"action" doc:"What was done. New actions can be added."`
+	Actor        transfer.AuditActor  `json:"actor" doc:"Who did it: an API key; a command that was run on the server; the system, which is the service itself; unknown for a failed sign-in with an unknown key."`
+	Role         *storage.Role        `json:"role,omitempty" doc:"The role of the API key."`
+	Key          *int64               `json:"key,omitempty" doc:"The id of the API key. For the account that has the key, and for support."`
+	KeyName      *string              `json:"key_name,omitempty" doc:"The name of the API key, or the user who ran the command. For the account that has the key, and for support."`
+	KeyHint      *string              `json:"key_hint,omitempty" doc:"The beginning and the end of the API key at that time. For the account that has the key, and for support."`
+	KeyAccount   *transfer.OperatorID `json:"key_account,omitempty" doc:"The operator id of the account that the API key acts for."`
+	KeyAccountID *string              `json:"key_account_external_id,omitempty" doc:"The external id of that account. For support."`
+	Address      *string              `json:"address,omitempty" doc:"The IP address of the call. For the account that has the key, and for support."`
+	Account      *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that it concerns."`
+	AccountID    *string              `json:"account_external_id,omitempty" doc:"The external id of that account. For support."`
+	Object       string               `json:"object" example:"key" doc:"The kind of object that the action concerns."`
+	ObjectID     string               `json:"object_id" example:"7" doc:"The identifier of the object: the ICCID of a SIM, the id of a key, the operator id of an account and so on."`
+	Before       map[string]any       `json:"before,omitempty" doc:"The fields that changed, before the change."`
+	After        map[string]any       `json:"after,omitempty" doc:"The fields that changed, after the change."`
+	Why          *string              `json:"why,omitempty" doc:"The reason that was given. For the account whose key gave it, and for support."`
 }
 
 // viewAudit shows an entry to a caller. An account does not see which of the
-// operator's keys acted, from where and why.
+// operator's keys acted, from where and why, nor the ids of SIMs in the operator's
+// inventory.
 func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 	v := AuditEntry{
 		At: r.At.UTC(), Action: r.Action, Actor: r.Actor, Role: r.KeyRole, KeyAccount: r.KeyOperator,
 		Account: r.OperatorID, Object: r.Object, ObjectID: r.ObjectID,
+		AccountID: externalIDFor(c, r.AccountID), KeyAccountID: externalIDFor(c, r.KeyAccount),
 	}
 	if isStaff(c) || isAccount(c) && r.KeyOperator != nil && *r.KeyOperator == c.Account.OperatorID {
 		v.Key, v.KeyName, v.KeyHint, v.Address, v.Why = r.Key, r.Name, r.KeyHint, r.Address, r.Why
@@ -73,6 +77,9 @@ func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 		if err := json.Unmarshal(*part.from, part.to); err != nil {
 			return v, fmt.Errorf("reading audit entry %d: %w", r.ID, err)
 		}
+		if r.Object == "sim" && !seesExternalIDs(c) {
+			delete(*part.to, "external_id")
+		}
 	}
 	return v, nil
 }
@@ -81,7 +88,7 @@ func viewAudit(r storage.AuditRecord, c storage.Caller) (AuditEntry, error) {
 func auditHeader() []string {
 	return []string{
 		"at", "action", "actor", "role", "key", "key_name", "key_hint", "key_account", "address", "account",
-		"object", "object_id", "before", "after", "why",
+		"object", "object_id", "before", "after", "why", "account_external_id", "key_account_external_id",
 	}
 }
 
@@ -106,7 +113,7 @@ func (e AuditEntry) record() ([]string, error) {
 		}
 		row = append(row, text)
 	}
-	row = append(row, valueOrZero(e.Why))
+	row = append(row, valueOrZero(e.Why), valueOrZero(e.AccountID), valueOrZero(e.KeyAccountID))
 	for i := range row {
 		row[i] = spreadsheetText(row[i])
 	}

@@ -20,6 +20,7 @@ import (
 type Batch struct {
 	ID        uuid.UUID           `json:"id" format:"uuid"`
 	Source    transfer.OperatorID `json:"source"`
+	SourceID  *string             `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
 	CreatedAt time.Time           `json:"created_at"`
 	Finished  bool                `json:"finished" doc:"Whether all its requests are finished."`
 	Outcome   *transfer.Outcome   `json:"outcome,omitempty" doc:"How many of the SIMs were transferred: none, some or all. Left out until the batch is finished."`
@@ -31,10 +32,11 @@ type Batch struct {
 // maxBatchItems is how many requests the response for a batch lists.
 const maxBatchItems = 200
 
-func viewBatch(b storage.Batch) Batch {
+func viewBatch(b storage.Batch, c storage.Caller) Batch {
 	v := Batch{
 		ID:        b.ID,
 		Source:    b.OperatorID,
+		SourceID:  externalIDFor(c, b.ExternalID),
 		CreatedAt: b.CreatedAt.UTC(),
 		Finished:  b.Unfinished == 0,
 		Requests:  b.Requests,
@@ -268,7 +270,7 @@ func (s *server) readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Ba
 	if err != nil {
 		return Batch{}, err
 	}
-	v := viewBatch(b)
+	v := viewBatch(b, callerOf(ctx))
 	requests, err := t.BatchRequests(ctx, id, maxBatchItems)
 	if err != nil {
 		return v, err
@@ -315,7 +317,7 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, viewBatch)
+	return pageOf(rows, in.Limit, func(b storage.Batch) string { return b.ID.String() }, func(b storage.Batch) Batch { return viewBatch(b, callerOf(ctx)) })
 }
 
 // BatchPath is embedded in the input of routes for one batch.

@@ -22,6 +22,9 @@ type FeedEvent struct {
 	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid"`
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
+
+	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
 	Event
 }
 
@@ -144,7 +147,10 @@ func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error
 	if !ok {
 		return FeedEvent{}, fmt.Errorf("event %d of request %s is not visible to key %d", e.Seq, e.Request, caller.Key)
 	}
-	v := FeedEvent{Cursor: cursorText(e.Cursor), Request: e.Request, Source: e.Source, Destination: e.Destination}
+	v := FeedEvent{
+		Cursor: cursorText(e.Cursor), Request: e.Request, Source: e.Source, Destination: e.Destination,
+		SourceExternalID: externalIDFor(caller, e.SourceExternalID), DestinationExternalID: externalIDFor(caller, e.DestinationExternalID),
+	}
 	if sightOf(party).batch {
 		v.Batch = e.Batch
 	}

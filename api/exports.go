@@ -36,10 +36,11 @@ type ExportedSIM struct {
 	Lot          *string             `json:"lot,omitempty"`
 	ExternalID   *string             `json:"external_id,omitempty"`
 	Settings
+	AccountID *string   `json:"account_external_id,omitempty" doc:"The external id of the account. For support."`
 	UpdatedAt time.Time `json:"updated_at" doc:"When it last changed, also by a transfer."`
 }
 
-func viewExportedSIM(s storage.ExportedSIM) ExportedSIM {
+func viewExportedSIM(s storage.ExportedSIM, c storage.Caller) ExportedSIM {
 	return ExportedSIM{
 		ICCID:        s.ICCID,
 		IMSIs:        append([]string{}, s.IMSIs...),
@@ -51,7 +52,8 @@ func viewExportedSIM(s storage.ExportedSIM) ExportedSIM {
 		TransferLock: s.TransferLock,
 		EID:          s.EID,
 		Lot:          s.Lot,
-		ExternalID:   s.ExternalID,
+		ExternalID:   externalIDFor(c, s.ExternalID),
+		AccountID:    externalIDFor(c, s.AccountID),
 		Settings:     viewSettings(s.SIMSettings),
 		UpdatedAt:    s.UpdatedAt.UTC(),
 	}
@@ -67,6 +69,7 @@ func (s ExportedSIM) record() []string {
 		timeCell(s.Expiration), strconv.FormatBool(s.TerminationProtection), valueOrZero(s.Group), joinList(s.EventHandlers),
 		valueOrZero(s.SpeedClass), joinList(s.Containers), valueOrZero(s.IMEILock), strconv.FormatBool(s.TransferLock),
 		valueOrZero(s.EID), valueOrZero(s.Lot), valueOrZero(s.ExternalID), timeCell(&s.Since), timeCell(&s.UpdatedAt),
+		valueOrZero(s.AccountID),
 	}
 }
 
@@ -88,10 +91,12 @@ type ExportedRegistration struct {
 	Since   time.Time           `json:"since"`
 	Until   *time.Time          `json:"until" doc:"When the SIM was registered to another account. Null while the registration lasts."`
 	Request *uuid.UUID          `json:"request" format:"uuid" doc:"The transfer request by which the account got the SIM. Null for the first account."`
+
+	AccountID *string `json:"account_external_id,omitempty" doc:"The external id of the account. For support."`
 }
 
-func viewExportedRegistration(r storage.ExportedRegistration) ExportedRegistration {
-	return ExportedRegistration{ICCID: r.ICCID, Account: r.OperatorID, Since: r.Since.UTC(), Until: utc(r.Until), Request: r.Request}
+func viewExportedRegistration(r storage.ExportedRegistration, c storage.Caller) ExportedRegistration {
+	return ExportedRegistration{ICCID: r.ICCID, Account: r.OperatorID, AccountID: externalIDFor(c, r.AccountID), Since: r.Since.UTC(), Until: utc(r.Until), Request: r.Request}
 }
 
 func (r ExportedRegistration) record() []string {
@@ -99,7 +104,7 @@ func (r ExportedRegistration) record() []string {
 	if r.Request != nil {
 		request = r.Request.String()
 	}
-	return []string{r.ICCID, string(r.Account), timeCell(&r.Since), timeCell(r.Until), request}
+	return []string{r.ICCID, string(r.Account), timeCell(&r.Since), timeCell(r.Until), request, valueOrZero(r.AccountID)}
 }
 
 // ExportedTransfer is a transfer that has finished.
@@ -118,6 +123,9 @@ type ExportedTransfer struct {
 	Reason         *transfer.Reason    `json:"reason" nullable:"true" doc:"Why the SIM was not transferred."`
 	Fee            *transfer.Money     `json:"fee,omitempty" doc:"The fee of the transfer, which the source pays if the state is completed. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency."`
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped."`
+
+	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
 }
 
 // viewExportedTransfer shows a transfer to a caller, who sees as much of it as in
@@ -142,6 +150,9 @@ func viewExportedTransfer(t storage.ExportedTransfer, c storage.Caller) (Exporte
 		Reason:         r.Reason,
 		Fee:            r.Fee,
 		SessionDropped: r.SessionDropped,
+
+		SourceExternalID:      externalIDFor(c, t.SourceExternalID),
+		DestinationExternalID: externalIDFor(c, t.DestinationExternalID),
 	}
 	if sightOf(party).review {
 		v.Ticket = t.Ticket
@@ -157,7 +168,7 @@ func (t ExportedTransfer) record() []string {
 	return []string{
 		timeCell(&t.FinishedAt), t.Request.String(), timeCell(&t.RequestedAt), valueOrZero(t.Ticket), string(t.Source), string(t.Destination),
 		strconv.Itoa(t.Line), t.Identifier, valueOrZero(t.ICCID), string(t.State), string(valueOrZero(t.Method)), string(valueOrZero(t.Reason)),
-		fee, currency, strconv.FormatBool(t.SessionDropped),
+		fee, currency, strconv.FormatBool(t.SessionDropped), valueOrZero(t.SourceExternalID), valueOrZero(t.DestinationExternalID),
 	}
 }
 
@@ -173,10 +184,16 @@ type ExportedCharge struct {
 	Destination transfer.OperatorID `json:"destination"`
 	Line        int                 `json:"line" doc:"The position in the list, the line in the upload, or the row in a JSON upload, counted from 1."`
 	Identifier  string              `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
+
+	AccountID             *string `json:"account_external_id,omitempty" doc:"The external id of the account that pays. For support."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
 }
 
-func viewExportedCharge(c storage.ExportedCharge) ExportedCharge {
+func viewExportedCharge(c storage.ExportedCharge, caller storage.Caller) ExportedCharge {
 	return ExportedCharge{
+		AccountID:             externalIDFor(caller, c.AccountID),
+		DestinationExternalID: externalIDFor(caller, c.DestinationExternalID),
+
 		ChargedAt:   c.ChargedAt.UTC(),
 		Account:     c.OperatorID,
 		Fee:         transfer.Money{Minor: c.Amount, Currency: c.Currency},
@@ -193,17 +210,17 @@ func viewExportedCharge(c storage.ExportedCharge) ExportedCharge {
 func (c ExportedCharge) record() []string {
 	return []string{
 		timeCell(&c.ChargedAt), string(c.Account), c.Fee.Amount(), string(c.Fee.Currency), string(c.Method), c.ICCID, c.Request.String(),
-		valueOrZero(c.Ticket), string(c.Destination), strconv.Itoa(c.Line), c.Identifier,
+		valueOrZero(c.Ticket), string(c.Destination), strconv.Itoa(c.Line), c.Identifier, valueOrZero(c.AccountID), valueOrZero(c.DestinationExternalID),
 	}
 }
 
 // The first rows of exports as CSV.
 const (
 	simExportHeader = "iccid,imsis,msisdns,account,status,plan,tags,expiration,termination_protection,group,event_handlers," +
-		"speed_class,containers,imei_lock,transfer_lock,eid,lot,external_id,since,updated_at"
-	registrationExportHeader = "iccid,account,since,until,request"
-	transferExportHeader     = "finished_at,request,requested_at,ticket,source,destination,line,identifier,iccid,state,method,reason,fee,currency,session_dropped"
-	chargeExportHeader       = "charged_at,account,fee,currency,method,iccid,request,ticket,destination,line,identifier"
+		"speed_class,containers,imei_lock,transfer_lock,eid,lot,external_id,since,updated_at,account_external_id"
+	registrationExportHeader = "iccid,account,since,until,request,account_external_id"
+	transferExportHeader     = "finished_at,request,requested_at,ticket,source,destination,line,identifier,iccid,state,method,reason,fee,currency,session_dropped,source_external_id,destination_external_id"
+	chargeExportHeader       = "charged_at,account,fee,currency,method,iccid,request,ticket,destination,line,identifier,account_external_id,destination_external_id"
 )
 
 // Period is embedded in the input of exports of what happened in a period.
@@ -246,7 +263,7 @@ func (s *server) exportSIMs(ctx context.Context, in *exportSIMsInput) (*huma.Str
 		open: func(ctx context.Context) (*storage.Export[storage.ExportedSIM], error) {
 			return s.db.ExportSIMs(ctx, exportTimeout, f)
 		},
-		view: func(r storage.ExportedSIM) (ExportedSIM, error) { return viewExportedSIM(r), nil },
+		view: func(r storage.ExportedSIM) (ExportedSIM, error) { return viewExportedSIM(r, callerOf(ctx)), nil },
 	}.send(ctx, s, in.Accepting)
 }
 
@@ -272,7 +289,7 @@ func (s *server) exportRegistrations(ctx context.Context, in *exportRegistration
 			return s.db.ExportRegistrations(ctx, exportTimeout, account, period)
 		},
 		view: func(r storage.ExportedRegistration) (ExportedRegistration, error) {
-			return viewExportedRegistration(r), nil
+			return viewExportedRegistration(r, callerOf(ctx)), nil
 		},
 	}.send(ctx, s, in.Accepting)
 }
@@ -355,7 +372,9 @@ func (s *server) exportCharges(ctx context.Context, in *exportChargesInput) (*hu
 		open: func(ctx context.Context) (*storage.Export[storage.ExportedCharge], error) {
 			return s.db.ExportCharges(ctx, exportTimeout, f)
 		},
-		view: func(c storage.ExportedCharge) (ExportedCharge, error) { return viewExportedCharge(c), nil },
+		view: func(c storage.ExportedCharge) (ExportedCharge, error) {
+			return viewExportedCharge(c, callerOf(ctx)), nil
+		},
 	}.send(ctx, s, in.Accepting)
 }
 

@@ -68,6 +68,7 @@ func TestExportedInventoryCanBeUploadedAgain(t *testing.T) {
 	}
 	list := []m{full, {"iccid": iccid(2), "imsis": []string{imsi(3)}, "account": destinationID, "status": "ready", "plan": "local-01"}}
 	s.post(s.admin, "/v1/sims", list).is(201)
+	s.exec(`UPDATE accounts SET external_id = 'customer ' || id`)
 	columns := strings.Split(simExportHeader, ",")
 	want := exportedRows[map[string]any](s.export(s.admin, "sims", typeNDJSON))
 	if len(want) != 2 || len(want[0]) != len(columns) {

@@ -134,6 +134,7 @@ const (
 	colExternalID
 	colSince     // of an export; ignored
 	colUpdatedAt // of an export; ignored
+	colAccountID // of an export; ignored
 )
 
 func simUpload() *uploadDoc {
@@ -160,6 +161,7 @@ func simUpload() *uploadDoc {
 			colExternalID:    {"external_id", false, upload.Text, "The id of the SIM in your inventory, up to 128 characters; unique."},
 			colSince:         {"since", false, upload.Ignored, "Ignored, so that an exported inventory can be uploaded again."},
 			colUpdatedAt:     {"updated_at", false, upload.Ignored, "Ignored, so that an exported inventory can be uploaded again."},
+			colAccountID:     {"account_external_id", false, upload.Ignored, "Ignored, so that an exported inventory can be uploaded again."},
 		},
 		example: "iccid,imsis,msisdns,account,status,plan,tags\n" +
 			"8988211000000000011,001010000000001,+12025550101,OP0012345678,ready,global-01,site=north;lot=7\n",

@@ -19,6 +19,7 @@ type Key struct {
 	Hint       string               `json:"hint" example:"st_admin_abcd…wxyz" doc:"The beginning and the end of the key."`
 	Role       storage.Role         `json:"role"`
 	Account    *transfer.OperatorID `json:"account,omitempty" doc:"The operator id of the account that the key acts for."`
+	AccountID  *string              `json:"account_external_id,omitempty" doc:"The external id of the account. For support."`
 	Permission *storage.Permission  `json:"permission,omitempty" doc:"What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and removes locks; owner does everything. Left out for staff."`
 	Networks   []string             `json:"networks,omitempty" example:"[\"192.0.2.0/24\"]" doc:"The networks from which the key can be used. Left out: any."`
 	Name       string               `json:"name"`
@@ -40,6 +41,7 @@ func viewKey(k storage.Key, c storage.Caller) Key {
 		Hint:       k.Hint,
 		Role:       k.Role,
 		Account:    k.OperatorID,
+		AccountID:  externalIDFor(c, k.ExternalID),
 		Permission: k.Permission,
 		Networks:   k.Networks,
 		Name:       k.Name,

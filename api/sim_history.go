@@ -26,6 +26,7 @@ type SIMHistory struct {
 // OwnedSince is an account that a SIM was registered to, and since when.
 type OwnedSince struct {
 	Account   transfer.OperatorID `json:"account"`
+	AccountID *string             `json:"account_external_id,omitempty" doc:"The external id of the account."`
 	Since     time.Time           `json:"since"`
 	Request   *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request by which the account got the SIM; left out for the first account, and for a correction."`
 	Corrected bool                `json:"corrected,omitempty" doc:"Whether an administrator corrected the owner, without a transfer request."`
@@ -55,6 +56,9 @@ type PastTransfer struct {
 	Ticket       *string               `json:"ticket,omitempty"`
 	CreatedAt    time.Time             `json:"created_at"`
 	Transfer     Transfer              `json:"transfer"`
+
+	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source."`
+	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination."`
 }
 
 // Session is a data session.
@@ -72,6 +76,7 @@ type Session struct {
 type ChargedFee struct {
 	Request   uuid.UUID           `json:"request" format:"uuid"`
 	Account   transfer.OperatorID `json:"account" doc:"The account that was charged."`
+	AccountID *string             `json:"account_external_id,omitempty" doc:"The external id of the account."`
 	Fee       transfer.Money      `json:"fee"`
 	ChargedAt time.Time           `json:"charged_at"`
 }
@@ -106,19 +111,19 @@ func (s *server) getSIMHistory(ctx context.Context, in *simHistoryInput) (*simHi
 	}); err != nil {
 		return nil, err
 	}
-	v, err := viewHistory(h)
+	v, err := viewHistory(h, callerOf(ctx))
 	return &simHistoryOutput{v}, err
 }
 
-func viewHistory(h storage.History) (SIMHistory, error) {
+func viewHistory(h storage.History, caller storage.Caller) (SIMHistory, error) {
 	v := SIMHistory{Owners: []OwnedSince{}, Transfers: []PastTransfer{}, Sessions: []Session{}, Charges: []ChargedFee{}, Former: []FormerIdentifier{}, Swaps: []PastSwap{}}
 	var err error
-	if v.SIM, err = viewSIM(h.SIM); err != nil {
+	if v.SIM, err = viewSIM(h.SIM, caller); err != nil {
 		return v, err
 	}
 	v.Truncated = max(len(h.Registrations), len(h.Transfers), len(h.Sessions), len(h.Charges), len(h.Former), len(h.Swaps)) > storage.MaxHistory
 	for _, r := range latest(h.Registrations) {
-		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, Since: r.Since.UTC(), Request: r.Request, Corrected: r.Corrected, Ticket: r.Ticket})
+		v.Owners = append(v.Owners, OwnedSince{Account: r.OperatorID, AccountID: externalIDFor(caller, r.AccountID), Since: r.Since.UTC(), Request: r.Request, Corrected: r.Corrected, Ticket: r.Ticket})
 	}
 	for _, t := range latest(h.Transfers) {
 		row, err := viewTransfer(t.Transfer, t.Currency, transfer.PartySupport)
@@ -128,6 +133,7 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 		v.Transfers = append(v.Transfers, PastTransfer{
 			Request: t.Request, RequestState: t.RequestState, Source: t.Source, Destination: t.Destination,
 			Ticket: t.Ticket, CreatedAt: t.CreatedAt.UTC(), Transfer: row,
+			SourceExternalID: externalIDFor(caller, t.SourceExternalID), DestinationExternalID: externalIDFor(caller, t.DestinationExternalID),
 		})
 	}
 	for _, s := range latest(h.Sessions) {
@@ -138,7 +144,7 @@ func viewHistory(h storage.History) (SIMHistory, error) {
 	}
 	for _, c := range latest(h.Charges) {
 		v.Charges = append(v.Charges, ChargedFee{
-			Request: c.Request, Account: c.OperatorID, Fee: transfer.Money{Minor: c.Amount, Currency: c.Currency}, ChargedAt: c.ChargedAt.UTC(),
+			Request: c.Request, Account: c.OperatorID, AccountID: externalIDFor(caller, c.AccountID), Fee: transfer.Money{Minor: c.Amount, Currency: c.Currency}, ChargedAt: c.ChargedAt.UTC(),
 		})
 	}
 	for _, f := range latest(h.Former) {

@@ -95,7 +95,7 @@ func TestHistoryIsTruncatedWhenThereIsMore(t *testing.T) {
 	t.Parallel()
 	sim := storage.SIM{SIMSettings: storage.SIMSettings{Tags: storage.Tags{}, EventHandlers: storage.Strings{}, Containers: storage.Strings{}}}
 	for n, truncated := range map[int]bool{1: false, storage.MaxHistory: false, storage.MaxHistory + 1: true} {
-		v, err := viewHistory(storage.History{SIM: sim, Sessions: make([]storage.PastSession, n)})
+		v, err := viewHistory(storage.History{SIM: sim, Sessions: make([]storage.PastSession, n)}, storage.Caller{Role: storage.RoleSupport})
 		if err != nil {
 			t.Fatal(err)
 		}

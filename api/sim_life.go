@@ -56,10 +56,10 @@ func (s *server) swapSIM(ctx context.Context, in *swapSIMInput) (*reply[SwappedS
 			return err
 		}
 		out.Status = 200
-		if out.Body.Old, err = viewSIM(both.Old); err != nil {
+		if out.Body.Old, err = viewSIM(both.Old, callerOf(ctx)); err != nil {
 			return err
 		}
-		out.Body.New, err = viewSIM(both.New)
+		out.Body.New, err = viewSIM(both.New, callerOf(ctx))
 		return err
 	})
 }
@@ -84,7 +84,7 @@ func (s *server) retireSIM(ctx context.Context, in *retireSIMInput) (*reply[SIM]
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[SIM]) error {
 		row, err := t.RetireSIM(ctx, actingCaller(ctx), id, why, simCondition(ctx))
-		return simReply(out, row, err)
+		return simReply(ctx, out, row, err)
 	})
 }
 
@@ -121,17 +121,17 @@ func (s *server) correctOwner(ctx context.Context, in *correctOwnerInput) (*repl
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[SIM]) error {
 		row, err := t.CorrectOwner(ctx, actingCaller(ctx), id, c)
-		return simReply(out, row, err)
+		return simReply(ctx, out, row, err)
 	})
 }
 
 // simReply makes a SIM, or an error, the response.
-func simReply(out *reply[SIM], row storage.SIM, err error) error {
+func simReply(ctx context.Context, out *reply[SIM], row storage.SIM, err error) error {
 	if err != nil {
 		return err
 	}
 	out.Status = 200
-	if out.Body, err = viewSIM(row); err != nil {
+	if out.Body, err = viewSIM(row, callerOf(ctx)); err != nil {
 		return err
 	}
 	out.ETag, err = entityTag(out.Body)

@@ -19,6 +19,7 @@ type SIM struct {
 	IMSIs        []string            `json:"imsis" nullable:"false"`
 	MSISDNs      []string            `json:"msisdns" nullable:"false"`
 	Account      transfer.OperatorID `json:"account" doc:"The operator id of the account that it is registered to."`
+	AccountID    *string             `json:"account_external_id,omitempty" doc:"The external id of the account. For support."`
 	Since        time.Time           `json:"since" doc:"Since when it is registered to this account."`
 	Status       transfer.Status     `json:"status"`
 	Plan         string              `json:"plan"`
@@ -26,7 +27,7 @@ type SIM struct {
 	TransferLock bool                `json:"transfer_lock" doc:"Whether the owner prevents transfers of the SIM."`
 	EID          *string             `json:"eid,omitempty" doc:"The EID of the eUICC that holds the profile: 32 digits."`
 	Lot          *string             `json:"lot,omitempty" doc:"The order or box that the SIM came in."`
-	ExternalID   *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
+	ExternalID   *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory. For support."`
 	UpdatedAt    time.Time           `json:"updated_at" doc:"When it last changed, also by a transfer."`
 	RetiredAt    *time.Time          `json:"retired_at,omitempty" doc:"When it was retired as a wrong import."`
 	Settings
@@ -40,12 +41,14 @@ type OpenTransfer struct {
 	ExpiresAt *time.Time            `json:"expires_at,omitempty"`
 }
 
-func viewSIM(s storage.SIM) (SIM, error) {
+// viewSIM shows a SIM to a caller that reaches it.
+func viewSIM(s storage.SIM, c storage.Caller) (SIM, error) {
 	v := SIM{
 		ICCID:        s.ICCID,
 		IMSIs:        append([]string{}, s.IMSIs...),
 		MSISDNs:      append([]string{}, s.MSISDNs...),
 		Account:      s.OperatorID,
+		AccountID:    externalIDFor(c, s.AccountID),
 		Since:        s.Since.UTC(),
 		Status:       s.Status,
 		Plan:         s.Plan,
@@ -53,7 +56,7 @@ func viewSIM(s storage.SIM) (SIM, error) {
 		TransferLock: s.TransferLock,
 		EID:          s.EID,
 		Lot:          s.Lot,
-		ExternalID:   s.ExternalID,
+		ExternalID:   externalIDFor(c, s.ExternalID),
 		UpdatedAt:    s.UpdatedAt.UTC(),
 		RetiredAt:    utc(s.RetiredAt),
 		Settings:     viewSettings(s.SIMSettings),
@@ -74,7 +77,7 @@ type listSIMsInput struct {
 	Tag        []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
 	Lot        string            `query:"lot" maxLength:"128" doc:"Only SIMs of this order or box."`
 	EID        string            `query:"eid" maxLength:"64" doc:"Only SIMs on the eUICC with this EID."`
-	ExternalID string            `query:"external_id" maxLength:"128" doc:"Only the SIM with this id in the operator's inventory."`
+	ExternalID string            `query:"external_id" maxLength:"128" doc:"Only the SIM with this id in the operator's inventory. For support."`
 }
 
 // filter parses the filter for the SIMs of an account, 0 for any.
@@ -142,6 +145,10 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
+	caller := callerOf(ctx)
+	if in.ExternalID != "" && !seesExternalIDs(caller) {
+		return nil, problem.New(problem.Forbidden, "only support can search by the id in the operator's inventory", problem.FieldError{Location: "query.external_id", Message: "leave it out"})
+	}
 	f, err := in.filter(account)
 	if err != nil {
 		return nil, err
@@ -154,7 +161,7 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 	if err != nil {
 		return nil, err
 	}
-	return tryPageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, viewSIM)
+	return tryPageOf(rows, in.Limit, func(s storage.SIM) string { return itoa(s.ID) }, func(s storage.SIM) (SIM, error) { return viewSIM(s, caller) })
 }
 
 // SIMPath is embedded in the input of routes for one SIM, which is given by any of
@@ -181,7 +188,7 @@ type simOutput struct {
 
 // simResponse returns a SIM with its ETag.
 func simResponse(ctx context.Context, row storage.SIM) (*simOutput, error) {
-	v, err := viewSIM(row)
+	v, err := viewSIM(row, callerOf(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +360,7 @@ func simCondition(ctx context.Context) func(storage.SIM) error {
 		return nil
 	}
 	return func(was storage.SIM) error {
-		v, err := viewSIM(was)
+		v, err := viewSIM(was, callerOf(ctx))
 		if err != nil {
 			return err
 		}
@@ -383,6 +390,6 @@ func (s *server) correctStatus(ctx context.Context, in *correctStatusInput) (*re
 		row, err := t.UpdateSIM(ctx, actingCaller(ctx), 0, id, storage.SIMChange{
 			Status: &in.Body.Status, StatusBy: transfer.ByCorrection, Why: in.Body.Reason, If: simCondition(ctx),
 		})
-		return simReply(out, row, err)
+		return simReply(ctx, out, row, err)
 	})
 }

@@ -55,7 +55,7 @@ func (c *auditCommand) Run(ctx context.Context, s *Session) error {
 		return l.client.ListAudit(ctx, filter, p, l.options()...)
 	}
 	return printList(l, c.paging, maxPage, list, []string{"TIME", "BY", "ACTION", "ACCOUNT", "OBJECT", "CHANGE"}, func(e client.AuditEntry) []string {
-		return []string{timeText(e.At), auditActorText(e), string(e.Action), string(e.Account), strings.TrimSpace(e.Object + " " + e.ObjectID), auditChangeText(e)}
+		return []string{timeText(e.At), auditActorText(e), string(e.Action), accountText(e.Account, e.AccountID), strings.TrimSpace(e.Object + " " + e.ObjectID), auditChangeText(e)}
 	})
 }
 

@@ -149,9 +149,9 @@ func (c *changesCommand) showPage(ctx context.Context, l *connection, t *table, 
 		for _, e := range page.Items {
 			source := ""
 			if e.From != nil {
-				source = string(e.From.Account)
+				source = accountText(e.From.Account, e.From.ExternalID)
 			}
-			t.add(timeText(e.At), string(e.Kind), e.ICCID, source, string(e.To.Account), changeText(e))
+			t.add(timeText(e.At), string(e.Kind), e.ICCID, source, accountText(e.To.Account, e.To.ExternalID), changeText(e))
 		}
 		return t.flush()
 	})

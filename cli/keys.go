@@ -48,7 +48,7 @@ func (c *keysListCommand) Run(ctx context.Context, s *Session) error {
 			strconv.FormatInt(k.ID, 10),
 			k.Hint,
 			k.Role,
-			string(k.Account),
+			accountText(k.Account, k.AccountID),
 			k.Permission,
 			k.Name,
 			timeText(valueOrZero(k.LastUsedAt)),
@@ -85,7 +85,7 @@ func printKey(l *connection, k client.Key) error {
 	t.add("Name", k.Name)
 	t.add("Role", k.Role)
 	for _, row := range []struct{ name, value string }{
-		{"Account", string(k.Account)},
+		{"Account", accountText(k.Account, k.AccountID)},
 		{"Permission", k.Permission},
 		{"Networks", strings.Join(k.Networks, ", ")},
 		{"Created", timeText(k.CreatedAt)},

@@ -116,7 +116,7 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 	head := []string{"ICCID", "ACCOUNT", "STATUS", "PLAN", "ONLINE", "LOCKED", "TRANSFER"}
 	return printList(l, c.paging, maxPage, list, head, func(v client.SIM) []string {
 		state := valueOrZero(v.Transfer).State
-		return []string{v.ICCID, string(v.Account), string(v.Status), v.Plan, yesNo(v.Online), yesNo(v.TransferLock), string(state)}
+		return []string{v.ICCID, accountText(v.Account, v.AccountID), string(v.Status), v.Plan, yesNo(v.Online), yesNo(v.TransferLock), string(state)}
 	})
 }
 
@@ -148,7 +148,7 @@ func printSIM(l *connection, v client.SIM) error {
 	t.add("ICCID", v.ICCID)
 	t.add("IMSIs", strings.Join(v.IMSIs, ", "))
 	t.add("MSISDNs", strings.Join(v.MSISDNs, ", "))
-	t.add("Account", string(v.Account)+" since "+timeText(v.Since))
+	t.add("Account", accountText(v.Account, v.AccountID)+" since "+timeText(v.Since))
 	t.add("Status", string(v.Status))
 	t.add("Plan", v.Plan)
 	t.add("Online", yesNo(v.Online))

@@ -49,7 +49,7 @@ func printHistory(l *connection, h client.SIMHistory) error {
 		if o.Corrected {
 			by = strings.TrimSpace("corrected " + o.Ticket)
 		}
-		owners.add(string(o.Account), timeText(o.Since), by)
+		owners.add(accountText(o.Account, o.AccountID), timeText(o.Since), by)
 	}
 	transfers := newTable(l.Out, "CREATED", "REQUEST", "FROM", "TO", "STATE", "FEE", "TICKET", "REASON OR ADVICE")
 	for _, t := range h.Transfers {
@@ -62,7 +62,7 @@ func printHistory(l *connection, h client.SIMHistory) error {
 	}
 	charges := newTable(l.Out, "CHARGED", "ACCOUNT", "FEE", "REQUEST")
 	for _, c := range h.Charges {
-		charges.add(timeText(c.ChargedAt), string(c.Account), feeText(&c.Fee), c.Request.String())
+		charges.add(timeText(c.ChargedAt), accountText(c.Account, c.AccountID), feeText(&c.Fee), c.Request.String())
 	}
 	swaps := newTable(l.Out, "SWAPPED", "OLD CARD", "NEW CARD")
 	for _, w := range h.Swaps {

@@ -13,21 +13,23 @@ import (
 
 // AuditEntry is an entry of the audit trail: an act outside of transfer requests.
 type AuditEntry struct {
-	At         time.Time            `json:"at"`
-	Action     transfer.AuditAction `json:"action"`
-	Actor      transfer.AuditActor  `json:"actor"`                 // what kind of actor it was
-	Role       string               `json:"role,omitempty"`        // of the API key
-	Key        int64                `json:"key,omitempty"`         // id of the API key
-	KeyName    string               `json:"key_name,omitempty"`    // of the API key, or the user who ran a command on the server
-	KeyHint    string               `json:"key_hint,omitempty"`    // beginning and end of the API key
-	KeyAccount transfer.OperatorID  `json:"key_account,omitempty"` // that the API key acts for
-	Address    string               `json:"address,omitempty"`     // IP address of the call
-	Account    transfer.OperatorID  `json:"account,omitempty"`     // that the act concerns
-	Object     string               `json:"object"`                // what it was done to, such as key
-	ObjectID   string               `json:"object_id"`             // which one
-	Before     map[string]any       `json:"before,omitempty"`      // the fields that changed
-	After      map[string]any       `json:"after,omitempty"`
-	Why        string               `json:"why,omitempty"` // the reason that was given
+	At           time.Time            `json:"at"`
+	Action       transfer.AuditAction `json:"action"`
+	Actor        transfer.AuditActor  `json:"actor"`                             // what kind of actor it was
+	Role         string               `json:"role,omitempty"`                    // of the API key
+	Key          int64                `json:"key,omitempty"`                     // id of the API key
+	KeyName      string               `json:"key_name,omitempty"`                // of the API key, or the user who ran a command on the server
+	KeyHint      string               `json:"key_hint,omitempty"`                // beginning and end of the API key
+	KeyAccount   transfer.OperatorID  `json:"key_account,omitempty"`             // that the API key acts for
+	KeyAccountID string               `json:"key_account_external_id,omitempty"` // for support
+	Address      string               `json:"address,omitempty"`                 // IP address of the call
+	Account      transfer.OperatorID  `json:"account,omitempty"`                 // that the act concerns
+	AccountID    string               `json:"account_external_id,omitempty"`     // for support
+	Object       string               `json:"object"`                            // what it was done to, such as key
+	ObjectID     string               `json:"object_id"`                         // which one
+	Before       map[string]any       `json:"before,omitempty"`                  // the fields that changed
+	After        map[string]any       `json:"after,omitempty"`
+	Why          string               `json:"why,omitempty"` // the reason that was given
 }
 
 // AuditFilter selects entries of the audit trail. A zero field selects all.

@@ -20,6 +20,7 @@ import (
 type Batch struct {
 	ID        uuid.UUID           `json:"id"`
 	Source    transfer.OperatorID `json:"source"`
+	SourceID  string              `json:"source_external_id,omitempty"` // for support
 	CreatedAt time.Time           `json:"created_at"`
 	Finished  bool                `json:"finished"`          // whether all its requests are
 	Outcome   transfer.Outcome    `json:"outcome,omitempty"` // empty until it is finished

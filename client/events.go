@@ -40,6 +40,9 @@ type FeedEvent struct {
 	Batch       *uuid.UUID          `json:"batch,omitempty"`
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
+
+	SourceExternalID      string `json:"source_external_id,omitempty"` // for support
+	DestinationExternalID string `json:"destination_external_id,omitempty"`
 	Event
 }
 

@@ -26,7 +26,8 @@ type ExportedSIM struct {
 	Lot          string              `json:"lot,omitempty"`         // the order or box that it came in
 	ExternalID   string              `json:"external_id,omitempty"` // in the operator's inventory
 	Settings
-	UpdatedAt time.Time `json:"updated_at"` // when it last changed, also by a transfer
+	AccountID string    `json:"account_external_id,omitempty"` // the external id of Account; for support
+	UpdatedAt time.Time `json:"updated_at"`                    // when it last changed, also by a transfer
 }
 
 // ExportedRegistration is a registration of a SIM to an account, as a row of an
@@ -37,6 +38,8 @@ type ExportedRegistration struct {
 	Since   time.Time           `json:"since"`
 	Until   *time.Time          `json:"until"`   // nil while the registration lasts
 	Request *uuid.UUID          `json:"request"` // by which the account got the SIM; nil for the first account
+
+	AccountID string `json:"account_external_id,omitempty"` // the external id of Account; for support
 }
 
 // ExportedTransfer is a transfer that has finished, as a row of an export.
@@ -55,6 +58,9 @@ type ExportedTransfer struct {
 	Reason         transfer.Reason     `json:"reason"`
 	Fee            *transfer.Money     `json:"fee"` // nil if the SIM has no fee, or the caller does not see it
 	SessionDropped bool                `json:"session_dropped"`
+
+	SourceExternalID      string `json:"source_external_id,omitempty"` // for support
+	DestinationExternalID string `json:"destination_external_id,omitempty"`
 }
 
 // ExportedCharge is a fee that an account was charged for a transfer, as a row of
@@ -70,6 +76,9 @@ type ExportedCharge struct {
 	Destination transfer.OperatorID `json:"destination"`
 	Line        int                 `json:"line"` // in the list or upload, from 1
 	Identifier  string              `json:"identifier"`
+
+	AccountID             string `json:"account_external_id,omitempty"` // for support
+	DestinationExternalID string `json:"destination_external_id,omitempty"`
 }
 
 // SIMExport selects SIMs. A zero field selects all.

@@ -15,8 +15,9 @@ type Key struct {
 	Hint       string              `json:"hint"` // its beginning and end
 	Role       string              `json:"role"` // account, support, finance or admin
 	Account    transfer.OperatorID `json:"account,omitempty"`
-	Permission string              `json:"permission,omitempty"` // in its account: viewer, operator, approver or owner
-	Networks   []string            `json:"networks,omitempty"`   // from which it can be used; empty: any
+	AccountID  string              `json:"account_external_id,omitempty"` // for support
+	Permission string              `json:"permission,omitempty"`          // in its account: viewer, operator, approver or owner
+	Networks   []string            `json:"networks,omitempty"`            // from which it can be used; empty: any
 	Name       string              `json:"name"`
 	CreatedAt  time.Time           `json:"created_at"`
 	CreatedBy  int64               `json:"created_by,omitempty"` // id of the key that created it; zero: it was created on the server

@@ -17,7 +17,8 @@ type SIM struct {
 	IMSIs                 []string            `json:"imsis"`
 	MSISDNs               []string            `json:"msisdns"`
 	Account               transfer.OperatorID `json:"account"`
-	Since                 time.Time           `json:"since"` // when it was registered to Account
+	AccountID             string              `json:"account_external_id,omitempty"` // for support
+	Since                 time.Time           `json:"since"`                         // when it was registered to Account
 	Status                transfer.Status     `json:"status"`
 	Plan                  string              `json:"plan"`
 	Online                bool                `json:"online"`
@@ -196,6 +197,7 @@ type SIMHistory struct {
 // OwnedSince is a registration of a SIM. It ended when the next one began.
 type OwnedSince struct {
 	Account   transfer.OperatorID `json:"account"`
+	AccountID string              `json:"account_external_id,omitempty"`
 	Since     time.Time           `json:"since"`
 	Request   *uuid.UUID          `json:"request,omitempty"`   // nil for the first owner, and after a correction
 	Corrected bool                `json:"corrected,omitempty"` // an administrator corrected the owner
@@ -225,6 +227,9 @@ type PastTransfer struct {
 	Ticket       string                `json:"ticket,omitempty"`
 	CreatedAt    time.Time             `json:"created_at"`
 	Transfer     Transfer              `json:"transfer"`
+
+	SourceExternalID      string `json:"source_external_id,omitempty"`
+	DestinationExternalID string `json:"destination_external_id,omitempty"`
 }
 
 // Session is a data session of a SIM.
@@ -242,6 +247,7 @@ type Session struct {
 type ChargedFee struct {
 	Request   uuid.UUID           `json:"request"`
 	Account   transfer.OperatorID `json:"account"`
+	AccountID string              `json:"account_external_id,omitempty"`
 	Fee       transfer.Money      `json:"fee"`
 	ChargedAt time.Time           `json:"charged_at"`
 }

@@ -169,9 +169,11 @@ type AuditRecord struct {
 	KeyRole     *Role                `db:"key_role"`
 	KeyHint     *string              `db:"key_hint"`
 	KeyOperator *transfer.OperatorID `db:"key_operator_id"` // of the account that the key acts for
-	Name        *string              `db:"actor_name"`      // of the key, or of the user who ran the command
-	Address     *string              `db:"address"`         // where the call came from
-	OperatorID  *transfer.OperatorID `db:"operator_id"`     // of the account that the act concerns
+	KeyAccount  *string              `db:"key_account_external_id"`
+	Name        *string              `db:"actor_name"`  // of the key, or of the user who ran the command
+	Address     *string              `db:"address"`     // where the call came from
+	OperatorID  *transfer.OperatorID `db:"operator_id"` // of the account that the act concerns
+	AccountID   *string              `db:"account_external_id"`
 	Object      string               `db:"object"`
 	ObjectID    string               `db:"object_id"`
 	Before      *json.RawMessage     `db:"before"`
@@ -215,9 +217,11 @@ var selectAudit = newStatement(statement{
 			u.key_role,
 			u.key_hint,
 			b.operator_id AS key_operator_id,
+			b.external_id AS key_account_external_id,
 			u.actor_name,
 			u.address,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			u.object,
 			u.object_id,
 			u.before,

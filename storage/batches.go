@@ -16,6 +16,7 @@ type Batch struct {
 	ID         uuid.UUID           `db:"id"`
 	Account    int64               `db:"account"`
 	OperatorID transfer.OperatorID `db:"operator_id"`
+	ExternalID *string             `db:"account_external_id"` // of the account
 	CreatedAt  time.Time           `db:"created_at"`
 	Size       int                 `db:"size"`       // number of rows in the upload
 	Requests   int                 `db:"requests"`   // number of requests
@@ -40,6 +41,7 @@ const selectBatchSQL = `SELECT
 	b.id,
 	b.account,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	b.created_at,
 	b.size,
 	b.reference,

@@ -27,6 +27,9 @@ type FeedEvent struct {
 	Source      transfer.OperatorID `db:"source"`
 	Destination transfer.OperatorID `db:"destination"`
 	Reference   *string             `db:"reference"` // of the request
+
+	SourceExternalID      *string `db:"source_external_id"`
+	DestinationExternalID *string `db:"destination_external_id"`
 	Event
 }
 
@@ -63,7 +66,9 @@ SELECT
 	e.request,
 	r.batch,
 	src.operator_id AS source,
+	src.external_id AS source_external_id,
 	dst.operator_id AS destination,
+	dst.external_id AS destination_external_id,
 	r.reference,
 	e.seq,
 	e.at,

@@ -95,7 +95,8 @@ type ExportedSIM struct {
 	IMSIs        pq.StringArray      `db:"imsis"`
 	MSISDNs      pq.StringArray      `db:"msisdns"`
 	OperatorID   transfer.OperatorID `db:"operator_id"` // of the owner
-	Since        time.Time           `db:"since"`       // when the SIM was registered to the owner
+	AccountID    *string             `db:"account_external_id"`
+	Since        time.Time           `db:"since"` // when the SIM was registered to the owner
 	Status       transfer.Status     `db:"status"`
 	Plan         string              `db:"plan"`
 	TransferLock bool                `db:"transfer_lock"`
@@ -124,6 +125,7 @@ var selectExportedSIMs = newStatement(statement{
 			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,
 			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) AS msisdns,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			s.since,
 			s.status,
 			s.plan,
@@ -164,6 +166,7 @@ type Period struct{ From, To *time.Time }
 type ExportedRegistration struct {
 	ICCID      string              `db:"iccid"`
 	OperatorID transfer.OperatorID `db:"operator_id"`
+	AccountID  *string             `db:"account_external_id"`
 	Since      time.Time           `db:"since"`
 	Until      *time.Time          `db:"until"`   // when the next one began; nil: it lasts
 	Request    *uuid.UUID          `db:"request"` // that transferred the SIM to the account; nil for the first one
@@ -178,6 +181,7 @@ var selectExportedRegistrations = newStatement(statement{
 		SELECT
 			s.iccid,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			g.since,
 			g.until,
 			g.request
@@ -220,6 +224,9 @@ type ExportedTransfer struct {
 	Currency    transfer.Currency   `db:"currency"`   // of the source, which pays the fee
 
 	RequestReference *string `db:"request_reference"`
+
+	SourceExternalID      *string `db:"source_external_id"`
+	DestinationExternalID *string `db:"destination_external_id"`
 	Transfer
 }
 
@@ -246,7 +253,9 @@ var selectExportedTransfers = newStatement(statement{
 	text: `SELECT
 	t.request,
 	src.operator_id AS source,
+	src.external_id AS source_external_id,
 	dst.operator_id AS destination,
+	dst.external_id AS destination_external_id,
 	r.ticket,
 	r.reference AS request_reference,
 	r.created_at,
@@ -300,6 +309,9 @@ type ExportedCharge struct {
 
 	RequestReference *string `db:"request_reference"`
 	Reference        *string `db:"reference"` // of the SIM in the request
+
+	AccountID             *string `db:"account_external_id"`
+	DestinationExternalID *string `db:"destination_external_id"`
 }
 
 // ChargeExport selects charges; zero fields select all.
@@ -319,7 +331,9 @@ var selectExportedCharges = newStatement(statement{
 		SELECT
 			c.charged_at,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			dst.operator_id AS destination,
+			dst.external_id AS destination_external_id,
 			c.request,
 			r.ticket,
 			r.reference AS request_reference,

@@ -22,8 +22,9 @@ type Key struct {
 	Role       Role                 `db:"role"`
 	Account    *int64               `db:"account"`     // that it acts for; nil for other roles
 	OperatorID *transfer.OperatorID `db:"operator_id"` // of the account
-	Permission *Permission          `db:"permission"`  // in the account; nil for other roles
-	Networks   pq.StringArray       `db:"networks"`    // from which the key may be used; empty: any
+	ExternalID *string              `db:"account_external_id"`
+	Permission *Permission          `db:"permission"` // in the account; nil for other roles
+	Networks   pq.StringArray       `db:"networks"`   // from which the key may be used; empty: any
 	Name       string               `db:"name"`
 	CreatedAt  time.Time            `db:"created_at"`
 	CreatedBy  *int64               `db:"created_by"` // the key that created it; nil: a command on the database
@@ -51,6 +52,7 @@ const keyColumns = `
 	k.role,
 	k.account,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	k.permission,
 	k.networks::text[] AS networks,
 	k.name,

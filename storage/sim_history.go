@@ -38,6 +38,7 @@ const MaxHistory = 500
 type Registration struct {
 	Since      time.Time           `db:"since"`
 	OperatorID transfer.OperatorID `db:"operator_id"`
+	AccountID  *string             `db:"account_external_id"`
 	Request    *uuid.UUID          `db:"request"`   // the request that transferred the SIM to the account; nil for the first account, and for a correction
 	Corrected  bool                `db:"corrected"` // an administrator corrected the owner
 	Ticket     *string             `db:"ticket"`    // of the correction; nil: none
@@ -52,6 +53,9 @@ type PastTransfer struct {
 	Ticket       *string               `db:"ticket"`
 	CreatedAt    time.Time             `db:"created_at"`
 	Currency     transfer.Currency     `db:"currency"`
+
+	SourceExternalID      *string `db:"source_external_id"`
+	DestinationExternalID *string `db:"destination_external_id"`
 	Transfer
 }
 
@@ -71,7 +75,8 @@ type PastSession struct {
 type Charge struct {
 	Request    uuid.UUID           `db:"request"`
 	OperatorID transfer.OperatorID `db:"operator_id"` // of the account that pays
-	Amount     int64               `db:"amount"`      // in the currency's minor unit
+	AccountID  *string             `db:"account_external_id"`
+	Amount     int64               `db:"amount"` // in the currency's minor unit
 	Currency   transfer.Currency   `db:"currency"`
 	ChargedAt  time.Time           `db:"charged_at"`
 }
@@ -85,6 +90,7 @@ var selectRegistrations = newStatement(statement{
 		SELECT
 			g.since,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			g.request,
 			c.sim IS NOT NULL AS corrected,
 			c.ticket
@@ -108,7 +114,9 @@ var selectPastTransfers = newStatement(statement{
 	t.request,
 	r.state AS request_state,
 	src.operator_id AS source,
+	src.external_id AS source_external_id,
 	dst.operator_id AS destination,
+	dst.external_id AS destination_external_id,
 	r.ticket,
 	r.created_at,
 	src.currency,` + transferColumns + `
@@ -154,6 +162,7 @@ var selectCharges = newStatement(statement{
 		SELECT
 			c.request,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			c.amount,
 			c.currency,
 			c.charged_at

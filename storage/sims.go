@@ -23,7 +23,8 @@ type SIMDetails struct {
 type SIM struct {
 	ID           int64               `db:"id"`
 	OperatorID   transfer.OperatorID `db:"operator_id"` // of the owner
-	Since        time.Time           `db:"since"`       // when the SIM was registered to the owner
+	AccountID    *string             `db:"account_external_id"`
+	Since        time.Time           `db:"since"` // when the SIM was registered to the owner
 	ICCID        string              `db:"iccid"`
 	IMSIs        pq.StringArray      `db:"imsis"`
 	MSISDNs      pq.StringArray      `db:"msisdns"`
@@ -47,6 +48,7 @@ func selectSIMSQL() string {
 	return `SELECT
 	s.id,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	s.since,
 	s.iccid,
 	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,

@@ -2126,6 +2126,9 @@ type Batch struct {
 	// Requests The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists.
 	Requests *[]Request `json:"requests,omitempty"`
 	Source   string     `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
 }
 
 // BatchOutcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
@@ -2152,10 +2155,13 @@ type CancelInputBody struct {
 // ChargedFee defines model for ChargedFee.
 type ChargedFee struct {
 	// Account The account that was charged.
-	Account   string             `json:"account"`
-	ChargedAt time.Time          `json:"charged_at"`
-	Fee       Money              `json:"fee"`
-	Request   openapi_types.UUID `json:"request"`
+	Account string `json:"account"`
+
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string            `json:"account_external_id,omitempty"`
+	ChargedAt         time.Time          `json:"charged_at"`
+	Fee               Money              `json:"fee"`
+	Request           openapi_types.UUID `json:"request"`
 }
 
 // Counts defines model for Counts.
@@ -2516,6 +2522,9 @@ type FeedEvent struct {
 	Cursor      string `json:"cursor"`
 	Destination string `json:"destination"`
 
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
+
 	// Detail What the event says, by its kind. A party does not see all details of what others did.
 	Detail map[string]interface{} `json:"detail"`
 
@@ -2543,6 +2552,9 @@ type FeedEvent struct {
 	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
 	Seq    int64  `json:"seq"`
 	Source string `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
 
 	// To The state after the event, if it changed the state.
 	To    *FeedEventTo `json:"to,omitempty"`
@@ -2738,8 +2750,11 @@ type Imported struct {
 // Key defines model for Key.
 type Key struct {
 	// Account The operator id of the account that the key acts for.
-	Account   *string   `json:"account,omitempty"`
-	CreatedAt time.Time `json:"created_at"`
+	Account *string `json:"account,omitempty"`
+
+	// AccountExternalID The external id of the account. For support.
+	AccountExternalID *string   `json:"account_external_id,omitempty"`
+	CreatedAt         time.Time `json:"created_at"`
 
 	// CreatedBy The id of the key that created this one. Left out for a key that was created on the server and, for accounts, by the operator of the service.
 	CreatedBy *int64 `json:"created_by,omitempty"`
@@ -2927,6 +2942,9 @@ type OpenTransferState string
 type OwnedSince struct {
 	Account string `json:"account"`
 
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
 	// Corrected Whether an administrator corrected the owner, without a transfer request.
 	Corrected *bool `json:"corrected,omitempty"`
 
@@ -2951,13 +2969,19 @@ type PastSwap struct {
 
 // PastTransfer defines model for PastTransfer.
 type PastTransfer struct {
-	CreatedAt    time.Time                `json:"created_at"`
-	Destination  string                   `json:"destination"`
-	Request      openapi_types.UUID       `json:"request"`
-	RequestState PastTransferRequestState `json:"request_state"`
-	Source       string                   `json:"source"`
-	Ticket       *string                  `json:"ticket,omitempty"`
-	Transfer     Transfer                 `json:"transfer"`
+	CreatedAt   time.Time `json:"created_at"`
+	Destination string    `json:"destination"`
+
+	// DestinationExternalID The external id of the destination.
+	DestinationExternalID *string                  `json:"destination_external_id,omitempty"`
+	Request               openapi_types.UUID       `json:"request"`
+	RequestState          PastTransferRequestState `json:"request_state"`
+	Source                string                   `json:"source"`
+
+	// SourceExternalID The external id of the source.
+	SourceExternalID *string  `json:"source_external_id,omitempty"`
+	Ticket           *string  `json:"ticket,omitempty"`
+	Transfer         Transfer `json:"transfer"`
 }
 
 // PastTransferRequestState defines model for PastTransfer.RequestState.
@@ -3306,6 +3330,9 @@ type SIM struct {
 	// Account The operator id of the account that it is registered to.
 	Account string `json:"account"`
 
+	// AccountExternalID The external id of the account. For support.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
 	// Containers Subscription containers on the card.
 	Containers []string `json:"containers"`
 
@@ -3314,7 +3341,7 @@ type SIM struct {
 	EventHandlers []string   `json:"event_handlers"`
 	Expiration    *time.Time `json:"expiration,omitempty"`
 
-	// ExternalID The id of the SIM in the operator's inventory.
+	// ExternalID The id of the SIM in the operator's inventory. For support.
 	ExternalID *string  `json:"external_id,omitempty"`
 	Group      *string  `json:"group,omitempty"`
 	Iccid      string   `json:"iccid"`
@@ -3612,6 +3639,9 @@ type PutPlanParams struct {
 type ImportSimsJSONBody = []struct {
 	// Account The operator id or the external id of the account that the SIM is registered to.
 	Account string `json:"account"`
+
+	// AccountExternalID Ignored, so that an exported inventory can be uploaded again.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
 
 	// Containers Up to 64 subscription containers, separated by semicolons.
 	Containers *ImportSimsJSONBody_Containers `json:"containers,omitempty"`
@@ -6072,6 +6102,13 @@ func (t FeedEvent) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'destination': %w", err)
 	}
 
+	if t.DestinationExternalID != nil {
+		object["destination_external_id"], err = json.Marshal(t.DestinationExternalID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'destination_external_id': %w", err)
+		}
+	}
+
 	if t.Detail != nil {
 		object["detail"], err = json.Marshal(t.Detail)
 		if err != nil {
@@ -6132,6 +6169,13 @@ func (t FeedEvent) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("error marshaling 'source': %w", err)
 	}
 
+	if t.SourceExternalID != nil {
+		object["source_external_id"], err = json.Marshal(t.SourceExternalID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'source_external_id': %w", err)
+		}
+	}
+
 	if t.To != nil {
 		object["to"], err = json.Marshal(t.To)
 		if err != nil {
@@ -6185,6 +6229,13 @@ func (t *FeedEvent) UnmarshalJSON(b []byte) error {
 		err = json.Unmarshal(raw, &t.Destination)
 		if err != nil {
 			return fmt.Errorf("error reading 'destination': %w", err)
+		}
+	}
+
+	if raw, found := object["destination_external_id"]; found {
+		err = json.Unmarshal(raw, &t.DestinationExternalID)
+		if err != nil {
+			return fmt.Errorf("error reading 'destination_external_id': %w", err)
 		}
 	}
 
@@ -6255,6 +6306,13 @@ func (t *FeedEvent) UnmarshalJSON(b []byte) error {
 		err = json.Unmarshal(raw, &t.Source)
 		if err != nil {
 			return fmt.Errorf("error reading 'source': %w", err)
+		}
+	}
+
+	if raw, found := object["source_external_id"]; found {
+		err = json.Unmarshal(raw, &t.SourceExternalID)
+		if err != nil {
+			return fmt.Errorf("error reading 'source_external_id': %w", err)
 		}
 	}
 

@@ -11,6 +11,7 @@ SELECT
 	b.id,
 	b.account,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	b.created_at,
 	b.size,
 	b.reference,

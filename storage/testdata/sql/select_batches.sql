@@ -13,6 +13,7 @@ SELECT
 	b.id,
 	b.account,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	b.created_at,
 	b.size,
 	b.reference,

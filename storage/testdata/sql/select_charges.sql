@@ -10,6 +10,7 @@ PREPARE select_charges AS
 SELECT
 	c.request,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	c.amount,
 	c.currency,
 	c.charged_at

@@ -11,7 +11,9 @@ PREPARE select_exported_charges AS
 SELECT
 	c.charged_at,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	dst.operator_id AS destination,
+	dst.external_id AS destination_external_id,
 	c.request,
 	r.ticket,
 	r.reference AS request_reference,

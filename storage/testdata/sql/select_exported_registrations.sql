@@ -10,6 +10,7 @@ PREPARE select_exported_registrations AS
 SELECT
 	s.iccid,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	g.since,
 	g.until,
 	g.request

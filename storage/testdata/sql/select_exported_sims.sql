@@ -13,6 +13,7 @@ SELECT
 			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,
 			ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'msisdn' ORDER BY identifier) AS msisdns,
 			a.operator_id,
+			a.external_id AS account_external_id,
 			s.since,
 			s.status,
 			s.plan,

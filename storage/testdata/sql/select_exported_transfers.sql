@@ -13,7 +13,9 @@ PREPARE select_exported_transfers AS
 SELECT
 	t.request,
 	src.operator_id AS source,
+	src.external_id AS source_external_id,
 	dst.operator_id AS destination,
+	dst.external_id AS destination_external_id,
 	r.ticket,
 	r.reference AS request_reference,
 	r.created_at,

@@ -14,6 +14,7 @@ SELECT
 	k.role,
 	k.account,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	k.permission,
 	k.networks::text[] AS networks,
 	k.name,

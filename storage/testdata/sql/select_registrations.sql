@@ -10,6 +10,7 @@ PREPARE select_registrations AS
 SELECT
 	g.since,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	g.request,
 	c.sim IS NOT NULL AS corrected,
 	c.ticket

@@ -10,6 +10,7 @@ PREPARE select_sim_by_id AS
 SELECT
 	s.id,
 	a.operator_id,
+	a.external_id AS account_external_id,
 	s.since,
 	s.iccid,
 	ARRAY(SELECT identifier FROM identifiers WHERE sim = s.id AND kind = 'imsi' ORDER BY identifier) AS imsis,

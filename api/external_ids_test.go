@@ -1,0 +1,84 @@
+package api
+
+import (
+	"strings"
+	"testing"
+
+	"simtransfer/api/problem"
+	"simtransfer/storage"
+	"simtransfer/transfer"
+)
+
+// The ids of accounts and of SIMs in the operator's own systems are shown to
+// support, wherever an account is named, and to finance. Accounts do not see them:
+// neither those of their SIMs, whoever had the SIM before, nor those of others.
+func TestExternalIDsAreTheOperators(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(2, transfer.Ready)
+	s.exec(`UPDATE accounts SET external_id = 'secret-' || operator_id`)
+	s.patchSIM(s.support, iccid(1), obj{"external_id": "secret-meter", "lot": "box-7"}).is(200)
+	s.patchSIM(s.support, iccid(1), obj{"external_id": "secret-meter-2"}).is(200)
+	made := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: s.source, header: csvHeader(), body: "sim,destination_email,destination_operator_id\n" +
+		iccid(1) + "," + emailOf(destinationID) + "," + destinationID + "\n"}).is(202))
+	s.work()
+	s.post(s.destination, requestPath(made.Items[0].ID)+"/accept", nil).is(202)
+	s.work()
+	finance := s.key(storage.NewKey{Role: storage.RoleFinance, Name: "billing"})
+
+	// what staff reads, with the external ids that it shows
+	for path, want := range map[string][]string{
+		"/v1/sims":                             {destinationID, sourceID, "meter-2"},
+		"/v1/sims/" + iccid(1):                 {destinationID, "meter-2"},
+		"/v1/sims?external_id=secret-meter-2":  {destinationID, "meter-2"},
+		"/v1/support/sims/" + iccid(1):         {destinationID, sourceID, "meter-2"},
+		"/v1/batches":                          {sourceID},
+		"/v1/batches/" + made.ID.String():      {sourceID},
+		"/v1/keys":                             {destinationID, sourceID},
+		"/v1/audit":                            {sourceID, "meter-2"},
+		"/v1/audit?sim=" + iccid(1):            {sourceID, "meter"},
+		"/v1/events":                           {destinationID, sourceID},
+		"/v1/changes":                          {destinationID, sourceID, "meter"},
+		"/v1/exports/sims":                     {destinationID, sourceID, "meter-2"},
+		"/v1/exports/registrations":            {destinationID, sourceID},
+		"/v1/exports/transfers":                {destinationID, sourceID},
+		requestPath(made.Items[0].ID):          {destinationID, sourceID},
+		"/v1/transfer-requests?direction=both": {destinationID, sourceID},
+	} {
+		key := s.admin
+		text := s.get(key, path).is(200).text
+		for _, id := range want {
+			if !strings.Contains(text, `"secret-`+id) {
+				t.Errorf("%s shows support nothing of %s: %s", path, id, text)
+			}
+		}
+	}
+	for _, export := range []string{"sims", "registrations", "transfers"} {
+		if text := s.export(s.admin, export, typeCSV).text; !strings.Contains(text, "secret-"+sourceID) {
+			t.Errorf("the export of %s as CSV: %s", export, text)
+		}
+	}
+	if text := s.get(finance, "/v1/exports/registrations").is(200).text; !strings.Contains(text, "secret-"+sourceID) {
+		t.Errorf("finance reads %s", text)
+	}
+	for name, key := range map[string]string{"source": s.source, "destination": s.destination} {
+		for _, path := range []string{
+			"/v1/sims", "/v1/sims/" + iccid(map[string]int{"source": 2, "destination": 1}[name]), "/v1/batches", "/v1/keys", "/v1/audit", "/v1/events",
+			"/v1/exports/sims", "/v1/exports/registrations", "/v1/exports/transfers", requestPath(made.Items[0].ID),
+			requestPath(made.Items[0].ID) + "/results", requestPath(made.Items[0].ID) + "/events",
+		} {
+			if text := s.get(key, path).is(200).text; strings.Contains(text, "secret-") {
+				t.Errorf("%s shows the %s %s", path, name, text)
+			}
+		}
+		s.get(key, "/v1/sims?external_id=secret-meter-2").problem(403, problem.Forbidden)
+	}
+	if v := s.simOf(s.destination, iccid(1)); v.Lot == nil || *v.Lot != "box-7" {
+		t.Errorf("the new owner sees the lot %v", v.Lot)
+	}
+}
+
+func (s *testService) simOf(key, sim string) SIM {
+	s.t.Helper()
+	return read[SIM](s.get(key, "/v1/sims/"+sim).is(200))
+}
