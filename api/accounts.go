@@ -252,16 +252,9 @@ type getAccountInput struct {
 }
 
 func (s *server) getAccount(ctx context.Context, in *getAccountInput) (*accountOutput, error) {
-	ref, err := transfer.ParseAccountRef(in.OperatorID)
-	if err != nil {
-		return nil, storage.ErrNotFound
-	}
-	a, err := s.db.Account(ctx, ref)
+	a, err := s.accountWithin(ctx, in.AccountPath)
 	if err != nil {
 		return nil, err
-	}
-	if !reachOf(callerOf(ctx)).includes(a.ID) {
-		return nil, storage.ErrNotFound
 	}
 	if err := s.auditRead(ctx, storage.AuditEntry{
 		Action: transfer.AuditAccountRead, Account: a.ID, Object: "account", ObjectID: string(a.OperatorID),

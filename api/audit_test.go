@@ -114,11 +114,17 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		before func() string // makes what the call needs, and returns the path
 	}
 	steps := map[string]step{
-		"create-account":     {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
-		"update-account":     {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
-		"import-accounts":    {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
-		"list-accounts":      {key: s.support, leaves: []string{"account.list"}},
-		"get-account":        {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
+		"create-account":   {key: s.admin, body: m{"operator_id": "OP0000000009", "email": "nine@example.com", "currency": "EUR", "coverage": "global"}, leaves: []string{"account.create"}},
+		"update-account":   {key: s.admin, path: "/v1/accounts/" + bystanderID, body: m{"email": "new@example.com"}, leaves: []string{"account.update"}},
+		"import-accounts":  {key: s.admin, body: fmt.Sprintf(`[{"operator_id": %q, "name": "North"}]`, bystanderID), leaves: []string{"account.update"}},
+		"list-accounts":    {key: s.support, leaves: []string{"account.list"}},
+		"get-account":      {key: s.support, path: "/v1/accounts/" + sourceID, leaves: []string{"account.read"}},
+		"put-plan-mapping": {key: s.destination, path: "/v1/accounts/" + destinationID + "/plan-mappings", body: m{"default": "global-01"}, leaves: []string{"plan_mapping.put"}},
+		"delete-plan-mapping": {key: s.destination, before: func() string {
+			path := "/v1/accounts/" + destinationID + "/plan-mappings?source=" + sourceID
+			s.put(s.destination, path, m{"default": "global-01"}).is(200)
+			return path
+		}, leaves: []string{"plan_mapping.delete"}},
 		"put-plan":           {key: s.admin, path: "/v1/plans/global-07", body: m{"coverage_bound": true}, leaves: []string{"plan.put"}},
 		"put-gateway":        {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "a secret"}, leaves: []string{"gateway.create"}},
 		"update-gateway":     {key: s.admin, path: "/v1/gateways/10.0.0.1", body: m{"secret": "another secret"}, leaves: []string{"gateway.update"}},

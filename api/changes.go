@@ -35,7 +35,7 @@ type Change struct {
 	From        *ChangeOwner        `json:"from,omitempty" doc:"The owner before the change. For transferred and owner_corrected."`
 	To          ChangeOwner         `json:"to" doc:"The owner after the change. It is the owner before it, too, unless from is present."`
 	Status      *ChangedText        `json:"status,omitempty" doc:"For status_changed; for created without from. Entries of SIMs that an older version created have none."`
-	Plan        *ChangedText        `json:"plan,omitempty" doc:"For plan_changed; for created without from."`
+	Plan        *ChangedText        `json:"plan,omitempty" doc:"For plan_changed; for created without from; for transferred if the SIM landed on another plan, instead of an entry plan_changed."`
 	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty" doc:"For identifiers_changed and retired."`
 	Replaces    *string             `json:"replaces,omitempty" doc:"For swapped: the ICCID of the old card, if the SIM is the new one."`
 	ReplacedBy  *string             `json:"replaced_by,omitempty" doc:"For swapped: the ICCID of the new card, if the SIM is the old one."`
@@ -43,7 +43,7 @@ type Change struct {
 	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid" doc:"The upload that the request comes from, if there was one."`
 	Ticket      *string             `json:"ticket,omitempty" doc:"The ticket with which support approved the request."`
 	Line        *int                `json:"line,omitempty" doc:"The SIM's position in the request's list, or its line in the upload, counted from 1."`
-	Settings    *Settings           `json:"settings,omitempty" doc:"For transferred and created: the settings with which the SIM arrived. For support and administrators."`
+	Settings    *Snapshot           `json:"settings,omitempty" doc:"For transferred and created: the settings with which the SIM arrived. For support and administrators."`
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.
@@ -100,7 +100,11 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 				v.Plan, err = changedText(e, "plan")
 			}
 		}
-	case transfer.SIMTransferred, transfer.SIMSwapped, transfer.SIMOwnerCorrected:
+	case transfer.SIMTransferred:
+		if e.After != nil {
+			v.Plan, err = changedText(e, "plan")
+		}
+	case transfer.SIMSwapped, transfer.SIMOwnerCorrected:
 	}
 	if err == nil && e.Settings != nil && seesArrivals(c) {
 		v.Settings, err = viewSnapshot(e.Settings)

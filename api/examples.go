@@ -122,6 +122,7 @@ func examples() map[string]any {
 
 		account = Account{OperatorID: source, Email: "sims@example.com", Currency: "EUR", Coverage: "global", Standing: "open", Name: new("North Sensors Ltd"), ExternalID: new("C-1001"), CreatedAt: noon}
 		plan    = Plan{Name: "global-01", MonthlyPrices: []transfer.Money{{Minor: 175, Currency: "EUR"}}}
+		mapping = PlanMapping{Plans: map[string]string{plan.Name: "iot-basic"}, Default: new("iot-standard"), UpdatedAt: noon}
 		price   = Fee{ID: 3, Method: transfer.SupportAssisted, Currency: "EUR", Fee: &fee, ValidFrom: noon, Current: true}
 		key     = Key{ID: 7, Hint: "st_account_abcd…wxyz", Role: "account", Account: new(source), Permission: new(storage.PermissionOwner), Name: "warehouse", CreatedAt: noon, CreatedBy: new(int64(1)), LastUsedAt: &later}
 		sim     = SIM{
@@ -163,6 +164,10 @@ func examples() map[string]any {
 		"UpdateAccountInputBody": map[string]any{"standing": "closed"},
 		"Account":                account,
 		"ListAccount":            List[Account]{Items: []Account{account}, NextCursor: string(source)},
+
+		"PutPlanMappingInputBody": map[string]any{"plans": map[string]string{"global-01": "iot-basic"}, "default": "iot-standard"},
+		"PlanMapping":             mapping,
+		"PlanMappings":            PlanMappings{Items: []PlanMapping{mapping}},
 
 		"PutPlanInputBody":    map[string]any{"coverage_bound": false, "monthly_prices": []map[string]any{{"amount": "1.75", "currency": "EUR"}}},
 		"Plan":                plan,
@@ -223,7 +228,7 @@ func examples() map[string]any {
 		"ChangesPage": ChangesPage{Items: []Change{{
 			Cursor: "512-8", At: noon, Kind: transfer.SIMTransferred, ICCID: first, IMSIs: []string{"001010000000001"}, MSISDNs: []string{"883120000000001"},
 			ExternalID: new("meter-4711"), From: &ChangeOwner{Account: source, ExternalID: new("customer-17")}, To: ChangeOwner{Account: receiver}, Request: &request, Line: new(8),
-			Settings: &Settings{Tags: map[string]string{}, EventHandlers: []string{}, Containers: []string{}},
+			Settings: &Snapshot{Settings{Tags: map[string]string{}, EventHandlers: []string{}, Containers: []string{}}, new(plan.Name)},
 		}}, NextCursor: "512-8"},
 
 		"ListAuditEntry": List[AuditEntry]{Items: []AuditEntry{{
@@ -233,7 +238,7 @@ func examples() map[string]any {
 		}}, NextCursor: "1769860800000000-4711"},
 
 		"NewRequest":       NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, SIMs: []string{first, second}},
-		"AcceptInputBody":  map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}}},
+		"AcceptInputBody":  map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}, Plan: "iot-basic"}},
 		"DeclineInputBody": map[string]any{"sims": []string{first}, "reason": "not ordered"},
 		"CancelInputBody":  map[string]any{"sims": []string{first}},
 		"ApproveInputBody": map[string]any{"ticket": "CASE-1001", "fee": map[string]any{"amount": "0.00"}, "fee_reason": "goodwill"},

@@ -15,6 +15,7 @@ type Landing struct {
 	Group      string            `json:"group,omitempty" maxLength:"128" example:"field-devices"`
 	Tags       map[string]string `json:"tags,omitempty" nullable:"false" maxProperties:"64" doc:"Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256."`
 	SpeedClass string            `json:"speed_class,omitempty" maxLength:"128"`
+	Plan       string            `json:"plan,omitempty" maxLength:"64" doc:"The plan on which the SIMs land. Default: the one that a plan mapping gives, or the plan that they have."`
 }
 
 // parseTags parses tags. It adds an error to the problem for every invalid tag.
@@ -67,17 +68,38 @@ func (l *Landing) parse(p *problem.Problem, location string) *storage.Landing {
 	landing := storage.Landing{
 		Group:      parsed(p, location+".group", l.Group, transfer.ParseLine),
 		SpeedClass: parsed(p, location+".speed_class", l.SpeedClass, transfer.ParseLine),
+		Plan:       parsed(p, location+".plan", l.Plan, transfer.ParseLine),
 		Tags:       parseTags(p, location+".tags", l.Tags),
 	}
-	if landing.Group == "" && landing.SpeedClass == "" && len(landing.Tags) == 0 {
+	if landing.Group == "" && landing.SpeedClass == "" && landing.Plan == "" && len(landing.Tags) == 0 {
 		return nil
 	}
 	return &landing
 }
 
+// viewLanding returns what the destination chose, nil for nothing.
 func viewLanding(l *storage.Landing) *Landing {
-	if l == nil {
+	if l == nil || l.Group == "" && l.SpeedClass == "" && l.Plan == "" && len(l.Tags) == 0 {
 		return nil
 	}
-	return &Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}
+	return &Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass, Plan: l.Plan}
+}
+
+// LandingPlans is the plan mapping with which SIMs of a request land.
+type LandingPlans struct {
+	Plans   map[string]string `json:"plans" doc:"From the plan of a SIM to the plan on which it lands."`
+	Default *string           `json:"default,omitempty" doc:"The plan on which SIMs land whose plan is not in plans. Left out: they keep their plan."`
+}
+
+// viewLandingPlans returns the mapping that was in force when a request was
+// accepted, nil for none.
+func viewLandingPlans(l *storage.Landing) *LandingPlans {
+	if l == nil || l.PlanMapping().Empty() {
+		return nil
+	}
+	v := &LandingPlans{Plans: l.Plans, Default: noneIfEmpty(l.DefaultPlan)}
+	if v.Plans == nil {
+		v.Plans = map[string]string{}
+	}
+	return v
 }

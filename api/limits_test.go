@@ -37,6 +37,10 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"create-account body.name":    transfer.MaxAccountName,
 		"update-account body.name":    transfer.MaxAccountName,
 		"body.plans":                  transfer.MaxAccountPlans,
+		"body.plans.key":              0, // parsers check it
+		"body.default":                transfer.MaxPlanName,
+		"put-plan-mapping body.plans": transfer.MaxMappedPlans,
+		"body.landing.plan":           transfer.MaxPlanName,
 		"body.contacts.transfers":     transfer.MaxContacts,
 		"body.contacts.billing":       transfer.MaxContacts,
 		"body.contacts.security":      transfer.MaxContacts,

@@ -44,11 +44,32 @@ type PreviewedSIM struct {
 	Identifier string           `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
 	ICCID      *string          `json:"iccid,omitempty" doc:"Only if the source owns the SIM."`
 	Status     *transfer.Status `json:"status,omitempty" doc:"Only if the source owns the SIM."`
+	Plan       *PreviewedPlan   `json:"plan,omitempty" doc:"The plan of the SIM. Only if the source owns the SIM."`
+	LandsOn    *PreviewedPlan   `json:"lands_on,omitempty" doc:"The plan that the SIM would have at the destination, if it is eligible and the destination does not choose another one when it accepts. A plan mapping of the destination can make it differ from plan."`
 	Eligible   bool             `json:"eligible"`
 	Method     *transfer.Method `json:"method,omitempty" doc:"How the SIM would be transferred, if it is eligible."`
 	Reason     *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM could not be transferred."`
 	Remedy     string           `json:"remedy,omitempty" doc:"What to do about the reason."`
 	Fee        *transfer.Money  `json:"fee,omitempty" doc:"What the source would pay for the SIM."`
+}
+
+// PreviewedPlan is a plan of a SIM before or after a transfer.
+type PreviewedPlan struct {
+	Name         string          `json:"name"`
+	MonthlyPrice *transfer.Money `json:"monthly_price,omitempty" doc:"What a SIM on the plan costs a month, in the currency of the account that has the SIM. Left out if the plan has no price in it, or the caller does not see prices in it."`
+}
+
+// previewedPlan returns a plan with its price in the currency of the account that
+// has the SIM.
+func previewedPlan(ctx context.Context, prices map[string]storage.PlanPrices, name *string, currency transfer.Currency) *PreviewedPlan {
+	if name == nil {
+		return nil
+	}
+	p := &PreviewedPlan{Name: *name}
+	if seesPriceIn(callerOf(ctx), currency) {
+		p.MonthlyPrice = prices[*name].In(currency)
+	}
+	return p
 }
 
 type previewInput struct{ Body NewRequest }
@@ -72,9 +93,42 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 		return nil, err
 	}
 	v := viewPreview(rows, a.source.Currency)
+	if err := s.previewPlans(ctx, &v, rows, a.source, to); err != nil {
+		return nil, err
+	}
 	v.Source, v.Destination = a.source.OperatorID, to.OperatorID
 	v.FeeEntry, err = s.previewedEntry(ctx, rows)
 	return &previewOutput{v}, err
+}
+
+// previewPlans adds the plans before and after to a preview, and to the remedies for
+// plan_not_available the plans to choose from.
+func (s *server) previewPlans(ctx context.Context, v *Preview, rows []storage.Preview, source, to storage.Account) error {
+	plans, err := s.db.Plans(ctx)
+	if err != nil {
+		return err
+	}
+	prices := make(map[string]storage.PlanPrices, len(plans))
+	for _, p := range plans {
+		prices[p.Name] = p.MonthlyPrices
+	}
+	told := remedies{from: s.db, source: source.OperatorID, party: senderParty(callerOf(ctx))}
+	for i, row := range rows {
+		item := &v.Items[i]
+		item.Plan = previewedPlan(ctx, prices, row.Plan, source.Currency)
+		item.LandsOn = previewedPlan(ctx, prices, row.LandsOn, to.Currency)
+		if row.Reason != nil {
+			if item.Remedy, err = told.of(ctx, *row.Reason, to.OperatorID); err != nil {
+				return err
+			}
+		}
+	}
+	for i, r := range v.Reasons {
+		if v.Reasons[i].Remedy, err = told.of(ctx, r.Reason, to.OperatorID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // previewedEntry returns the entry that the fees of a preview are from, nil if

@@ -85,6 +85,22 @@ func mappings() []mapping {
 		{problem.AccountClosed, as(func(e *storage.AccountClosedError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.WrongParty, as(func(e *transfer.PartyError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NoFee, as(func(e *storage.NoFeeError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.PlanNotAvailable, as(func(e *storage.LandingPlanError, p *problem.Problem) {
+			p.Detail = e.Error()
+			p.Add(problem.FieldError{Location: "body.landing.plan", Message: e.Error(), Value: e.Plan})
+		})},
+		{problem.PlanNotAvailable, as(func(e *storage.MappedPlanError, p *problem.Problem) {
+			at, value := "body.default", e.Plan
+			if e.From != "" {
+				at = "body.plans." + problem.Clip(e.From)
+			}
+			if e.IsFrom {
+				value = e.From
+			}
+			p.Detail = e.Error()
+			p.Add(problem.FieldError{Location: at, Message: e.Error(), Value: value})
+		})},
+		{problem.AccountLimit, is(storage.ErrTooManyMappings, storage.ErrTooManyMappings.Error())},
 		{problem.Invalid, as(func(e *storage.TagsError, p *problem.Problem) {
 			p.Add(problem.FieldError{Location: "body.tags", Message: e.Error()})
 		})},

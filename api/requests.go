@@ -32,6 +32,7 @@ type Request struct {
 	Reasons           []ReasonCount         `json:"reasons,omitempty" nullable:"false" doc:"Why SIMs were not transferred. Not in lists."`
 	Fees              *Fees                 `json:"fees,omitempty" doc:"For the source and support."`
 	Landing           *Landing              `json:"landing,omitempty" doc:"The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support."`
+	LandingPlans      *LandingPlans         `json:"landing_plans,omitempty" doc:"The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support."`
 	Ticket            *string               `json:"ticket,omitempty" doc:"The reference of the support case. For the source and support."`
 	FeeOverride       *transfer.Money       `json:"fee,omitempty" doc:"The fee that support set for each SIM that needs support. For the source and support."`
 	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support set the fee. For the source and support."`
@@ -187,7 +188,7 @@ func viewRequest(r storage.Request, by viewer) Request {
 		}
 	}
 	if sight.landing {
-		v.Landing = viewLanding(r.Landing)
+		v.Landing, v.LandingPlans = viewLanding(r.Landing), viewLandingPlans(r.Landing)
 	}
 	if sight.fees {
 		fees := r.Fees()
@@ -516,6 +517,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 type requestReader interface {
 	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
 	SelfApprovals(ctx context.Context, key int64, requests ...uuid.UUID) (map[uuid.UUID]*storage.SelfApprovalError, error)
+	planChooser
 }
 
 // viewerOf returns how the caller looks at each of some requests, as far as it
@@ -593,6 +595,12 @@ func (s *server) viewWhole(ctx context.Context, from requestReader, r storage.Re
 			return v, err
 		}
 		v.Reasons = viewReasons(counts, by.party)
+		told := remedies{from: from, source: r.SourceOperator, party: by.party}
+		for i, c := range v.Reasons {
+			if v.Reasons[i].Remedy, err = told.of(ctx, c.Reason, r.DestinationOperator); err != nil {
+				return v, err
+			}
+		}
 	}
 	return v, nil
 }

@@ -111,6 +111,7 @@ func (s *server) requestResults(ctx context.Context, in *requestResultsInput) (*
 		purged:   viewRequest(r, viewer{party: party}).Counts.Purged,
 		party:    party,
 		currency: r.Currency,
+		told:     &remedies{from: s.db, source: r.SourceOperator, party: party},
 		find: func(ctx context.Context) (*storage.Results, error) {
 			return s.db.RequestResults(ctx, r, in.filter(party))
 		},
@@ -136,6 +137,7 @@ func (s *server) batchResults(ctx context.Context, in *batchResultsInput) (*huma
 		purged:   b.Purged,
 		party:    transfer.PartySource,
 		currency: source.Currency,
+		told:     &remedies{from: s.db, source: source.OperatorID, party: transfer.PartySource},
 		find: func(ctx context.Context) (*storage.Results, error) {
 			return s.db.BatchResults(ctx, b.ID, in.filter(transfer.PartySource))
 		},
@@ -147,6 +149,7 @@ type results struct {
 	purged   int               // rows that are no longer stored
 	party    transfer.Party    // who reads them
 	currency transfer.Currency // of the source
+	told     *remedies
 	find     func(context.Context) (*storage.Results, error)
 }
 
@@ -158,8 +161,16 @@ func (r results) page(ctx context.Context, db *storage.DB, rows *storage.Results
 	}
 	page := make([]Result, len(list))
 	for i, row := range list {
-		if page[i], err = viewResult(row, rows.Request(from+i).Destination, r.currency, r.party); err != nil {
+		to := rows.Request(from + i).Destination
+		if page[i], err = viewResult(row, to, r.currency, r.party); err != nil {
 			return nil, err
+		}
+		if row.Reason != nil {
+			remedy, err := r.told.of(ctx, *row.Reason, to)
+			if err != nil {
+				return nil, err
+			}
+			page[i].Remedy = &remedy
 		}
 	}
 	return page, nil

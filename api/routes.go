@@ -90,6 +90,19 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"GET", "/v1/accounts/{operator_id}/plan-mappings", "list-plan-mappings", viewers, ok, op(s, s.listPlanMappings), "List the plan mappings of an account",
+			"On which plans SIMs land that are transferred to the account: the mapping for SIMs from any account first, then those for one source. An account's key can only list those of its own account.",
+		},
+		{
+			"PUT", "/v1/accounts/{operator_id}/plan-mappings", "put-plan-mapping", keyManagers, ok, op(s, s.putPlanMapping), "Set a plan mapping of an account",
+			"Creates or replaces the mapping for SIMs from one source, or from any account. A SIM lands on the plan that the destination chooses when it accepts; else on the one that the mapping for its source gives; else on the one that the mapping for any account gives; else it keeps its plan. Requests that were accepted before keep the mapping that was in force then.",
+		},
+		{
+			"DELETE", "/v1/accounts/{operator_id}/plan-mappings", "delete-plan-mapping", keyManagers, noContent, op(s, s.deletePlanMapping), "Delete a plan mapping of an account",
+			"Requests that were accepted before keep it.",
+		},
+
+		{
 			"GET", "/v1/plans", "list-plans", viewers, ok, op(s, s.listPlans), "List plans",
 			"Ordered by name.",
 		},

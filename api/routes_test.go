@@ -117,6 +117,8 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"kind": "msisdn"}
 	case "put-plan":
 		return map[string]any{"coverage_bound": true}
+	case "put-plan-mapping":
+		return map[string]any{"default": "global-01"}
 	case "update-account":
 		return map[string]any{"coverage": "local"}
 	case "approve-request":

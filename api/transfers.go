@@ -25,8 +25,8 @@ type Transfer struct {
 	GatewayAnswer  string           `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
-	Before         *Settings        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
-	After          *Settings        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
+	Before         *Snapshot        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
+	After          *Snapshot        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
 }
 
 // Settings are the settings of a SIM that a transfer can change.
@@ -39,6 +39,12 @@ type Settings struct {
 	SpeedClass            *string           `json:"speed_class,omitempty"`
 	Containers            []string          `json:"containers" nullable:"false" doc:"Subscription containers on the card."`
 	IMEILock              *string           `json:"imei_lock,omitempty"`
+}
+
+// Snapshot is what a transfer records of a SIM: its settings and its plan.
+type Snapshot struct {
+	Settings
+	Plan *string `json:"plan,omitempty" doc:"Left out if the snapshot is older than snapshots of plans."`
 }
 
 func viewSettings(s storage.SIMSettings) Settings {
@@ -54,17 +60,20 @@ func viewSettings(s storage.SIMSettings) Settings {
 	}
 }
 
-// viewSnapshot returns the settings that a transfer recorded, nil for none.
-func viewSnapshot(stored *json.RawMessage) (*Settings, error) {
+// viewSnapshot returns the settings and the plan that a transfer recorded, nil for
+// none.
+func viewSnapshot(stored *json.RawMessage) (*Snapshot, error) {
 	if stored == nil {
 		return nil, nil
 	}
-	var s storage.SIMSettings
+	var s struct {
+		storage.SIMSettings
+		Plan *string `json:"plan"`
+	}
 	if err := json.Unmarshal(*stored, &s); err != nil {
 		return nil, fmt.Errorf("reading stored settings: %w", err)
 	}
-	v := viewSettings(s)
-	return &v, nil
+	return &Snapshot{viewSettings(s.SIMSettings), s.Plan}, nil
 }
 
 // viewGatewayAnswer returns what a party sees of an answer such as "gateway
@@ -144,7 +153,12 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 	if err != nil {
 		return nil, err
 	}
+	told := remedies{from: s.db, source: r.SourceOperator, party: party}
 	return tryPageOf(rows, in.Limit, func(t storage.Transfer) string { return itoa(int64(t.N)) }, func(t storage.Transfer) (Transfer, error) {
-		return viewTransfer(t, r.Currency, party)
+		v, err := viewTransfer(t, r.Currency, party)
+		if err == nil && t.Reason != nil {
+			v.Remedy, err = told.of(ctx, *t.Reason, r.DestinationOperator)
+		}
+		return v, err
 	})
 }

@@ -36,7 +36,7 @@ type Change struct {
 	Replaces    string              `json:"replaces,omitempty"`    // for the new card of a swap: the ICCID of the old one
 	ReplacedBy  string              `json:"replaced_by,omitempty"` // for the old card of a swap: the ICCID of the new one
 
-	Settings *Settings `json:"settings,omitempty"` // with which the SIM was created or arrived; for support and administrators
+	Settings *Snapshot `json:"settings,omitempty"` // with which the SIM was created or arrived; for support and administrators
 
 	// For transferred.
 	Request *uuid.UUID `json:"request,omitempty"`

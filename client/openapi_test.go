@@ -84,6 +84,13 @@ func openAPI(t *testing.T) document {
 // types maps the schemas of the document to the types of the client.
 func types() map[string]reflect.Type {
 	return map[string]reflect.Type{
+		"LandingPlans":            reflect.TypeFor[client.LandingPlans](),
+		"PlanMapping":             reflect.TypeFor[client.PlanMapping](),
+		"PlanMappings":            reflect.TypeFor[client.PlanMappings](),
+		"PreviewedPlan":           reflect.TypeFor[client.PreviewedPlan](),
+		"PutPlanMappingInputBody": reflect.TypeFor[client.NewPlanMapping](),
+		"Snapshot":                reflect.TypeFor[client.Snapshot](),
+
 		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
 		"AccountLine":            reflect.TypeFor[client.AccountLine](),
 		"AccountsImport":         reflect.TypeFor[client.AccountsImport](),
@@ -163,7 +170,6 @@ func types() map[string]reflect.Type {
 		"SIM":                    reflect.TypeFor[client.SIM](),
 		"SIMHistory":             reflect.TypeFor[client.SIMHistory](),
 		"Session":                reflect.TypeFor[client.Session](),
-		"Settings":               reflect.TypeFor[client.Settings](),
 		"Transfer":               reflect.TypeFor[client.Transfer](),
 		"UpdateAccountInputBody": reflect.TypeFor[client.AccountChange](),
 		"CorrectStatusInputBody": reflect.TypeFor[client.StatusCorrection](),
@@ -320,6 +326,17 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		"get-plan": func(ctx context.Context, c *client.Client) error {
 			_, err := c.GetPlan(ctx, "global")
 			return err
+		},
+		"list-plan-mappings": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListPlanMappings(ctx, account)
+			return err
+		},
+		"put-plan-mapping": func(ctx context.Context, c *client.Client) error {
+			_, err := c.PutPlanMapping(ctx, account, account, client.NewPlanMapping{})
+			return err
+		},
+		"delete-plan-mapping": func(ctx context.Context, c *client.Client) error {
+			return c.DeletePlanMapping(ctx, account, account)
 		},
 		"put-plan": func(ctx context.Context, c *client.Client) error {
 			_, err := c.PutPlan(ctx, "global", client.PlanSettings{})

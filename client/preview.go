@@ -36,9 +36,17 @@ type PreviewedSIM struct {
 	Identifier string          `json:"identifier"`
 	ICCID      string          `json:"iccid,omitempty"`
 	Status     transfer.Status `json:"status,omitempty"`
+	Plan       *PreviewedPlan  `json:"plan,omitempty"`     // nil if the SIM is not the source's
+	LandsOn    *PreviewedPlan  `json:"lands_on,omitempty"` // the plan after the transfer; nil if the SIM is not eligible
 	Eligible   bool            `json:"eligible"`
 	Method     transfer.Method `json:"method,omitempty"`
 	Reason     transfer.Reason `json:"reason,omitempty"`
 	Remedy     string          `json:"remedy,omitempty"`
 	Fee        *transfer.Money `json:"fee,omitempty"`
+}
+
+// PreviewedPlan is a plan of a SIM before or after a transfer.
+type PreviewedPlan struct {
+	Name         string          `json:"name"`
+	MonthlyPrice *transfer.Money `json:"monthly_price,omitempty"` // in the currency of the account that has the SIM; nil for none
 }

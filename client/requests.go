@@ -28,8 +28,9 @@ type Request struct {
 	Reasons           []ReasonCount         `json:"reasons,omitempty"` // empty in lists
 	Fees              *Fees                 `json:"fees,omitempty"`
 	Landing           *Landing              `json:"landing,omitempty"`
-	Ticket            string                `json:"ticket,omitempty"` // support's reference
-	FeeOverride       *transfer.Money       `json:"fee,omitempty"`    // fee per SIM that support set
+	LandingPlans      *LandingPlans         `json:"landing_plans,omitempty"` // the plan mapping that was in force on acceptance
+	Ticket            string                `json:"ticket,omitempty"`        // support's reference
+	FeeOverride       *transfer.Money       `json:"fee,omitempty"`           // fee per SIM that support set
 	FeeReason         string                `json:"fee_reason,omitempty"`
 	CreatedAt         time.Time             `json:"created_at"`
 	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
@@ -104,6 +105,7 @@ type Landing struct {
 	Group      string            `json:"group,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	SpeedClass string            `json:"speed_class,omitempty"`
+	Plan       string            `json:"plan,omitempty"`
 }
 
 // NewRequest is what CreateRequest and PreviewRequest need.

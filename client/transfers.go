@@ -23,8 +23,8 @@ type Transfer struct {
 	GatewayAnswer  string          `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
 	Advice         string          `json:"advice,omitempty"`
 	FinishedAt     *time.Time      `json:"finished_at,omitempty"`
-	Before         *Settings       `json:"before,omitempty"` // for support only
-	After          *Settings       `json:"after,omitempty"`  // for support only
+	Before         *Snapshot       `json:"before,omitempty"` // for support only
+	After          *Snapshot       `json:"after,omitempty"`  // for support only
 }
 
 // Settings are the settings of a SIM that a transfer keeps or resets.
@@ -37,6 +37,12 @@ type Settings struct {
 	SpeedClass            string            `json:"speed_class,omitempty"`
 	Containers            []string          `json:"containers"`
 	IMEILock              string            `json:"imei_lock,omitempty"`
+}
+
+// Snapshot is what a transfer records of a SIM.
+type Snapshot struct {
+	Settings
+	Plan string `json:"plan,omitempty"` // empty in snapshots that are older than snapshots of plans
 }
 
 // TransferFilter selects SIMs of a request. A zero field selects all.

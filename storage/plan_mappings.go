@@ -345,7 +345,7 @@ func (t *Tx) checkLandingPlan(ctx context.Context, r Request, plan string) error
 	if !p.Unknown && !p.Barred && !p.Bound {
 		return nil
 	}
-	choices, err := t.PlanChoices(ctx, r.Source, r.Destination)
+	choices, err := t.PlanChoices(ctx, r.SourceOperator, r.DestinationOperator)
 	if err != nil {
 		return err
 	}
@@ -362,37 +362,37 @@ type PlanChoices struct {
 var selectPlanChoices = newStatement(statement{
 	name:    "select_plan_choices",
 	does:    "Lists the plans on which SIMs of a source can land at a destination that may hold some plans only.",
-	given:   "@source and @destination: ids of accounts.",
+	given:   "@source and @destination: operator ids of accounts.",
 	returns: "The plans, and for each whether the source may hold it, too. None if the destination may hold any plan.",
 	text: `
 		SELECT p.name, coalesce(p.name = ANY (nullif(src.plans, '{}')), true) AS for_source
 		FROM accounts src
 		CROSS JOIN accounts dst
 		JOIN plans p ON p.name = ANY (dst.plans)
-		WHERE src.id = @source
-		  AND dst.id = @destination
+		WHERE src.operator_id = @source
+		  AND dst.operator_id = @destination
 		  AND NOT (p.coverage_bound AND src.coverage <> dst.coverage)
 		ORDER BY p.name`,
 })
 
 // PlanChoices lists the plans on which SIMs of a source can land at a destination.
-func (db *DB) PlanChoices(ctx context.Context, source, destination int64) (PlanChoices, error) {
+func (db *DB) PlanChoices(ctx context.Context, source, destination transfer.OperatorID) (PlanChoices, error) {
 	return planChoices(ctx, db, source, destination)
 }
 
 // PlanChoices is DB.PlanChoices in the transaction.
-func (t *Tx) PlanChoices(ctx context.Context, source, destination int64) (PlanChoices, error) {
+func (t *Tx) PlanChoices(ctx context.Context, source, destination transfer.OperatorID) (PlanChoices, error) {
 	return planChoices(ctx, t, source, destination)
 }
 
-func planChoices(ctx context.Context, q querier, source, destination int64) (PlanChoices, error) {
+func planChoices(ctx context.Context, q querier, source, destination transfer.OperatorID) (PlanChoices, error) {
 	var rows []struct {
 		Name      string `db:"name"`
 		ForSource bool   `db:"for_source"`
 	}
 	var c PlanChoices
 	if err := q.list(ctx, &rows, selectPlanChoices, args{"source": source, "destination": destination}); err != nil {
-		return c, fmt.Errorf("listing the plans for SIMs from account %d to account %d: %w", source, destination, err)
+		return c, fmt.Errorf("listing the plans for SIMs from account %s to account %s: %w", source, destination, err)
 	}
 	for _, r := range rows {
 		c.Destination = append(c.Destination, r.Name)

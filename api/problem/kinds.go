@@ -43,6 +43,7 @@ const (
 	UnknownDestination   Code = "unknown_destination"
 	OwnAccount           Code = "own_account"
 	AccountClosed        Code = "account_closed"
+	PlanNotAvailable     Code = "plan_not_available"
 	UnknownSIMs          Code = "unknown_sims"
 	NoFee                Code = "no_fee"
 	NothingToRetry       Code = "nothing_to_retry"
@@ -88,7 +89,7 @@ func Kinds() []Kind {
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},
-		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys). Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
+		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys) or plan mappings. Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{SyncRunning, http.StatusConflict, "Another sync is running", "Syncs do not run at the same time. Nothing was changed. Repeat this call after the time in the header Retry-After."},
 		{RetireShare, http.StatusConflict, "Too many SIMs are missing", "The file does not have a greater share of the SIMs than may be retired. Nothing was changed. Check that the file is complete, or allow a greater share with max_retire_share."},
@@ -100,6 +101,7 @@ func Kinds() []Kind {
 		{UnknownDestination, http.StatusUnprocessableEntity, "Unknown destination", "No account has both this email and this operator id. The service does not tell which of the two is wrong, to protect other accounts."},
 		{OwnAccount, http.StatusUnprocessableEntity, "Same source and destination", "A transfer needs a destination other than its source account."},
 		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs, and its API keys can only read."},
+		{PlanNotAvailable, http.StatusUnprocessableEntity, "SIMs cannot land on this plan", "The plan does not exist, the destination may not hold it, or it is bound to another coverage. Nothing was changed. The field detail names plans to choose from, if the destination may hold some plans only."},
 		{UnknownSIMs, http.StatusUnprocessableEntity, "SIMs not open in this request", "Nothing was decided. Remove the SIMs that the field errors lists."},
 		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee and fee_reason."},
 		{NothingToRetry, http.StatusUnprocessableEntity, "Nothing to retry", "No SIM of the request can be retried for the given reasons, or all of them have been retried already."},

@@ -75,7 +75,7 @@ ALTER TABLE audit
         'key.create', 'key.rotate', 'key.revoke', 'session.sign_in', 'session.sign_in_denied', 'session.sign_out',
         'sim.import', 'sim.sync', 'sim.update', 'sim.status', 'sim.correct', 'sim.lock', 'sim.unlock',
         'sim.identifiers', 'sim.swap', 'sim.retire', 'sim.correct_owner', 'sim.bulk_change', 'sim.history',
-        'plan.put', 'fee.create', 'fee.delete', 'gateway.create', 'gateway.update', 'gateway.delete',
+        'plan.put', 'plan_mapping.put', 'plan_mapping.delete', 'fee.create', 'fee.delete', 'gateway.create', 'gateway.update', 'gateway.delete',
         'gateway.probe', 'queue.act', 'work.retry', 'data_session.close', 'privacy.export', 'privacy.erase',
         'pull.create', 'pull.cancel', 'pull.approve', 'pull.refuse',
         'code.create', 'code.revoke', 'code.redeem', 'code.denied',
