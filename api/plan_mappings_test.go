@@ -49,7 +49,7 @@ func TestPlanMappings(t *testing.T) {
 	s.allowPlans(destinationID, "basic", "standard")
 	s.sims(3, transfer.Ready) // on global-01
 	preview := func(key string) PreviewedSIM {
-		return read[Preview](s.post(key, "/v1/transfer-requests/preview", requestBody(iccid(1)))).Items[0]
+		return read[Preview](s.post(key, "/v1/transfer-requests/preview", requestBody(iccid(2)))).Items[0]
 	}
 	ask := func(sim string) string {
 		path := s.post(s.source, "/v1/transfer-requests", requestBody(sim)).is(202).header.Get("Location")

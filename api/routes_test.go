@@ -199,7 +199,7 @@ func TestPermissionPerRoute(t *testing.T) {
 	want := map[storage.Permission][]string{
 		storage.PermissionOperator: {"cancel-batch", "cancel-request", "change-sims", "create-batch", "create-request", "retry-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "decline-request"},
-		storage.PermissionOwner:    {"create-key", "get-key", "list-audit", "list-keys", "revoke-key", "rotate-key"},
+		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key"},
 	}
 	got := map[storage.Permission][]string{}
 	for _, r := range Routes() {

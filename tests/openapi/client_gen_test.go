@@ -2801,11 +2801,23 @@ type KeyRole string
 // Landing defines model for Landing.
 type Landing struct {
 	// Group Examples: field-devices
-	Group      *string `json:"group,omitempty"`
+	Group *string `json:"group,omitempty"`
+
+	// Plan The plan on which the SIMs land. Default: the one that a plan mapping gives, or the plan that they have.
+	Plan       *string `json:"plan,omitempty"`
 	SpeedClass *string `json:"speed_class,omitempty"`
 
 	// Tags Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256.
 	Tags *map[string]string `json:"tags,omitempty"`
+}
+
+// LandingPlans defines model for LandingPlans.
+type LandingPlans struct {
+	// Default The plan on which SIMs land whose plan is not in plans. Left out: they keep their plan.
+	Default *string `json:"default,omitempty"`
+
+	// Plans From the plan of a SIM to the plan on which it lands.
+	Plans map[string]string `json:"plans"`
 }
 
 // ListBatch defines model for ListBatch.
@@ -3038,6 +3050,13 @@ type PreviewTotal struct {
 // PreviewTotalMethod defines model for PreviewTotal.Method.
 type PreviewTotalMethod string
 
+// PreviewedPlan defines model for PreviewedPlan.
+type PreviewedPlan struct {
+	// MonthlyPrice What a SIM on the plan costs a month, in the currency of the account that has the SIM. Left out if the plan has no price in it, or the caller does not see prices in it.
+	MonthlyPrice *Money `json:"monthly_price,omitempty"`
+	Name         string `json:"name"`
+}
+
 // PreviewedSIM defines model for PreviewedSIM.
 type PreviewedSIM struct {
 	Eligible bool `json:"eligible"`
@@ -3051,11 +3070,17 @@ type PreviewedSIM struct {
 	// Identifier The identifier as submitted, reduced to its digits.
 	Identifier string `json:"identifier"`
 
+	// LandsOn The plan that the SIM would have at the destination, if it is eligible and the destination does not choose another one when it accepts. A plan mapping of the destination can make it differ from plan.
+	LandsOn *PreviewedPlan `json:"lands_on,omitempty"`
+
 	// Line The position in the list, counted from 1.
 	Line int64 `json:"line"`
 
 	// Method How the SIM would be transferred, if it is eligible.
 	Method *PreviewedSIMMethod `json:"method,omitempty"`
+
+	// Plan The plan of the SIM. Only if the source owns the SIM.
+	Plan *PreviewedPlan `json:"plan,omitempty"`
 
 	// Reason Why the SIM could not be transferred.
 	Reason *PreviewedSIMReason `json:"reason,omitempty"`
@@ -3201,6 +3226,9 @@ type Request struct {
 
 	// Landing The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support.
 	Landing *Landing `json:"landing,omitempty"`
+
+	// LandingPlans The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support.
+	LandingPlans *LandingPlans `json:"landing_plans,omitempty"`
 
 	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
 	NextAction *NextAction `json:"next_action,omitempty"`
@@ -3422,14 +3450,17 @@ type Session struct {
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 }
 
-// Settings defines model for Settings.
-type Settings struct {
+// Snapshot defines model for Snapshot.
+type Snapshot struct {
 	// Containers Subscription containers on the card.
-	Containers            []string          `json:"containers"`
-	EventHandlers         []string          `json:"event_handlers"`
-	Expiration            *time.Time        `json:"expiration,omitempty"`
-	Group                 *string           `json:"group,omitempty"`
-	ImeiLock              *string           `json:"imei_lock,omitempty"`
+	Containers    []string   `json:"containers"`
+	EventHandlers []string   `json:"event_handlers"`
+	Expiration    *time.Time `json:"expiration,omitempty"`
+	Group         *string    `json:"group,omitempty"`
+	ImeiLock      *string    `json:"imei_lock,omitempty"`
+
+	// Plan Left out if the snapshot is older than snapshots of plans.
+	Plan                  *string           `json:"plan,omitempty"`
 	SpeedClass            *string           `json:"speed_class,omitempty"`
 	Tags                  map[string]string `json:"tags"`
 	TerminationProtection bool              `json:"termination_protection"`
@@ -3441,10 +3472,10 @@ type Transfer struct {
 	Advice *string `json:"advice,omitempty"`
 
 	// After The settings after the transfer. Only for support.
-	After *Settings `json:"after,omitempty"`
+	After *Snapshot `json:"after,omitempty"`
 
 	// Before The settings before the transfer. Only for support.
-	Before *Settings `json:"before,omitempty"`
+	Before *Snapshot `json:"before,omitempty"`
 
 	// Fee What the source pays on completion. For the source and support.
 	Fee        *Money     `json:"fee,omitempty"`

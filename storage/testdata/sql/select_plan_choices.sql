@@ -1,7 +1,7 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Lists the plans on which SIMs of a source can land at a destination that may hold some plans only.
--- Given:    @source and @destination: ids of accounts.
+-- Given:    @source and @destination: operator ids of accounts.
 -- Returns:  The plans, and for each whether the source may hold it, too. None if the destination may hold any plan.
 -- Locks:    nothing
 --
@@ -11,7 +11,7 @@ SELECT p.name, coalesce(p.name = ANY (nullif(src.plans, '{}')), true) AS for_sou
 FROM accounts src
 CROSS JOIN accounts dst
 JOIN plans p ON p.name = ANY (dst.plans)
-WHERE src.id = $1 /*source*/
-  AND dst.id = $2 /*destination*/
+WHERE src.operator_id = $1 /*source*/
+  AND dst.operator_id = $2 /*destination*/
   AND NOT (p.coverage_bound AND src.coverage <> dst.coverage)
 ORDER BY p.name;
