@@ -219,11 +219,11 @@ func deciders(e transfer.Event) audience {
 	switch e {
 	case transfer.Accept, transfer.Decline:
 		return approvers
-	case transfer.Cancel:
+	case transfer.Cancel, transfer.Extend, transfer.TakeBack: // of a decline, with the permission that a decline needs
 		return operators
 	case transfer.Approve, transfer.Deny:
 		return staff
-	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Expire, transfer.Finish: // of the service
+	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Schedule, transfer.Start, transfer.Expire, transfer.Finish: // of the service
 	}
 	return noCaller
 }
@@ -420,5 +420,6 @@ func sightOf(p transfer.Party) sight {
 // sharedDetails lists the details of events of other parties that a party
 // without sight of all details sees.
 func sharedDetails() []string {
-	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer"}
+	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
+		"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for"}
 }

@@ -96,6 +96,7 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		"preview-request": requestBody(iccid(1)),
 		"create-batch":    "[]",
 		"update-sim":      map[string]any{"transfer_lock": true},
+		"extend-request":  map[string]any{"seconds": 60},
 		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}},
 	}
 	sameForAll := []string{"list-plans", "get-plan", "get-current-key"} // neither shows anything of an account

@@ -81,7 +81,7 @@ func (s *testService) keyID(token string) int64 {
 func TestEveryChangeLeavesATrace(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, func(c *Config) { c.StreamInterval, c.ProbeWait = time.Millisecond, time.Millisecond })
-	s.sims(20, transfer.Ready)
+	s.sims(22, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = ANY ($1)`, "{"+iccid(11)+","+iccid(12)+"}")
 	viewer := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionViewer, Name: "viewer"})
 	other := read[Key](s.post(s.admin, "/v1/keys", map[string]any{"role": "support", "name": "other"}).is(201)).ID
@@ -149,6 +149,13 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"accept-request":  {key: s.destination, before: func() string { return ask(iccid(3)) + "/accept" }, leaves: []string{"accept"}},
 		"decline-request": {key: s.destination, before: func() string { return ask(iccid(4)) + "/decline" }, leaves: []string{"decline"}},
 		"cancel-request":  {key: s.source, before: func() string { return ask(iccid(5)) + "/cancel" }, leaves: []string{"cancel"}},
+		"extend-request":  {key: s.source, before: func() string { return ask(iccid(21)) + "/extend" }, body: m{"seconds": 60}, leaves: []string{"extend"}},
+		"take-back-request": {key: s.source, before: func() string {
+			path := ask(iccid(22))
+			s.post(s.source, path+"/cancel", nil).is(202)
+			s.work()
+			return path + "/take-back"
+		}, leaves: []string{"take_back"}},
 		"retry-request":   {key: s.source, before: func() string { return finished(iccid(6)) + "/retry" }, leaves: []string{"create", "retry"}}, // of two requests
 		"approve-request": {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
 		"deny-request":    {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},

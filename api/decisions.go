@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"simtransfer/api/problem"
 	"simtransfer/storage"
@@ -16,6 +17,9 @@ type acceptInput struct {
 		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs."`
 
 		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
+
+		NotBefore *time.Time `json:"not_before,omitempty" doc:"When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible."`
+		NotAfter  *time.Time `json:"not_after,omitempty" doc:"When it is too late to start the transfer, at least a minute after not_before: the request then expires. Default: never."`
 	}
 }
 
@@ -25,11 +29,73 @@ func (s *server) acceptRequest(ctx context.Context, in *acceptInput) (*reply[Req
 	if in.Body != nil {
 		sims = in.Body.SIMs
 		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-		if d.Landing = in.Body.Landing.parse(p, "body.landing"); len(p.Errors) > 0 {
+		d.Landing = in.Body.Landing.parse(p, "body.landing")
+		d.Window = parseWindow(p, in.Body.NotBefore, in.Body.NotAfter)
+		if len(p.Errors) > 0 {
 			return nil, p
 		}
 	}
 	return s.decide(ctx, in.RequestPath, d, sims)
+}
+
+// parseWindow returns the window of an acceptance; nil if it has none.
+func parseWindow(p *problem.Problem, notBefore, notAfter *time.Time) *transfer.Window {
+	if notBefore == nil && notAfter == nil {
+		return nil
+	}
+	w := transfer.Window{}
+	if at := instant(p, "body.not_before", notBefore); at != nil {
+		w.NotBefore = *at
+	}
+	if at := instant(p, "body.not_after", notAfter); at != nil {
+		w.NotAfter = *at
+	}
+	return &w
+}
+
+type extendInput struct {
+	Idempotent
+	IfMatch
+	RequestPath
+	Body struct {
+		Until   *time.Time `json:"until,omitempty" doc:"When the time to decide shall end: later than now planned, and up to 30 days after it began."`
+		Seconds int64      `json:"seconds,omitempty" minimum:"1" maximum:"2592000" doc:"By how many seconds to extend the time to decide. Give this or until."`
+	}
+}
+
+func (s *server) extendRequest(ctx context.Context, in *extendInput) (*reply[Request], error) {
+	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")
+	d := storage.Decision{Event: transfer.Extend, Longer: time.Duration(in.Body.Seconds) * time.Second}
+	if at := instant(p, "body.until", in.Body.Until); at != nil {
+		d.Until = *at
+	}
+	if (in.Body.Until == nil) == (in.Body.Seconds == 0) {
+		p.Add(problem.FieldError{Location: "body", Message: "give either until or seconds"})
+	}
+	if len(p.Errors) > 0 {
+		return nil, p
+	}
+	return s.decide(ctx, in.RequestPath, d, nil)
+}
+
+type takeBackInput struct {
+	Idempotent
+	IfMatch
+	RequestPath
+	Body *struct{}
+}
+
+// takeBackRequest undoes a cancel, decline or denial. Who declines a request needs
+// the permission to approve, so taking that back needs it too.
+func (s *server) takeBackRequest(ctx context.Context, in *takeBackInput) (*reply[Request], error) {
+	_, party, err := s.visible(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if c := callerOf(ctx); party == transfer.PartyDestination && !c.Permission.Includes(approvers.permission()) {
+		return nil, lacksPermission(c, approvers.permission(), "taking back a decline")
+	}
+	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.TakeBack}, nil)
 }
 
 type declineInput struct {

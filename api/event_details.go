@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -41,7 +42,27 @@ type ApproveDetail struct {
 
 // AcceptDetail is what an event accept says.
 type AcceptDetail struct {
-	Accepted int `json:"accepted,omitempty" doc:"The number of SIMs that were accepted; the others are declined."`
+	Accepted  int        `json:"accepted,omitempty" doc:"The number of SIMs that were accepted; the others are declined."`
+	NotBefore *time.Time `json:"not_before,omitempty" doc:"When the transfer starts, if the request was accepted for later: the state is then scheduled."`
+	NotAfter  *time.Time `json:"not_after,omitempty" doc:"When it is too late to start the transfer."`
+}
+
+// ExtendDetail is what an event extend says.
+type ExtendDetail struct {
+	ExpiresAt  *time.Time `json:"expires_at,omitempty" doc:"When the time to decide ends now."`
+	Previously *time.Time `json:"previously,omitempty" doc:"When it would have ended."`
+}
+
+// RemindDetail is what an event remind says.
+type RemindDetail struct {
+	Percent    int            `json:"percent,omitempty" doc:"How much of the time to decide is over: 50 or 90."`
+	WaitingFor transfer.Party `json:"waiting_for,omitempty" doc:"Who has to decide."`
+	ExpiresAt  *time.Time     `json:"expires_at,omitempty" doc:"When the time to decide ends."`
+}
+
+// TakeBackDetail is what an event take_back says.
+type TakeBackDetail struct {
+	Eligible int `json:"eligible,omitempty" doc:"How many SIMs are open again. An event release had reported them as canceled, declined or denied."`
 }
 
 // EndDetail is what an event decline, cancel or deny says.
@@ -104,13 +125,19 @@ func eventDetail(kind transfer.EventKind) reflect.Type {
 		return reflect.TypeFor[ApproveDetail]()
 	case transfer.EventAccept:
 		return reflect.TypeFor[AcceptDetail]()
+	case transfer.EventExtend:
+		return reflect.TypeFor[ExtendDetail]()
+	case transfer.EventRemind:
+		return reflect.TypeFor[RemindDetail]()
+	case transfer.EventTakeBack:
+		return reflect.TypeFor[TakeBackDetail]()
 	case transfer.EventDecline, transfer.EventCancel, transfer.EventDeny:
 		return reflect.TypeFor[EndDetail]()
 	case transfer.EventValidate, transfer.EventExecute, transfer.EventDropSessions, transfer.EventRelease:
 		return reflect.TypeFor[WorkDetail]()
 	case transfer.EventFinish:
 		return reflect.TypeFor[FinishDetail]()
-	case transfer.EventExpire:
+	case transfer.EventStart, transfer.EventExpire:
 	}
 	return reflect.TypeFor[NoDetail]()
 }

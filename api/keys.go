@@ -96,7 +96,7 @@ func (s *server) createKey(ctx context.Context, in *createKeyInput) (*reply[Key]
 	c := callerOf(ctx)
 	k := storage.NewKey{
 		Role: in.Body.Role, Permission: in.Body.Permission, Name: parsed(p, "body.name", in.Body.Name, filled(transfer.ParseLine)),
-		ExpiresAt: expiry(p, in.Body.ExpiresAt), By: actingCaller(ctx),
+		ExpiresAt: instant(p, "body.expires_at", in.Body.ExpiresAt), By: actingCaller(ctx),
 	}
 	for i, text := range in.Body.Networks {
 		k.Networks = append(k.Networks, parsed(p, fmt.Sprintf("body.networks[%d]", i), text, parseNetwork))
@@ -178,7 +178,7 @@ func (s *server) rotateKey(ctx context.Context, in *rotateKeyInput) (*reply[Key]
 	}
 	if in.Body != nil {
 		p := problem.New(problem.Invalid, "")
-		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, expiry(p, in.Body.ExpiresAt)
+		rotation.Grace, rotation.ExpiresAt = time.Duration(in.Body.GraceSeconds)*time.Second, instant(p, "body.expires_at", in.Body.ExpiresAt)
 		if len(p.Errors) > 0 {
 			return nil, p
 		}
@@ -263,18 +263,6 @@ func parseNetwork(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is not a network: use an IP address, or a network such as 192.0.2.0/24 or 2001:db8::/32", problem.Clip(text))
 	}
 	return network.Masked(), nil
-}
-
-// expiry returns the field expires_at in UTC, nil if it is left out.
-func expiry(p *problem.Problem, at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	utc, err := transfer.InUTC(*at)
-	if err != nil {
-		p.Add(problem.FieldError{Location: "body.expires_at", Message: err.Error(), Value: at.Format(time.RFC3339Nano)})
-	}
-	return &utc
 }
 
 func expiresInThePast() *problem.Problem {

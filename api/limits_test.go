@@ -33,6 +33,7 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.landing.speed_class":    transfer.MaxSpeedClass,
 		"body.landing.tags":           transfer.MaxTags,
 		"body.acceptance_seconds":     int(transfer.MaxAcceptance.Seconds()),
+		"body.seconds":                int(transfer.MaxAcceptance.Seconds()),
 		"create-request body.sims":    transfer.MaxRequestSIMs,
 		"create-account body.name":    transfer.MaxAccountName,
 		"update-account body.name":    transfer.MaxAccountName,

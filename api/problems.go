@@ -49,6 +49,21 @@ func mappings() []mapping {
 		{problem.RequestState, as(func(e *transfer.StateError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestState, as(func(e *storage.NotFinishedError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.RequestExpired, as(func(e *transfer.ExpiredError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.WindowNotPossible, as(func(e *transfer.WindowError, p *problem.Problem) {
+			p.Detail = e.Error()
+			p.Add(problem.FieldError{Location: "body." + e.Field, Message: e.Why, Value: e.Value.UTC().Format(time.RFC3339)})
+		})},
+		{problem.ExtensionNotPossible, as(func(e *transfer.ExtensionError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.StillReleasing, as(func(e *storage.ReleasingError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
+		{problem.SIMsNotFree, as(func(e *storage.SIMsNotFreeError, p *problem.Problem) {
+			p.Detail, p.More = e.Error(), e.Count-len(e.Identifiers)
+			for _, id := range e.Identifiers {
+				p.Add(problem.FieldError{Message: "not free any more", Value: id})
+			}
+		})},
+		{problem.WrongParty, takeBackError(transfer.OtherParty)},
+		{problem.TakeBackLate, takeBackError(transfer.TakeBackLate)},
+		{problem.NoTakeBack, takeBackError(transfer.NoTakeBack)},
 		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
 		{problem.SIMInTransfer, as(func(e *storage.InTransferError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.SIMHasHistory, as(func(e *storage.SIMHasHistoryError, p *problem.Problem) { p.Detail = e.Error() })},
@@ -131,6 +146,18 @@ func as[E error](fill func(E, *problem.Problem)) func(error, *problem.Problem) b
 	}
 }
 
+// takeBackError matches a *transfer.TakeBackError with a cause.
+func takeBackError(why string) func(error, *problem.Problem) bool {
+	return func(err error, p *problem.Problem) bool {
+		var e *transfer.TakeBackError
+		if !errors.As(err, &e) || e.Why != why {
+			return false
+		}
+		p.Detail = e.Error()
+		return true
+	}
+}
+
 func fillUnknownSIMs(e *storage.UnknownSIMsError, p *problem.Problem) {
 	p.Detail = "some SIMs are not open in this request: remove them, or list the transfers of the request to see their states"
 	for _, id := range e.Identifiers {
@@ -203,7 +230,7 @@ func (s *server) problem(ctx context.Context, err error) *problem.Problem {
 		if !errors.Is(ctx.Err(), context.Canceled) { // otherwise the client is gone
 			s.Log.LogAttrs(ctx, s.levelOf(err), "responded 503", slog.String("error", err.Error()), slog.String("request_id", c.id))
 		}
-	case problem.StillRunning:
+	case problem.StillRunning, problem.StillReleasing:
 		p.RetryAfter = time.Second
 	case problem.SyncRunning:
 		p.RetryAfter = 30 * time.Second

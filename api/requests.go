@@ -37,7 +37,10 @@ type Request struct {
 	FeeOverride       *transfer.Money       `json:"fee,omitempty" doc:"The fee that support set for each SIM that needs support. For the source and support."`
 	FeeReason         *string               `json:"fee_reason,omitempty" doc:"Why support set the fee. For the source and support."`
 	CreatedAt         time.Time             `json:"created_at"`
-	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends."`
+	ExpiresAt         *time.Time            `json:"expires_at,omitempty" doc:"When the time to decide ends or, of a scheduled request, when it is too late to start the transfer."`
+	NotBefore         *time.Time            `json:"not_before,omitempty" doc:"When the transfer starts, or was to start, if the destination accepted the request for later."`
+	NotAfter          *time.Time            `json:"not_after,omitempty" doc:"Of a scheduled request: when it is too late to start the transfer. Left out if it never is."`
+	TakeBack          *TakeBack             `json:"take_back,omitempty" doc:"Who can take back how the request ended, and until when."`
 	FinishedAt        *time.Time            `json:"finished_at,omitempty" doc:"When the request finished: every SIM had its outcome and could be requested again."`
 
 	CanAccept  bool              `json:"can_accept" doc:"Whether the caller can accept the request now, with this API key."`
@@ -65,6 +68,12 @@ func viewNextAction(r storage.Request) *NextAction {
 		return nil
 	}
 	return &NextAction{party, r.ExpiresAt.UTC(), acts}
+}
+
+// TakeBack says who can take back that a request was canceled, declined or denied.
+type TakeBack struct {
+	By    transfer.Party `json:"by" enum:"source,destination,support" doc:"The party that ended the request."`
+	Until time.Time      `json:"until" doc:"Ten minutes after the request was ended. Then it stays as it is."`
 }
 
 // Counts are the numbers of SIMs of a request or a batch in each state. The
@@ -135,6 +144,9 @@ func (by viewer) whyNot(r storage.Request) map[string]string {
 	var never *transfer.PartyError
 	reasons := map[string]string{}
 	for _, e := range transfer.Decisions() {
+		if e == transfer.TakeBack {
+			continue // of a request that is over
+		}
 		if err := mayDecide(by.caller, by.party, by.own, r, e); err != nil && !errors.As(err, &never) {
 			reasons[string(e)] = err.Error()
 		}
@@ -166,7 +178,14 @@ func viewRequest(r storage.Request, by viewer) Request {
 		},
 		CreatedAt:  r.CreatedAt.UTC(),
 		ExpiresAt:  utc(r.ExpiresAt),
+		NotBefore:  utc(r.NotBefore),
 		FinishedAt: utc(r.FinishedAt),
+	}
+	if r.State == transfer.Scheduled {
+		v.NotAfter = v.ExpiresAt
+	}
+	if end := r.End(); end.From != "" {
+		v.TakeBack = &TakeBack{By: end.By, Until: end.Until().UTC()}
 	}
 	v.Counts.Pending = r.Size - r.Eligible - r.Completed - r.Ineligible - r.Failed - r.Canceled - r.Declined - r.Denied - r.Expired
 	v.CanAccept, v.CanDecline, v.CanCancel = by.can(r, transfer.Accept), by.can(r, transfer.Decline), by.can(r, transfer.Cancel)

@@ -267,15 +267,23 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", deciders(transfer.Accept), acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
-			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival.",
+			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", deciders(transfer.Decline), acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",
-			"The listed SIMs are declined; the others can still be accepted.",
+			"The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/cancel", "cancel-request", deciders(transfer.Cancel), acceptedBulk, op(s, s.cancelRequest), "Cancel a request (source or support)",
-			"The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it.",
+			"The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/extend", "extend-request", deciders(transfer.Extend), accepted, op(s, s.extendRequest), "Extend a request (source or support)",
+			"Gives more time to decide while the request waits for support or for the destination: up to 30 days in all. The time is never shortened, and an expired request cannot be extended.",
+		},
+		{
+			"POST", "/v1/transfer-requests/{id}/take-back", "take-back-request", deciders(transfer.TakeBack), acceptedSlow, op(s, s.takeBackRequest), "Take back a cancel, decline or denial",
+			"Brings a request that was canceled, declined or denied as a whole back to the state that it had, with the same fees and the same time limit. Only the party that ended it can do so, for ten minutes, and only if all its SIMs are still free and belong to the source. Until its SIMs are released, the response is 409 with the code still_releasing.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", operators, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",

@@ -123,6 +123,8 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"coverage": "local"}
 	case "approve-request":
 		return map[string]any{"ticket": "T-1"}
+	case "extend-request":
+		return map[string]any{"seconds": 60}
 	case "deny-request":
 		return map[string]any{"reason": "no"}
 	case "import-sims", "sync-sims", "create-batch", "import-accounts":
@@ -180,7 +182,7 @@ func admission(route Route, who testCaller, a testResponse) string {
 // sees it, but makes other decisions than its source.
 func admissionOfDestination(route Route, a testResponse, p problem.Problem) string {
 	switch route.OperationID {
-	case "cancel-request", "retry-request":
+	case "cancel-request", "retry-request", "extend-request":
 		if a.status != 403 || p.Code != problem.WrongParty {
 			return "makes a decision of the source"
 		}
@@ -197,7 +199,7 @@ func admissionOfDestination(route Route, a testResponse, p problem.Problem) stri
 func TestPermissionPerRoute(t *testing.T) {
 	t.Parallel()
 	want := map[storage.Permission][]string{
-		storage.PermissionOperator: {"cancel-batch", "cancel-request", "change-sims", "create-batch", "create-request", "retry-request", "update-sim"},
+		storage.PermissionOperator: {"cancel-batch", "cancel-request", "change-sims", "create-batch", "create-request", "extend-request", "retry-request", "take-back-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "decline-request"},
 		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key"},
 	}

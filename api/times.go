@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -67,4 +68,20 @@ func withPlus(text string) string {
 		return text[:i] + "+" + text[i+1:]
 	}
 	return text
+}
+
+// instant returns a time in a body in UTC, nil if it is left out. The first instant of
+// the year 1 stands for no time elsewhere, so it is refused.
+func instant(p *problem.Problem, location string, t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	utc, err := transfer.InUTC(*t)
+	if err == nil && utc.IsZero() {
+		err = fmt.Errorf("%s is not a time that can be used", utc.Format(time.RFC3339))
+	}
+	if err != nil {
+		p.Add(problem.FieldError{Location: location, Message: err.Error(), Value: t.Format(time.RFC3339Nano)})
+	}
+	return &utc
 }

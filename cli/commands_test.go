@@ -73,6 +73,13 @@ func commandCalls() []commandCall {
 		{"requests accept --sim=1,2 --sim=3 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/accept {"sims":["1","2","3"]}`},
 		{"requests decline --file=- --reason=no " + someRequest, "1\n", "POST /v1/transfer-requests/" + someRequest + `/decline {"sims":["1"],"reason":"no"}`},
 		{"requests cancel --file=- " + someRequest, "\ufeff1\r\n2\r\n", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1","2"]}`},
+		{
+			"requests accept --not-before=2030-01-31T22:00+01:00 --not-after=2030-02-01 " + someRequest, "",
+			"POST /v1/transfer-requests/" + someRequest + `/accept {"not_before":"2030-01-31T21:00:00Z","not_after":"2030-02-01T00:00:00Z"}`,
+		},
+		{"requests extend --by=2d " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/extend {"seconds":172800}`},
+		{"requests extend --until=2030-01-31 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/extend {"until":"2030-01-31T00:00:00Z"}`},
+		{"requests take-back " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/take-back {}`},
 		{"requests cancel --sim=1 " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/cancel {"sims":["1"]}`},
 		{"requests approve --ticket=T " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T"}`},
 		{"requests approve --ticket=T --fee=0.00 --fee-reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T","fee":{"amount":"0.00"},"fee_reason":"no"}`},

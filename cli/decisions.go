@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -77,6 +78,8 @@ func landingText(l *client.Landing) string {
 type requestsAcceptCommand struct {
 	someSIMs
 	landing
+	NotBefore laterTime `placeholder:"TIME" help:"Start the transfer at this time, up to 30 days from now, such as 2030-01-31T22:00+01:00, or +3d for three days from now. Until then, both sides can withdraw."`
+	NotAfter  laterTime `placeholder:"TIME" help:"Let the request expire if the transfer has not started by this time, at least a minute after --not-before."`
 	decision
 }
 
@@ -89,7 +92,8 @@ Examples:
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --file=wanted.txt
-    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --group=field-devices --tag=site=north`
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --group=field-devices --tag=site=north
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --not-before=+3d --not-after=+4d`
 }
 
 // Run runs the command.
@@ -99,7 +103,9 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.AcceptRequest(ctx, c.ID, client.Acceptance{SIMs: sims.names, Landing: c.body()}, options...)
+		return api.AcceptRequest(ctx, c.ID, client.Acceptance{
+			SIMs: sims.names, Landing: c.body(), NotBefore: c.NotBefore.time(), NotAfter: c.NotAfter.time(),
+		}, options...)
 	}))
 }
 
@@ -137,7 +143,7 @@ type requestsCancelCommand struct {
 
 // Help returns the detailed help.
 func (requestsCancelCommand) Help() string {
-	return `A request can be canceled until it is accepted. If only some SIMs are named, up to 10,000, the others stay open.
+	return `A request can be canceled until its transfer starts. If only some SIMs are named, up to 10,000, the others stay open.
 
 Examples:
 
@@ -154,6 +160,55 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
 		return api.CancelRequest(ctx, c.ID, client.Cancellation{SIMs: sims.names}, options...)
 	}))
+}
+
+type requestsExtendCommand struct {
+	By    time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"How much longer the time to decide gets, such as 36h or 7d."`
+	Until laterTime     `placeholder:"TIME" help:"New end of the time to decide, such as 2030-01-31T22:00+01:00, or +3d for three days from now."`
+	decision
+}
+
+// Validate implements kong's validation.
+func (c *requestsExtendCommand) Validate() error {
+	if (c.By == 0) == (c.Until.time() == nil) {
+		return usageError("set either --by or --until")
+	}
+	return nil
+}
+
+// Help returns the detailed help.
+func (requestsExtendCommand) Help() string {
+	return `Gives support or the destination more time, up to 30 days in all. The time never gets shorter.
+
+Examples:
+
+    simtransfer requests extend 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --by=2d
+    simtransfer requests extend 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --until=2030-01-31T22:00+01:00`
+}
+
+// Run runs the command.
+func (c *requestsExtendCommand) Run(ctx context.Context, s *Session) error {
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.ExtendRequest(ctx, c.ID, client.Extension{Until: c.Until.time(), Seconds: seconds(c.By)}, options...)
+	})
+}
+
+type requestsTakeBackCommand struct{ decision }
+
+// Help returns the detailed help.
+func (requestsTakeBackCommand) Help() string {
+	return `A cancel, decline or denial of a whole request can be taken back for ten minutes by the party that made it, while all its SIMs are still free. The request returns to the state that it had.
+
+Example:
+
+    simtransfer requests take-back 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21`
+}
+
+// Run runs the command.
+func (c *requestsTakeBackCommand) Run(ctx context.Context, s *Session) error {
+	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+		return api.TakeBackRequest(ctx, c.ID, options...)
+	})
 }
 
 type requestsApproveCommand struct {

@@ -17,17 +17,19 @@ import (
 )
 
 type requestsCommand struct {
-	Create  requestsCreateCommand  `cmd:"" help:"Create a transfer request (source)."`
-	List    requestsListCommand    `cmd:"" help:"List transfer requests."`
-	Show    requestsShowCommand    `cmd:"" help:"Show a transfer request."`
-	Watch   requestsWatchCommand   `cmd:"" help:"Follow a transfer request until it is finished."`
-	Accept  requestsAcceptCommand  `cmd:"" help:"Accept all or some SIMs of a request (destination)."`
-	Decline requestsDeclineCommand `cmd:"" help:"Decline all or some SIMs of a request (destination)."`
-	Cancel  requestsCancelCommand  `cmd:"" help:"Cancel all or some SIMs of a request (source or support)."`
-	Approve requestsApproveCommand `cmd:"" help:"Approve a request (support)."`
-	Deny    requestsDenyCommand    `cmd:"" help:"Deny a request (support)."`
-	Retry   requestsRetryCommand   `cmd:"" help:"Create a request for the SIMs that were not transferred (source or support)."`
-	Results requestsResultsCommand `cmd:"" help:"Write the results of all SIMs as CSV or NDJSON."`
+	Create   requestsCreateCommand   `cmd:"" help:"Create a transfer request (source)."`
+	List     requestsListCommand     `cmd:"" help:"List transfer requests."`
+	Show     requestsShowCommand     `cmd:"" help:"Show a transfer request."`
+	Watch    requestsWatchCommand    `cmd:"" help:"Follow a transfer request until it is finished."`
+	Accept   requestsAcceptCommand   `cmd:"" help:"Accept all or some SIMs of a request (destination)."`
+	Decline  requestsDeclineCommand  `cmd:"" help:"Decline all or some SIMs of a request (destination)."`
+	Cancel   requestsCancelCommand   `cmd:"" help:"Cancel all or some SIMs of a request (source or support)."`
+	Extend   requestsExtendCommand   `cmd:"" help:"Give more time to decide on a request (source or support)."`
+	TakeBack requestsTakeBackCommand `cmd:"" help:"Take back a cancel, decline or denial within ten minutes (the party that made it)."`
+	Approve  requestsApproveCommand  `cmd:"" help:"Approve a request (support)."`
+	Deny     requestsDenyCommand     `cmd:"" help:"Deny a request (support)."`
+	Retry    requestsRetryCommand    `cmd:"" help:"Create a request for the SIMs that were not transferred (source or support)."`
+	Results  requestsResultsCommand  `cmd:"" help:"Write the results of all SIMs as CSV or NDJSON."`
 }
 
 // countsText lists the states that SIMs are in, with their numbers.
@@ -62,8 +64,11 @@ func countsText(c client.Counts) string {
 // with the outcome if not every SIM of a completed request was transferred.
 func stateText(r client.Request) string {
 	text := string(r.State)
-	if next := r.NextAction; next != nil {
+	switch next := r.NextAction; {
+	case next != nil:
 		text += " until " + timeText(next.Until)
+	case r.State == transfer.Scheduled && r.NotBefore != nil:
+		text += " for " + timeText(*r.NotBefore)
 	}
 	if r.State == transfer.RequestCompleted && r.Outcome != transfer.AllMoved {
 		text += ", " + outcomeText(r.Outcome, r.Counts)
@@ -188,6 +193,12 @@ func printRequest(l *connection, r client.Request) error {
 		}
 	}
 	t.add("Created", timeText(r.CreatedAt))
+	if r.NotAfter != nil {
+		t.add("Not after", timeText(*r.NotAfter))
+	}
+	if b := r.TakeBack; b != nil {
+		t.add("Take back", fmt.Sprintf("by the %s until %s", b.By, timeText(b.Until)))
+	}
 	if r.FinishedAt != nil {
 		t.add("Finished", timeText(*r.FinishedAt))
 	}

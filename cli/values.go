@@ -162,6 +162,33 @@ func parseInt(text string) (int64, error) {
 	return n, nil
 }
 
+// laterTime is a time that a flag sets: a time as people write it or, after a plus, a
+// duration from now. The zero value is not set.
+type laterTime struct{ at time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *laterTime) UnmarshalText(text []byte) error {
+	if in, isDuration := strings.CutPrefix(strings.TrimSpace(string(text)), "+"); isDuration {
+		d, err := ParseDuration(in)
+		if err != nil {
+			return fmt.Errorf("%q %w", text, err)
+		}
+		t.at = time.Now().Add(d).UTC().Truncate(time.Second)
+		return nil
+	}
+	at, err := transfer.ParseTime(string(text))
+	t.at = at
+	return err
+}
+
+// time returns the time, nil if it is not set.
+func (t laterTime) time() *time.Time {
+	if t.at.IsZero() {
+		return nil
+	}
+	return &t.at
+}
+
 // ParseDuration parses a duration such as 90s, 1h30m or 7d. It is
 // [time.ParseDuration] with days of 24 hours, which come first.
 func ParseDuration(text string) (time.Duration, error) {

@@ -535,6 +535,14 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.CancelRequest(ctx, id, client.Cancellation{})
 			return err
 		},
+		"extend-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ExtendRequest(ctx, id, client.Extension{Seconds: 60})
+			return err
+		},
+		"take-back-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.TakeBackRequest(ctx, id)
+			return err
+		},
 		"approve-request": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ApproveRequest(ctx, id, client.Approval{})
 			return err

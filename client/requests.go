@@ -33,7 +33,10 @@ type Request struct {
 	FeeOverride       *transfer.Money       `json:"fee,omitempty"`           // fee per SIM that support set
 	FeeReason         string                `json:"fee_reason,omitempty"`
 	CreatedAt         time.Time             `json:"created_at"`
-	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide
+	ExpiresAt         *time.Time            `json:"expires_at,omitempty"`  // end of the time to decide, or of the window of a scheduled request
+	NotBefore         *time.Time            `json:"not_before,omitempty"`  // beginning of the window of a request that was accepted for later
+	NotAfter          *time.Time            `json:"not_after,omitempty"`   // end of the window of a scheduled request
+	TakeBack          *TakeBack             `json:"take_back,omitempty"`   // who can take back how the request ended
 	FinishedAt        *time.Time            `json:"finished_at,omitempty"` // nil until every SIM has its outcome
 
 	// What the caller can do now with its API key, and why it cannot do the rest.
@@ -56,6 +59,13 @@ type NextAction struct {
 	Party transfer.Party   `json:"party"` // support or destination
 	Until time.Time        `json:"until"` // when the time to decide ends
 	Acts  []transfer.Event `json:"acts"`  // what the party can do
+}
+
+// TakeBack is who can take back that a request was canceled, declined or denied,
+// and until when.
+type TakeBack struct {
+	By    transfer.Party `json:"by"`
+	Until time.Time      `json:"until"`
 }
 
 // Counts are the numbers of SIMs of a request or batch, by state.
@@ -127,6 +137,16 @@ type Destination struct {
 type Acceptance struct {
 	SIMs    []string `json:"sims,omitempty"` // the others are declined; empty means all SIMs
 	Landing *Landing `json:"landing,omitempty"`
+
+	// The window in which the transfer starts; nil for both means at once.
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+}
+
+// Extension is the body of ExtendRequest. One of the two is set.
+type Extension struct {
+	Until   *time.Time `json:"until,omitempty"`   // the new end of the time to decide
+	Seconds int64      `json:"seconds,omitempty"` // how much longer the time to decide gets
 }
 
 // Decline is the body of DeclineRequest.
@@ -220,6 +240,17 @@ func (c *Client) DeclineRequest(ctx context.Context, id uuid.UUID, d Decline, op
 // support.
 func (c *Client) CancelRequest(ctx context.Context, id uuid.UUID, d Cancellation, options ...Option) (Request, error) {
 	return post[Request](ctx, c, requestPath(id, "cancel"), d, options)
+}
+
+// ExtendRequest gives more time to decide on a request, for the source or support.
+func (c *Client) ExtendRequest(ctx context.Context, id uuid.UUID, e Extension, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "extend"), e, options)
+}
+
+// TakeBackRequest takes back that the caller has canceled, declined or denied a whole
+// request.
+func (c *Client) TakeBackRequest(ctx context.Context, id uuid.UUID, options ...Option) (Request, error) {
+	return post[Request](ctx, c, requestPath(id, "take-back"), struct{}{}, options)
 }
 
 // ApproveRequest approves a request, for support.

@@ -19,6 +19,8 @@ type Config struct {
 	KeepOffers        time.Duration `min:"24h" max:"87600h" env:"SIMTRANSFER_KEEP_OFFERS" help:"How long pull requests and transfer codes are kept after their time limit. The requests that came of them stay."`
 	SessionMaxSilence time.Duration `min:"0s" max:"3650d" default:"0s" env:"SIMTRANSFER_SESSION_MAX_SILENCE" help:"Close a data session when its gateway has not reported it for this long, such as 7d: its end was lost. Use several times the interval of the gateways' interim updates. 0s disables this."`
 
+	Start  time.Duration `kong:"-"` // scheduled requests whose window has begun
+	Remind time.Duration `kong:"-"` // requests of which a reminder is due
 	Number time.Duration `kong:"-"` // changes of SIMs without a place in the feed
 	Link   time.Duration `kong:"-"` // sessions of SIMs that were imported later
 	Stale  time.Duration `kong:"-"` // data sessions without news
@@ -31,6 +33,8 @@ func DefaultConfig() Config {
 		Dispatch:  25 * time.Millisecond,
 		Reconcile: 3 * time.Second,
 		Expire:    time.Second,
+		Start:     time.Second,
+		Remind:    5 * time.Second,
 		Number:    time.Second,
 		Link:      5 * time.Second,
 		Stale:     time.Minute,
@@ -49,6 +53,8 @@ func (c Config) withDefaults() Config {
 		Dispatch:  cmp.Or(c.Dispatch, d.Dispatch),
 		Reconcile: cmp.Or(c.Reconcile, d.Reconcile),
 		Expire:    cmp.Or(c.Expire, d.Expire),
+		Start:     cmp.Or(c.Start, d.Start),
+		Remind:    cmp.Or(c.Remind, d.Remind),
 		Number:    cmp.Or(c.Number, d.Number),
 		Link:      cmp.Or(c.Link, d.Link),
 		Stale:     cmp.Or(c.Stale, d.Stale),

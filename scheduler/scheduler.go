@@ -4,6 +4,8 @@
 //	dispatch.go   enqueues due work
 //	reconcile.go  recovers work that Redis or a worker has lost
 //	expire.go     ends requests that were not decided on in time
+//	start.go      starts requests that were accepted for later
+//	remind.go     records reminders of requests that wait for a decision
 //	number.go     gives changes of SIMs their places in the changes feed
 //	link.go       links data sessions to SIMs imported later
 //	stale.go      closes data sessions whose end was lost
@@ -53,6 +55,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	wg.Go(func() { s.loop(ctx, "dispatch", s.config.Dispatch, s.Dispatch) })
 	wg.Go(func() { s.loop(ctx, "reconcile", s.config.Reconcile, s.Reconcile) })
 	wg.Go(func() { s.loop(ctx, "expire", s.config.Expire, s.Expire) })
+	wg.Go(func() { s.loop(ctx, "start", s.config.Start, s.Start) })
+	wg.Go(func() { s.loop(ctx, "remind", s.config.Remind, s.Remind) })
 	wg.Go(func() { s.loop(ctx, "number", s.config.Number, s.Number) })
 	wg.Go(func() { s.loop(ctx, "link", s.config.Link, s.Link) })
 	wg.Go(func() { s.loop(ctx, "stale", s.config.Stale, s.CloseStale) })

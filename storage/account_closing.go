@@ -108,12 +108,12 @@ var selectUnacceptedRequests = newStatement(statement{
 	text: `
 SELECT id
 FROM requests
-WHERE (source = @account OR destination = @account) AND state IN ('validating', 'in_review', 'awaiting_acceptance')
+WHERE (source = @account OR destination = @account) AND state IN ('validating', 'in_review', 'awaiting_acceptance', 'scheduled')
 ORDER BY id`,
 })
 
 // EndRequestsOf cancels every request that an account sends or receives and
-// that is not accepted yet, on behalf of support, each in a transaction of its
+// whose execution has not begun, on behalf of support, each in a transaction of its
 // own. It returns how many it has canceled. Calling it again ends the rest.
 func (db *DB) EndRequestsOf(ctx context.Context, by Actor, account int64) (int, error) {
 	by.Party = transfer.PartySupport

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 
@@ -189,12 +190,49 @@ func invariants() []invariant {
 			FROM work w
 			LEFT JOIN requests r ON r.id = w.request
 			WHERE w.request IS NOT NULL AND r.id IS NULL`),
-		newInvariant(5, "unfinished_requests", "an unfinished request has work, or waits for a decision and expires", `
+		newInvariant(5, "unfinished_requests", "an unfinished request has work, waits for a decision and expires, or is scheduled", `
 			SELECT format('request %s is %s with %s transfers left and expires at %s', id, state, n_left, expires_at)
 			FROM requests
 			WHERE finished_at IS NULL
 			  AND n_left = 0
-			  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL)`),
+			  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL)
+			  AND state <> 'scheduled'`),
+		newInvariant(5, "scheduled_requests", "a scheduled request has no work and the claims of all its eligible transfers", `
+			SELECT format('request %s is scheduled from %s to %s with %s eligible transfers, but has %s claims and %s work rows',
+				r.id, r.not_before, r.expires_at, r.n_eligible, o.n, w.n)
+			FROM requests r
+			CROSS JOIN LATERAL (
+				SELECT count(*) AS n
+				FROM transfers t
+				JOIN open_transfers o ON o.sim = t.sim AND o.request = t.request AND o.n = t.n
+				WHERE t.request = r.id
+			) o
+			CROSS JOIN LATERAL (SELECT count(*) AS n FROM work WHERE request = r.id) w
+			WHERE r.state = 'scheduled'
+			  AND (r.n_eligible <> o.n OR w.n > 0 OR r.n_left > 0 OR r.not_before IS NULL)`),
+		newInvariant(5, "extended_requests", "the time to accept a request ends at most 30 days after it began", `
+			SELECT format('the time to accept request %s began at %s and ends at %s', id, coalesce(waiting_since, offered_at), expires_at)
+			FROM requests
+			WHERE state = 'awaiting_acceptance'
+			  AND expires_at > coalesce(waiting_since, offered_at) + make_interval(secs => `+strconv.Itoa(int(transfer.MaxAcceptance.Seconds()))+`)`),
+		newInvariant(5, "reminders", "each reminder of a request was recorded once", `
+			SELECT format('request %s has %s reminders that %s %% of the time of %s are over', request, count(*), detail->>'percent', detail->>'waiting_for')
+			FROM events
+			WHERE kind = 'remind'
+			GROUP BY request, detail->>'percent', detail->>'waiting_for'
+			HAVING count(*) > 1`),
+		newInvariant(5, "taken_back", "the end of a request is taken back by the party that ended it, in time, to the state that it had", `
+			SELECT format('event %s of request %s takes back event %s by %s at %s, but is by %s at %s, to %s', e.seq, e.request, ended.seq, ended.party, ended.at, e.party, e.at, e.to_state)
+			FROM events e
+			LEFT JOIN LATERAL (
+				SELECT seq, party, at, from_state, to_state
+				FROM events earlier
+				WHERE earlier.request = e.request AND earlier.seq < e.seq AND earlier.kind IN ('cancel', 'decline', 'deny') AND earlier.to_state IS NOT NULL
+				ORDER BY seq DESC
+				LIMIT 1
+			) ended ON true
+			WHERE e.kind = 'take_back'
+			  AND (ended.party, ended.from_state, ended.to_state) IS DISTINCT FROM (e.party, e.to_state, e.from_state)`),
 		newInvariant(5, "request_events", "a request's events are numbered without gaps, and the last state in them is the request's", `
 			SELECT format('request %s (%s) has %s events up to number %s, and the last state in them is %s', r.id, r.state, count(e.seq), r.last_event,
 				(array_agg(e.to_state ORDER BY e.seq DESC) FILTER (WHERE e.to_state IS NOT NULL))[1])
@@ -265,6 +303,11 @@ func invariants() []invariant {
 			  AND (lease_until IS NULL OR lease_until < clock_timestamp())
 			  AND not_before < clock_timestamp() - interval '15 s'
 			  AND (dispatched_at IS NULL OR checked_at < clock_timestamp() - interval '15 s')`),
+		newInvariant(7, "overdue_requests", "no scheduled request waits for more than a minute after its window has begun or ended", `
+			SELECT format('request %s is scheduled from %s to %s: no scheduler is running', id, not_before, expires_at)
+			FROM requests
+			WHERE state = 'scheduled'
+			  AND (not_before < clock_timestamp() - interval '1 minute' OR expires_at < clock_timestamp() - interval '1 minute')`),
 		newInvariant(7, "withheld_events", "no transaction has withheld events from the feed for more than 15 seconds", `
 			SELECT format('%s of user %s in database %s (%s) withholds events, since %s',
 				coalesce('prepared transaction ' || gid, 'process ' || pid), usename, database, application, since)

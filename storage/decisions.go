@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
@@ -13,14 +14,18 @@ import (
 
 // Decision is an event that a party of a request, or the system, wants to cause.
 type Decision struct {
-	Event transfer.Event // Accept, Decline, Cancel, Approve, Deny or Expire
+	Event transfer.Event // Accept, Decline, Cancel, Approve, Deny, Extend, TakeBack, Start or Expire
 	By    Actor
 
 	// SIMs to accept, decline or cancel, by any of their identifiers. Empty means
 	// the whole request. Other events ignore it.
 	SIMs []transfer.Identifier
 
-	Landing *Landing // of Accept: settings for the SIMs at the destination
+	Landing *Landing         // of Accept: settings for the SIMs at the destination
+	Window  *transfer.Window // of Accept: when the request is executed; nil: at once
+
+	Until  time.Time     // of Extend: the new expiry
+	Longer time.Duration // of Extend, if Until is zero: how much later than before the request expires
 
 	Ticket      string // of Approve: support's ticket reference
 	OwnRequest  bool   // of Approve: also if the API key made the request, or the key that did
@@ -73,11 +78,11 @@ var selectRequestExpired = newStatement(statement{
 	name:     "select_request_expired",
 	does:     "Compares a request's expiry with the clock.",
 	given:    "@request.",
-	returns:  "Whether it has expired.",
+	returns:  "Whether it has expired, and the time.",
 	locks:    "The caller holds the request.",
 	prepared: true,
 	text: `
-SELECT expires_at <= clock_timestamp()
+SELECT coalesce(expires_at <= clock_timestamp(), false) AS late, clock_timestamp() AS now
 FROM requests
 WHERE id = @request`,
 })
@@ -86,8 +91,10 @@ WHERE id = @request`,
 // the decision if transfer.Next allows it. It returns the request after the
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
-// *AccountClosedError, *SelfApprovalError, *UnknownSIMsError, *NoFeeError or
-// *LandingPlanError; the caller must then roll the transaction back.
+// *transfer.WindowError, *transfer.ExtensionError, *transfer.TakeBackError,
+// *ReleasingError, *SIMsNotFreeError, *AccountClosedError, *SelfApprovalError,
+// *UnknownSIMsError, *NoFeeError or *LandingPlanError; the caller must then roll the
+// transaction back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {
 	var state transfer.RequestState
 	if err := t.get(ctx, &state, lockRequest, args{"request": id}); err != nil {
@@ -102,32 +109,55 @@ func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, err
 			return r, err
 		}
 	}
-	to, err := transfer.Next(r.State, d.Event, d.By.Party)
+	event := d.Event
+	if event == transfer.Accept && d.Window != nil {
+		event = transfer.Schedule
+	}
+	to, err := transfer.Next(r.State, event, d.By.Party)
 	if err != nil {
 		return r, err
 	}
-	if bringsForward(d.Event) {
-		var late bool
-		if err := t.get(ctx, &late, selectRequestExpired, args{"request": id}); err != nil {
-			return r, err
-		}
-		if late {
-			return r, &transfer.ExpiredError{Event: d.Event}
-		}
-		if err := t.accountsOpen(ctx, r, d.Event); err != nil {
-			return r, err
-		}
+	now, err := t.checkDecision(ctx, r, event)
+	if err != nil {
+		return r, err
 	}
-	if err := t.decide(ctx, r, to, d); err != nil {
+	if err := t.decide(ctx, r, to, d, now); err != nil {
 		return r, err
 	}
 	return t.Request(ctx, id)
 }
 
-func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
+// checkDecision refuses what must not happen after the request has expired, and
+// what needs open accounts. It returns the time.
+func (t *Tx) checkDecision(ctx context.Context, r Request, event transfer.Event) (time.Time, error) {
+	var clock struct {
+		Late bool      `db:"late"`
+		Now  time.Time `db:"now"`
+	}
+	if needsTime(event) || event == transfer.TakeBack {
+		if err := t.get(ctx, &clock, selectRequestExpired, args{"request": r.ID}); err != nil {
+			return clock.Now, err
+		}
+		if clock.Late {
+			return clock.Now, &transfer.ExpiredError{Event: event}
+		}
+	}
+	if bringsForward(event) {
+		return clock.Now, t.accountsOpen(ctx, r, event)
+	}
+	return clock.Now, nil
+}
+
+func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d Decision, now time.Time) error {
 	switch d.Event {
 	case transfer.Accept:
-		return t.accept(ctx, r, to, d)
+		return t.accept(ctx, r, to, d, now)
+	case transfer.Extend:
+		return t.extend(ctx, r, d)
+	case transfer.TakeBack:
+		return t.takeBack(ctx, r, d, now)
+	case transfer.Start:
+		return t.start(ctx, r, to, d)
 	case transfer.Approve:
 		return t.approve(ctx, r, to, d)
 	case transfer.Decline, transfer.Cancel:
@@ -141,7 +171,7 @@ func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d 
 		}
 	case transfer.Deny, transfer.Expire: // always of the whole request
 		return t.end(ctx, r, to, d)
-	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Finish:
+	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Schedule, transfer.Finish:
 	}
 	return fmt.Errorf("deciding on request %s: %s is not a decision", r.ID, d.Event)
 }
@@ -158,21 +188,23 @@ SELECT @request, unnest(@numbers::int[])`,
 
 var acceptRequest = newStatement(statement{
 	name: "accept_request",
-	does: "Brings an accepted request to the state in which it is executed.",
+	does: "Brings an accepted request to the state in which it is executed, or waits for its window.",
 	given: `@request and @state.
 		@partial: only the chosen transfers were accepted.
-		@landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.`,
+		@landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.
+		The window of a request that is scheduled: from @not_before to @not_after; null: none.`,
 	locks: "The caller holds the request.",
 	text: `
 UPDATE requests r
 SET state = @state,
-	n_left = size,
+	n_left = CASE @state WHEN 'scheduled' THEN 0 ELSE size END,
 	partial = @partial,
 	landing = CASE
 		WHEN mapped.landing IS NULL OR @landing::jsonb ? 'plan' THEN @landing::jsonb
 		ELSE coalesce(@landing::jsonb, '{}') || mapped.landing
 	END,
-	expires_at = NULL
+	expires_at = @not_after,
+	not_before = @not_before
 FROM accounts src
 CROSS JOIN accounts dst
 LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
@@ -180,13 +212,26 @@ LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
 WHERE r.id = @request AND src.id = r.source AND dst.id = r.destination`,
 })
 
-func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
+func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d Decision, now time.Time) error {
 	if d.Landing != nil && d.Landing.Plan != "" {
 		if err := t.checkLandingPlan(ctx, r, d.Landing.Plan); err != nil {
 			return err
 		}
 	}
 	detail := map[string]any{"accepted": r.Eligible}
+	var notBefore, notAfter *time.Time
+	if d.Window != nil {
+		w, err := d.Window.Check(now)
+		if err != nil {
+			return err
+		}
+		notBefore = &w.NotBefore
+		detail["not_before"] = w.NotBefore.UTC()
+		if !w.NotAfter.IsZero() {
+			notAfter = &w.NotAfter
+			detail["not_after"] = w.NotAfter.UTC()
+		}
+	}
 	if len(d.SIMs) > 0 {
 		ns, err := t.openIn(ctx, r.ID, d.SIMs)
 		if err != nil {
@@ -199,11 +244,14 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 	}
 	if _, err := t.exec(ctx, acceptRequest, args{
 		"request": r.ID, "state": to, "partial": len(d.SIMs) > 0, "landing": d.Landing,
+		"not_before": notBefore, "not_after": notAfter,
 	}); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
 	}
-	if err := t.addChunks(ctx, r.ID, transfer.WorkExecute); err != nil {
-		return err
+	if to == transfer.Transferring {
+		if err := t.addChunks(ctx, r.ID, transfer.WorkExecute); err != nil {
+			return err
+		}
 	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: detail})
 }
@@ -217,12 +265,16 @@ var approveRequest = newStatement(statement{
 	text: `
 UPDATE requests
 SET state = @state,
-	expires_at = clock_timestamp() + acceptance,
-	offered_at = clock_timestamp(),
+	expires_at = now.at + acceptance,
+	waiting_since = now.at,
+	reminded = 0,
+	remind_at = ` + remindAtSQL("0", "now.at", "now.at + acceptance") + `,
+	offered_at = now.at,
 	n_withheld = n_canceled,
 	ticket = @ticket,
 	fee_override = @fee_override,
 	fee_reason = @fee_reason
+FROM (SELECT clock_timestamp() AS at) now
 WHERE id = @request`,
 })
 
@@ -267,7 +319,7 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 		if _, err := t.exec(ctx, setRequestState, args{"request": r.ID, "state": to}); err != nil {
 			return fmt.Errorf("ending request %s: %w", r.ID, err)
 		}
-	} else if err := t.startRelease(ctx, r.ID, to); err != nil {
+	} else if err := t.startRelease(ctx, r.ID, to, d.By.Party); err != nil {
 		return err
 	}
 	if d.Event != transfer.Expire {
@@ -279,20 +331,32 @@ func (t *Tx) end(ctx context.Context, r Request, to transfer.RequestState, d Dec
 }
 
 var startRelease = newStatement(statement{
-	name:  "start_release",
-	does:  "Brings a request to a final state in which its transfers are to be released.",
-	given: "@request and @state.",
+	name: "start_release",
+	does: "Brings a request to a final state in which its transfers are to be released.",
+	given: `@request and @state.
+		@party that ends it, which can take that back; empty: it cannot be taken back.`,
 	locks: "The caller holds the request.",
 	text: `
 UPDATE requests
-SET state = @state, n_left = size, expires_at = NULL
+SET state = @state,
+	n_left = size,
+	expires_at = NULL,
+	ended_at = CASE WHEN @party <> '' THEN clock_timestamp() END,
+	ended_by = nullif(@party, ''),
+	ended_from = CASE WHEN @party <> '' THEN state END,
+	ended_expiry = CASE WHEN @party <> '' THEN expires_at END,
+	ended_open = CASE WHEN @party <> '' THEN n_eligible END
 WHERE id = @request`,
 })
 
 // startRelease brings a request to a final state and adds the work that
-// releases its transfers.
-func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState) error {
-	if _, err := t.exec(ctx, startRelease, args{"request": id, "state": to}); err != nil {
+// releases its transfers. The party by can take that back; if it is
+// PartySystem, nobody can.
+func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState, by transfer.Party) error {
+	if by == transfer.PartySystem {
+		by = ""
+	}
+	if _, err := t.exec(ctx, startRelease, args{"request": id, "state": to, "party": by}); err != nil {
 		return fmt.Errorf("releasing request %s: %w", id, err)
 	}
 	return t.addChunks(ctx, id, transfer.WorkRelease)

@@ -39,14 +39,15 @@ func (db *DB) PurgeIdempotency(ctx context.Context, limit int) (int, error) {
 }
 
 var purgeNotes = newStatement(statement{
-	name:    "purge_notes",
-	does:    "Deletes the records of partial decisions on finished requests.",
+	name: "purge_notes",
+	does: `Deletes the records of partial decisions on finished requests. Those of partial acceptances are kept while
+		the end of the request can be taken back.`,
 	given:   "The maximum number of rows of each kind: @limit.",
 	returns: "How many rows were deleted.",
 	text: `
 WITH c AS (
 	DELETE FROM chosen
-	WHERE ctid IN (SELECT c.ctid FROM chosen c JOIN requests r ON r.id = c.request WHERE r.finished_at IS NOT NULL LIMIT @limit)
+	WHERE ctid IN (SELECT c.ctid FROM chosen c JOIN requests r ON r.id = c.request WHERE ` + endedForGoodSQL() + ` LIMIT @limit)
 	RETURNING 1
 ), w AS (
 	DELETE FROM withdrawn

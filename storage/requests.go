@@ -54,6 +54,16 @@ type Request struct {
 	FinishedAt          *time.Time            `db:"finished_at"`
 	FeeEntries          FeeEntries            `db:"fee_entries"` // from which the fees were quoted
 
+	WaitingSince *time.Time `db:"waiting_since"` // when the time to decide began
+	NotBefore    *time.Time `db:"not_before"`    // when the window of the acceptance begins; it ends at ExpiresAt
+
+	// How a party ended the whole request, nil unless that can be taken back.
+	EndedAt     *time.Time             `db:"ended_at"`
+	EndedBy     *transfer.Party        `db:"ended_by"`
+	EndedFrom   *transfer.RequestState `db:"ended_from"`
+	EndedExpiry *time.Time             `db:"ended_expiry"` // when the request would have expired; nil if never
+	EndedOpen   *int                   `db:"ended_open"`   // how many transfers were eligible
+
 	SourceName            *string `db:"source_name"` // nil: none
 	SourceExternalID      *string `db:"source_external_id"`
 	DestinationExternalID *string `db:"destination_external_id"`
@@ -72,19 +82,22 @@ type Request struct {
 // nothing bars it. Decide asks the same of the database, under its locks.
 func (r Request) Bars(e transfer.Event) error {
 	switch {
-	case !bringsForward(e):
-	case r.Overdue:
+	case needsTime(e) && r.Overdue:
 		return &transfer.ExpiredError{Event: e}
-	case !r.AccountsOpen:
+	case bringsForward(e) && !r.AccountsOpen:
 		return &AccountClosedError{e}
 	}
 	return nil
 }
 
-// bringsForward reports whether an event needs time that is left, and open
-// accounts.
+// bringsForward reports whether an event needs open accounts.
 func bringsForward(e transfer.Event) bool {
-	return e == transfer.Accept || e == transfer.Approve
+	return e == transfer.Accept || e == transfer.Schedule || e == transfer.Approve
+}
+
+// needsTime reports whether an event is refused after the request has expired.
+func needsTime(e transfer.Event) bool {
+	return bringsForward(e) || e == transfer.Extend || e == transfer.Start
 }
 
 const requestColumns = `
@@ -125,6 +138,13 @@ const requestColumns = `
 	r.fee_reason,
 	r.created_at,
 	r.finished_at,
+	coalesce(r.waiting_since, r.offered_at) AS waiting_since,
+	r.not_before,
+	r.ended_at,
+	r.ended_by,
+	r.ended_from,
+	r.ended_expiry,
+	r.ended_open,
 	src.name AS source_name,
 	src.external_id AS source_external_id,
 	dst.external_id AS destination_external_id,

@@ -28,6 +28,8 @@ func TestCheckConstraintsMatchTypes(t *testing.T) {
 		"transfers.code":       words(transfer.DecisionCodes()),
 		"withdrawn.code":       words(transfer.DecisionCodes()),
 		"requests.queue":       words([]transfer.Queue{transfer.QueueOf(false, 1), transfer.QueueOf(true, 1)}),
+		"requests.ended_by":    words(transfer.Parties()),
+		"requests.ended_from":  {"awaiting_acceptance", "in_review", "scheduled"}, // in which a party can end a whole request
 		"transfers.state":      words(transfer.States()),
 		"transfers.reason":     words(transfer.Reasons()),
 		"transfers.method":     words(transfer.Methods()),

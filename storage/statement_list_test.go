@@ -63,6 +63,8 @@ func statements() []*statement {
 		selectExportedRegistrations,
 		selectExportedTransfers,
 		selectExportedCharges,
+		// extensions.go
+		extendRequest,
 		// feed_horizon.go
 		declareNoEvents,
 		selectOldestTx,
@@ -156,6 +158,9 @@ func statements() []*statement {
 		selectResults,
 		// same_sims.go
 		countSameSIMs, selectSameSIMs,
+		// scheduled_requests.go
+		lockStartable,
+		startRequest,
 		// self_approval.go
 		selectSelfApprovals,
 		// server_settings.go
@@ -238,6 +243,10 @@ func statements() []*statement {
 		countSyncFields,
 		addUnchangedSync,
 		selectSyncOutcomes,
+		// take_back.go
+		reclaimSIMs,
+		selectNotFree,
+		reopenRequest,
 		// transactions.go
 		setStatementTimeout,
 		setNoTimeouts,
@@ -337,6 +346,9 @@ func statements() []*statement {
 		lockCodeByHash,
 		redeemCode,
 		purgeCodes,
+		// reminders.go
+		lockRemindable,
+		remind,
 		// requests.go
 		insertRequest,
 		insertChunks,

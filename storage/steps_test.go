@@ -3,6 +3,7 @@ package storage_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -111,6 +112,9 @@ func newTestRequest(t *testing.T, db *storagetest.DB, state transfer.RequestStat
 	case transfer.InReview, transfer.RequestRejected, transfer.Validating:
 	case transfer.AwaitingAcceptance:
 		db.Decide(f.id, transfer.Approve)
+	case transfer.Scheduled:
+		db.Decide(f.id, transfer.Approve)
+		schedule(t, db, f.id)
 	case transfer.Transferring, transfer.RequestCompleted:
 		db.Decide(f.id, transfer.Approve)
 		db.Decide(f.id, transfer.Accept)
@@ -132,4 +136,17 @@ func newTestRequest(t *testing.T, db *storagetest.DB, state transfer.RequestStat
 		t.Fatalf("the request is %s, want %s", got, state)
 	}
 	return f
+}
+
+// schedule accepts a request for a window that begins in an hour and ends in two.
+func schedule(t *testing.T, db *storagetest.DB, id uuid.UUID, sims ...transfer.Identifier) storage.Request {
+	t.Helper()
+	now := time.Now()
+	r, err := db.TryDecide(id, storage.Decision{
+		Event: transfer.Accept, SIMs: sims, Window: &transfer.Window{NotBefore: now.Add(time.Hour), NotAfter: now.Add(2 * time.Hour)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

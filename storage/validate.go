@@ -175,7 +175,7 @@ func (t *Tx) CloseValidation(ctx context.Context, w Work, c Counts) error {
 // endCanceled ends a request that was canceled while it was being validated.
 func (t *Tx) endCanceled(ctx context.Context, id uuid.UUID, p progress) error {
 	if p.Eligible > 0 {
-		return t.startRelease(ctx, id, transfer.RequestCanceled)
+		return t.startRelease(ctx, id, transfer.RequestCanceled, transfer.PartySystem)
 	}
 	if err := t.finish(ctx, id, transfer.RequestCanceled); err != nil {
 		return err
@@ -247,9 +247,16 @@ var offerRequest = newStatement(statement{
 	text: `
 UPDATE requests
 SET state = @state,
-	expires_at = clock_timestamp() + CASE WHEN @state = 'in_review' THEN review ELSE acceptance END,
-	offered_at = CASE WHEN @state = 'awaiting_acceptance' THEN clock_timestamp() END,
+	expires_at = now.at + now.period,
+	waiting_since = now.at,
+	remind_at = ` + remindAtSQL("0", "now.at", "now.at + now.period") + `,
+	offered_at = CASE WHEN @state = 'awaiting_acceptance' THEN now.at END,
 	n_withheld = n_canceled
+FROM (
+	SELECT clock_timestamp() AS at, CASE WHEN @state = 'in_review' THEN review ELSE acceptance END AS period
+	FROM requests
+	WHERE id = @request
+) now
 WHERE id = @request`,
 })
 

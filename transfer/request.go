@@ -14,6 +14,7 @@ const (
 	Validating         RequestState = "validating"
 	InReview           RequestState = "in_review"
 	AwaitingAcceptance RequestState = "awaiting_acceptance"
+	Scheduled          RequestState = "scheduled"
 	Transferring       RequestState = "transferring"
 	RequestCompleted   RequestState = "completed"
 	RequestRejected    RequestState = "rejected"
@@ -26,14 +27,15 @@ const (
 // RequestStates lists every state of a request.
 func RequestStates() []RequestState {
 	return []RequestState{
-		Validating, InReview, AwaitingAcceptance, Transferring,
+		Validating, InReview, AwaitingAcceptance, Scheduled, Transferring,
 		RequestCompleted, RequestRejected, RequestCanceled, RequestDeclined, RequestDenied, RequestExpired,
 	}
 }
 
-// Final reports whether the state is a final one: no event leads out of it.
+// Final reports whether the state is a final one: no event leads out of it,
+// except that the party that ended the request may take that back.
 func (s RequestState) Final() bool {
-	return !slices.ContainsFunc(requestTransitions, func(t transition) bool { return t.from == s })
+	return !slices.ContainsFunc(requestTransitions, func(t transition) bool { return t.from == s && t.event != TakeBack })
 }
 
 // Allows reports whether an event can happen in the state.
@@ -45,23 +47,29 @@ func (s RequestState) Allows(e Event) bool {
 type Event string
 
 // The events. Reject, Review and Offer happen when the last chunk of a request
-// has been validated, Finish when its last chunk has been executed.
+// has been validated, Finish when its last chunk has been executed. Schedule is
+// an acceptance that names a window in which the request is executed, and Start
+// happens when the window begins.
 const (
-	Reject  Event = "reject"
-	Review  Event = "review"
-	Offer   Event = "offer"
-	Approve Event = "approve"
-	Deny    Event = "deny"
-	Accept  Event = "accept"
-	Decline Event = "decline"
-	Cancel  Event = "cancel"
-	Expire  Event = "expire"
-	Finish  Event = "finish"
+	Reject   Event = "reject"
+	Review   Event = "review"
+	Offer    Event = "offer"
+	Approve  Event = "approve"
+	Deny     Event = "deny"
+	Accept   Event = "accept"
+	Schedule Event = "schedule"
+	Start    Event = "start"
+	Decline  Event = "decline"
+	Cancel   Event = "cancel"
+	Extend   Event = "extend"
+	Expire   Event = "expire"
+	TakeBack Event = "take_back"
+	Finish   Event = "finish"
 )
 
 // Events lists every event.
 func Events() []Event {
-	return []Event{Reject, Review, Offer, Approve, Deny, Accept, Decline, Cancel, Expire, Finish}
+	return []Event{Reject, Review, Offer, Approve, Deny, Accept, Schedule, Start, Decline, Cancel, Extend, Expire, TakeBack, Finish}
 }
 
 // Party is the role in which a caller causes an event.
@@ -88,14 +96,23 @@ type transition struct {
 	by    []Party
 }
 
+// stateBefore stands for the state that a request had before it was ended.
+const stateBefore RequestState = ""
+
 // requestTransitions lists what may happen to a request, and who may cause it:
 //
 //	validating ──► in_review ──approve──► awaiting_acceptance ──accept──► transferring ──► completed
-//	    │              │ deny                │ decline │ cancel │ expire
-//	    │              ▼                     ▼         ▼        ▼
-//	    │            denied               declined  canceled  expired
+//	    │              │ deny                │ decline │ cancel │ expire      ▲
+//	    │              ▼                     ▼         ▼        ▼             │ start
+//	    │            denied               declined  canceled  expired         │
+//	    │                                    ▲         ▲        ▲             │
+//	    │        awaiting_acceptance         │ decline │ cancel │ expire      │
+//	    │            └──accept with a window──► scheduled ────────────────────┘
 //	    ├── (no SIM needs support) ──► awaiting_acceptance
 //	    └── (no SIM is eligible) ────► rejected
+//
+// Extend changes no state. TakeBack brings a request that was canceled, declined
+// or denied back to the state that it had; see [End.TakeBack].
 var requestTransitions = []transition{ //nolint:gochecknoglobals // a constant table; Go has no constant slices
 	{Validating, Reject, RequestRejected, []Party{PartySystem}},
 	{Validating, Review, InReview, []Party{PartySystem}},
@@ -104,12 +121,22 @@ var requestTransitions = []transition{ //nolint:gochecknoglobals // a constant t
 	{InReview, Approve, AwaitingAcceptance, []Party{PartySupport}},
 	{InReview, Deny, RequestDenied, []Party{PartySupport}},
 	{InReview, Cancel, RequestCanceled, []Party{PartySource, PartySupport}},
+	{InReview, Extend, InReview, []Party{PartySource, PartySupport}},
 	{InReview, Expire, RequestExpired, []Party{PartySystem}},
 	{AwaitingAcceptance, Accept, Transferring, []Party{PartyDestination}},
+	{AwaitingAcceptance, Schedule, Scheduled, []Party{PartyDestination}},
 	{AwaitingAcceptance, Decline, RequestDeclined, []Party{PartyDestination}},
 	{AwaitingAcceptance, Cancel, RequestCanceled, []Party{PartySource, PartySupport}},
+	{AwaitingAcceptance, Extend, AwaitingAcceptance, []Party{PartySource, PartySupport}},
 	{AwaitingAcceptance, Expire, RequestExpired, []Party{PartySystem}},
+	{Scheduled, Start, Transferring, []Party{PartySystem}},
+	{Scheduled, Decline, RequestDeclined, []Party{PartyDestination}},
+	{Scheduled, Cancel, RequestCanceled, []Party{PartySource, PartySupport}},
+	{Scheduled, Expire, RequestExpired, []Party{PartySystem}},
 	{Transferring, Finish, RequestCompleted, []Party{PartySystem}},
+	{RequestCanceled, TakeBack, stateBefore, []Party{PartySource, PartyDestination, PartySupport}},
+	{RequestDeclined, TakeBack, stateBefore, []Party{PartySource, PartyDestination, PartySupport}},
+	{RequestDenied, TakeBack, stateBefore, []Party{PartySource, PartyDestination, PartySupport}},
 }
 
 // StateError means that a request is not in a state that allows an event.
@@ -157,14 +184,20 @@ func (e Event) Participle() string {
 		return "approved"
 	case Deny:
 		return "denied"
-	case Accept:
+	case Accept, Schedule:
 		return "accepted"
+	case Start:
+		return "started"
 	case Decline:
 		return "declined"
 	case Cancel:
 		return "canceled"
+	case Extend:
+		return "extended"
 	case Expire:
 		return "expired"
+	case TakeBack:
+		return "reopened"
 	case Finish:
 		return "finished"
 	}
@@ -172,9 +205,10 @@ func (e Event) Participle() string {
 }
 
 // Decisions lists the events that a caller can cause: all but those of the system.
+// To schedule a request is to accept it.
 func Decisions() []Event {
 	return slices.DeleteFunc(Events(), func(e Event) bool {
-		return !slices.ContainsFunc(requestTransitions, func(t transition) bool {
+		return e == Schedule || !slices.ContainsFunc(requestTransitions, func(t transition) bool {
 			return t.event == e && !slices.Contains(t.by, PartySystem)
 		})
 	})
@@ -232,18 +266,24 @@ type PartyError struct {
 }
 
 func (e *PartyError) Error() string {
+	if e.Event == TakeBack {
+		return fmt.Sprintf("the %s of a request cannot take back how it ended", e.Party)
+	}
 	return fmt.Sprintf("the %s of a request cannot %s it", e.Party, e.Event)
 }
 
-// ExpiredError means that an accept or approve came at or after the expiry of
-// the request, even if the scheduler has not expired it yet.
+// ExpiredError means that an accept, an approve, an extension or the start of a
+// scheduled request came at or after the expiry of the request, even if the
+// scheduler has not expired it yet, or that a request which was ended would have
+// expired meanwhile.
 type ExpiredError struct{ Event Event }
 
 func (e *ExpiredError) Error() string {
 	return fmt.Sprintf("the request has expired: it can no longer be %s", e.Event.Participle())
 }
 
-// Next returns the state to which an event leads. The error is a *PartyError if
+// Next returns the state to which an event leads; for TakeBack it is empty, and
+// the request gets the state that it had. The error is a *PartyError if
 // the party may never cause the event, otherwise a *StateError.
 func Next(s RequestState, e Event, by Party) (RequestState, error) {
 	allowed := false

@@ -25,22 +25,43 @@ func moves() map[move]transfer.RequestState {
 		support, system     = transfer.PartySupport, transfer.PartySystem
 	)
 	return map[move]transfer.RequestState{
-		{"validating", "reject", system}:                "rejected",
-		{"validating", "review", system}:                "in_review",
-		{"validating", "offer", system}:                 "awaiting_acceptance",
-		{"validating", "cancel", source}:                "canceled",
-		{"validating", "cancel", support}:               "canceled",
-		{"in_review", "approve", support}:               "awaiting_acceptance",
-		{"in_review", "deny", support}:                  "denied",
-		{"in_review", "cancel", source}:                 "canceled",
-		{"in_review", "cancel", support}:                "canceled",
-		{"in_review", "expire", system}:                 "expired",
-		{"awaiting_acceptance", "accept", destination}:  "transferring",
-		{"awaiting_acceptance", "decline", destination}: "declined",
-		{"awaiting_acceptance", "cancel", source}:       "canceled",
-		{"awaiting_acceptance", "cancel", support}:      "canceled",
-		{"awaiting_acceptance", "expire", system}:       "expired",
-		{"transferring", "finish", system}:              "completed",
+		{"validating", "reject", system}:                 "rejected",
+		{"validating", "review", system}:                 "in_review",
+		{"validating", "offer", system}:                  "awaiting_acceptance",
+		{"validating", "cancel", source}:                 "canceled",
+		{"validating", "cancel", support}:                "canceled",
+		{"in_review", "approve", support}:                "awaiting_acceptance",
+		{"in_review", "deny", support}:                   "denied",
+		{"in_review", "cancel", source}:                  "canceled",
+		{"in_review", "cancel", support}:                 "canceled",
+		{"in_review", "extend", source}:                  "in_review",
+		{"in_review", "extend", support}:                 "in_review",
+		{"in_review", "expire", system}:                  "expired",
+		{"awaiting_acceptance", "accept", destination}:   "transferring",
+		{"awaiting_acceptance", "decline", destination}:  "declined",
+		{"awaiting_acceptance", "cancel", source}:        "canceled",
+		{"awaiting_acceptance", "cancel", support}:       "canceled",
+		{"awaiting_acceptance", "schedule", destination}: "scheduled",
+		{"awaiting_acceptance", "extend", source}:        "awaiting_acceptance",
+		{"awaiting_acceptance", "extend", support}:       "awaiting_acceptance",
+		{"awaiting_acceptance", "expire", system}:        "expired",
+		{"scheduled", "start", system}:                   "transferring",
+		{"scheduled", "decline", destination}:            "declined",
+		{"scheduled", "cancel", source}:                  "canceled",
+		{"scheduled", "cancel", support}:                 "canceled",
+		{"scheduled", "expire", system}:                  "expired",
+		{"transferring", "finish", system}:               "completed",
+
+		// The state that the request had.
+		{"canceled", "take_back", source}:      "",
+		{"canceled", "take_back", destination}: "",
+		{"canceled", "take_back", support}:     "",
+		{"declined", "take_back", source}:      "",
+		{"declined", "take_back", destination}: "",
+		{"declined", "take_back", support}:     "",
+		{"denied", "take_back", source}:        "",
+		{"denied", "take_back", destination}:   "",
+		{"denied", "take_back", support}:       "",
 	}
 }
 
@@ -81,8 +102,8 @@ func TestEveryStateEventAndParty(t *testing.T) {
 			}
 		}
 	}
-	if seen != 10*10*4 {
-		t.Errorf("tried %d combinations, want 400", seen)
+	if seen != 11*14*4 {
+		t.Errorf("tried %d combinations, want 616", seen)
 	}
 }
 
@@ -95,9 +116,11 @@ func TestRefusalsInWords(t *testing.T) {
 		{&transfer.StateError{State: transfer.RequestCanceled, Event: transfer.Accept}, "the request is canceled: only an awaiting_acceptance request can be accepted"},
 		{
 			&transfer.StateError{State: transfer.Transferring, Event: transfer.Cancel},
-			"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled",
+			"the request is transferring: only a validating, in_review, awaiting_acceptance or scheduled request can be canceled",
 		},
 		{&transfer.PartyError{Party: transfer.PartySource, Event: transfer.Accept}, "the source of a request cannot accept it"},
+		{&transfer.PartyError{Party: transfer.PartySystem, Event: transfer.TakeBack}, "the system of a request cannot take back how it ended"},
+		{&transfer.StateError{State: transfer.Scheduled, Event: transfer.TakeBack}, "the request is scheduled: only a canceled, declined or denied request can be reopened"},
 		{&transfer.ExpiredError{Event: transfer.Approve}, "the request has expired: it can no longer be approved"},
 	} {
 		if got := c.err.Error(); got != c.want {
@@ -119,7 +142,7 @@ func TestFinalStates(t *testing.T) {
 		t.Errorf("final states of a request (-want +got):\n%s", diff)
 	}
 	for m := range moves() {
-		if m.from.Final() {
+		if m.from.Final() && m.event != transfer.TakeBack {
 			t.Errorf("%s is final and %s leads out of it", m.from, m.event)
 		}
 	}
@@ -151,6 +174,7 @@ func TestTransferStates(t *testing.T) {
 	want := map[transfer.State][]transfer.State{
 		"pending":  {"eligible", "ineligible", "canceled"},
 		"eligible": {"completed", "failed", "canceled", "declined", "denied", "expired"},
+		"canceled": {"eligible"}, "declined": {"eligible"}, "denied": {"eligible"}, // taken back
 	}
 	for _, from := range transfer.States() {
 		for _, to := range transfer.States() {
@@ -158,7 +182,7 @@ func TestTransferStates(t *testing.T) {
 				t.Errorf("%s can become %s: %t", from, to, got)
 			}
 		}
-		if final := len(want[from]) == 0; from.Final() != final {
+		if final := !slices.Contains([]transfer.State{"pending", "eligible"}, from); from.Final() != final {
 			t.Errorf("%s is final: %t, want %t", from, from.Final(), final)
 		}
 	}

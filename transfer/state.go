@@ -24,7 +24,8 @@ func States() []State {
 	return []State{Pending, Eligible, Completed, Ineligible, Failed, Canceled, Declined, Denied, Expired}
 }
 
-// Final reports whether the state is a final one.
+// Final reports whether the state is a final one. A transfer leaves a final state
+// only if the end of its whole request is taken back.
 func (s State) Final() bool { return s != Pending && s != Eligible }
 
 // CanBecome reports whether a transfer may change from s to another state.
@@ -34,7 +35,9 @@ func (s State) CanBecome(to State) bool {
 		return slices.Contains([]State{Eligible, Ineligible, Canceled}, to)
 	case Eligible:
 		return slices.Contains([]State{Completed, Failed, Canceled, Declined, Denied, Expired}, to)
-	case Completed, Ineligible, Failed, Canceled, Declined, Denied, Expired:
+	case Canceled, Declined, Denied: // the end of the request was taken back
+		return to == Eligible
+	case Completed, Ineligible, Failed, Expired:
 	}
 	return false
 }
@@ -52,7 +55,7 @@ func (s RequestState) Released() (State, bool) {
 		return Denied, true
 	case RequestExpired:
 		return Expired, true
-	case Validating, InReview, AwaitingAcceptance, Transferring, RequestCompleted, RequestRejected:
+	case Validating, InReview, AwaitingAcceptance, Scheduled, Transferring, RequestCompleted, RequestRejected:
 	}
 	return "", false
 }

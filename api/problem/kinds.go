@@ -33,6 +33,12 @@ const (
 	GatewayInUse         Code = "gateway_in_use"
 	AccountLimit         Code = "account_limit"
 	StillRunning         Code = "still_running"
+	TakeBackLate         Code = "take_back_late"
+	NoTakeBack           Code = "no_take_back"
+	SIMsNotFree          Code = "sims_not_free"
+	StillReleasing       Code = "still_releasing"
+	WindowNotPossible    Code = "window_not_possible"
+	ExtensionNotPossible Code = "extension_not_possible"
 	SyncRunning          Code = "sync_running"
 	RetireShare          Code = "retire_share"
 	PreconditionFailed   Code = "precondition_failed"
@@ -90,6 +96,10 @@ func Kinds() []Kind {
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},
 		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys) or plan mappings. Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
+		{TakeBackLate, http.StatusConflict, "Too late to take back", "A cancel, decline or denial can be taken back for ten minutes. Nothing was changed. Create a new request for the SIMs."},
+		{NoTakeBack, http.StatusConflict, "Cannot be taken back", "Only the cancel, decline or denial of a whole request that had been validated can be taken back. Nothing was changed. Create a new request for the SIMs."},
+		{SIMsNotFree, http.StatusConflict, "SIMs not free any more", "SIMs of the request are in another transfer, or do not belong to its source any more, so its end cannot be taken back. Nothing was changed. The field errors lists the first 100 of these SIMs. Create a new request for the others."},
+		{StillReleasing, http.StatusConflict, "SIMs still being released", "The end of a request can be taken back when all its SIMs have been released. Repeat this call after the time in the header Retry-After."},
 		{StillRunning, http.StatusConflict, "The first call is still running", "A call with the same Idempotency-Key has not finished. Repeat this call after the time in the header Retry-After."},
 		{SyncRunning, http.StatusConflict, "Another sync is running", "Syncs do not run at the same time. Nothing was changed. Repeat this call after the time in the header Retry-After."},
 		{RetireShare, http.StatusConflict, "Too many SIMs are missing", "The file does not have a greater share of the SIMs than may be retired. Nothing was changed. Check that the file is complete, or allow a greater share with max_retire_share."},
@@ -98,6 +108,8 @@ func Kinds() []Kind {
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},
 		{Invalid, http.StatusUnprocessableEntity, "Invalid input", "Nothing was changed. The field errors lists what to fix, and where."},
 		{InvalidLines, http.StatusUnprocessableEntity, "Invalid upload", "Nothing was accepted. The field errors lists up to 100 errors, each with its line."},
+		{WindowNotPossible, http.StatusUnprocessableEntity, "Window not possible", "A transfer can start from now on and within 30 days, and its window is at least a minute long. Nothing was decided. The field errors says what to change."},
+		{ExtensionNotPossible, http.StatusUnprocessableEntity, "Extension not possible", "The time to decide can only become longer, up to 30 days after it began. Nothing was changed. The field detail names the latest time."},
 		{UnknownDestination, http.StatusUnprocessableEntity, "Unknown destination", "No account has both this email and this operator id. The service does not tell which of the two is wrong, to protect other accounts."},
 		{OwnAccount, http.StatusUnprocessableEntity, "Same source and destination", "A transfer needs a destination other than its source account."},
 		{AccountClosed, http.StatusUnprocessableEntity, "Closed account", "A closed account can neither send nor receive SIMs, and its API keys can only read."},

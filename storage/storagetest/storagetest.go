@@ -304,13 +304,13 @@ func (d *DB) TryDecide(id uuid.UUID, decision storage.Decision) (storage.Request
 // UsualParty returns the party that usually causes an event.
 func UsualParty(event transfer.Event) transfer.Party {
 	switch event {
-	case transfer.Cancel:
+	case transfer.Cancel, transfer.Extend, transfer.TakeBack:
 		return transfer.PartySource
-	case transfer.Accept, transfer.Decline:
+	case transfer.Accept, transfer.Schedule, transfer.Decline:
 		return transfer.PartyDestination
 	case transfer.Approve, transfer.Deny:
 		return transfer.PartySupport
-	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Expire, transfer.Finish:
+	case transfer.Reject, transfer.Review, transfer.Offer, transfer.Start, transfer.Expire, transfer.Finish:
 	}
 	return transfer.PartySystem
 }

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 	"pgregory.net/rapid"
@@ -210,13 +212,19 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 	id := s.drawRequest(t)
 	r := s.m.request(id)
 	var d storage.Decision
-	events := []transfer.Event{transfer.Approve, transfer.Deny, transfer.Accept, transfer.Decline, transfer.Cancel}
+	events := []transfer.Event{
+		transfer.Approve, transfer.Deny, transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Extend, transfer.TakeBack,
+	}
 	switch {
 	case rapid.IntRange(0, 9).Draw(t, "impossible") == 9:
 	case r.state == transfer.InReview:
-		events = []transfer.Event{transfer.Approve, transfer.Approve, transfer.Approve, transfer.Deny, transfer.Cancel}
+		events = []transfer.Event{transfer.Approve, transfer.Approve, transfer.Approve, transfer.Deny, transfer.Cancel, transfer.Extend}
 	case r.state == transfer.AwaitingAcceptance:
-		events = []transfer.Event{transfer.Accept, transfer.Accept, transfer.Accept, transfer.Decline, transfer.Cancel}
+		events = []transfer.Event{transfer.Accept, transfer.Accept, transfer.Accept, transfer.Accept, transfer.Decline, transfer.Cancel, transfer.Extend}
+	case r.state == transfer.Scheduled:
+		events = []transfer.Event{transfer.Decline, transfer.Cancel}
+	case r.ended.by != "":
+		events = []transfer.Event{transfer.TakeBack}
 	case r.state == transfer.Validating:
 		events = []transfer.Event{transfer.Cancel}
 	}
@@ -224,7 +232,9 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 	switch d.Event {
 	case transfer.Approve, transfer.Deny:
 		d.By.Party = transfer.PartySupport
-	case transfer.Cancel:
+	case transfer.TakeBack:
+		d.By.Party = transfer.Party(cmp.Or(r.ended.by, "source"))
+	case transfer.Cancel, transfer.Extend:
 		d.By.Party = rapid.SampledFrom([]transfer.Party{transfer.PartySource, transfer.PartySupport}).Draw(t, "party")
 	default:
 		d.By.Party = transfer.PartyDestination
@@ -241,6 +251,9 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 		}
 	case transfer.Deny:
 		d.Reason = "suspicious"
+	case transfer.Extend:
+		d.Longer = rapid.SampledFrom([]time.Duration{time.Minute, time.Minute, transfer.MaxAcceptance}).Draw(t, "longer")
+	case transfer.TakeBack:
 	default:
 		if rapid.Bool().Draw(t, "partial") {
 			d.SIMs = s.drawSIMs(t, r)
@@ -248,8 +261,25 @@ func (s *comparison) drawDecision(t *rapid.T) operation {
 		if d.Event == transfer.Accept && rapid.IntRange(0, 3).Draw(t, "landing") == 3 {
 			d.Landing = &storage.Landing{Plan: s.drawPlan(t)}
 		}
+		if d.Event == transfer.Accept && rapid.Bool().Draw(t, "for later") {
+			d.Window = s.drawWindow(t)
+		}
 	}
 	return s.w.decide(id, d)
+}
+
+// drawWindow draws a window that begins in an hour, and rarely one that is not
+// possible.
+func (s *comparison) drawWindow(t *rapid.T) *transfer.Window {
+	begin := time.Now().Add(time.Hour)
+	if rapid.IntRange(0, 9).Draw(t, "impossible window") == 9 {
+		begin = begin.Add(transfer.MaxAhead)
+	}
+	w := &transfer.Window{NotBefore: begin}
+	if rapid.Bool().Draw(t, "not after") {
+		w.NotAfter = begin.Add(time.Hour)
+	}
+	return w
 }
 
 // drawSIMs draws some SIMs of a request, named by any of their identifiers, and
@@ -443,6 +473,10 @@ func (s *comparison) advanceOne(t *rapid.T) bool {
 			Ticket: "T-2", FeeOverride: &fee, Reason: "agreed",
 		}
 	case transfer.AwaitingAcceptance:
+	case transfer.Scheduled:
+		s.do(t, s.w.begin(id))
+		s.do(t, s.w.sweepStarts())
+		return true
 	default:
 		return false
 	}
@@ -568,9 +602,19 @@ func (s *comparison) failure(t *rapid.T) {
 
 // time lets time pass.
 func (s *comparison) time(t *rapid.T) {
-	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
+	switch kind := rapid.IntRange(0, 11).Draw(t, "kind"); {
 	case kind == 0 && len(s.m.requests) > 0:
 		s.do(t, s.w.lapse(s.drawRequest(t)))
+	case kind == 6 && len(s.m.requests) > 0:
+		s.do(t, s.w.forget(s.drawRequest(t)))
+	case kind == 7 && len(s.m.requests) > 0:
+		s.do(t, s.w.pass(s.drawRequest(t), rapid.IntRange(1, 2).Draw(t, "share")))
+	case kind == 8:
+		s.do(t, s.w.sweepReminders())
+	case kind == 9 && len(s.m.requests) > 0:
+		s.do(t, s.w.begin(s.drawRequest(t)))
+	case kind == 10:
+		s.do(t, s.w.sweepStarts())
 	case kind == 1:
 		s.do(t, s.w.purge())
 	case kind == 2:
@@ -608,7 +652,7 @@ func (s *comparison) quiesce(t *rapid.T) {
 	}
 	s.checkInvariants(t, true)
 	for i, r := range s.m.requests {
-		if !r.finished && r.state != transfer.InReview && r.state != transfer.AwaitingAcceptance {
+		if !r.finished && r.state != transfer.InReview && r.state != transfer.AwaitingAcceptance && r.state != transfer.Scheduled {
 			s.fail(t, "request %d is %s at the end", i+1, r.state)
 		}
 	}

@@ -100,6 +100,11 @@ func refusal(err error) (string, error) {
 		late    *transfer.ExpiredError
 		unknown *storage.UnknownSIMsError
 		noFee   *storage.NoFeeError
+		taken   *storage.SIMsNotFreeError
+		releas  *storage.ReleasingError
+		longer  *transfer.ExtensionError
+		window  *transfer.WindowError
+		back    *transfer.TakeBackError
 		status  *transfer.StatusError
 		closed  *storage.AccountClosedError
 		landing *storage.LandingPlanError
@@ -109,6 +114,18 @@ func refusal(err error) (string, error) {
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.ErrNotFound.Error(), nil
 	}
+	switch {
+	case errors.As(err, &longer): // its text has times
+		return "extension not possible", nil
+	case errors.As(err, &window):
+		return "window not possible", nil
+	case errors.As(err, &back):
+		return "not taken back: " + back.Why, nil
+	case errors.As(err, &taken):
+		return fmt.Sprintf("not free: %q", taken.Identifiers), nil
+	case errors.As(err, &releas):
+		return "not released yet", nil
+	}
 	if errors.As(err, &state) || errors.As(err, &party) || errors.As(err, &late) ||
 		errors.As(err, &unknown) || errors.As(err, &noFee) || errors.As(err, &status) || errors.As(err, &closed) ||
 		errors.As(err, &landing) || errors.As(err, &mapped) || errors.As(err, &barred) {
@@ -117,20 +134,104 @@ func refusal(err error) (string, error) {
 	return "", err
 }
 
-// lapse moves the expiry of a request into the past.
+// lapse moves the expiry of a request into the past, also that which it would have if
+// its end were taken back.
 func (w *testService) lapse(number int) operation {
 	return operation{
 		name: fmt.Sprintf("the time of request %d is over", number),
 		do: func(ctx context.Context, _ func()) (string, error) {
 			return "", w.exec(ctx, `
-				UPDATE requests SET expires_at = clock_timestamp() - interval '1 second'
-				WHERE id = $1 AND state IN ('in_review', 'awaiting_acceptance')`, w.requests[number-1])
+				UPDATE requests
+				SET expires_at = expires_at - (greatest(expires_at, ended_expiry) - clock_timestamp()) - interval '1 second',
+					ended_expiry = ended_expiry - (greatest(expires_at, ended_expiry) - clock_timestamp()) - interval '1 second'
+				WHERE id = $1 AND (expires_at > clock_timestamp() OR ended_expiry > clock_timestamp())`, w.requests[number-1])
 		},
 		steps: silently(func(m *model) {
-			if r := m.request(number); r.expires != "never" {
+			r := m.request(number)
+			if r.expires == "later" {
 				r.expires = "past"
 			}
+			if r.ended.expires == "later" {
+				r.ended.expires = "past"
+			}
 		}),
+	}
+}
+
+// begin begins the window of a scheduled request.
+func (w *testService) begin(number int) operation {
+	return operation{
+		name: fmt.Sprintf("the window of request %d begins", number),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `
+				UPDATE requests SET not_before = clock_timestamp() - interval '1 second'
+				WHERE id = $1 AND not_before > clock_timestamp()`, w.requests[number-1])
+		},
+		steps: silently(func(m *model) {
+			if r := m.request(number); r.starts == "later" {
+				r.starts = "past"
+			}
+		}),
+	}
+}
+
+// pass lets a share of the time of a waiting request pass: half, or nine tenths.
+func (w *testService) pass(number, share int) operation {
+	hours := []int{20, 96}[share-1] // of 30 and of 100
+	left := []int{10, 4}[share-1]
+	return operation{
+		name: fmt.Sprintf("share %d of the time of request %d passes", share, number),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `
+				UPDATE requests
+				SET waiting_since = clock_timestamp() - make_interval(hours => $2),
+					expires_at = clock_timestamp() + make_interval(hours => $3),
+					remind_at = CASE WHEN reminded < $4 THEN clock_timestamp() - interval '1 second' END
+				WHERE id = $1 AND state IN ('in_review', 'awaiting_acceptance') AND expires_at > clock_timestamp()`, w.requests[number-1], hours, left, share)
+		},
+		steps: silently(func(m *model) {
+			if r := m.request(number); r.waits() && r.expires == "later" {
+				r.due = share
+			}
+		}),
+	}
+}
+
+// forget lets the ten minutes pass in which the end of a request can be taken back.
+func (w *testService) forget(number int) operation {
+	return operation{
+		name: fmt.Sprintf("ten minutes pass since request %d ended", number),
+		do: func(ctx context.Context, _ func()) (string, error) {
+			return "", w.exec(ctx, `
+				UPDATE requests SET ended_at = ended_at - interval '10 minutes'
+				WHERE id = $1`, w.requests[number-1])
+		},
+		steps: silently(func(m *model) { m.request(number).ended.late = true }),
+	}
+}
+
+// sweepStarts starts scheduled requests. Those that another transaction is deciding on
+// are left to the next sweep, as are those of the sweep of reminders.
+func (w *testService) sweepStarts() operation {
+	return operation{
+		name: "sweep of starts",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.StartDue(ctx, 100)
+			return "", err
+		},
+		steps: silently((*model).startDue),
+	}
+}
+
+// sweepReminders records reminders.
+func (w *testService) sweepReminders() operation {
+	return operation{
+		name: "sweep of reminders",
+		do: func(ctx context.Context, _ func()) (string, error) {
+			_, err := w.db.RemindDue(ctx, 100)
+			return "", err
+		},
+		steps: silently((*model).remind),
 	}
 }
 
@@ -158,7 +259,10 @@ func (w *testService) purge() operation {
 		steps: silently(func(m *model) {
 			for i := range m.requests {
 				if r := &m.requests[i]; r.finished {
-					r.chosen, r.withdrawn = nil, nil
+					r.withdrawn = nil
+					if r.ended.by == "" || r.ended.late {
+						r.chosen = nil
+					}
 				}
 			}
 		}),

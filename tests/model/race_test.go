@@ -34,7 +34,7 @@ func (s *comparison) race(t *rapid.T) {
 	answers := s.run(t, ops, hold)
 	after := []operation{s.w.dispatch(false)} // locked rows were left to the next dispatch and sweep
 	if sweeps {
-		after = []operation{s.w.sweep(), s.w.dispatch(false)}
+		after = []operation{s.w.sweep(), s.w.sweepStarts(), s.w.sweepReminders(), s.w.dispatch(false)}
 	}
 	for _, op := range after {
 		if _, err := op.do(t.Context(), func() {}); err != nil {
@@ -143,14 +143,19 @@ func (s *comparison) prepare(t *rapid.T) {
 	case "decisions":
 		var waiting []int
 		for i, r := range s.m.requests {
-			if r.state == transfer.InReview || r.state == transfer.AwaitingAcceptance {
+			if r.waits() || r.state == transfer.Scheduled || r.ended.by != "" && !r.ended.late {
 				waiting = append(waiting, i+1)
 			}
 		}
 		if len(waiting) > 0 {
 			s.focus.request = rapid.SampledFrom(waiting).Draw(t, "request")
-			if rapid.IntRange(0, 3).Draw(t, "lapses") == 3 {
+			switch rapid.IntRange(0, 5).Draw(t, "time") {
+			case 3:
 				s.do(t, s.w.lapse(s.focus.request))
+			case 4:
+				s.do(t, s.w.begin(s.focus.request))
+			case 5:
+				s.do(t, s.w.pass(s.focus.request, 1))
 			}
 		}
 	}
@@ -182,7 +187,7 @@ func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	}
 	kinds := []string{
 		"deliver", "deliver", "deliver", "deliver", "deliver", "decide", "decide", "start", "start", "stop", "edit", "status",
-		"standing", "plans", "plans", "create", "sweep", "dispatch", "check",
+		"standing", "plans", "plans", "create", "sweep", "begin", "remind", "dispatch", "check",
 	}
 	switch {
 	case len(ops) == 1 && strings.HasPrefix(string(s.focus.tasks[0].Kind), "drop_") && rapid.Bool().Draw(t, "frozen"):
@@ -190,7 +195,7 @@ func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 	case len(ops) > 0:
 		kinds = []string{"again", "deliver", "deliver", "decide", "start", "start", "start", "edit", "status", "standing", "plans"}
 	case s.focus.request != 0:
-		kinds = []string{"decide", "decide", "decide", "sweep", "deliver", "plans"}
+		kinds = []string{"decide", "decide", "decide", "sweep", "begin", "remind", "deliver", "plans"}
 	}
 	for len(ops) < n {
 		kind := rapid.SampledFrom(kinds).Draw(t, "contender")
@@ -217,6 +222,12 @@ func (s *comparison) contenders(t *rapid.T) (ops []operation, sweeps bool) {
 		case kind == "sweep":
 			sweeps = true
 			ops = append(ops, s.w.sweep())
+		case kind == "begin":
+			sweeps = true
+			ops = append(ops, s.w.sweepStarts())
+		case kind == "remind":
+			sweeps = true
+			ops = append(ops, s.w.sweepReminders())
 		case kind == "dispatch":
 			ops = append(ops, s.w.dispatch(false))
 		case kind == "check":

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"simtransfer/storage"
 	"simtransfer/transfer"
@@ -385,6 +386,7 @@ func (m *model) release(w *modelWork, f *frame) {
 	f.counts, f.dealt = counts{}, w.n()
 	for _, n := range w.numbers() {
 		if m.closeOpen(r, n, outcome) {
+			r.transfers[n].released = true
 			f.counts[string(outcome)]++
 		}
 	}
@@ -621,7 +623,7 @@ func (r *modelRequest) finishDetail() string {
 }
 
 func (m *model) create(r modelRequest) {
-	r.state, r.left, r.expires = transfer.Validating, len(r.transfers), "never"
+	r.state, r.left, r.expires, r.starts = transfer.Validating, len(r.transfers), "never", "never"
 	r.note("create", "source", "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
 	m.requests = append(m.requests, r)
 	m.addWork(modelWork{kind: transfer.WorkValidate, request: len(m.requests), hi: len(r.transfers)})
@@ -630,19 +632,28 @@ func (m *model) create(r modelRequest) {
 // decide returns the text of the refusal, or "".
 func (m *model) decide(id int, d storage.Decision) string {
 	r := m.request(id)
-	to, err := transfer.Next(r.state, d.Event, d.By.Party)
+	event := d.Event
+	if d.Window != nil {
+		event = transfer.Schedule
+	}
+	to, err := transfer.Next(r.state, event, d.By.Party)
 	if err != nil {
 		return err.Error()
 	}
-	if (d.Event == transfer.Accept || d.Event == transfer.Approve) && r.expires == "past" {
-		return (&transfer.ExpiredError{Event: d.Event}).Error()
+	accepts := d.Event == transfer.Accept || d.Event == transfer.Approve
+	if (accepts || d.Event == transfer.Extend) && r.expires == "past" {
+		return (&transfer.ExpiredError{Event: event}).Error()
 	}
-	if (d.Event == transfer.Accept || d.Event == transfer.Approve) && !m.accountsOpen(r) {
-		return (&storage.AccountClosedError{Event: d.Event}).Error()
+	if accepts && !m.accountsOpen(r) {
+		return (&storage.AccountClosedError{Event: event}).Error()
 	}
 	switch {
+	case d.Event == transfer.Extend:
+		return m.extend(r, d)
+	case d.Event == transfer.TakeBack:
+		return m.takeBack(id, d)
 	case d.Event == transfer.Accept:
-		return m.accept(id, d)
+		return m.accept(id, d, to)
 	case d.Event == transfer.Approve:
 		return m.approve(r, d)
 	case len(d.SIMs) > 0 && d.Event != transfer.Deny:
@@ -651,6 +662,7 @@ func (m *model) decide(id int, d storage.Decision) string {
 	from := r.state
 	r.state = to
 	if from != transfer.Validating {
+		r.ended = modelEnd{by: string(d.By.Party), from: from, expires: r.expires}
 		m.startRelease(id)
 	}
 	r.note(string(d.Event), string(d.By.Party), from, to, reasonText(d.Reason))
@@ -672,7 +684,7 @@ func (m *model) startPhase(id int, kind transfer.WorkKind) {
 
 func (m *model) startRelease(id int) { m.startPhase(id, transfer.WorkRelease) }
 
-func (m *model) accept(id int, d storage.Decision) string {
+func (m *model) accept(id int, d storage.Decision, to transfer.RequestState) string {
 	r := m.request(id)
 	accepted := r.count(transfer.Eligible, false)
 	chosen := ""
@@ -682,6 +694,9 @@ func (m *model) accept(id int, d storage.Decision) string {
 	if refusal := m.checkLanding(r, chosen); refusal != "" {
 		return refusal
 	}
+	if d.Window != nil && d.Window.NotBefore.After(time.Now().Add(transfer.MaxAhead)) {
+		return "window not possible"
+	}
 	if len(d.SIMs) > 0 {
 		ns, refusal := m.numbersOf(id, d.SIMs, true)
 		if refusal != "" {
@@ -690,8 +705,15 @@ func (m *model) accept(id int, d storage.Decision) string {
 		r.partial, r.chosen, accepted = true, ns, len(ns)
 	}
 	from := r.state
-	r.state, r.landing = transfer.Transferring, m.landing(r, chosen)
-	m.startPhase(id, transfer.WorkExecute)
+	r.state, r.landing = to, m.landing(r, chosen)
+	if to == transfer.Scheduled {
+		r.starts, r.expires = "later", "never"
+		if !d.Window.NotAfter.IsZero() {
+			r.expires = "later"
+		}
+	} else {
+		m.startPhase(id, transfer.WorkExecute)
+	}
 	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
 	return ""
 }
@@ -726,6 +748,7 @@ func (m *model) approve(r *modelRequest, d storage.Decision) string {
 	from := r.state
 	r.state, r.expires, r.ticket, r.override = transfer.AwaitingAcceptance, "later", d.Ticket, d.FeeOverride
 	r.withheld = r.count(transfer.Canceled, false)
+	r.reminded, r.due = 0, 0
 	r.note("approve", string(d.By.Party), from, r.state, detail)
 	return ""
 }
@@ -788,6 +811,88 @@ func (m *model) numbersOf(id int, names []transfer.Identifier, open bool) (ns []
 	}
 	slices.Sort(ns)
 	return slices.Compact(ns), ""
+}
+
+// extend gives more time: a minute, or more than the limit allows.
+func (m *model) extend(r *modelRequest, d storage.Decision) string {
+	if d.Longer >= transfer.MaxAcceptance {
+		return "extension not possible"
+	}
+	r.note("extend", string(d.By.Party), "", "", "")
+	return ""
+}
+
+// takeBack reopens a request that a party ended.
+func (m *model) takeBack(id int, d storage.Decision) string {
+	r := m.request(id)
+	outcome, _ := r.state.Released()
+	switch {
+	case r.ended.by == "":
+		return "not taken back: " + transfer.NoTakeBack
+	case r.ended.by != string(d.By.Party):
+		return "not taken back: " + transfer.OtherParty
+	case r.ended.late:
+		return "not taken back: " + transfer.TakeBackLate
+	case r.ended.expires == "past":
+		return (&transfer.ExpiredError{Event: transfer.TakeBack}).Error()
+	case !r.finished:
+		return "not released yet"
+	}
+	var taken []string
+	for _, t := range r.transfers {
+		if s := t.sim; t.released && (m.sim(s).claim[0] != 0 || m.sim(s).account != r.source) {
+			taken = append(taken, t.identifier)
+		}
+	}
+	if taken != nil {
+		return fmt.Sprintf("not free: %q", taken)
+	}
+	if !m.accountsOpen(r) {
+		return (&storage.AccountClosedError{Event: transfer.TakeBack}).Error()
+	}
+	n := 0
+	for i := range r.transfers {
+		if t := &r.transfers[i]; t.released && t.state == outcome {
+			t.state, t.released = transfer.Eligible, false
+			m.sim(t.sim).claim = [2]int{id, i}
+			n++
+		}
+	}
+	from := r.state
+	r.state, r.expires, r.finished = r.ended.from, r.ended.expires, false
+	r.ended = modelEnd{}
+	r.note("take_back", string(d.By.Party), from, r.state, fmt.Sprintf("eligible=%d", n))
+	return ""
+}
+
+// waits reports whether a request waits for a decision, of which reminders are sent.
+func (r *modelRequest) waits() bool {
+	return r.state == transfer.InReview || r.state == transfer.AwaitingAcceptance
+}
+
+// startDue starts the scheduled requests whose window has begun and is not over.
+func (m *model) startDue() {
+	for i := range m.requests {
+		if r := &m.requests[i]; r.state == transfer.Scheduled && r.starts == "past" && r.expires != "past" {
+			r.state = transfer.Transferring
+			m.startPhase(i+1, transfer.WorkExecute)
+			r.note("start", "system", transfer.Scheduled, r.state, "")
+		}
+	}
+}
+
+// remind records the reminders that are due; the last of several.
+func (m *model) remind() {
+	for i := range m.requests {
+		if r := &m.requests[i]; r.waits() && r.expires == "later" && r.due > r.reminded {
+			r.reminded = r.due
+			party := transfer.PartyDestination
+			if r.state == transfer.InReview {
+				party = transfer.PartySupport
+			}
+			r.note("remind", "system", "", "", fmt.Sprintf("percent=%d,waiting_for=%s", transfer.Reminders()[r.due-1], party))
+		}
+	}
 }
 
 func (m *model) sweep() {

@@ -233,10 +233,12 @@ SELECT format('work %s: n %s, queue %s, gateway "%s", gen %s, attempts %s, error
 	coalesce(lease_until > clock_timestamp(), false)::text, (dead_at IS NOT NULL)::text, (error IS NOT NULL)::text), w.id
 FROM work w LEFT JOIN label l ON l.id = w.request
 UNION ALL
-SELECT format('request %s: %s, from %s to %s, self-service only %s, size %s, left %s, eligible %s, support %s, completed %s, ineligible %s, failed %s, canceled %s, declined %s, denied %s, expired %s, partial %s, landing %s, expires %s, ticket "%s", fee %s, finished %s',
+SELECT format('request %s: %s, from %s to %s, self-service only %s, size %s, left %s, eligible %s, support %s, completed %s, ineligible %s, failed %s, canceled %s, declined %s, denied %s, expired %s, partial %s, landing %s, expires %s, starts %s, reminded %s, ended by "%s" from "%s", ticket "%s", fee %s, finished %s',
 	r, state, source, destination, self_service_only::text, size, n_left, n_eligible, n_support, n_completed, n_ineligible, n_failed,
 	n_canceled, n_declined, n_denied, n_expired, partial::text, coalesce(landing::text, '-'),
 	CASE WHEN expires_at IS NULL THEN 'never' WHEN expires_at > clock_timestamp() THEN 'later' ELSE 'past' END,
+	CASE WHEN not_before IS NULL THEN 'never' WHEN not_before > clock_timestamp() THEN 'later' ELSE 'past' END,
+	reminded, ended_by, ended_from,
 	ticket, coalesce(fee_override::text, '-'), (finished_at IS NOT NULL)::text), NULL
 FROM requests JOIN label USING (id)
 UNION ALL
@@ -259,7 +261,7 @@ FROM withdrawn w LEFT JOIN label l ON l.id = w.request
 UNION ALL
 SELECT format('event %s/%s: %s by %s, "%s" to "%s", %s', r, lpad(seq::text, 2, '0'), kind, party, from_state, to_state,
 	(SELECT string_agg(key || '=' || CASE key WHEN 'fee' THEN (value::jsonb ->> 'amount') || ' ' || (value::jsonb ->> 'currency') ELSE value END, ',' ORDER BY key COLLATE "C")
-		FROM jsonb_each_text(detail - 'gateway_answer'))), NULL
+		FROM jsonb_each_text(detail - '{gateway_answer,expires_at,previously,not_before,not_after}'::text[]))), NULL
 FROM events e LEFT JOIN label l ON l.id = e.request`
 }
 

@@ -50,6 +50,9 @@ type modelRequest struct {
 	partial             bool
 	landing             modelLanding // once it was accepted
 	expires             string       // never, later or past
+	starts              string       // the window of the acceptance: never, later or past
+	reminded, due       int          // reminders that were sent, and how many the time that is over makes due
+	ended               modelEnd
 	ticket              string
 	override            *int64
 	finished            bool
@@ -57,6 +60,14 @@ type modelRequest struct {
 	transfers           []modelTransfer
 	chosen, withdrawn   []int
 	events              []string
+}
+
+// modelEnd is how a party ended a request; zero if that cannot be taken back.
+type modelEnd struct {
+	by      string
+	from    transfer.RequestState
+	expires string
+	late    bool // ten minutes have passed
 }
 
 type modelTransfer struct {
@@ -69,6 +80,7 @@ type modelTransfer struct {
 	dropped       bool
 	before, after []string
 	charged       int64
+	released      bool // it ended with its request
 }
 
 // modelLanding is what decides about the plans on which SIMs land.
@@ -317,12 +329,12 @@ func (m *model) dump() []string {
 }
 
 func (r *modelRequest) dump(id int, currency transfer.Currency, add func(string, ...any)) {
-	add("request %d: %s, from %d to %d, self-service only %t, size %d, left %d, eligible %d, support %d, completed %d, ineligible %d, failed %d, canceled %d, declined %d, denied %d, expired %d, partial %t, landing %s, expires %s, ticket %q, fee %s, finished %t",
+	add("request %d: %s, from %d to %d, self-service only %t, size %d, left %d, eligible %d, support %d, completed %d, ineligible %d, failed %d, canceled %d, declined %d, denied %d, expired %d, partial %t, landing %s, expires %s, starts %s, reminded %d, ended by %q from %q, ticket %q, fee %s, finished %t",
 		id, r.state, r.source, r.destination, r.selfOnly, len(r.transfers), r.left,
 		r.count(transfer.Eligible, false), r.count(transfer.Eligible, true), r.count(transfer.Completed, false),
 		r.count(transfer.Ineligible, false), r.count(transfer.Failed, false), r.count(transfer.Canceled, false),
 		r.count(transfer.Declined, false), r.count(transfer.Denied, false), r.count(transfer.Expired, false),
-		r.partial, r.landing, r.expires, r.ticket, amountText(r.override), r.finished)
+		r.partial, r.landing, r.expires, r.starts, r.reminded, r.ended.by, r.ended.from, r.ticket, amountText(r.override), r.finished)
 	for n, t := range r.transfers {
 		sim := "-"
 		if t.sim != 0 {

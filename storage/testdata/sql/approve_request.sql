@@ -10,10 +10,14 @@
 PREPARE approve_request AS
 UPDATE requests
 SET state = $1 /*state*/,
-	expires_at = clock_timestamp() + acceptance,
-	offered_at = clock_timestamp(),
+	expires_at = now.at + acceptance,
+	waiting_since = now.at,
+	reminded = 0,
+	remind_at = CASE WHEN now.at + acceptance - now.at >= make_interval(secs => 600) THEN CASE 0 WHEN 0 THEN now.at + make_interval(secs => extract(epoch FROM now.at + acceptance - now.at) * 50 / 100) WHEN 1 THEN now.at + make_interval(secs => extract(epoch FROM now.at + acceptance - now.at) * 90 / 100) END END,
+	offered_at = now.at,
 	n_withheld = n_canceled,
 	ticket = $2 /*ticket*/,
 	fee_override = $3 /*fee_override*/,
 	fee_reason = $4 /*fee_reason*/
+FROM (SELECT clock_timestamp() AS at) now
 WHERE id = $5 /*request*/;

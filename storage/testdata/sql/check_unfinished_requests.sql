@@ -1,6 +1,6 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
--- Does:     Looks for violations of an invariant: an unfinished request has work, or waits for a decision and expires.
+-- Does:     Looks for violations of an invariant: an unfinished request has work, waits for a decision and expires, or is scheduled.
 -- Given:    nothing
 -- Returns:  A line of text for each violation.
 -- Locks:    nothing
@@ -11,4 +11,5 @@ SELECT format('request %s is %s with %s transfers left and expires at %s', id, s
 FROM requests
 WHERE finished_at IS NULL
   AND n_left = 0
-  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL);
+  AND (state NOT IN ('in_review', 'awaiting_acceptance') OR expires_at IS NULL)
+  AND state <> 'scheduled';

@@ -2,12 +2,12 @@
 --
 -- Does:     Compares a request's expiry with the clock.
 -- Given:    @request.
--- Returns:  Whether it has expired.
+-- Returns:  Whether it has expired, and the time.
 -- Locks:    The caller holds the request.
 -- Prepared: yes: it stays prepared on the connections that have run it
 --
 -- EXPLAIN EXECUTE select_request_expired(request);
 PREPARE select_request_expired AS
-SELECT expires_at <= clock_timestamp()
+SELECT coalesce(expires_at <= clock_timestamp(), false) AS late, clock_timestamp() AS now
 FROM requests
 WHERE id = $1 /*request*/;

@@ -9,5 +9,5 @@
 PREPARE select_unaccepted_requests AS
 SELECT id
 FROM requests
-WHERE (source = $1 /*account*/ OR destination = $1 /*account*/) AND state IN ('validating', 'in_review', 'awaiting_acceptance')
+WHERE (source = $1 /*account*/ OR destination = $1 /*account*/) AND state IN ('validating', 'in_review', 'awaiting_acceptance', 'scheduled')
 ORDER BY id;
