@@ -69,7 +69,7 @@ func TestScheduledAcceptance(t *testing.T) {
 	}
 	s.post(s.destination, path+"/accept", m{"not_before": time.Now().AddDate(-1, 0, 0)}).problem(422, problem.WindowNotPossible)
 	r := read[Request](s.post(s.destination, path+"/accept", m{"not_before": begin, "not_after": end}).is(202))
-	if r.State != transfer.Scheduled || !r.NotBefore.Equal(begin) || !r.NotAfter.Equal(end) || r.WaitingFor != nil {
+	if r.State != transfer.Scheduled || !r.NotBefore.Equal(begin) || !r.NotAfter.Equal(end) || r.NextAction != nil {
 		t.Errorf("accepted for later: %+v", r)
 	}
 	s.post(s.destination, path+"/accept", nil).problem(409, problem.RequestState)
