@@ -326,11 +326,7 @@ func (s *server) streamChanges(ctx context.Context, in *streamChangesInput) (*hu
 		events := make([]message, 0, plan.Rows)
 		err = s.db.ChangeEntries(ctx, plan, changesPageRows, func(entries []storage.ChangeEntry) error {
 			for _, e := range entries {
-				v, err := viewChange(e, caller)
-				if err != nil {
-					return err
-				}
-				events = append(events, message{v.Cursor, v})
+				events = append(events, message{e.Next().String(), func() (any, error) { return viewChange(e, caller) }})
 			}
 			return nil
 		})

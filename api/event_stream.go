@@ -34,8 +34,11 @@ type LastEvent struct {
 // message is a server-sent event. A client resumes after its id.
 type message struct {
 	id   string
-	data any
+	data func() (any, error) // called when the event is sent
 }
+
+// viewed is the data of a message that has been prepared already.
+func viewed(v any) func() (any, error) { return func() (any, error) { return v, nil } }
 
 // poll reads the events after those that it returned before. done is true if no
 // more events will follow these.
@@ -80,7 +83,7 @@ func (s *server) streamRequest(ctx context.Context, in *streamRequestInput) (*hu
 			if err != nil {
 				return nil, false, err
 			}
-			events, last = append(events, message{strconv.Itoa(v.Seq), v}), v.Seq
+			events, last = append(events, message{strconv.Itoa(v.Seq), viewed(v)}), v.Seq
 		}
 		return events, finished && len(rows) < streamPageEvents, nil
 	})
@@ -125,7 +128,7 @@ func (s *server) streamBatch(ctx context.Context, in *streamBatchInput) (*huma.S
 			if err != nil {
 				return nil, false, err
 			}
-			events, last = append(events, message{v.Cursor, v}), row.Cursor
+			events, last = append(events, message{v.Cursor, viewed(v)}), row.Cursor
 		}
 		if len(rows) > 0 {
 			checked = time.Time{}
@@ -185,30 +188,38 @@ func startEvents(w http.ResponseWriter) {
 }
 
 // sendAll sends the events that were read and polls for more, until it is done,
-// the client disconnects, or the process stops.
+// the client disconnects, or the process stops. It polls while it sends, so that a
+// feed is as fast as the slower of the two.
 func (s *server) sendAll(ctx context.Context, out *eventWriter, events []message, done bool, next poll) error {
 	err := out.start()
 	ticker := time.NewTicker(s.StreamInterval)
 	defer ticker.Stop()
 	lastSent := time.Now()
-	for ; err == nil; events, done, err = next(ctx) {
-		switch {
-		case len(events) > 0:
+	for err == nil {
+		if len(events) > 0 {
 			lastSent = time.Now()
-			if err := out.send(events); err != nil {
-				return err
+			sending := events
+			events = nil
+			polled := alongside(func() {
+				if !done {
+					events, done, err = next(ctx)
+				}
+			})
+			failed := out.send(sending)
+			polled()
+			if failed != nil {
+				return failed
 			}
-		case !done && time.Since(lastSent) >= heartbeatInterval:
-			lastSent = time.Now()
-			if err := out.comment("keep-alive"); err != nil {
-				return err
-			}
+			continue
 		}
 		if done {
 			return out.comment("end")
 		}
-		if len(events) > 0 {
-			continue
+		if time.Since(lastSent) >= heartbeatInterval {
+			lastSent = time.Now()
+			if err := out.comment("keep-alive"); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ticker.C:
@@ -217,8 +228,24 @@ func (s *server) sendAll(ctx context.Context, out *eventWriter, events []message
 		case <-ctx.Done():
 			return nil
 		}
+		events, done, err = next(ctx)
 	}
 	return err
+}
+
+// alongside runs a function while the caller does something else. The function that
+// it returns waits for the end, and panics if the function did.
+func alongside(run func()) (wait func()) {
+	ended := make(chan any, 1)
+	go func() {
+		defer func() { ended <- recover() }()
+		run()
+	}()
+	return func() {
+		if p := <-ended; p != nil {
+			panic(p)
+		}
+	}
 }
 
 const typeEvents = "text/event-stream"
@@ -237,7 +264,11 @@ func (e *eventWriter) comment(text string) error { return e.write([]byte(": " + 
 func (e *eventWriter) send(events []message) error {
 	var text []byte
 	for _, event := range events {
-		data, err := json.Marshal(event.data)
+		v, err := event.data()
+		if err != nil {
+			return err
+		}
+		data, err := json.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("writing event %s: %w", event.id, err)
 		}

@@ -397,21 +397,46 @@ var selectChangeEntries = newStatement(statement{
 })
 
 // ChangeEntries reads the entries of a plan, up to size of them at a time, and
-// calls each with every page. It stops at the first error.
+// calls each with every page, while it reads the next one. It stops at the first
+// error.
 func (db *DB) ChangeEntries(ctx context.Context, p ChangePlan, size int, each func([]ChangeEntry) error) error {
-	for rest := p.Spans; len(rest) > 0; {
-		page := ChangePlan{}
-		page.add(rest, size)
-		entries, err := db.changeEntries(ctx, page)
-		if err != nil {
-			return err
-		}
-		if err := each(entries); err != nil {
-			return err
-		}
-		rest = after(rest, page.Spans)
+	ctx, cancel := context.WithCancel(ctx)
+	type page struct {
+		entries []ChangeEntry
+		err     error
 	}
-	return nil
+	pages := make(chan page)
+	defer func() { // nothing reads on after the return
+		cancel()
+		for range pages {
+			continue
+		}
+	}()
+	go func() {
+		defer close(pages)
+		for rest := p.Spans; len(rest) > 0; {
+			part := ChangePlan{}
+			part.add(rest, size)
+			entries, err := db.changeEntries(ctx, part)
+			select {
+			case pages <- page{entries, err}:
+			case <-ctx.Done():
+			}
+			if err != nil || ctx.Err() != nil {
+				return
+			}
+			rest = after(rest, part.Spans)
+		}
+	}()
+	for page := range pages {
+		if page.err != nil {
+			return page.err
+		}
+		if err := each(page.entries); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // after returns what is left of spans after a part at their beginning.

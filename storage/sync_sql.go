@@ -571,6 +571,7 @@ func (c syncColumn) valueSQL() string {
 }
 
 func (c syncColumn) wasJSON() string { return fmt.Sprintf("WHEN %d THEN to_jsonb(%s)", c.field, c.was) }
+
 func (c syncColumn) stagedJSON() string {
 	return fmt.Sprintf("WHEN %d THEN to_jsonb(%s)", c.field, c.staged)
 }
