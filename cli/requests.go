@@ -193,6 +193,9 @@ func printRequest(l *connection, r client.Request) error {
 		}
 	}
 	t.add("Created", timeText(r.CreatedAt))
+	if r.NotBefore != nil && r.State == transfer.Scheduled {
+		t.add("Not before", timeText(*r.NotBefore))
+	}
 	if r.NotAfter != nil {
 		t.add("Not after", timeText(*r.NotAfter))
 	}

@@ -229,6 +229,7 @@ func (c *caller) decide(ctx context.Context, req *request) {
 			fee := int64(c.rand.IntN(4) * 111)
 			d.fee = &fee
 		}
+		d.later = d.kind == transfer.Accept && c.rand.IntN(4) == 0
 		c.sendDecision(ctx, req, d)
 		return
 	}
@@ -248,7 +249,7 @@ func choices(s transfer.RequestState) []choice {
 	case transfer.Validating:
 		return []choice{{6, transfer.Cancel, false}, {8, transfer.Cancel, true}}
 	case transfer.InReview:
-		return []choice{{70, transfer.Approve, false}, {6, transfer.Deny, false}, {4, transfer.Cancel, false}, {8, transfer.Cancel, true}}
+		return []choice{{70, transfer.Approve, false}, {6, transfer.Deny, false}, {4, transfer.Cancel, false}, {8, transfer.Cancel, true}, {4, transfer.Extend, false}}
 	case transfer.AwaitingAcceptance:
 		return []choice{
 			{55, transfer.Accept, false},
@@ -257,7 +258,10 @@ func choices(s transfer.RequestState) []choice {
 			{6, transfer.Decline, true},
 			{4, transfer.Cancel, false},
 			{6, transfer.Cancel, true},
+			{4, transfer.Extend, false},
 		}
+	case transfer.Scheduled:
+		return []choice{{5, transfer.Cancel, false}, {5, transfer.Cancel, true}, {5, transfer.Decline, false}, {5, transfer.Decline, true}}
 	default:
 		return nil
 	}
@@ -274,12 +278,17 @@ func (c *caller) sendDecision(ctx context.Context, req *request, d decision) {
 		if d.fee != nil {
 			body["fee"], body["fee_reason"] = client.MoneyInput{Minor: d.fee}, "agreed on"
 		}
+	case transfer.Extend:
+		body["seconds"] = 60
 	case transfer.Deny:
 		key, body["reason"] = c.support, "denied by the chaos run"
 	default: // a cancellation by the source
 	}
 	if len(d.sims) > 0 {
 		body["sims"] = d.sims
+	}
+	if d.later {
+		body["not_before"] = time.Now().Add(2 * time.Second)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

@@ -40,6 +40,7 @@ type decision struct {
 	kind    transfer.Event
 	sims    []string // identifiers; nil means all
 	fee     *int64   // per SIM, if an approval overrides it
+	later   bool     // an acceptance for later: either side can still end the request
 	certain bool     // the API accepted it; otherwise an attempt may have taken effect
 }
 
