@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -285,10 +286,49 @@ type updateAccountInput struct {
 	}
 }
 
+// checkAccountChange returns why a caller may not make a change to an account, nil
+// if it may. An account can only change its own contacts.
+func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput, ref transfer.AccountRef) error {
+	caller, b := callerOf(ctx), in.Body
+	if !isAccount(caller) {
+		return nil
+	}
+	if a, err := s.db.Account(ctx, ref); err != nil || !reachOf(caller).includes(a.ID) {
+		return cmp.Or(err, storage.ErrNotFound)
+	}
+	p := problem.New(problem.Forbidden, "an account's API key can only change the contacts of the account: ask the operator of the service for the rest")
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"email", b.Email != nil},
+		{"coverage", b.Coverage != nil},
+		{"standing", b.Standing != nil},
+		{"name", b.Name.given},
+		{"external_id", b.ExternalID.given},
+		{"plans", b.Plans != nil},
+		{"max_open_requests", b.MaxRequests.given},
+		{"max_open_sims", b.MaxSIMs.given},
+		{"max_unknown_sims", b.MaxUnknown.given},
+		{"open_requests", b.Requests == endRequests},
+	} {
+		if f.given {
+			p.Add(problem.FieldError{Location: "body." + f.name, Message: "leave it out"})
+		}
+	}
+	if len(p.Errors) > 0 {
+		return p
+	}
+	return nil
+}
+
 func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*accountOutput, error) {
 	ref, err := transfer.ParseAccountRef(in.OperatorID)
 	if err != nil {
 		return nil, storage.ErrNotFound
+	}
+	if err := s.checkAccountChange(ctx, in, ref); err != nil {
+		return nil, err
 	}
 	p := problem.New(problem.Invalid, "")
 	c := storage.AccountChange{

@@ -82,3 +82,33 @@ func (s *testService) simOf(key, sim string) SIM {
 	s.t.Helper()
 	return read[SIM](s.get(key, "/v1/sims/"+sim).is(200))
 }
+
+// The owners of an account keep its contacts up to date, and change nothing else
+// of it, nor anything of other accounts.
+func TestOwnersChangeContacts(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	patch := func(key, account string, body obj) testResponse {
+		t.Helper()
+		return s.do(apiCall{method: "PATCH", path: "/v1/accounts/" + account, key: key, body: body})
+	}
+	contacts := obj{"contacts": obj{"billing": []string{"billing@example.com"}}}
+	v := read[Account](patch(s.source, sourceID, contacts).is(200))
+	if v.Contacts == nil || len(v.Contacts.Billing) != 1 {
+		t.Errorf("the contacts are %+v", v.Contacts)
+	}
+	patch(s.source, destinationID, contacts).problem(404, problem.NotFound)
+	patch(s.source, "OP9999999999", contacts).problem(404, problem.NotFound)
+	for _, body := range []obj{
+		{"email": "new@example.com"}, {"coverage": "emea"}, {"standing": "closed"}, {"name": "New"}, {"external_id": "C-1"}, {"plans": []string{}},
+		{"max_open_requests": 0}, {"max_open_sims": 0}, {"max_unknown_sims": 0}, {"open_requests": "end", "standing": "closed"},
+		{"contacts": obj{}, "name": nil},
+	} {
+		patch(s.source, sourceID, body).problem(403, problem.Forbidden)
+	}
+	approver := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionApprover, Name: "approver"})
+	patch(approver, sourceID, contacts).problem(403, problem.Forbidden)
+	if entries := read[List[AuditEntry]](s.get(s.admin, "/v1/audit?action=account.update").is(200)).Items; len(entries) != 1 || *entries[0].KeyAccount != sourceID {
+		t.Errorf("%d changes are on record", len(entries))
+	}
+}

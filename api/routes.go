@@ -80,8 +80,8 @@ func (s *server) routes() []Route {
 			"An account's key can only get its own account.",
 		},
 		{
-			"PATCH", "/v1/accounts/{operator_id}", "update-account", admins, endsRequests, op(s, s.updateAccount), "Update or close an account",
-			"Fields that are left out keep their values. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
+			"PATCH", "/v1/accounts/{operator_id}", "update-account", keyManagers, endsRequests, op(s, s.updateAccount), "Update or close an account",
+			"Fields that are left out keep their values. An account's key with the permission owner can only change the contacts of its own account; the rest is for administrators. A closed account can neither send nor receive SIMs, and its API keys can only read. An account with open requests is only closed if open_requests is end; otherwise the response is 409 with the code account_in_use and what is open.",
 		},
 
 		{

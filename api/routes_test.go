@@ -120,6 +120,9 @@ func bodyFor(route Route, role storage.Role) any {
 	case "put-plan-mapping":
 		return map[string]any{"default": "global-01"}
 	case "update-account":
+		if role == storage.RoleAccount {
+			return map[string]any{"contacts": map[string]any{}}
+		}
 		return map[string]any{"coverage": "local"}
 	case "approve-request":
 		return map[string]any{"ticket": "T-1"}
@@ -201,7 +204,7 @@ func TestPermissionPerRoute(t *testing.T) {
 	want := map[storage.Permission][]string{
 		storage.PermissionOperator: {"cancel-batch", "cancel-request", "change-sims", "create-batch", "create-request", "extend-request", "retry-request", "take-back-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "decline-request"},
-		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key"},
+		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key", "update-account"},
 	}
 	got := map[storage.Permission][]string{}
 	for _, r := range Routes() {

@@ -251,6 +251,7 @@ func (j *syncJob) readRows(records *upload.Records) iter.Seq2[storage.SyncRow, e
 	for i := range j.columns {
 		fieldOf[i] = syncFields(j.columns, upload.Columns(0).With(i))
 	}
+	records.KeepWrongRows()
 	return func(yield func(storage.SyncRow, error) bool) {
 		for record := range records.All() {
 			row := readSyncRow(record, j.columns, fieldOf)
@@ -291,6 +292,9 @@ func readSyncRow(record upload.Record, columns []upload.Column, fieldOf []storag
 			row.Refused = &storage.SyncRefusal{Code: storage.SyncCode(code), Field: column, Value: strings.ToValidUTF8(strings.Map(printable, problem), "")}
 		}
 	}}
+	if record.Wrong != nil {
+		p.report(record.Wrong.Column, record.Wrong.Code, record.Wrong.Problem)
+	}
 	p.parseGiven(&row, fieldOf)
 	if row.Refused != nil {
 		row.Fields, row.SIM = 0, storage.NewSIM{ICCID: row.SIM.ICCID}

@@ -323,3 +323,28 @@ func TestMessagesOfSyncRefusals(t *testing.T) {
 		seen[message] = code
 	}
 }
+
+// A value of JSON that has the wrong shape refuses its row, and not the file.
+func TestSyncRefusesRowsOfJSON(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(5, transfer.Active)
+	rows := []string{
+		`{"iccid":"` + iccid(1) + `","status":"suspended"}`,
+		`{"iccid":"` + iccid(2) + `","tags":{"site":"north;south"}}`,
+		`{"iccid":"` + iccid(3) + `","tags":{"a=b":"c"}}`,
+		`{"iccid":8988211000000000004,"status":"suspended"}`,
+		`{"iccid":"` + iccid(5) + `","imsis":[1],"status":"unknown"}`,
+	}
+	for format, file := range map[string]string{typeNDJSON: strings.Join(rows, "\n"), typeJSON: "[" + strings.Join(rows, ",") + "]"} {
+		v := read[Synced](s.syncSIMs("?dry_run=true", file, "Content-Type", format).is(200))
+		var refused []string
+		for _, e := range v.Errors {
+			refused = append(refused, e.Column+" "+e.Code)
+		}
+		equal(t, refused, []string{"tags bad_value", "tags bad_value", "iccid bad_value", "imsis bad_value"})
+		if v.Rows != 5 || v.Changed != 1 || v.Refused != 4 {
+			t.Errorf("%s: %+v", format, v)
+		}
+	}
+}

@@ -15,7 +15,7 @@ type accountsCommand struct {
 	List   accountsListCommand   `cmd:"" help:"List accounts (support)."`
 	Show   accountsShowCommand   `cmd:"" help:"Show an account."`
 	Create accountsCreateCommand `cmd:"" help:"Open an account (administrators)."`
-	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators)."`
+	Update accountsUpdateCommand `cmd:"" help:"Change or close an account (administrators); change its contacts (owners)."`
 	Import accountsImportCommand `cmd:"" help:"Create and change accounts from a file (administrators)."`
 }
 

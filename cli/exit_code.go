@@ -33,7 +33,8 @@ const ExitCodes = `Exit codes of the commands that call the API:
     4    no API key, or the key does not permit the command
     5    conflict: the request is in another state, the object exists already, or
          the first call with this Idempotency-Key is still running
-    6    the service does not answer or is busy, or its answer was cut off
+    6    the service does not answer or is busy, such as with another sync, or
+         its answer was cut off
     7    watch: finished, but some SIMs were not transferred
          sims sync, accounts import: applied, but some rows were refused
     130  interrupted`
@@ -66,7 +67,7 @@ func ExitCode(err error) int {
 
 func problemExitCode(p *client.Problem) int {
 	switch {
-	case p.Temporary():
+	case p.Temporary(), p.Code == "sync_running": // the same call succeeds later
 		return ExitUnavailable
 	case p.Status == http.StatusUnauthorized, p.Status == http.StatusForbidden:
 		return ExitUnauthorized

@@ -254,7 +254,10 @@ func updateSIMs(ctx context.Context, s *Session, r remote, when condition, sims 
 	if err != nil {
 		return err
 	}
-	for _, sim := range sims {
+	for i, sim := range sims {
+		if slices.Contains(sims[:i], sim) {
+			continue // named twice
+		}
 		v, err := l.client.UpdateSIM(ctx, string(sim), change, l.options(when.ifMatch())...)
 		if err != nil {
 			return l.explain(err)

@@ -29,7 +29,7 @@ func (c *simsSyncCommand) Validate() error {
 	case !c.Full && (c.Account != "" || c.RetireMissing):
 		return fmt.Errorf("--account and --retire-missing need --full")
 	case c.RetireMissing != (c.MaxRetireShare != 0):
-		return fmt.Errorf("--retire-missing and --max-retire-share need each other")
+		return fmt.Errorf("--retire-missing and --max-retire-share need each other: give the share of the SIMs that may be terminated, more than 0, such as --max-retire-share=0.01")
 	case c.Output == "" && c.IncludeUnchanged:
 		return fmt.Errorf("--include-unchanged needs --output")
 	case c.Output != "" && c.IdempotencyKey != "":
@@ -44,7 +44,7 @@ func (simsSyncCommand) Help() string {
 
 The columns are those of simtransfer sims import. Only iccid is required; new SIMs also need account, imsis and plan. A column that the file does not have leaves the values as they are. An empty value clears a value, but not an account, a status, a plan or IMSIs. A sync never changes the owner of a SIM.
 
-The exit code is 7 if rows were refused.
+The exit code is 7 if rows were refused, 6 if another sync is running, and 5 if more SIMs are missing than may be terminated.
 
 Examples:
 

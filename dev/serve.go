@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"syscall"
 
 	"simtransfer/dev/sample"
 	"simtransfer/dev/servers"
@@ -29,6 +31,9 @@ type Options struct {
 // Serve runs the whole service with the sample inventory until ctx ends. It
 // prints where the service is and the keys.
 func Serve(ctx context.Context, o Options) (err error) {
+	if err := checkFree(ctx, o.Listen); err != nil {
+		return err
+	}
 	s, err := stack.Start(ctx, stack.Options{Servers: servers.Options{Dir: o.Dir, Durable: true}, Listen: o.Listen})
 	if err != nil {
 		return err
@@ -59,4 +64,18 @@ func Serve(ctx context.Context, o Options) (err error) {
 	fmt.Fprintln(o.Out, "Press Ctrl-C to stop.")
 	<-ctx.Done()
 	return nil
+}
+
+// checkFree returns an error if the API cannot listen on an address. Without it,
+// the sample data would go to whatever listens there already, such as another
+// simtransfer dev.
+func checkFree(ctx context.Context, address string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("the address %s is in use, perhaps by another simtransfer dev: stop that process, or choose another address with --listen", address)
+	}
+	if err != nil {
+		return fmt.Errorf("the API cannot listen on %s: %w; choose another address with --listen", address, err)
+	}
+	return l.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -226,6 +227,7 @@ func (c *csvReader) header() error {
 	for position, name := range names[:c.width] {
 		c.place(place, position, strings.TrimSpace(formulaText(name)))
 	}
+	c.checkMapped(place, names[:c.width])
 	for i, column := range c.records.columns {
 		if column.Required && c.fields[i] < 0 {
 			c.records.Refuse(place, column.Name, CodeMissingColumn, fmt.Sprintf("the header has no column %q, which is required: add it", column.Name))
@@ -235,6 +237,18 @@ func (c *csvReader) header() error {
 		return errGivenUp
 	}
 	return nil
+}
+
+// checkMapped refuses other names that were given for columns, but that the header
+// does not have: most likely they are misspelled.
+func (c *csvReader) checkMapped(place Place, header []string) {
+	for _, given := range slices.Sorted(maps.Keys(c.records.names)) {
+		has := func(name string) bool { return strings.EqualFold(strings.TrimSpace(formulaText(name)), given) }
+		if !slices.ContainsFunc(header, has) {
+			c.records.Refuse(place, clip(given), CodeUnknownColumn, fmt.Sprintf("the file has no column %q, which was mapped: its columns are %s",
+				clip(given), clip(strings.Join(header, ", "))))
+		}
+	}
 }
 
 // place notes the position of a column of the header, or refuses the column.

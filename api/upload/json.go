@@ -211,6 +211,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 		refuse("", CodeSyntax, "the row is not an object: write it as an object with the fields "+o.records.columnNames())
 		return Record{}, errRefused
 	}
+	var wrong *RowError
 	clear(o.spans)
 	o.text = o.text[:0]
 	for rest := skipSpace(object[1:]); rest[0] != '}'; {
@@ -235,8 +236,12 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 			continue
 		}
 		start := len(o.text)
-		if problem := o.append(value, o.records.columns[column].Shape); problem != "" {
+		switch problem := o.append(value, o.records.columns[column].Shape); {
+		case problem == "":
+		case !o.records.keep:
 			refuse(o.records.columns[column].Name, CodeBadValue, problem)
+		case wrong == nil:
+			wrong = &RowError{Place: place, Column: o.records.columns[column].Name, Code: CodeBadValue, Problem: problem}
 		}
 		o.spans[column] = span{start: start, end: len(o.text), seen: true}
 	}
@@ -251,7 +256,7 @@ func (o *objects) record(object []byte, place Place) (Record, error) {
 			has = has.With(i)
 		}
 	}
-	return Record{Place: place, Values: o.values, Has: has}, nil
+	return Record{Place: place, Values: o.values, Has: has, Wrong: wrong}, nil
 }
 
 // append adds the text of a JSON value, or returns why the value is invalid.

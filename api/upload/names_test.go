@@ -51,7 +51,6 @@ func TestNamesOfAnUpload(t *testing.T) {
 		want   []string
 	}{
 		{upload.CSV, "icc id;Notes;CARD STATE\n1;x;a\n2;;\n", []string{"[1 a ] 3", "[2  ] 3"}},
-		{upload.CSV, "iccid,plan\n1,\n", []string{"[1  ] 5"}},
 		{upload.NDJSON, `{"ICC ID":"1","Notes":7}` + "\n" + `{"iccid":"2","plan":null}` + "\n", []string{"[1  ] 1", "[2  ] 5"}},
 		{upload.JSON, `[{"Card State":"a","iccid":"1"}]`, []string{"[1 a ] 3"}},
 	}
@@ -66,6 +65,23 @@ func TestNamesOfAnUpload(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", test.body, diff)
+		}
+	}
+}
+
+// A name that the file does not have is refused, with the columns of the file.
+func TestNamesThatAreNotInTheFile(t *testing.T) {
+	t.Parallel()
+	columns := []upload.Column{{Name: "iccid", Required: true}, {Name: "status"}}
+	names := upload.Names{"Card Stat": "status", "Notes": ""}
+	records := upload.NewRecords(strings.NewReader("iccid;Card State;notes\n1;a;x\n"), upload.CSV, columns, names, upload.Limits{})
+	for r := range records.All() {
+		t.Errorf("read %v", r.Values)
+	}
+	err := records.Err()
+	for _, want := range []string{`the file has no column "Card Stat", which was mapped: its columns are iccid, Card State, notes`, `unknown column "Card State"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %s", err, want)
 		}
 	}
 }

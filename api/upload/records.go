@@ -72,6 +72,9 @@ type Record struct {
 	// Has tells which columns the row has, even if the value is empty: all that are
 	// in the header of a CSV upload, or the fields of a JSON object.
 	Has Columns
+	// Wrong is the first error in the shape of a value, nil for none. The value is
+	// empty. It is only set after KeepWrongRows.
+	Wrong *RowError
 }
 
 // Columns is a set of columns, by their index in the columns passed to NewRecords.
@@ -106,6 +109,7 @@ type Records struct {
 	reader  recordReader
 	rows    int
 	invalid Invalid
+	keep    bool // KeepWrongRows was called
 	ended   bool
 	opened  error // of Columns, for next
 	err     error // the error that ended reading, other than Invalid
@@ -158,6 +162,11 @@ func (r *Records) All() iter.Seq[Record] {
 		}
 	}
 }
+
+// KeepWrongRows makes All return rows with a value that is invalid in a field of
+// JSON, such as a number in place of a text, with Wrong set. Otherwise such a row is
+// an error of the upload.
+func (r *Records) KeepWrongRows() { r.keep = true }
 
 // Columns returns the columns that rows can have: those of the header of CSV, which
 // it reads, and all columns of other formats. An error in the header is that of the
