@@ -23,17 +23,19 @@ import (
 type audience uint8
 
 const (
-	noCaller    audience = iota
-	everyone             // no API key needed
-	anyKey               // every role; keys of accounts need the permission viewer, which all have
-	viewers              // accounts, with the permission viewer, support and administrators
-	operators            // the same, but keys of accounts need the permission operator
-	approvers            // the same, but keys of accounts need the permission approver
-	owners               // the same, but keys of accounts need the permission owner
-	keyManagers          // accounts, with the permission owner, and administrators
-	staff                // support and administrators
-	backOffice           // support, finance and administrators
-	finances             // finance and administrators
+	noCaller     audience = iota
+	everyone              // no API key needed
+	anyKey                // every role; keys of accounts need the permission viewer, which all have
+	viewers               // accounts, with the permission viewer, support and administrators
+	operators             // the same, but keys of accounts need the permission operator
+	approvers             // the same, but keys of accounts need the permission approver
+	owners                // the same, but keys of accounts need the permission owner
+	ownOperators          // accounts only, with the permission operator
+	ownApprovers          // accounts only, with the permission approver
+	keyManagers           // accounts, with the permission owner, and administrators
+	staff                 // support and administrators
+	backOffice            // support, finance and administrators
+	finances              // finance and administrators
 	admins
 )
 
@@ -45,6 +47,8 @@ func (a audience) roles() []storage.Role {
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleFinance, storage.RoleAdmin}
 	case viewers, operators, approvers, owners:
 		return []storage.Role{storage.RoleAccount, storage.RoleSupport, storage.RoleAdmin}
+	case ownOperators, ownApprovers:
+		return []storage.Role{storage.RoleAccount}
 	case keyManagers:
 		return []storage.Role{storage.RoleAccount, storage.RoleAdmin}
 	case staff:
@@ -66,9 +70,9 @@ func (a audience) permission() storage.Permission {
 	switch a {
 	case anyKey, viewers:
 		return storage.PermissionViewer
-	case operators:
+	case operators, ownOperators:
 		return storage.PermissionOperator
-	case approvers:
+	case approvers, ownApprovers:
 		return storage.PermissionApprover
 	case owners, keyManagers:
 		return storage.PermissionOwner
@@ -122,6 +126,15 @@ func isFinance(c storage.Caller) bool { return c.Role == storage.RoleFinance }
 // resources of this account only.
 func isAccount(c storage.Caller) bool {
 	return c.Role == storage.RoleAccount && c.Account.ID != 0
+}
+
+// ownAccount returns the account that a caller acts for, or ErrNotFound for any
+// other caller.
+func ownAccount(c storage.Caller) (storage.Account, error) {
+	if !isAccount(c) {
+		return storage.Account{}, storage.ErrNotFound
+	}
+	return c.Account, nil
 }
 
 // reach is whose resources a caller reaches. The zero value reaches nothing.

@@ -162,6 +162,26 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
 		"cancel-batch":    {key: s.source, before: func() string { return batch(iccid(8)) + "/cancel" }, leaves: []string{"cancel"}},
 	}
+	pull := func(then string) func() string {
+		return func() string {
+			made := s.post(s.destination, "/v1/pull-requests", m{"iccids": []string{iccid(2)}}).is(201)
+			return "/v1/pull-requests/" + read[PullRequest](made).ID.String() + then
+		}
+	}
+	code := func() TransferCode {
+		return read[TransferCode](s.post(s.source, "/v1/transfer-codes", m{"sims": []string{iccid(2)}}).is(201))
+	}
+	for operation, step := range map[string]step{
+		"create-pull-request":  {key: s.destination, body: m{"iccids": []string{iccid(2)}}, leaves: []string{"pull.create"}},
+		"approve-pull-request": {key: s.source, before: pull("/approve"), leaves: []string{"pull.approve", "create"}},
+		"refuse-pull-request":  {key: s.source, before: pull("/refuse"), leaves: []string{"pull.refuse"}},
+		"cancel-pull-request":  {key: s.destination, before: pull("/cancel"), leaves: []string{"pull.cancel"}},
+		"create-transfer-code": {key: s.source, body: m{"sims": []string{iccid(2)}}, leaves: []string{"code.create"}},
+		"revoke-transfer-code": {key: s.source, before: func() string { return "/v1/transfer-codes/" + code().ID.String() }, leaves: []string{"code.revoke"}},
+		"redeem-transfer-code": {key: s.destination, body: m{"code": code().Code}, leaves: []string{"code.redeem", "create"}},
+	} {
+		steps[operation] = step
+	}
 	// What happens to a SIM besides its transfers.
 	for operation, step := range map[string]step{
 		"put-sim-identifier":    {key: s.support, path: "/v1/sims/" + iccid(14) + "/identifiers/12025550114", body: m{"kind": "msisdn"}, leaves: []string{"sim.identifiers"}},

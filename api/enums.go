@@ -17,6 +17,8 @@ import (
 func registerEnums(r huma.Registry) {
 	for enum, standIn := range map[reflect.Type]reflect.Type{
 		reflect.TypeFor[transfer.RequestState]():   reflect.TypeFor[requestStateSchema](),
+		reflect.TypeFor[transfer.PullState]():      reflect.TypeFor[pullStateSchema](),
+		reflect.TypeFor[transfer.CodeState]():      reflect.TypeFor[codeStateSchema](),
 		reflect.TypeFor[transfer.State]():          reflect.TypeFor[stateSchema](),
 		reflect.TypeFor[transfer.Status]():         reflect.TypeFor[statusSchema](),
 		reflect.TypeFor[transfer.Method]():         reflect.TypeFor[methodSchema](),
@@ -43,6 +45,8 @@ func registerEnums(r huma.Registry) {
 // implements huma.SchemaProvider.
 type (
 	requestStateSchema string
+	pullStateSchema    string
+	codeStateSchema    string
 	stateSchema        string
 	statusSchema       string
 	methodSchema       string
@@ -64,6 +68,8 @@ type (
 )
 
 func (requestStateSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.RequestStates()) }
+func (pullStateSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.PullStates()) }
+func (codeStateSchema) Schema(huma.Registry) *huma.Schema    { return enum(transfer.CodeStates()) }
 func (stateSchema) Schema(huma.Registry) *huma.Schema        { return enum(transfer.States()) }
 func (statusSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Statuses()) }
 func (methodSchema) Schema(huma.Registry) *huma.Schema       { return enum(transfer.Methods()) }

@@ -144,6 +144,14 @@ func examples() map[string]any {
 			Seq: 4, At: later, Kind: "accept", Party: transfer.PartyDestination,
 			From: new(transfer.AwaitingAcceptance), To: new(transfer.Transferring), Detail: map[string]any{"accepted": 2},
 		}
+		pulled = PullRequest{
+			ID: uuid.MustParse("0198c5f2-2d10-7c3e-8a41-5b9c3d7e1f60"), Direction: "incoming", State: transfer.PullOpen, Asker: receiver, AskerName: new("Field Devices Inc"),
+			Reference: new("PO-4711"), Message: new("the meters that we bought with the building"), Size: 1, Requests: []string{}, CreatedAt: noon, ExpiresAt: expiry,
+		}
+		code = TransferCode{
+			ID: uuid.MustParse("0198c5f2-3e21-7d4f-9b52-6cad4e8f2071"), State: transfer.CodeOpen, Source: source, Size: 2, AcceptanceSeconds: 86400,
+			Reference: new("PO-4711"), CreatedAt: noon, ExpiresAt: expiry,
+		}
 		locked  = ReasonCount{State: transfer.Ineligible, Reason: transfer.SIMLocked, Remedy: transfer.SIMLocked.Remedy(), Count: 1}
 		listed  = asked
 		gateway = Gateway{Name: "10.0.0.1", Description: "PGW 1", Server: new("10.0.0.1:3799"), Address: new("10.0.0.1:3799"), Signed: true, SecretSetAt: &noon}
@@ -260,6 +268,18 @@ func examples() map[string]any {
 				{Line: 2, Identifier: second, Status: new(transfer.Active), Reason: new(transfer.SIMLocked), Remedy: transfer.SIMLocked.Remedy()},
 			},
 		},
+
+		"CreatePullInputBody":  map[string]any{"iccids": []string{first}, "reference": "PO-4711", "message": "the meters that we bought with the building", "answer_seconds": 259200},
+		"ApprovePullInputBody": map[string]any{"sims": []string{first}, "message": "as agreed"},
+		"PullRequest":          pulled,
+		"ListPullRequest":      List[PullRequest]{Items: []PullRequest{pulled}, NextCursor: pulled.ID.String()},
+		"RefusePullInputBody":  map[string]any{},
+		"CancelPullInputBody":  map[string]any{},
+		"CreateCodeInputBody":  map[string]any{"sims": []string{first, second}, "reference": "PO-4711", "valid_seconds": 7200},
+		"TransferCode":         code,
+		"ListTransferCode":     List[TransferCode]{Items: []TransferCode{code}, NextCursor: code.ID.String()},
+		"RedeemCodeInputBody":  map[string]any{"code": "8J3K-Q2ZV-7MXA-04RT-HW04"},
+		"Redemption":           Redemption{Request: request, Reference: new("PO-4711"), RedeemedAt: later},
 
 		"CancelBatchInputBody": map[string]any{},
 		"Batch":                upload,

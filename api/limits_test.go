@@ -72,6 +72,15 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.server":                 transfer.MaxGatewayServer,
 		"body.secret":                 transfer.MaxGatewaySecret,
 		"body.nas_address":            64, // an address in any notation
+
+		"body.reference":                 transfer.MaxReference,
+		"body.message":                   transfer.MaxMessage,
+		"body.iccids":                    transfer.MaxPullSIMs,
+		"body.answer_seconds":            int(transfer.MaxPullPeriod.Seconds()),
+		"body.valid_seconds":             int(transfer.MaxCodePeriod.Seconds()),
+		"body.code":                      transfer.MaxCodeText,
+		"approve-pull-request body.sims": transfer.MaxPullSIMs,
+		"create-transfer-code body.sims": transfer.MaxRequestSIMs,
 	}
 	for _, route := range takesJSON() {
 		body := operationOf(document.Paths[route.Path], route.Method).RequestBody

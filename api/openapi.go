@@ -58,6 +58,8 @@ func humaConfig(version string) huma.Config {
 			},
 			Tags: []*huma.Tag{
 				{Name: "transfer-requests", Description: "Create transfer requests, decide on them, and get the outcome for every SIM."},
+				{Name: "pull-requests", Description: "A destination asks for SIMs, and the accounts that own them approve or refuse."},
+				{Name: "transfer-codes", Description: "Transfers to an account that is known only when it redeems a code."},
 				{Name: "batches", Description: "Uploads that create one transfer request per destination."},
 				{Name: "events", Description: "The events of all requests of an account, to follow with a cursor."},
 				{Name: "sims", Description: "The SIMs of the inventory."},

@@ -21,7 +21,7 @@ import (
 // secrets are what a party knows about itself, and no other account may read.
 func secrets() map[string][]string {
 	return map[string][]string{
-		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key"},
+		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key", "CODE-OF-SOURCE"},
 		"destination": {"landing-group", "landing-tag", "destination key", "Recipient Ltd"},
 	}
 }
@@ -57,6 +57,9 @@ func TestWhatEachPartyReads(t *testing.T) {
 	s.post(s.support, "/v1/transfer-requests/"+request+"/approve", m{"ticket": "TICKET-1", "fee": m{"minor": 4711}, "fee_reason": "agreed-with-source"}).is(202)
 	s.post(destination, "/v1/transfer-requests/"+request+"/accept", m{"sims": []string{iccid(1)}, "landing": m{"group": "landing-group", "tags": m{"landing-tag": "x"}}}).is(202)
 	s.work()
+	pulled := read[PullRequest](s.post(parties["uninvolved owner"], "/v1/pull-requests", m{"iccids": []string{iccid(4), "99999000000000000011"}, "reference": "PO-1", "message": "as agreed"}).is(201)).ID.String()
+	s.post(source, "/v1/pull-requests/"+pulled+"/approve", nil).is(202) // support has to review the request
+	code := read[TransferCode](s.post(source, "/v1/transfer-codes", m{"sims": []string{iccid(4)}, "reference": "CODE-OF-SOURCE", "message": "as agreed"}).is(201)).ID.String()
 
 	for total := s.queryInt(`SELECT count(*) FROM events`); len(read[Feed](s.get(s.admin, "/v1/events?limit=200").is(200)).Items) < total; {
 	} // events appear when no earlier transaction is running
@@ -73,6 +76,10 @@ func TestWhatEachPartyReads(t *testing.T) {
 			ids["{id}"] = itoa(s.keyID(source))
 		case strings.HasPrefix(route.Path, "/v1/batches"):
 			ids["{id}"] = batch.ID.String()
+		case strings.HasPrefix(route.Path, "/v1/pull-requests"):
+			ids["{id}"] = pulled
+		case strings.HasPrefix(route.Path, "/v1/transfer-codes"):
+			ids["{id}"] = code
 		default:
 			ids["{id}"] = request
 		}

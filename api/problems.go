@@ -64,6 +64,12 @@ func mappings() []mapping {
 		{problem.WrongParty, takeBackError(transfer.OtherParty)},
 		{problem.TakeBackLate, takeBackError(transfer.TakeBackLate)},
 		{problem.NoTakeBack, takeBackError(transfer.NoTakeBack)},
+		{problem.PullState, as(func(e *transfer.PullStateError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
+		{problem.TransferCodeState, as(func(e *transfer.CodeStateError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
+		{problem.RateLimited, as(func(e *storage.TooManyCodesError, p *problem.Problem) {
+			p.RetryAfter, p.Detail = e.RetryAfter, e.Error()
+		})},
+		{problem.Invalid, as(fillOwnSIMs)},
 		{problem.SIMStatus, as(func(e *transfer.StatusError, p *problem.Problem) { p.State, p.Detail = string(e.From), e.Error() })},
 		{problem.SIMInTransfer, as(func(e *storage.InTransferError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},
 		{problem.SIMHasHistory, as(func(e *storage.SIMHasHistoryError, p *problem.Problem) { p.Detail = e.Error() })},

@@ -48,6 +48,7 @@ func (s *server) routes() []Route {
 		ok           = bounds{}
 		okBulk       = bounds{maxBytes: maxBulkBytes}
 		created      = bounds{status: http.StatusCreated}
+		createdBulk  = bounds{status: http.StatusCreated, maxBytes: maxBulkBytes}
 		noContent    = bounds{status: http.StatusNoContent}
 		accepted     = bounds{status: http.StatusAccepted}
 		acceptedBulk = bounds{status: http.StatusAccepted, maxBytes: maxBulkBytes}
@@ -296,6 +297,52 @@ func (s *server) routes() []Route {
 		{
 			"POST", "/v1/transfer-requests/{id}/deny", "deny-request", deciders(transfer.Deny), accepted, op(s, s.denyRequest), "Deny a request (support)",
 			"Ends the whole request. SIMs that did not need support can be requested again with a retry.",
+		},
+
+		{
+			"POST", "/v1/pull-requests", "create-pull-request", ownOperators, createdBulk, op(s, s.createPull), "Ask for SIMs of others (destination)",
+			"Each account that owns some of the SIMs can approve or refuse; silence until expires_at refuses. An approval makes a transfer request to the account that asks, which accepts it as usual. The response is the same for SIMs that exist and that do not, and for every answer of an owner: only the transfer requests of approvals show who owned a SIM.",
+		},
+		{
+			"GET", "/v1/pull-requests", "list-pull-requests", viewers, ok, op(s, s.listPulls), "List pull requests",
+			"The latest first. An account's key lists those that the account has made (outgoing) and those that ask for its SIMs (incoming).",
+		},
+		{
+			"GET", "/v1/pull-requests/{id}", "get-pull-request", viewers, ok, op(s, s.getPull), "Get a pull request",
+			"An owner sees only its own SIMs and its own decision. The account that asks sees no decision.",
+		},
+		{
+			"POST", "/v1/pull-requests/{id}/approve", "approve-pull-request", ownApprovers, acceptedBulk, op(s, s.approvePull), "Approve a pull request (owner)",
+			"Creates a transfer request of the listed SIMs, with the account as source; the others are refused. The transfer request is validated, reviewed by support if it has to be, and accepted by the destination as usual. It counts for the limits of the owner.",
+		},
+		{
+			"POST", "/v1/pull-requests/{id}/refuse", "refuse-pull-request", ownApprovers, ok, op(s, s.refusePull), "Refuse a pull request (owner)",
+			"The account that asks does not learn of it.",
+		},
+		{
+			"POST", "/v1/pull-requests/{id}/cancel", "cancel-pull-request", operators, ok, op(s, s.cancelPull), "Cancel a pull request (destination or support)",
+			"Owners who have not approved it can no longer do so. Transfer requests of earlier approvals continue.",
+		},
+
+		{
+			"POST", "/v1/transfer-codes", "create-transfer-code", ownOperators, createdBulk, op(s, s.createCode), "Create a transfer code (source)",
+			"Names the SIMs, but no destination: the account that redeems the code becomes the destination of a transfer request, which is validated, reviewed and accepted as usual. The response has the code as text and as a QR code; it is not shown again. The SIMs are not reserved: those that have left the account, or are in another transfer, when the code is redeemed are ineligible. An open code counts as an unfinished request of the account.",
+		},
+		{
+			"GET", "/v1/transfer-codes", "list-transfer-codes", viewers, ok, op(s, s.listCodes), "List transfer codes",
+			"The latest first, without the codes themselves. An account's key lists the codes that the account has made.",
+		},
+		{
+			"GET", "/v1/transfer-codes/{id}", "get-transfer-code", viewers, ok, op(s, s.getCode), "Get a transfer code by its id",
+			"Without the code itself. Only the account that made it, and support, can see it.",
+		},
+		{
+			"DELETE", "/v1/transfer-codes/{id}", "revoke-transfer-code", operators, noContent, op(s, s.revokeCode), "Revoke a transfer code (source or support)",
+			"Revoking a code again has no effect. A code that was redeemed cannot be revoked: cancel its transfer request.",
+		},
+		{
+			"POST", "/v1/transfer-codes/redeem", "redeem-transfer-code", ownOperators, acceptedSlow, op(s, s.redeemCode), "Redeem a transfer code (destination)",
+			"Creates a transfer request from the account that made the code to the account of the caller, which accepts it as usual. A code can be redeemed once. Every code that cannot be redeemed gets the same response, 422 with the code invalid_transfer_code, later after each wrong one; after 10 wrong codes of an account, or 30 from a network, in an hour, the response is 429.",
 		},
 
 		{

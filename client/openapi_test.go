@@ -153,6 +153,17 @@ func types() map[string]reflect.Type {
 		"OpenTransfer":           reflect.TypeFor[client.OpenTransfer](),
 		"OwnedSince":             reflect.TypeFor[client.OwnedSince](),
 		"PastTransfer":           reflect.TypeFor[client.PastTransfer](),
+		"ApprovePullInputBody":   reflect.TypeFor[client.PullApproval](),
+		"CreateCodeInputBody":    reflect.TypeFor[client.NewTransferCode](),
+		"CreatePullInputBody":    reflect.TypeFor[client.NewPullRequest](),
+		"ListPullRequest":        reflect.TypeFor[client.Page[client.PullRequest]](),
+		"ListTransferCode":       reflect.TypeFor[client.Page[client.TransferCode]](),
+		"PullOwner":              reflect.TypeFor[client.PullOwner](),
+		"PullRequest":            reflect.TypeFor[client.PullRequest](),
+		"QRCode":                 reflect.TypeFor[client.QRCode](),
+		"RedeemCodeInputBody":    reflect.TypeFor[client.RedeemCode](),
+		"Redemption":             reflect.TypeFor[client.Redemption](),
+		"TransferCode":           reflect.TypeFor[client.TransferCode](),
 		"Plan":                   reflect.TypeFor[client.Plan](),
 		"Preview":                reflect.TypeFor[client.Preview](),
 		"PreviewTotal":           reflect.TypeFor[client.PreviewTotal](),
@@ -192,7 +203,7 @@ func types() map[string]reflect.Type {
 // schemasWithoutType lists the schemas that the client does not need.
 func schemasWithoutType() []string {
 	return []string{
-		"CancelBatchInputBody" /* always empty */, "Health", "ProblemKind",
+		"CancelBatchInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
 		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "FinishDetail", "NoDetail", "RetryDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
 	}
 }
@@ -261,7 +272,7 @@ func compare(t *testing.T, where string, s schema, goType reflect.Type) {
 // jsonKind is the JSON type that a Go type is encoded as.
 func jsonKind(goType reflect.Type) string {
 	switch goType {
-	case reflect.TypeFor[time.Time](), reflect.TypeFor[client.OptionalTime](), reflect.TypeFor[uuid.UUID]():
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[client.OptionalTime](), reflect.TypeFor[uuid.UUID](), reflect.TypeFor[[]byte]():
 		return "string"
 	}
 	switch goType.Kind() { //nolint:exhaustive // the types of JSON only
@@ -562,6 +573,49 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-batches": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListBatches(ctx, client.BatchFilter{Account: account, Finished: &yes, CreatedAfter: at, CreatedBefore: at}, paging)
+			return err
+		},
+		"create-pull-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreatePullRequest(ctx, client.NewPullRequest{})
+			return err
+		},
+		"list-pull-requests": func(ctx context.Context, c *client.Client) error {
+			f := client.PullFilter{Direction: "incoming", States: []transfer.PullState{transfer.PullOpen}, Account: account}
+			_, err := c.ListPullRequests(ctx, f, paging)
+			return err
+		},
+		"get-pull-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetPullRequest(ctx, id)
+			return err
+		},
+		"approve-pull-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ApprovePullRequest(ctx, id, client.PullApproval{})
+			return err
+		},
+		"refuse-pull-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RefusePullRequest(ctx, id)
+			return err
+		},
+		"cancel-pull-request": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CancelPullRequest(ctx, id)
+			return err
+		},
+		"create-transfer-code": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateTransferCode(ctx, client.NewTransferCode{})
+			return err
+		},
+		"list-transfer-codes": func(ctx context.Context, c *client.Client) error {
+			f := client.CodeFilter{States: []transfer.CodeState{transfer.CodeOpen}, Reference: "PO-1", Account: account}
+			_, err := c.ListTransferCodes(ctx, f, paging)
+			return err
+		},
+		"get-transfer-code": func(ctx context.Context, c *client.Client) error {
+			_, err := c.GetTransferCode(ctx, id)
+			return err
+		},
+		"revoke-transfer-code": func(ctx context.Context, c *client.Client) error { return c.RevokeTransferCode(ctx, id) },
+		"redeem-transfer-code": func(ctx context.Context, c *client.Client) error {
+			_, err := c.RedeemTransferCode(ctx, client.RedeemCode{Code: "x"})
 			return err
 		},
 		"get-batch": func(ctx context.Context, c *client.Client) error {

@@ -99,8 +99,13 @@ var deleteCodeAttempt = newStatement(statement{
 	text:  `DELETE FROM code_attempts WHERE id = @id`,
 })
 
-func (t *Tx) forgetCodeAttempt(ctx context.Context, id int64) error {
-	if _, err := t.exec(ctx, deleteCodeAttempt, args{"id": id}); err != nil {
+// ForgetCodeAttempt forgets an attempt that failed for another reason than the code.
+func (db *DB) ForgetCodeAttempt(ctx context.Context, id int64) error {
+	return forgetCodeAttempt(ctx, db, id)
+}
+
+func forgetCodeAttempt(ctx context.Context, q querier, id int64) error {
+	if _, err := q.exec(ctx, deleteCodeAttempt, args{"id": id}); err != nil {
 		return fmt.Errorf("forgetting attempt %d: %w", id, err)
 	}
 	return nil

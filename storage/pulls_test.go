@@ -59,7 +59,7 @@ func seen(t *testing.T, db *storagetest.DB, viewer storage.Account) []storage.Pu
 }
 
 // Each owner sees its own SIMs only, and decides on its part; the asker reads the
-// same of its pull request whoever owns the SIMs and whatever they decide.
+// same of its pull request, no matter who owns the SIMs and what they decide.
 func TestPull(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

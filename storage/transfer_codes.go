@@ -13,8 +13,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// This file has the transfer codes: requests without a destination. Whoever
-// redeems the code with the key of another account becomes the destination of an
+// This file has the transfer codes: requests without a destination. An account that
+// redeems the code with a key of its own becomes the destination of an
 // ordinary request, which is made in the same transaction. See code_attempts.go
 // for the limits of wrong attempts.
 
@@ -354,7 +354,7 @@ func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCod
 	if _, err := t.exec(ctx, redeemCode, args{"id": id, "request": made.ID}); err != nil {
 		return made, c, fmt.Errorf("redeeming transfer code %s: %w", id, err)
 	}
-	if err := t.forgetCodeAttempt(ctx, r.Attempt); err != nil {
+	if err := forgetCodeAttempt(ctx, t, r.Attempt); err != nil {
 		return made, c, err
 	}
 	if err := t.Audit(ctx, AuditEntry{

@@ -6,7 +6,7 @@ import (
 )
 
 // PullState is the state of a pull request: a destination asks for SIMs, and
-// whoever owns them approves or refuses.
+// each account that owns some of them approves or refuses.
 type PullState string
 
 // The states of a pull request. The asker sees open, expired and canceled only,

@@ -21,6 +21,8 @@ const (
 	LastAdministrator    Code = "last_administrator"
 	RequestState         Code = "request_state"
 	RequestExpired       Code = "request_expired"
+	PullState            Code = "pull_state"
+	TransferCodeState    Code = "transfer_code_state"
 	SIMStatus            Code = "sim_status"
 	SIMInTransfer        Code = "sim_in_transfer"
 	SIMHasHistory        Code = "sim_has_history"
@@ -52,6 +54,7 @@ const (
 	PlanNotAvailable     Code = "plan_not_available"
 	UnknownSIMs          Code = "unknown_sims"
 	NoFee                Code = "no_fee"
+	InvalidTransferCode  Code = "invalid_transfer_code"
 	NothingToRetry       Code = "nothing_to_retry"
 	IdempotencyKeyReused Code = "idempotency_key_reused"
 	RateLimited          Code = "rate_limited"
@@ -85,6 +88,8 @@ func Kinds() []Kind {
 		{LastAdministrator, http.StatusConflict, "Last administrator's key", "Without this key, no one could administer the service. Create another administrator's key that never expires first."},
 		{RequestState, http.StatusConflict, "Not possible in this state", "The transfer request was in a state that does not allow this call. The field state names that state."},
 		{RequestExpired, http.StatusConflict, "The request has expired", "The time to accept or approve the transfer request has passed. Its source can retry it."},
+		{PullState, http.StatusConflict, "The pull request is not open", "The pull request was approved, refused or canceled, or its time limit has passed. The field state names its state. Nothing was changed. The account that asks can make a new one."},
+		{TransferCodeState, http.StatusConflict, "The transfer code is not open", "The transfer code was redeemed or has expired, so it cannot be revoked. The field state names its state. If it was redeemed, cancel the transfer request that the code names, until the destination accepts it."},
 		{SIMStatus, http.StatusConflict, "Status change not allowed", "A terminated SIM stays terminated, no SIM becomes ready again, and a SIM with termination protection cannot be terminated. The field state names the status of the SIM. An administrator can correct a status, with a reason."},
 		{SIMInTransfer, http.StatusConflict, "SIM in an open transfer", "The identifiers, the card and the owner of a SIM cannot change while it is in an open transfer. Nothing was changed. Cancel the transfer request that the field detail names, or wait until it is finished."},
 		{SIMHasHistory, http.StatusConflict, "SIM with a history", "The SIM was transferred or swapped, so it is not a wrong import and cannot be retired. Nothing was changed. Set its status to terminated instead."},
@@ -95,7 +100,7 @@ func Kinds() []Kind {
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},
-		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), or the account has too many API keys (keys) or plan mappings. Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
+		{AccountLimit, http.StatusConflict, "Account at its limit", "The source has too many unfinished requests (open_requests), too many SIMs in them (open_sims), or too many stored transfers that named no SIM of the account (unknown_sims), the account has too many API keys (keys), plan mappings or open pull requests (open_pull_requests), or it has asked for too many SIMs in 24 hours (pulled_sims). Open transfer codes count as unfinished requests. Nothing was created. The field errors names the limit and how much of it is used. Wait until requests are finished, cancel some, or ask an administrator to raise the limit of the account."},
 		{TakeBackLate, http.StatusConflict, "Too late to take back", "A cancel, decline or denial can be taken back for ten minutes. Nothing was changed. Create a new request for the SIMs."},
 		{NoTakeBack, http.StatusConflict, "Cannot be taken back", "Only the cancel, decline or denial of a whole request that had been validated can be taken back. Nothing was changed. Create a new request for the SIMs."},
 		{SIMsNotFree, http.StatusConflict, "SIMs not free any more", "SIMs of the request are in another transfer, or do not belong to its source any more, so its end cannot be taken back. Nothing was changed. The field errors lists the first 100 of these SIMs. Create a new request for the others."},
@@ -116,6 +121,7 @@ func Kinds() []Kind {
 		{PlanNotAvailable, http.StatusUnprocessableEntity, "SIMs cannot land on this plan", "The plan does not exist, the destination may not hold it, or it is bound to another coverage. Nothing was changed. The field detail names plans to choose from, if the destination may hold some plans only."},
 		{UnknownSIMs, http.StatusUnprocessableEntity, "SIMs not open in this request", "Nothing was decided. Remove the SIMs that the field errors lists."},
 		{NoFee, http.StatusUnprocessableEntity, "No fee in the schedule", "The fee schedule has no amount in the source's currency. Approve with fee and fee_reason."},
+		{InvalidTransferCode, http.StatusUnprocessableEntity, "Transfer code not valid", "The code does not exist, was redeemed or revoked, has expired, or belongs to the account that tries to redeem it. The service does not tell which, to protect codes from guessing. Check the code for typing errors, or ask its sender for a new one. An account can try 10 wrong codes in an hour, and all accounts in one network 30 together; the response then is 429."},
 		{NothingToRetry, http.StatusUnprocessableEntity, "Nothing to retry", "No SIM of the request can be retried for the given reasons, or all of them have been retried already."},
 		{IdempotencyKeyReused, http.StatusUnprocessableEntity, "Idempotency-Key already used", "An Idempotency-Key identifies one call with one body. Use a new key for a different call."},
 		{RateLimited, http.StatusTooManyRequests, "Too many calls", "The API key has made too many calls, or its account has too many operations in progress. The header Retry-After says how long to wait."},

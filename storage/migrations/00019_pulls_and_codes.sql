@@ -30,7 +30,7 @@ CREATE TABLE pull_owners (
 );
 CREATE INDEX pull_owners_owner ON pull_owners (owner, pull);
 
--- A transfer code: a request whose destination is whoever redeems the code. Only
+-- A transfer code: a request whose destination is the account that redeems the code. Only
 -- the hash of the code is stored.
 CREATE TABLE transfer_codes (
     id                uuid PRIMARY KEY,
