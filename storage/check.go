@@ -401,6 +401,34 @@ func invariants() []invariant {
 				SELECT field, CASE field WHEN 'status' THEN s.status ELSE s.plan END AS value, told
 			) c
 			WHERE c.value IS DISTINCT FROM c.told`),
+		newInvariant(8, "changes_values", "each change of a SIM's status or plan begins with the value that the change before it, or its creation, ended with", `
+			SELECT format('change %s (%s) of SIM %s begins with the %s %s, but the one before it ends with %s', id, kind, sim, field, began, was)
+			FROM (
+				SELECT c.id, c.kind, sim, f.field, c.before->>f.field AS began,
+					lag(c.after->>f.field) OVER (PARTITION BY sim, f.field ORDER BY c.seq NULLS LAST, c.id) AS was
+				FROM changes c
+				CROSS JOIN LATERAL unnest(c.sims) AS sim
+				CROSS JOIN unnest(ARRAY['status', 'plan']) AS f (field)
+				WHERE c.kind IN ('created', 'status_changed', 'plan_changed') AND c.after ? f.field
+			) chain
+			WHERE began <> was`),
+		newInvariant(8, "changes_swaps", "every swap of a SIM is in the changes feed once", `
+			SELECT format('the swap of SIM %s for %s happened %s times, and is %s times in the changes feed', old_sim, new_sim, coalesce(w.n, 0), coalesce(c.n, 0))
+			FROM (SELECT old_sim, new_sim, count(*) AS n FROM swaps GROUP BY old_sim, new_sim) w
+			FULL JOIN (
+				SELECT sims[1] AS old_sim, sims[2] AS new_sim, count(*) AS n
+				FROM changes
+				WHERE kind = 'swapped'
+				GROUP BY sims[1], sims[2]
+			) c USING (old_sim, new_sim)
+			WHERE w.n IS DISTINCT FROM c.n`),
+		newInvariant(8, "audit_guard", "the audit trail is append-only: the triggers that guard it are enabled", `
+			SELECT format('audit has no enabled trigger %s: run ALTER TABLE audit ENABLE TRIGGER %s', name, name)
+			FROM unnest(ARRAY['audit_guard', 'audit_guard_truncate']) AS name
+			WHERE NOT EXISTS (
+				SELECT
+				FROM pg_trigger
+				WHERE tgrelid = 'audit'::regclass AND tgname = name AND tgenabled IN ('O', 'A'))`),
 		newInvariant(8, "changes_follow", "each change of a SIM begins with the owner that the change before it ended with", `
 			SELECT format('change %s (%s) of SIM %s begins with account %s, but the change before it ends with account %s', id, kind, sim, owner, was)
 			FROM (

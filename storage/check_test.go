@@ -50,6 +50,8 @@ func TestCheckFindsViolations(t *testing.T) {
 		numbered   = "the changes feed is numbered without gaps"
 		follow     = "each change of a SIM begins with the owner"
 		identified = "the last identifiers of a SIM in the changes feed"
+		values     = "each change of a SIM's status or plan"
+		swaps      = "every swap of a SIM"
 	)
 	for _, c := range []struct {
 		invariant string // the beginning of the one that the statement violates
@@ -108,6 +110,10 @@ func TestCheckFindsViolations(t *testing.T) {
 		{latest, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('plan_changed', 1, ARRAY[$1::bigint], '{}', '{"plan": "another"}')`, []any{waiting.sims[0].ID}},
 		{follow, `UPDATE changes SET source = source + 1 WHERE kind = 'transferred'`, nil},
 		{identified, `INSERT INTO changes (kind, destination, sims, before, after) VALUES ('identifiers_changed', $2, ARRAY[$1::bigint], '{}', '{"iccid": "1"}')`, []any{waiting.sims[0].ID, waiting.from.ID}},
+		{values, `WITH wrong AS (INSERT INTO changes (kind, destination, sims, before, after) VALUES ('plan_changed', $2, ARRAY[$1::bigint], '{"plan": "a"}', '{"plan": "b"}'))
+			INSERT INTO changes (kind, destination, sims, before, after) SELECT 'plan_changed', $2, ARRAY[id], '{"plan": "c"}', jsonb_build_object('plan', plan) FROM sims WHERE id = $1`, []any{waiting.sims[0].ID, waiting.from.ID}},
+		{swaps, `INSERT INTO swaps (old_sim, new_sim) VALUES (1, 2)`, nil},
+		{swaps, `INSERT INTO changes (kind, destination, sims) VALUES ('swapped', 1, '{1,2}')`, nil},
 		{numbered, `UPDATE changes SET seq = 1000 WHERE id = (SELECT id FROM changes ORDER BY seq DESC LIMIT 1)`, nil},
 		{numbered, `INSERT INTO changes (kind, destination, sims, at) VALUES ('swapped', 1, '{1,2}', clock_timestamp() - interval '11 minutes')`, nil},
 		{dead, `UPDATE work SET dead_at = clock_timestamp() WHERE id = (SELECT max(id) FROM work)`, nil},
@@ -133,7 +139,7 @@ func TestCheckFindsViolations(t *testing.T) {
 // that restores them and checks the invariants.
 func saved(db *storagetest.DB) (restore func()) {
 	var statements strings.Builder
-	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes"} {
+	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes", "swaps"} {
 		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
 		fmt.Fprintf(&statements, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
 	}
@@ -215,4 +221,22 @@ func TestCheckOfPullsAndCodes(t *testing.T) {
 		db.Exec(c.mends)
 		db.Check()
 	}
+}
+
+// A trigger of the audit trail that someone has disabled is found.
+func TestCheckFindsDisabledAuditGuard(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	for _, trigger := range []string{"audit_guard", "audit_guard_truncate"} {
+		db.Exec(`ALTER TABLE audit DISABLE TRIGGER ` + trigger)
+		found := false
+		for _, f := range findings(t, db) {
+			found = found || strings.HasPrefix(f.Invariant, "the audit trail is append-only") && f.Violations == 1 && strings.Contains(f.Examples[0], trigger)
+		}
+		if !found {
+			t.Errorf("the check does not find that %s is disabled", trigger)
+		}
+		db.Exec(`ALTER TABLE audit ENABLE TRIGGER ` + trigger)
+	}
+	db.Check()
 }
