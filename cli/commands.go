@@ -14,7 +14,9 @@ func vars() kong.Vars {
 	return kong.Vars{
 		"audit_actions":  commaSeparated(transfer.AuditActions()),
 		"change_kinds":   commaSeparated(transfer.ChangeKinds()),
+		"code_states":    commaSeparated(transfer.CodeStates()),
 		"methods":        commaSeparated(transfer.Methods()),
+		"pull_states":    commaSeparated(transfer.PullStates()),
 		"reasons":        commaSeparated(transfer.Reasons()),
 		"request_states": commaSeparated(transfer.RequestStates()),
 		"states":         commaSeparated(transfer.States()),
@@ -39,6 +41,8 @@ type Commands struct {
 	SIMs     simsCommand     `cmd:"" name:"sims" help:"Import, list, show and lock SIMs."`
 	Preview  previewCommand  `cmd:"" help:"Show the expected outcome of a transfer, without creating a request."`
 	Requests requestsCommand `cmd:"" help:"Create, decide on and follow transfer requests."`
+	Pulls    pullsCommand    `cmd:"" help:"Ask for SIMs of others, and answer those who ask for yours."`
+	Codes    codesCommand    `cmd:"" help:"Transfer SIMs to an account that redeems a code."`
 	Batches  batchesCommand  `cmd:"" help:"Create transfer requests from a file and download their results."`
 	Export   exportCommand   `cmd:"" help:"Export the inventory, registrations, transfers and charges."`
 	Events   eventsCommand   `cmd:"" help:"Show the events of one request or of all requests."`

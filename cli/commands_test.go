@@ -23,6 +23,20 @@ func commandCalls() []commandCall {
 	const to = "--to-email=sims@example.com --to-operator=op0000000002"
 	return []commandCall{
 		{"sims list --account=OP0000000001 --status=ready --limit=7", "", "GET /v1/sims?account=OP0000000001&limit=7&status=ready"},
+		{"pulls create 8988211000000000011 --reference=PO-1 --message=x --answer=1h", "", `POST /v1/pull-requests {"iccids":["8988211000000000011"],"reference":"PO-1","message":"x","answer_seconds":3600}`},
+		{"pulls list --direction=incoming --state=open,approved --account=OP0000000001", "", "GET /v1/pull-requests?account=OP0000000001&direction=incoming&limit=50&state=open%2Capproved"},
+		{"pulls show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "GET /v1/pull-requests/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
+		{"pulls approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --file=- --reference=R --message=x --acceptance=1h", "1\n", `POST /v1/pull-requests/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/approve {"sims":["1"],"reference":"R","message":"x","acceptance_seconds":3600}`},
+		{"pulls refuse 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", `POST /v1/pull-requests/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/refuse {}`},
+		{"pulls cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", `POST /v1/pull-requests/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21/cancel {}`},
+		{
+			"codes create --file=- --valid=2h --reference=R --message=x --acceptance=1h --self-service-only", "1\n",
+			`POST /v1/transfer-codes {"sims":["1"],"self_service_only":true,"acceptance_seconds":3600,"valid_seconds":7200,"reference":"R","message":"x"}`,
+		},
+		{"codes list --state=open --reference=R --account=OP0000000001", "", "GET /v1/transfer-codes?account=OP0000000001&limit=50&reference=R&state=open"},
+		{"codes show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "GET /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
+		{"codes revoke 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "DELETE /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
+		{"codes redeem -", "8j3kq2zv7mxa04rthwo4\n", `POST /v1/transfer-codes/redeem {"code":"8J3K-Q2ZV-7MXA-04RT-HW04"}`},
 		{"sims show +12025550101", "", "GET /v1/sims/12025550101"},
 		{"sims history +12025550101", "", "GET /v1/support/sims/12025550101"},
 		{"sims lock 8988211000000000011", "", `PATCH /v1/sims/8988211000000000011 {"transfer_lock":true}`},
