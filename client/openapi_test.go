@@ -128,6 +128,8 @@ func types() map[string]reflect.Type {
 		"Imported":               reflect.TypeFor[client.Imported](),
 		"Synced":                 reflect.TypeFor[client.Synced](),
 		"Key":                    reflect.TypeFor[client.Key](),
+		"ExtendInputBody":        reflect.TypeFor[client.Extension](),
+		"TakeBack":               reflect.TypeFor[client.TakeBack](),
 		"NextAction":             reflect.TypeFor[client.NextAction](),
 		"Landing":                reflect.TypeFor[client.Landing](),
 		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),
@@ -203,8 +205,8 @@ func types() map[string]reflect.Type {
 // schemasWithoutType lists the schemas that the client does not need.
 func schemasWithoutType() []string {
 	return []string{
-		"CancelBatchInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
-		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "FinishDetail", "NoDetail", "RetryDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
+		"CancelBatchInputBody", "TakeBackInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
+		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "ExtendDetail", "FinishDetail", "NoDetail", "RemindDetail", "RetryDetail", "TakeBackDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
 	}
 }
 
