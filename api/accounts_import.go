@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -109,30 +110,18 @@ type importAccountsOutput struct{ Body AccountsImport }
 // client. Then it applies all rows in one transaction.
 func (s *server) importAccounts(ctx context.Context, in *importAccountsInput) (*importAccountsOutput, error) {
 	columns := accountUpload().uploadColumns()
-	names, err := in.names(columns)
-	if err != nil {
-		return nil, err
-	}
-	release, err := s.imports.acquire(ctx)
+	var rows []accountRow
+	release, err := s.readUpload(ctx, s.imports, in.Mapped, &in.File, columns, func(r io.Reader, format upload.Format, names upload.Names) error {
+		records := upload.NewRecords(r, format, columns, names, upload.Limits{MaxRows: transfer.MaxAccountRows})
+		for record := range records.All() {
+			rows = append(rows, parseAccountRow(record, columns))
+		}
+		return records.Err()
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	reader, format, err := in.File.open()
-	if err != nil {
-		return nil, err
-	}
-	records := upload.NewRecords(reader, format, columns, names, upload.Limits{MaxRows: transfer.MaxAccountRows})
-	var rows []accountRow
-	for record := range records.All() {
-		rows = append(rows, parseAccountRow(record, columns))
-	}
-	if err := in.File.close(records.Err()); err != nil {
-		return nil, uploadError(ctx, err)
-	}
-	if err := s.confirmKey(ctx); err != nil {
-		return nil, err
-	}
 	out := &importAccountsOutput{}
 	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
 		out.Body = AccountsImport{DryRun: in.DryRun, Items: make([]AccountLine, 0, len(rows))}

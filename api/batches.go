@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"time"
@@ -90,30 +91,19 @@ const batchStatementTimeout = 5 * time.Minute
 // createBatch reads the whole file first, because no transaction may wait for a
 // client. Then it creates all requests in one transaction.
 func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[Batch], error) {
-	names, err := in.names(upload.BatchColumns())
-	if err != nil {
-		return nil, err
-	}
 	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.uploads.acquire(ctx)
+	var file *upload.Batch
+	release, err := s.readUpload(ctx, s.uploads, in.Mapped, &in.File, upload.BatchColumns(), func(r io.Reader, format upload.Format, names upload.Names) (err error) {
+		file, err = upload.Read(r, format, names, upload.Limits{})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	reader, format, err := in.File.open()
-	if err != nil {
-		return nil, err
-	}
-	file, err := upload.Read(reader, format, names, upload.Limits{})
-	if err := in.File.close(err); err != nil {
-		return nil, uploadError(ctx, err)
-	}
-	if err := s.confirmKey(ctx); err != nil {
-		return nil, err
-	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
 		to, err := batchDestinations(ctx, t, source, file)
 		if err != nil {

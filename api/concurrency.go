@@ -31,7 +31,7 @@ const (
 	maxUploads          = 8
 	maxUploadsPerCaller = 2
 
-	// An import keeps every value: 400 to 800 MB for a million rows.
+	// An import and a sync keep their files in temporary files.
 	maxImports          = 2
 	maxImportsPerCaller = 1
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,52 +28,96 @@ type Imported struct {
 	Imported int64 `json:"imported"`
 }
 
-// importSIMs reads the whole file first, because no transaction may wait for a
-// client. Then it imports all SIMs in one transaction.
+// importSIMs keeps the file in a temporary file, because no transaction may wait for
+// a client, and reads it again for each step, so that no more than a row is in
+// memory. It imports all SIMs in one transaction.
 func (s *server) importSIMs(ctx context.Context, in *importInput) (*reply[Imported], error) {
-	columns := simUpload().uploadColumns()
-	names, err := in.names(columns)
-	if err != nil {
-		return nil, err
-	}
-	release, err := s.imports.acquire(ctx)
+	file := simFile{columns: simUpload().uploadColumns()}
+	defer file.close()
+	release, err := s.readUpload(ctx, s.imports, in.Mapped, &in.File, file.columns, func(r io.Reader, format upload.Format, names upload.Names) (err error) {
+		file.format, file.names = format, names
+		file.spool, _, err = s.spools.receive(r)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	reader, format, err := in.File.open()
-	if err != nil {
-		return nil, err
-	}
-	records := upload.NewRecords(reader, format, columns, names, upload.Limits{})
-	var sims []storage.NewSIM
-	var places []upload.Place
-	for record := range records.All() {
-		sim := simParser{record, columns, func(column string, code upload.Code, problem string) {
-			records.Refuse(record.Place, column, code, problem)
-		}}.sim()
-		if !records.Refused() {
-			sims, places = append(sims, sim), append(places, record.Place)
-		}
-	}
-	if err := in.File.close(records.Err()); err != nil {
-		return nil, uploadError(ctx, err)
-	}
-	if err := s.confirmKey(ctx); err != nil {
+	if err := file.read(func(upload.Place, storage.NewSIM) bool { return true }); err != nil {
 		return nil, err
 	}
 	return once(ctx, s, func(t *storage.Tx, out *reply[Imported]) error {
-		n, err := t.ImportSIMs(ctx, actingCaller(ctx), slices.Values(sims))
+		file.err = nil
+		n, err := t.ImportSIMs(ctx, actingCaller(ctx), file.sims)
+		if file.err != nil {
+			return file.err
+		}
 		out.Status, out.Body = 201, Imported{n}
-		return withLines(err, places)
+		return file.withLines(err)
 	})
 }
 
-// withLines turns an error about SIMs into one about lines of the upload.
-// places has the place of each SIM.
-func withLines(err error, places []upload.Place) error {
+// simFile is the file of an import.
+type simFile struct {
+	spool   *spool // nil until the file has arrived
+	format  upload.Format
+	columns []upload.Column
+	names   upload.Names
+	err     error // why sims has ended early
+}
+
+func (f *simFile) close() {
+	if f.spool != nil {
+		f.spool.close()
+	}
+}
+
+// read calls each with every SIM until it returns false. It returns an
+// *upload.Invalid if rows have errors.
+func (f *simFile) read(each func(upload.Place, storage.NewSIM) bool) error {
+	reader, err := f.spool.rewind()
+	if err != nil {
+		return err
+	}
+	records := upload.NewRecords(reader, f.format, f.columns, f.names, upload.Limits{})
+	for record := range records.All() {
+		sim := simParser{record, f.columns, func(column string, code upload.Code, problem string) {
+			records.Refuse(record.Place, column, code, problem)
+		}}.sim()
+		if !records.Refused() && !each(record.Place, sim) {
+			return nil
+		}
+	}
+	return records.Err()
+}
+
+// sims yields the SIMs of a file without errors.
+func (f *simFile) sims(yield func(storage.NewSIM) bool) {
+	if err := f.read(func(_ upload.Place, sim storage.NewSIM) bool { return yield(sim) }); err != nil {
+		f.err = err
+	}
+}
+
+// withLines turns an error about SIMs into one about lines of the file.
+func (f *simFile) withLines(err error) error {
 	var wrong *storage.ImportError
 	if !errors.As(err, &wrong) {
+		return err
+	}
+	places := map[int64]upload.Place{} // of the SIMs with errors
+	for _, e := range wrong.Rows {
+		for _, row := range e.Rows {
+			places[row] = upload.Place{}
+		}
+	}
+	n := int64(0)
+	if err := f.read(func(place upload.Place, _ storage.NewSIM) bool {
+		if _, is := places[n]; is {
+			places[n] = place
+		}
+		n++
+		return true
+	}); err != nil {
 		return err
 	}
 	invalid := upload.Invalid{More: wrong.More}
@@ -98,9 +144,11 @@ func rowErrorColumn(e storage.RowError) string {
 func uploadError(ctx context.Context, err error) error {
 	var invalid *upload.Invalid
 	var tooLarge *upload.TooLarge
+	var refused *problem.Problem
+	var tooManyBytes *http.MaxBytesError
 	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.As(err, &invalid), errors.As(err, &tooLarge):
+	case errors.As(err, &invalid), errors.As(err, &tooLarge), errors.As(err, &refused), errors.As(err, &tooManyBytes):
 		return err
 	case endedBy(ctx) != nil:
 		return endedBy(ctx)

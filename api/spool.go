@@ -50,6 +50,19 @@ func (s *spool) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// receive creates a file with everything that a reader has, and returns its SHA-256.
+// Read errors are returned as they are.
+func (s *spools) receive(r io.Reader) (file *spool, sum []byte, err error) {
+	if file, err = s.create(); err != nil {
+		return nil, nil, err
+	}
+	if sum, err = file.fill(r); err != nil {
+		file.close()
+		return nil, nil, err
+	}
+	return file, sum, nil
+}
+
 // fill writes everything that a reader has, and returns its SHA-256. Read errors
 // are returned as they are.
 func (s *spool) fill(r io.Reader) (sum []byte, err error) {

@@ -81,18 +81,20 @@ func (s *server) syncSIMs(ctx context.Context, in *syncInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, err
 	}
-	release, err := s.imports.acquire(ctx)
+	defer func() {
+		if j.file != nil {
+			j.file.close()
+		}
+	}()
+	release, err := s.readUpload(ctx, s.imports, in.Mapped, &in.File, j.columns, func(r io.Reader, format upload.Format, names upload.Names) (err error) {
+		j.fileFormat, j.names = format, names
+		j.file, j.sum, err = s.spools.receive(r)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if j.file, j.sum, j.fileFormat, err = s.receive(ctx, &in.File); err != nil {
-		return nil, err
-	}
-	defer j.file.close()
-	if err := s.confirmKey(ctx); err != nil {
-		return nil, err
-	}
 	if j.format != typeJSON {
 		if j.rows, err = s.spools.create(); err != nil {
 			return nil, err
@@ -119,28 +121,6 @@ func (s *server) syncSIMs(ctx context.Context, in *syncInput) (*huma.StreamRespo
 	return j.respond(s, out) //nolint:contextcheck // it is called with a context later
 }
 
-// receive stores an upload in a temporary file, which the caller has to close.
-func (s *server) receive(ctx context.Context, b *body) (file *spool, sum []byte, format upload.Format, err error) {
-	reader, format, err := b.open()
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	if file, err = s.spools.create(); err != nil {
-		return nil, nil, 0, err
-	}
-	sum, err = file.fill(reader)
-	if err := b.close(err); err != nil {
-		file.close()
-		var p *problem.Problem
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &p) || errors.As(err, &tooLarge) {
-			return nil, nil, 0, err
-		}
-		return nil, nil, 0, uploadError(ctx, err)
-	}
-	return file, sum, format, nil
-}
-
 // syncJob is a sync in progress.
 type syncJob struct {
 	in         *syncInput
@@ -163,9 +143,6 @@ func (s *server) newSyncJob(ctx context.Context, in *syncInput) (*syncJob, error
 	j := &syncJob{in: in, by: actingCaller(ctx), columns: syncUpload().uploadColumns()}
 	var err error
 	if j.format, err = in.choose(typeJSON, typeNDJSON, typeCSV); err != nil {
-		return nil, err
-	}
-	if j.names, err = in.names(j.columns); err != nil {
 		return nil, err
 	}
 	p := problem.New(problem.Invalid, "nothing was changed: fix the listed errors")

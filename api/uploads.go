@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -158,4 +159,32 @@ func shapeSchema(shape upload.Shape) *huma.Schema {
 	case upload.Text, upload.Ignored:
 	}
 	return nil
+}
+
+// readUpload reads the file of a call, because no transaction may wait for a client:
+// it takes a slot, passes the file to read, and checks the API key again if that took
+// long. The caller calls release at the end, unless there is an error.
+func (s *server) readUpload(ctx context.Context, slots *concurrency, m Mapped, file *body, columns []upload.Column, read func(io.Reader, upload.Format, upload.Names) error) (release func(), err error) {
+	names, err := m.names(columns)
+	if err != nil {
+		return nil, err
+	}
+	release, err = slots.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reader, format, err := file.open()
+	if err == nil {
+		if err = file.close(read(reader, format, names)); err != nil {
+			err = uploadError(ctx, err)
+		}
+	}
+	if err == nil {
+		err = s.confirmKey(ctx)
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }

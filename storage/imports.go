@@ -71,7 +71,7 @@ const importTimeout = 5 * time.Minute
 // ImportSIMs creates SIMs with their identifiers and first registrations and
 // returns their number. It creates all or none; if SIMs are wrong, it returns
 // an *ImportError. Data sessions that are already open are linked to their
-// SIMs. ImportSIMs ranges over the sequence three times.
+// SIMs. ImportSIMs ranges over the sequence twice.
 func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (int64, error) {
 	if err := t.AllowLong(ctx, importTimeout); err != nil {
 		return 0, err
@@ -79,7 +79,8 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 	if err := t.DeclareNoEvents(ctx); err != nil {
 		return 0, err
 	}
-	if err := t.stage(ctx, sims); err != nil {
+	staged, err := t.stage(ctx, sims)
+	if err != nil {
 		return 0, fmt.Errorf("staging an import: %w", err)
 	}
 	var wrong []struct {
@@ -111,7 +112,7 @@ func (t *Tx) ImportSIMs(ctx context.Context, by Actor, sims iter.Seq[NewSIM]) (i
 	if _, _, err := t.linkSessions(ctx, 0, 0); err != nil {
 		return 0, err
 	}
-	return n, t.auditImport(ctx, by, sims, n)
+	return n, t.auditImport(ctx, by, staged, n)
 }
 
 // maxAuditedAccounts is the maximum number of accounts that the audit entry of an
@@ -120,18 +121,11 @@ const maxAuditedAccounts = 100
 
 // auditImport records how many SIMs of which accounts were imported, unless there
 // were none.
-func (t *Tx) auditImport(ctx context.Context, by Actor, sims iter.Seq[NewSIM], n int64) error {
+func (t *Tx) auditImport(ctx context.Context, by Actor, staged stagedImport, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	perAccount := map[transfer.AccountRef]int{}
-	var first NewSIM
-	for s := range sims {
-		if len(perAccount) == 0 {
-			first = s
-		}
-		perAccount[s.Account]++
-	}
+	first, perAccount := staged.first, staged.perAccount
 	e := AuditEntry{By: by, Action: transfer.AuditSIMImport, Object: "import", ObjectID: first.ICCID.String()}
 	after := map[string]any{"sims": n, "accounts": len(perAccount)}
 	if len(perAccount) <= maxAuditedAccounts {
@@ -287,34 +281,44 @@ var resolveStagedAccounts = newStatement(statement{
 })
 
 // stage copies an import to the staging tables.
-func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) error {
-	if _, err := t.tx.ExecContext(ctx, stagingTables); err != nil {
-		return err
+func (t *Tx) stage(ctx context.Context, sims iter.Seq[NewSIM]) (stagedImport, error) {
+	if err := t.command(ctx, stagingTables); err != nil {
+		return stagedImport{}, err
 	}
-	external, err := t.stageSIMs(ctx, sims)
+	staged, err := t.stageSIMs(ctx, sims)
 	if err != nil {
-		return err
+		return staged, err
 	}
-	if external {
+	if staged.external {
 		if _, err := t.exec(ctx, resolveStagedAccounts, args{}); err != nil {
-			return err
+			return staged, err
 		}
 	}
 	if err := t.stageIdentifiers(ctx, sims); err != nil {
-		return err
+		return staged, err
 	}
-	_, err = t.tx.ExecContext(ctx, `ANALYZE staged_sims, staged_identifiers`)
-	return err
+	return staged, t.command(ctx, `ANALYZE staged_sims, staged_identifiers`)
 }
 
-// stageSIMs reports whether any SIM names its account by an external id.
-func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (external bool, err error) {
+// stagedImport is what an import has.
+type stagedImport struct {
+	first      NewSIM
+	perAccount map[transfer.AccountRef]int // the number of SIMs
+	external   bool                        // whether any SIM names its account by an external id
+}
+
+func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (staged stagedImport, err error) {
+	staged.perAccount = map[transfer.AccountRef]int{}
 	err = t.copyIn(ctx, `COPY staged_sims (n, operator_id, eid, lot, external_id, `+importedColumns("")+`) FROM STDIN`, func(to *copiedRows) error {
 		n := -1
 		for s := range sims {
 			n++
+			if n == 0 {
+				staged.first = s
+			}
+			staged.perAccount[s.Account]++
 			if _, is := s.Account.External(); is {
-				external = true
+				staged.external = true
 			}
 			to.add(n, string(s.Account), s.EID, s.Lot, s.ExternalID, string(s.Status), s.TransferLock, s.ICCID.String(), s.Plan)
 			to.add(s.settingValues()...)
@@ -324,7 +328,7 @@ func (t *Tx) stageSIMs(ctx context.Context, sims iter.Seq[NewSIM]) (external boo
 		}
 		return nil
 	})
-	return external, err
+	return staged, err
 }
 
 func (t *Tx) stageIdentifiers(ctx context.Context, sims iter.Seq[NewSIM]) error {
