@@ -27,7 +27,7 @@ func TestImportInEveryFormat(t *testing.T) {
 	if got := read[Imported](s.importSIMs("text/csv", csv).is(201)); got.Imported != 1 {
 		t.Errorf("%+v", got)
 	}
-	sim := read[SIM](s.get(s.source, "/v1/sims/%2B12025550101").is(200))
+	sim := read[SIM](s.get(s.support, "/v1/sims/%2B12025550101").is(200))
 	text := func(s string) *string { return &s }
 	want := SIM{
 		ICCID: iccid(1), IMSIs: []string{imsi(1), imsi(101)}, MSISDNs: []string{"12025550101"}, Account: sourceID, Since: sim.Since, UpdatedAt: sim.UpdatedAt,
