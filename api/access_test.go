@@ -98,6 +98,8 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		"update-sim":      map[string]any{"transfer_lock": true},
 		"extend-request":  map[string]any{"seconds": 60},
 		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}},
+
+		"create-batch-from-selection": requestBody(iccid(1)),
 	}
 	sameForAll := []string{"list-plans", "get-plan", "get-current-key"} // neither shows anything of an account
 	for _, r := range inside.routes() {

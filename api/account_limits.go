@@ -66,8 +66,8 @@ func (u *usages) set(account int64, c countedUsage) {
 //
 // Once a second it counts the open requests of an account, in the statement that
 // looks up the destination, and so needs no other one.
-func (s *server) destination(ctx context.Context, by requestCreator, a parsedRequest) (to storage.Account, near bool, err error) {
-	if used, fresh := s.usages.fresh(a.source.ID, 1, len(a.sims), time.Now()); fresh && !used.NearLimit(a.source, s.limits(), 1, len(a.sims)) {
+func (s *server) destination(ctx context.Context, by requestCreator, a parsedRequest, sims int) (to storage.Account, near bool, err error) {
+	if used, fresh := s.usages.fresh(a.source.ID, 1, sims, time.Now()); fresh && !used.NearLimit(a.source, s.limits(), 1, sims) {
 		to, err = a.destination(ctx, by)
 		return to, false, err
 	}
@@ -78,11 +78,11 @@ func (s *server) destination(ctx context.Context, by requestCreator, a parsedReq
 	if err := a.checkDestination(to); err != nil {
 		return to, true, err
 	}
-	if err := used.Check(a.source, s.limits(), 1, len(a.sims)); err != nil {
+	if err := used.Check(a.source, s.limits(), 1, sims); err != nil {
 		return to, true, err
 	}
-	s.usages.counted(a.source.ID, used, 1, len(a.sims), time.Now())
-	return to, used.NearLimit(a.source, s.limits(), 1, len(a.sims)), nil
+	s.usages.counted(a.source.ID, used, 1, sims, time.Now())
+	return to, used.NearLimit(a.source, s.limits(), 1, sims), nil
 }
 
 func fillLimit(e *storage.LimitError, p *problem.Problem) {

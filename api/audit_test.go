@@ -160,7 +160,10 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"approve-request": {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
 		"deny-request":    {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},
 		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
-		"cancel-batch":    {key: s.source, before: func() string { return batch(iccid(8)) + "/cancel" }, leaves: []string{"cancel"}},
+
+		"create-batch-from-selection": {key: s.source, body: requestBody(iccid(7)), leaves: []string{"create"}},
+
+		"cancel-batch": {key: s.source, before: func() string { return batch(iccid(8)) + "/cancel" }, leaves: []string{"cancel"}},
 	}
 	pull := func(then string) func() string {
 		return func() string {

@@ -255,6 +255,58 @@ func lines(rows iter.Seq2[upload.Place, transfer.Identifier]) iter.Seq2[int, tra
 	}
 }
 
+type createSelectedBatchInput struct {
+	Idempotent
+	Body NewRequest
+}
+
+// createSelectedBatch creates a batch from a selection that can be too large for
+// one request: a request for each transfer.MaxRequestSIMs of the SIMs.
+func (s *server) createSelectedBatch(ctx context.Context, in *createSelectedBatchInput) (*reply[Batch], error) {
+	a, err := s.parseRequest(ctx, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	release, err := s.uploads.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return once(ctx, s, func(t *storage.Tx, out *reply[Batch]) error {
+		to, err := a.destination(ctx, t)
+		if err != nil {
+			return err
+		}
+		if err := t.AllowLong(ctx, batchStatementTimeout); err != nil {
+			return err
+		}
+		sims, err := a.sims.resolve(ctx, t, a.source.ID, transfer.MaxBatchRows)
+		if err != nil {
+			return err
+		}
+		requests := (sims.Len() + transfer.MaxRequestSIMs - 1) / transfer.MaxRequestSIMs
+		if err := t.CheckLimits(ctx, a.source, s.limits(), requests, sims.Len()); err != nil {
+			return err
+		}
+		id, err := t.CreateBatch(ctx, a.source.ID, sims.Len(), storage.Words{})
+		if err != nil {
+			return err
+		}
+		for from := 0; from < sims.Len(); from += transfer.MaxRequestSIMs {
+			part := s.newRequest(ctx, in.Body, a.source, to, sims.Part(from, min(from+transfer.MaxRequestSIMs, sims.Len())))
+			part.Batch = &id
+			if _, err := t.CreateRequest(ctx, part); err != nil {
+				return err
+			}
+		}
+		out.Status, out.Location = 202, "/v1/batches/"+id.String()
+		if out.Body, err = s.readBatch(ctx, t, id); err != nil {
+			return err
+		}
+		return t.EnforceLimits(ctx, a.source, s.limits(), requests, sims.Len())
+	})
+}
+
 func (s *server) readBatch(ctx context.Context, t *storage.Tx, id uuid.UUID) (Batch, error) {
 	b, err := t.Batch(ctx, id)
 	if err != nil {

@@ -9,21 +9,10 @@ import (
 	"simtransfer/transfer"
 )
 
-// SIMSelection selects the SIMs of a bulk change; every part that is given has to
-// match.
+// SIMSelection selects the SIMs of a bulk change.
 type SIMSelection struct {
-	Account string            `json:"account,omitempty" maxLength:"132" doc:"The operator id or external id of the account that owns the SIMs. For support; an account's key changes SIMs of its account."`
-	Status  []transfer.Status `json:"status,omitempty" nullable:"false" maxItems:"6" doc:"SIMs with one of these statuses."`
-	Plan    string            `json:"plan,omitempty" maxLength:"64" doc:"SIMs on this plan."`
-	Group   string            `json:"group,omitempty" maxLength:"128" doc:"SIMs in this group. Support also has to give the account."`
-	Tag     []string          `json:"tag,omitempty" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"SIMs with all of these tags, each name=value, or only a name for any value. Support also has to give the account."`
-	Lot     string            `json:"lot,omitempty" maxLength:"128" doc:"SIMs of this order or box."`
-	Prefix  string            `json:"identifier_prefix,omitempty" maxLength:"64" doc:"SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
-}
-
-// empty reports whether nothing is selected by: every SIM matches.
-func (f SIMSelection) empty() bool {
-	return f.Account == "" && len(f.Status) == 0 && f.Plan == "" && f.Group == "" && len(f.Tag) == 0 && f.Lot == "" && f.Prefix == ""
+	Account string `json:"account,omitempty" maxLength:"132" doc:"The operator id or external id of the account that owns the SIMs. For support; an account's key changes SIMs of its account."`
+	SIMConditions
 }
 
 // bulkSettings is what a bulk change sets.
@@ -39,7 +28,7 @@ type changeSIMsInput struct {
 	Idempotent
 	Body struct {
 		Filter      *SIMSelection `json:"filter,omitempty" doc:"Selects the SIMs, up to 1,000,000. An empty object selects all SIMs of the account."`
-		SIMs        []string      `json:"sims,omitempty" nullable:"false" maxItems:"100000" doc:"The SIMs, instead of a filter: an ICCID, IMSI or MSISDN of each."`
+		SIMs        []string      `json:"sims,omitempty" nullable:"false" maxItems:"100000" doc:"The SIMs, instead of a filter: an ICCID, IMSI or MSISDN of each, EIDs, or ranges of ICCIDs such as 8988211000000000011-8988211000000000099."`
 		Change      bulkSettings  `json:"change" doc:"What is set. Fields that are left out keep their values."`
 		ExpectCount *int          `json:"expect_count,omitempty" minimum:"0" doc:"The number of SIMs that you expect to be selected. If it is another number, nothing is changed, and the response is 409 with the code sim_count."`
 		DryRun      bool          `json:"dry_run,omitempty" doc:"Counts what would happen, and changes nothing."`
@@ -104,16 +93,11 @@ func (in *changeSIMsInput) parse(caller storage.Caller, account int64) (storage.
 		if account == 0 && f.empty() {
 			p.Add(problem.FieldError{Location: "body.filter", Message: "the filter would select the SIMs of all accounts: give at least one condition"})
 		}
-		filter := simFilter{status: f.Status, plan: f.Plan, prefix: f.Prefix, group: f.Group, tags: f.Tag, lot: f.Lot}.parse(p, "body.filter", account)
+		filter := f.of(p, "body.filter", account)
 		c.Filter = &filter
 	}
-	for i, text := range b.SIMs {
-		c.SIMs = append(c.SIMs, parsed(p, fmt.Sprintf("body.sims[%d]", i), text, transfer.ParseIdentifier))
-	}
-	if len(p.Errors) > 0 {
-		return c, p
-	}
-	return c, nil
+	c.SIMs = parsedList(p, "body", "sims", b.SIMs, transfer.ParseSIMRef)
+	return c, refusal(p)
 }
 
 // described is what was asked for, as the audit trail records it.
@@ -156,6 +140,11 @@ func (s *server) changeSIMs(ctx context.Context, in *changeSIMsInput) (*reply[Bu
 	}
 	if err := in.Body.Change.rights().check(caller); err != nil {
 		return nil, err
+	}
+	if f := in.Body.Filter; f != nil {
+		if err := f.allowed(caller, "body.filter"); err != nil {
+			return nil, err
+		}
 	}
 	change, err := in.parse(caller, account)
 	if err != nil {

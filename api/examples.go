@@ -197,7 +197,7 @@ func examples() map[string]any {
 		"SwappedSIMs":            SwappedSIMs{Old: replaced, New: replacing},
 		"RetireSIMInputBody":     map[string]any{"reason": "imported twice, CASE-1001"},
 		"CorrectOwnerInputBody":  map[string]any{"account": receiver, "reason": "imported for the wrong account", "ticket": "CASE-1001"},
-		"ChangeSIMsInputBody":    map[string]any{"filter": map[string]any{"status": []transfer.Status{transfer.Active}, "group": "meters"}, "change": map[string]any{"transfer_lock": true}, "expect_count": 250},
+		"ChangeSIMsInputBody":    map[string]any{"filter": map[string]any{"status": []transfer.Status{transfer.Active}, "group": []string{"meters"}}, "change": map[string]any{"transfer_lock": true}, "expect_count": 250},
 		"BulkChange":             BulkChange{Selected: 250, Changed: 240, Unchanged: 10, Refused: []BulkRefusal{}},
 		"ListSIM":                List[SIM]{Items: []SIM{sim}, NextCursor: "4711"},
 		"SIMHistory": SIMHistory{
@@ -245,7 +245,7 @@ func examples() map[string]any {
 			Before: map[string]any{"transfer_lock": true}, After: map[string]any{"transfer_lock": false},
 		}}, NextCursor: "1769860800000000-4711"},
 
-		"NewRequest":        NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, SIMs: []string{first, second}},
+		"NewRequest":        NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, Selection: Selection{SIMs: []string{first, second}}},
 		"AcceptInputBody":   map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}, Plan: "iot-basic"}},
 		"TakeBackInputBody": map[string]any{},
 		"ExtendInputBody":   map[string]any{"seconds": 172800},
@@ -259,7 +259,7 @@ func examples() map[string]any {
 		"ListTransfer":      List[Transfer]{Items: []Transfer{moved}, NextCursor: "1"},
 		"ListEvent":         List[Event]{Items: []Event{event}, NextCursor: "4"},
 		"Preview": Preview{
-			Source: source, Destination: receiver, Eligible: 1, Ineligible: 1,
+			Source: source, Destination: receiver, Selected: 2, Eligible: 1, Ineligible: 1,
 			Totals:   []PreviewTotal{{Method: transfer.SelfService, SIMs: 1, Fees: transfer.Money{Currency: "EUR"}}},
 			Reasons:  []ReasonCount{locked},
 			Settings: []MethodSettings{{Method: transfer.SelfService, Kept: []string{"containers"}, Lost: []string{"tags", "expiration", "group"}}},

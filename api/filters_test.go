@@ -13,6 +13,20 @@ import (
 	"simtransfer/transfer"
 )
 
+// eid is the EID of the SIMs 2 to 4 of newFilledTestService.
+const eid = "89049032000000000000000000000011"
+
+// checked returns the ICCID of a SIM with a check digit.
+func checked(n int) string {
+	for digit := '0'; digit <= '9'; digit++ {
+		whole := iccid(n) + string(digit)
+		if transfer.LuhnHint(whole) == "" {
+			return whole
+		}
+	}
+	panic("no check digit")
+}
+
 // newFilledTestService returns a service with SIMs of every kind, a batch that is finished and
 // one that is not.
 func newFilledTestService(t *testing.T) *testService {
@@ -23,6 +37,8 @@ func newFilledTestService(t *testing.T) *testService {
 	s.exec(`UPDATE sims SET tags = '{"site": "south", "empty": ""}' WHERE iccid = $1`, iccid(2))
 	s.exec(`UPDATE sims SET status = 'active', plan = 'local-01' WHERE iccid = $1`, iccid(3))
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(4))
+	s.exec(`INSERT INTO sim_details (sim, lot, eid, external_id)
+		SELECT id, CASE WHEN iccid < $1 THEN 'box-7' ELSE 'box-8' END, $2, 'meter-' || right(iccid, 1) FROM sims WHERE iccid IN ($3, $1, $4)`, iccid(3), eid, iccid(2), iccid(4))
 	done := read[Batch](s.upload(s.source, "?self_service_only=true", typeCSV, batchCSV(iccid(1), iccid(3), iccid(4), iccid(99))).is(202))
 	s.work()
 	s.post(s.destination, requestPath(done.Items[0].ID)+"/accept", nil).is(202)
@@ -39,20 +55,45 @@ func TestFiltersOfLists(t *testing.T) {
 	results := "/v1/batches/" + batches[1].ID.String() + "/results"
 	one := requestPath(read[Batch](s.get(s.source, strings.TrimSuffix(results, "/results")).is(200)).Items[0].ID)
 	for path, want := range map[string]int{
-		"/v1/sims":                                                             5,
-		"/v1/sims?status=ready":                                                4,
-		"/v1/sims?status=ready&status=active":                                  5,
-		"/v1/sims?status=ready,active":                                         5,
-		"/v1/sims?status=active":                                               1,
-		"/v1/sims?status=ready,nonsense":                                       -1,
-		"/v1/sims?status=ready&status=":                                        -1,
-		"/v1/sims?plan=local-01":                                               1,
-		"/v1/sims?tag=site&tag=empty":                                          1,
-		"/v1/sims?tag=site=south&tag=empty":                                    1,
-		"/v1/sims?tag=site=north&tag=empty":                                    0,
-		"/v1/sims?tag=site=north,empty":                                        0, // a value with a comma
-		"/v1/sims?tag=site=north&tag=site=south":                               -1,
-		"/v1/sims?plan=nothing":                                                0,
+		"/v1/sims":                                                  5,
+		"/v1/sims?status=ready":                                     4,
+		"/v1/sims?status=ready&status=active":                       5,
+		"/v1/sims?status=ready,active":                              5,
+		"/v1/sims?status=active":                                    1,
+		"/v1/sims?status=ready,nonsense":                            -1,
+		"/v1/sims?status=ready&status=":                             -1,
+		"/v1/sims?plan=local-01":                                    1,
+		"/v1/sims?tag=site&tag=empty":                               1,
+		"/v1/sims?tag=site=south&tag=empty":                         1,
+		"/v1/sims?tag=site=north&tag=empty":                         0,
+		"/v1/sims?tag=site=north,empty":                             0, // a value with a comma
+		"/v1/sims?tag=site=north&tag=site=south":                    5, // one of the two
+		"/v1/sims?tag=site=north&tag=site=south&tag=empty":          1,
+		"/v1/sims?tag=site=north&tag=site":                          5,
+		"/v1/sims?tag=site=west&tag=site=east":                      0,
+		"/v1/sims?tag=empty=&tag=empty=x":                           1,
+		"/v1/sims?plan=nothing":                                     0,
+		"/v1/sims?plan=nothing,local-01":                            1,
+		"/v1/sims?plan=nothing&plan=local-01&plan=global-01":        5,
+		"/v1/sims?plan=":                                            5,
+		"/v1/sims?group=field&group=office":                         1,
+		"/v1/sims?group=field,office":                               0, // a name with a comma
+		"/v1/sims?lot=box-7":                                        1,
+		"/v1/sims?lot=box-7&lot=box-8":                              3,
+		"/v1/sims?lot=box-7&lot=box-8&status=active":                1,
+		"/v1/sims?eid=" + eid + "," + strings.Repeat("1", 32):       3,
+		"/v1/sims?eid=1":                                            -1,
+		"/v1/sims?iccid_range=" + iccid(2) + "-" + iccid(4):         3,
+		"/v1/sims?iccid_range=" + iccid(1) + "%E2%80%93" + iccid(2): 1,
+		"/v1/sims?iccid_range=" + iccid(2) + "-" + iccid(2) + "," + iccid(5) + "-" + iccid(6): 3,
+		"/v1/sims?iccid_range=" + checked(2) + "-" + checked(4):                               3, // with check digits
+		"/v1/sims?iccid_range=" + checked(2) + "-" + iccid(4):                                 -2,
+		"/v1/sims?iccid_range=" + iccid(2) + "-" + iccid(4) + "&status=active":                1,
+		"/v1/sims?iccid_range=" + iccid(2) + "-" + iccid(4) + "&identifier_prefix=" + imsi(3): 1,
+		"/v1/sims?iccid_range=" + iccid(4) + "-" + iccid(2):                                   -2,
+		"/v1/sims?iccid_range=" + iccid(2) + "-" + iccid(4) + "0":                             -2,
+		"/v1/sims?iccid_range=" + iccid(2):                                                    -2,
+		"/v1/sims?identifier_prefix=" + iccid(2) + "," + imsi(3):                              2,
 		"/v1/sims?group=field":                                                 1, // the other one has gone
 		"/v1/sims?tag=site":                                                    5,
 		"/v1/sims?tag=site=north":                                              4,
@@ -99,7 +140,7 @@ func TestFiltersOfLists(t *testing.T) {
 	} {
 		a := s.get(s.source, path)
 		if want < 0 {
-			a.problem(422, problem.Invalid)
+			a.problem(422, map[int]problem.Code{-1: problem.Invalid, -2: problem.InvalidRange}[want])
 			continue
 		}
 		if got := read[List[any]](a.is(200)); len(got.Items) != want {
@@ -109,6 +150,7 @@ func TestFiltersOfLists(t *testing.T) {
 	for path, want := range map[string]int{
 		"/v1/accounts?email=" + strings.ToUpper(emailOf(destinationID)):     1,
 		"/v1/accounts?standing=closed":                                      1,
+		"/v1/sims?external_id=meter-2&external_id=meter-9":                  1,
 		"/v1/accounts?email=" + emailOf(destinationID) + "&standing=closed": 0,
 		"/v1/sims?account=" + destinationID + "&group=field":                0,
 		"/v1/sims?account=" + sourceID + "&tag=site":                        5,

@@ -58,8 +58,15 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.expect_count":           0, // compared with a count
 		"body.change.group":           transfer.MaxGroup,
 		"body.change.plan":            transfer.MaxPlanName,
-		"body.filter.group":           transfer.MaxGroup,
-		"body.filter.lot":             transfer.MaxLot,
+		"body.filter.plan":            transfer.MaxFilterValues,
+		"body.filter.group":           transfer.MaxFilterValues,
+		"body.filter.lot":             transfer.MaxFilterValues,
+		"body.filter.eid":             transfer.MaxFilterValues,
+		"body.filter.external_id":     transfer.MaxFilterValues,
+		"body.filter.iccid_range":     transfer.MaxFilterValues,
+
+		"body.filter.identifier_prefix": transfer.MaxFilterValues,
+
 		"body.lot":                    transfer.MaxLot,
 		"body.external_id":            transfer.MaxExternalID,
 		"body.speed_class":            transfer.MaxSpeedClass,

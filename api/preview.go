@@ -14,6 +14,7 @@ import (
 type Preview struct {
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
+	Selected    int                 `json:"selected" doc:"How many SIMs are selected: the value for expect_count."`
 	Eligible    int                 `json:"eligible" doc:"How many SIMs could be transferred."`
 	Ineligible  int                 `json:"ineligible" doc:"How many SIMs could not be transferred."`
 	Totals      []PreviewTotal      `json:"totals" nullable:"false" doc:"The eligible SIMs by method."`
@@ -40,7 +41,7 @@ type MethodSettings struct {
 
 // PreviewedSIM is the outcome of validating one SIM.
 type PreviewedSIM struct {
-	Line       int              `json:"line" doc:"The position in the list, counted from 1."`
+	Line       int              `json:"line" doc:"The position in the list, counted from 1: that of the EID or range that selects the SIM. For a filter, the position among the selected SIMs."`
 	Identifier string           `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
 	ICCID      *string          `json:"iccid,omitempty" doc:"Only if the source owns the SIM."`
 	Status     *transfer.Status `json:"status,omitempty" doc:"Only if the source owns the SIM."`
@@ -85,14 +86,15 @@ func (s *server) previewRequest(ctx context.Context, in *previewInput) (*preview
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSameSIMs(ctx, s.db, a.source.ID, "body.sims", a.sims); err != nil {
-		return nil, err
-	}
-	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, a.sims)
+	sims, err := a.sims.resolve(ctx, s.db, a.source.ID, transfer.MaxRequestSIMs)
 	if err != nil {
 		return nil, err
 	}
-	v := viewPreview(rows, a.source.Currency)
+	rows, err := s.db.PreviewRequest(ctx, a.source.ID, to.ID, in.Body.SelfServiceOnly, sims.Identifiers)
+	if err != nil {
+		return nil, err
+	}
+	v := viewPreview(rows, sims.Lines, a.source.Currency)
 	if err := s.previewPlans(ctx, &v, rows, a.source, to); err != nil {
 		return nil, err
 	}
@@ -145,8 +147,10 @@ func (s *server) previewedEntry(ctx context.Context, rows []storage.Preview) (*Q
 	return &QuotedFee{f.ID, f.Money(), f.ValidFrom.UTC(), f.Account != 0}, nil
 }
 
-func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
+// viewPreview shows the outcome for SIMs, each with its line.
+func viewPreview(rows []storage.Preview, lines []int, currency transfer.Currency) Preview {
 	v := Preview{
+		Selected: len(rows),
 		Totals:   []PreviewTotal{},
 		Reasons:  []ReasonCount{},
 		Settings: settingsByMethod(),
@@ -155,7 +159,7 @@ func viewPreview(rows []storage.Preview, currency transfer.Currency) Preview {
 	totals, reasons := map[transfer.Method]PreviewTotal{}, map[transfer.Reason]int{}
 	for i, row := range rows {
 		item := PreviewedSIM{
-			Line:       row.N + 1,
+			Line:       lines[row.N],
 			Identifier: row.Identifier,
 			ICCID:      row.ICCID,
 			Status:     row.Status,

@@ -77,6 +77,19 @@ func mappings() []mapping {
 			p.Detail = e.Error()
 			p.Add(problem.FieldError{Location: "body.expect_count", Message: fmt.Sprintf("%d SIMs are selected", e.Selected), Value: strconv.Itoa(e.Expected), Count: e.Selected})
 		})},
+		{problem.NothingSelected, as(func(e *storage.NothingSelectedError, p *problem.Problem) {
+			p.Detail = e.Error()
+			if e.Range != "" {
+				p.Add(problem.FieldError{Location: fmt.Sprintf("body.sims[%d]", e.Line-1), Message: e.Error(), Value: e.Range})
+			}
+		})},
+		{problem.UnknownLot, as(func(e *storage.UnknownLotError, p *problem.Problem) {
+			p.Detail = e.Error()
+			for _, lot := range e.Lots {
+				p.Add(problem.FieldError{Location: "body.filter.lot", Message: "the account has no SIM of this lot", Value: lot})
+			}
+		})},
+		{problem.TooManySIMs, as(func(e *storage.SelectionTooLargeError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.SIMsRefused, as(fillRefused)},
 		{problem.IdentifierTaken, as(func(e *storage.IdentifierTakenError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.IdentifierTaken, as(func(e *storage.SIMExternalIDTakenError, p *problem.Problem) { p.Detail = e.Error() })},
@@ -132,6 +145,22 @@ func mappings() []mapping {
 			p.Detail = fmt.Sprintf("the body is larger than the limit of %d bytes: split it into several calls", e.Limit)
 		})},
 	}
+}
+
+// refusal returns a problem that lists what to fix, nil if it lists nothing. If all
+// errors are of one kind that is a problem of its own, it is that problem.
+func refusal(p *problem.Problem) error {
+	if len(p.Errors) == 0 {
+		return nil
+	}
+	for _, e := range p.Errors {
+		if e.Code != string(problem.InvalidRange) {
+			return p
+		}
+	}
+	ranges := problem.New(problem.InvalidRange, p.Detail, p.Errors...)
+	ranges.More = p.More
+	return ranges
 }
 
 func is(target error, detail string) func(error, *problem.Problem) bool {

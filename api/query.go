@@ -90,7 +90,7 @@ func parseParameter(name, value string, list bool) (string, error) {
 		items := strings.Split(value, ",")
 		for i, item := range items {
 			var err error
-			if items[i], err = transfer.ParseLine(item); err != nil {
+			if items[i], err = parseParameter(name, item, false); err != nil {
 				return "", err
 			}
 		}
@@ -101,10 +101,10 @@ func parseParameter(name, value string, list bool) (string, error) {
 	return transfer.ParseLine(value)
 }
 
-// isIdentifierParameter reports whether a parameter is an identifier of a SIM, or
-// the beginning of one.
+// isIdentifierParameter reports whether a parameter is an identifier of a SIM, the
+// beginning of one, or a range.
 func isIdentifierParameter(name string) bool {
-	return name == "sim" || name == "identifier_prefix" || name == "eid"
+	return name == "sim" || name == "identifier_prefix" || name == "iccid_range" || name == "eid"
 }
 
 const notText = "invalid UTF-8 or a NUL character: remove it"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/google/uuid"
@@ -246,11 +245,11 @@ type createRequestInput struct {
 
 // NewRequest is the body that creates or previews a transfer request.
 type NewRequest struct {
-	Destination       destination `json:"destination"`
-	SIMs              []string    `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers."`
-	SelfServiceOnly   bool        `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
-	AcceptanceSeconds int64       `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
-	OnBehalfOf        string      `json:"on_behalf_of,omitempty" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
+	Destination destination `json:"destination"`
+	Selection
+	SelfServiceOnly   bool   `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
+	AcceptanceSeconds int64  `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
+	OnBehalfOf        string `json:"on_behalf_of,omitempty" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
 }
 
 // destination identifies an account by its email and its operator id or external
@@ -264,7 +263,7 @@ type destination struct {
 type parsedRequest struct {
 	source storage.Account
 	pair   storage.Pair // the destination as submitted
-	sims   []transfer.Identifier
+	sims   parsedSelection
 }
 
 // parseRequest parses the body that creates or previews a request.
@@ -275,10 +274,15 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 			Email:   parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
 			Account: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseAccountRef),
 		},
-		sims: parseSIMs(p, "body.sims", r.SIMs),
+		sims: r.parse(p),
 	}
-	if len(p.Errors) > 0 {
-		return a, p
+	if err := refusal(p); err != nil {
+		return a, err
+	}
+	if r.Filter != nil {
+		if err := r.Filter.allowed(callerOf(ctx), "body.filter"); err != nil {
+			return a, err
+		}
 	}
 	var err error
 	a.source, err = s.actingAccount(ctx, "body.on_behalf_of", r.OnBehalfOf)
@@ -291,31 +295,7 @@ type requestCreator interface {
 	Destinations(ctx context.Context, pairs []storage.Pair) ([]storage.Account, error)
 	DestinationAndUsage(ctx context.Context, p storage.Pair, source storage.Account) (storage.Account, storage.Usage, error)
 	CreateRequest(ctx context.Context, r storage.NewRequest) (storage.Request, error)
-	sameSIMFinder
-}
-
-// sameSIMFinder finds SIMs that a list names twice: *storage.Tx in its
-// transaction, *storage.DB outside of one.
-type sameSIMFinder interface {
-	SameSIMs(ctx context.Context, account int64, sims []transfer.Identifier) ([]storage.SameSIM, error)
-}
-
-// checkSameSIMs refuses a list that names a SIM of the account twice, by
-// different identifiers. parseSIMs refuses a list with the same one twice.
-func checkSameSIMs(ctx context.Context, from sameSIMFinder, account int64, location string, sims []transfer.Identifier) error {
-	same, err := from.SameSIMs(ctx, account, sims)
-	if err != nil || len(same) == 0 {
-		return err
-	}
-	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
-	for _, s := range same {
-		p.Add(problem.FieldError{
-			Location: fmt.Sprintf("%s[%d]", location, s.Again),
-			Message:  fmt.Sprintf("another identifier of the SIM in %s[%d]: remove one of the two", location, s.First),
-			Value:    sims[s.Again].String(),
-		})
-	}
-	return p
+	simSelector
 }
 
 // destination returns the destination account, or a problem if it is invalid.
@@ -340,46 +320,56 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 	if err != nil {
 		return nil, err
 	}
-	create := func(by requestCreator, to storage.Account, out *reply[Request]) error {
-		if err := checkSameSIMs(ctx, by, a.source.ID, "body.sims", a.sims); err != nil {
-			return err
-		}
-		made, err := by.CreateRequest(ctx, storage.NewRequest{
-			Source:          a.source,
-			Destination:     to,
-			SelfServiceOnly: in.Body.SelfServiceOnly,
-			Acceptance:      s.acceptance(in.Body.AcceptanceSeconds),
-			Review:          s.ReviewPeriod,
-			By:              sender(ctx),
-			Size:            len(a.sims),
-			SIMs:            numbered(a.sims),
-		})
+	create := func(by requestCreator, sims storage.SelectedSIMs, to storage.Account, out *reply[Request]) error {
+		made, err := by.CreateRequest(ctx, s.newRequest(ctx, in.Body, a.source, to, sims))
 		if err != nil {
 			return err
 		}
 		renderRequest(ctx, made, out)
 		return nil
 	}
-	if callOf(ctx).idem == nil { // no response to store in the same transaction
-		to, near, err := s.destination(ctx, s.db, a)
+	if callOf(ctx).idem == nil && !a.sims.looksUp() { // no response to store in the same transaction
+		sims, err := a.sims.resolve(ctx, s.db, a.source.ID, transfer.MaxRequestSIMs)
+		if err != nil {
+			return nil, err
+		}
+		to, near, err := s.destination(ctx, s.db, a, sims.Len())
 		if err != nil {
 			return nil, err
 		}
 		if !near {
 			out := &reply[Request]{}
-			return out, create(s.db, to, out)
+			return out, create(s.db, sims, to, out)
 		}
 	}
-	return once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
-		to, near, err := s.destination(ctx, t, a)
+	return onceSelected(ctx, s, a.sims, func(t *storage.Tx, out *reply[Request]) error {
+		sims, err := a.sims.resolve(ctx, t, a.source.ID, transfer.MaxRequestSIMs)
 		if err != nil {
 			return err
 		}
-		if err := create(t, to, out); err != nil || !near {
+		to, near, err := s.destination(ctx, t, a, sims.Len())
+		if err != nil {
 			return err
 		}
-		return t.EnforceLimits(ctx, a.source, s.limits(), 1, len(a.sims))
+		if err := create(t, sims, to, out); err != nil || !near {
+			return err
+		}
+		return t.EnforceLimits(ctx, a.source, s.limits(), 1, sims.Len())
 	})
+}
+
+// newRequest returns what a request for some SIMs is made from.
+func (s *server) newRequest(ctx context.Context, in NewRequest, source, to storage.Account, sims storage.SelectedSIMs) storage.NewRequest {
+	return storage.NewRequest{
+		Source:          source,
+		Destination:     to,
+		SelfServiceOnly: in.SelfServiceOnly,
+		Acceptance:      s.acceptance(in.AcceptanceSeconds),
+		Review:          s.ReviewPeriod,
+		By:              sender(ctx),
+		Size:            sims.Len(),
+		SIMs:            sims.All(),
+	}
 }
 
 // renderRequest sets the response to a request that was just created.
@@ -443,17 +433,6 @@ func parseSIMs(p *problem.Problem, location string, list []string) []transfer.Id
 		first[id], sims[i] = i, id
 	}
 	return sims
-}
-
-// numbered yields SIMs with their positions in the list, counted from 1.
-func numbered(sims []transfer.Identifier) iter.Seq2[int, transfer.Identifier] {
-	return func(yield func(int, transfer.Identifier) bool) {
-		for i, id := range sims {
-			if !yield(i+1, id) {
-				return
-			}
-		}
-	}
 }
 
 type listRequestsInput struct {

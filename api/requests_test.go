@@ -74,7 +74,8 @@ func TestInvalidInputIsRejected(t *testing.T) {
 		at     []string // where the faults are
 	}{
 		"nothing":                {"", 400, problem.Malformed, nil},
-		"an empty object":        {"{}", 422, problem.Invalid, []string{"body", "body"}},
+		"an empty object":        {"{}", 422, problem.Invalid, []string{"body"}},
+		"no selection":           {`{"destination":{"email":"a@example.com","operator_id":"` + destinationID + `"}}`, 422, problem.Invalid, []string{"body"}},
 		"no JSON":                {"{", 400, problem.Malformed, []string{"body"}},
 		"two documents":          {"{} {}", 400, problem.Malformed, []string{"body"}},
 		"a list":                 {"[]", 422, problem.Invalid, []string{"body"}},

@@ -59,6 +59,8 @@ func (s *server) routes() []Route {
 		uploadsSIMs     = bounds{status: http.StatusCreated, timeout: uploadTimeout + storeTimeout, upload: simUpload()}
 		syncsSIMs       = bounds{timeout: uploadTimeout + 2*storeTimeout, upload: syncUpload(), stream: syncDoc()}
 		uploadsBatch    = bounds{status: http.StatusAccepted, timeout: uploadTimeout + storeTimeout, upload: batchUpload()}
+		selectsRequest  = bounds{status: http.StatusAccepted, timeout: 2 * selectionTimeout, maxBytes: maxBulkBytes}
+		selectsBatch    = bounds{status: http.StatusAccepted, timeout: storeTimeout, maxBytes: maxBulkBytes}
 		uploadsAccounts = bounds{timeout: uploadTimeout + storeTimeout, upload: accountUpload()}
 		streamsRows     = bounds{timeout: resultsTimeout, stream: resultsDoc()}
 		streamsChanges  = bounds{timeout: resultsTimeout, stream: changesDoc()}
@@ -235,8 +237,8 @@ func (s *server) routes() []Route {
 		},
 
 		{
-			"POST", "/v1/transfer-requests", "create-request", operators, acceptedBulk, op(s, s.createRequest), "Create a transfer request",
-			"The response returns at once, with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events.",
+			"POST", "/v1/transfer-requests", "create-request", operators, selectsRequest, op(s, s.createRequest), "Create a transfer request",
+			"The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events.",
 		},
 		{
 			"POST", "/v1/transfer-requests/preview", "preview-request", viewers, okBulk, op(s, s.previewRequest), "Preview a transfer request",
@@ -348,6 +350,10 @@ func (s *server) routes() []Route {
 		{
 			"POST", "/v1/batches", "create-batch", operators, uploadsBatch, op(s, s.createBatch), "Create a batch of transfer requests",
 			"Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives.",
+		},
+		{
+			"POST", "/v1/batches/from-selection", "create-batch-from-selection", operators, selectsBatch, op(s, s.createSelectedBatch), "Create a batch of transfer requests from a selection",
+			"For more SIMs than one request can have, such as all SIMs of an account in a merger: up to 1,000,000 SIMs for one destination, with a transfer request for each 100,000 of them. The SIMs are those that are selected when the batch is created.",
 		},
 		{
 			"GET", "/v1/batches", "list-batches", anyKey, ok, op(s, s.listBatches), "List batches",

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -67,61 +69,119 @@ func viewSIM(s storage.SIM, c storage.Caller) (SIM, error) {
 	return v, nil
 }
 
+// SIMConditions select SIMs: those that match every field that is given, and of
+// each field one of its values.
+type SIMConditions struct {
+	Status     []transfer.Status `query:"status" json:"status,omitempty" nullable:"false" maxItems:"6" doc:"SIMs with one of these statuses."`
+	Plan       []string          `query:"plan" json:"plan,omitempty" nullable:"false" maxItems:"100" doc:"SIMs on one of these plans."`
+	Group      []string          `query:"group,explode" json:"group,omitempty" nullable:"false" maxItems:"100" doc:"SIMs in one of these groups. Support also has to name the account."`
+	Tag        []string          `query:"tag,explode" json:"tag,omitempty" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"SIMs with these tags, each name=value, or only a name for any value. Tags with different names all have to match; of several values of one name, one has to. Support also has to name the account."`
+	Lot        []string          `query:"lot,explode" json:"lot,omitempty" nullable:"false" maxItems:"100" doc:"SIMs of one of these orders or boxes."`
+	Prefix     []string          `query:"identifier_prefix" json:"identifier_prefix,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits. Of several, one has to match."`
+	Range      []string          `query:"iccid_range" json:"iccid_range,omitempty" nullable:"false" maxItems:"100" example:"[\"8988211000000000011-8988211000000000099\"]" doc:"SIMs with an ICCID in one of these ranges: the first and the last ICCID with a dash between them, both with their check digit or both without."`
+	EID        []string          `query:"eid" json:"eid,omitempty" nullable:"false" maxItems:"100" doc:"SIMs on an eUICC with one of these EIDs."`
+	ExternalID []string          `query:"external_id,explode" json:"external_id,omitempty" nullable:"false" maxItems:"100" doc:"SIMs with one of these ids in the operator's inventory. For support."`
+}
+
+// empty reports whether nothing is selected by: every SIM matches.
+func (c SIMConditions) empty() bool {
+	return len(c.Status)+len(c.Plan)+len(c.Group)+len(c.Tag)+len(c.Lot)+len(c.Prefix)+len(c.Range)+len(c.EID)+len(c.ExternalID) == 0
+}
+
+// allowed returns why a caller may not search by the conditions, nil if it may.
+// location is where they are.
+func (c SIMConditions) allowed(caller storage.Caller, location string) error {
+	if len(c.ExternalID) > 0 && !seesExternalIDs(caller) {
+		return problem.New(problem.Forbidden, "only support can search by the id in the operator's inventory", problem.FieldError{Location: location + ".external_id", Message: "leave it out"})
+	}
+	return nil
+}
+
+// parse parses the conditions. It adds errors to the problem. location is where
+// they are.
+func (c SIMConditions) parse(p *problem.Problem, location string) storage.SIMFilter {
+	return storage.SIMFilter{
+		Statuses:    c.Status,
+		Plans:       parsedList(p, location, "plan", c.Plan, lineUpTo(transfer.MaxPlanName)),
+		Groups:      parsedList(p, location, "group", c.Group, lineUpTo(transfer.MaxGroup)),
+		Tags:        parseTagFilter(p, location+".tag", c.Tag),
+		Lots:        parsedList(p, location, "lot", c.Lot, lineUpTo(transfer.MaxLot)),
+		Prefixes:    parsedList(p, location, "identifier_prefix", c.Prefix, transfer.ParseIdentifierPrefix),
+		Ranges:      parsedList(p, location, "iccid_range", c.Range, transfer.ParseICCIDRange),
+		EIDs:        parsedList(p, location, "eid", c.EID, transfer.ParseEID),
+		ExternalIDs: parsedList(p, location, "external_id", c.ExternalID, lineUpTo(transfer.MaxExternalID)),
+	}
+}
+
+// of parses the conditions for the SIMs of an account, 0 for any. A search by group
+// or tag across all accounts is an error: it would scan every SIM.
+func (c SIMConditions) of(p *problem.Problem, location string, account int64) storage.SIMFilter {
+	f := c.parse(p, location)
+	f.Account = account
+	if account == 0 && len(f.Groups)+len(f.Tags) > 0 {
+		p.Add(problem.FieldError{Location: location + ".account", Message: "required for a search by group or tag: give an operator id"})
+	}
+	return f
+}
+
+// lineUpTo returns a parser of a text of one line with up to limit characters.
+func lineUpTo(limit int) func(string) (string, error) {
+	return func(text string) (string, error) {
+		line, err := filled(transfer.ParseLine)(text)
+		if err == nil {
+			err = transfer.CheckLength(line, limit)
+		}
+		return line, err
+	}
+}
+
+// parsedList parses the values of a condition. An empty value of a query selects
+// nothing, as if it was left out.
+func parsedList[T any](p *problem.Problem, location, name string, texts []string, parse func(string) (T, error)) []T {
+	var list []T
+	for i, text := range texts {
+		at := location + "." + name
+		if location == "query" && transfer.Trim(text) == "" {
+			continue
+		}
+		if location != "query" {
+			at = fmt.Sprintf("%s[%d]", at, i)
+		}
+		v, err := parse(text)
+		if err != nil {
+			p.Add(problem.FieldError{Location: at, Code: valueCode(err), Message: err.Error(), Value: text})
+			continue
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// valueCode returns the code of an error in a value, if it has one of its own.
+func valueCode(err error) string {
+	var wrong *transfer.RangeError
+	if errors.As(err, &wrong) {
+		return string(problem.InvalidRange)
+	}
+	return ""
+}
+
 type listSIMsInput struct {
 	Paging
-	Account    string            `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
-	Status     []transfer.Status `query:"status" nullable:"false" doc:"Only SIMs with one of these statuses."`
-	Plan       string            `query:"plan" maxLength:"64" doc:"Only SIMs on this plan."`
-	Prefix     string            `query:"identifier_prefix" maxLength:"64" doc:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits."`
-	Group      string            `query:"group" maxLength:"128" doc:"Only SIMs in this group. Support also has to give the account."`
-	Tag        []string          `query:"tag,explode" nullable:"false" maxItems:"64" example:"[\"site=north\"]" doc:"Only SIMs with this tag: name=value, or only a name for any value. Given several times, SIMs have all of the tags. Support also has to give the account."`
-	Lot        string            `query:"lot" maxLength:"128" doc:"Only SIMs of this order or box."`
-	EID        string            `query:"eid" maxLength:"64" doc:"Only SIMs on the eUICC with this EID."`
-	ExternalID string            `query:"external_id" maxLength:"128" doc:"Only the SIM with this id in the operator's inventory. For support."`
+	Account string `query:"account" maxLength:"132" doc:"Only SIMs of the account with this operator id or external id. For support."`
+	SIMConditions
 }
 
 // filter parses the filter for the SIMs of an account, 0 for any.
 func (in *listSIMsInput) filter(account int64) (storage.SIMFilter, error) {
 	p := problem.New(problem.Invalid, "the search for SIMs is invalid: fix the listed errors")
-	f := simFilter{in.Status, in.Plan, in.Prefix, in.Group, in.Tag, in.Lot, in.EID, in.ExternalID}.parse(p, "query", account)
-	if len(p.Errors) > 0 {
-		return f, p
-	}
-	return f, nil
-}
-
-// simFilter is a filter as a caller sends it.
-type simFilter struct {
-	status               []transfer.Status
-	plan, prefix, group  string
-	tags                 []string
-	lot, eid, externalID string
-}
-
-// parse parses the filter for the SIMs of an account, 0 for any. It adds errors to
-// the problem for values that are invalid, and for a search by group or tag across
-// all accounts, which would scan every SIM. location is where the filter is.
-func (in simFilter) parse(p *problem.Problem, location string, account int64) storage.SIMFilter {
-	f := storage.SIMFilter{
-		Account: account, Status: in.status, Plan: in.plan, Group: in.group, Lot: in.lot, ExternalID: in.externalID,
-		Tags: parseTagFilter(p, location+".tag", in.tags),
-	}
-	if account == 0 && (in.group != "" || len(in.tags) > 0) {
-		p.Add(problem.FieldError{Location: location + ".account", Message: "required for a search by group or tag: give an operator id"})
-	}
-	if in.prefix != "" {
-		f.Prefix = parsed(p, location+".identifier_prefix", in.prefix, transfer.ParseIdentifierPrefix)
-	}
-	if in.eid != "" {
-		f.EID = parsed(p, location+".eid", in.eid, transfer.ParseEID)
-	}
-	return f
+	f := in.of(p, "query", account)
+	return f, refusal(p)
 }
 
 // parseTagFilter brings tags to search for into the form in which they are stored.
 func parseTagFilter(p *problem.Problem, location string, tags []string) []string {
 	list := make([]string, 0, len(tags))
-	values := map[string]string{}
 	for _, tag := range tags {
 		name, value, hasValue := strings.Cut(tag, "=")
 		name, value, err := transfer.ParseTag(name, value)
@@ -129,11 +189,8 @@ func parseTagFilter(p *problem.Problem, location string, tags []string) []string
 			p.Add(problem.FieldError{Location: location, Message: err.Error() + "; use name=value, or only a name", Value: problem.Clip(tag)})
 			continue
 		}
-		if other, twice := values[name]; hasValue && twice && other != value {
-			p.Add(problem.FieldError{Location: location, Message: "no SIM can have two values of one tag: give the tag once", Value: tag})
-		}
 		if hasValue {
-			values[name], name = value, name+"="+value
+			name += "=" + value
 		}
 		list = append(list, name)
 	}
@@ -146,18 +203,18 @@ func (s *server) listSIMs(ctx context.Context, in *listSIMsInput) (*listOf[SIM],
 		return nil, err
 	}
 	caller := callerOf(ctx)
-	if in.ExternalID != "" && !seesExternalIDs(caller) {
-		return nil, problem.New(problem.Forbidden, "only support can search by the id in the operator's inventory", problem.FieldError{Location: "query.external_id", Message: "leave it out"})
+	if err := in.allowed(caller, "query"); err != nil {
+		return nil, err
 	}
 	f, err := in.filter(account)
 	if err != nil {
 		return nil, err
 	}
-	f.Limit = in.Limit + 1
-	if f.After, err = numberCursor(in.Cursor, 0, 64); err != nil {
+	after, err := numberCursor(in.Cursor, 0, 64)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.SIMs(ctx, f)
+	rows, err := s.db.SIMs(ctx, storage.SIMPage{SIMFilter: f, After: after, Limit: in.Limit + 1})
 	if err != nil {
 		return nil, err
 	}

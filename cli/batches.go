@@ -12,6 +12,7 @@ import (
 )
 
 type batchesCommand struct {
+	Create  batchesCreateCommand  `cmd:"" help:"Create transfer requests for many SIMs to one destination, such as all SIMs of an account."`
 	Submit  batchesSubmitCommand  `cmd:"" help:"Create transfer requests to one or more destinations from a file."`
 	List    batchesListCommand    `cmd:"" help:"List batches."`
 	Watch   batchesWatchCommand   `cmd:"" help:"Follow a batch until it is finished."`
@@ -22,9 +23,30 @@ type batchesCommand struct {
 type batchesSubmitCommand struct {
 	upload
 	terms
+	watchingNew
+	post
+}
+
+// watchingNew is embedded in the commands that create a batch.
+type watchingNew struct {
 	watching
 	Watch bool `help:"Follow the batch until it is finished, as batches watch does."`
+}
+
+type batchesCreateCommand struct {
+	newRequest
+	watchingNew
 	post
+}
+
+// Help returns the detailed help.
+func (batchesCreateCommand) Help() string {
+	return `Creates a transfer request for each 100,000 of the SIMs that are selected, up to 1,000,000. SIMs are selected as by requests create.
+
+Examples:
+
+    simtransfer batches create --to-email=sims@example.com --to-operator=OP0000000002 --all-sims --expect=250000
+    simtransfer batches create --to-email=sims@example.com --to-operator=OP0000000002 --status=ready,active --watch`
 }
 
 // Help returns the detailed help.
@@ -41,6 +63,23 @@ Examples:
 }
 
 // Run runs the command.
+func (c *batchesCreateCommand) Run(ctx context.Context, s *Session) error {
+	l, err := c.connect(s)
+	if err != nil {
+		return err
+	}
+	body, sims, err := c.body(s)
+	if err != nil {
+		return err
+	}
+	b, err := l.client.CreateBatchFromSelection(ctx, body, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	if err != nil {
+		return sims.locate(l.explain(err))
+	}
+	return c.follow(ctx, l, b)
+}
+
+// Run runs the command.
 func (c *batchesSubmitCommand) Run(ctx context.Context, s *Session) error {
 	l, err := c.connect(s)
 	if err != nil {
@@ -50,6 +89,11 @@ func (c *batchesSubmitCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	return c.follow(ctx, l, b)
+}
+
+// follow prints a batch that was created, and follows it if --watch is set.
+func (c watchingNew) follow(ctx context.Context, l *connection, b client.Batch) error {
 	if err := l.show(func() error { return printBatch(l, b) }); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func commandCalls() []commandCall {
 		},
 		{
 			"sims change --filter=account=OP0000000001 --filter=status=ready --filter=status=active --filter=tag=a=b --filter=lot=l --filter=prefix=898821 --set=status=suspended --set=plan=p --reason=x --expect=7", "",
-			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":"l","identifier_prefix":"898821"},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
+			`POST /v1/sims/changes {"filter":{"account":"OP0000000001","status":["ready","active"],"tag":["a=b"],"lot":["l"],"identifier_prefix":["898821"]},"change":{"status":"suspended","plan":"p"},"expect_count":7,"reason":"x"}`,
 		},
 		{
 			"sims change --file=- --set=lock=true --set=tag=a=b --set=untag=c --set=group= --skip-refused --dry-run", "1\n2\n",
@@ -78,6 +78,14 @@ func commandCalls() []commandCall {
 			"requests create " + to + " --file=- --self-service-only --acceptance=1d --on-behalf-of=OP0000000001", " 1\n\n2",
 			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"sims":["1","2"],"self_service_only":true,"acceptance_seconds":86400,"on_behalf_of":"OP0000000001"}`,
 		},
+		{
+			"requests create " + to + " --lot=a,b --lot=c --status=ready,active --tag=x=1 --tag=y --plan=p,q --group=g --prefix=898821 --range=1-2 --eid=1,2 --external-id=e --expect=7", "",
+			`POST /v1/transfer-requests {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"filter":{"status":["ready","active"],"plan":["p","q"],"group":["g"],"tag":["x=1","y"],"lot":["a,b","c"],"identifier_prefix":["898821"],"iccid_range":["1-2"],"eid":["1","2"],"external_id":["e"]},"expect_count":7}`,
+		},
+		{"preview " + to + " --all-sims", "", `POST /v1/transfer-requests/preview {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true}`},
+		{"batches create " + to + " --all-sims --expect=250000", "", `POST /v1/batches/from-selection {"destination":{"email":"sims@example.com","operator_id":"OP0000000002"},"all_sims":true,"expect_count":250000}`},
+		{"sims list --status=ready,active --lot=a --lot=b --range=1-2,3-4", "", "GET /v1/sims?iccid_range=1-2%2C3-4&limit=50&lot=a&lot=b&status=ready%2Cactive"},
+		{"requests list --state=in_review,awaiting_acceptance --reason=sim_locked,needs_support", "", "GET /v1/transfer-requests?direction=both&limit=50&reason=sim_locked%2Cneeds_support&state=in_review%2Cawaiting_acceptance"},
 		{"requests list", "", "GET /v1/transfer-requests?direction=both&limit=50"},
 		{"requests list --direction=incoming --state=in_review --account=OP0000000001 --batch=" + someBatch, "", "GET /v1/transfer-requests?account=OP0000000001&batch=" + someBatch + "&direction=incoming&limit=50&state=in_review"},
 		{"requests list --ticket=T --sim=+12025550101 --reason=sim_locked --method=self_service --since=2030-01-31T00:00:00Z --before=2030-02-01T01:00:00+01:00", "", "GET /v1/transfer-requests?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&direction=both&limit=50&method=self_service&reason=sim_locked&sim=12025550101&ticket=T"},

@@ -21,7 +21,8 @@ func (previewCommand) Help() string {
 Examples:
 
     simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011
-    simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --json`
+    simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --json
+    simtransfer preview --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7`
 }
 
 // Run runs the command.
@@ -49,7 +50,7 @@ func printPreview(l *connection, p client.Preview) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.Out, "\n%d of %d SIMs can be transferred.\n", p.Eligible, p.Eligible+p.Ineligible)
+	fmt.Fprintf(l.Out, "\n%d of %d SIMs can be transferred.\n", p.Eligible, p.Selected)
 	t = newTable(l.Out, "METHOD", "SIMS", "FEES", "KEPT", "LOST")
 	for _, total := range p.Totals {
 		fees := total.Fees.String()

@@ -225,16 +225,16 @@ func printReasons(l *connection, reasons []client.ReasonCount) error {
 
 type requestsListCommand struct {
 	paging
-	Direction string     `enum:"outgoing,incoming,both" default:"both" help:"Requests that the account sent (outgoing), received (incoming), or both."`
-	State     string     `enum:"${request_states}," default:"" help:"Only requests in this state, such as in_review or awaiting_acceptance."`
-	Account   accountRef `placeholder:"OP…" help:"Only requests of this account (support)."`
-	Batch     string     `placeholder:"ID" help:"Only requests of this batch."`
-	Ticket    string     `help:"Only requests that were approved with this reference (support)."`
-	SIM       identifier `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason    string     `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked."`
-	Method    string     `enum:"${methods}," default:"" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
-	Since     time.Time  `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
-	Before    time.Time  `placeholder:"TIME" help:"Only requests created before this time."`
+	Direction string                  `enum:"outgoing,incoming,both" default:"both" help:"Requests that the account sent (outgoing), received (incoming), or both."`
+	State     []transfer.RequestState `enum:"${request_states}" placeholder:"STATE" help:"Only requests in this state, such as in_review or awaiting_acceptance. Separate several with commas, or repeat the flag."`
+	Account   accountRef              `placeholder:"OP…" help:"Only requests of this account (support)."`
+	Batch     string                  `placeholder:"ID" help:"Only requests of this batch."`
+	Ticket    string                  `help:"Only requests that were approved with this reference (support)."`
+	SIM       identifier              `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	Reason    []transfer.Reason       `enum:"${reasons}" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked, or for one of several separated by commas."`
+	Method    []transfer.Method       `enum:"${methods}" placeholder:"METHOD" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
+	Since     time.Time               `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
+	Before    time.Time               `placeholder:"TIME" help:"Only requests created before this time."`
 	remote
 }
 
@@ -244,7 +244,7 @@ func (requestsListCommand) Help() string {
 
 Examples:
 
-    simtransfer requests list --direction=incoming --state=awaiting_acceptance
+    simtransfer requests list --direction=incoming --state=in_review,awaiting_acceptance
     simtransfer requests list --state=in_review --all
     simtransfer requests list --sim=8988211000000000011 --since=2030-01-31T00:00:00Z`
 }
@@ -258,12 +258,12 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 	filter := client.RequestFilter{
 		Direction:     c.Direction,
 		Account:       c.Account.ref(),
-		State:         transfer.RequestState(c.State),
+		States:        c.State,
 		Batch:         c.Batch,
 		Ticket:        c.Ticket,
 		SIM:           string(c.SIM),
-		Reason:        transfer.Reason(c.Reason),
-		Method:        transfer.Method(c.Method),
+		Reasons:       c.Reason,
+		Methods:       c.Method,
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,
 	}
@@ -293,11 +293,9 @@ func requestRow(r client.Request) []string {
 }
 
 type requestsShowCommand struct {
-	ID     uuid.UUID `arg:"" name:"id" help:"Id of the request."`
-	SIMs   bool      `name:"sims" help:"Also list its SIMs, with the state of each."`
-	State  string    `enum:"${states}," default:"" help:"With --sims: only those in this state, such as eligible or failed."`
-	Reason string    `enum:"${reasons}," default:"" placeholder:"REASON" help:"With --sims: only those that were not transferred for this reason, such as sim_locked."`
-	Method string    `enum:"${methods}," default:"" help:"With --sims: only those with this method: self_service or support_assisted."`
+	ID   uuid.UUID `arg:"" name:"id" help:"Id of the request."`
+	SIMs bool      `name:"sims" help:"Also list its SIMs, with the state of each."`
+	transferConditions
 	showsETag
 	remote
 }
@@ -306,6 +304,9 @@ type requestsShowCommand struct {
 func (c *requestsShowCommand) Validate() error {
 	if c.ETag && c.SIMs {
 		return usageError("--etag prints only the ETag: leave out --sims")
+	}
+	if !c.SIMs && len(c.State)+len(c.Reason)+len(c.Method) > 0 {
+		return usageError("--state, --reason and --method select SIMs: add --sims")
 	}
 	return nil
 }
@@ -333,9 +334,8 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 	if !l.json {
 		fmt.Fprintln(l.Out)
 	}
-	filter := client.TransferFilter{State: transfer.State(c.State), Reason: transfer.Reason(c.Reason), Method: transfer.Method(c.Method)}
 	list := func(p client.Paging) (client.Page[client.Transfer], error) {
-		return l.client.ListTransfers(ctx, c.ID, filter, p, l.options()...)
+		return l.client.ListTransfers(ctx, c.ID, c.filter(), p, l.options()...)
 	}
 	head := []string{"LINE", "SIM", "ICCID", "STATE", "METHOD", "FEE", "REASON OR ADVICE"}
 	return printList(l, paging{All: true}, maxTransfersPage, list, head, func(t client.Transfer) []string {

@@ -12,8 +12,11 @@ import (
 type newRequest struct {
 	ToEmail    string     `required:"" placeholder:"EMAIL" help:"Primary email of the destination account."`
 	ToOperator accountRef `required:"" placeholder:"OP…" help:"Operator id or external id of the destination account. It must match the email."`
-	SIMs       []string   `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs, up to 100,000."`
-	File       string     `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line; - is standard input."`
+	SIMs       []string   `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs; EIDs, for the SIMs on them; or ranges of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in them. Up to 100,000 in all."`
+	File       string     `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line, as they could be named here; - is standard input."`
+	simConditions
+	AllSIMs bool `name:"all-sims" help:"All SIMs of the account."`
+	Expect  *int `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is created. The preview shows it."`
 	terms
 }
 
@@ -23,16 +26,28 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 	if err != nil {
 		return client.NewRequest{}, sims, err
 	}
-	if len(sims.names) == 0 {
-		return client.NewRequest{}, sims, usageError("no SIMs: name them, or set --file")
-	}
-	return client.NewRequest{
+	body := client.NewRequest{
 		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref()},
 		SIMs:              sims.names,
+		AllSIMs:           n.AllSIMs,
+		ExpectCount:       n.Expect,
 		SelfServiceOnly:   n.SelfServiceOnly,
 		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.ref(),
-	}, sims, nil
+	}
+	if n.given() {
+		conditions := n.conditions()
+		body.Filter = &conditions
+	}
+	switch {
+	case len(sims.names) == 0 && body.Filter == nil && !n.AllSIMs:
+		return body, sims, usageError("no SIMs: name them, set --file, or select them with flags such as --lot or --all-sims")
+	case len(sims.names) > 0 && (body.Filter != nil || n.AllSIMs):
+		return body, sims, usageError("the SIMs are both listed and selected by flags: do one of the two")
+	case body.Filter != nil && n.AllSIMs:
+		return body, sims, usageError("--all-sims selects all SIMs: leave out the other conditions")
+	}
+	return body, sims, nil
 }
 
 type requestsCreateCommand struct {
@@ -42,12 +57,16 @@ type requestsCreateCommand struct {
 
 // Help returns the detailed help.
 func (requestsCreateCommand) Help() string {
-	return `Creates a request to transfer SIMs to another account. The service validates the SIMs and computes fees after it has answered: follow it with requests watch. For more SIMs or several destinations, see batches submit.
+	return `Creates a request to transfer SIMs to another account. The service validates the SIMs and computes fees after it has answered: follow it with requests watch. For more SIMs, see batches create; for several destinations, batches submit.
+
+SIMs are listed, or selected by flags from those that the account has now: SIMs match every condition that is given, and one of several values of a condition. The request keeps the SIMs that it was made with.
 
 Examples:
 
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --acceptance=72h
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011-8988211000000000099
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7 --status=ready,active --expect=250
     id=$(simtransfer requests create … --json | jq -r .id)`
 }
 

@@ -14,13 +14,22 @@ import (
 	"simtransfer/transfer"
 )
 
+// transferConditions are the flags that select SIMs of a request or a batch.
+type transferConditions struct {
+	State  []transfer.State  `enum:"${states}" placeholder:"STATE" help:"Only SIMs in this state, such as completed or failed. Separate several with commas, or repeat the flag."`
+	Reason []transfer.Reason `enum:"${reasons}" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked, or one of several separated by commas."`
+	Method []transfer.Method `enum:"${methods}" placeholder:"METHOD" help:"Only SIMs with this method: self_service or support_assisted."`
+}
+
+func (c transferConditions) filter() client.TransferFilter {
+	return client.TransferFilter{States: c.State, Reasons: c.Reason, Methods: c.Method}
+}
+
 // results is embedded in the commands that write the results of SIMs.
 type results struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"Output format: csv or ndjson."`
 	Output string `short:"o" placeholder:"FILE" predictor:"file" help:"Write to this file, which is created or replaced when the results are complete. Default: standard output."`
-	State  string `enum:"${states}," default:"" help:"Only SIMs in this state, such as completed or failed."`
-	Reason string `enum:"${reasons}," default:"" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked."`
-	Method string `enum:"${methods}," default:"" help:"Only SIMs with this method: self_service or support_assisted."`
+	transferConditions
 	remote
 }
 
@@ -30,8 +39,7 @@ func (r results) write(s *Session, stream func(*client.Client, client.TransferFi
 	if err != nil {
 		return err
 	}
-	filter := client.TransferFilter{State: transfer.State(r.State), Reason: transfer.Reason(r.Reason), Method: transfer.Method(r.Method)}
-	rows, err := stream(l.client, filter, rowFormat(r.Format, r.JSON))
+	rows, err := stream(l.client, r.filter(), rowFormat(r.Format, r.JSON))
 	if err != nil {
 		return l.explain(err)
 	}

@@ -69,25 +69,19 @@ func (c *simsImportCommand) Run(ctx context.Context, s *Session) error {
 
 type simsListCommand struct {
 	paging
-	Account accountRef `placeholder:"OP…" help:"Only SIMs of this account (support)."`
-	Status  string     `enum:"${statuses}," default:"" help:"Only SIMs with this status: ready, active, inactive, standby, suspended or terminated."`
-	Plan    string     `placeholder:"NAME" help:"Only SIMs on this plan."`
-	Group   string     `placeholder:"NAME" help:"Only SIMs in this group. For support, requires --account."`
-	Tag     string     `placeholder:"NAME[=VALUE]" help:"Only SIMs with this tag. For support, requires --account."`
-	Prefix  string     `placeholder:"DIGITS" help:"Only SIMs with an ICCID, IMSI or MSISDN that starts with these digits (at least 6)."`
-	Lot     string     `placeholder:"NAME" help:"Only SIMs of this order or box."`
-	EID     string     `name:"eid" placeholder:"EID" help:"Only SIMs on the eUICC with this EID."`
-	ExtID   string     `name:"external-id" placeholder:"ID" help:"Only the SIM with this id in the operator's inventory."`
+	Account accountRef `placeholder:"OP…" help:"Only SIMs of this account (support). Required by support for --group and --tag."`
+	simConditions
 	remote
 }
 
 // Help returns the detailed help.
 func (simsListCommand) Help() string {
-	return `An account sees its own SIMs; support sees all SIMs.
+	return `An account sees its own SIMs; support sees all SIMs. SIMs match every condition that is given, and one of several values of a condition.
 
 Examples:
 
-    simtransfer sims list --status=ready
+    simtransfer sims list --status=ready,active --lot=box-7 --lot=box-8
+    simtransfer sims list --range=8988211000000000011-8988211000000000099
     simtransfer sims list --tag=site=north --prefix=8988211
     simtransfer sims list --account=OP0000000001 --all
     simtransfer sims list --all --json | jq -r '.items[].iccid'`
@@ -100,15 +94,8 @@ func (c *simsListCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	filter := client.SIMFilter{
-		Account:          c.Account.ref(),
-		Status:           transfer.Status(c.Status),
-		Plan:             c.Plan,
-		Group:            c.Group,
-		Tag:              c.Tag,
-		IdentifierPrefix: c.Prefix,
-		Lot:              c.Lot,
-		EID:              c.EID,
-		ExternalID:       c.ExtID,
+		Account:       c.Account.ref(),
+		SIMConditions: c.conditions(),
 	}
 	list := func(p client.Paging) (client.Page[client.SIM], error) {
 		return l.client.ListSIMs(ctx, filter, p, l.options()...)

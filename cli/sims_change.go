@@ -12,8 +12,8 @@ import (
 )
 
 type simsChangeCommand struct {
-	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot or prefix. Repeat the flag to narrow the filter; several statuses select SIMs with any of them."`
-	File        string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line; - is standard input."`
+	Filter      []string `sep:"none" placeholder:"NAME=VALUE" help:"Only SIMs that match: account, status, plan, group, tag, lot, prefix, range (FIRST-LAST), eid or external-id. Repeat the flag to narrow the filter; of several values of one name, one has to match."`
+	File        string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line: an ICCID, IMSI, MSISDN, EID or a range of ICCIDs; - is standard input."`
 	Set         []string `sep:"none" required:"" placeholder:"NAME=VALUE" help:"What to set: status, plan, lock (true or false), group (empty: none), tag (tag=NAME=VALUE), untag (untag=NAME). Repeat the flag for several."`
 	Expect      *int     `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is changed. Required unless you are asked for it."`
 	DryRun      bool     `help:"Show what would happen, and change nothing."`
@@ -62,32 +62,24 @@ func parseSelection(flags []string) (*client.SIMSelection, error) {
 	var f client.SIMSelection
 	for _, flag := range flags {
 		name, value, _ := strings.Cut(flag, "=")
-		var field *string
-		switch name {
-		case "account":
-			field = (*string)(&f.Account)
-		case "status":
-			f.Status = append(f.Status, transfer.Status(value))
-		case "plan":
-			field = &f.Plan
-		case "group":
-			field = &f.Group
-		case "tag":
-			f.Tag = append(f.Tag, value)
-		case "lot":
-			field = &f.Lot
-		case "prefix":
-			field = &f.IdentifierPrefix
-		default:
-			return nil, usageError("--filter=%s: %q is not one of account, status, plan, group, tag, lot and prefix", flag, name)
-		}
-		switch {
-		case value == "":
+		if value == "" {
 			return nil, usageError("--filter=%s: the value is missing", flag)
-		case field != nil && *field != "":
-			return nil, usageError("--filter=%s: %s has one value: give it once", flag, name)
+		}
+		field := map[string]*[]string{
+			"plan": &f.Plan, "group": &f.Group, "tag": &f.Tag, "lot": &f.Lot, "prefix": &f.IdentifierPrefix,
+			"range": &f.ICCIDRange, "eid": &f.EID, "external-id": &f.ExternalID,
+		}[name]
+		switch {
 		case field != nil:
-			*field = value
+			*field = append(*field, value)
+		case name == "status":
+			f.Status = append(f.Status, transfer.Status(value))
+		case name == "account" && f.Account == "":
+			f.Account = transfer.OperatorID(value)
+		case name == "account":
+			return nil, usageError("--filter=%s: account has one value: give it once", flag)
+		default:
+			return nil, usageError("--filter=%s: %q is not one of account, status, plan, group, tag, lot, prefix, range, eid and external-id", flag, name)
 		}
 	}
 	return &f, nil

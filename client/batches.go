@@ -75,6 +75,12 @@ func (c *Client) CreateBatch(ctx context.Context, format Format, file io.Reader,
 	return upload[Batch](ctx, c, q.of(path("batches")), format, file, options)
 }
 
+// CreateBatchFromSelection creates a batch for the SIMs that r selects, up to a
+// million, with a request for each 100,000 of them.
+func (c *Client) CreateBatchFromSelection(ctx context.Context, r NewRequest, options ...Option) (Batch, error) {
+	return post[Batch](ctx, c, path("batches", "from-selection"), r, options)
+}
+
 // ListBatches returns a page of batches, the latest first.
 func (c *Client) ListBatches(ctx context.Context, f BatchFilter, p Paging, options ...Option) (Page[Batch], error) {
 	q := p.query()

@@ -319,6 +319,13 @@ func (q query) set(name, value string) {
 	}
 }
 
+// setEach sets a parameter for each value, because values can contain commas.
+func (q query) setEach(name string, values []string) {
+	for _, value := range values {
+		url.Values(q).Add(name, value)
+	}
+}
+
 func (q query) setTime(name string, t time.Time) {
 	if !t.IsZero() {
 		q.set(name, t.UTC().Format(time.RFC3339Nano))

@@ -194,6 +194,7 @@ func types() map[string]reflect.Type {
 		"CorrectOwnerInputBody":  reflect.TypeFor[client.OwnerCorrection](),
 		"ChangeSIMsInputBody":    reflect.TypeFor[client.NewBulkChange](),
 		"SIMSelection":           reflect.TypeFor[client.SIMSelection](),
+		"SIMConditions":          reflect.TypeFor[client.SIMConditions](),
 		"BulkSettings":           reflect.TypeFor[client.BulkSettings](),
 		"BulkChange":             reflect.TypeFor[client.BulkChange](),
 		"BulkRefusal":            reflect.TypeFor[client.BulkRefusal](),
@@ -300,7 +301,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		at      = time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
 		yes     = true
 		paging  = client.Paging{Limit: 3, Cursor: "cursor"}
-		sims    = client.TransferFilter{State: transfer.Failed, Reason: transfer.SIMLocked, Method: transfer.SelfService}
+		sims    = client.TransferFilter{States: []transfer.State{transfer.Failed}, Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}}
 	)
 	read := func(r io.ReadCloser, err error) error {
 		if err == nil {
@@ -389,7 +390,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-sims": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListSIMs(ctx, client.SIMFilter{
-				Account: account, Status: transfer.Ready, Plan: "global", Group: "field", Tag: "site", IdentifierPrefix: "898821", Lot: "box-7", EID: "1", ExternalID: "1",
+				Account: account, SIMConditions: client.SIMConditions{
+					Status: []transfer.Status{transfer.Ready}, Plan: []string{"global"}, Group: []string{"field"}, Tag: []string{"site"},
+					IdentifierPrefix: []string{"898821"}, ICCIDRange: []string{"1-2"}, Lot: []string{"box-7"}, EID: []string{"1"}, ExternalID: []string{"1"},
+				},
 			}, paging)
 			return err
 		},
@@ -500,6 +504,10 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"revoke-key": func(ctx context.Context, c *client.Client) error { return c.RevokeKey(ctx, 7) },
+		"create-batch-from-selection": func(ctx context.Context, c *client.Client) error {
+			_, err := c.CreateBatchFromSelection(ctx, client.NewRequest{})
+			return err
+		},
 		"create-request": func(ctx context.Context, c *client.Client) error {
 			_, err := c.CreateRequest(ctx, client.NewRequest{})
 			return err
@@ -510,8 +518,8 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-requests": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListRequests(ctx, client.RequestFilter{
-				Direction: "both", Account: account, State: transfer.InReview, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
-				Reason: transfer.SIMLocked, Method: transfer.SelfService, CreatedAfter: at, CreatedBefore: at,
+				Direction: "both", Account: account, States: []transfer.RequestState{transfer.InReview}, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
+				Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err
 		},

@@ -6,6 +6,7 @@ import "simtransfer/transfer"
 type Preview struct {
 	Source      transfer.OperatorID `json:"source"`
 	Destination transfer.OperatorID `json:"destination"`
+	Selected    int                 `json:"selected"` // SIMs, eligible or not
 	Eligible    int                 `json:"eligible"`
 	Ineligible  int                 `json:"ineligible"`
 	Totals      []PreviewTotal      `json:"totals"`  // of the eligible SIMs

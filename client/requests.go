@@ -121,7 +121,10 @@ type Landing struct {
 // NewRequest is what CreateRequest and PreviewRequest need.
 type NewRequest struct {
 	Destination       Destination         `json:"destination"`
-	SIMs              []string            `json:"sims"` // ICCIDs, IMSIs or MSISDNs: 1 to 100,000
+	SIMs              []string            `json:"sims,omitempty"`         // ICCIDs, IMSIs, MSISDNs, EIDs or ranges of ICCIDs: 1 to 100,000
+	Filter            *SIMConditions      `json:"filter,omitempty"`       // in place of SIMs: those that match
+	AllSIMs           bool                `json:"all_sims,omitempty"`     // in place of SIMs: all that the source has
+	ExpectCount       *int                `json:"expect_count,omitempty"` // the number of SIMs to be selected; otherwise nothing is created
 	SelfServiceOnly   bool                `json:"self_service_only,omitempty"`
 	AcceptanceSeconds int64               `json:"acceptance_seconds,omitempty"` // zero means the service's default
 	OnBehalfOf        transfer.AccountRef `json:"on_behalf_of,omitempty"`       // the source; required for support, and only for support
@@ -183,12 +186,12 @@ type Retry struct {
 type RequestFilter struct {
 	Direction     string // outgoing, incoming or both; seen from the account
 	Account       transfer.AccountRef
-	State         transfer.RequestState
+	States        []transfer.RequestState
 	Batch         string
 	Ticket        string
 	SIM           string // any identifier
-	Reason        transfer.Reason
-	Method        transfer.Method
+	Reasons       []transfer.Reason
+	Methods       []transfer.Method
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive
 }
@@ -210,12 +213,12 @@ func (c *Client) ListRequests(ctx context.Context, f RequestFilter, p Paging, op
 	q := p.query()
 	q.set("direction", f.Direction)
 	q.set("account", string(f.Account))
-	q.set("state", string(f.State))
+	q.set("state", joined(f.States))
 	q.set("batch", f.Batch)
 	q.set("ticket", f.Ticket)
 	q.set("sim", f.SIM)
-	q.set("reason", string(f.Reason))
-	q.set("method", string(f.Method))
+	q.set("reason", joined(f.Reasons))
+	q.set("method", joined(f.Methods))
 	q.setTime("created_after", f.CreatedAfter)
 	q.setTime("created_before", f.CreatedBefore)
 	return get[Page[Request]](ctx, c, q.of(path("transfer-requests")), options)

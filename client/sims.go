@@ -108,16 +108,36 @@ type OwnerCorrection struct {
 	Ticket  string              `json:"ticket,omitempty"`
 }
 
-// SIMSelection selects the SIMs of a bulk change; a SIM matches if all parts that
-// are given match.
+// SIMConditions select SIMs. A SIM matches if it matches every field that is
+// given, and of each field one of its values.
+type SIMConditions struct {
+	Status           []transfer.Status `json:"status,omitempty"`
+	Plan             []string          `json:"plan,omitempty"`
+	Group            []string          `json:"group,omitempty"`
+	Tag              []string          `json:"tag,omitempty"` // each NAME or NAME=VALUE; tags with different names all have to match
+	Lot              []string          `json:"lot,omitempty"`
+	IdentifierPrefix []string          `json:"identifier_prefix,omitempty"` // at least six digits
+	ICCIDRange       []string          `json:"iccid_range,omitempty"`       // each FIRST-LAST
+	EID              []string          `json:"eid,omitempty"`
+	ExternalID       []string          `json:"external_id,omitempty"`
+}
+
+func (c SIMConditions) addTo(q query) {
+	q.set("status", joined(c.Status))
+	q.set("plan", joined(c.Plan))
+	q.setEach("group", c.Group)
+	q.setEach("tag", c.Tag)
+	q.setEach("lot", c.Lot)
+	q.set("identifier_prefix", joined(c.IdentifierPrefix))
+	q.set("iccid_range", joined(c.ICCIDRange))
+	q.set("eid", joined(c.EID))
+	q.setEach("external_id", c.ExternalID)
+}
+
+// SIMSelection selects the SIMs of a bulk change.
 type SIMSelection struct {
-	Account          transfer.OperatorID `json:"account,omitempty"`
-	Status           []transfer.Status   `json:"status,omitempty"`
-	Plan             string              `json:"plan,omitempty"`
-	Group            string              `json:"group,omitempty"`
-	Tag              []string            `json:"tag,omitempty"` // each NAME or NAME=VALUE
-	Lot              string              `json:"lot,omitempty"`
-	IdentifierPrefix string              `json:"identifier_prefix,omitempty"` // at least six digits
+	Account transfer.OperatorID `json:"account,omitempty"`
+	SIMConditions
 }
 
 // BulkSettings is what a bulk change sets; nil fields stay as they are.
@@ -170,15 +190,8 @@ type Imported struct {
 
 // SIMFilter selects SIMs. A zero field selects all.
 type SIMFilter struct {
-	Account          transfer.AccountRef
-	Status           transfer.Status
-	Plan             string
-	Group            string
-	Tag              string // NAME or NAME=VALUE
-	IdentifierPrefix string // at least six digits
-	Lot              string
-	EID              string
-	ExternalID       string
+	Account transfer.AccountRef
+	SIMConditions
 }
 
 // SIMHistory is everything that is known of a SIM, across accounts. Each list
@@ -262,14 +275,7 @@ func (c *Client) ImportSIMs(ctx context.Context, format Format, file io.Reader, 
 func (c *Client) ListSIMs(ctx context.Context, f SIMFilter, p Paging, options ...Option) (Page[SIM], error) {
 	q := p.query()
 	q.set("account", string(f.Account))
-	q.set("status", string(f.Status))
-	q.set("plan", f.Plan)
-	q.set("group", f.Group)
-	q.set("tag", f.Tag)
-	q.set("identifier_prefix", f.IdentifierPrefix)
-	q.set("lot", f.Lot)
-	q.set("eid", f.EID)
-	q.set("external_id", f.ExternalID)
+	f.addTo(q)
 	return get[Page[SIM]](ctx, c, q.of(path("sims")), options)
 }
 

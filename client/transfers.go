@@ -47,15 +47,15 @@ type Snapshot struct {
 
 // TransferFilter selects SIMs of a request. A zero field selects all.
 type TransferFilter struct {
-	State  transfer.State
-	Reason transfer.Reason
-	Method transfer.Method
+	States  []transfer.State
+	Reasons []transfer.Reason
+	Methods []transfer.Method
 }
 
 func (f TransferFilter) addTo(q query) query {
-	q.set("state", string(f.State))
-	q.set("reason", string(f.Reason))
-	q.set("method", string(f.Method))
+	q.set("state", joined(f.States))
+	q.set("reason", joined(f.Reasons))
+	q.set("method", joined(f.Methods))
 	return q
 }
 

@@ -13,9 +13,9 @@ import (
 
 // BulkChange describes one change of many SIMs.
 type BulkChange struct {
-	Account int64                 // the SIMs have to be registered to it; 0: any
-	Filter  *SIMFilter            // selects the SIMs; nil: SIMs names them. After and Limit are not used
-	SIMs    []transfer.Identifier // any identifier of each SIM
+	Account int64             // the SIMs have to be registered to it; 0: any
+	Filter  *SIMFilter        // selects the SIMs; nil: SIMs names them
+	SIMs    []transfer.SIMRef // any identifier of each SIM, EIDs and ranges
 
 	Status       *transfer.Status
 	StatusBy     transfer.StatusActor // who sets Status
@@ -333,15 +333,11 @@ func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) err
 		return fmt.Errorf("preparing a bulk change: %w", err)
 	}
 	if c.Filter != nil {
-		ids, err := simsWithPrefix(ctx, t, filter.Prefix)
+		search, err := filter.search(ctx, t)
 		if err != nil {
 			return err
 		}
-		tags, tagNames := tagFilter(filter.Tags)
-		n, err := t.exec(ctx, selectBulkSIMs, args{
-			"account": filter.Account, "statuses": textArray(filter.Status), "plan": filter.Plan, "group": filter.Group, "tags": tags, "tag_names": tagNames,
-			"lot": filter.Lot, "eid": filter.EID, "external_id": filter.ExternalID, "prefix": filter.Prefix, "ids": ids, "limit": transfer.MaxBulkSIMs + 1,
-		})
+		n, err := t.exec(ctx, selectBulkSIMs, search.with(args{"limit": transfer.MaxBulkSIMs + 1}))
 		switch {
 		case err != nil:
 			return fmt.Errorf("selecting the SIMs of a bulk change: %w", err)
@@ -349,9 +345,13 @@ func (t *Tx) selectBulk(ctx context.Context, c BulkChange, filter SIMFilter) err
 			return &TooManySIMsError{}
 		}
 	} else {
+		named, err := t.ListedSIMs(ctx, c.Account, c.SIMs, transfer.MaxBulkSIMs)
+		if err != nil {
+			return err
+		}
 		seen := map[transfer.Identifier]bool{}
 		if err := t.copyIn(ctx, `COPY bulk_named (identifier) FROM STDIN`, func(to *copiedRows) error {
-			for _, id := range c.SIMs {
+			for _, id := range named.Identifiers {
 				if seen[id] {
 					continue
 				}
@@ -405,15 +405,12 @@ func (t *Tx) judgeBulk(ctx context.Context, c BulkChange, filter SIMFilter) (Bul
 		statuses = append(statuses, string(from))
 	}
 	protection := c.protectionRefusal()
-	tags, tagNames := tagFilter(filter.Tags)
 	removed, added := c.tagChanges()
-	if _, err := t.exec(ctx, judgeBulkSIMs, args{
-		"account": filter.Account, "statuses": textArray(filter.Status), "plan": filter.Plan, "group": filter.Group, "tags": tags, "tag_names": tagNames,
-		"lot": filter.Lot, "eid": filter.EID, "external_id": filter.ExternalID, "prefix": filter.Prefix, "ids": pq.Int64Array(nil),
+	if _, err := t.exec(ctx, judgeBulkSIMs, filter.args().with(args{
 		"status": c.Status, "new_plan": c.Plan, "transfer_lock": c.TransferLock, "new_group": c.Group,
 		"clear_tags": c.ClearTags, "removed_tags": removed, "set_tags": added,
 		"refused_statuses": statuses, "respects_protection": protection != nil,
-	}); err != nil {
+	})); err != nil {
 		return r, fmt.Errorf("judging the SIMs of a bulk change: %w", err)
 	}
 	if _, err := t.tx.ExecContext(ctx, `ANALYZE bulk_verdicts`); err != nil {

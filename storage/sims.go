@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -114,45 +113,6 @@ func (t *Tx) simByID(ctx context.Context, id int64) (SIM, error) {
 	return s, nil
 }
 
-// SIMFilter selects SIMs; zero fields select all.
-type SIMFilter struct {
-	Account int64
-	Status  []transfer.Status
-	Plan    string
-	Group   string
-	Tags    []string // each name=value, or only a name for any value; SIMs have all of them
-	Prefix  string   // the first digits of one of its identifiers, 6 or more
-	Lot     string
-	EID     string
-	// ExternalID is unique, so it selects one SIM at most.
-	ExternalID string
-	After      int64 // the cursor: only SIMs with a greater id
-	Limit      int   // maximum number of SIMs; required
-}
-
-// prefixMatchesSQL holds for an identifier, which has at most 22 digits, that
-// begins with the digits @prefix.
-const prefixMatchesSQL = `identifier BETWEEN @prefix::text AND rpad(@prefix, 22, '9')`
-
-// simFilterSQL is the condition of a SIMFilter on a SIM s with its details d.
-const simFilterSQL = `(@account = 0 OR s.account = @account)
-  AND (@statuses::text[] IS NULL OR s.status = ANY (@statuses::text[]))
-  AND (@plan = '' OR s.plan = @plan)
-  AND (@group = '' OR s.sim_group = @group)
-  AND (@tags::jsonb IS NULL OR s.tags @> @tags::jsonb)
-  AND (@tag_names::text[] IS NULL OR s.tags ?& @tag_names::text[])
-  AND (@lot = '' OR d.lot = @lot)
-  AND (@eid = '' OR d.eid = @eid)
-  AND (@external_id = '' OR d.external_id = @external_id)
-  AND (@ids::bigint[] IS NULL OR s.id = ANY (@ids))
-  AND (@prefix = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND ` + prefixMatchesSQL + `))
-  AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)`
-
-// simFilterGiven describes the parameters of simFilterSQL.
-const simFilterGiven = `@account (0: any); @statuses (null: any); @plan, @group, @lot, @eid and @external_id (empty: any);
-		@tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
-		digits of an identifier (empty: any); @ids: only these SIMs (null: any)`
-
 var selectSIMs = newStatement(statement{
 	name:    "select_sims",
 	does:    "Lists SIMs in the order in which they were imported. SIMs that were retired as wrong imports are left out.",
@@ -165,72 +125,22 @@ ORDER BY s.id
 LIMIT @limit`,
 })
 
+// SIMPage selects a part of the SIMs that match a filter.
+type SIMPage struct {
+	SIMFilter
+	After int64 // the cursor: only SIMs with a greater id
+	Limit int   // maximum number of SIMs; required
+}
+
 // SIMs lists SIMs in the order in which they were imported.
-func (db *DB) SIMs(ctx context.Context, f SIMFilter) ([]SIM, error) {
+func (db *DB) SIMs(ctx context.Context, p SIMPage) ([]SIM, error) {
 	list := []SIM{}
-	ids, err := simsWithPrefix(ctx, db, f.Prefix)
+	filter, err := p.search(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	tags, tagNames := tagFilter(f.Tags)
-	if err := db.list(ctx, &list, selectSIMs, args{
-		"account": f.Account, "statuses": textArray(f.Status), "plan": f.Plan, "group": f.Group, "tags": tags, "tag_names": tagNames,
-		"lot": f.Lot, "eid": f.EID, "external_id": f.ExternalID, "prefix": f.Prefix, "ids": ids, "after": f.After, "limit": f.Limit,
-	}); err != nil {
+	if err := db.list(ctx, &list, selectSIMs, filter.with(args{"after": p.After, "limit": p.Limit})); err != nil {
 		return nil, fmt.Errorf("listing SIMs: %w", err)
 	}
 	return list, nil
-}
-
-// tagFilter splits tags into those with a value, nil for none, and the names of
-// those with any value.
-func tagFilter(list []string) (tags *Tags, names pq.StringArray) {
-	for _, text := range list {
-		name, value, hasValue := strings.Cut(text, "=")
-		switch {
-		case !hasValue:
-			names = append(names, name)
-		case tags == nil:
-			tags = &Tags{name: value}
-		default:
-			(*tags)[name] = value
-		}
-	}
-	return tags, names
-}
-
-// maxPrefixSIMs is the number of SIMs up to which a list with a prefix starts
-// from the SIMs that have it.
-const maxPrefixSIMs = 50000
-
-var selectSIMsWithPrefix = newStatement(statement{
-	name:    "select_sims_with_prefix",
-	does:    "Looks up the SIMs that have an identifier with a prefix.",
-	given:   "@prefix: the first digits; @limit: maximum number of identifiers.",
-	returns: "The ids of the SIMs in an array.",
-	text: `
-		SELECT coalesce(array_agg(sim), '{}')
-		FROM (
-			SELECT sim
-			FROM identifiers
-			WHERE ` + prefixMatchesSQL + `
-			LIMIT @limit
-		) found`,
-})
-
-// simsWithPrefix returns the ids of the SIMs that have an identifier with a
-// prefix if there are at most maxPrefixSIMs, so that a list starts from them.
-// Otherwise, and without a prefix, it returns nil: then a list that looks at
-// SIM after SIM soon finds enough.
-func simsWithPrefix(ctx context.Context, q querier, prefix string) (ids pq.Int64Array, err error) {
-	if prefix == "" {
-		return nil, nil
-	}
-	if err := q.get(ctx, &ids, selectSIMsWithPrefix, args{"prefix": prefix, "limit": maxPrefixSIMs + 1}); err != nil {
-		return nil, fmt.Errorf("looking for identifiers that begin with %s: %w", prefix, err)
-	}
-	if len(ids) > maxPrefixSIMs {
-		return nil, nil
-	}
-	return ids, nil
 }

@@ -127,7 +127,8 @@ func TestStatementsAreDocumented(t *testing.T) {
 }
 
 // Every call of a statement passes exactly the arguments that it has parameters
-// for. A call must therefore name its statement and write its args in place.
+// for. A call must therefore name its statement and write its args in place, or add
+// them to those of a filter with filterArgs.with.
 func TestStatementsGetTheirArguments(t *testing.T) {
 	t.Parallel()
 	byName := map[string]*statement{}
@@ -154,7 +155,7 @@ func TestStatementsGetTheirArguments(t *testing.T) {
 	for path, file := range files {
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok {
+			if !ok || isFilterWith(call) {
 				return true
 			}
 			for i, argument := range call.Args {
@@ -226,8 +227,21 @@ func statementName(spec *ast.ValueSpec) (string, bool) {
 	return "", false
 }
 
-// argumentNames returns the sorted names of the arguments in an args literal.
+// isFilterWith reports whether a call is one of filterArgs.with.
+func isFilterWith(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && f.Sel.Name == "with" && len(call.Args) == 1
+}
+
+// argumentNames returns the sorted names of the arguments in an args literal, or
+// in one that filterArgs.with adds to the arguments of a filter.
 func argumentNames(e ast.Expr) ([]string, bool) {
+	if call, ok := e.(*ast.CallExpr); ok && isFilterWith(call) {
+		names, ok := argumentNames(call.Args[0])
+		names = append(names, newStatement(statement{text: simFilterSQL}).params...)
+		slices.Sort(names)
+		return names, ok
+	}
 	literal, ok := e.(*ast.CompositeLit)
 	if !ok {
 		return nil, false

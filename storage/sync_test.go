@@ -389,7 +389,7 @@ func (m *syncModel) judge(r storage.SyncRow, was *modelSIM, is modelSIM) string 
 func syncedInventory(t *testing.T, db *storagetest.DB) []modelSIM {
 	t.Helper()
 	var list []modelSIM
-	sims, err := db.DB.SIMs(t.Context(), storage.SIMFilter{Limit: 1000})
+	sims, err := db.DB.SIMs(t.Context(), storage.SIMPage{Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,19 +4,20 @@ import "time"
 
 // Limits of a request.
 const (
-	ChunkSize      = 1000                // transfers per transaction
-	MaxRequestSIMs = 100000              // SIMs per request created as JSON; batches may have more
-	MaxBatchRows   = 1000000             // rows per uploaded batch
-	MaxUploadBytes = 128 << 20           // bytes per upload, of a batch or an inventory, uncompressed
-	MaxPartial     = 10000               // SIMs that one partial cancel or decline may name
-	MaxBulkSIMs    = 1000000             // SIMs that one bulk change may select by a filter
-	MaxInteractive = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
-	MinAcceptance  = time.Second         // shortest acceptance period
-	MaxAcceptance  = 30 * 24 * time.Hour // longest acceptance period, with all extensions
-	MaxAhead       = 30 * 24 * time.Hour // how far the window of an acceptance may begin in the future
-	MinWindow      = time.Minute         // shortest window of an acceptance
-	MinReminded    = 10 * time.Minute    // shortest time to decide of which reminders are sent
-	TakeBackPeriod = 10 * time.Minute    // how long the end of a request can be taken back
+	ChunkSize       = 1000                // transfers per transaction
+	MaxRequestSIMs  = 100000              // SIMs per request created as JSON; batches may have more
+	MaxBatchRows    = 1000000             // rows per uploaded batch
+	MaxUploadBytes  = 128 << 20           // bytes per upload, of a batch or an inventory, uncompressed
+	MaxPartial      = 10000               // SIMs that one partial cancel or decline may name
+	MaxBulkSIMs     = 1000000             // SIMs that one bulk change may select by a filter
+	MaxFilterValues = 100                 // values of one condition of a filter
+	MaxInteractive  = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
+	MinAcceptance   = time.Second         // shortest acceptance period
+	MaxAcceptance   = 30 * 24 * time.Hour // longest acceptance period, with all extensions
+	MaxAhead        = 30 * 24 * time.Hour // how far the window of an acceptance may begin in the future
+	MinWindow       = time.Minute         // shortest window of an acceptance
+	MinReminded     = 10 * time.Minute    // shortest time to decide of which reminders are sent
+	TakeBackPeriod  = 10 * time.Minute    // how long the end of a request can be taken back
 )
 
 // MaxKeys is how many API keys of an account may be in use, together with those

@@ -47,6 +47,10 @@ const (
 	TooLarge             Code = "too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
 	Invalid              Code = "invalid"
+	InvalidRange         Code = "invalid_range"
+	NothingSelected      Code = "nothing_selected"
+	UnknownLot           Code = "unknown_lot"
+	TooManySIMs          Code = "too_many_sims"
 	InvalidLines         Code = "invalid_lines"
 	UnknownDestination   Code = "unknown_destination"
 	OwnAccount           Code = "own_account"
@@ -112,6 +116,10 @@ func Kinds() []Kind {
 		{TooLarge, http.StatusRequestEntityTooLarge, "Too large", "The body has more bytes or rows than the service accepts. Split it into several."},
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", "Send JSON in UTF-8 with Content-Type: application/json; a PATCH can also have application/merge-patch+json. Uploads can also be text/csv or application/x-ndjson."},
 		{Invalid, http.StatusUnprocessableEntity, "Invalid input", "Nothing was changed. The field errors lists what to fix, and where."},
+		{InvalidRange, http.StatusUnprocessableEntity, "Invalid range of ICCIDs", "Nothing was changed. A range has a first and a last ICCID with a dash between them. Both have the same number of digits, with or without check digit, and the first is not greater than the last. The field errors lists the wrong ranges."},
+		{NothingSelected, http.StatusUnprocessableEntity, "No SIM selected", "Nothing was changed. No SIM of the account matches the filter, or is in the range that the field errors names. List SIMs with the same filter to see what matches."},
+		{UnknownLot, http.StatusUnprocessableEntity, "Unknown lot", "Nothing was changed. The account has no SIM of this order or box. The field lot of a SIM says which one it came in."},
+		{TooManySIMs, http.StatusUnprocessableEntity, "Too many SIMs selected", "Nothing was changed. More SIMs are selected than one request can have. Create a batch from the selection, which makes several requests, or narrow the selection."},
 		{InvalidLines, http.StatusUnprocessableEntity, "Invalid upload", "Nothing was accepted. The field errors lists up to 100 errors, each with its line."},
 		{WindowNotPossible, http.StatusUnprocessableEntity, "Window not possible", "A transfer can start from now on and within 30 days, and its window is at least a minute long. Nothing was decided. The field errors says what to change."},
 		{ExtensionNotPossible, http.StatusUnprocessableEntity, "Extension not possible", "The time to decide can only become longer, up to 30 days after it began. Nothing was changed. The field detail names the latest time."},

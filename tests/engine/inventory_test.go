@@ -336,7 +336,7 @@ func requestActs() []inventoryAct {
 
 // anyRequest returns a request in a state.
 func (v *inventory) anyRequest(ctx context.Context, r *rand.Rand, state transfer.RequestState) (client.Request, error) {
-	page, err := v.admin.ListRequests(ctx, client.RequestFilter{State: state}, client.Paging{Limit: 50})
+	page, err := v.admin.ListRequests(ctx, client.RequestFilter{States: []transfer.RequestState{state}}, client.Paging{Limit: 50})
 	switch {
 	case err != nil:
 		return client.Request{}, err
@@ -499,7 +499,7 @@ func simActs() []inventoryAct {
 		{"change many", 4, func(v *inventory, ctx context.Context, r *rand.Rand) error {
 			a, _ := v.anyAccount(r)
 			change := client.NewBulkChange{
-				Filter:      &client.SIMSelection{Account: a.OperatorID, Status: []transfer.Status{aStatus(r), transfer.Ready}},
+				Filter:      &client.SIMSelection{Account: a.OperatorID, SIMConditions: client.SIMConditions{Status: []transfer.Status{aStatus(r), transfer.Ready}}},
 				Change:      client.BulkSettings{Status: new(one(r, transfer.Active, transfer.Suspended)), Plan: new(one(r, plans()...))},
 				SkipRefused: true,
 				DryRun:      true,

@@ -178,7 +178,7 @@ func (s *testService) createRequest(sims ...string) uuid.UUID {
 }
 
 func newRequest(sims ...string) NewRequest {
-	return NewRequest{Destination: Destination{Email: emailOf(destinationID), OperatorID: destinationID}, Sims: sims}
+	return NewRequest{Destination: Destination{Email: emailOf(destinationID), OperatorID: destinationID}, Sims: &sims}
 }
 
 // request returns a request as a party sees it.

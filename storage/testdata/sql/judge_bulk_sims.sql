@@ -2,15 +2,16 @@
 --
 -- Does:     Decides about each locked SIM of a bulk change that still matches: changed, unchanged, or the code of a
 --           refusal.
--- Given:    @account (0: any); @statuses (null: any); @plan, @group, @lot, @eid and @external_id (empty: any);
---           @tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
---           digits of an identifier (empty: any); @ids: only these SIMs (null: any); the new @status, @new_plan, @transfer_lock and @new_group (null: no change; an empty group is none);
+-- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
+--           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @ids: only these SIMs
+--           (null: any); the new @status, @new_plan, @transfer_lock and @new_group (null: no change; an empty group is none);
 --           @clear_tags: whether all tags are removed, @removed_tags: names, @set_tags: an object; @refused_statuses: the statuses from which the rules refuse the
 --           new one; @respects_protection: whether they refuse it for SIMs with termination protection.
 -- Returns:  nothing
 -- Locks:    The caller holds the SIMs.
 --
--- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, new_group, account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix);
+-- EXPLAIN EXECUTE judge_bulk_sims(status, refused_statuses, respects_protection, new_plan, set_tags, clear_tags, removed_tags, transfer_lock, new_group, account, statuses, plans, groups, tags, tag_names, tag_choices, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -44,13 +45,24 @@ JOIN accounts a ON a.id = s.account
 LEFT JOIN sim_details d ON d.sim = s.id
 WHERE ($10 /*account*/ = 0 OR s.account = $10 /*account*/)
   AND ($11 /*statuses*/::text[] IS NULL OR s.status = ANY ($11 /*statuses*/::text[]))
-  AND ($12 /*plan*/ = '' OR s.plan = $12 /*plan*/)
-  AND ($13 /*group*/ = '' OR s.sim_group = $13 /*group*/)
+  AND ($12 /*plans*/::text[] IS NULL OR s.plan = ANY ($12 /*plans*/::text[]))
+  AND ($13 /*groups*/::text[] IS NULL OR s.sim_group = ANY ($13 /*groups*/::text[]))
   AND ($14 /*tags*/::jsonb IS NULL OR s.tags @> $14 /*tags*/::jsonb)
   AND ($15 /*tag_names*/::text[] IS NULL OR s.tags ?& $15 /*tag_names*/::text[])
-  AND ($16 /*lot*/ = '' OR d.lot = $16 /*lot*/)
-  AND ($17 /*eid*/ = '' OR d.eid = $17 /*eid*/)
-  AND ($18 /*external_id*/ = '' OR d.external_id = $18 /*external_id*/)
-  AND ($19 /*ids*/::bigint[] IS NULL OR s.id = ANY ($19 /*ids*/))
-  AND ($20 /*prefix*/ = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND identifier BETWEEN $20 /*prefix*/::text AND rpad($20 /*prefix*/, 22, '9')))
+  AND ($16 /*tag_choices*/::jsonb IS NULL OR NOT EXISTS (
+	SELECT 1 FROM jsonb_each($16 /*tag_choices*/::jsonb) AS c (name, choices) WHERE (c.choices ? (s.tags ->> c.name)) IS NOT TRUE
+  ))
+  AND ($17 /*lots*/::text[] IS NULL OR d.lot = ANY ($17 /*lots*/::text[]))
+  AND ($18 /*eids*/::text[] IS NULL OR d.eid = ANY ($18 /*eids*/::text[]))
+  AND ($19 /*external_ids*/::text[] IS NULL OR d.external_id = ANY ($19 /*external_ids*/::text[]))
+  AND ($20 /*ids*/::bigint[] IS NULL OR s.id = ANY ($20 /*ids*/))
+  AND ($21 /*prefixes*/::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest($21 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
+  ))
+  AND ($22 /*firsts*/::text[] IS NULL OR EXISTS (
+	SELECT 1
+	FROM identifiers i
+	JOIN unnest($22 /*firsts*/::text[], $23 /*lasts*/::text[], $24 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+	WHERE i.sim = s.id
+  ))
   AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id);

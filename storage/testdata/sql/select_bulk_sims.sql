@@ -1,13 +1,14 @@
 -- Generated from storage/*.go by go generate ./storage; do not edit.
 --
 -- Does:     Selects the SIMs of a bulk change by a filter, before they are locked.
--- Given:    @account (0: any); @statuses (null: any); @plan, @group, @lot, @eid and @external_id (empty: any);
---           @tags: tags that it has, and @tag_names: names of tags that it has (null: any); @prefix: the first
---           digits of an identifier (empty: any); @ids: only these SIMs (null: any); @limit: maximum number of SIMs.
+-- Given:    @account (0: any); lists of which one value has to match (null: any): @statuses, @plans, @groups, @lots, @eids,
+--           @external_ids, @prefixes of identifiers, and @firsts and @lasts of ranges of ICCIDs, with @stored if only ICCIDs as they are stored are in them; @tags: tags that it has, @tag_names: names
+--           of tags that it has, and @tag_choices: an object with the possible values of each of its tags (null: any); @ids: only these SIMs
+--           (null: any); @limit: maximum number of SIMs.
 -- Returns:  nothing
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plan, group, tags, tag_names, lot, eid, external_id, ids, prefix, limit);
+-- EXPLAIN EXECUTE select_bulk_sims(account, statuses, plans, groups, tags, tag_names, tag_choices, lots, eids, external_ids, ids, prefixes, firsts, lasts, stored, limit);
 BEGIN;
 CREATE TEMPORARY TABLE bulk_named (
 	identifier text PRIMARY KEY
@@ -29,15 +30,26 @@ FROM sims s
 LEFT JOIN sim_details d ON d.sim = s.id
 WHERE ($1 /*account*/ = 0 OR s.account = $1 /*account*/)
   AND ($2 /*statuses*/::text[] IS NULL OR s.status = ANY ($2 /*statuses*/::text[]))
-  AND ($3 /*plan*/ = '' OR s.plan = $3 /*plan*/)
-  AND ($4 /*group*/ = '' OR s.sim_group = $4 /*group*/)
+  AND ($3 /*plans*/::text[] IS NULL OR s.plan = ANY ($3 /*plans*/::text[]))
+  AND ($4 /*groups*/::text[] IS NULL OR s.sim_group = ANY ($4 /*groups*/::text[]))
   AND ($5 /*tags*/::jsonb IS NULL OR s.tags @> $5 /*tags*/::jsonb)
   AND ($6 /*tag_names*/::text[] IS NULL OR s.tags ?& $6 /*tag_names*/::text[])
-  AND ($7 /*lot*/ = '' OR d.lot = $7 /*lot*/)
-  AND ($8 /*eid*/ = '' OR d.eid = $8 /*eid*/)
-  AND ($9 /*external_id*/ = '' OR d.external_id = $9 /*external_id*/)
-  AND ($10 /*ids*/::bigint[] IS NULL OR s.id = ANY ($10 /*ids*/))
-  AND ($11 /*prefix*/ = '' OR EXISTS (SELECT 1 FROM identifiers WHERE sim = s.id AND identifier BETWEEN $11 /*prefix*/::text AND rpad($11 /*prefix*/, 22, '9')))
+  AND ($7 /*tag_choices*/::jsonb IS NULL OR NOT EXISTS (
+	SELECT 1 FROM jsonb_each($7 /*tag_choices*/::jsonb) AS c (name, choices) WHERE (c.choices ? (s.tags ->> c.name)) IS NOT TRUE
+  ))
+  AND ($8 /*lots*/::text[] IS NULL OR d.lot = ANY ($8 /*lots*/::text[]))
+  AND ($9 /*eids*/::text[] IS NULL OR d.eid = ANY ($9 /*eids*/::text[]))
+  AND ($10 /*external_ids*/::text[] IS NULL OR d.external_id = ANY ($10 /*external_ids*/::text[]))
+  AND ($11 /*ids*/::bigint[] IS NULL OR s.id = ANY ($11 /*ids*/))
+  AND ($12 /*prefixes*/::text[] IS NULL OR EXISTS (
+	SELECT 1 FROM identifiers i JOIN unnest($12 /*prefixes*/::text[]) AS p (prefix) ON i.identifier BETWEEN p.prefix AND rpad(p.prefix, 22, '9') WHERE i.sim = s.id
+  ))
+  AND ($13 /*firsts*/::text[] IS NULL OR EXISTS (
+	SELECT 1
+	FROM identifiers i
+	JOIN unnest($13 /*firsts*/::text[], $14 /*lasts*/::text[], $15 /*stored*/::boolean[]) AS r (first, last, stored) ON i.identifier BETWEEN r.first AND r.last AND length(i.identifier) = length(r.first) AND i.kind = 'iccid' AND (NOT r.stored OR i.identifier = s.iccid)
+	WHERE i.sim = s.id
+  ))
   AND NOT EXISTS (SELECT 1 FROM retired_sims WHERE sim = s.id)
 ORDER BY s.id
-LIMIT $12 /*limit*/;
+LIMIT $16 /*limit*/;
