@@ -151,6 +151,7 @@ const (
 	EventFromExpired            EventFrom = "expired"
 	EventFromInReview           EventFrom = "in_review"
 	EventFromRejected           EventFrom = "rejected"
+	EventFromScheduled          EventFrom = "scheduled"
 	EventFromTransferring       EventFrom = "transferring"
 	EventFromValidating         EventFrom = "validating"
 )
@@ -174,6 +175,8 @@ func (e EventFrom) Valid() bool {
 		return true
 	case EventFromRejected:
 		return true
+	case EventFromScheduled:
+		return true
 	case EventFromTransferring:
 		return true
 	case EventFromValidating:
@@ -195,12 +198,16 @@ const (
 	EventKindDropSessions EventKind = "drop_sessions"
 	EventKindExecute      EventKind = "execute"
 	EventKindExpire       EventKind = "expire"
+	EventKindExtend       EventKind = "extend"
 	EventKindFinish       EventKind = "finish"
 	EventKindOffer        EventKind = "offer"
 	EventKindReject       EventKind = "reject"
 	EventKindRelease      EventKind = "release"
+	EventKindRemind       EventKind = "remind"
 	EventKindRetry        EventKind = "retry"
 	EventKindReview       EventKind = "review"
+	EventKindStart        EventKind = "start"
+	EventKindTakeBack     EventKind = "take_back"
 	EventKindValidate     EventKind = "validate"
 )
 
@@ -227,6 +234,8 @@ func (e EventKind) Valid() bool {
 		return true
 	case EventKindExpire:
 		return true
+	case EventKindExtend:
+		return true
 	case EventKindFinish:
 		return true
 	case EventKindOffer:
@@ -235,9 +244,15 @@ func (e EventKind) Valid() bool {
 		return true
 	case EventKindRelease:
 		return true
+	case EventKindRemind:
+		return true
 	case EventKindRetry:
 		return true
 	case EventKindReview:
+		return true
+	case EventKindStart:
+		return true
+	case EventKindTakeBack:
 		return true
 	case EventKindValidate:
 		return true
@@ -280,6 +295,7 @@ const (
 	EventToExpired            EventTo = "expired"
 	EventToInReview           EventTo = "in_review"
 	EventToRejected           EventTo = "rejected"
+	EventToScheduled          EventTo = "scheduled"
 	EventToTransferring       EventTo = "transferring"
 	EventToValidating         EventTo = "validating"
 )
@@ -302,6 +318,8 @@ func (e EventTo) Valid() bool {
 	case EventToInReview:
 		return true
 	case EventToRejected:
+		return true
+	case EventToScheduled:
 		return true
 	case EventToTransferring:
 		return true
@@ -410,13 +428,13 @@ func (e Event4Kind) Valid() bool {
 
 // Defines values for Event5Kind.
 const (
-	Event5KindAccept Event5Kind = "accept"
+	Event5KindExtend Event5Kind = "extend"
 )
 
 // Valid indicates whether the value is a known member of the Event5Kind enum.
 func (e Event5Kind) Valid() bool {
 	switch e {
-	case Event5KindAccept:
+	case Event5KindExtend:
 		return true
 	default:
 		return false
@@ -425,16 +443,13 @@ func (e Event5Kind) Valid() bool {
 
 // Defines values for Event6Kind.
 const (
-	Event6KindComment Event6Kind = "comment"
-	Event6KindExpire  Event6Kind = "expire"
+	Event6KindRemind Event6Kind = "remind"
 )
 
 // Valid indicates whether the value is a known member of the Event6Kind enum.
 func (e Event6Kind) Valid() bool {
 	switch e {
-	case Event6KindComment:
-		return true
-	case Event6KindExpire:
+	case Event6KindRemind:
 		return true
 	default:
 		return false
@@ -443,13 +458,13 @@ func (e Event6Kind) Valid() bool {
 
 // Defines values for Event7Kind.
 const (
-	Event7KindFinish Event7Kind = "finish"
+	Event7KindAccept Event7Kind = "accept"
 )
 
 // Valid indicates whether the value is a known member of the Event7Kind enum.
 func (e Event7Kind) Valid() bool {
 	switch e {
-	case Event7KindFinish:
+	case Event7KindAccept:
 		return true
 	default:
 		return false
@@ -458,13 +473,64 @@ func (e Event7Kind) Valid() bool {
 
 // Defines values for Event8Kind.
 const (
-	Event8KindRetry Event8Kind = "retry"
+	Event8KindComment Event8Kind = "comment"
+	Event8KindExpire  Event8Kind = "expire"
+	Event8KindStart   Event8Kind = "start"
 )
 
 // Valid indicates whether the value is a known member of the Event8Kind enum.
 func (e Event8Kind) Valid() bool {
 	switch e {
-	case Event8KindRetry:
+	case Event8KindComment:
+		return true
+	case Event8KindExpire:
+		return true
+	case Event8KindStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event9Kind.
+const (
+	Event9KindFinish Event9Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the Event9Kind enum.
+func (e Event9Kind) Valid() bool {
+	switch e {
+	case Event9KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event10Kind.
+const (
+	Event10KindTakeBack Event10Kind = "take_back"
+)
+
+// Valid indicates whether the value is a known member of the Event10Kind enum.
+func (e Event10Kind) Valid() bool {
+	switch e {
+	case Event10KindTakeBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event11Kind.
+const (
+	Event11KindRetry Event11Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the Event11Kind enum.
+func (e Event11Kind) Valid() bool {
+	switch e {
+	case Event11KindRetry:
 		return true
 	default:
 		return false
@@ -499,6 +565,7 @@ const (
 	FeedEventFromExpired            FeedEventFrom = "expired"
 	FeedEventFromInReview           FeedEventFrom = "in_review"
 	FeedEventFromRejected           FeedEventFrom = "rejected"
+	FeedEventFromScheduled          FeedEventFrom = "scheduled"
 	FeedEventFromTransferring       FeedEventFrom = "transferring"
 	FeedEventFromValidating         FeedEventFrom = "validating"
 )
@@ -522,6 +589,8 @@ func (e FeedEventFrom) Valid() bool {
 		return true
 	case FeedEventFromRejected:
 		return true
+	case FeedEventFromScheduled:
+		return true
 	case FeedEventFromTransferring:
 		return true
 	case FeedEventFromValidating:
@@ -543,12 +612,16 @@ const (
 	FeedEventKindDropSessions FeedEventKind = "drop_sessions"
 	FeedEventKindExecute      FeedEventKind = "execute"
 	FeedEventKindExpire       FeedEventKind = "expire"
+	FeedEventKindExtend       FeedEventKind = "extend"
 	FeedEventKindFinish       FeedEventKind = "finish"
 	FeedEventKindOffer        FeedEventKind = "offer"
 	FeedEventKindReject       FeedEventKind = "reject"
 	FeedEventKindRelease      FeedEventKind = "release"
+	FeedEventKindRemind       FeedEventKind = "remind"
 	FeedEventKindRetry        FeedEventKind = "retry"
 	FeedEventKindReview       FeedEventKind = "review"
+	FeedEventKindStart        FeedEventKind = "start"
+	FeedEventKindTakeBack     FeedEventKind = "take_back"
 	FeedEventKindValidate     FeedEventKind = "validate"
 )
 
@@ -575,6 +648,8 @@ func (e FeedEventKind) Valid() bool {
 		return true
 	case FeedEventKindExpire:
 		return true
+	case FeedEventKindExtend:
+		return true
 	case FeedEventKindFinish:
 		return true
 	case FeedEventKindOffer:
@@ -583,9 +658,15 @@ func (e FeedEventKind) Valid() bool {
 		return true
 	case FeedEventKindRelease:
 		return true
+	case FeedEventKindRemind:
+		return true
 	case FeedEventKindRetry:
 		return true
 	case FeedEventKindReview:
+		return true
+	case FeedEventKindStart:
+		return true
+	case FeedEventKindTakeBack:
 		return true
 	case FeedEventKindValidate:
 		return true
@@ -628,6 +709,7 @@ const (
 	FeedEventToExpired            FeedEventTo = "expired"
 	FeedEventToInReview           FeedEventTo = "in_review"
 	FeedEventToRejected           FeedEventTo = "rejected"
+	FeedEventToScheduled          FeedEventTo = "scheduled"
 	FeedEventToTransferring       FeedEventTo = "transferring"
 	FeedEventToValidating         FeedEventTo = "validating"
 )
@@ -650,6 +732,8 @@ func (e FeedEventTo) Valid() bool {
 	case FeedEventToInReview:
 		return true
 	case FeedEventToRejected:
+		return true
+	case FeedEventToScheduled:
 		return true
 	case FeedEventToTransferring:
 		return true
@@ -758,13 +842,13 @@ func (e FeedEvent4Kind) Valid() bool {
 
 // Defines values for FeedEvent5Kind.
 const (
-	FeedEvent5KindAccept FeedEvent5Kind = "accept"
+	FeedEvent5KindExtend FeedEvent5Kind = "extend"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent5Kind enum.
 func (e FeedEvent5Kind) Valid() bool {
 	switch e {
-	case FeedEvent5KindAccept:
+	case FeedEvent5KindExtend:
 		return true
 	default:
 		return false
@@ -773,16 +857,13 @@ func (e FeedEvent5Kind) Valid() bool {
 
 // Defines values for FeedEvent6Kind.
 const (
-	FeedEvent6KindComment FeedEvent6Kind = "comment"
-	FeedEvent6KindExpire  FeedEvent6Kind = "expire"
+	FeedEvent6KindRemind FeedEvent6Kind = "remind"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent6Kind enum.
 func (e FeedEvent6Kind) Valid() bool {
 	switch e {
-	case FeedEvent6KindComment:
-		return true
-	case FeedEvent6KindExpire:
+	case FeedEvent6KindRemind:
 		return true
 	default:
 		return false
@@ -791,13 +872,13 @@ func (e FeedEvent6Kind) Valid() bool {
 
 // Defines values for FeedEvent7Kind.
 const (
-	FeedEvent7KindFinish FeedEvent7Kind = "finish"
+	FeedEvent7KindAccept FeedEvent7Kind = "accept"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent7Kind enum.
 func (e FeedEvent7Kind) Valid() bool {
 	switch e {
-	case FeedEvent7KindFinish:
+	case FeedEvent7KindAccept:
 		return true
 	default:
 		return false
@@ -806,13 +887,64 @@ func (e FeedEvent7Kind) Valid() bool {
 
 // Defines values for FeedEvent8Kind.
 const (
-	FeedEvent8KindRetry FeedEvent8Kind = "retry"
+	FeedEvent8KindComment FeedEvent8Kind = "comment"
+	FeedEvent8KindExpire  FeedEvent8Kind = "expire"
+	FeedEvent8KindStart   FeedEvent8Kind = "start"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent8Kind enum.
 func (e FeedEvent8Kind) Valid() bool {
 	switch e {
-	case FeedEvent8KindRetry:
+	case FeedEvent8KindComment:
+		return true
+	case FeedEvent8KindExpire:
+		return true
+	case FeedEvent8KindStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent9Kind.
+const (
+	FeedEvent9KindFinish FeedEvent9Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent9Kind enum.
+func (e FeedEvent9Kind) Valid() bool {
+	switch e {
+	case FeedEvent9KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent10Kind.
+const (
+	FeedEvent10KindTakeBack FeedEvent10Kind = "take_back"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent10Kind enum.
+func (e FeedEvent10Kind) Valid() bool {
+	switch e {
+	case FeedEvent10KindTakeBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent11Kind.
+const (
+	FeedEvent11KindRetry FeedEvent11Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent11Kind enum.
+func (e FeedEvent11Kind) Valid() bool {
+	switch e {
+	case FeedEvent11KindRetry:
 		return true
 	default:
 		return false
@@ -929,11 +1061,13 @@ func (e MethodSettingsMethod) Valid() bool {
 
 // Defines values for NextActionActs.
 const (
-	NextActionActsAccept  NextActionActs = "accept"
-	NextActionActsApprove NextActionActs = "approve"
-	NextActionActsCancel  NextActionActs = "cancel"
-	NextActionActsDecline NextActionActs = "decline"
-	NextActionActsDeny    NextActionActs = "deny"
+	NextActionActsAccept   NextActionActs = "accept"
+	NextActionActsApprove  NextActionActs = "approve"
+	NextActionActsCancel   NextActionActs = "cancel"
+	NextActionActsDecline  NextActionActs = "decline"
+	NextActionActsDeny     NextActionActs = "deny"
+	NextActionActsExtend   NextActionActs = "extend"
+	NextActionActsTakeBack NextActionActs = "take_back"
 )
 
 // Valid indicates whether the value is a known member of the NextActionActs enum.
@@ -948,6 +1082,10 @@ func (e NextActionActs) Valid() bool {
 	case NextActionActsDecline:
 		return true
 	case NextActionActsDeny:
+		return true
+	case NextActionActsExtend:
+		return true
+	case NextActionActsTakeBack:
 		return true
 	default:
 		return false
@@ -988,6 +1126,7 @@ const (
 	OpenTransferStateExpired            OpenTransferState = "expired"
 	OpenTransferStateInReview           OpenTransferState = "in_review"
 	OpenTransferStateRejected           OpenTransferState = "rejected"
+	OpenTransferStateScheduled          OpenTransferState = "scheduled"
 	OpenTransferStateTransferring       OpenTransferState = "transferring"
 	OpenTransferStateValidating         OpenTransferState = "validating"
 )
@@ -1011,6 +1150,8 @@ func (e OpenTransferState) Valid() bool {
 		return true
 	case OpenTransferStateRejected:
 		return true
+	case OpenTransferStateScheduled:
+		return true
 	case OpenTransferStateTransferring:
 		return true
 	case OpenTransferStateValidating:
@@ -1030,6 +1171,7 @@ const (
 	PastTransferRequestStateExpired            PastTransferRequestState = "expired"
 	PastTransferRequestStateInReview           PastTransferRequestState = "in_review"
 	PastTransferRequestStateRejected           PastTransferRequestState = "rejected"
+	PastTransferRequestStateScheduled          PastTransferRequestState = "scheduled"
 	PastTransferRequestStateTransferring       PastTransferRequestState = "transferring"
 	PastTransferRequestStateValidating         PastTransferRequestState = "validating"
 )
@@ -1052,6 +1194,8 @@ func (e PastTransferRequestState) Valid() bool {
 	case PastTransferRequestStateInReview:
 		return true
 	case PastTransferRequestStateRejected:
+		return true
+	case PastTransferRequestStateScheduled:
 		return true
 	case PastTransferRequestStateTransferring:
 		return true
@@ -1242,6 +1386,30 @@ func (e ReasonCountState) Valid() bool {
 	}
 }
 
+// Defines values for RemindDetailWaitingFor.
+const (
+	RemindDetailWaitingForDestination RemindDetailWaitingFor = "destination"
+	RemindDetailWaitingForSource      RemindDetailWaitingFor = "source"
+	RemindDetailWaitingForSupport     RemindDetailWaitingFor = "support"
+	RemindDetailWaitingForSystem      RemindDetailWaitingFor = "system"
+)
+
+// Valid indicates whether the value is a known member of the RemindDetailWaitingFor enum.
+func (e RemindDetailWaitingFor) Valid() bool {
+	switch e {
+	case RemindDetailWaitingForDestination:
+		return true
+	case RemindDetailWaitingForSource:
+		return true
+	case RemindDetailWaitingForSupport:
+		return true
+	case RemindDetailWaitingForSystem:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RequestOutcome.
 const (
 	RequestOutcomeAll  RequestOutcome = "all"
@@ -1273,6 +1441,7 @@ const (
 	RequestStateExpired            RequestState = "expired"
 	RequestStateInReview           RequestState = "in_review"
 	RequestStateRejected           RequestState = "rejected"
+	RequestStateScheduled          RequestState = "scheduled"
 	RequestStateTransferring       RequestState = "transferring"
 	RequestStateValidating         RequestState = "validating"
 )
@@ -1296,6 +1465,8 @@ func (e RequestState) Valid() bool {
 		return true
 	case RequestStateRejected:
 		return true
+	case RequestStateScheduled:
+		return true
 	case RequestStateTransferring:
 		return true
 	case RequestStateValidating:
@@ -1315,6 +1486,7 @@ const (
 	RequestCancelStateExpired            RequestCancelState = "expired"
 	RequestCancelStateInReview           RequestCancelState = "in_review"
 	RequestCancelStateRejected           RequestCancelState = "rejected"
+	RequestCancelStateScheduled          RequestCancelState = "scheduled"
 	RequestCancelStateTransferring       RequestCancelState = "transferring"
 	RequestCancelStateValidating         RequestCancelState = "validating"
 )
@@ -1337,6 +1509,8 @@ func (e RequestCancelState) Valid() bool {
 	case RequestCancelStateInReview:
 		return true
 	case RequestCancelStateRejected:
+		return true
+	case RequestCancelStateScheduled:
 		return true
 	case RequestCancelStateTransferring:
 		return true
@@ -1560,6 +1734,27 @@ func (e SIMConditionsStatus) Valid() bool {
 	case SIMConditionsStatusSuspended:
 		return true
 	case SIMConditionsStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TakeBackBy.
+const (
+	TakeBackByDestination TakeBackBy = "destination"
+	TakeBackBySource      TakeBackBy = "source"
+	TakeBackBySupport     TakeBackBy = "support"
+)
+
+// Valid indicates whether the value is a known member of the TakeBackBy enum.
+func (e TakeBackBy) Valid() bool {
+	switch e {
+	case TakeBackByDestination:
+		return true
+	case TakeBackBySource:
+		return true
+	case TakeBackBySupport:
 		return true
 	default:
 		return false
@@ -1840,6 +2035,7 @@ const (
 	ListRequestsParamsStateExpired            ListRequestsParamsState = "expired"
 	ListRequestsParamsStateInReview           ListRequestsParamsState = "in_review"
 	ListRequestsParamsStateRejected           ListRequestsParamsState = "rejected"
+	ListRequestsParamsStateScheduled          ListRequestsParamsState = "scheduled"
 	ListRequestsParamsStateTransferring       ListRequestsParamsState = "transferring"
 	ListRequestsParamsStateValidating         ListRequestsParamsState = "validating"
 )
@@ -1862,6 +2058,8 @@ func (e ListRequestsParamsState) Valid() bool {
 	case ListRequestsParamsStateInReview:
 		return true
 	case ListRequestsParamsStateRejected:
+		return true
+	case ListRequestsParamsStateScheduled:
 		return true
 	case ListRequestsParamsStateTransferring:
 		return true
@@ -2047,12 +2245,24 @@ func (e ListTransfersParamsMethod) Valid() bool {
 type AcceptDetail struct {
 	// Accepted The number of SIMs that were accepted; the others are declined.
 	Accepted *int64 `json:"accepted,omitempty"`
+
+	// NotAfter When it is too late to start the transfer.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When the transfer starts, if the request was accepted for later: the state is then scheduled.
+	NotBefore *time.Time `json:"not_before,omitempty"`
 }
 
 // AcceptInputBody defines model for AcceptInputBody.
 type AcceptInputBody struct {
 	// Landing What to set on the SIMs when they arrive.
 	Landing *Landing `json:"landing,omitempty"`
+
+	// NotAfter When it is too late to start the transfer, at least a minute after not_before: the request then expires. Default: never.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
+	NotBefore *time.Time `json:"not_before,omitempty"`
 
 	// Sims Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
@@ -2453,7 +2663,7 @@ type Event4Kind string
 
 // Event5 defines model for Event.5.
 type Event5 struct {
-	Detail               AcceptDetail           `json:"detail"`
+	Detail               ExtendDetail           `json:"detail"`
 	Kind                 Event5Kind             `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2463,7 +2673,7 @@ type Event5Kind string
 
 // Event6 defines model for Event.6.
 type Event6 struct {
-	Detail               NoDetail               `json:"detail"`
+	Detail               RemindDetail           `json:"detail"`
 	Kind                 Event6Kind             `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2473,7 +2683,7 @@ type Event6Kind string
 
 // Event7 defines model for Event.7.
 type Event7 struct {
-	Detail               FinishDetail           `json:"detail"`
+	Detail               AcceptDetail           `json:"detail"`
 	Kind                 Event7Kind             `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2483,13 +2693,52 @@ type Event7Kind string
 
 // Event8 defines model for Event.8.
 type Event8 struct {
-	Detail               RetryDetail            `json:"detail"`
+	Detail               NoDetail               `json:"detail"`
 	Kind                 Event8Kind             `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // Event8Kind defines model for Event.8.Kind.
 type Event8Kind string
+
+// Event9 defines model for Event.9.
+type Event9 struct {
+	Detail               FinishDetail           `json:"detail"`
+	Kind                 Event9Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event9Kind defines model for Event.9.Kind.
+type Event9Kind string
+
+// Event10 defines model for Event.10.
+type Event10 struct {
+	Detail               TakeBackDetail         `json:"detail"`
+	Kind                 Event10Kind            `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event10Kind defines model for Event.10.Kind.
+type Event10Kind string
+
+// Event11 defines model for Event.11.
+type Event11 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 Event11Kind            `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event11Kind defines model for Event.11.Kind.
+type Event11Kind string
+
+// ExtendDetail defines model for ExtendDetail.
+type ExtendDetail struct {
+	// ExpiresAt When the time to decide ends now.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Previously When it would have ended.
+	Previously *time.Time `json:"previously,omitempty"`
+}
 
 // Fee defines model for Fee.
 type Fee struct {
@@ -2657,7 +2906,7 @@ type FeedEvent4Kind string
 
 // FeedEvent5 defines model for FeedEvent.5.
 type FeedEvent5 struct {
-	Detail               AcceptDetail           `json:"detail"`
+	Detail               ExtendDetail           `json:"detail"`
 	Kind                 FeedEvent5Kind         `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2667,7 +2916,7 @@ type FeedEvent5Kind string
 
 // FeedEvent6 defines model for FeedEvent.6.
 type FeedEvent6 struct {
-	Detail               NoDetail               `json:"detail"`
+	Detail               RemindDetail           `json:"detail"`
 	Kind                 FeedEvent6Kind         `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2677,7 +2926,7 @@ type FeedEvent6Kind string
 
 // FeedEvent7 defines model for FeedEvent.7.
 type FeedEvent7 struct {
-	Detail               FinishDetail           `json:"detail"`
+	Detail               AcceptDetail           `json:"detail"`
 	Kind                 FeedEvent7Kind         `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -2687,13 +2936,43 @@ type FeedEvent7Kind string
 
 // FeedEvent8 defines model for FeedEvent.8.
 type FeedEvent8 struct {
-	Detail               RetryDetail            `json:"detail"`
+	Detail               NoDetail               `json:"detail"`
 	Kind                 FeedEvent8Kind         `json:"kind"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
 // FeedEvent8Kind defines model for FeedEvent.8.Kind.
 type FeedEvent8Kind string
+
+// FeedEvent9 defines model for FeedEvent.9.
+type FeedEvent9 struct {
+	Detail               FinishDetail           `json:"detail"`
+	Kind                 FeedEvent9Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent9Kind defines model for FeedEvent.9.Kind.
+type FeedEvent9Kind string
+
+// FeedEvent10 defines model for FeedEvent.10.
+type FeedEvent10 struct {
+	Detail               TakeBackDetail         `json:"detail"`
+	Kind                 FeedEvent10Kind        `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent10Kind defines model for FeedEvent.10.Kind.
+type FeedEvent10Kind string
+
+// FeedEvent11 defines model for FeedEvent.11.
+type FeedEvent11 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 FeedEvent11Kind        `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent11Kind defines model for FeedEvent.11.Kind.
+type FeedEvent11Kind string
 
 // Fees defines model for Fees.
 type Fees struct {
@@ -3219,6 +3498,21 @@ type ReasonCountReason string
 // ReasonCountState defines model for ReasonCount.State.
 type ReasonCountState string
 
+// RemindDetail defines model for RemindDetail.
+type RemindDetail struct {
+	// ExpiresAt When the time to decide ends.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Percent How much of the time to decide is over: 50 or 90.
+	Percent *int64 `json:"percent,omitempty"`
+
+	// WaitingFor Who has to decide.
+	WaitingFor *RemindDetailWaitingFor `json:"waiting_for,omitempty"`
+}
+
+// RemindDetailWaitingFor Who has to decide.
+type RemindDetailWaitingFor string
+
 // Request defines model for Request.
 type Request struct {
 	// AcceptanceSeconds How long the destination has to accept.
@@ -3250,7 +3544,7 @@ type Request struct {
 	// DestinationExternalID The external id of the destination. For support.
 	DestinationExternalID *string `json:"destination_external_id,omitempty"`
 
-	// ExpiresAt When the time to decide ends.
+	// ExpiresAt When the time to decide ends or, of a scheduled request, when it is too late to start the transfer.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Fee The fee that support set for each SIM that needs support. For the source and support.
@@ -3274,6 +3568,12 @@ type Request struct {
 
 	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
 	NextAction *NextAction `json:"next_action,omitempty"`
+
+	// NotAfter Of a scheduled request: when it is too late to start the transfer. Left out if it never is.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When the transfer starts, or was to start, if the destination accepted the request for later.
+	NotBefore *time.Time `json:"not_before,omitempty"`
 
 	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM.
 	Outcome *RequestOutcome `json:"outcome,omitempty"`
@@ -3299,6 +3599,9 @@ type Request struct {
 	// SourceName The name of the source account, if it has one.
 	SourceName *string      `json:"source_name,omitempty"`
 	State      RequestState `json:"state"`
+
+	// TakeBack Who can take back how the request ended, and until when.
+	TakeBack *TakeBack `json:"take_back,omitempty"`
 
 	// Ticket The reference of the support case. For the source and support.
 	Ticket *string `json:"ticket,omitempty"`
@@ -3543,6 +3846,24 @@ type Snapshot struct {
 	SpeedClass            *string           `json:"speed_class,omitempty"`
 	Tags                  map[string]string `json:"tags"`
 	TerminationProtection bool              `json:"termination_protection"`
+}
+
+// TakeBack defines model for TakeBack.
+type TakeBack struct {
+	// By The party that ended the request.
+	By TakeBackBy `json:"by"`
+
+	// Until Ten minutes after the request was ended. Then it stays as it is.
+	Until time.Time `json:"until"`
+}
+
+// TakeBackBy The party that ended the request.
+type TakeBackBy string
+
+// TakeBackDetail defines model for TakeBackDetail.
+type TakeBackDetail struct {
+	// Eligible How many SIMs are open again. An event release had reported them as canceled, declined or denied.
+	Eligible *int64 `json:"eligible,omitempty"`
 }
 
 // Transfer defines model for Transfer.
@@ -4815,6 +5136,243 @@ func (a Event8) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for Event9. Returns the specified
+// element and whether it was found
+func (a Event9) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event9
+func (a *Event9) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event9 to handle AdditionalProperties
+func (a *Event9) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event9 to handle AdditionalProperties
+func (a Event9) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event10. Returns the specified
+// element and whether it was found
+func (a Event10) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event10
+func (a *Event10) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event10 to handle AdditionalProperties
+func (a *Event10) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event10 to handle AdditionalProperties
+func (a Event10) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event11. Returns the specified
+// element and whether it was found
+func (a Event11) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event11
+func (a *Event11) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event11 to handle AdditionalProperties
+func (a *Event11) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event11 to handle AdditionalProperties
+func (a Event11) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for FeedEvent0. Returns the specified
 // element and whether it was found
 func (a FeedEvent0) Get(fieldName string) (value interface{}, found bool) {
@@ -5526,6 +6084,243 @@ func (a FeedEvent8) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for FeedEvent9. Returns the specified
+// element and whether it was found
+func (a FeedEvent9) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent9
+func (a *FeedEvent9) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent9 to handle AdditionalProperties
+func (a *FeedEvent9) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent9 to handle AdditionalProperties
+func (a FeedEvent9) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent10. Returns the specified
+// element and whether it was found
+func (a FeedEvent10) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent10
+func (a *FeedEvent10) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent10 to handle AdditionalProperties
+func (a *FeedEvent10) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent10 to handle AdditionalProperties
+func (a FeedEvent10) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent11. Returns the specified
+// element and whether it was found
+func (a FeedEvent11) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent11
+func (a *FeedEvent11) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent11 to handle AdditionalProperties
+func (a *FeedEvent11) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent11 to handle AdditionalProperties
+func (a FeedEvent11) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // AsEvent0 returns the union data inside the Event as a Event0
 func (t Event) AsEvent0() (Event0, error) {
 	var body Event0
@@ -5750,6 +6545,84 @@ func (t *Event) FromEvent8(v Event8) error {
 
 // MergeEvent8 performs a merge with any union data inside the Event, using the provided Event8
 func (t *Event) MergeEvent8(v Event8) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent9 returns the union data inside the Event as a Event9
+func (t Event) AsEvent9() (Event9, error) {
+	var body Event9
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent9 overwrites any union data inside the Event as the provided Event9
+func (t *Event) FromEvent9(v Event9) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent9 performs a merge with any union data inside the Event, using the provided Event9
+func (t *Event) MergeEvent9(v Event9) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent10 returns the union data inside the Event as a Event10
+func (t Event) AsEvent10() (Event10, error) {
+	var body Event10
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent10 overwrites any union data inside the Event as the provided Event10
+func (t *Event) FromEvent10(v Event10) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent10 performs a merge with any union data inside the Event, using the provided Event10
+func (t *Event) MergeEvent10(v Event10) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent11 returns the union data inside the Event as a Event11
+func (t Event) AsEvent11() (Event11, error) {
+	var body Event11
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent11 overwrites any union data inside the Event as the provided Event11
+func (t *Event) FromEvent11(v Event11) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent11 performs a merge with any union data inside the Event, using the provided Event11
+func (t *Event) MergeEvent11(v Event11) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -6160,6 +7033,84 @@ func (t *FeedEvent) FromFeedEvent8(v FeedEvent8) error {
 
 // MergeFeedEvent8 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent8
 func (t *FeedEvent) MergeFeedEvent8(v FeedEvent8) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent9 returns the union data inside the FeedEvent as a FeedEvent9
+func (t FeedEvent) AsFeedEvent9() (FeedEvent9, error) {
+	var body FeedEvent9
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent9 overwrites any union data inside the FeedEvent as the provided FeedEvent9
+func (t *FeedEvent) FromFeedEvent9(v FeedEvent9) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent9 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent9
+func (t *FeedEvent) MergeFeedEvent9(v FeedEvent9) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent10 returns the union data inside the FeedEvent as a FeedEvent10
+func (t FeedEvent) AsFeedEvent10() (FeedEvent10, error) {
+	var body FeedEvent10
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent10 overwrites any union data inside the FeedEvent as the provided FeedEvent10
+func (t *FeedEvent) FromFeedEvent10(v FeedEvent10) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent10 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent10
+func (t *FeedEvent) MergeFeedEvent10(v FeedEvent10) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent11 returns the union data inside the FeedEvent as a FeedEvent11
+func (t FeedEvent) AsFeedEvent11() (FeedEvent11, error) {
+	var body FeedEvent11
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent11 overwrites any union data inside the FeedEvent as the provided FeedEvent11
+func (t *FeedEvent) FromFeedEvent11(v FeedEvent11) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent11 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent11
+func (t *FeedEvent) MergeFeedEvent11(v FeedEvent11) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -7164,7 +8115,7 @@ type ClientInterface interface {
 
 	// AcceptRequestWithBody Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7173,7 +8124,7 @@ type ClientInterface interface {
 
 	// AcceptRequest Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7200,7 +8151,7 @@ type ClientInterface interface {
 
 	// CancelRequestWithBody Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7209,7 +8160,7 @@ type ClientInterface interface {
 
 	// CancelRequest Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7218,7 +8169,7 @@ type ClientInterface interface {
 
 	// DeclineRequestWithBody Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -7227,7 +8178,7 @@ type ClientInterface interface {
 
 	// DeclineRequest Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -7765,7 +8716,7 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *
 
 // AcceptRequestWithBody Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7784,7 +8735,7 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // AcceptRequest Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7841,7 +8792,7 @@ func (c *Client) ApproveRequest(ctx context.Context, id openapi_types.UUID, para
 
 // CancelRequestWithBody Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7860,7 +8811,7 @@ func (c *Client) CancelRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // CancelRequest Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7879,7 +8830,7 @@ func (c *Client) CancelRequest(ctx context.Context, id openapi_types.UUID, param
 
 // DeclineRequestWithBody Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -7898,7 +8849,7 @@ func (c *Client) DeclineRequestWithBody(ctx context.Context, id openapi_types.UU
 
 // DeclineRequest Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10190,7 +11141,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithBodyWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10199,7 +11150,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10226,7 +11177,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithBodyWithResponse Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10235,7 +11186,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelRequestWithResponse Cancel a request (source or support)
 	//
-	// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10244,7 +11195,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithBodyWithResponse Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10253,7 +11204,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeclineRequestWithResponse Decline a request (destination)
 	//
-	// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13604,7 +14555,7 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 
 // AcceptRequestWithBodyWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13619,7 +14570,7 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 
 // AcceptRequestWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13664,7 +14615,7 @@ func (c *ClientWithResponses) ApproveRequestWithResponse(ctx context.Context, id
 
 // CancelRequestWithBodyWithResponse Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13679,7 +14630,7 @@ func (c *ClientWithResponses) CancelRequestWithBodyWithResponse(ctx context.Cont
 
 // CancelRequestWithResponse Cancel a request (source or support)
 //
-// The listed SIMs are canceled; the others continue. A request can be canceled until the destination accepts it. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13694,7 +14645,7 @@ func (c *ClientWithResponses) CancelRequestWithResponse(ctx context.Context, id 
 
 // DeclineRequestWithBodyWithResponse Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13709,7 +14660,7 @@ func (c *ClientWithResponses) DeclineRequestWithBodyWithResponse(ctx context.Con
 
 // DeclineRequestWithResponse Decline a request (destination)
 //
-// The listed SIMs are declined; the others can still be accepted. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
