@@ -279,10 +279,8 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 	if err := refusal(p); err != nil {
 		return a, err
 	}
-	if r.Filter != nil {
-		if err := r.Filter.allowed(callerOf(ctx), "body.filter"); err != nil {
-			return a, err
-		}
+	if err := r.allowed(callerOf(ctx)); err != nil {
+		return a, err
 	}
 	var err error
 	a.source, err = s.actingAccount(ctx, "body.on_behalf_of", r.OnBehalfOf)

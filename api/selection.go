@@ -26,6 +26,14 @@ type parsedSelection struct {
 	expected *int
 }
 
+// allowed returns why a caller may not select so, nil if it may.
+func (in Selection) allowed(caller storage.Caller) error {
+	if in.Filter == nil {
+		return nil
+	}
+	return in.Filter.allowed(caller, "body.filter")
+}
+
 // parse parses the selection. It adds errors to the problem.
 func (in Selection) parse(p *problem.Problem) parsedSelection {
 	a := parsedSelection{expected: in.ExpectCount}

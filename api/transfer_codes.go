@@ -81,12 +81,12 @@ func (s *server) drawCode(code transfer.Code) (*QRCode, error) {
 type createCodeInput struct {
 	Idempotent
 	Body struct {
-		SIMs              []string `json:"sims" nullable:"false" minItems:"1" maxItems:"100000" doc:"The SIMs to transfer, each identified by its ICCID, an IMSI or an MSISDN. No SIM of the account may be named twice, even by different identifiers."`
-		SelfServiceOnly   bool     `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
-		AcceptanceSeconds int64    `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept the request. Default: as the service is configured, usually one day."`
-		ValidSeconds      int64    `json:"valid_seconds,omitempty" minimum:"600" maximum:"604800" doc:"How long the code can be redeemed, from 10 minutes to 7 days. Default: 1 day."`
-		Reference         string   `json:"reference,omitempty" maxLength:"64" doc:"Your reference, such as a purchase order. The destination sees it."`
-		Message           string   `json:"message,omitempty" maxLength:"1000" doc:"Shown to the destination."`
+		Selection
+		SelfServiceOnly   bool   `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
+		AcceptanceSeconds int64  `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept the request. Default: as the service is configured, usually one day."`
+		ValidSeconds      int64  `json:"valid_seconds,omitempty" minimum:"600" maximum:"604800" doc:"How long the code can be redeemed, from 10 minutes to 7 days. Default: 1 day."`
+		Reference         string `json:"reference,omitempty" maxLength:"64" doc:"Your reference, such as a purchase order. The destination sees it."`
+		Message           string `json:"message,omitempty" maxLength:"1000" doc:"Shown to the destination."`
 	}
 }
 
@@ -96,9 +96,9 @@ func (s *server) createCode(ctx context.Context, in *createCodeInput) (*reply[Tr
 		return nil, err
 	}
 	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
+	selection := in.Body.Selection.parse(p)
 	n := storage.NewTransferCode{
 		Source:          source,
-		SIMs:            parseSIMs(p, "body.sims", in.Body.SIMs),
 		SelfServiceOnly: in.Body.SelfServiceOnly,
 		Acceptance:      s.acceptance(in.Body.AcceptanceSeconds),
 		Words: storage.Words{
@@ -108,16 +108,22 @@ func (s *server) createCode(ctx context.Context, in *createCodeInput) (*reply[Tr
 		Period: transfer.DefaultCodePeriod,
 		By:     sender(ctx),
 	}
-	if len(p.Errors) > 0 {
-		return nil, p
+	if err := refusal(p); err != nil {
+		return nil, err
+	}
+	if err := in.Body.allowed(callerOf(ctx)); err != nil {
+		return nil, err
 	}
 	if in.Body.ValidSeconds > 0 {
 		n.Period = time.Duration(in.Body.ValidSeconds) * time.Second
 	}
 	return onceSealed(ctx, s, func(t *storage.Tx, out *reply[TransferCode]) error {
-		if err := checkSameSIMs(ctx, t, source.ID, "body.sims", n.SIMs); err != nil {
+		sims, err := selection.resolve(ctx, t, source.ID, transfer.MaxRequestSIMs)
+		if err != nil {
 			return err
 		}
+		n := n
+		n.SIMs = sims.Identifiers
 		made, code, err := t.CreateTransferCode(ctx, n, s.limits())
 		if err != nil {
 			return err

@@ -43,12 +43,15 @@ type QRCode struct {
 
 // NewTransferCode is what CreateTransferCode needs.
 type NewTransferCode struct {
-	SIMs              []string `json:"sims"` // ICCIDs, IMSIs or MSISDNs: 1 to 100,000
-	SelfServiceOnly   bool     `json:"self_service_only,omitempty"`
-	AcceptanceSeconds int64    `json:"acceptance_seconds,omitempty"` // zero means the service's default
-	ValidSeconds      int64    `json:"valid_seconds,omitempty"`      // 10 minutes to 7 days; zero means one day
-	Reference         string   `json:"reference,omitempty"`
-	Message           string   `json:"message,omitempty"`
+	SIMs              []string       `json:"sims,omitempty"`         // ICCIDs, IMSIs, MSISDNs, EIDs or ranges of ICCIDs: 1 to 100,000
+	Filter            *SIMConditions `json:"filter,omitempty"`       // in place of SIMs: those that match
+	AllSIMs           bool           `json:"all_sims,omitempty"`     // in place of SIMs: all that the account has
+	ExpectCount       *int           `json:"expect_count,omitempty"` // the number of SIMs to be selected; otherwise nothing is created
+	SelfServiceOnly   bool           `json:"self_service_only,omitempty"`
+	AcceptanceSeconds int64          `json:"acceptance_seconds,omitempty"` // zero means the service's default
+	ValidSeconds      int64          `json:"valid_seconds,omitempty"`      // 10 minutes to 7 days; zero means one day
+	Reference         string         `json:"reference,omitempty"`
+	Message           string         `json:"message,omitempty"`
 }
 
 // Redemption is the answer to redeeming a transfer code.

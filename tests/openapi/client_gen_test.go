@@ -4,11 +4,7822 @@
 package openapi_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for AccountStanding.
+const (
+	AccountStandingClosed AccountStanding = "closed"
+	AccountStandingOpen   AccountStanding = "open"
+)
+
+// Valid indicates whether the value is a known member of the AccountStanding enum.
+func (e AccountStanding) Valid() bool {
+	switch e {
+	case AccountStandingClosed:
+		return true
+	case AccountStandingOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BatchOutcome.
+const (
+	BatchOutcomeAll  BatchOutcome = "all"
+	BatchOutcomeNone BatchOutcome = "none"
+	BatchOutcomeSome BatchOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the BatchOutcome enum.
+func (e BatchOutcome) Valid() bool {
+	switch e {
+	case BatchOutcomeAll:
+		return true
+	case BatchOutcomeNone:
+		return true
+	case BatchOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateAccountInputBodyStanding.
+const (
+	CreateAccountInputBodyStandingClosed CreateAccountInputBodyStanding = "closed"
+	CreateAccountInputBodyStandingOpen   CreateAccountInputBodyStanding = "open"
+)
+
+// Valid indicates whether the value is a known member of the CreateAccountInputBodyStanding enum.
+func (e CreateAccountInputBodyStanding) Valid() bool {
+	switch e {
+	case CreateAccountInputBodyStandingClosed:
+		return true
+	case CreateAccountInputBodyStandingOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateFeeInputBodyMethod.
+const (
+	CreateFeeInputBodyMethodSelfService     CreateFeeInputBodyMethod = "self_service"
+	CreateFeeInputBodyMethodSupportAssisted CreateFeeInputBodyMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the CreateFeeInputBodyMethod enum.
+func (e CreateFeeInputBodyMethod) Valid() bool {
+	switch e {
+	case CreateFeeInputBodyMethodSelfService:
+		return true
+	case CreateFeeInputBodyMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateKeyInputBodyPermission.
+const (
+	CreateKeyInputBodyPermissionApprover CreateKeyInputBodyPermission = "approver"
+	CreateKeyInputBodyPermissionOperator CreateKeyInputBodyPermission = "operator"
+	CreateKeyInputBodyPermissionOwner    CreateKeyInputBodyPermission = "owner"
+	CreateKeyInputBodyPermissionViewer   CreateKeyInputBodyPermission = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the CreateKeyInputBodyPermission enum.
+func (e CreateKeyInputBodyPermission) Valid() bool {
+	switch e {
+	case CreateKeyInputBodyPermissionApprover:
+		return true
+	case CreateKeyInputBodyPermissionOperator:
+		return true
+	case CreateKeyInputBodyPermissionOwner:
+		return true
+	case CreateKeyInputBodyPermissionViewer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateKeyInputBodyRole.
+const (
+	CreateKeyInputBodyRoleAccount CreateKeyInputBodyRole = "account"
+	CreateKeyInputBodyRoleAdmin   CreateKeyInputBodyRole = "admin"
+	CreateKeyInputBodyRoleFinance CreateKeyInputBodyRole = "finance"
+	CreateKeyInputBodyRoleSupport CreateKeyInputBodyRole = "support"
+)
+
+// Valid indicates whether the value is a known member of the CreateKeyInputBodyRole enum.
+func (e CreateKeyInputBodyRole) Valid() bool {
+	switch e {
+	case CreateKeyInputBodyRoleAccount:
+		return true
+	case CreateKeyInputBodyRoleAdmin:
+		return true
+	case CreateKeyInputBodyRoleFinance:
+		return true
+	case CreateKeyInputBodyRoleSupport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventFrom.
+const (
+	EventFromAwaitingAcceptance EventFrom = "awaiting_acceptance"
+	EventFromCanceled           EventFrom = "canceled"
+	EventFromCompleted          EventFrom = "completed"
+	EventFromDeclined           EventFrom = "declined"
+	EventFromDenied             EventFrom = "denied"
+	EventFromExpired            EventFrom = "expired"
+	EventFromInReview           EventFrom = "in_review"
+	EventFromRejected           EventFrom = "rejected"
+	EventFromScheduled          EventFrom = "scheduled"
+	EventFromTransferring       EventFrom = "transferring"
+	EventFromValidating         EventFrom = "validating"
+)
+
+// Valid indicates whether the value is a known member of the EventFrom enum.
+func (e EventFrom) Valid() bool {
+	switch e {
+	case EventFromAwaitingAcceptance:
+		return true
+	case EventFromCanceled:
+		return true
+	case EventFromCompleted:
+		return true
+	case EventFromDeclined:
+		return true
+	case EventFromDenied:
+		return true
+	case EventFromExpired:
+		return true
+	case EventFromInReview:
+		return true
+	case EventFromRejected:
+		return true
+	case EventFromScheduled:
+		return true
+	case EventFromTransferring:
+		return true
+	case EventFromValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventKind.
+const (
+	EventKindAccept       EventKind = "accept"
+	EventKindApprove      EventKind = "approve"
+	EventKindCancel       EventKind = "cancel"
+	EventKindComment      EventKind = "comment"
+	EventKindCreate       EventKind = "create"
+	EventKindDecline      EventKind = "decline"
+	EventKindDeny         EventKind = "deny"
+	EventKindDropSessions EventKind = "drop_sessions"
+	EventKindExecute      EventKind = "execute"
+	EventKindExpire       EventKind = "expire"
+	EventKindExtend       EventKind = "extend"
+	EventKindFinish       EventKind = "finish"
+	EventKindOffer        EventKind = "offer"
+	EventKindReject       EventKind = "reject"
+	EventKindRelease      EventKind = "release"
+	EventKindRemind       EventKind = "remind"
+	EventKindRetry        EventKind = "retry"
+	EventKindReview       EventKind = "review"
+	EventKindStart        EventKind = "start"
+	EventKindTakeBack     EventKind = "take_back"
+	EventKindValidate     EventKind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the EventKind enum.
+func (e EventKind) Valid() bool {
+	switch e {
+	case EventKindAccept:
+		return true
+	case EventKindApprove:
+		return true
+	case EventKindCancel:
+		return true
+	case EventKindComment:
+		return true
+	case EventKindCreate:
+		return true
+	case EventKindDecline:
+		return true
+	case EventKindDeny:
+		return true
+	case EventKindDropSessions:
+		return true
+	case EventKindExecute:
+		return true
+	case EventKindExpire:
+		return true
+	case EventKindExtend:
+		return true
+	case EventKindFinish:
+		return true
+	case EventKindOffer:
+		return true
+	case EventKindReject:
+		return true
+	case EventKindRelease:
+		return true
+	case EventKindRemind:
+		return true
+	case EventKindRetry:
+		return true
+	case EventKindReview:
+		return true
+	case EventKindStart:
+		return true
+	case EventKindTakeBack:
+		return true
+	case EventKindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventParty.
+const (
+	EventPartyDestination EventParty = "destination"
+	EventPartySource      EventParty = "source"
+	EventPartySupport     EventParty = "support"
+	EventPartySystem      EventParty = "system"
+)
+
+// Valid indicates whether the value is a known member of the EventParty enum.
+func (e EventParty) Valid() bool {
+	switch e {
+	case EventPartyDestination:
+		return true
+	case EventPartySource:
+		return true
+	case EventPartySupport:
+		return true
+	case EventPartySystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EventTo.
+const (
+	EventToAwaitingAcceptance EventTo = "awaiting_acceptance"
+	EventToCanceled           EventTo = "canceled"
+	EventToCompleted          EventTo = "completed"
+	EventToDeclined           EventTo = "declined"
+	EventToDenied             EventTo = "denied"
+	EventToExpired            EventTo = "expired"
+	EventToInReview           EventTo = "in_review"
+	EventToRejected           EventTo = "rejected"
+	EventToScheduled          EventTo = "scheduled"
+	EventToTransferring       EventTo = "transferring"
+	EventToValidating         EventTo = "validating"
+)
+
+// Valid indicates whether the value is a known member of the EventTo enum.
+func (e EventTo) Valid() bool {
+	switch e {
+	case EventToAwaitingAcceptance:
+		return true
+	case EventToCanceled:
+		return true
+	case EventToCompleted:
+		return true
+	case EventToDeclined:
+		return true
+	case EventToDenied:
+		return true
+	case EventToExpired:
+		return true
+	case EventToInReview:
+		return true
+	case EventToRejected:
+		return true
+	case EventToScheduled:
+		return true
+	case EventToTransferring:
+		return true
+	case EventToValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event0Kind.
+const (
+	Event0KindCreate Event0Kind = "create"
+)
+
+// Valid indicates whether the value is a known member of the Event0Kind enum.
+func (e Event0Kind) Valid() bool {
+	switch e {
+	case Event0KindCreate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event1Kind.
+const (
+	Event1KindDropSessions Event1Kind = "drop_sessions"
+	Event1KindExecute      Event1Kind = "execute"
+	Event1KindRelease      Event1Kind = "release"
+	Event1KindValidate     Event1Kind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the Event1Kind enum.
+func (e Event1Kind) Valid() bool {
+	switch e {
+	case Event1KindDropSessions:
+		return true
+	case Event1KindExecute:
+		return true
+	case Event1KindRelease:
+		return true
+	case Event1KindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event2Kind.
+const (
+	Event2KindOffer  Event2Kind = "offer"
+	Event2KindReject Event2Kind = "reject"
+	Event2KindReview Event2Kind = "review"
+)
+
+// Valid indicates whether the value is a known member of the Event2Kind enum.
+func (e Event2Kind) Valid() bool {
+	switch e {
+	case Event2KindOffer:
+		return true
+	case Event2KindReject:
+		return true
+	case Event2KindReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event3Kind.
+const (
+	Event3KindApprove Event3Kind = "approve"
+)
+
+// Valid indicates whether the value is a known member of the Event3Kind enum.
+func (e Event3Kind) Valid() bool {
+	switch e {
+	case Event3KindApprove:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event4Kind.
+const (
+	Event4KindCancel  Event4Kind = "cancel"
+	Event4KindDecline Event4Kind = "decline"
+	Event4KindDeny    Event4Kind = "deny"
+)
+
+// Valid indicates whether the value is a known member of the Event4Kind enum.
+func (e Event4Kind) Valid() bool {
+	switch e {
+	case Event4KindCancel:
+		return true
+	case Event4KindDecline:
+		return true
+	case Event4KindDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event5Kind.
+const (
+	Event5KindExtend Event5Kind = "extend"
+)
+
+// Valid indicates whether the value is a known member of the Event5Kind enum.
+func (e Event5Kind) Valid() bool {
+	switch e {
+	case Event5KindExtend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event6Kind.
+const (
+	Event6KindRemind Event6Kind = "remind"
+)
+
+// Valid indicates whether the value is a known member of the Event6Kind enum.
+func (e Event6Kind) Valid() bool {
+	switch e {
+	case Event6KindRemind:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event7Kind.
+const (
+	Event7KindAccept Event7Kind = "accept"
+)
+
+// Valid indicates whether the value is a known member of the Event7Kind enum.
+func (e Event7Kind) Valid() bool {
+	switch e {
+	case Event7KindAccept:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event8Kind.
+const (
+	Event8KindComment Event8Kind = "comment"
+	Event8KindExpire  Event8Kind = "expire"
+	Event8KindStart   Event8Kind = "start"
+)
+
+// Valid indicates whether the value is a known member of the Event8Kind enum.
+func (e Event8Kind) Valid() bool {
+	switch e {
+	case Event8KindComment:
+		return true
+	case Event8KindExpire:
+		return true
+	case Event8KindStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event9Kind.
+const (
+	Event9KindFinish Event9Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the Event9Kind enum.
+func (e Event9Kind) Valid() bool {
+	switch e {
+	case Event9KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event10Kind.
+const (
+	Event10KindTakeBack Event10Kind = "take_back"
+)
+
+// Valid indicates whether the value is a known member of the Event10Kind enum.
+func (e Event10Kind) Valid() bool {
+	switch e {
+	case Event10KindTakeBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event11Kind.
+const (
+	Event11KindRetry Event11Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the Event11Kind enum.
+func (e Event11Kind) Valid() bool {
+	switch e {
+	case Event11KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeeMethod.
+const (
+	FeeMethodSelfService     FeeMethod = "self_service"
+	FeeMethodSupportAssisted FeeMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the FeeMethod enum.
+func (e FeeMethod) Valid() bool {
+	switch e {
+	case FeeMethodSelfService:
+		return true
+	case FeeMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventFrom.
+const (
+	FeedEventFromAwaitingAcceptance FeedEventFrom = "awaiting_acceptance"
+	FeedEventFromCanceled           FeedEventFrom = "canceled"
+	FeedEventFromCompleted          FeedEventFrom = "completed"
+	FeedEventFromDeclined           FeedEventFrom = "declined"
+	FeedEventFromDenied             FeedEventFrom = "denied"
+	FeedEventFromExpired            FeedEventFrom = "expired"
+	FeedEventFromInReview           FeedEventFrom = "in_review"
+	FeedEventFromRejected           FeedEventFrom = "rejected"
+	FeedEventFromScheduled          FeedEventFrom = "scheduled"
+	FeedEventFromTransferring       FeedEventFrom = "transferring"
+	FeedEventFromValidating         FeedEventFrom = "validating"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventFrom enum.
+func (e FeedEventFrom) Valid() bool {
+	switch e {
+	case FeedEventFromAwaitingAcceptance:
+		return true
+	case FeedEventFromCanceled:
+		return true
+	case FeedEventFromCompleted:
+		return true
+	case FeedEventFromDeclined:
+		return true
+	case FeedEventFromDenied:
+		return true
+	case FeedEventFromExpired:
+		return true
+	case FeedEventFromInReview:
+		return true
+	case FeedEventFromRejected:
+		return true
+	case FeedEventFromScheduled:
+		return true
+	case FeedEventFromTransferring:
+		return true
+	case FeedEventFromValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventKind.
+const (
+	FeedEventKindAccept       FeedEventKind = "accept"
+	FeedEventKindApprove      FeedEventKind = "approve"
+	FeedEventKindCancel       FeedEventKind = "cancel"
+	FeedEventKindComment      FeedEventKind = "comment"
+	FeedEventKindCreate       FeedEventKind = "create"
+	FeedEventKindDecline      FeedEventKind = "decline"
+	FeedEventKindDeny         FeedEventKind = "deny"
+	FeedEventKindDropSessions FeedEventKind = "drop_sessions"
+	FeedEventKindExecute      FeedEventKind = "execute"
+	FeedEventKindExpire       FeedEventKind = "expire"
+	FeedEventKindExtend       FeedEventKind = "extend"
+	FeedEventKindFinish       FeedEventKind = "finish"
+	FeedEventKindOffer        FeedEventKind = "offer"
+	FeedEventKindReject       FeedEventKind = "reject"
+	FeedEventKindRelease      FeedEventKind = "release"
+	FeedEventKindRemind       FeedEventKind = "remind"
+	FeedEventKindRetry        FeedEventKind = "retry"
+	FeedEventKindReview       FeedEventKind = "review"
+	FeedEventKindStart        FeedEventKind = "start"
+	FeedEventKindTakeBack     FeedEventKind = "take_back"
+	FeedEventKindValidate     FeedEventKind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventKind enum.
+func (e FeedEventKind) Valid() bool {
+	switch e {
+	case FeedEventKindAccept:
+		return true
+	case FeedEventKindApprove:
+		return true
+	case FeedEventKindCancel:
+		return true
+	case FeedEventKindComment:
+		return true
+	case FeedEventKindCreate:
+		return true
+	case FeedEventKindDecline:
+		return true
+	case FeedEventKindDeny:
+		return true
+	case FeedEventKindDropSessions:
+		return true
+	case FeedEventKindExecute:
+		return true
+	case FeedEventKindExpire:
+		return true
+	case FeedEventKindExtend:
+		return true
+	case FeedEventKindFinish:
+		return true
+	case FeedEventKindOffer:
+		return true
+	case FeedEventKindReject:
+		return true
+	case FeedEventKindRelease:
+		return true
+	case FeedEventKindRemind:
+		return true
+	case FeedEventKindRetry:
+		return true
+	case FeedEventKindReview:
+		return true
+	case FeedEventKindStart:
+		return true
+	case FeedEventKindTakeBack:
+		return true
+	case FeedEventKindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventParty.
+const (
+	FeedEventPartyDestination FeedEventParty = "destination"
+	FeedEventPartySource      FeedEventParty = "source"
+	FeedEventPartySupport     FeedEventParty = "support"
+	FeedEventPartySystem      FeedEventParty = "system"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventParty enum.
+func (e FeedEventParty) Valid() bool {
+	switch e {
+	case FeedEventPartyDestination:
+		return true
+	case FeedEventPartySource:
+		return true
+	case FeedEventPartySupport:
+		return true
+	case FeedEventPartySystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEventTo.
+const (
+	FeedEventToAwaitingAcceptance FeedEventTo = "awaiting_acceptance"
+	FeedEventToCanceled           FeedEventTo = "canceled"
+	FeedEventToCompleted          FeedEventTo = "completed"
+	FeedEventToDeclined           FeedEventTo = "declined"
+	FeedEventToDenied             FeedEventTo = "denied"
+	FeedEventToExpired            FeedEventTo = "expired"
+	FeedEventToInReview           FeedEventTo = "in_review"
+	FeedEventToRejected           FeedEventTo = "rejected"
+	FeedEventToScheduled          FeedEventTo = "scheduled"
+	FeedEventToTransferring       FeedEventTo = "transferring"
+	FeedEventToValidating         FeedEventTo = "validating"
+)
+
+// Valid indicates whether the value is a known member of the FeedEventTo enum.
+func (e FeedEventTo) Valid() bool {
+	switch e {
+	case FeedEventToAwaitingAcceptance:
+		return true
+	case FeedEventToCanceled:
+		return true
+	case FeedEventToCompleted:
+		return true
+	case FeedEventToDeclined:
+		return true
+	case FeedEventToDenied:
+		return true
+	case FeedEventToExpired:
+		return true
+	case FeedEventToInReview:
+		return true
+	case FeedEventToRejected:
+		return true
+	case FeedEventToScheduled:
+		return true
+	case FeedEventToTransferring:
+		return true
+	case FeedEventToValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent0Kind.
+const (
+	FeedEvent0KindCreate FeedEvent0Kind = "create"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent0Kind enum.
+func (e FeedEvent0Kind) Valid() bool {
+	switch e {
+	case FeedEvent0KindCreate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent1Kind.
+const (
+	FeedEvent1KindDropSessions FeedEvent1Kind = "drop_sessions"
+	FeedEvent1KindExecute      FeedEvent1Kind = "execute"
+	FeedEvent1KindRelease      FeedEvent1Kind = "release"
+	FeedEvent1KindValidate     FeedEvent1Kind = "validate"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent1Kind enum.
+func (e FeedEvent1Kind) Valid() bool {
+	switch e {
+	case FeedEvent1KindDropSessions:
+		return true
+	case FeedEvent1KindExecute:
+		return true
+	case FeedEvent1KindRelease:
+		return true
+	case FeedEvent1KindValidate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent2Kind.
+const (
+	FeedEvent2KindOffer  FeedEvent2Kind = "offer"
+	FeedEvent2KindReject FeedEvent2Kind = "reject"
+	FeedEvent2KindReview FeedEvent2Kind = "review"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent2Kind enum.
+func (e FeedEvent2Kind) Valid() bool {
+	switch e {
+	case FeedEvent2KindOffer:
+		return true
+	case FeedEvent2KindReject:
+		return true
+	case FeedEvent2KindReview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent3Kind.
+const (
+	FeedEvent3KindApprove FeedEvent3Kind = "approve"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent3Kind enum.
+func (e FeedEvent3Kind) Valid() bool {
+	switch e {
+	case FeedEvent3KindApprove:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent4Kind.
+const (
+	FeedEvent4KindCancel  FeedEvent4Kind = "cancel"
+	FeedEvent4KindDecline FeedEvent4Kind = "decline"
+	FeedEvent4KindDeny    FeedEvent4Kind = "deny"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent4Kind enum.
+func (e FeedEvent4Kind) Valid() bool {
+	switch e {
+	case FeedEvent4KindCancel:
+		return true
+	case FeedEvent4KindDecline:
+		return true
+	case FeedEvent4KindDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent5Kind.
+const (
+	FeedEvent5KindExtend FeedEvent5Kind = "extend"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent5Kind enum.
+func (e FeedEvent5Kind) Valid() bool {
+	switch e {
+	case FeedEvent5KindExtend:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent6Kind.
+const (
+	FeedEvent6KindRemind FeedEvent6Kind = "remind"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent6Kind enum.
+func (e FeedEvent6Kind) Valid() bool {
+	switch e {
+	case FeedEvent6KindRemind:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent7Kind.
+const (
+	FeedEvent7KindAccept FeedEvent7Kind = "accept"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent7Kind enum.
+func (e FeedEvent7Kind) Valid() bool {
+	switch e {
+	case FeedEvent7KindAccept:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent8Kind.
+const (
+	FeedEvent8KindComment FeedEvent8Kind = "comment"
+	FeedEvent8KindExpire  FeedEvent8Kind = "expire"
+	FeedEvent8KindStart   FeedEvent8Kind = "start"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent8Kind enum.
+func (e FeedEvent8Kind) Valid() bool {
+	switch e {
+	case FeedEvent8KindComment:
+		return true
+	case FeedEvent8KindExpire:
+		return true
+	case FeedEvent8KindStart:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent9Kind.
+const (
+	FeedEvent9KindFinish FeedEvent9Kind = "finish"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent9Kind enum.
+func (e FeedEvent9Kind) Valid() bool {
+	switch e {
+	case FeedEvent9KindFinish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent10Kind.
+const (
+	FeedEvent10KindTakeBack FeedEvent10Kind = "take_back"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent10Kind enum.
+func (e FeedEvent10Kind) Valid() bool {
+	switch e {
+	case FeedEvent10KindTakeBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent11Kind.
+const (
+	FeedEvent11KindRetry FeedEvent11Kind = "retry"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent11Kind enum.
+func (e FeedEvent11Kind) Valid() bool {
+	switch e {
+	case FeedEvent11KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FinishDetailOutcome.
+const (
+	FinishDetailOutcomeAll  FinishDetailOutcome = "all"
+	FinishDetailOutcomeNone FinishDetailOutcome = "none"
+	FinishDetailOutcomeSome FinishDetailOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the FinishDetailOutcome enum.
+func (e FinishDetailOutcome) Valid() bool {
+	switch e {
+	case FinishDetailOutcomeAll:
+		return true
+	case FinishDetailOutcomeNone:
+		return true
+	case FinishDetailOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FormerIdentifierKind.
+const (
+	Iccid  FormerIdentifierKind = "iccid"
+	Imsi   FormerIdentifierKind = "imsi"
+	Msisdn FormerIdentifierKind = "msisdn"
+)
+
+// Valid indicates whether the value is a known member of the FormerIdentifierKind enum.
+func (e FormerIdentifierKind) Valid() bool {
+	switch e {
+	case Iccid:
+		return true
+	case Imsi:
+		return true
+	case Msisdn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyPermission.
+const (
+	KeyPermissionApprover KeyPermission = "approver"
+	KeyPermissionOperator KeyPermission = "operator"
+	KeyPermissionOwner    KeyPermission = "owner"
+	KeyPermissionViewer   KeyPermission = "viewer"
+)
+
+// Valid indicates whether the value is a known member of the KeyPermission enum.
+func (e KeyPermission) Valid() bool {
+	switch e {
+	case KeyPermissionApprover:
+		return true
+	case KeyPermissionOperator:
+		return true
+	case KeyPermissionOwner:
+		return true
+	case KeyPermissionViewer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeyRole.
+const (
+	KeyRoleAccount KeyRole = "account"
+	KeyRoleAdmin   KeyRole = "admin"
+	KeyRoleFinance KeyRole = "finance"
+	KeyRoleSupport KeyRole = "support"
+)
+
+// Valid indicates whether the value is a known member of the KeyRole enum.
+func (e KeyRole) Valid() bool {
+	switch e {
+	case KeyRoleAccount:
+		return true
+	case KeyRoleAdmin:
+		return true
+	case KeyRoleFinance:
+		return true
+	case KeyRoleSupport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MethodSettingsMethod.
+const (
+	MethodSettingsMethodSelfService     MethodSettingsMethod = "self_service"
+	MethodSettingsMethodSupportAssisted MethodSettingsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the MethodSettingsMethod enum.
+func (e MethodSettingsMethod) Valid() bool {
+	switch e {
+	case MethodSettingsMethodSelfService:
+		return true
+	case MethodSettingsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NextActionActs.
+const (
+	NextActionActsAccept   NextActionActs = "accept"
+	NextActionActsApprove  NextActionActs = "approve"
+	NextActionActsCancel   NextActionActs = "cancel"
+	NextActionActsDecline  NextActionActs = "decline"
+	NextActionActsDeny     NextActionActs = "deny"
+	NextActionActsExtend   NextActionActs = "extend"
+	NextActionActsTakeBack NextActionActs = "take_back"
+)
+
+// Valid indicates whether the value is a known member of the NextActionActs enum.
+func (e NextActionActs) Valid() bool {
+	switch e {
+	case NextActionActsAccept:
+		return true
+	case NextActionActsApprove:
+		return true
+	case NextActionActsCancel:
+		return true
+	case NextActionActsDecline:
+		return true
+	case NextActionActsDeny:
+		return true
+	case NextActionActsExtend:
+		return true
+	case NextActionActsTakeBack:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NextActionParty.
+const (
+	NextActionPartyDestination NextActionParty = "destination"
+	NextActionPartySource      NextActionParty = "source"
+	NextActionPartySupport     NextActionParty = "support"
+	NextActionPartySystem      NextActionParty = "system"
+)
+
+// Valid indicates whether the value is a known member of the NextActionParty enum.
+func (e NextActionParty) Valid() bool {
+	switch e {
+	case NextActionPartyDestination:
+		return true
+	case NextActionPartySource:
+		return true
+	case NextActionPartySupport:
+		return true
+	case NextActionPartySystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenTransferState.
+const (
+	OpenTransferStateAwaitingAcceptance OpenTransferState = "awaiting_acceptance"
+	OpenTransferStateCanceled           OpenTransferState = "canceled"
+	OpenTransferStateCompleted          OpenTransferState = "completed"
+	OpenTransferStateDeclined           OpenTransferState = "declined"
+	OpenTransferStateDenied             OpenTransferState = "denied"
+	OpenTransferStateExpired            OpenTransferState = "expired"
+	OpenTransferStateInReview           OpenTransferState = "in_review"
+	OpenTransferStateRejected           OpenTransferState = "rejected"
+	OpenTransferStateScheduled          OpenTransferState = "scheduled"
+	OpenTransferStateTransferring       OpenTransferState = "transferring"
+	OpenTransferStateValidating         OpenTransferState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the OpenTransferState enum.
+func (e OpenTransferState) Valid() bool {
+	switch e {
+	case OpenTransferStateAwaitingAcceptance:
+		return true
+	case OpenTransferStateCanceled:
+		return true
+	case OpenTransferStateCompleted:
+		return true
+	case OpenTransferStateDeclined:
+		return true
+	case OpenTransferStateDenied:
+		return true
+	case OpenTransferStateExpired:
+		return true
+	case OpenTransferStateInReview:
+		return true
+	case OpenTransferStateRejected:
+		return true
+	case OpenTransferStateScheduled:
+		return true
+	case OpenTransferStateTransferring:
+		return true
+	case OpenTransferStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PastTransferRequestState.
+const (
+	PastTransferRequestStateAwaitingAcceptance PastTransferRequestState = "awaiting_acceptance"
+	PastTransferRequestStateCanceled           PastTransferRequestState = "canceled"
+	PastTransferRequestStateCompleted          PastTransferRequestState = "completed"
+	PastTransferRequestStateDeclined           PastTransferRequestState = "declined"
+	PastTransferRequestStateDenied             PastTransferRequestState = "denied"
+	PastTransferRequestStateExpired            PastTransferRequestState = "expired"
+	PastTransferRequestStateInReview           PastTransferRequestState = "in_review"
+	PastTransferRequestStateRejected           PastTransferRequestState = "rejected"
+	PastTransferRequestStateScheduled          PastTransferRequestState = "scheduled"
+	PastTransferRequestStateTransferring       PastTransferRequestState = "transferring"
+	PastTransferRequestStateValidating         PastTransferRequestState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the PastTransferRequestState enum.
+func (e PastTransferRequestState) Valid() bool {
+	switch e {
+	case PastTransferRequestStateAwaitingAcceptance:
+		return true
+	case PastTransferRequestStateCanceled:
+		return true
+	case PastTransferRequestStateCompleted:
+		return true
+	case PastTransferRequestStateDeclined:
+		return true
+	case PastTransferRequestStateDenied:
+		return true
+	case PastTransferRequestStateExpired:
+		return true
+	case PastTransferRequestStateInReview:
+		return true
+	case PastTransferRequestStateRejected:
+		return true
+	case PastTransferRequestStateScheduled:
+		return true
+	case PastTransferRequestStateTransferring:
+		return true
+	case PastTransferRequestStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewTotalMethod.
+const (
+	PreviewTotalMethodSelfService     PreviewTotalMethod = "self_service"
+	PreviewTotalMethodSupportAssisted PreviewTotalMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the PreviewTotalMethod enum.
+func (e PreviewTotalMethod) Valid() bool {
+	switch e {
+	case PreviewTotalMethodSelfService:
+		return true
+	case PreviewTotalMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewedSIMMethod.
+const (
+	PreviewedSIMMethodSelfService     PreviewedSIMMethod = "self_service"
+	PreviewedSIMMethodSupportAssisted PreviewedSIMMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the PreviewedSIMMethod enum.
+func (e PreviewedSIMMethod) Valid() bool {
+	switch e {
+	case PreviewedSIMMethodSelfService:
+		return true
+	case PreviewedSIMMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewedSIMReason.
+const (
+	PreviewedSIMReasonAccountClosed       PreviewedSIMReason = "account_closed"
+	PreviewedSIMReasonAlreadyTransferring PreviewedSIMReason = "already_transferring"
+	PreviewedSIMReasonInternalError       PreviewedSIMReason = "internal_error"
+	PreviewedSIMReasonNeedsSupport        PreviewedSIMReason = "needs_support"
+	PreviewedSIMReasonOwnerChanged        PreviewedSIMReason = "owner_changed"
+	PreviewedSIMReasonPlanNotAvailable    PreviewedSIMReason = "plan_not_available"
+	PreviewedSIMReasonPlanNotTransferable PreviewedSIMReason = "plan_not_transferable"
+	PreviewedSIMReasonSessionNotDropped   PreviewedSIMReason = "session_not_dropped"
+	PreviewedSIMReasonSimLocked           PreviewedSIMReason = "sim_locked"
+	PreviewedSIMReasonSimNotFound         PreviewedSIMReason = "sim_not_found"
+	PreviewedSIMReasonSimTerminated       PreviewedSIMReason = "sim_terminated"
+	PreviewedSIMReasonStatusChanged       PreviewedSIMReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the PreviewedSIMReason enum.
+func (e PreviewedSIMReason) Valid() bool {
+	switch e {
+	case PreviewedSIMReasonAccountClosed:
+		return true
+	case PreviewedSIMReasonAlreadyTransferring:
+		return true
+	case PreviewedSIMReasonInternalError:
+		return true
+	case PreviewedSIMReasonNeedsSupport:
+		return true
+	case PreviewedSIMReasonOwnerChanged:
+		return true
+	case PreviewedSIMReasonPlanNotAvailable:
+		return true
+	case PreviewedSIMReasonPlanNotTransferable:
+		return true
+	case PreviewedSIMReasonSessionNotDropped:
+		return true
+	case PreviewedSIMReasonSimLocked:
+		return true
+	case PreviewedSIMReasonSimNotFound:
+		return true
+	case PreviewedSIMReasonSimTerminated:
+		return true
+	case PreviewedSIMReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PreviewedSIMStatus.
+const (
+	PreviewedSIMStatusActive     PreviewedSIMStatus = "active"
+	PreviewedSIMStatusInactive   PreviewedSIMStatus = "inactive"
+	PreviewedSIMStatusReady      PreviewedSIMStatus = "ready"
+	PreviewedSIMStatusStandby    PreviewedSIMStatus = "standby"
+	PreviewedSIMStatusSuspended  PreviewedSIMStatus = "suspended"
+	PreviewedSIMStatusTerminated PreviewedSIMStatus = "terminated"
+)
+
+// Valid indicates whether the value is a known member of the PreviewedSIMStatus enum.
+func (e PreviewedSIMStatus) Valid() bool {
+	switch e {
+	case PreviewedSIMStatusActive:
+		return true
+	case PreviewedSIMStatusInactive:
+		return true
+	case PreviewedSIMStatusReady:
+		return true
+	case PreviewedSIMStatusStandby:
+		return true
+	case PreviewedSIMStatusSuspended:
+		return true
+	case PreviewedSIMStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReasonCountReason.
+const (
+	ReasonCountReasonAccountClosed       ReasonCountReason = "account_closed"
+	ReasonCountReasonAlreadyTransferring ReasonCountReason = "already_transferring"
+	ReasonCountReasonInternalError       ReasonCountReason = "internal_error"
+	ReasonCountReasonNeedsSupport        ReasonCountReason = "needs_support"
+	ReasonCountReasonOwnerChanged        ReasonCountReason = "owner_changed"
+	ReasonCountReasonPlanNotAvailable    ReasonCountReason = "plan_not_available"
+	ReasonCountReasonPlanNotTransferable ReasonCountReason = "plan_not_transferable"
+	ReasonCountReasonSessionNotDropped   ReasonCountReason = "session_not_dropped"
+	ReasonCountReasonSimLocked           ReasonCountReason = "sim_locked"
+	ReasonCountReasonSimNotFound         ReasonCountReason = "sim_not_found"
+	ReasonCountReasonSimTerminated       ReasonCountReason = "sim_terminated"
+	ReasonCountReasonStatusChanged       ReasonCountReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ReasonCountReason enum.
+func (e ReasonCountReason) Valid() bool {
+	switch e {
+	case ReasonCountReasonAccountClosed:
+		return true
+	case ReasonCountReasonAlreadyTransferring:
+		return true
+	case ReasonCountReasonInternalError:
+		return true
+	case ReasonCountReasonNeedsSupport:
+		return true
+	case ReasonCountReasonOwnerChanged:
+		return true
+	case ReasonCountReasonPlanNotAvailable:
+		return true
+	case ReasonCountReasonPlanNotTransferable:
+		return true
+	case ReasonCountReasonSessionNotDropped:
+		return true
+	case ReasonCountReasonSimLocked:
+		return true
+	case ReasonCountReasonSimNotFound:
+		return true
+	case ReasonCountReasonSimTerminated:
+		return true
+	case ReasonCountReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReasonCountState.
+const (
+	ReasonCountStateFailed     ReasonCountState = "failed"
+	ReasonCountStateIneligible ReasonCountState = "ineligible"
+)
+
+// Valid indicates whether the value is a known member of the ReasonCountState enum.
+func (e ReasonCountState) Valid() bool {
+	switch e {
+	case ReasonCountStateFailed:
+		return true
+	case ReasonCountStateIneligible:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RemindDetailWaitingFor.
+const (
+	RemindDetailWaitingForDestination RemindDetailWaitingFor = "destination"
+	RemindDetailWaitingForSource      RemindDetailWaitingFor = "source"
+	RemindDetailWaitingForSupport     RemindDetailWaitingFor = "support"
+	RemindDetailWaitingForSystem      RemindDetailWaitingFor = "system"
+)
+
+// Valid indicates whether the value is a known member of the RemindDetailWaitingFor enum.
+func (e RemindDetailWaitingFor) Valid() bool {
+	switch e {
+	case RemindDetailWaitingForDestination:
+		return true
+	case RemindDetailWaitingForSource:
+		return true
+	case RemindDetailWaitingForSupport:
+		return true
+	case RemindDetailWaitingForSystem:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RequestOutcome.
+const (
+	RequestOutcomeAll  RequestOutcome = "all"
+	RequestOutcomeNone RequestOutcome = "none"
+	RequestOutcomeSome RequestOutcome = "some"
+)
+
+// Valid indicates whether the value is a known member of the RequestOutcome enum.
+func (e RequestOutcome) Valid() bool {
+	switch e {
+	case RequestOutcomeAll:
+		return true
+	case RequestOutcomeNone:
+		return true
+	case RequestOutcomeSome:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RequestState.
+const (
+	RequestStateAwaitingAcceptance RequestState = "awaiting_acceptance"
+	RequestStateCanceled           RequestState = "canceled"
+	RequestStateCompleted          RequestState = "completed"
+	RequestStateDeclined           RequestState = "declined"
+	RequestStateDenied             RequestState = "denied"
+	RequestStateExpired            RequestState = "expired"
+	RequestStateInReview           RequestState = "in_review"
+	RequestStateRejected           RequestState = "rejected"
+	RequestStateScheduled          RequestState = "scheduled"
+	RequestStateTransferring       RequestState = "transferring"
+	RequestStateValidating         RequestState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the RequestState enum.
+func (e RequestState) Valid() bool {
+	switch e {
+	case RequestStateAwaitingAcceptance:
+		return true
+	case RequestStateCanceled:
+		return true
+	case RequestStateCompleted:
+		return true
+	case RequestStateDeclined:
+		return true
+	case RequestStateDenied:
+		return true
+	case RequestStateExpired:
+		return true
+	case RequestStateInReview:
+		return true
+	case RequestStateRejected:
+		return true
+	case RequestStateScheduled:
+		return true
+	case RequestStateTransferring:
+		return true
+	case RequestStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RequestCancelState.
+const (
+	RequestCancelStateAwaitingAcceptance RequestCancelState = "awaiting_acceptance"
+	RequestCancelStateCanceled           RequestCancelState = "canceled"
+	RequestCancelStateCompleted          RequestCancelState = "completed"
+	RequestCancelStateDeclined           RequestCancelState = "declined"
+	RequestCancelStateDenied             RequestCancelState = "denied"
+	RequestCancelStateExpired            RequestCancelState = "expired"
+	RequestCancelStateInReview           RequestCancelState = "in_review"
+	RequestCancelStateRejected           RequestCancelState = "rejected"
+	RequestCancelStateScheduled          RequestCancelState = "scheduled"
+	RequestCancelStateTransferring       RequestCancelState = "transferring"
+	RequestCancelStateValidating         RequestCancelState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the RequestCancelState enum.
+func (e RequestCancelState) Valid() bool {
+	switch e {
+	case RequestCancelStateAwaitingAcceptance:
+		return true
+	case RequestCancelStateCanceled:
+		return true
+	case RequestCancelStateCompleted:
+		return true
+	case RequestCancelStateDeclined:
+		return true
+	case RequestCancelStateDenied:
+		return true
+	case RequestCancelStateExpired:
+		return true
+	case RequestCancelStateInReview:
+		return true
+	case RequestCancelStateRejected:
+		return true
+	case RequestCancelStateScheduled:
+		return true
+	case RequestCancelStateTransferring:
+		return true
+	case RequestCancelStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultMethod.
+const (
+	ResultMethodLessThanNil     ResultMethod = "<nil>"
+	ResultMethodSelfService     ResultMethod = "self_service"
+	ResultMethodSupportAssisted ResultMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the ResultMethod enum.
+func (e ResultMethod) Valid() bool {
+	switch e {
+	case ResultMethodLessThanNil:
+		return true
+	case ResultMethodSelfService:
+		return true
+	case ResultMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultReason.
+const (
+	ResultReasonAccountClosed       ResultReason = "account_closed"
+	ResultReasonAlreadyTransferring ResultReason = "already_transferring"
+	ResultReasonInternalError       ResultReason = "internal_error"
+	ResultReasonLessThanNil         ResultReason = "<nil>"
+	ResultReasonNeedsSupport        ResultReason = "needs_support"
+	ResultReasonOwnerChanged        ResultReason = "owner_changed"
+	ResultReasonPlanNotAvailable    ResultReason = "plan_not_available"
+	ResultReasonPlanNotTransferable ResultReason = "plan_not_transferable"
+	ResultReasonSessionNotDropped   ResultReason = "session_not_dropped"
+	ResultReasonSimLocked           ResultReason = "sim_locked"
+	ResultReasonSimNotFound         ResultReason = "sim_not_found"
+	ResultReasonSimTerminated       ResultReason = "sim_terminated"
+	ResultReasonStatusChanged       ResultReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ResultReason enum.
+func (e ResultReason) Valid() bool {
+	switch e {
+	case ResultReasonAccountClosed:
+		return true
+	case ResultReasonAlreadyTransferring:
+		return true
+	case ResultReasonInternalError:
+		return true
+	case ResultReasonLessThanNil:
+		return true
+	case ResultReasonNeedsSupport:
+		return true
+	case ResultReasonOwnerChanged:
+		return true
+	case ResultReasonPlanNotAvailable:
+		return true
+	case ResultReasonPlanNotTransferable:
+		return true
+	case ResultReasonSessionNotDropped:
+		return true
+	case ResultReasonSimLocked:
+		return true
+	case ResultReasonSimNotFound:
+		return true
+	case ResultReasonSimTerminated:
+		return true
+	case ResultReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResultState.
+const (
+	ResultStateCanceled   ResultState = "canceled"
+	ResultStateCompleted  ResultState = "completed"
+	ResultStateDeclined   ResultState = "declined"
+	ResultStateDenied     ResultState = "denied"
+	ResultStateEligible   ResultState = "eligible"
+	ResultStateExpired    ResultState = "expired"
+	ResultStateFailed     ResultState = "failed"
+	ResultStateIneligible ResultState = "ineligible"
+	ResultStatePending    ResultState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ResultState enum.
+func (e ResultState) Valid() bool {
+	switch e {
+	case ResultStateCanceled:
+		return true
+	case ResultStateCompleted:
+		return true
+	case ResultStateDeclined:
+		return true
+	case ResultStateDenied:
+		return true
+	case ResultStateEligible:
+		return true
+	case ResultStateExpired:
+		return true
+	case ResultStateFailed:
+		return true
+	case ResultStateIneligible:
+		return true
+	case ResultStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetryInputBodyReasons.
+const (
+	RetryInputBodyReasonsAccountClosed       RetryInputBodyReasons = "account_closed"
+	RetryInputBodyReasonsAlreadyTransferring RetryInputBodyReasons = "already_transferring"
+	RetryInputBodyReasonsInternalError       RetryInputBodyReasons = "internal_error"
+	RetryInputBodyReasonsNeedsSupport        RetryInputBodyReasons = "needs_support"
+	RetryInputBodyReasonsOwnerChanged        RetryInputBodyReasons = "owner_changed"
+	RetryInputBodyReasonsPlanNotAvailable    RetryInputBodyReasons = "plan_not_available"
+	RetryInputBodyReasonsPlanNotTransferable RetryInputBodyReasons = "plan_not_transferable"
+	RetryInputBodyReasonsSessionNotDropped   RetryInputBodyReasons = "session_not_dropped"
+	RetryInputBodyReasonsSimLocked           RetryInputBodyReasons = "sim_locked"
+	RetryInputBodyReasonsSimNotFound         RetryInputBodyReasons = "sim_not_found"
+	RetryInputBodyReasonsSimTerminated       RetryInputBodyReasons = "sim_terminated"
+	RetryInputBodyReasonsStatusChanged       RetryInputBodyReasons = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the RetryInputBodyReasons enum.
+func (e RetryInputBodyReasons) Valid() bool {
+	switch e {
+	case RetryInputBodyReasonsAccountClosed:
+		return true
+	case RetryInputBodyReasonsAlreadyTransferring:
+		return true
+	case RetryInputBodyReasonsInternalError:
+		return true
+	case RetryInputBodyReasonsNeedsSupport:
+		return true
+	case RetryInputBodyReasonsOwnerChanged:
+		return true
+	case RetryInputBodyReasonsPlanNotAvailable:
+		return true
+	case RetryInputBodyReasonsPlanNotTransferable:
+		return true
+	case RetryInputBodyReasonsSessionNotDropped:
+		return true
+	case RetryInputBodyReasonsSimLocked:
+		return true
+	case RetryInputBodyReasonsSimNotFound:
+		return true
+	case RetryInputBodyReasonsSimTerminated:
+		return true
+	case RetryInputBodyReasonsStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SIMStatus.
+const (
+	SIMStatusActive     SIMStatus = "active"
+	SIMStatusInactive   SIMStatus = "inactive"
+	SIMStatusReady      SIMStatus = "ready"
+	SIMStatusStandby    SIMStatus = "standby"
+	SIMStatusSuspended  SIMStatus = "suspended"
+	SIMStatusTerminated SIMStatus = "terminated"
+)
+
+// Valid indicates whether the value is a known member of the SIMStatus enum.
+func (e SIMStatus) Valid() bool {
+	switch e {
+	case SIMStatusActive:
+		return true
+	case SIMStatusInactive:
+		return true
+	case SIMStatusReady:
+		return true
+	case SIMStatusStandby:
+		return true
+	case SIMStatusSuspended:
+		return true
+	case SIMStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SIMConditionsStatus.
+const (
+	SIMConditionsStatusActive     SIMConditionsStatus = "active"
+	SIMConditionsStatusInactive   SIMConditionsStatus = "inactive"
+	SIMConditionsStatusReady      SIMConditionsStatus = "ready"
+	SIMConditionsStatusStandby    SIMConditionsStatus = "standby"
+	SIMConditionsStatusSuspended  SIMConditionsStatus = "suspended"
+	SIMConditionsStatusTerminated SIMConditionsStatus = "terminated"
+)
+
+// Valid indicates whether the value is a known member of the SIMConditionsStatus enum.
+func (e SIMConditionsStatus) Valid() bool {
+	switch e {
+	case SIMConditionsStatusActive:
+		return true
+	case SIMConditionsStatusInactive:
+		return true
+	case SIMConditionsStatusReady:
+		return true
+	case SIMConditionsStatusStandby:
+		return true
+	case SIMConditionsStatusSuspended:
+		return true
+	case SIMConditionsStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TakeBackBy.
+const (
+	TakeBackByDestination TakeBackBy = "destination"
+	TakeBackBySource      TakeBackBy = "source"
+	TakeBackBySupport     TakeBackBy = "support"
+)
+
+// Valid indicates whether the value is a known member of the TakeBackBy enum.
+func (e TakeBackBy) Valid() bool {
+	switch e {
+	case TakeBackByDestination:
+		return true
+	case TakeBackBySource:
+		return true
+	case TakeBackBySupport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferMethod.
+const (
+	TransferMethodSelfService     TransferMethod = "self_service"
+	TransferMethodSupportAssisted TransferMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the TransferMethod enum.
+func (e TransferMethod) Valid() bool {
+	switch e {
+	case TransferMethodSelfService:
+		return true
+	case TransferMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferReason.
+const (
+	TransferReasonAccountClosed       TransferReason = "account_closed"
+	TransferReasonAlreadyTransferring TransferReason = "already_transferring"
+	TransferReasonInternalError       TransferReason = "internal_error"
+	TransferReasonNeedsSupport        TransferReason = "needs_support"
+	TransferReasonOwnerChanged        TransferReason = "owner_changed"
+	TransferReasonPlanNotAvailable    TransferReason = "plan_not_available"
+	TransferReasonPlanNotTransferable TransferReason = "plan_not_transferable"
+	TransferReasonSessionNotDropped   TransferReason = "session_not_dropped"
+	TransferReasonSimLocked           TransferReason = "sim_locked"
+	TransferReasonSimNotFound         TransferReason = "sim_not_found"
+	TransferReasonSimTerminated       TransferReason = "sim_terminated"
+	TransferReasonStatusChanged       TransferReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the TransferReason enum.
+func (e TransferReason) Valid() bool {
+	switch e {
+	case TransferReasonAccountClosed:
+		return true
+	case TransferReasonAlreadyTransferring:
+		return true
+	case TransferReasonInternalError:
+		return true
+	case TransferReasonNeedsSupport:
+		return true
+	case TransferReasonOwnerChanged:
+		return true
+	case TransferReasonPlanNotAvailable:
+		return true
+	case TransferReasonPlanNotTransferable:
+		return true
+	case TransferReasonSessionNotDropped:
+		return true
+	case TransferReasonSimLocked:
+		return true
+	case TransferReasonSimNotFound:
+		return true
+	case TransferReasonSimTerminated:
+		return true
+	case TransferReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferState.
+const (
+	TransferStateCanceled   TransferState = "canceled"
+	TransferStateCompleted  TransferState = "completed"
+	TransferStateDeclined   TransferState = "declined"
+	TransferStateDenied     TransferState = "denied"
+	TransferStateEligible   TransferState = "eligible"
+	TransferStateExpired    TransferState = "expired"
+	TransferStateFailed     TransferState = "failed"
+	TransferStateIneligible TransferState = "ineligible"
+	TransferStatePending    TransferState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the TransferState enum.
+func (e TransferState) Valid() bool {
+	switch e {
+	case TransferStateCanceled:
+		return true
+	case TransferStateCompleted:
+		return true
+	case TransferStateDeclined:
+		return true
+	case TransferStateDenied:
+		return true
+	case TransferStateEligible:
+		return true
+	case TransferStateExpired:
+		return true
+	case TransferStateFailed:
+		return true
+	case TransferStateIneligible:
+		return true
+	case TransferStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListBatchesParamsFinished.
+const (
+	False ListBatchesParamsFinished = "false"
+	True  ListBatchesParamsFinished = "true"
+)
+
+// Valid indicates whether the value is a known member of the ListBatchesParamsFinished enum.
+func (e ListBatchesParamsFinished) Valid() bool {
+	switch e {
+	case False:
+		return true
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsState.
+const (
+	GetBatchResultsParamsStateCanceled   GetBatchResultsParamsState = "canceled"
+	GetBatchResultsParamsStateCompleted  GetBatchResultsParamsState = "completed"
+	GetBatchResultsParamsStateDeclined   GetBatchResultsParamsState = "declined"
+	GetBatchResultsParamsStateDenied     GetBatchResultsParamsState = "denied"
+	GetBatchResultsParamsStateEligible   GetBatchResultsParamsState = "eligible"
+	GetBatchResultsParamsStateExpired    GetBatchResultsParamsState = "expired"
+	GetBatchResultsParamsStateFailed     GetBatchResultsParamsState = "failed"
+	GetBatchResultsParamsStateIneligible GetBatchResultsParamsState = "ineligible"
+	GetBatchResultsParamsStatePending    GetBatchResultsParamsState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsState enum.
+func (e GetBatchResultsParamsState) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsStateCanceled:
+		return true
+	case GetBatchResultsParamsStateCompleted:
+		return true
+	case GetBatchResultsParamsStateDeclined:
+		return true
+	case GetBatchResultsParamsStateDenied:
+		return true
+	case GetBatchResultsParamsStateEligible:
+		return true
+	case GetBatchResultsParamsStateExpired:
+		return true
+	case GetBatchResultsParamsStateFailed:
+		return true
+	case GetBatchResultsParamsStateIneligible:
+		return true
+	case GetBatchResultsParamsStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsReason.
+const (
+	GetBatchResultsParamsReasonAccountClosed       GetBatchResultsParamsReason = "account_closed"
+	GetBatchResultsParamsReasonAlreadyTransferring GetBatchResultsParamsReason = "already_transferring"
+	GetBatchResultsParamsReasonInternalError       GetBatchResultsParamsReason = "internal_error"
+	GetBatchResultsParamsReasonNeedsSupport        GetBatchResultsParamsReason = "needs_support"
+	GetBatchResultsParamsReasonOwnerChanged        GetBatchResultsParamsReason = "owner_changed"
+	GetBatchResultsParamsReasonPlanNotAvailable    GetBatchResultsParamsReason = "plan_not_available"
+	GetBatchResultsParamsReasonPlanNotTransferable GetBatchResultsParamsReason = "plan_not_transferable"
+	GetBatchResultsParamsReasonSessionNotDropped   GetBatchResultsParamsReason = "session_not_dropped"
+	GetBatchResultsParamsReasonSimLocked           GetBatchResultsParamsReason = "sim_locked"
+	GetBatchResultsParamsReasonSimNotFound         GetBatchResultsParamsReason = "sim_not_found"
+	GetBatchResultsParamsReasonSimTerminated       GetBatchResultsParamsReason = "sim_terminated"
+	GetBatchResultsParamsReasonStatusChanged       GetBatchResultsParamsReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsReason enum.
+func (e GetBatchResultsParamsReason) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsReasonAccountClosed:
+		return true
+	case GetBatchResultsParamsReasonAlreadyTransferring:
+		return true
+	case GetBatchResultsParamsReasonInternalError:
+		return true
+	case GetBatchResultsParamsReasonNeedsSupport:
+		return true
+	case GetBatchResultsParamsReasonOwnerChanged:
+		return true
+	case GetBatchResultsParamsReasonPlanNotAvailable:
+		return true
+	case GetBatchResultsParamsReasonPlanNotTransferable:
+		return true
+	case GetBatchResultsParamsReasonSessionNotDropped:
+		return true
+	case GetBatchResultsParamsReasonSimLocked:
+		return true
+	case GetBatchResultsParamsReasonSimNotFound:
+		return true
+	case GetBatchResultsParamsReasonSimTerminated:
+		return true
+	case GetBatchResultsParamsReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetBatchResultsParamsMethod.
+const (
+	GetBatchResultsParamsMethodSelfService     GetBatchResultsParamsMethod = "self_service"
+	GetBatchResultsParamsMethodSupportAssisted GetBatchResultsParamsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsMethod enum.
+func (e GetBatchResultsParamsMethod) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsMethodSelfService:
+		return true
+	case GetBatchResultsParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListFeedParamsFrom.
+const (
+	Now ListFeedParamsFrom = "now"
+)
+
+// Valid indicates whether the value is a known member of the ListFeedParamsFrom enum.
+func (e ListFeedParamsFrom) Valid() bool {
+	switch e {
+	case Now:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRequestsParamsDirection.
+const (
+	Both     ListRequestsParamsDirection = "both"
+	Incoming ListRequestsParamsDirection = "incoming"
+	Outgoing ListRequestsParamsDirection = "outgoing"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsDirection enum.
+func (e ListRequestsParamsDirection) Valid() bool {
+	switch e {
+	case Both:
+		return true
+	case Incoming:
+		return true
+	case Outgoing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRequestsParamsState.
+const (
+	ListRequestsParamsStateAwaitingAcceptance ListRequestsParamsState = "awaiting_acceptance"
+	ListRequestsParamsStateCanceled           ListRequestsParamsState = "canceled"
+	ListRequestsParamsStateCompleted          ListRequestsParamsState = "completed"
+	ListRequestsParamsStateDeclined           ListRequestsParamsState = "declined"
+	ListRequestsParamsStateDenied             ListRequestsParamsState = "denied"
+	ListRequestsParamsStateExpired            ListRequestsParamsState = "expired"
+	ListRequestsParamsStateInReview           ListRequestsParamsState = "in_review"
+	ListRequestsParamsStateRejected           ListRequestsParamsState = "rejected"
+	ListRequestsParamsStateScheduled          ListRequestsParamsState = "scheduled"
+	ListRequestsParamsStateTransferring       ListRequestsParamsState = "transferring"
+	ListRequestsParamsStateValidating         ListRequestsParamsState = "validating"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsState enum.
+func (e ListRequestsParamsState) Valid() bool {
+	switch e {
+	case ListRequestsParamsStateAwaitingAcceptance:
+		return true
+	case ListRequestsParamsStateCanceled:
+		return true
+	case ListRequestsParamsStateCompleted:
+		return true
+	case ListRequestsParamsStateDeclined:
+		return true
+	case ListRequestsParamsStateDenied:
+		return true
+	case ListRequestsParamsStateExpired:
+		return true
+	case ListRequestsParamsStateInReview:
+		return true
+	case ListRequestsParamsStateRejected:
+		return true
+	case ListRequestsParamsStateScheduled:
+		return true
+	case ListRequestsParamsStateTransferring:
+		return true
+	case ListRequestsParamsStateValidating:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRequestsParamsReason.
+const (
+	ListRequestsParamsReasonAccountClosed       ListRequestsParamsReason = "account_closed"
+	ListRequestsParamsReasonAlreadyTransferring ListRequestsParamsReason = "already_transferring"
+	ListRequestsParamsReasonInternalError       ListRequestsParamsReason = "internal_error"
+	ListRequestsParamsReasonNeedsSupport        ListRequestsParamsReason = "needs_support"
+	ListRequestsParamsReasonOwnerChanged        ListRequestsParamsReason = "owner_changed"
+	ListRequestsParamsReasonPlanNotAvailable    ListRequestsParamsReason = "plan_not_available"
+	ListRequestsParamsReasonPlanNotTransferable ListRequestsParamsReason = "plan_not_transferable"
+	ListRequestsParamsReasonSessionNotDropped   ListRequestsParamsReason = "session_not_dropped"
+	ListRequestsParamsReasonSimLocked           ListRequestsParamsReason = "sim_locked"
+	ListRequestsParamsReasonSimNotFound         ListRequestsParamsReason = "sim_not_found"
+	ListRequestsParamsReasonSimTerminated       ListRequestsParamsReason = "sim_terminated"
+	ListRequestsParamsReasonStatusChanged       ListRequestsParamsReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsReason enum.
+func (e ListRequestsParamsReason) Valid() bool {
+	switch e {
+	case ListRequestsParamsReasonAccountClosed:
+		return true
+	case ListRequestsParamsReasonAlreadyTransferring:
+		return true
+	case ListRequestsParamsReasonInternalError:
+		return true
+	case ListRequestsParamsReasonNeedsSupport:
+		return true
+	case ListRequestsParamsReasonOwnerChanged:
+		return true
+	case ListRequestsParamsReasonPlanNotAvailable:
+		return true
+	case ListRequestsParamsReasonPlanNotTransferable:
+		return true
+	case ListRequestsParamsReasonSessionNotDropped:
+		return true
+	case ListRequestsParamsReasonSimLocked:
+		return true
+	case ListRequestsParamsReasonSimNotFound:
+		return true
+	case ListRequestsParamsReasonSimTerminated:
+		return true
+	case ListRequestsParamsReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRequestsParamsMethod.
+const (
+	ListRequestsParamsMethodSelfService     ListRequestsParamsMethod = "self_service"
+	ListRequestsParamsMethodSupportAssisted ListRequestsParamsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsMethod enum.
+func (e ListRequestsParamsMethod) Valid() bool {
+	switch e {
+	case ListRequestsParamsMethodSelfService:
+		return true
+	case ListRequestsParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsState.
+const (
+	ListTransfersParamsStateCanceled   ListTransfersParamsState = "canceled"
+	ListTransfersParamsStateCompleted  ListTransfersParamsState = "completed"
+	ListTransfersParamsStateDeclined   ListTransfersParamsState = "declined"
+	ListTransfersParamsStateDenied     ListTransfersParamsState = "denied"
+	ListTransfersParamsStateEligible   ListTransfersParamsState = "eligible"
+	ListTransfersParamsStateExpired    ListTransfersParamsState = "expired"
+	ListTransfersParamsStateFailed     ListTransfersParamsState = "failed"
+	ListTransfersParamsStateIneligible ListTransfersParamsState = "ineligible"
+	ListTransfersParamsStatePending    ListTransfersParamsState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsState enum.
+func (e ListTransfersParamsState) Valid() bool {
+	switch e {
+	case ListTransfersParamsStateCanceled:
+		return true
+	case ListTransfersParamsStateCompleted:
+		return true
+	case ListTransfersParamsStateDeclined:
+		return true
+	case ListTransfersParamsStateDenied:
+		return true
+	case ListTransfersParamsStateEligible:
+		return true
+	case ListTransfersParamsStateExpired:
+		return true
+	case ListTransfersParamsStateFailed:
+		return true
+	case ListTransfersParamsStateIneligible:
+		return true
+	case ListTransfersParamsStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsReason.
+const (
+	ListTransfersParamsReasonAccountClosed       ListTransfersParamsReason = "account_closed"
+	ListTransfersParamsReasonAlreadyTransferring ListTransfersParamsReason = "already_transferring"
+	ListTransfersParamsReasonInternalError       ListTransfersParamsReason = "internal_error"
+	ListTransfersParamsReasonNeedsSupport        ListTransfersParamsReason = "needs_support"
+	ListTransfersParamsReasonOwnerChanged        ListTransfersParamsReason = "owner_changed"
+	ListTransfersParamsReasonPlanNotAvailable    ListTransfersParamsReason = "plan_not_available"
+	ListTransfersParamsReasonPlanNotTransferable ListTransfersParamsReason = "plan_not_transferable"
+	ListTransfersParamsReasonSessionNotDropped   ListTransfersParamsReason = "session_not_dropped"
+	ListTransfersParamsReasonSimLocked           ListTransfersParamsReason = "sim_locked"
+	ListTransfersParamsReasonSimNotFound         ListTransfersParamsReason = "sim_not_found"
+	ListTransfersParamsReasonSimTerminated       ListTransfersParamsReason = "sim_terminated"
+	ListTransfersParamsReasonStatusChanged       ListTransfersParamsReason = "status_changed"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsReason enum.
+func (e ListTransfersParamsReason) Valid() bool {
+	switch e {
+	case ListTransfersParamsReasonAccountClosed:
+		return true
+	case ListTransfersParamsReasonAlreadyTransferring:
+		return true
+	case ListTransfersParamsReasonInternalError:
+		return true
+	case ListTransfersParamsReasonNeedsSupport:
+		return true
+	case ListTransfersParamsReasonOwnerChanged:
+		return true
+	case ListTransfersParamsReasonPlanNotAvailable:
+		return true
+	case ListTransfersParamsReasonPlanNotTransferable:
+		return true
+	case ListTransfersParamsReasonSessionNotDropped:
+		return true
+	case ListTransfersParamsReasonSimLocked:
+		return true
+	case ListTransfersParamsReasonSimNotFound:
+		return true
+	case ListTransfersParamsReasonSimTerminated:
+		return true
+	case ListTransfersParamsReasonStatusChanged:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsMethod.
+const (
+	ListTransfersParamsMethodSelfService     ListTransfersParamsMethod = "self_service"
+	ListTransfersParamsMethodSupportAssisted ListTransfersParamsMethod = "support_assisted"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsMethod enum.
+func (e ListTransfersParamsMethod) Valid() bool {
+	switch e {
+	case ListTransfersParamsMethodSelfService:
+		return true
+	case ListTransfersParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// AcceptDetail defines model for AcceptDetail.
+type AcceptDetail struct {
+	// Accepted The number of SIMs that were accepted; the others are declined.
+	Accepted *int64 `json:"accepted,omitempty"`
+
+	// NotAfter When it is too late to start the transfer.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When the transfer starts, if the request was accepted for later: the state is then scheduled.
+	NotBefore *time.Time `json:"not_before,omitempty"`
+}
+
+// AcceptInputBody defines model for AcceptInputBody.
+type AcceptInputBody struct {
+	// Landing What to set on the SIMs when they arrive.
+	Landing *Landing `json:"landing,omitempty"`
+
+	// NotAfter When it is too late to start the transfer, at least a minute after not_before: the request then expires. Default: never.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
+	NotBefore *time.Time `json:"not_before,omitempty"`
+
+	// Sims Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs.
+	Sims *[]string `json:"sims,omitempty"`
+}
+
+// Account defines model for Account.
+type Account struct {
+	// Contacts Email addresses by purpose.
+	Contacts *AccountContacts `json:"contacts,omitempty"`
+
+	// Coverage Where its SIMs work. SIMs on some plans cannot move to an account with a different coverage.
+	//
+	// Examples: global
+	Coverage  string    `json:"coverage"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Currency ISO 4217. Fees are charged in it.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Email The primary email, in lower case.
+	Email openapi_types.Email `json:"email"`
+
+	// ExternalID The id of the account in your own systems. It can be used in place of the operator id.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// MaxOpenRequests How many unfinished requests the account may send; 0: no limit. Left out: as the service is configured, usually 100,000.
+	MaxOpenRequests *int64 `json:"max_open_requests,omitempty"`
+
+	// MaxOpenSims How many SIMs its unfinished requests may have; 0: no limit. Left out: as the service is configured, usually 5,000,000.
+	MaxOpenSims *int64 `json:"max_open_sims,omitempty"`
+
+	// MaxUnknownSims How many stored transfers may have named no SIM of the account; 0: no limit. Left out: as the service is configured, usually 2,000,000.
+	MaxUnknownSims *int64 `json:"max_unknown_sims,omitempty"`
+
+	// Name The name of the account.
+	Name *string `json:"name,omitempty"`
+
+	// OperatorID Examples: OP0012345678
+	OperatorID string `json:"operator_id"`
+
+	// Plans The plans that the account may hold. Left out: any. A SIM on another plan cannot be transferred or imported to the account.
+	Plans *[]string `json:"plans,omitempty"`
+
+	// Standing A closed account can neither send nor receive SIMs.
+	Standing AccountStanding `json:"standing"`
+}
+
+// AccountStanding A closed account can neither send nor receive SIMs.
+type AccountStanding string
+
+// AccountContacts defines model for AccountContacts.
+type AccountContacts struct {
+	// Billing For fees.
+	Billing *[]string `json:"billing,omitempty"`
+
+	// Security For API keys and signs of their misuse.
+	Security *[]string `json:"security,omitempty"`
+
+	// Transfers For transfer requests that the account sends or receives.
+	Transfers *[]string `json:"transfers,omitempty"`
+}
+
+// ApproveDetail defines model for ApproveDetail.
+type ApproveDetail struct {
+	// Fee The fee of each SIM that needs support, if support changed it.
+	Fee *Money `json:"fee,omitempty"`
+
+	// Reason Why support changed the fee.
+	Reason *string `json:"reason,omitempty"`
+	Ticket *string `json:"ticket,omitempty"`
+}
+
+// ApproveInputBody defines model for ApproveInputBody.
+type ApproveInputBody struct {
+	// Fee Replaces the quoted fee of each SIM that needs support, in the currency of the source; 0 waives it.
+	Fee *MoneyInput `json:"fee,omitempty"`
+
+	// FeeReason Why the fee is changed. Required with fee.
+	FeeReason *string `json:"fee_reason,omitempty"`
+
+	// Ticket The reference of the support case.
+	Ticket string `json:"ticket"`
+}
+
+// Batch defines model for Batch.
+type Batch struct {
+	// Counts The SIMs of all its requests together.
+	Counts    Counts    `json:"counts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Finished Whether all its requests are finished.
+	Finished bool               `json:"finished"`
+	ID       openapi_types.UUID `json:"id"`
+
+	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
+	Outcome      *BatchOutcome `json:"outcome,omitempty"`
+	RequestCount int64         `json:"request_count"`
+
+	// Requests The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists.
+	Requests *[]Request `json:"requests,omitempty"`
+	Source   string     `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
+}
+
+// BatchOutcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
+type BatchOutcome string
+
+// BatchCancel defines model for BatchCancel.
+type BatchCancel struct {
+	Batch openapi_types.UUID `json:"batch"`
+
+	// Canceled How many requests this call canceled.
+	Canceled int64           `json:"canceled"`
+	Requests []RequestCancel `json:"requests"`
+}
+
+// CancelBatchInputBody defines model for CancelBatchInputBody.
+type CancelBatchInputBody = map[string]interface{}
+
+// CancelInputBody defines model for CancelInputBody.
+type CancelInputBody struct {
+	// Sims Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs.
+	Sims *[]string `json:"sims,omitempty"`
+}
+
+// ChargedFee defines model for ChargedFee.
+type ChargedFee struct {
+	// Account The account that was charged.
+	Account string `json:"account"`
+
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string            `json:"account_external_id,omitempty"`
+	ChargedAt         time.Time          `json:"charged_at"`
+	Fee               Money              `json:"fee"`
+	Request           openapi_types.UUID `json:"request"`
+}
+
+// Counts defines model for Counts.
+type Counts struct {
+	Canceled  int64 `json:"canceled"`
+	Completed int64 `json:"completed"`
+	Declined  int64 `json:"declined"`
+	Denied    int64 `json:"denied"`
+
+	// Eligible Validated, and open for a decision or being transferred.
+	Eligible   int64 `json:"eligible"`
+	Expired    int64 `json:"expired"`
+	Failed     int64 `json:"failed"`
+	Ineligible int64 `json:"ineligible"`
+
+	// NeedingSupport Eligible SIMs that support has to approve.
+	NeedingSupport int64 `json:"needing_support"`
+
+	// Pending Not validated yet.
+	Pending int64 `json:"pending"`
+
+	// Purged Of the ineligible and canceled SIMs, those whose rows are no longer stored: they named no SIM of the source, and the request finished long ago. Transfers and results do not list them.
+	Purged *int64 `json:"purged,omitempty"`
+
+	// Sims All SIMs.
+	Sims int64 `json:"sims"`
+}
+
+// CreateAccountInputBody defines model for CreateAccountInputBody.
+type CreateAccountInputBody struct {
+	Contacts *AccountContacts `json:"contacts,omitempty"`
+
+	// Coverage Examples: global
+	Coverage string `json:"coverage"`
+
+	// Currency ISO 4217.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Email The primary email.
+	Email string `json:"email"`
+
+	// ExternalID The id of the account in your own systems, unique. It can be used in place of the operator id.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// Name The name of the account.
+	Name *string `json:"name,omitempty"`
+
+	// OperatorID OP and ten digits.
+	//
+	// Examples: OP0012345678
+	OperatorID string `json:"operator_id"`
+
+	// Plans The plans that the account may hold. Default: any.
+	Plans    *[]string                       `json:"plans,omitempty"`
+	Standing *CreateAccountInputBodyStanding `json:"standing,omitempty"`
+}
+
+// CreateAccountInputBodyStanding defines model for CreateAccountInputBody.Standing.
+type CreateAccountInputBodyStanding string
+
+// CreateDetail defines model for CreateDetail.
+type CreateDetail struct {
+	// RetryOf The request whose SIMs it retries, if it is a retry.
+	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
+
+	// Size The number of SIMs in the request.
+	Size *int64 `json:"size,omitempty"`
+}
+
+// CreateFeeInputBody defines model for CreateFeeInputBody.
+type CreateFeeInputBody struct {
+	// Account The operator id or the external id of an account: the entry is then its price, which overrides the fee schedule. Default: an entry of the fee schedule.
+	Account *string `json:"account,omitempty"`
+
+	// Fee The fee per SIM, with its currency, which can be left out for a price. Required unless the account is to follow the schedule.
+	Fee *MoneyInput `json:"fee,omitempty"`
+
+	// FollowsSchedule Ends the price of the account: from then on it pays what the fee schedule says. Instead of fee, and only with account.
+	FollowsSchedule *bool `json:"follows_schedule,omitempty"`
+
+	// Method Self-service transfers are always free of charge.
+	Method CreateFeeInputBodyMethod `json:"method"`
+
+	// ValidFrom When the fee starts to apply, not in the past. Default: now.
+	ValidFrom *time.Time `json:"valid_from,omitempty"`
+}
+
+// CreateFeeInputBodyMethod Self-service transfers are always free of charge.
+type CreateFeeInputBodyMethod string
+
+// CreateKeyInputBody defines model for CreateKeyInputBody.
+type CreateKeyInputBody struct {
+	// Account The operator id or the external id of the account that the key acts for. Only for the role account. Can be left out by an account's own key.
+	Account *string `json:"account,omitempty"`
+
+	// ExpiresAt When the key stops working. Default: never.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Name A name that people recognize. No other key of the account, or of the role of staff, that is not revoked can have it.
+	Name string `json:"name"`
+
+	// Networks The networks from which the key can be used, each an IP address or a network such as 192.0.2.0/24. Default: any. If a proxy is in front of the service, the service has to run with --trust-proxy.
+	//
+	// Examples: ["192.0.2.0/24"]
+	Networks *[]string `json:"networks,omitempty"`
+
+	// Permission What the key may do in its account. Default: owner. Only for the role account.
+	Permission *CreateKeyInputBodyPermission `json:"permission,omitempty"`
+	Role       CreateKeyInputBodyRole        `json:"role"`
+}
+
+// CreateKeyInputBodyPermission What the key may do in its account. Default: owner. Only for the role account.
+type CreateKeyInputBodyPermission string
+
+// CreateKeyInputBodyRole defines model for CreateKeyInputBody.Role.
+type CreateKeyInputBodyRole string
+
+// DeclineInputBody defines model for DeclineInputBody.
+type DeclineInputBody struct {
+	// Reason Shown to the source.
+	Reason *string `json:"reason,omitempty"`
+
+	// Sims Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs.
+	Sims *[]string `json:"sims,omitempty"`
+}
+
+// DenyInputBody defines model for DenyInputBody.
+type DenyInputBody struct {
+	// Reason Shown to the source.
+	Reason string `json:"reason"`
+}
+
+// Destination defines model for Destination.
+type Destination struct {
+	// Email The primary email of the account.
+	Email string `json:"email"`
+
+	// OperatorID The operator id or the external id of the account.
+	//
+	// Examples: OP0012345678
+	OperatorID string `json:"operator_id"`
+}
+
+// EndDetail defines model for EndDetail.
+type EndDetail struct {
+	// Eligible For cancel at the end of validation: the number of eligible SIMs that are left.
+	Eligible *int64  `json:"eligible,omitempty"`
+	Reason   *string `json:"reason,omitempty"`
+
+	// Sims The number of SIMs that were named. Left out for the whole request.
+	Sims *int64 `json:"sims,omitempty"`
+
+	// Support For cancel at the end of validation: how many of them need support.
+	Support *int64 `json:"support,omitempty"`
+}
+
+// Event defines model for Event.
+type Event struct {
+	// Address The IP address of the call. Only for support.
+	Address *string   `json:"address,omitempty"`
+	At      time.Time `json:"at"`
+
+	// Detail What the event says, by its kind. A party does not see all details of what others did.
+	Detail map[string]interface{} `json:"detail"`
+
+	// From The state before the event, if it changed the state.
+	From *EventFrom `json:"from,omitempty"`
+
+	// Key The name of the API key. For the account that has the key, and for support.
+	Key *string `json:"key,omitempty"`
+
+	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
+	KeyHint *string `json:"key_hint,omitempty"`
+
+	// KeyID The id of the API key. For the account that has the key, and for support.
+	KeyID *int64 `json:"key_id,omitempty"`
+
+	// Kind What happened. New kinds can be added.
+	//
+	// Examples: accept
+	Kind EventKind `json:"kind"`
+
+	// Party Which party caused the event; system is the service itself.
+	Party EventParty `json:"party"`
+
+	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
+	Seq int64 `json:"seq"`
+
+	// To The state after the event, if it changed the state.
+	To    *EventTo `json:"to,omitempty"`
+	union json.RawMessage
+}
+
+// EventFrom The state before the event, if it changed the state.
+type EventFrom string
+
+// EventKind What happened. New kinds can be added.
+//
+// Examples: accept
+type EventKind string
+
+// EventParty Which party caused the event; system is the service itself.
+type EventParty string
+
+// EventTo The state after the event, if it changed the state.
+type EventTo string
+
+// Event0 defines model for Event.0.
+type Event0 struct {
+	Detail               CreateDetail           `json:"detail"`
+	Kind                 Event0Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event0Kind defines model for Event.0.Kind.
+type Event0Kind string
+
+// Event1 defines model for Event.1.
+type Event1 struct {
+	Detail               WorkDetail             `json:"detail"`
+	Kind                 Event1Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event1Kind defines model for Event.1.Kind.
+type Event1Kind string
+
+// Event2 defines model for Event.2.
+type Event2 struct {
+	Detail               ValidationDetail       `json:"detail"`
+	Kind                 Event2Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event2Kind defines model for Event.2.Kind.
+type Event2Kind string
+
+// Event3 defines model for Event.3.
+type Event3 struct {
+	Detail               ApproveDetail          `json:"detail"`
+	Kind                 Event3Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event3Kind defines model for Event.3.Kind.
+type Event3Kind string
+
+// Event4 defines model for Event.4.
+type Event4 struct {
+	Detail               EndDetail              `json:"detail"`
+	Kind                 Event4Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event4Kind defines model for Event.4.Kind.
+type Event4Kind string
+
+// Event5 defines model for Event.5.
+type Event5 struct {
+	Detail               ExtendDetail           `json:"detail"`
+	Kind                 Event5Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event5Kind defines model for Event.5.Kind.
+type Event5Kind string
+
+// Event6 defines model for Event.6.
+type Event6 struct {
+	Detail               RemindDetail           `json:"detail"`
+	Kind                 Event6Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event6Kind defines model for Event.6.Kind.
+type Event6Kind string
+
+// Event7 defines model for Event.7.
+type Event7 struct {
+	Detail               AcceptDetail           `json:"detail"`
+	Kind                 Event7Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event7Kind defines model for Event.7.Kind.
+type Event7Kind string
+
+// Event8 defines model for Event.8.
+type Event8 struct {
+	Detail               NoDetail               `json:"detail"`
+	Kind                 Event8Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event8Kind defines model for Event.8.Kind.
+type Event8Kind string
+
+// Event9 defines model for Event.9.
+type Event9 struct {
+	Detail               FinishDetail           `json:"detail"`
+	Kind                 Event9Kind             `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event9Kind defines model for Event.9.Kind.
+type Event9Kind string
+
+// Event10 defines model for Event.10.
+type Event10 struct {
+	Detail               TakeBackDetail         `json:"detail"`
+	Kind                 Event10Kind            `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event10Kind defines model for Event.10.Kind.
+type Event10Kind string
+
+// Event11 defines model for Event.11.
+type Event11 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 Event11Kind            `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event11Kind defines model for Event.11.Kind.
+type Event11Kind string
+
+// ExtendDetail defines model for ExtendDetail.
+type ExtendDetail struct {
+	// ExpiresAt When the time to decide ends now.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Previously When it would have ended.
+	Previously *time.Time `json:"previously,omitempty"`
+}
+
+// Fee defines model for Fee.
+type Fee struct {
+	// Account The account whose price it is. Left out: an entry of the fee schedule.
+	Account *string `json:"account,omitempty"`
+
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
+	// Currency ISO 4217. Of a price, that of the account.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Current Whether the entry applies now. In a list for an account: whether fees of the account are quoted from it.
+	Current bool `json:"current"`
+
+	// Fee The fee per SIM. Left out if the account pays what the fee schedule says.
+	Fee *Money `json:"fee,omitempty"`
+
+	// FollowsSchedule The account has no price of its own from then on: it pays what the fee schedule says.
+	FollowsSchedule *bool `json:"follows_schedule,omitempty"`
+
+	// ID The id of the entry. Quotes name it.
+	ID     int64     `json:"id"`
+	Method FeeMethod `json:"method"`
+
+	// ValidFrom When the fee starts to apply. It applies until the next entry for its method and currency or, for a price, until the next price of the account.
+	ValidFrom time.Time `json:"valid_from"`
+}
+
+// FeeMethod defines model for Fee.Method.
+type FeeMethod string
+
+// Feed defines model for Feed.
+type Feed struct {
+	Items []FeedEvent `json:"items"`
+
+	// More Whether more events exist already.
+	More bool `json:"more"`
+
+	// NextCursor Pass it as cursor to get the next events, now or later. It never expires.
+	NextCursor string `json:"next_cursor"`
+
+	// Withheld Whether a transaction that is open in the database withholds later events. They follow, in order, when it ends.
+	Withheld *bool `json:"withheld,omitempty"`
+
+	// WithheldBy The transactions that withhold later events: their processes, users and databases. For support.
+	WithheldBy *[]string `json:"withheld_by,omitempty"`
+}
+
+// FeedEvent defines model for FeedEvent.
+type FeedEvent struct {
+	// Address The IP address of the call. Only for support.
+	Address *string             `json:"address,omitempty"`
+	At      time.Time           `json:"at"`
+	Batch   *openapi_types.UUID `json:"batch,omitempty"`
+
+	// Cursor The position after this event.
+	Cursor      string `json:"cursor"`
+	Destination string `json:"destination"`
+
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
+
+	// Detail What the event says, by its kind. A party does not see all details of what others did.
+	Detail map[string]interface{} `json:"detail"`
+
+	// From The state before the event, if it changed the state.
+	From *FeedEventFrom `json:"from,omitempty"`
+
+	// Key The name of the API key. For the account that has the key, and for support.
+	Key *string `json:"key,omitempty"`
+
+	// KeyHint The beginning and the end of the API key as it is now. For the account that has the key, and for support.
+	KeyHint *string `json:"key_hint,omitempty"`
+
+	// KeyID The id of the API key. For the account that has the key, and for support.
+	KeyID *int64 `json:"key_id,omitempty"`
+
+	// Kind What happened. New kinds can be added.
+	//
+	// Examples: accept
+	Kind FeedEventKind `json:"kind"`
+
+	// Party Which party caused the event; system is the service itself.
+	Party   FeedEventParty     `json:"party"`
+	Request openapi_types.UUID `json:"request"`
+
+	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
+	Seq    int64  `json:"seq"`
+	Source string `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
+
+	// To The state after the event, if it changed the state.
+	To    *FeedEventTo `json:"to,omitempty"`
+	union json.RawMessage
+}
+
+// FeedEventFrom The state before the event, if it changed the state.
+type FeedEventFrom string
+
+// FeedEventKind What happened. New kinds can be added.
+//
+// Examples: accept
+type FeedEventKind string
+
+// FeedEventParty Which party caused the event; system is the service itself.
+type FeedEventParty string
+
+// FeedEventTo The state after the event, if it changed the state.
+type FeedEventTo string
+
+// FeedEvent0 defines model for FeedEvent.0.
+type FeedEvent0 struct {
+	Detail               CreateDetail           `json:"detail"`
+	Kind                 FeedEvent0Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent0Kind defines model for FeedEvent.0.Kind.
+type FeedEvent0Kind string
+
+// FeedEvent1 defines model for FeedEvent.1.
+type FeedEvent1 struct {
+	Detail               WorkDetail             `json:"detail"`
+	Kind                 FeedEvent1Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent1Kind defines model for FeedEvent.1.Kind.
+type FeedEvent1Kind string
+
+// FeedEvent2 defines model for FeedEvent.2.
+type FeedEvent2 struct {
+	Detail               ValidationDetail       `json:"detail"`
+	Kind                 FeedEvent2Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent2Kind defines model for FeedEvent.2.Kind.
+type FeedEvent2Kind string
+
+// FeedEvent3 defines model for FeedEvent.3.
+type FeedEvent3 struct {
+	Detail               ApproveDetail          `json:"detail"`
+	Kind                 FeedEvent3Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent3Kind defines model for FeedEvent.3.Kind.
+type FeedEvent3Kind string
+
+// FeedEvent4 defines model for FeedEvent.4.
+type FeedEvent4 struct {
+	Detail               EndDetail              `json:"detail"`
+	Kind                 FeedEvent4Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent4Kind defines model for FeedEvent.4.Kind.
+type FeedEvent4Kind string
+
+// FeedEvent5 defines model for FeedEvent.5.
+type FeedEvent5 struct {
+	Detail               ExtendDetail           `json:"detail"`
+	Kind                 FeedEvent5Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent5Kind defines model for FeedEvent.5.Kind.
+type FeedEvent5Kind string
+
+// FeedEvent6 defines model for FeedEvent.6.
+type FeedEvent6 struct {
+	Detail               RemindDetail           `json:"detail"`
+	Kind                 FeedEvent6Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent6Kind defines model for FeedEvent.6.Kind.
+type FeedEvent6Kind string
+
+// FeedEvent7 defines model for FeedEvent.7.
+type FeedEvent7 struct {
+	Detail               AcceptDetail           `json:"detail"`
+	Kind                 FeedEvent7Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent7Kind defines model for FeedEvent.7.Kind.
+type FeedEvent7Kind string
+
+// FeedEvent8 defines model for FeedEvent.8.
+type FeedEvent8 struct {
+	Detail               NoDetail               `json:"detail"`
+	Kind                 FeedEvent8Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent8Kind defines model for FeedEvent.8.Kind.
+type FeedEvent8Kind string
+
+// FeedEvent9 defines model for FeedEvent.9.
+type FeedEvent9 struct {
+	Detail               FinishDetail           `json:"detail"`
+	Kind                 FeedEvent9Kind         `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent9Kind defines model for FeedEvent.9.Kind.
+type FeedEvent9Kind string
+
+// FeedEvent10 defines model for FeedEvent.10.
+type FeedEvent10 struct {
+	Detail               TakeBackDetail         `json:"detail"`
+	Kind                 FeedEvent10Kind        `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent10Kind defines model for FeedEvent.10.Kind.
+type FeedEvent10Kind string
+
+// FeedEvent11 defines model for FeedEvent.11.
+type FeedEvent11 struct {
+	Detail               RetryDetail            `json:"detail"`
+	Kind                 FeedEvent11Kind        `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent11Kind defines model for FeedEvent.11.Kind.
+type FeedEvent11Kind string
+
+// Fees defines model for Fees.
+type Fees struct {
+	// Charged The fees that were charged so far.
+	Charged Money `json:"charged"`
+
+	// Entries The entries from which fees were quoted: usually one. Several if another entry became valid during validation.
+	Entries *[]QuotedFee `json:"entries,omitempty"`
+
+	// Quoted The fees of the SIMs that are still open.
+	Quoted Money `json:"quoted"`
+
+	// Unquoted How many open SIMs have no fee, because the fee schedule had no amount: support has to set one.
+	Unquoted *int64 `json:"unquoted,omitempty"`
+}
+
+// FieldError defines model for FieldError.
+type FieldError struct {
+	// Code What is wrong, for programs.
+	Code *string `json:"code,omitempty"`
+
+	// Column The column of the upload.
+	Column *string `json:"column,omitempty"`
+
+	// Count How many rows of the upload have this error, if several have.
+	Count *int64 `json:"count,omitempty"`
+
+	// Line The line of the upload, counted from 1, including the header.
+	Line *int64 `json:"line,omitempty"`
+
+	// Lines The first 10 lines with this error, if several have it; rows for a JSON upload.
+	Lines *[]int64 `json:"lines,omitempty"`
+
+	// Location The field or parameter.
+	//
+	// Examples: body.sims[3]
+	Location *string `json:"location,omitempty"`
+
+	// Message What is wrong, for people.
+	Message string `json:"message"`
+
+	// Row The row of a JSON upload, counted from 1.
+	Row *int64 `json:"row,omitempty"`
+
+	// Value The invalid value. A long value is truncated.
+	Value *string `json:"value,omitempty"`
+}
+
+// FinishDetail defines model for FinishDetail.
+type FinishDetail struct {
+	// Completed How many SIMs were transferred.
+	Completed *int64 `json:"completed,omitempty"`
+
+	// Outcome How many SIMs were transferred, of those that the reader sees: none, some or all.
+	Outcome *FinishDetailOutcome `json:"outcome,omitempty"`
+
+	// Sims How many of them the destination could decide on.
+	Sims *int64 `json:"sims,omitempty"`
+
+	// Size The number of SIMs in the request.
+	Size *int64 `json:"size,omitempty"`
+}
+
+// FinishDetailOutcome How many SIMs were transferred, of those that the reader sees: none, some or all.
+type FinishDetailOutcome string
+
+// FormerIdentifier defines model for FormerIdentifier.
+type FormerIdentifier struct {
+	Identifier string               `json:"identifier"`
+	Kind       FormerIdentifierKind `json:"kind"`
+
+	// Until When it was removed or moved to another SIM.
+	Until time.Time `json:"until"`
+}
+
+// FormerIdentifierKind defines model for FormerIdentifier.Kind.
+type FormerIdentifierKind string
+
+// Imported defines model for Imported.
+type Imported struct {
+	Imported int64 `json:"imported"`
+}
+
+// Key defines model for Key.
+type Key struct {
+	// Account The operator id of the account that the key acts for.
+	Account *string `json:"account,omitempty"`
+
+	// AccountExternalID The external id of the account. For support.
+	AccountExternalID *string   `json:"account_external_id,omitempty"`
+	CreatedAt         time.Time `json:"created_at"`
+
+	// CreatedBy The id of the key that created this one. Left out for a key that was created on the server and, for accounts, by the operator of the service.
+	CreatedBy *int64 `json:"created_by,omitempty"`
+
+	// ExpiresAt When the key stops working. Left out for a key that works until it is revoked.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Hint The beginning and the end of the key.
+	//
+	// Examples: st_admin_abcd…wxyz
+	Hint string `json:"hint"`
+	ID   int64  `json:"id"`
+
+	// LastUsedAt When the key was last used, up to a minute late.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// Networks The networks from which the key can be used. Left out: any.
+	//
+	// Examples: ["192.0.2.0/24"]
+	Networks *[]string `json:"networks,omitempty"`
+
+	// OldUntil When the previous key stops working, after a rotation.
+	OldUntil *time.Time `json:"old_until,omitempty"`
+
+	// Permission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and removes locks; owner does everything. Left out for staff.
+	Permission *KeyPermission `json:"permission,omitempty"`
+	RevokedAt  *time.Time     `json:"revoked_at,omitempty"`
+
+	// RevokedBy The id of the key that revoked this one. For accounts, left out if it was revoked by the operator of the service.
+	RevokedBy *int64  `json:"revoked_by,omitempty"`
+	Role      KeyRole `json:"role"`
+
+	// Token The key itself. It is only in the response that creates or rotates the key.
+	Token *string `json:"token,omitempty"`
+}
+
+// KeyPermission What the key may do in its account. Each permission contains those before it: viewer reads; operator requests and cancels transfers and sets tags, groups and locks; approver accepts and declines requests and removes locks; owner does everything. Left out for staff.
+type KeyPermission string
+
+// KeyRole defines model for Key.Role.
+type KeyRole string
+
+// Landing defines model for Landing.
+type Landing struct {
+	// Group Examples: field-devices
+	Group *string `json:"group,omitempty"`
+
+	// Plan The plan on which the SIMs land. Default: the one that a plan mapping gives, or the plan that they have.
+	Plan       *string `json:"plan,omitempty"`
+	SpeedClass *string `json:"speed_class,omitempty"`
+
+	// Tags Added to the tags that the transfer keeps. A name can have up to 128 characters, a value up to 256.
+	Tags *map[string]string `json:"tags,omitempty"`
+}
+
+// LandingPlans defines model for LandingPlans.
+type LandingPlans struct {
+	// Default The plan on which SIMs land whose plan is not in plans. Left out: they keep their plan.
+	Default *string `json:"default,omitempty"`
+
+	// Plans From the plan of a SIM to the plan on which it lands.
+	Plans map[string]string `json:"plans"`
+}
+
+// ListBatch defines model for ListBatch.
+type ListBatch struct {
+	Items []Batch `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// ListEvent defines model for ListEvent.
+type ListEvent struct {
+	Items []Event `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// ListRequest defines model for ListRequest.
+type ListRequest struct {
+	Items []Request `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// ListTransfer defines model for ListTransfer.
+type ListTransfer struct {
+	Items []Transfer `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next page. Left out on the last page.
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// MethodSettings defines model for MethodSettings.
+type MethodSettings struct {
+	// Kept Settings that the SIM keeps.
+	Kept []string `json:"kept"`
+
+	// Lost Settings that are reset to their defaults, unless the landing profile of the destination sets them.
+	Lost   []string             `json:"lost"`
+	Method MethodSettingsMethod `json:"method"`
+}
+
+// MethodSettingsMethod defines model for MethodSettings.Method.
+type MethodSettingsMethod string
+
+// Money defines model for Money.
+type Money struct {
+	// Amount In the major unit, with all decimal digits of the currency: 5.00 of EUR, 500 of JPY, 5.000 of KWD.
+	//
+	// Examples: 5.00
+	Amount string `json:"amount"`
+
+	// Currency ISO 4217.
+	//
+	// Examples: EUR
+	Currency string `json:"currency"`
+
+	// Minor The same in the minor unit of the currency, such as cents.
+	//
+	// Examples: 500
+	Minor int64 `json:"minor"`
+}
+
+// MoneyInput defines model for MoneyInput.
+type MoneyInput struct {
+	// Amount In the major unit, as digits with a point before the decimal digits, of which there are at most as many as the currency has: 5, 5.0 and 5.00 of EUR are the same. Required without minor.
+	//
+	// Examples: 5.00
+	Amount *string `json:"amount,omitempty"`
+
+	// Currency ISO 4217. Can be left out where the account determines the currency; another one is refused.
+	//
+	// Examples: EUR
+	Currency *string `json:"currency,omitempty"`
+
+	// Minor In the minor unit of the currency: 500 is 5.00 EUR. Required without amount; if both are given, they have to agree.
+	//
+	// Examples: 500
+	Minor *int64 `json:"minor,omitempty"`
+}
+
+// NewRequest defines model for NewRequest.
+type NewRequest struct {
+	// AcceptanceSeconds How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
+	AcceptanceSeconds *int64 `json:"acceptance_seconds,omitempty"`
+
+	// AllSims In place of the list: all SIMs of the account, for example for a merger.
+	AllSims     *bool       `json:"all_sims,omitempty"`
+	Destination Destination `json:"destination"`
+
+	// ExpectCount The number of SIMs that you expect to be selected. If it is another number, nothing is created, and the response is 409 with the code sim_count.
+	ExpectCount *int64 `json:"expect_count,omitempty"`
+
+	// Filter In place of the list: all SIMs of the account that match the filter now. It needs at least one condition.
+	Filter *SIMConditions `json:"filter,omitempty"`
+
+	// OnBehalfOf The operator id or the external id of the source account. Required for support, not allowed for others.
+	OnBehalfOf *string `json:"on_behalf_of,omitempty"`
+
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
+	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
+
+	// Sims A list of the SIMs. Each entry is an ICCID, an IMSI or an MSISDN; an EID, for the account's SIMs on that eUICC; or a range of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in it. No SIM of the account may be named twice, even by different identifiers.
+	Sims *[]string `json:"sims,omitempty"`
+}
+
+// NextAction defines model for NextAction.
+type NextAction struct {
+	// Acts What this party can do. Each is a call of its own.
+	Acts []NextActionActs `json:"acts"`
+
+	// Party Who has to decide: support or the destination.
+	Party NextActionParty `json:"party"`
+
+	// Until When the time to decide ends. The request then expires.
+	Until time.Time `json:"until"`
+}
+
+// NextActionActs defines model for NextAction.Acts.
+type NextActionActs string
+
+// NextActionParty Who has to decide: support or the destination.
+type NextActionParty string
+
+// NoDetail defines model for NoDetail.
+type NoDetail = map[string]interface{}
+
+// OpenTransfer defines model for OpenTransfer.
+type OpenTransfer struct {
+	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
+	Request   openapi_types.UUID `json:"request"`
+
+	// State The state of the transfer request.
+	State OpenTransferState `json:"state"`
+}
+
+// OpenTransferState The state of the transfer request.
+type OpenTransferState string
+
+// OwnedSince defines model for OwnedSince.
+type OwnedSince struct {
+	Account string `json:"account"`
+
+	// AccountExternalID The external id of the account.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
+	// Corrected Whether an administrator corrected the owner, without a transfer request.
+	Corrected *bool `json:"corrected,omitempty"`
+
+	// Request The transfer request by which the account got the SIM; left out for the first account, and for a correction.
+	Request *openapi_types.UUID `json:"request,omitempty"`
+	Since   time.Time           `json:"since"`
+
+	// Ticket The ticket of the correction.
+	Ticket *string `json:"ticket,omitempty"`
+}
+
+// PastSwap defines model for PastSwap.
+type PastSwap struct {
+	At time.Time `json:"at"`
+
+	// New The ICCID of the card that took over.
+	New string `json:"new"`
+
+	// Old The ICCID of the card that was replaced.
+	Old string `json:"old"`
+}
+
+// PastTransfer defines model for PastTransfer.
+type PastTransfer struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Destination string    `json:"destination"`
+
+	// DestinationExternalID The external id of the destination.
+	DestinationExternalID *string                  `json:"destination_external_id,omitempty"`
+	Request               openapi_types.UUID       `json:"request"`
+	RequestState          PastTransferRequestState `json:"request_state"`
+	Source                string                   `json:"source"`
+
+	// SourceExternalID The external id of the source.
+	SourceExternalID *string  `json:"source_external_id,omitempty"`
+	Ticket           *string  `json:"ticket,omitempty"`
+	Transfer         Transfer `json:"transfer"`
+}
+
+// PastTransferRequestState defines model for PastTransfer.RequestState.
+type PastTransferRequestState string
+
+// Plan defines model for Plan.
+type Plan struct {
+	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
+	CoverageBound bool `json:"coverage_bound"`
+
+	// MonthlyPrices What a SIM on this plan costs a month, by currency. An account sees the price in its currency.
+	MonthlyPrices []Money `json:"monthly_prices"`
+	Name          string  `json:"name"`
+}
+
+// Preview defines model for Preview.
+type Preview struct {
+	Destination string `json:"destination"`
+
+	// Eligible How many SIMs could be transferred.
+	Eligible int64 `json:"eligible"`
+
+	// FeeEntry The entry that the fees are from. Left out if no SIM needs support, or if there is no entry.
+	FeeEntry *QuotedFee `json:"fee_entry,omitempty"`
+
+	// Ineligible How many SIMs could not be transferred.
+	Ineligible int64 `json:"ineligible"`
+
+	// Items Every SIM, in the order of submission.
+	Items []PreviewedSIM `json:"items"`
+
+	// Reasons Why SIMs could not be transferred, the most frequent reason first.
+	Reasons []ReasonCount `json:"reasons"`
+
+	// Selected How many SIMs are selected: the value for expect_count.
+	Selected int64 `json:"selected"`
+
+	// Settings What happens to the settings of a SIM, by method.
+	Settings []MethodSettings `json:"settings"`
+	Source   string           `json:"source"`
+
+	// Totals The eligible SIMs by method.
+	Totals []PreviewTotal `json:"totals"`
+}
+
+// PreviewTotal defines model for PreviewTotal.
+type PreviewTotal struct {
+	// Fees What the source would pay for these SIMs, in its currency.
+	Fees   Money              `json:"fees"`
+	Method PreviewTotalMethod `json:"method"`
+	Sims   int64              `json:"sims"`
+
+	// Unquoted How many SIMs have no fee, because the fee schedule has no amount: support would set one.
+	Unquoted *int64 `json:"unquoted,omitempty"`
+}
+
+// PreviewTotalMethod defines model for PreviewTotal.Method.
+type PreviewTotalMethod string
+
+// PreviewedPlan defines model for PreviewedPlan.
+type PreviewedPlan struct {
+	// MonthlyPrice What a SIM on the plan costs a month, in the currency of the account that has the SIM. Left out if the plan has no price in it, or the caller does not see prices in it.
+	MonthlyPrice *Money `json:"monthly_price,omitempty"`
+	Name         string `json:"name"`
+}
+
+// PreviewedSIM defines model for PreviewedSIM.
+type PreviewedSIM struct {
+	Eligible bool `json:"eligible"`
+
+	// Fee What the source would pay for the SIM.
+	Fee *Money `json:"fee,omitempty"`
+
+	// Iccid Only if the source owns the SIM.
+	Iccid *string `json:"iccid,omitempty"`
+
+	// Identifier The identifier as submitted, reduced to its digits.
+	Identifier string `json:"identifier"`
+
+	// LandsOn The plan that the SIM would have at the destination, if it is eligible and the destination does not choose another one when it accepts. A plan mapping of the destination can make it differ from plan.
+	LandsOn *PreviewedPlan `json:"lands_on,omitempty"`
+
+	// Line The position in the list, counted from 1: that of the EID or range that selects the SIM. For a filter, the position among the selected SIMs.
+	Line int64 `json:"line"`
+
+	// Method How the SIM would be transferred, if it is eligible.
+	Method *PreviewedSIMMethod `json:"method,omitempty"`
+
+	// Plan The plan of the SIM. Only if the source owns the SIM.
+	Plan *PreviewedPlan `json:"plan,omitempty"`
+
+	// Reason Why the SIM could not be transferred.
+	Reason *PreviewedSIMReason `json:"reason,omitempty"`
+
+	// Remedy What to do about the reason.
+	Remedy *string `json:"remedy,omitempty"`
+
+	// Status Only if the source owns the SIM.
+	Status *PreviewedSIMStatus `json:"status,omitempty"`
+}
+
+// PreviewedSIMMethod How the SIM would be transferred, if it is eligible.
+type PreviewedSIMMethod string
+
+// PreviewedSIMReason Why the SIM could not be transferred.
+type PreviewedSIMReason string
+
+// PreviewedSIMStatus Only if the source owns the SIM.
+type PreviewedSIMStatus string
+
+// Problem defines model for Problem.
+type Problem struct {
+	// Code The kind of problem, for programs.
+	//
+	// Examples: request_state
+	Code string `json:"code"`
+
+	// Detail What is wrong with this call, and what to do.
+	Detail *string `json:"detail,omitempty"`
+
+	// Errors What to fix, up to 100 entries.
+	Errors *[]FieldError `json:"errors,omitempty"`
+
+	// Instance The path and the request id of the call.
+	Instance *string `json:"instance,omitempty"`
+
+	// MoreErrors How many errors there are in addition to those listed.
+	MoreErrors *int64 `json:"more_errors,omitempty"`
+
+	// State The state that the transfer request was in.
+	State *string `json:"state,omitempty"`
+
+	// Status The HTTP status.
+	//
+	// Examples: 409
+	Status int64 `json:"status"`
+
+	// Title The kind of problem, for people.
+	Title string `json:"title"`
+
+	// Type Where this kind of problem is explained.
+	//
+	// Examples: /problems/request_state
+	Type string `json:"type"`
+}
+
+// PutPlanInputBody defines model for PutPlanInputBody.
+type PutPlanInputBody struct {
+	// CoverageBound Whether SIMs on this plan cannot move to an account with a different coverage.
+	CoverageBound bool `json:"coverage_bound"`
+
+	// MonthlyPrices What a SIM on this plan costs a month: one price per currency, each with its currency. They replace all prices of the plan; an empty list removes them. Left out: the prices stay as they are.
+	MonthlyPrices *[]MoneyInput `json:"monthly_prices,omitempty"`
+}
+
+// QuotedFee defines model for QuotedFee.
+type QuotedFee struct {
+	// AccountPrice Whether it is a price of the source account. Otherwise it is an entry of the fee schedule.
+	AccountPrice bool `json:"account_price"`
+
+	// Fee The fee per SIM that needs support.
+	Fee Money `json:"fee"`
+
+	// ID The id of the entry.
+	ID int64 `json:"id"`
+
+	// ValidFrom When the entry started to apply.
+	ValidFrom time.Time `json:"valid_from"`
+}
+
+// ReasonCount defines model for ReasonCount.
+type ReasonCount struct {
+	Count  int64             `json:"count"`
+	Reason ReasonCountReason `json:"reason"`
+
+	// Remedy What to do about the reason.
+	Remedy string           `json:"remedy"`
+	State  ReasonCountState `json:"state"`
+}
+
+// ReasonCountReason defines model for ReasonCount.Reason.
+type ReasonCountReason string
+
+// ReasonCountState defines model for ReasonCount.State.
+type ReasonCountState string
+
+// RemindDetail defines model for RemindDetail.
+type RemindDetail struct {
+	// ExpiresAt When the time to decide ends.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Percent How much of the time to decide is over: 50 or 90.
+	Percent *int64 `json:"percent,omitempty"`
+
+	// WaitingFor Who has to decide.
+	WaitingFor *RemindDetailWaitingFor `json:"waiting_for,omitempty"`
+}
+
+// RemindDetailWaitingFor Who has to decide.
+type RemindDetailWaitingFor string
+
+// Request defines model for Request.
+type Request struct {
+	// AcceptanceSeconds How long the destination has to accept.
+	AcceptanceSeconds int64 `json:"acceptance_seconds"`
+
+	// Batch The batch that the request is part of. For the source and support.
+	Batch *openapi_types.UUID `json:"batch,omitempty"`
+
+	// CanAccept Whether the caller can accept the request now, with this API key.
+	CanAccept bool `json:"can_accept"`
+
+	// CanApprove Whether the caller can approve the request now, with this API key. For support.
+	CanApprove *bool `json:"can_approve,omitempty"`
+
+	// CanCancel Whether the caller can cancel the request now, with this API key.
+	CanCancel bool `json:"can_cancel"`
+
+	// CanDecline Whether the caller can decline the request now, with this API key.
+	CanDecline bool `json:"can_decline"`
+
+	// CanDeny Whether the caller can deny the request now, with this API key. For support.
+	CanDeny   *bool     `json:"can_deny,omitempty"`
+	Counts    Counts    `json:"counts"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Destination The operator id of the account that receives the SIMs.
+	Destination string `json:"destination"`
+
+	// DestinationExternalID The external id of the destination. For support.
+	DestinationExternalID *string `json:"destination_external_id,omitempty"`
+
+	// ExpiresAt When the time to decide ends or, of a scheduled request, when it is too late to start the transfer.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Fee The fee that support set for each SIM that needs support. For the source and support.
+	Fee *Money `json:"fee,omitempty"`
+
+	// FeeReason Why support set the fee. For the source and support.
+	FeeReason *string `json:"fee_reason,omitempty"`
+
+	// Fees For the source and support.
+	Fees *Fees `json:"fees,omitempty"`
+
+	// FinishedAt When the request finished: every SIM had its outcome and could be requested again.
+	FinishedAt *time.Time         `json:"finished_at,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+
+	// Landing The landing profile: what the destination sets on the SIMs when they arrive. Only for the destination and support.
+	Landing *Landing `json:"landing,omitempty"`
+
+	// LandingPlans The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support.
+	LandingPlans *LandingPlans `json:"landing_plans,omitempty"`
+
+	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
+	NextAction *NextAction `json:"next_action,omitempty"`
+
+	// NotAfter Of a scheduled request: when it is too late to start the transfer. Left out if it never is.
+	NotAfter *time.Time `json:"not_after,omitempty"`
+
+	// NotBefore When the transfer starts, or was to start, if the destination accepted the request for later.
+	NotBefore *time.Time `json:"not_before,omitempty"`
+
+	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM.
+	Outcome *RequestOutcome `json:"outcome,omitempty"`
+
+	// Reasons Why SIMs were not transferred. Not in lists.
+	Reasons *[]ReasonCount `json:"reasons,omitempty"`
+
+	// RetriedBy The ids of the requests that retry this one. For the source and support.
+	RetriedBy *[]string `json:"retried_by,omitempty"`
+
+	// RetryOf The request that this one retries. For the source and support.
+	RetryOf *openapi_types.UUID `json:"retry_of,omitempty"`
+
+	// SelfServiceOnly Whether SIMs that would need approval by support are ineligible.
+	SelfServiceOnly bool `json:"self_service_only"`
+
+	// Source The operator id of the account that sends the SIMs.
+	Source string `json:"source"`
+
+	// SourceExternalID The external id of the source. For support.
+	SourceExternalID *string `json:"source_external_id,omitempty"`
+
+	// SourceName The name of the source account, if it has one.
+	SourceName *string      `json:"source_name,omitempty"`
+	State      RequestState `json:"state"`
+
+	// TakeBack Who can take back how the request ended, and until when.
+	TakeBack *TakeBack `json:"take_back,omitempty"`
+
+	// Ticket The reference of the support case. For the source and support.
+	Ticket *string `json:"ticket,omitempty"`
+
+	// WhyNot Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over.
+	//
+	// Examples: {"cancel":"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled"}
+	WhyNot *map[string]string `json:"why_not,omitempty"`
+}
+
+// RequestOutcome How many of the SIMs were transferred: none, some or all. Left out until the request is finished. A request can be completed without having transferred a SIM.
+type RequestOutcome string
+
+// RequestState defines model for Request.State.
+type RequestState string
+
+// RequestCancel defines model for RequestCancel.
+type RequestCancel struct {
+	// Canceled Whether this call canceled the request.
+	Canceled bool `json:"canceled"`
+
+	// Code Why the request was not canceled.
+	Code    *string            `json:"code,omitempty"`
+	Detail  *string            `json:"detail,omitempty"`
+	Request openapi_types.UUID `json:"request"`
+
+	// State The current state of the request.
+	State RequestCancelState `json:"state"`
+}
+
+// RequestCancelState The current state of the request.
+type RequestCancelState string
+
+// Result defines model for Result.
+type Result struct {
+	Destination string `json:"destination"`
+
+	// Fee What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency.
+	Fee        *Money     `json:"fee,omitempty"`
+	FinishedAt *time.Time `json:"finished_at"`
+
+	// GatewayAnswer What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer"`
+	Iccid         *string `json:"iccid"`
+
+	// Identifier The identifier as submitted, reduced to its digits.
+	Identifier string `json:"identifier"`
+
+	// Line The position in the list, the line in the upload, or the row in a JSON upload, counted from 1.
+	Line   int64         `json:"line"`
+	Method *ResultMethod `json:"method"`
+
+	// Reason Why the SIM was not transferred.
+	Reason *ResultReason `json:"reason"`
+
+	// Remedy What to do about the reason.
+	Remedy *string `json:"remedy"`
+
+	// SessionDropped Whether a data session was dropped. The device may need a power cycle to come online again.
+	SessionDropped bool        `json:"session_dropped"`
+	State          ResultState `json:"state"`
+}
+
+// ResultMethod defines model for Result.Method.
+type ResultMethod string
+
+// ResultReason Why the SIM was not transferred.
+type ResultReason string
+
+// ResultState defines model for Result.State.
+type ResultState string
+
+// RetryDetail defines model for RetryDetail.
+type RetryDetail struct {
+	// Request The new request.
+	Request *openapi_types.UUID `json:"request,omitempty"`
+
+	// Size The number of SIMs in the new request.
+	Size *int64 `json:"size,omitempty"`
+}
+
+// RetryInputBody defines model for RetryInputBody.
+type RetryInputBody struct {
+	// AcceptanceSeconds How long the destination has to accept. Default: as long as in the retried request.
+	AcceptanceSeconds *int64 `json:"acceptance_seconds,omitempty"`
+
+	// Reasons Retry only SIMs that were not transferred for one of these reasons. Default: all SIMs that failed, were ineligible or expired, and those that were denied because of other SIMs.
+	Reasons *[]RetryInputBodyReasons `json:"reasons,omitempty"`
+
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
+	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
+}
+
+// RetryInputBodyReasons defines model for RetryInputBody.Reasons.
+type RetryInputBodyReasons string
+
+// SIM defines model for SIM.
+type SIM struct {
+	// Account The operator id of the account that it is registered to.
+	Account string `json:"account"`
+
+	// AccountExternalID The external id of the account. For support.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
+	// Containers Subscription containers on the card.
+	Containers []string `json:"containers"`
+
+	// Eid The EID of the eUICC that holds the profile: 32 digits.
+	Eid           *string    `json:"eid,omitempty"`
+	EventHandlers []string   `json:"event_handlers"`
+	Expiration    *time.Time `json:"expiration,omitempty"`
+
+	// ExternalID The id of the SIM in the operator's inventory. For support.
+	ExternalID *string  `json:"external_id,omitempty"`
+	Group      *string  `json:"group,omitempty"`
+	Iccid      string   `json:"iccid"`
+	ImeiLock   *string  `json:"imei_lock,omitempty"`
+	Imsis      []string `json:"imsis"`
+
+	// Lot The order or box that the SIM came in.
+	Lot     *string  `json:"lot,omitempty"`
+	Msisdns []string `json:"msisdns"`
+
+	// Online Whether it has an open data session.
+	Online bool   `json:"online"`
+	Plan   string `json:"plan"`
+
+	// RetiredAt When it was retired as a wrong import.
+	RetiredAt *time.Time `json:"retired_at,omitempty"`
+
+	// Since Since when it is registered to this account.
+	Since                 time.Time         `json:"since"`
+	SpeedClass            *string           `json:"speed_class,omitempty"`
+	Status                SIMStatus         `json:"status"`
+	Tags                  map[string]string `json:"tags"`
+	TerminationProtection bool              `json:"termination_protection"`
+
+	// Transfer The open transfer of the SIM, if there is one. It does not change the status of the SIM.
+	Transfer *OpenTransfer `json:"transfer,omitempty"`
+
+	// TransferLock Whether the owner prevents transfers of the SIM.
+	TransferLock bool `json:"transfer_lock"`
+
+	// UpdatedAt When it last changed, also by a transfer.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// SIMStatus defines model for SIM.Status.
+type SIMStatus string
+
+// SIMConditions defines model for SIMConditions.
+type SIMConditions struct {
+	// Eid SIMs on an eUICC with one of these EIDs.
+	Eid *[]string `json:"eid,omitempty"`
+
+	// ExternalID SIMs with one of these ids in the operator's inventory. For support.
+	ExternalID *[]string `json:"external_id,omitempty"`
+
+	// Group SIMs in one of these groups. Support also has to name the account.
+	Group *[]string `json:"group,omitempty"`
+
+	// IccidRange SIMs with an ICCID in one of these ranges: the first and the last ICCID with a dash between them, both with their check digit or both without.
+	//
+	// Examples: ["8988211000000000011-8988211000000000099"]
+	IccidRange *[]string `json:"iccid_range,omitempty"`
+
+	// IdentifierPrefix SIMs with an ICCID, IMSI or MSISDN that starts with these 6 to 22 digits. Of several, one has to match.
+	IdentifierPrefix *[]string `json:"identifier_prefix,omitempty"`
+
+	// Lot SIMs of one of these orders or boxes.
+	Lot *[]string `json:"lot,omitempty"`
+
+	// Plan SIMs on one of these plans.
+	Plan *[]string `json:"plan,omitempty"`
+
+	// Status SIMs with one of these statuses.
+	Status *[]SIMConditionsStatus `json:"status,omitempty"`
+
+	// Tag SIMs with these tags, each name=value, or only a name for any value. Tags with different names all have to match; of several values of one name, one has to. Support also has to name the account.
+	//
+	// Examples: ["site=north"]
+	Tag *[]string `json:"tag,omitempty"`
+}
+
+// SIMConditionsStatus defines model for SIMConditions.Status.
+type SIMConditionsStatus string
+
+// SIMHistory defines model for SIMHistory.
+type SIMHistory struct {
+	// Charges Fees for its transfers, the latest first.
+	Charges []ChargedFee `json:"charges"`
+
+	// FormerIdentifiers Identifiers that it had, the latest first.
+	FormerIdentifiers []FormerIdentifier `json:"former_identifiers"`
+
+	// Owners The accounts that it was registered to, the latest first. Each entry ends when the one before it in the list starts.
+	Owners []OwnedSince `json:"owners"`
+
+	// Sessions Data sessions, the latest first.
+	Sessions []Session `json:"sessions"`
+	Sim      SIM       `json:"sim"`
+
+	// Swaps The swaps that link it to other cards, before and after it, the latest first. Get the history of a card by its ICCID.
+	Swaps []PastSwap `json:"swaps"`
+
+	// Transfers All its transfers in any state, the latest first.
+	Transfers []PastTransfer `json:"transfers"`
+
+	// Truncated Whether one of the lists is truncated to its latest 500 entries.
+	Truncated bool `json:"truncated"`
+}
+
+// Session defines model for Session.
+type Session struct {
+	// Cause Why the session ended.
+	Cause *string `json:"cause,omitempty"`
+
+	// Gateway The address of the gateway that has the session.
+	Gateway string `json:"gateway"`
+
+	// ID The session id of the gateway.
+	ID        string     `json:"id"`
+	InOctets  int64      `json:"in_octets"`
+	OutOctets int64      `json:"out_octets"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// StoppedAt When the session ended. Left out while it is open.
+	StoppedAt *time.Time `json:"stopped_at,omitempty"`
+}
+
+// Snapshot defines model for Snapshot.
+type Snapshot struct {
+	// Containers Subscription containers on the card.
+	Containers    []string   `json:"containers"`
+	EventHandlers []string   `json:"event_handlers"`
+	Expiration    *time.Time `json:"expiration,omitempty"`
+	Group         *string    `json:"group,omitempty"`
+	ImeiLock      *string    `json:"imei_lock,omitempty"`
+
+	// Plan Left out if the snapshot is older than snapshots of plans.
+	Plan                  *string           `json:"plan,omitempty"`
+	SpeedClass            *string           `json:"speed_class,omitempty"`
+	Tags                  map[string]string `json:"tags"`
+	TerminationProtection bool              `json:"termination_protection"`
+}
+
+// TakeBack defines model for TakeBack.
+type TakeBack struct {
+	// By The party that ended the request.
+	By TakeBackBy `json:"by"`
+
+	// Until Ten minutes after the request was ended. Then it stays as it is.
+	Until time.Time `json:"until"`
+}
+
+// TakeBackBy The party that ended the request.
+type TakeBackBy string
+
+// TakeBackDetail defines model for TakeBackDetail.
+type TakeBackDetail struct {
+	// Eligible How many SIMs are open again. An event release had reported them as canceled, declined or denied.
+	Eligible *int64 `json:"eligible,omitempty"`
+}
+
+// Transfer defines model for Transfer.
+type Transfer struct {
+	// Advice What to do with the SIM after the transfer.
+	Advice *string `json:"advice,omitempty"`
+
+	// After The settings after the transfer. Only for support.
+	After *Snapshot `json:"after,omitempty"`
+
+	// Before The settings before the transfer. Only for support.
+	Before *Snapshot `json:"before,omitempty"`
+
+	// Fee What the source pays on completion. For the source and support.
+	Fee        *Money     `json:"fee,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+
+	// GatewayAnswer What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer,omitempty"`
+	Iccid         *string `json:"iccid,omitempty"`
+
+	// Identifier The identifier as submitted, reduced to its digits.
+	Identifier string `json:"identifier"`
+
+	// Line The position in the list, the line in the upload, or the row in a JSON upload, counted from 1.
+	Line   int64           `json:"line"`
+	Method *TransferMethod `json:"method,omitempty"`
+
+	// Reason Why the SIM was not transferred.
+	Reason *TransferReason `json:"reason,omitempty"`
+
+	// Remedy What to do about the reason.
+	Remedy         *string       `json:"remedy,omitempty"`
+	SessionDropped bool          `json:"session_dropped"`
+	State          TransferState `json:"state"`
+}
+
+// TransferMethod defines model for Transfer.Method.
+type TransferMethod string
+
+// TransferReason Why the SIM was not transferred.
+type TransferReason string
+
+// TransferState defines model for Transfer.State.
+type TransferState string
+
+// ValidationDetail defines model for ValidationDetail.
+type ValidationDetail struct {
+	// Eligible The number of eligible SIMs.
+	Eligible *int64 `json:"eligible,omitempty"`
+
+	// Support How many of them need the approval of support.
+	Support *int64 `json:"support,omitempty"`
+}
+
+// WorkDetail defines model for WorkDetail.
+type WorkDetail struct {
+	Canceled  *int64 `json:"canceled,omitempty"`
+	Completed *int64 `json:"completed,omitempty"`
+	Declined  *int64 `json:"declined,omitempty"`
+	Denied    *int64 `json:"denied,omitempty"`
+	Eligible  *int64 `json:"eligible,omitempty"`
+	Expired   *int64 `json:"expired,omitempty"`
+	Failed    *int64 `json:"failed,omitempty"`
+
+	// GatewayAnswer What a gateway answered last about the SIMs that failed. Support also sees which gateway.
+	GatewayAnswer *string `json:"gateway_answer,omitempty"`
+
+	// HandedOff How many SIMs wait until their data sessions are disconnected.
+	HandedOff  *int64 `json:"handed_off,omitempty"`
+	Ineligible *int64 `json:"ineligible,omitempty"`
+}
+
+// CreateAccountParams defines parameters for CreateAccount.
+type CreateAccountParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// ListBatchesParams defines parameters for ListBatches.
+type ListBatchesParams struct {
+	// Cursor The next_cursor of the previous page. Default: the first page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of entries.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Account Only batches of the account with this operator id or external id. For support.
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Finished Only finished batches (true), or only unfinished ones (false).
+	Finished *ListBatchesParamsFinished `form:"finished,omitempty" json:"finished,omitempty"`
+
+	// CreatedAfter Only batches created at or after this time.
+	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
+
+	// CreatedBefore Only batches created before this time.
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+}
+
+// ListBatchesParamsFinished defines parameters for ListBatches.
+type ListBatchesParamsFinished string
+
+// CreateBatchJSONBody defines parameters for CreateBatch.
+type CreateBatchJSONBody = []struct {
+	// DestinationEmail The primary email of the account that receives the SIM.
+	DestinationEmail string `json:"destination_email"`
+
+	// DestinationOperatorID The operator id or the external id of the account that receives the SIM.
+	DestinationOperatorID string `json:"destination_operator_id"`
+
+	// Sim An ICCID, IMSI or MSISDN.
+	Sim string `json:"sim"`
+}
+
+// CreateBatchParams defines parameters for CreateBatch.
+type CreateBatchParams struct {
+	// Map What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns.
+	Map *[]string `form:"map,omitempty" json:"map,omitempty"`
+
+	// OnBehalfOf The operator id or the external id of the source account. Required for support, not allowed for others.
+	OnBehalfOf *string `form:"on_behalf_of,omitempty" json:"on_behalf_of,omitempty"`
+
+	// AcceptanceSeconds How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
+	AcceptanceSeconds *int64 `form:"acceptance_seconds,omitempty" json:"acceptance_seconds,omitempty"`
+
+	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
+	SelfServiceOnly *bool `form:"self_service_only,omitempty" json:"self_service_only,omitempty"`
+
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// CancelBatchParams defines parameters for CancelBatch.
+type CancelBatchParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetBatchResultsParams defines parameters for GetBatchResults.
+type GetBatchResultsParams struct {
+	// State Only SIMs in one of these states.
+	State *[]GetBatchResultsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for one of these reasons.
+	Reason *[]GetBatchResultsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that have one of these transfer methods.
+	Method *[]GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+}
+
+// GetBatchResultsParamsState defines parameters for GetBatchResults.
+type GetBatchResultsParamsState string
+
+// GetBatchResultsParamsReason defines parameters for GetBatchResults.
+type GetBatchResultsParamsReason string
+
+// GetBatchResultsParamsMethod defines parameters for GetBatchResults.
+type GetBatchResultsParamsMethod string
+
+// ListFeedParams defines parameters for ListFeed.
+type ListFeedParams struct {
+	// Cursor The next_cursor of the previous page. Default: the first page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of entries.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// From now: start after the events that exist already. In place of cursor.
+	From *ListFeedParamsFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// Since Start with the events at this time or later. A few earlier ones can come first. In place of cursor.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Account Only events of the account with this operator id or external id. For support.
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Key Only events that the API key with this id caused. An account can only give its own keys.
+	Key *int64 `form:"key,omitempty" json:"key,omitempty"`
+}
+
+// ListFeedParamsFrom defines parameters for ListFeed.
+type ListFeedParamsFrom string
+
+// CreateFeeParams defines parameters for CreateFee.
+type CreateFeeParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// CreateKeyParams defines parameters for CreateKey.
+type CreateKeyParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// PutPlanParams defines parameters for PutPlan.
+type PutPlanParams struct {
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ImportSimsJSONBody defines parameters for ImportSims.
+type ImportSimsJSONBody = []struct {
+	// Account The operator id or the external id of the account that the SIM is registered to.
+	Account string `json:"account"`
+
+	// AccountExternalID Ignored, so that an exported inventory can be uploaded again.
+	AccountExternalID *string `json:"account_external_id,omitempty"`
+
+	// Containers Up to 64 subscription containers, separated by semicolons.
+	Containers *ImportSimsJSONBody_Containers `json:"containers,omitempty"`
+
+	// Eid The EID of the eUICC that holds the profile: 32 digits.
+	Eid *string `json:"eid,omitempty"`
+
+	// EventHandlers Up to 64 event handlers, separated by semicolons.
+	EventHandlers *ImportSimsJSONBody_EventHandlers `json:"event_handlers,omitempty"`
+
+	// Expiration A time such as 2030-01-31T00:00:00Z, or a date. Without a zone, it is in UTC.
+	Expiration *string `json:"expiration,omitempty"`
+
+	// ExternalID The id of the SIM in your inventory, up to 128 characters; unique.
+	ExternalID *string `json:"external_id,omitempty"`
+
+	// Group The group that the SIM is in, up to 128 characters.
+	Group *string `json:"group,omitempty"`
+
+	// Iccid 18 to 22 digits.
+	Iccid string `json:"iccid"`
+
+	// ImeiLock The IMEI to which the SIM is locked: 14 to 16 digits.
+	ImeiLock *string `json:"imei_lock,omitempty"`
+
+	// Imsis One or more IMSIs, separated by semicolons.
+	Imsis ImportSimsJSONBody_Imsis `json:"imsis"`
+
+	// Lot The order or box that the SIM came in, up to 128 characters.
+	Lot *string `json:"lot,omitempty"`
+
+	// Msisdns MSISDNs, separated by semicolons.
+	Msisdns *ImportSimsJSONBody_Msisdns `json:"msisdns,omitempty"`
+
+	// Plan The name of an existing plan.
+	Plan string `json:"plan"`
+
+	// Since Ignored, so that an exported inventory can be uploaded again.
+	Since *string `json:"since,omitempty"`
+
+	// SpeedClass The speed class, up to 128 characters.
+	SpeedClass *string `json:"speed_class,omitempty"`
+
+	// Status ready, active, inactive, standby, suspended or terminated. Default: ready.
+	Status *string `json:"status,omitempty"`
+
+	// Tags Up to 64 tags as name=value, separated by semicolons. A name can have up to 128 characters, a value up to 256.
+	Tags *ImportSimsJSONBody_Tags `json:"tags,omitempty"`
+
+	// TerminationProtection true or false. Default: false.
+	TerminationProtection *ImportSimsJSONBody_TerminationProtection `json:"termination_protection,omitempty"`
+
+	// TransferLock true or false: true prevents transfers of the SIM. Default: false.
+	TransferLock *ImportSimsJSONBody_TransferLock `json:"transfer_lock,omitempty"`
+
+	// UpdatedAt Ignored, so that an exported inventory can be uploaded again.
+	UpdatedAt *string `json:"updated_at,omitempty"`
+}
+
+// ImportSimsParams defines parameters for ImportSims.
+type ImportSimsParams struct {
+	// Map What a column or field is called in the upload: its name there, an equals sign, and the name of the column here. Nothing after the equals sign makes the service ignore the column. Given several times, for several columns.
+	Map *[]string `form:"map,omitempty" json:"map,omitempty"`
+
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// ImportSimsJSONBodyContainers0 defines parameters for ImportSims.
+type ImportSimsJSONBodyContainers0 = string
+
+// ImportSimsJSONBodyContainers1 defines parameters for ImportSims.
+type ImportSimsJSONBodyContainers1 = []string
+
+// ImportSimsJSONBody_Containers defines parameters for ImportSims.
+type ImportSimsJSONBody_Containers struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyEventHandlers0 defines parameters for ImportSims.
+type ImportSimsJSONBodyEventHandlers0 = string
+
+// ImportSimsJSONBodyEventHandlers1 defines parameters for ImportSims.
+type ImportSimsJSONBodyEventHandlers1 = []string
+
+// ImportSimsJSONBody_EventHandlers defines parameters for ImportSims.
+type ImportSimsJSONBody_EventHandlers struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyImsis0 defines parameters for ImportSims.
+type ImportSimsJSONBodyImsis0 = string
+
+// ImportSimsJSONBodyImsis1 defines parameters for ImportSims.
+type ImportSimsJSONBodyImsis1 = []string
+
+// ImportSimsJSONBody_Imsis defines parameters for ImportSims.
+type ImportSimsJSONBody_Imsis struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyMsisdns0 defines parameters for ImportSims.
+type ImportSimsJSONBodyMsisdns0 = string
+
+// ImportSimsJSONBodyMsisdns1 defines parameters for ImportSims.
+type ImportSimsJSONBodyMsisdns1 = []string
+
+// ImportSimsJSONBody_Msisdns defines parameters for ImportSims.
+type ImportSimsJSONBody_Msisdns struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyTags0 defines parameters for ImportSims.
+type ImportSimsJSONBodyTags0 = string
+
+// ImportSimsJSONBodyTags1 defines parameters for ImportSims.
+type ImportSimsJSONBodyTags1 map[string]string
+
+// ImportSimsJSONBody_Tags defines parameters for ImportSims.
+type ImportSimsJSONBody_Tags struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyTerminationProtection0 defines parameters for ImportSims.
+type ImportSimsJSONBodyTerminationProtection0 = string
+
+// ImportSimsJSONBodyTerminationProtection1 defines parameters for ImportSims.
+type ImportSimsJSONBodyTerminationProtection1 = bool
+
+// ImportSimsJSONBody_TerminationProtection defines parameters for ImportSims.
+type ImportSimsJSONBody_TerminationProtection struct {
+	union json.RawMessage
+}
+
+// ImportSimsJSONBodyTransferLock0 defines parameters for ImportSims.
+type ImportSimsJSONBodyTransferLock0 = string
+
+// ImportSimsJSONBodyTransferLock1 defines parameters for ImportSims.
+type ImportSimsJSONBodyTransferLock1 = bool
+
+// ImportSimsJSONBody_TransferLock defines parameters for ImportSims.
+type ImportSimsJSONBody_TransferLock struct {
+	union json.RawMessage
+}
+
+// GetSimParams defines parameters for GetSim.
+type GetSimParams struct {
+	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// GetSimHistoryParams defines parameters for GetSimHistory.
+type GetSimHistoryParams struct {
+	// At The SIM that had the identifier at this time. Default: the one that has it now, or had it last.
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// ListRequestsParams defines parameters for ListRequests.
+type ListRequestsParams struct {
+	// Cursor The next_cursor of the previous page. Default: the first page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of entries.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Direction Only requests that the account sends (outgoing) or receives (incoming).
+	Direction *ListRequestsParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
+
+	// Account Only requests of the account with this operator id or external id. For support.
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// State Only requests in one of these states.
+	State *[]ListRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Batch Only requests of this batch. For the account that submitted it, and for support.
+	Batch *openapi_types.UUID `form:"batch,omitempty" json:"batch,omitempty"`
+
+	// Ticket Only requests that were approved with this ticket. For support.
+	Ticket *string `form:"ticket,omitempty" json:"ticket,omitempty"`
+
+	// Sim Only requests for this SIM: an ICCID, IMSI or MSISDN.
+	Sim *string `form:"sim,omitempty" json:"sim,omitempty"`
+
+	// Reason Only requests with a SIM that was not transferred for one of these reasons.
+	Reason *[]ListRequestsParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only requests with a SIM that has one of these transfer methods.
+	Method *[]ListRequestsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+
+	// CreatedAfter Only requests created at or after this time.
+	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
+
+	// CreatedBefore Only requests created before this time.
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+}
+
+// ListRequestsParamsDirection defines parameters for ListRequests.
+type ListRequestsParamsDirection string
+
+// ListRequestsParamsState defines parameters for ListRequests.
+type ListRequestsParamsState string
+
+// ListRequestsParamsReason defines parameters for ListRequests.
+type ListRequestsParamsReason string
+
+// ListRequestsParamsMethod defines parameters for ListRequests.
+type ListRequestsParamsMethod string
+
+// CreateRequestParams defines parameters for CreateRequest.
+type CreateRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetRequestParams defines parameters for GetRequest.
+type GetRequestParams struct {
+	// IfNoneMatch The ETag of an earlier response. The response is 304, without a body, if the resource has not changed since.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// AcceptRequestParams defines parameters for AcceptRequest.
+type AcceptRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ApproveRequestParams defines parameters for ApproveRequest.
+type ApproveRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// CancelRequestParams defines parameters for CancelRequest.
+type CancelRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// DeclineRequestParams defines parameters for DeclineRequest.
+type DeclineRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// DenyRequestParams defines parameters for DenyRequest.
+type DenyRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of an earlier response. If the resource has changed since, the call changes nothing and answers 412. Calls that do not list this header refuse it.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// Cursor The next_cursor of the previous page. Default: the first page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of entries.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// RetryRequestParams defines parameters for RetryRequest.
+type RetryRequestParams struct {
+	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// ListTransfersParams defines parameters for ListTransfers.
+type ListTransfersParams struct {
+	// State Only SIMs in one of these states.
+	State *[]ListTransfersParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Reason Only SIMs that were not transferred for one of these reasons.
+	Reason *[]ListTransfersParamsReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Method Only SIMs that have one of these transfer methods.
+	Method *[]ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+
+	// Cursor The next_cursor of the previous page. Default: the first page.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of entries.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListTransfersParamsState defines parameters for ListTransfers.
+type ListTransfersParamsState string
+
+// ListTransfersParamsReason defines parameters for ListTransfers.
+type ListTransfersParamsReason string
+
+// ListTransfersParamsMethod defines parameters for ListTransfers.
+type ListTransfersParamsMethod string
+
+// CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
+type CreateAccountJSONRequestBody = CreateAccountInputBody
+
+// CreateBatchJSONRequestBody defines body for CreateBatch for application/json ContentType.
+type CreateBatchJSONRequestBody = CreateBatchJSONBody
+
+// CancelBatchJSONRequestBody defines body for CancelBatch for application/json ContentType.
+type CancelBatchJSONRequestBody = CancelBatchInputBody
+
+// CreateFeeJSONRequestBody defines body for CreateFee for application/json ContentType.
+type CreateFeeJSONRequestBody = CreateFeeInputBody
+
+// CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
+type CreateKeyJSONRequestBody = CreateKeyInputBody
+
+// PutPlanJSONRequestBody defines body for PutPlan for application/json ContentType.
+type PutPlanJSONRequestBody = PutPlanInputBody
+
+// ImportSimsJSONRequestBody defines body for ImportSims for application/json ContentType.
+type ImportSimsJSONRequestBody = ImportSimsJSONBody
+
+// CreateRequestJSONRequestBody defines body for CreateRequest for application/json ContentType.
+type CreateRequestJSONRequestBody = NewRequest
+
+// PreviewRequestJSONRequestBody defines body for PreviewRequest for application/json ContentType.
+type PreviewRequestJSONRequestBody = NewRequest
+
+// AcceptRequestJSONRequestBody defines body for AcceptRequest for application/json ContentType.
+type AcceptRequestJSONRequestBody = AcceptInputBody
+
+// ApproveRequestJSONRequestBody defines body for ApproveRequest for application/json ContentType.
+type ApproveRequestJSONRequestBody = ApproveInputBody
+
+// CancelRequestJSONRequestBody defines body for CancelRequest for application/json ContentType.
+type CancelRequestJSONRequestBody = CancelInputBody
+
+// DeclineRequestJSONRequestBody defines body for DeclineRequest for application/json ContentType.
+type DeclineRequestJSONRequestBody = DeclineInputBody
+
+// DenyRequestJSONRequestBody defines body for DenyRequest for application/json ContentType.
+type DenyRequestJSONRequestBody = DenyInputBody
+
+// RetryRequestJSONRequestBody defines body for RetryRequest for application/json ContentType.
+type RetryRequestJSONRequestBody = RetryInputBody
+
+// Getter for additional properties for Event0. Returns the specified
+// element and whether it was found
+func (a Event0) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event0
+func (a *Event0) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event0 to handle AdditionalProperties
+func (a *Event0) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event0 to handle AdditionalProperties
+func (a Event0) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event1. Returns the specified
+// element and whether it was found
+func (a Event1) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event1
+func (a *Event1) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event1 to handle AdditionalProperties
+func (a *Event1) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event1 to handle AdditionalProperties
+func (a Event1) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event2. Returns the specified
+// element and whether it was found
+func (a Event2) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event2
+func (a *Event2) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event2 to handle AdditionalProperties
+func (a *Event2) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event2 to handle AdditionalProperties
+func (a Event2) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event3. Returns the specified
+// element and whether it was found
+func (a Event3) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event3
+func (a *Event3) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event3 to handle AdditionalProperties
+func (a *Event3) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event3 to handle AdditionalProperties
+func (a Event3) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event4. Returns the specified
+// element and whether it was found
+func (a Event4) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event4
+func (a *Event4) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event4 to handle AdditionalProperties
+func (a *Event4) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event4 to handle AdditionalProperties
+func (a Event4) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event5. Returns the specified
+// element and whether it was found
+func (a Event5) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event5
+func (a *Event5) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event5 to handle AdditionalProperties
+func (a *Event5) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event5 to handle AdditionalProperties
+func (a Event5) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event6. Returns the specified
+// element and whether it was found
+func (a Event6) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event6
+func (a *Event6) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event6 to handle AdditionalProperties
+func (a *Event6) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event6 to handle AdditionalProperties
+func (a Event6) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event7. Returns the specified
+// element and whether it was found
+func (a Event7) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event7
+func (a *Event7) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event7 to handle AdditionalProperties
+func (a *Event7) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event7 to handle AdditionalProperties
+func (a Event7) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event8. Returns the specified
+// element and whether it was found
+func (a Event8) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event8
+func (a *Event8) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event8 to handle AdditionalProperties
+func (a *Event8) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event8 to handle AdditionalProperties
+func (a Event8) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event9. Returns the specified
+// element and whether it was found
+func (a Event9) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event9
+func (a *Event9) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event9 to handle AdditionalProperties
+func (a *Event9) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event9 to handle AdditionalProperties
+func (a Event9) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event10. Returns the specified
+// element and whether it was found
+func (a Event10) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event10
+func (a *Event10) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event10 to handle AdditionalProperties
+func (a *Event10) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event10 to handle AdditionalProperties
+func (a Event10) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for Event11. Returns the specified
+// element and whether it was found
+func (a Event11) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event11
+func (a *Event11) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event11 to handle AdditionalProperties
+func (a *Event11) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event11 to handle AdditionalProperties
+func (a Event11) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent0. Returns the specified
+// element and whether it was found
+func (a FeedEvent0) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent0
+func (a *FeedEvent0) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent0 to handle AdditionalProperties
+func (a *FeedEvent0) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent0 to handle AdditionalProperties
+func (a FeedEvent0) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent1. Returns the specified
+// element and whether it was found
+func (a FeedEvent1) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent1
+func (a *FeedEvent1) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent1 to handle AdditionalProperties
+func (a *FeedEvent1) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent1 to handle AdditionalProperties
+func (a FeedEvent1) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent2. Returns the specified
+// element and whether it was found
+func (a FeedEvent2) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent2
+func (a *FeedEvent2) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent2 to handle AdditionalProperties
+func (a *FeedEvent2) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent2 to handle AdditionalProperties
+func (a FeedEvent2) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent3. Returns the specified
+// element and whether it was found
+func (a FeedEvent3) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent3
+func (a *FeedEvent3) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent3 to handle AdditionalProperties
+func (a *FeedEvent3) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent3 to handle AdditionalProperties
+func (a FeedEvent3) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent4. Returns the specified
+// element and whether it was found
+func (a FeedEvent4) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent4
+func (a *FeedEvent4) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent4 to handle AdditionalProperties
+func (a *FeedEvent4) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent4 to handle AdditionalProperties
+func (a FeedEvent4) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent5. Returns the specified
+// element and whether it was found
+func (a FeedEvent5) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent5
+func (a *FeedEvent5) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent5 to handle AdditionalProperties
+func (a *FeedEvent5) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent5 to handle AdditionalProperties
+func (a FeedEvent5) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent6. Returns the specified
+// element and whether it was found
+func (a FeedEvent6) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent6
+func (a *FeedEvent6) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent6 to handle AdditionalProperties
+func (a *FeedEvent6) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent6 to handle AdditionalProperties
+func (a FeedEvent6) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent7. Returns the specified
+// element and whether it was found
+func (a FeedEvent7) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent7
+func (a *FeedEvent7) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent7 to handle AdditionalProperties
+func (a *FeedEvent7) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent7 to handle AdditionalProperties
+func (a FeedEvent7) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent8. Returns the specified
+// element and whether it was found
+func (a FeedEvent8) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent8
+func (a *FeedEvent8) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent8 to handle AdditionalProperties
+func (a *FeedEvent8) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent8 to handle AdditionalProperties
+func (a FeedEvent8) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent9. Returns the specified
+// element and whether it was found
+func (a FeedEvent9) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent9
+func (a *FeedEvent9) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent9 to handle AdditionalProperties
+func (a *FeedEvent9) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent9 to handle AdditionalProperties
+func (a FeedEvent9) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent10. Returns the specified
+// element and whether it was found
+func (a FeedEvent10) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent10
+func (a *FeedEvent10) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent10 to handle AdditionalProperties
+func (a *FeedEvent10) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent10 to handle AdditionalProperties
+func (a FeedEvent10) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for FeedEvent11. Returns the specified
+// element and whether it was found
+func (a FeedEvent11) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent11
+func (a *FeedEvent11) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent11 to handle AdditionalProperties
+func (a *FeedEvent11) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent11 to handle AdditionalProperties
+func (a FeedEvent11) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// AsEvent0 returns the union data inside the Event as a Event0
+func (t Event) AsEvent0() (Event0, error) {
+	var body Event0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent0 overwrites any union data inside the Event as the provided Event0
+func (t *Event) FromEvent0(v Event0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent0 performs a merge with any union data inside the Event, using the provided Event0
+func (t *Event) MergeEvent0(v Event0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent1 returns the union data inside the Event as a Event1
+func (t Event) AsEvent1() (Event1, error) {
+	var body Event1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent1 overwrites any union data inside the Event as the provided Event1
+func (t *Event) FromEvent1(v Event1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent1 performs a merge with any union data inside the Event, using the provided Event1
+func (t *Event) MergeEvent1(v Event1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent2 returns the union data inside the Event as a Event2
+func (t Event) AsEvent2() (Event2, error) {
+	var body Event2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent2 overwrites any union data inside the Event as the provided Event2
+func (t *Event) FromEvent2(v Event2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent2 performs a merge with any union data inside the Event, using the provided Event2
+func (t *Event) MergeEvent2(v Event2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent3 returns the union data inside the Event as a Event3
+func (t Event) AsEvent3() (Event3, error) {
+	var body Event3
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent3 overwrites any union data inside the Event as the provided Event3
+func (t *Event) FromEvent3(v Event3) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent3 performs a merge with any union data inside the Event, using the provided Event3
+func (t *Event) MergeEvent3(v Event3) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent4 returns the union data inside the Event as a Event4
+func (t Event) AsEvent4() (Event4, error) {
+	var body Event4
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent4 overwrites any union data inside the Event as the provided Event4
+func (t *Event) FromEvent4(v Event4) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent4 performs a merge with any union data inside the Event, using the provided Event4
+func (t *Event) MergeEvent4(v Event4) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent5 returns the union data inside the Event as a Event5
+func (t Event) AsEvent5() (Event5, error) {
+	var body Event5
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent5 overwrites any union data inside the Event as the provided Event5
+func (t *Event) FromEvent5(v Event5) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent5 performs a merge with any union data inside the Event, using the provided Event5
+func (t *Event) MergeEvent5(v Event5) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent6 returns the union data inside the Event as a Event6
+func (t Event) AsEvent6() (Event6, error) {
+	var body Event6
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent6 overwrites any union data inside the Event as the provided Event6
+func (t *Event) FromEvent6(v Event6) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent6 performs a merge with any union data inside the Event, using the provided Event6
+func (t *Event) MergeEvent6(v Event6) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent7 returns the union data inside the Event as a Event7
+func (t Event) AsEvent7() (Event7, error) {
+	var body Event7
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent7 overwrites any union data inside the Event as the provided Event7
+func (t *Event) FromEvent7(v Event7) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent7 performs a merge with any union data inside the Event, using the provided Event7
+func (t *Event) MergeEvent7(v Event7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent8 returns the union data inside the Event as a Event8
+func (t Event) AsEvent8() (Event8, error) {
+	var body Event8
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent8 overwrites any union data inside the Event as the provided Event8
+func (t *Event) FromEvent8(v Event8) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent8 performs a merge with any union data inside the Event, using the provided Event8
+func (t *Event) MergeEvent8(v Event8) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent9 returns the union data inside the Event as a Event9
+func (t Event) AsEvent9() (Event9, error) {
+	var body Event9
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent9 overwrites any union data inside the Event as the provided Event9
+func (t *Event) FromEvent9(v Event9) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent9 performs a merge with any union data inside the Event, using the provided Event9
+func (t *Event) MergeEvent9(v Event9) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent10 returns the union data inside the Event as a Event10
+func (t Event) AsEvent10() (Event10, error) {
+	var body Event10
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent10 overwrites any union data inside the Event as the provided Event10
+func (t *Event) FromEvent10(v Event10) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent10 performs a merge with any union data inside the Event, using the provided Event10
+func (t *Event) MergeEvent10(v Event10) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent11 returns the union data inside the Event as a Event11
+func (t Event) AsEvent11() (Event11, error) {
+	var body Event11
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent11 overwrites any union data inside the Event as the provided Event11
+func (t *Event) FromEvent11(v Event11) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent11 performs a merge with any union data inside the Event, using the provided Event11
+func (t *Event) MergeEvent11(v Event11) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Event) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage)
+	if t.union != nil {
+		err = json.Unmarshal(b, &object)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if t.Address != nil {
+		object["address"], err = json.Marshal(t.Address)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'address': %w", err)
+		}
+	}
+
+	object["at"], err = json.Marshal(t.At)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'at': %w", err)
+	}
+
+	if t.Detail != nil {
+		object["detail"], err = json.Marshal(t.Detail)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+		}
+	}
+
+	if t.From != nil {
+		object["from"], err = json.Marshal(t.From)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'from': %w", err)
+		}
+	}
+
+	if t.Key != nil {
+		object["key"], err = json.Marshal(t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key': %w", err)
+		}
+	}
+
+	if t.KeyHint != nil {
+		object["key_hint"], err = json.Marshal(t.KeyHint)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_hint': %w", err)
+		}
+	}
+
+	if t.KeyID != nil {
+		object["key_id"], err = json.Marshal(t.KeyID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_id': %w", err)
+		}
+	}
+
+	object["kind"], err = json.Marshal(t.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	object["party"], err = json.Marshal(t.Party)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'party': %w", err)
+	}
+
+	object["seq"], err = json.Marshal(t.Seq)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'seq': %w", err)
+	}
+
+	if t.To != nil {
+		object["to"], err = json.Marshal(t.To)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'to': %w", err)
+		}
+	}
+	b, err = json.Marshal(object)
+	return b, err
+}
+
+func (t *Event) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	if err != nil {
+		return err
+	}
+	object := make(map[string]json.RawMessage)
+	err = json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["address"]; found {
+		err = json.Unmarshal(raw, &t.Address)
+		if err != nil {
+			return fmt.Errorf("error reading 'address': %w", err)
+		}
+	}
+
+	if raw, found := object["at"]; found {
+		err = json.Unmarshal(raw, &t.At)
+		if err != nil {
+			return fmt.Errorf("error reading 'at': %w", err)
+		}
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &t.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+	}
+
+	if raw, found := object["from"]; found {
+		err = json.Unmarshal(raw, &t.From)
+		if err != nil {
+			return fmt.Errorf("error reading 'from': %w", err)
+		}
+	}
+
+	if raw, found := object["key"]; found {
+		err = json.Unmarshal(raw, &t.Key)
+		if err != nil {
+			return fmt.Errorf("error reading 'key': %w", err)
+		}
+	}
+
+	if raw, found := object["key_hint"]; found {
+		err = json.Unmarshal(raw, &t.KeyHint)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_hint': %w", err)
+		}
+	}
+
+	if raw, found := object["key_id"]; found {
+		err = json.Unmarshal(raw, &t.KeyID)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_id': %w", err)
+		}
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &t.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+	}
+
+	if raw, found := object["party"]; found {
+		err = json.Unmarshal(raw, &t.Party)
+		if err != nil {
+			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["seq"]; found {
+		err = json.Unmarshal(raw, &t.Seq)
+		if err != nil {
+			return fmt.Errorf("error reading 'seq': %w", err)
+		}
+	}
+
+	if raw, found := object["to"]; found {
+		err = json.Unmarshal(raw, &t.To)
+		if err != nil {
+			return fmt.Errorf("error reading 'to': %w", err)
+		}
+	}
+
+	return err
+}
+
+// AsFeedEvent0 returns the union data inside the FeedEvent as a FeedEvent0
+func (t FeedEvent) AsFeedEvent0() (FeedEvent0, error) {
+	var body FeedEvent0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent0 overwrites any union data inside the FeedEvent as the provided FeedEvent0
+func (t *FeedEvent) FromFeedEvent0(v FeedEvent0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent0 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent0
+func (t *FeedEvent) MergeFeedEvent0(v FeedEvent0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent1 returns the union data inside the FeedEvent as a FeedEvent1
+func (t FeedEvent) AsFeedEvent1() (FeedEvent1, error) {
+	var body FeedEvent1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent1 overwrites any union data inside the FeedEvent as the provided FeedEvent1
+func (t *FeedEvent) FromFeedEvent1(v FeedEvent1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent1 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent1
+func (t *FeedEvent) MergeFeedEvent1(v FeedEvent1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent2 returns the union data inside the FeedEvent as a FeedEvent2
+func (t FeedEvent) AsFeedEvent2() (FeedEvent2, error) {
+	var body FeedEvent2
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent2 overwrites any union data inside the FeedEvent as the provided FeedEvent2
+func (t *FeedEvent) FromFeedEvent2(v FeedEvent2) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent2 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent2
+func (t *FeedEvent) MergeFeedEvent2(v FeedEvent2) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent3 returns the union data inside the FeedEvent as a FeedEvent3
+func (t FeedEvent) AsFeedEvent3() (FeedEvent3, error) {
+	var body FeedEvent3
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent3 overwrites any union data inside the FeedEvent as the provided FeedEvent3
+func (t *FeedEvent) FromFeedEvent3(v FeedEvent3) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent3 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent3
+func (t *FeedEvent) MergeFeedEvent3(v FeedEvent3) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent4 returns the union data inside the FeedEvent as a FeedEvent4
+func (t FeedEvent) AsFeedEvent4() (FeedEvent4, error) {
+	var body FeedEvent4
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent4 overwrites any union data inside the FeedEvent as the provided FeedEvent4
+func (t *FeedEvent) FromFeedEvent4(v FeedEvent4) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent4 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent4
+func (t *FeedEvent) MergeFeedEvent4(v FeedEvent4) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent5 returns the union data inside the FeedEvent as a FeedEvent5
+func (t FeedEvent) AsFeedEvent5() (FeedEvent5, error) {
+	var body FeedEvent5
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent5 overwrites any union data inside the FeedEvent as the provided FeedEvent5
+func (t *FeedEvent) FromFeedEvent5(v FeedEvent5) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent5 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent5
+func (t *FeedEvent) MergeFeedEvent5(v FeedEvent5) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent6 returns the union data inside the FeedEvent as a FeedEvent6
+func (t FeedEvent) AsFeedEvent6() (FeedEvent6, error) {
+	var body FeedEvent6
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent6 overwrites any union data inside the FeedEvent as the provided FeedEvent6
+func (t *FeedEvent) FromFeedEvent6(v FeedEvent6) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent6 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent6
+func (t *FeedEvent) MergeFeedEvent6(v FeedEvent6) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent7 returns the union data inside the FeedEvent as a FeedEvent7
+func (t FeedEvent) AsFeedEvent7() (FeedEvent7, error) {
+	var body FeedEvent7
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent7 overwrites any union data inside the FeedEvent as the provided FeedEvent7
+func (t *FeedEvent) FromFeedEvent7(v FeedEvent7) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent7 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent7
+func (t *FeedEvent) MergeFeedEvent7(v FeedEvent7) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent8 returns the union data inside the FeedEvent as a FeedEvent8
+func (t FeedEvent) AsFeedEvent8() (FeedEvent8, error) {
+	var body FeedEvent8
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent8 overwrites any union data inside the FeedEvent as the provided FeedEvent8
+func (t *FeedEvent) FromFeedEvent8(v FeedEvent8) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent8 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent8
+func (t *FeedEvent) MergeFeedEvent8(v FeedEvent8) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent9 returns the union data inside the FeedEvent as a FeedEvent9
+func (t FeedEvent) AsFeedEvent9() (FeedEvent9, error) {
+	var body FeedEvent9
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent9 overwrites any union data inside the FeedEvent as the provided FeedEvent9
+func (t *FeedEvent) FromFeedEvent9(v FeedEvent9) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent9 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent9
+func (t *FeedEvent) MergeFeedEvent9(v FeedEvent9) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent10 returns the union data inside the FeedEvent as a FeedEvent10
+func (t FeedEvent) AsFeedEvent10() (FeedEvent10, error) {
+	var body FeedEvent10
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent10 overwrites any union data inside the FeedEvent as the provided FeedEvent10
+func (t *FeedEvent) FromFeedEvent10(v FeedEvent10) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent10 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent10
+func (t *FeedEvent) MergeFeedEvent10(v FeedEvent10) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsFeedEvent11 returns the union data inside the FeedEvent as a FeedEvent11
+func (t FeedEvent) AsFeedEvent11() (FeedEvent11, error) {
+	var body FeedEvent11
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent11 overwrites any union data inside the FeedEvent as the provided FeedEvent11
+func (t *FeedEvent) FromFeedEvent11(v FeedEvent11) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent11 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent11
+func (t *FeedEvent) MergeFeedEvent11(v FeedEvent11) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t FeedEvent) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage)
+	if t.union != nil {
+		err = json.Unmarshal(b, &object)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if t.Address != nil {
+		object["address"], err = json.Marshal(t.Address)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'address': %w", err)
+		}
+	}
+
+	object["at"], err = json.Marshal(t.At)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'at': %w", err)
+	}
+
+	if t.Batch != nil {
+		object["batch"], err = json.Marshal(t.Batch)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'batch': %w", err)
+		}
+	}
+
+	object["cursor"], err = json.Marshal(t.Cursor)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'cursor': %w", err)
+	}
+
+	object["destination"], err = json.Marshal(t.Destination)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'destination': %w", err)
+	}
+
+	if t.DestinationExternalID != nil {
+		object["destination_external_id"], err = json.Marshal(t.DestinationExternalID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'destination_external_id': %w", err)
+		}
+	}
+
+	if t.Detail != nil {
+		object["detail"], err = json.Marshal(t.Detail)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+		}
+	}
+
+	if t.From != nil {
+		object["from"], err = json.Marshal(t.From)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'from': %w", err)
+		}
+	}
+
+	if t.Key != nil {
+		object["key"], err = json.Marshal(t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key': %w", err)
+		}
+	}
+
+	if t.KeyHint != nil {
+		object["key_hint"], err = json.Marshal(t.KeyHint)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_hint': %w", err)
+		}
+	}
+
+	if t.KeyID != nil {
+		object["key_id"], err = json.Marshal(t.KeyID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'key_id': %w", err)
+		}
+	}
+
+	object["kind"], err = json.Marshal(t.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	object["party"], err = json.Marshal(t.Party)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'party': %w", err)
+	}
+
+	object["request"], err = json.Marshal(t.Request)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'request': %w", err)
+	}
+
+	object["seq"], err = json.Marshal(t.Seq)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'seq': %w", err)
+	}
+
+	object["source"], err = json.Marshal(t.Source)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'source': %w", err)
+	}
+
+	if t.SourceExternalID != nil {
+		object["source_external_id"], err = json.Marshal(t.SourceExternalID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'source_external_id': %w", err)
+		}
+	}
+
+	if t.To != nil {
+		object["to"], err = json.Marshal(t.To)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'to': %w", err)
+		}
+	}
+	b, err = json.Marshal(object)
+	return b, err
+}
+
+func (t *FeedEvent) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	if err != nil {
+		return err
+	}
+	object := make(map[string]json.RawMessage)
+	err = json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["address"]; found {
+		err = json.Unmarshal(raw, &t.Address)
+		if err != nil {
+			return fmt.Errorf("error reading 'address': %w", err)
+		}
+	}
+
+	if raw, found := object["at"]; found {
+		err = json.Unmarshal(raw, &t.At)
+		if err != nil {
+			return fmt.Errorf("error reading 'at': %w", err)
+		}
+	}
+
+	if raw, found := object["batch"]; found {
+		err = json.Unmarshal(raw, &t.Batch)
+		if err != nil {
+			return fmt.Errorf("error reading 'batch': %w", err)
+		}
+	}
+
+	if raw, found := object["cursor"]; found {
+		err = json.Unmarshal(raw, &t.Cursor)
+		if err != nil {
+			return fmt.Errorf("error reading 'cursor': %w", err)
+		}
+	}
+
+	if raw, found := object["destination"]; found {
+		err = json.Unmarshal(raw, &t.Destination)
+		if err != nil {
+			return fmt.Errorf("error reading 'destination': %w", err)
+		}
+	}
+
+	if raw, found := object["destination_external_id"]; found {
+		err = json.Unmarshal(raw, &t.DestinationExternalID)
+		if err != nil {
+			return fmt.Errorf("error reading 'destination_external_id': %w", err)
+		}
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &t.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+	}
+
+	if raw, found := object["from"]; found {
+		err = json.Unmarshal(raw, &t.From)
+		if err != nil {
+			return fmt.Errorf("error reading 'from': %w", err)
+		}
+	}
+
+	if raw, found := object["key"]; found {
+		err = json.Unmarshal(raw, &t.Key)
+		if err != nil {
+			return fmt.Errorf("error reading 'key': %w", err)
+		}
+	}
+
+	if raw, found := object["key_hint"]; found {
+		err = json.Unmarshal(raw, &t.KeyHint)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_hint': %w", err)
+		}
+	}
+
+	if raw, found := object["key_id"]; found {
+		err = json.Unmarshal(raw, &t.KeyID)
+		if err != nil {
+			return fmt.Errorf("error reading 'key_id': %w", err)
+		}
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &t.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+	}
+
+	if raw, found := object["party"]; found {
+		err = json.Unmarshal(raw, &t.Party)
+		if err != nil {
+			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["request"]; found {
+		err = json.Unmarshal(raw, &t.Request)
+		if err != nil {
+			return fmt.Errorf("error reading 'request': %w", err)
+		}
+	}
+
+	if raw, found := object["seq"]; found {
+		err = json.Unmarshal(raw, &t.Seq)
+		if err != nil {
+			return fmt.Errorf("error reading 'seq': %w", err)
+		}
+	}
+
+	if raw, found := object["source"]; found {
+		err = json.Unmarshal(raw, &t.Source)
+		if err != nil {
+			return fmt.Errorf("error reading 'source': %w", err)
+		}
+	}
+
+	if raw, found := object["source_external_id"]; found {
+		err = json.Unmarshal(raw, &t.SourceExternalID)
+		if err != nil {
+			return fmt.Errorf("error reading 'source_external_id': %w", err)
+		}
+	}
+
+	if raw, found := object["to"]; found {
+		err = json.Unmarshal(raw, &t.To)
+		if err != nil {
+			return fmt.Errorf("error reading 'to': %w", err)
+		}
+	}
+
+	return err
+}
+
+// AsImportSimsJSONBodyContainers0 returns the union data inside the ImportSimsJSONBody_Containers as a ImportSimsJSONBodyContainers0
+func (t ImportSimsJSONBody_Containers) AsImportSimsJSONBodyContainers0() (ImportSimsJSONBodyContainers0, error) {
+	var body ImportSimsJSONBodyContainers0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyContainers0 overwrites any union data inside the ImportSimsJSONBody_Containers as the provided ImportSimsJSONBodyContainers0
+func (t *ImportSimsJSONBody_Containers) FromImportSimsJSONBodyContainers0(v ImportSimsJSONBodyContainers0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyContainers0 performs a merge with any union data inside the ImportSimsJSONBody_Containers, using the provided ImportSimsJSONBodyContainers0
+func (t *ImportSimsJSONBody_Containers) MergeImportSimsJSONBodyContainers0(v ImportSimsJSONBodyContainers0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyContainers1 returns the union data inside the ImportSimsJSONBody_Containers as a ImportSimsJSONBodyContainers1
+func (t ImportSimsJSONBody_Containers) AsImportSimsJSONBodyContainers1() (ImportSimsJSONBodyContainers1, error) {
+	var body ImportSimsJSONBodyContainers1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyContainers1 overwrites any union data inside the ImportSimsJSONBody_Containers as the provided ImportSimsJSONBodyContainers1
+func (t *ImportSimsJSONBody_Containers) FromImportSimsJSONBodyContainers1(v ImportSimsJSONBodyContainers1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyContainers1 performs a merge with any union data inside the ImportSimsJSONBody_Containers, using the provided ImportSimsJSONBodyContainers1
+func (t *ImportSimsJSONBody_Containers) MergeImportSimsJSONBodyContainers1(v ImportSimsJSONBodyContainers1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_Containers) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_Containers) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyEventHandlers0 returns the union data inside the ImportSimsJSONBody_EventHandlers as a ImportSimsJSONBodyEventHandlers0
+func (t ImportSimsJSONBody_EventHandlers) AsImportSimsJSONBodyEventHandlers0() (ImportSimsJSONBodyEventHandlers0, error) {
+	var body ImportSimsJSONBodyEventHandlers0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyEventHandlers0 overwrites any union data inside the ImportSimsJSONBody_EventHandlers as the provided ImportSimsJSONBodyEventHandlers0
+func (t *ImportSimsJSONBody_EventHandlers) FromImportSimsJSONBodyEventHandlers0(v ImportSimsJSONBodyEventHandlers0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyEventHandlers0 performs a merge with any union data inside the ImportSimsJSONBody_EventHandlers, using the provided ImportSimsJSONBodyEventHandlers0
+func (t *ImportSimsJSONBody_EventHandlers) MergeImportSimsJSONBodyEventHandlers0(v ImportSimsJSONBodyEventHandlers0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyEventHandlers1 returns the union data inside the ImportSimsJSONBody_EventHandlers as a ImportSimsJSONBodyEventHandlers1
+func (t ImportSimsJSONBody_EventHandlers) AsImportSimsJSONBodyEventHandlers1() (ImportSimsJSONBodyEventHandlers1, error) {
+	var body ImportSimsJSONBodyEventHandlers1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyEventHandlers1 overwrites any union data inside the ImportSimsJSONBody_EventHandlers as the provided ImportSimsJSONBodyEventHandlers1
+func (t *ImportSimsJSONBody_EventHandlers) FromImportSimsJSONBodyEventHandlers1(v ImportSimsJSONBodyEventHandlers1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyEventHandlers1 performs a merge with any union data inside the ImportSimsJSONBody_EventHandlers, using the provided ImportSimsJSONBodyEventHandlers1
+func (t *ImportSimsJSONBody_EventHandlers) MergeImportSimsJSONBodyEventHandlers1(v ImportSimsJSONBodyEventHandlers1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_EventHandlers) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_EventHandlers) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyImsis0 returns the union data inside the ImportSimsJSONBody_Imsis as a ImportSimsJSONBodyImsis0
+func (t ImportSimsJSONBody_Imsis) AsImportSimsJSONBodyImsis0() (ImportSimsJSONBodyImsis0, error) {
+	var body ImportSimsJSONBodyImsis0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyImsis0 overwrites any union data inside the ImportSimsJSONBody_Imsis as the provided ImportSimsJSONBodyImsis0
+func (t *ImportSimsJSONBody_Imsis) FromImportSimsJSONBodyImsis0(v ImportSimsJSONBodyImsis0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyImsis0 performs a merge with any union data inside the ImportSimsJSONBody_Imsis, using the provided ImportSimsJSONBodyImsis0
+func (t *ImportSimsJSONBody_Imsis) MergeImportSimsJSONBodyImsis0(v ImportSimsJSONBodyImsis0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyImsis1 returns the union data inside the ImportSimsJSONBody_Imsis as a ImportSimsJSONBodyImsis1
+func (t ImportSimsJSONBody_Imsis) AsImportSimsJSONBodyImsis1() (ImportSimsJSONBodyImsis1, error) {
+	var body ImportSimsJSONBodyImsis1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyImsis1 overwrites any union data inside the ImportSimsJSONBody_Imsis as the provided ImportSimsJSONBodyImsis1
+func (t *ImportSimsJSONBody_Imsis) FromImportSimsJSONBodyImsis1(v ImportSimsJSONBodyImsis1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyImsis1 performs a merge with any union data inside the ImportSimsJSONBody_Imsis, using the provided ImportSimsJSONBodyImsis1
+func (t *ImportSimsJSONBody_Imsis) MergeImportSimsJSONBodyImsis1(v ImportSimsJSONBodyImsis1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_Imsis) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_Imsis) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyMsisdns0 returns the union data inside the ImportSimsJSONBody_Msisdns as a ImportSimsJSONBodyMsisdns0
+func (t ImportSimsJSONBody_Msisdns) AsImportSimsJSONBodyMsisdns0() (ImportSimsJSONBodyMsisdns0, error) {
+	var body ImportSimsJSONBodyMsisdns0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyMsisdns0 overwrites any union data inside the ImportSimsJSONBody_Msisdns as the provided ImportSimsJSONBodyMsisdns0
+func (t *ImportSimsJSONBody_Msisdns) FromImportSimsJSONBodyMsisdns0(v ImportSimsJSONBodyMsisdns0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyMsisdns0 performs a merge with any union data inside the ImportSimsJSONBody_Msisdns, using the provided ImportSimsJSONBodyMsisdns0
+func (t *ImportSimsJSONBody_Msisdns) MergeImportSimsJSONBodyMsisdns0(v ImportSimsJSONBodyMsisdns0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyMsisdns1 returns the union data inside the ImportSimsJSONBody_Msisdns as a ImportSimsJSONBodyMsisdns1
+func (t ImportSimsJSONBody_Msisdns) AsImportSimsJSONBodyMsisdns1() (ImportSimsJSONBodyMsisdns1, error) {
+	var body ImportSimsJSONBodyMsisdns1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyMsisdns1 overwrites any union data inside the ImportSimsJSONBody_Msisdns as the provided ImportSimsJSONBodyMsisdns1
+func (t *ImportSimsJSONBody_Msisdns) FromImportSimsJSONBodyMsisdns1(v ImportSimsJSONBodyMsisdns1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyMsisdns1 performs a merge with any union data inside the ImportSimsJSONBody_Msisdns, using the provided ImportSimsJSONBodyMsisdns1
+func (t *ImportSimsJSONBody_Msisdns) MergeImportSimsJSONBodyMsisdns1(v ImportSimsJSONBodyMsisdns1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_Msisdns) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_Msisdns) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyTags0 returns the union data inside the ImportSimsJSONBody_Tags as a ImportSimsJSONBodyTags0
+func (t ImportSimsJSONBody_Tags) AsImportSimsJSONBodyTags0() (ImportSimsJSONBodyTags0, error) {
+	var body ImportSimsJSONBodyTags0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTags0 overwrites any union data inside the ImportSimsJSONBody_Tags as the provided ImportSimsJSONBodyTags0
+func (t *ImportSimsJSONBody_Tags) FromImportSimsJSONBodyTags0(v ImportSimsJSONBodyTags0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTags0 performs a merge with any union data inside the ImportSimsJSONBody_Tags, using the provided ImportSimsJSONBodyTags0
+func (t *ImportSimsJSONBody_Tags) MergeImportSimsJSONBodyTags0(v ImportSimsJSONBodyTags0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyTags1 returns the union data inside the ImportSimsJSONBody_Tags as a ImportSimsJSONBodyTags1
+func (t ImportSimsJSONBody_Tags) AsImportSimsJSONBodyTags1() (ImportSimsJSONBodyTags1, error) {
+	var body ImportSimsJSONBodyTags1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTags1 overwrites any union data inside the ImportSimsJSONBody_Tags as the provided ImportSimsJSONBodyTags1
+func (t *ImportSimsJSONBody_Tags) FromImportSimsJSONBodyTags1(v ImportSimsJSONBodyTags1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTags1 performs a merge with any union data inside the ImportSimsJSONBody_Tags, using the provided ImportSimsJSONBodyTags1
+func (t *ImportSimsJSONBody_Tags) MergeImportSimsJSONBodyTags1(v ImportSimsJSONBodyTags1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_Tags) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_Tags) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyTerminationProtection0 returns the union data inside the ImportSimsJSONBody_TerminationProtection as a ImportSimsJSONBodyTerminationProtection0
+func (t ImportSimsJSONBody_TerminationProtection) AsImportSimsJSONBodyTerminationProtection0() (ImportSimsJSONBodyTerminationProtection0, error) {
+	var body ImportSimsJSONBodyTerminationProtection0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTerminationProtection0 overwrites any union data inside the ImportSimsJSONBody_TerminationProtection as the provided ImportSimsJSONBodyTerminationProtection0
+func (t *ImportSimsJSONBody_TerminationProtection) FromImportSimsJSONBodyTerminationProtection0(v ImportSimsJSONBodyTerminationProtection0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTerminationProtection0 performs a merge with any union data inside the ImportSimsJSONBody_TerminationProtection, using the provided ImportSimsJSONBodyTerminationProtection0
+func (t *ImportSimsJSONBody_TerminationProtection) MergeImportSimsJSONBodyTerminationProtection0(v ImportSimsJSONBodyTerminationProtection0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyTerminationProtection1 returns the union data inside the ImportSimsJSONBody_TerminationProtection as a ImportSimsJSONBodyTerminationProtection1
+func (t ImportSimsJSONBody_TerminationProtection) AsImportSimsJSONBodyTerminationProtection1() (ImportSimsJSONBodyTerminationProtection1, error) {
+	var body ImportSimsJSONBodyTerminationProtection1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTerminationProtection1 overwrites any union data inside the ImportSimsJSONBody_TerminationProtection as the provided ImportSimsJSONBodyTerminationProtection1
+func (t *ImportSimsJSONBody_TerminationProtection) FromImportSimsJSONBodyTerminationProtection1(v ImportSimsJSONBodyTerminationProtection1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTerminationProtection1 performs a merge with any union data inside the ImportSimsJSONBody_TerminationProtection, using the provided ImportSimsJSONBodyTerminationProtection1
+func (t *ImportSimsJSONBody_TerminationProtection) MergeImportSimsJSONBodyTerminationProtection1(v ImportSimsJSONBodyTerminationProtection1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_TerminationProtection) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_TerminationProtection) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsImportSimsJSONBodyTransferLock0 returns the union data inside the ImportSimsJSONBody_TransferLock as a ImportSimsJSONBodyTransferLock0
+func (t ImportSimsJSONBody_TransferLock) AsImportSimsJSONBodyTransferLock0() (ImportSimsJSONBodyTransferLock0, error) {
+	var body ImportSimsJSONBodyTransferLock0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTransferLock0 overwrites any union data inside the ImportSimsJSONBody_TransferLock as the provided ImportSimsJSONBodyTransferLock0
+func (t *ImportSimsJSONBody_TransferLock) FromImportSimsJSONBodyTransferLock0(v ImportSimsJSONBodyTransferLock0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTransferLock0 performs a merge with any union data inside the ImportSimsJSONBody_TransferLock, using the provided ImportSimsJSONBodyTransferLock0
+func (t *ImportSimsJSONBody_TransferLock) MergeImportSimsJSONBodyTransferLock0(v ImportSimsJSONBodyTransferLock0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsImportSimsJSONBodyTransferLock1 returns the union data inside the ImportSimsJSONBody_TransferLock as a ImportSimsJSONBodyTransferLock1
+func (t ImportSimsJSONBody_TransferLock) AsImportSimsJSONBodyTransferLock1() (ImportSimsJSONBodyTransferLock1, error) {
+	var body ImportSimsJSONBodyTransferLock1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromImportSimsJSONBodyTransferLock1 overwrites any union data inside the ImportSimsJSONBody_TransferLock as the provided ImportSimsJSONBodyTransferLock1
+func (t *ImportSimsJSONBody_TransferLock) FromImportSimsJSONBodyTransferLock1(v ImportSimsJSONBodyTransferLock1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeImportSimsJSONBodyTransferLock1 performs a merge with any union data inside the ImportSimsJSONBody_TransferLock, using the provided ImportSimsJSONBodyTransferLock1
+func (t *ImportSimsJSONBody_TransferLock) MergeImportSimsJSONBodyTransferLock1(v ImportSimsJSONBodyTransferLock1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ImportSimsJSONBody_TransferLock) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ImportSimsJSONBody_TransferLock) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -83,6 +7894,2971 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// CreateAccountWithBody Create an account
+	//
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+	CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccount Create an account
+	//
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+	CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListBatches List batches
+	//
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
+	//
+	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
+	ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBatchWithBody Create a batch of transfer requests
+	//
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBatch Create a batch of transfer requests
+	//
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBatch Get a batch
+	//
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
+	//
+	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
+	GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelBatchWithBody Cancel a batch
+	//
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+	CancelBatchWithBody(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelBatch Cancel a batch
+	//
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+	CancelBatch(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBatchResults Download the results of a batch
+	//
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
+	//
+	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
+	GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListFeed List the events of all requests of an account
+	//
+	// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
+	//
+	// Corresponds with GET /v1/events (the `ListFeed` operationId).
+	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
+	//
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+	CreateFeeWithBody(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateFee Add a fee to the fee schedule, or set the price of an account
+	//
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+	CreateFee(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateKeyWithBody Create an API key
+	//
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+	CreateKeyWithBody(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateKey Create an API key
+	//
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+	CreateKey(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutPlanWithBody Create or update a plan
+	//
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+	PutPlanWithBody(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutPlan Create or update a plan
+	//
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+	PutPlan(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportSimsWithBody Import SIMs
+	//
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+	ImportSimsWithBody(ctx context.Context, params *ImportSimsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ImportSims Import SIMs
+	//
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+	ImportSims(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSim Get a SIM by one of its identifiers
+	//
+	// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
+	//
+	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
+	GetSim(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSimHistory Get the history of a SIM
+	//
+	// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
+	//
+	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
+	GetSimHistory(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRequests List transfer requests
+	//
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+	//
+	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
+	ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRequestWithBody Create a transfer request
+	//
+	// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+	CreateRequestWithBody(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRequest Create a transfer request
+	//
+	// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+	CreateRequest(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRequestWithBody Preview a transfer request
+	//
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+	PreviewRequestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewRequest Preview a transfer request
+	//
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+	PreviewRequest(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRequest Get a transfer request
+	//
+	// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+	//
+	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
+	GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptRequestWithBody Accept a request (destination)
+	//
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+	AcceptRequestWithBody(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptRequest Accept a request (destination)
+	//
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+	AcceptRequest(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveRequestWithBody Approve a request (support)
+	//
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+	ApproveRequestWithBody(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveRequest Approve a request (support)
+	//
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+	ApproveRequest(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelRequestWithBody Cancel a request (source or support)
+	//
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+	CancelRequestWithBody(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelRequest Cancel a request (source or support)
+	//
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+	CancelRequest(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeclineRequestWithBody Decline a request (destination)
+	//
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+	DeclineRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeclineRequest Decline a request (destination)
+	//
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+	DeclineRequest(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DenyRequestWithBody Deny a request (support)
+	//
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+	DenyRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DenyRequest Deny a request (support)
+	//
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+	DenyRequest(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEvents List the events of a request
+	//
+	// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
+	//
+	// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryRequestWithBody Retry a request (source or support)
+	//
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+	RetryRequestWithBody(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryRequest Retry a request (source or support)
+	//
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+	RetryRequest(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListTransfers List the transfers of a request
+	//
+	// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
+	//
+	// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
+	ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// CreateAccountWithBody Create an account
+//
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccount Create an account
+//
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccountRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBatches List batches
+//
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
+//
+// Corresponds with GET /v1/batches (the `ListBatches` operationId).
+func (c *Client) ListBatches(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBatchesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBatchWithBody Create a batch of transfer requests
+//
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBatch Create a batch of transfer requests
+//
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBatch Get a batch
+//
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
+//
+// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
+func (c *Client) GetBatch(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBatchRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBatchWithBody Cancel a batch
+//
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+func (c *Client) CancelBatchWithBody(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBatchRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBatch Cancel a batch
+//
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+func (c *Client) CancelBatch(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBatchRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBatchResults Download the results of a batch
+//
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
+//
+// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
+func (c *Client) GetBatchResults(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBatchResultsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListFeed List the events of all requests of an account
+//
+// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
+//
+// Corresponds with GET /v1/events (the `ListFeed` operationId).
+func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFeedRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFeeWithBody Add a fee to the fee schedule, or set the price of an account
+//
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+func (c *Client) CreateFeeWithBody(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFeeRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateFee Add a fee to the fee schedule, or set the price of an account
+//
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+func (c *Client) CreateFee(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateFeeRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateKeyWithBody Create an API key
+//
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+func (c *Client) CreateKeyWithBody(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKeyRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateKey Create an API key
+//
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+func (c *Client) CreateKey(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKeyRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutPlanWithBody Create or update a plan
+//
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+func (c *Client) PutPlanWithBody(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPlanRequestWithBody(c.Server, name, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutPlan Create or update a plan
+//
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+func (c *Client) PutPlan(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutPlanRequest(c.Server, name, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportSimsWithBody Import SIMs
+//
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+func (c *Client) ImportSimsWithBody(ctx context.Context, params *ImportSimsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportSimsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ImportSims Import SIMs
+//
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+func (c *Client) ImportSims(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewImportSimsRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSim Get a SIM by one of its identifiers
+//
+// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
+//
+// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
+func (c *Client) GetSim(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSimRequest(c.Server, sim, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSimHistory Get the history of a SIM
+//
+// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
+//
+// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
+func (c *Client) GetSimHistory(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSimHistoryRequest(c.Server, identifier, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRequests List transfer requests
+//
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+//
+// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
+func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRequestsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRequestWithBody Create a transfer request
+//
+// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+func (c *Client) CreateRequestWithBody(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRequestRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRequest Create a transfer request
+//
+// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+func (c *Client) CreateRequest(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRequestRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRequestWithBody Preview a transfer request
+//
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+func (c *Client) PreviewRequestWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRequestRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewRequest Preview a transfer request
+//
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+func (c *Client) PreviewRequest(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewRequestRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRequest Get a transfer request
+//
+// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+//
+// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
+func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRequestRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptRequestWithBody Accept a request (destination)
+//
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptRequest Accept a request (destination)
+//
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+func (c *Client) AcceptRequest(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveRequestWithBody Approve a request (support)
+//
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+func (c *Client) ApproveRequestWithBody(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveRequest Approve a request (support)
+//
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+func (c *Client) ApproveRequest(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelRequestWithBody Cancel a request (source or support)
+//
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+func (c *Client) CancelRequestWithBody(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelRequest Cancel a request (source or support)
+//
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+func (c *Client) CancelRequest(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeclineRequestWithBody Decline a request (destination)
+//
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+func (c *Client) DeclineRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeclineRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeclineRequest Decline a request (destination)
+//
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+func (c *Client) DeclineRequest(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeclineRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DenyRequestWithBody Deny a request (support)
+//
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+func (c *Client) DenyRequestWithBody(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDenyRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DenyRequest Deny a request (support)
+//
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+func (c *Client) DenyRequest(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDenyRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEvents List the events of a request
+//
+// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
+//
+// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryRequestWithBody Retry a request (source or support)
+//
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+func (c *Client) RetryRequestWithBody(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryRequestRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryRequest Retry a request (source or support)
+//
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+func (c *Client) RetryRequest(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryRequestRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListTransfers List the transfers of a request
+//
+// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
+//
+// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
+func (c *Client) ListTransfers(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTransfersRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NewCreateAccountRequest calls the generic CreateAccount builder with application/json body
+func NewCreateAccountRequest(server string, params *CreateAccountParams, body CreateAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAccountRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateAccountRequestWithBody constructs an http.Request for the CreateAccount method, with any body, and a specified content type
+func NewCreateAccountRequestWithBody(server string, params *CreateAccountParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListBatchesRequest constructs an http.Request for the ListBatches method
+func NewListBatchesRequest(server string, params *ListBatchesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Finished != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "finished", *params.Finished, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_after", *params.CreatedAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_before", *params.CreatedBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateBatchRequest calls the generic CreateBatch builder with application/json body
+func NewCreateBatchRequest(server string, params *CreateBatchParams, body CreateBatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateBatchRequestWithBody constructs an http.Request for the CreateBatch method, with any body, and a specified content type
+func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Map != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "map", *params.Map, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.OnBehalfOf != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "on_behalf_of", *params.OnBehalfOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AcceptanceSeconds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "acceptance_seconds", *params.AcceptanceSeconds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SelfServiceOnly != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "self_service_only", *params.SelfServiceOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBatchRequest constructs an http.Request for the GetBatch method
+func NewGetBatchRequest(server string, id openapi_types.UUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelBatchRequest calls the generic CancelBatch builder with application/json body
+func NewCancelBatchRequest(server string, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelBatchRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewCancelBatchRequestWithBody constructs an http.Request for the CancelBatch method, with any body, and a specified content type
+func NewCancelBatchRequestWithBody(server string, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetBatchResultsRequest constructs an http.Request for the GetBatchResults method
+func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *GetBatchResultsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/results", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFeedRequest constructs an http.Request for the ListFeed method
+func NewListFeedRequest(server string, params *ListFeedParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateFeeRequest calls the generic CreateFee builder with application/json body
+func NewCreateFeeRequest(server string, params *CreateFeeParams, body CreateFeeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateFeeRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateFeeRequestWithBody constructs an http.Request for the CreateFee method, with any body, and a specified content type
+func NewCreateFeeRequestWithBody(server string, params *CreateFeeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/fees")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateKeyRequest calls the generic CreateKey builder with application/json body
+func NewCreateKeyRequest(server string, params *CreateKeyParams, body CreateKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateKeyRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateKeyRequestWithBody constructs an http.Request for the CreateKey method, with any body, and a specified content type
+func NewCreateKeyRequestWithBody(server string, params *CreateKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/keys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPutPlanRequest calls the generic PutPlan builder with application/json body
+func NewPutPlanRequest(server string, name string, params *PutPlanParams, body PutPlanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutPlanRequestWithBody(server, name, params, "application/json", bodyReader)
+}
+
+// NewPutPlanRequestWithBody constructs an http.Request for the PutPlan method, with any body, and a specified content type
+func NewPutPlanRequestWithBody(server string, name string, params *PutPlanParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/plans/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewImportSimsRequest calls the generic ImportSims builder with application/json body
+func NewImportSimsRequest(server string, params *ImportSimsParams, body ImportSimsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewImportSimsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewImportSimsRequestWithBody constructs an http.Request for the ImportSims method, with any body, and a specified content type
+func NewImportSimsRequestWithBody(server string, params *ImportSimsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sims")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Map != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "map", *params.Map, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSimRequest constructs an http.Request for the GetSim method
+func NewGetSimRequest(server string, sim string, params *GetSimParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "sim", sim, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sims/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSimHistoryRequest constructs an http.Request for the GetSimHistory method
+func NewGetSimHistoryRequest(server string, identifier string, params *GetSimHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "identifier", identifier, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/support/sims/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.At != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "at", *params.At, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRequestsRequest constructs an http.Request for the ListRequests method
+func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Direction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "direction", *params.Direction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Account != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "account", *params.Account, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Batch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "batch", *params.Batch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Ticket != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "ticket", *params.Ticket, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sim != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sim", *params.Sim, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_after", *params.CreatedAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_before", *params.CreatedBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateRequestRequest calls the generic CreateRequest builder with application/json body
+func NewCreateRequestRequest(server string, params *CreateRequestParams, body CreateRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateRequestRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateRequestRequestWithBody constructs an http.Request for the CreateRequest method, with any body, and a specified content type
+func NewCreateRequestRequestWithBody(server string, params *CreateRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPreviewRequestRequest calls the generic PreviewRequest builder with application/json body
+func NewPreviewRequestRequest(server string, body PreviewRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewRequestRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewRequestRequestWithBody constructs an http.Request for the PreviewRequest method, with any body, and a specified content type
+func NewPreviewRequestRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetRequestRequest constructs an http.Request for the GetRequest method
+func NewGetRequestRequest(server string, id openapi_types.UUID, params *GetRequestParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewAcceptRequestRequest calls the generic AcceptRequest builder with application/json body
+func NewAcceptRequestRequest(server string, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcceptRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAcceptRequestRequestWithBody constructs an http.Request for the AcceptRequest method, with any body, and a specified content type
+func NewAcceptRequestRequestWithBody(server string, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/accept", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewApproveRequestRequest calls the generic ApproveRequest builder with application/json body
+func NewApproveRequestRequest(server string, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApproveRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewApproveRequestRequestWithBody constructs an http.Request for the ApproveRequest method, with any body, and a specified content type
+func NewApproveRequestRequestWithBody(server string, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/approve", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCancelRequestRequest calls the generic CancelRequest builder with application/json body
+func NewCancelRequestRequest(server string, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewCancelRequestRequestWithBody constructs an http.Request for the CancelRequest method, with any body, and a specified content type
+func NewCancelRequestRequestWithBody(server string, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeclineRequestRequest calls the generic DeclineRequest builder with application/json body
+func NewDeclineRequestRequest(server string, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeclineRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewDeclineRequestRequestWithBody constructs an http.Request for the DeclineRequest method, with any body, and a specified content type
+func NewDeclineRequestRequestWithBody(server string, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/decline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDenyRequestRequest calls the generic DenyRequest builder with application/json body
+func NewDenyRequestRequest(server string, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDenyRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewDenyRequestRequestWithBody constructs an http.Request for the DenyRequest method, with any body, and a specified content type
+func NewDenyRequestRequestWithBody(server string, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/deny", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.IfMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, id openapi_types.UUID, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryRequestRequest calls the generic RetryRequest builder with application/json body
+func NewRetryRequestRequest(server string, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryRequestRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRetryRequestRequestWithBody constructs an http.Request for the RetryRequest method, with any body, and a specified content type
+func NewRetryRequestRequestWithBody(server string, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListTransfersRequest constructs an http.Request for the ListTransfers method
+func NewListTransfersRequest(server string, id openapi_types.UUID, params *ListTransfersParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/transfer-requests/%s/transfers", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Method != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
@@ -128,4 +10904,6654 @@ func WithBaseURL(baseURL string) ClientOption {
 
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
+
+	// CreateAccountWithBodyWithResponse Create an account
+	//
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+	CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+
+	// CreateAccountWithResponse Create an account
+	//
+	// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+	CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error)
+
+	// ListBatchesWithResponse List batches
+	//
+	// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/batches (the `ListBatches` operationId).
+	ListBatchesWithResponse(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*ListBatchesResponse, error)
+
+	// CreateBatchWithBodyWithResponse Create a batch of transfer requests
+	//
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatchWithBodyWithResponse(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error)
+
+	// CreateBatchWithResponse Create a batch of transfer requests
+	//
+	// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatchWithResponse(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error)
+
+	// GetBatchWithResponse Get a batch
+	//
+	// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
+	GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResponse, error)
+
+	// CancelBatchWithBodyWithResponse Cancel a batch
+	//
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+	CancelBatchWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error)
+
+	// CancelBatchWithResponse Cancel a batch
+	//
+	// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+	CancelBatchWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error)
+
+	// GetBatchResultsWithResponse Download the results of a batch
+	//
+	// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
+	GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error)
+
+	// ListFeedWithResponse List the events of all requests of an account
+	//
+	// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/events (the `ListFeed` operationId).
+	ListFeedWithResponse(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*ListFeedResponse, error)
+
+	// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
+	//
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+	CreateFeeWithBodyWithResponse(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
+
+	// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
+	//
+	// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+	CreateFeeWithResponse(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error)
+
+	// CreateKeyWithBodyWithResponse Create an API key
+	//
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+	CreateKeyWithBodyWithResponse(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
+
+	// CreateKeyWithResponse Create an API key
+	//
+	// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+	CreateKeyWithResponse(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
+
+	// PutPlanWithBodyWithResponse Create or update a plan
+	//
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+	PutPlanWithBodyWithResponse(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
+
+	// PutPlanWithResponse Create or update a plan
+	//
+	// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+	PutPlanWithResponse(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error)
+
+	// ImportSimsWithBodyWithResponse Import SIMs
+	//
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+	ImportSimsWithBodyWithResponse(ctx context.Context, params *ImportSimsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportSimsResponse, error)
+
+	// ImportSimsWithResponse Import SIMs
+	//
+	// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+	ImportSimsWithResponse(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportSimsResponse, error)
+
+	// GetSimWithResponse Get a SIM by one of its identifiers
+	//
+	// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
+	GetSimWithResponse(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*GetSimResponse, error)
+
+	// GetSimHistoryWithResponse Get the history of a SIM
+	//
+	// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
+	GetSimHistoryWithResponse(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error)
+
+	// ListRequestsWithResponse List transfer requests
+	//
+	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
+	ListRequestsWithResponse(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*ListRequestsResponse, error)
+
+	// CreateRequestWithBodyWithResponse Create a transfer request
+	//
+	// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+	CreateRequestWithBodyWithResponse(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error)
+
+	// CreateRequestWithResponse Create a transfer request
+	//
+	// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+	CreateRequestWithResponse(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error)
+
+	// PreviewRequestWithBodyWithResponse Preview a transfer request
+	//
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+	PreviewRequestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
+
+	// PreviewRequestWithResponse Preview a transfer request
+	//
+	// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+	PreviewRequestWithResponse(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error)
+
+	// GetRequestWithResponse Get a transfer request
+	//
+	// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
+	GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*GetRequestResponse, error)
+
+	// AcceptRequestWithBodyWithResponse Accept a request (destination)
+	//
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+	AcceptRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error)
+
+	// AcceptRequestWithResponse Accept a request (destination)
+	//
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+	AcceptRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error)
+
+	// ApproveRequestWithBodyWithResponse Approve a request (support)
+	//
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+	ApproveRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error)
+
+	// ApproveRequestWithResponse Approve a request (support)
+	//
+	// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+	ApproveRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error)
+
+	// CancelRequestWithBodyWithResponse Cancel a request (source or support)
+	//
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+	CancelRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error)
+
+	// CancelRequestWithResponse Cancel a request (source or support)
+	//
+	// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+	CancelRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error)
+
+	// DeclineRequestWithBodyWithResponse Decline a request (destination)
+	//
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+	DeclineRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error)
+
+	// DeclineRequestWithResponse Decline a request (destination)
+	//
+	// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+	DeclineRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error)
+
+	// DenyRequestWithBodyWithResponse Deny a request (support)
+	//
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+	DenyRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error)
+
+	// DenyRequestWithResponse Deny a request (support)
+	//
+	// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+	DenyRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error)
+
+	// ListEventsWithResponse List the events of a request
+	//
+	// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
+
+	// RetryRequestWithBodyWithResponse Retry a request (source or support)
+	//
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+	RetryRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error)
+
+	// RetryRequestWithResponse Retry a request (source or support)
+	//
+	// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+	RetryRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error)
+
+	// ListTransfersWithResponse List the transfers of a request
+	//
+	// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
+	ListTransfersWithResponse(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*ListTransfersResponse, error)
+}
+
+// CreateAccountResponse201Headers the declared response headers of an HTTP 201 response for CreateAccount
+type CreateAccountResponse201Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CreateAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Account
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateAccountResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAccountResponse) GetJSON201() *Account {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAccountResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListBatchesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListBatch
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListBatchesResponse) GetJSON200() *ListBatch {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListBatchesResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListBatchesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBatchesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBatchesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListBatchesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateBatchResponse202Headers the declared response headers of an HTTP 202 response for CreateBatch
+type CreateBatchResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CreateBatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Batch
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateBatchResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateBatchResponse) GetJSON202() *Batch {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateBatchResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateBatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateBatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateBatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetBatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Batch
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBatchResponse) GetJSON200() *Batch {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetBatchResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelBatchResponse202Headers the declared response headers of an HTTP 202 response for CancelBatch
+type CancelBatchResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CancelBatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *BatchCancel
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CancelBatchResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CancelBatchResponse) GetJSON202() *BatchCancel {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelBatchResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelBatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelBatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelBatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBatchResultsResponse200Headers the declared response headers of an HTTP 200 response for GetBatchResults
+type GetBatchResultsResponse200Headers struct {
+	SimtransferPurgedRows *int
+	SimtransferRows       int
+}
+
+type GetBatchResultsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *struct {
+		Items []Result `json:"items"`
+	}
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBatchResultsResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetBatchResultsResponse) GetJSON200() *struct {
+	Items []Result `json:"items"`
+} {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON406() *Problem {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetBatchResultsResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetBatchResultsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBatchResultsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBatchResultsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBatchResultsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListFeedResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Feed
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListFeedResponse) GetJSON200() *Feed {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListFeedResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFeedResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFeedResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListFeedResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateFeeResponse201Headers the declared response headers of an HTTP 201 response for CreateFee
+type CreateFeeResponse201Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CreateFeeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Fee
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateFeeResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateFeeResponse) GetJSON201() *Fee {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateFeeResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateFeeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateFeeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateFeeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateFeeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateKeyResponse201Headers the declared response headers of an HTTP 201 response for CreateKey
+type CreateKeyResponse201Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CreateKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Key
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateKeyResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateKeyResponse) GetJSON201() *Key {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateKeyResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutPlanResponse200Headers the declared response headers of an HTTP 200 response for PutPlan
+type PutPlanResponse200Headers struct {
+	ETag *string
+}
+
+type PutPlanResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Plan
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutPlanResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutPlanResponse) GetJSON200() *Plan {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PutPlanResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PutPlanResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutPlanResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutPlanResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutPlanResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ImportSimsResponse201Headers the declared response headers of an HTTP 201 response for ImportSims
+type ImportSimsResponse201Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type ImportSimsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Imported
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *ImportSimsResponse201Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r ImportSimsResponse) GetJSON201() *Imported {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ImportSimsResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ImportSimsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ImportSimsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ImportSimsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ImportSimsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetSimResponse200Headers the declared response headers of an HTTP 200 response for GetSim
+type GetSimResponse200Headers struct {
+	ETag *string
+}
+
+type GetSimResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SIM
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSimResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSimResponse) GetJSON200() *SIM {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSimResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSimResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSimResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSimResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSimResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetSimHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SIMHistory
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetSimHistoryResponse) GetJSON200() *SIMHistory {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetSimHistoryResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetSimHistoryResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSimHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSimHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSimHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListRequestsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRequestsResponse) GetJSON200() *ListRequest {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListRequestsResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRequestsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRequestsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRequestsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRequestsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateRequestResponse202Headers the declared response headers of an HTTP 202 response for CreateRequest
+type CreateRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CreateRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CreateRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PreviewRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Preview
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PreviewRequestResponse) GetJSON200() *Preview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r PreviewRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PreviewRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PreviewRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetRequestResponse200Headers the declared response headers of an HTTP 200 response for GetRequest
+type GetRequestResponse200Headers struct {
+	ETag *string
+}
+
+type GetRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Request
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetRequestResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRequestResponse) GetJSON200() *Request {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AcceptRequestResponse202Headers the declared response headers of an HTTP 202 response for AcceptRequest
+type AcceptRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type AcceptRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *AcceptRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r AcceptRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r AcceptRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AcceptRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcceptRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcceptRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcceptRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ApproveRequestResponse202Headers the declared response headers of an HTTP 202 response for ApproveRequest
+type ApproveRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type ApproveRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *ApproveRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r ApproveRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ApproveRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ApproveRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ApproveRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ApproveRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ApproveRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelRequestResponse202Headers the declared response headers of an HTTP 202 response for CancelRequest
+type CancelRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type CancelRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CancelRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r CancelRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CancelRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeclineRequestResponse202Headers the declared response headers of an HTTP 202 response for DeclineRequest
+type DeclineRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type DeclineRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *DeclineRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r DeclineRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeclineRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeclineRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeclineRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeclineRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeclineRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DenyRequestResponse202Headers the declared response headers of an HTTP 202 response for DenyRequest
+type DenyRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type DenyRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *DenyRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r DenyRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DenyRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DenyRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DenyRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DenyRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DenyRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListEvent
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResponse) GetJSON200() *ListEvent {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListEventsResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RetryRequestResponse202Headers the declared response headers of an HTTP 202 response for RetryRequest
+type RetryRequestResponse202Headers struct {
+	ETag               *string
+	IdempotentReplayed *string
+	Location           *string
+}
+
+type RetryRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *Request
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Problem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *RetryRequestResponse202Headers
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r RetryRequestResponse) GetJSON202() *Request {
+	return r.JSON202
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON408() *Problem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON409() *Problem {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r RetryRequestResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListTransfersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ListTransfer
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListTransfersResponse) GetJSON200() *ListTransfer {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON401() *Problem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON500() *Problem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListTransfersResponse) GetApplicationProblemJSON503() *Problem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListTransfersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListTransfersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListTransfersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListTransfersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateAccountWithBodyWithResponse Create an account
+//
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Context, params *CreateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccountWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccountResponse(rsp)
+}
+
+// CreateAccountWithResponse Create an account
+//
+// An account sends and receives SIMs and is identified by its operator id or, if it has one, its external id. Its currency cannot be changed, because fees are quoted in it. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/accounts (the `CreateAccount` operationId).
+func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, params *CreateAccountParams, body CreateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccountResponse, error) {
+	rsp, err := c.CreateAccount(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccountResponse(rsp)
+}
+
+// ListBatchesWithResponse List batches
+//
+// The latest first. An account's key lists the batches that the account submitted. Requires an API key with the role account, support, finance or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/batches (the `ListBatches` operationId).
+func (c *ClientWithResponses) ListBatchesWithResponse(ctx context.Context, params *ListBatchesParams, reqEditors ...RequestEditorFn) (*ListBatchesResponse, error) {
+	rsp, err := c.ListBatches(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBatchesResponse(rsp)
+}
+
+// CreateBatchWithBodyWithResponse Create a batch of transfer requests
+//
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *ClientWithResponses) CreateBatchWithBodyWithResponse(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error) {
+	rsp, err := c.CreateBatchWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBatchResponse(rsp)
+}
+
+// CreateBatchWithResponse Create a batch of transfer requests
+//
+// Accepts all rows, or none if a row has an error, and creates one transfer request per destination. The file is processed while it arrives. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *ClientWithResponses) CreateBatchWithResponse(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateBatchResponse, error) {
+	rsp, err := c.CreateBatch(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateBatchResponse(rsp)
+}
+
+// GetBatchWithResponse Get a batch
+//
+// Returns its counts and its requests. Only the account that submitted the batch, and support, can see it. Requires an API key with the role account, support, finance or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/batches/{id} (the `GetBatch` operationId).
+func (c *ClientWithResponses) GetBatchWithResponse(ctx context.Context, id openapi_types.UUID, reqEditors ...RequestEditorFn) (*GetBatchResponse, error) {
+	rsp, err := c.GetBatch(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBatchResponse(rsp)
+}
+
+// CancelBatchWithBodyWithResponse Cancel a batch
+//
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+func (c *ClientWithResponses) CancelBatchWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error) {
+	rsp, err := c.CancelBatchWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelBatchResponse(rsp)
+}
+
+// CancelBatchWithResponse Cancel a batch
+//
+// Cancels every request of the batch that can still be canceled; accepted requests continue. The response lists the outcome for each request. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+func (c *ClientWithResponses) CancelBatchWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelBatchParams, body CancelBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelBatchResponse, error) {
+	rsp, err := c.CancelBatch(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelBatchResponse(rsp)
+}
+
+// GetBatchResultsWithResponse Download the results of a batch
+//
+// One row per SIM, in the order of the upload, as JSON, NDJSON or CSV. Requires an API key with the role account, support, finance or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/batches/{id}/results (the `GetBatchResults` operationId).
+func (c *ClientWithResponses) GetBatchResultsWithResponse(ctx context.Context, id openapi_types.UUID, params *GetBatchResultsParams, reqEditors ...RequestEditorFn) (*GetBatchResultsResponse, error) {
+	rsp, err := c.GetBatchResults(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBatchResultsResponse(rsp)
+}
+
+// ListFeedWithResponse List the events of all requests of an account
+//
+// The oldest first. A client that follows the cursor gets every event exactly once. The source keeps seeing the events of SIMs that it has transferred away. Requires an API key with the role account, support or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/events (the `ListFeed` operationId).
+func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*ListFeedResponse, error) {
+	rsp, err := c.ListFeed(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFeedResponse(rsp)
+}
+
+// CreateFeeWithBodyWithResponse Add a fee to the fee schedule, or set the price of an account
+//
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+func (c *ClientWithResponses) CreateFeeWithBodyWithResponse(ctx context.Context, params *CreateFeeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error) {
+	rsp, err := c.CreateFeeWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFeeResponse(rsp)
+}
+
+// CreateFeeWithResponse Add a fee to the fee schedule, or set the price of an account
+//
+// The fee applies until the next entry for the same method and currency. With account, it is the price of this account, which overrides the schedule until the next price of the account. Fees that were already quoted do not change. Requires an API key with the role finance or admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/fees (the `CreateFee` operationId).
+func (c *ClientWithResponses) CreateFeeWithResponse(ctx context.Context, params *CreateFeeParams, body CreateFeeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateFeeResponse, error) {
+	rsp, err := c.CreateFee(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateFeeResponse(rsp)
+}
+
+// CreateKeyWithBodyWithResponse Create an API key
+//
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+func (c *ClientWithResponses) CreateKeyWithBodyWithResponse(ctx context.Context, params *CreateKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
+	rsp, err := c.CreateKeyWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateKeyResponse(rsp)
+}
+
+// CreateKeyWithResponse Create an API key
+//
+// The response has the key itself, which is not shown again. An account's key creates keys of its account; they cannot have more permission, more networks or a later expiry than itself. Creating a key is recorded in the audit trail of the account. Requires an API key with the role account or admin. A key of an account needs the permission owner.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/keys (the `CreateKey` operationId).
+func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, params *CreateKeyParams, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error) {
+	rsp, err := c.CreateKey(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateKeyResponse(rsp)
+}
+
+// PutPlanWithBodyWithResponse Create or update a plan
+//
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+func (c *ClientWithResponses) PutPlanWithBodyWithResponse(ctx context.Context, name string, params *PutPlanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
+	rsp, err := c.PutPlanWithBody(ctx, name, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutPlanResponse(rsp)
+}
+
+// PutPlanWithResponse Create or update a plan
+//
+// Sets whether SIMs on this plan can move to an account with a different coverage, and what they cost a month. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/plans/{name} (the `PutPlan` operationId).
+func (c *ClientWithResponses) PutPlanWithResponse(ctx context.Context, name string, params *PutPlanParams, body PutPlanJSONRequestBody, reqEditors ...RequestEditorFn) (*PutPlanResponse, error) {
+	rsp, err := c.PutPlan(ctx, name, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutPlanResponse(rsp)
+}
+
+// ImportSimsWithBodyWithResponse Import SIMs
+//
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+func (c *ClientWithResponses) ImportSimsWithBodyWithResponse(ctx context.Context, params *ImportSimsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ImportSimsResponse, error) {
+	rsp, err := c.ImportSimsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportSimsResponse(rsp)
+}
+
+// ImportSimsWithResponse Import SIMs
+//
+// Imports all rows, or none if a row has an error. The file is processed while it arrives. Requires an API key with the role admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sims (the `ImportSims` operationId).
+func (c *ClientWithResponses) ImportSimsWithResponse(ctx context.Context, params *ImportSimsParams, body ImportSimsJSONRequestBody, reqEditors ...RequestEditorFn) (*ImportSimsResponse, error) {
+	rsp, err := c.ImportSims(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseImportSimsResponse(rsp)
+}
+
+// GetSimWithResponse Get a SIM by one of its identifiers
+//
+// An account's key can only get SIMs of its own account; other SIMs are not found. Requires an API key with the role account, support or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/sims/{sim} (the `GetSim` operationId).
+func (c *ClientWithResponses) GetSimWithResponse(ctx context.Context, sim string, params *GetSimParams, reqEditors ...RequestEditorFn) (*GetSimResponse, error) {
+	rsp, err := c.GetSim(ctx, sim, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSimResponse(rsp)
+}
+
+// GetSimHistoryWithResponse Get the history of a SIM
+//
+// Lists the owners, transfers, sessions, charges, former identifiers and swaps of the SIM across all accounts, each with the latest first. It also finds a SIM by an identifier that it had. Requires an API key with the role support or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/support/sims/{identifier} (the `GetSimHistory` operationId).
+func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, identifier string, params *GetSimHistoryParams, reqEditors ...RequestEditorFn) (*GetSimHistoryResponse, error) {
+	rsp, err := c.GetSimHistory(ctx, identifier, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSimHistoryResponse(rsp)
+}
+
+// ListRequestsWithResponse List transfer requests
+//
+// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
+func (c *ClientWithResponses) ListRequestsWithResponse(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*ListRequestsResponse, error) {
+	rsp, err := c.ListRequests(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRequestsResponse(rsp)
+}
+
+// CreateRequestWithBodyWithResponse Create a transfer request
+//
+// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+func (c *ClientWithResponses) CreateRequestWithBodyWithResponse(ctx context.Context, params *CreateRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error) {
+	rsp, err := c.CreateRequestWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRequestResponse(rsp)
+}
+
+// CreateRequestWithResponse Create a transfer request
+//
+// The SIMs are listed, or selected by a filter; the request keeps the SIMs that are selected when it is created. The response returns at once, with the number of SIMs in counts.sims, and with the request in the state validating. Validation then finds out which SIMs are eligible and what each costs. Follow the request by its event stream or its events. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests (the `CreateRequest` operationId).
+func (c *ClientWithResponses) CreateRequestWithResponse(ctx context.Context, params *CreateRequestParams, body CreateRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRequestResponse, error) {
+	rsp, err := c.CreateRequest(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRequestResponse(rsp)
+}
+
+// PreviewRequestWithBodyWithResponse Preview a transfer request
+//
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+func (c *ClientWithResponses) PreviewRequestWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
+	rsp, err := c.PreviewRequestWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRequestResponse(rsp)
+}
+
+// PreviewRequestWithResponse Preview a transfer request
+//
+// Shows which SIMs are eligible now and what they would cost. It creates nothing and reserves no SIM; the binding quote is that of the request itself. Requires an API key with the role account, support or admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/preview (the `PreviewRequest` operationId).
+func (c *ClientWithResponses) PreviewRequestWithResponse(ctx context.Context, body PreviewRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewRequestResponse, error) {
+	rsp, err := c.PreviewRequest(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewRequestResponse(rsp)
+}
+
+// GetRequestWithResponse Get a transfer request
+//
+// Returns its state, whose turn it is and what the caller can do, the number of SIMs in each state and, for the source and support, its fees. Requires an API key with the role account, support, finance or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/transfer-requests/{id} (the `GetRequest` operationId).
+func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *GetRequestParams, reqEditors ...RequestEditorFn) (*GetRequestResponse, error) {
+	rsp, err := c.GetRequest(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRequestResponse(rsp)
+}
+
+// AcceptRequestWithBodyWithResponse Accept a request (destination)
+//
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error) {
+	rsp, err := c.AcceptRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptRequestResponse(rsp)
+}
+
+// AcceptRequestWithResponse Accept a request (destination)
+//
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/accept (the `AcceptRequest` operationId).
+func (c *ClientWithResponses) AcceptRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *AcceptRequestParams, body AcceptRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptRequestResponse, error) {
+	rsp, err := c.AcceptRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptRequestResponse(rsp)
+}
+
+// ApproveRequestWithBodyWithResponse Approve a request (support)
+//
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+func (c *ClientWithResponses) ApproveRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error) {
+	rsp, err := c.ApproveRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveRequestResponse(rsp)
+}
+
+// ApproveRequestWithResponse Approve a request (support)
+//
+// Approves the SIMs that need support, with a ticket. Support can change or waive their fee with a reason. The API key that made the request on behalf of its source cannot approve it, nor can one that has created or rotated the key that made it, unless the service allows it: the response is then 403 with the code self_approval. Requires an API key with the role support or admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/approve (the `ApproveRequest` operationId).
+func (c *ClientWithResponses) ApproveRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *ApproveRequestParams, body ApproveRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*ApproveRequestResponse, error) {
+	rsp, err := c.ApproveRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseApproveRequestResponse(rsp)
+}
+
+// CancelRequestWithBodyWithResponse Cancel a request (source or support)
+//
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+func (c *ClientWithResponses) CancelRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error) {
+	rsp, err := c.CancelRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelRequestResponse(rsp)
+}
+
+// CancelRequestWithResponse Cancel a request (source or support)
+//
+// The listed SIMs are canceled; the others continue. A request can be canceled until its transfer starts, which is when the destination accepts it or, of a scheduled request, when its window begins. The cancel of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/cancel (the `CancelRequest` operationId).
+func (c *ClientWithResponses) CancelRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *CancelRequestParams, body CancelRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelRequestResponse, error) {
+	rsp, err := c.CancelRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelRequestResponse(rsp)
+}
+
+// DeclineRequestWithBodyWithResponse Decline a request (destination)
+//
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+func (c *ClientWithResponses) DeclineRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error) {
+	rsp, err := c.DeclineRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeclineRequestResponse(rsp)
+}
+
+// DeclineRequestWithResponse Decline a request (destination)
+//
+// The listed SIMs are declined; the others can still be accepted. A scheduled request can be declined until it starts. The decline of a whole request can be taken back for ten minutes. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/decline (the `DeclineRequest` operationId).
+func (c *ClientWithResponses) DeclineRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DeclineRequestParams, body DeclineRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DeclineRequestResponse, error) {
+	rsp, err := c.DeclineRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeclineRequestResponse(rsp)
+}
+
+// DenyRequestWithBodyWithResponse Deny a request (support)
+//
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+func (c *ClientWithResponses) DenyRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error) {
+	rsp, err := c.DenyRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDenyRequestResponse(rsp)
+}
+
+// DenyRequestWithResponse Deny a request (support)
+//
+// Ends the whole request. SIMs that did not need support can be requested again with a retry. Requires an API key with the role support or admin.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/deny (the `DenyRequest` operationId).
+func (c *ClientWithResponses) DenyRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *DenyRequestParams, body DenyRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*DenyRequestResponse, error) {
+	rsp, err := c.DenyRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDenyRequestResponse(rsp)
+}
+
+// ListEventsWithResponse List the events of a request
+//
+// Every decision and every outcome, in order: the audit trail of the request. Requires an API key with the role account, support or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/transfer-requests/{id}/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, id openapi_types.UUID, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error) {
+	rsp, err := c.ListEvents(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResponse(rsp)
+}
+
+// RetryRequestWithBodyWithResponse Retry a request (source or support)
+//
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+func (c *ClientWithResponses) RetryRequestWithBodyWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error) {
+	rsp, err := c.RetryRequestWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryRequestResponse(rsp)
+}
+
+// RetryRequestWithResponse Retry a request (source or support)
+//
+// Creates a new request for the SIMs that failed, were ineligible or expired, and for those that were denied because of other SIMs. Each SIM is validated again. Of two lines that name one SIM by different identifiers, only the first is retried. Requires an API key with the role account, support or admin. A key of an account needs the permission operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/transfer-requests/{id}/retry (the `RetryRequest` operationId).
+func (c *ClientWithResponses) RetryRequestWithResponse(ctx context.Context, id openapi_types.UUID, params *RetryRequestParams, body RetryRequestJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryRequestResponse, error) {
+	rsp, err := c.RetryRequest(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryRequestResponse(rsp)
+}
+
+// ListTransfersWithResponse List the transfers of a request
+//
+// One transfer per SIM, in the order of submission. The destination sees only SIMs that were open for its decision. Requires an API key with the role account, support or admin.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/transfer-requests/{id}/transfers (the `ListTransfers` operationId).
+func (c *ClientWithResponses) ListTransfersWithResponse(ctx context.Context, id openapi_types.UUID, params *ListTransfersParams, reqEditors ...RequestEditorFn) (*ListTransfersResponse, error) {
+	rsp, err := c.ListTransfers(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListTransfersResponse(rsp)
+}
+
+// ParseCreateAccountResponse parses an HTTP response from a CreateAccountWithResponse call
+func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Account
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateAccountResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListBatchesResponse parses an HTTP response from a ListBatchesWithResponse call
+func ParseListBatchesResponse(rsp *http.Response) (*ListBatchesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBatchesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListBatch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateBatchResponse parses an HTTP response from a CreateBatchWithResponse call
+func ParseCreateBatchResponse(rsp *http.Response) (*CreateBatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateBatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Batch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CreateBatchResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBatchResponse parses an HTTP response from a GetBatchWithResponse call
+func ParseGetBatchResponse(rsp *http.Response) (*GetBatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Batch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCancelBatchResponse parses an HTTP response from a CancelBatchWithResponse call
+func ParseCancelBatchResponse(rsp *http.Response) (*CancelBatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelBatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest BatchCancel
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CancelBatchResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBatchResultsResponse parses an HTTP response from a GetBatchResultsWithResponse call
+func ParseGetBatchResultsResponse(rsp *http.Response) (*GetBatchResultsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBatchResultsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest struct {
+			Items []Result `json:"items"`
+		}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBatchResultsResponse200Headers
+		if values := rsp.Header.Values("Simtransfer-Purged-Rows"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Simtransfer-Purged-Rows", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SimtransferPurgedRows = &value
+		}
+		if values := rsp.Header.Values("Simtransfer-Rows"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Simtransfer-Rows", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SimtransferRows = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListFeedResponse parses an HTTP response from a ListFeedWithResponse call
+func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFeedResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Feed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateFeeResponse parses an HTTP response from a CreateFeeWithResponse call
+func ParseCreateFeeResponse(rsp *http.Response) (*CreateFeeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateFeeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Fee
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateFeeResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateKeyResponse parses an HTTP response from a CreateKeyWithResponse call
+func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Key
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateKeyResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutPlanResponse parses an HTTP response from a PutPlanWithResponse call
+func ParsePutPlanResponse(rsp *http.Response) (*PutPlanResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutPlanResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Plan
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutPlanResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseImportSimsResponse parses an HTTP response from a ImportSimsWithResponse call
+func ParseImportSimsResponse(rsp *http.Response) (*ImportSimsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ImportSimsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Imported
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers ImportSimsResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSimResponse parses an HTTP response from a GetSimWithResponse call
+func ParseGetSimResponse(rsp *http.Response) (*GetSimResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSimResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SIM
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSimResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSimHistoryResponse parses an HTTP response from a GetSimHistoryWithResponse call
+func ParseGetSimHistoryResponse(rsp *http.Response) (*GetSimHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSimHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SIMHistory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRequestsResponse parses an HTTP response from a ListRequestsWithResponse call
+func ParseListRequestsResponse(rsp *http.Response) (*ListRequestsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRequestsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseCreateRequestResponse parses an HTTP response from a CreateRequestWithResponse call
+func ParseCreateRequestResponse(rsp *http.Response) (*CreateRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CreateRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePreviewRequestResponse parses an HTTP response from a PreviewRequestWithResponse call
+func ParsePreviewRequestResponse(rsp *http.Response) (*PreviewRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Preview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRequestResponse parses an HTTP response from a GetRequestWithResponse call
+func ParseGetRequestResponse(rsp *http.Response) (*GetRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetRequestResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAcceptRequestResponse parses an HTTP response from a AcceptRequestWithResponse call
+func ParseAcceptRequestResponse(rsp *http.Response) (*AcceptRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcceptRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers AcceptRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseApproveRequestResponse parses an HTTP response from a ApproveRequestWithResponse call
+func ParseApproveRequestResponse(rsp *http.Response) (*ApproveRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ApproveRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers ApproveRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelRequestResponse parses an HTTP response from a CancelRequestWithResponse call
+func ParseCancelRequestResponse(rsp *http.Response) (*CancelRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CancelRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeclineRequestResponse parses an HTTP response from a DeclineRequestWithResponse call
+func ParseDeclineRequestResponse(rsp *http.Response) (*DeclineRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeclineRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers DeclineRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDenyRequestResponse parses an HTTP response from a DenyRequestWithResponse call
+func ParseDenyRequestResponse(rsp *http.Response) (*DenyRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DenyRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers DenyRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListEvent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRetryRequestResponse parses an HTTP response from a RetryRequestWithResponse call
+func ParseRetryRequestResponse(rsp *http.Response) (*RetryRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest Request
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers RetryRequestResponse202Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListTransfersResponse parses an HTTP response from a ListTransfersWithResponse call
+func ParseListTransfersResponse(rsp *http.Response) (*ListTransfersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListTransfersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ListTransfer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	return response, nil
 }
