@@ -47,14 +47,15 @@ type landing struct {
 	Group      string            `help:"Put the SIMs into this group on arrival."`
 	Tags       map[string]string `name:"tag" mapsep:"none" placeholder:"NAME=VALUE" help:"Add this tag to the SIMs on arrival. Repeat the flag for several tags."`
 	SpeedClass string            `help:"Set this speed class on arrival."`
+	Plan       string            `placeholder:"NAME" help:"Put the SIMs on this plan on arrival. Default: as the plan mappings say, or the plan that they have."`
 }
 
 // body returns nil if no flag was set.
 func (l landing) body() *client.Landing {
-	if l.Group == "" && len(l.Tags) == 0 && l.SpeedClass == "" {
+	if l.Group == "" && len(l.Tags) == 0 && l.SpeedClass == "" && l.Plan == "" {
 		return nil
 	}
-	return &client.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass}
+	return &client.Landing{Group: l.Group, Tags: l.Tags, SpeedClass: l.SpeedClass, Plan: l.Plan}
 }
 
 // landingText lists what is set on arrival; nil is empty.
@@ -71,6 +72,9 @@ func landingText(l *client.Landing) string {
 	}
 	if l.SpeedClass != "" {
 		list = append(list, "speed class "+l.SpeedClass)
+	}
+	if l.Plan != "" {
+		list = append(list, "plan "+l.Plan)
 	}
 	return strings.Join(list, "; ")
 }
@@ -93,7 +97,8 @@ Examples:
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --file=wanted.txt
     simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --group=field-devices --tag=site=north
-    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --not-before=+3d --not-after=+4d`
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --not-before=+3d --not-after=+4d
+    simtransfer requests accept 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --plan=iot-basic`
 }
 
 // Run runs the command.

@@ -11,6 +11,10 @@ type plansCommand struct {
 	List plansListCommand `cmd:"" help:"List plans."`
 	Show plansShowCommand `cmd:"" help:"Show a plan."`
 	Set  plansSetCommand  `cmd:"" help:"Create or change a plan (administrators)."`
+
+	Mappings plansMappingsCommand `cmd:"" help:"List on which plans of an account SIMs land."`
+	Map      plansMapCommand      `cmd:"" help:"Set on which plans of an account SIMs land (owners and administrators)."`
+	Unmap    plansUnmapCommand    `cmd:"" help:"Let SIMs keep their plans again (owners and administrators)."`
 }
 
 func printPlans(l *connection, plans ...client.Plan) error {

@@ -43,9 +43,9 @@ func (c *previewCommand) Run(ctx context.Context, s *Session) error {
 }
 
 func printPreview(l *connection, p client.Preview) error {
-	t := newTable(l.Out, "LINE", "SIM", "ICCID", "STATUS", "METHOD", "FEE", "REASON")
+	t := newTable(l.Out, "LINE", "SIM", "ICCID", "STATUS", "METHOD", "FEE", "PLAN", "REASON")
 	for _, i := range p.Items {
-		t.add(strconv.Itoa(i.Line), i.Identifier, i.ICCID, string(i.Status), string(i.Method), feeText(i.Fee), string(i.Reason))
+		t.add(strconv.Itoa(i.Line), i.Identifier, i.ICCID, string(i.Status), string(i.Method), feeText(i.Fee), planChangeText(i.Plan, i.LandsOn), string(i.Reason))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -72,4 +72,24 @@ func printPreview(l *connection, p client.Preview) error {
 		return err
 	}
 	return printReasons(l, p.Reasons)
+}
+
+// planChangeText shows the plan before and, if it differs, after a transfer, with what
+// they cost a month.
+func planChangeText(from, to *client.PreviewedPlan) string {
+	if from == nil || to == nil || from.Name == to.Name {
+		return planText(from)
+	}
+	return planText(from) + " → " + planText(to)
+}
+
+// planText shows a plan with its price a month; nil is empty.
+func planText(p *client.PreviewedPlan) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.MonthlyPrice == nil:
+		return p.Name
+	}
+	return p.Name + " (" + p.MonthlyPrice.String() + ")"
 }

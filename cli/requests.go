@@ -183,6 +183,7 @@ func printRequest(l *connection, r client.Request) error {
 	}
 	for _, row := range []struct{ name, value string }{
 		{"Set on arrival", landingText(r.Landing)},
+		{"Plans on arrival", landingPlansText(r.LandingPlans)},
 		{"Ticket", r.Ticket},
 		{"Batch", optionalID(r.Batch)},
 		{"Retry of", optionalID(r.RetryOf)},
