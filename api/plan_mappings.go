@@ -198,7 +198,7 @@ func (r *remedies) of(ctx context.Context, reason transfer.Reason, destination t
 	return r.known[destination], nil
 }
 
-// planChoices returns the plans that a party of a request is told for SIMs that
+// planChoices returns the plans that a party of a request sees for SIMs that
 // cannot land because of their plan. The source only learns of those that it may
 // hold itself: it can have the SIMs changed to them before the transfer.
 func planChoices(c storage.PlanChoices, party transfer.Party) []string {

@@ -132,7 +132,7 @@ func TestPlanMappings(t *testing.T) {
 	}
 }
 
-// The source is told of the plans only that it may hold, too.
+// The source sees only those plans that it may hold, too.
 func TestPlanChoices(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

@@ -109,6 +109,7 @@ func invariants() []invariant {
 			FROM registrations g
 			WHERE g.request IS NOT NULL
 			  AND (g.after).plan IS NOT NULL
+			  AND g.since >= (SELECT coalesce(min(at), '-infinity') FROM audit) -- older entries were deleted
 			  AND g.account IN (SELECT account FROM lists WHERE plans IS NOT NULL)
 			  AND NOT EXISTS (
 				SELECT 1

@@ -22,6 +22,7 @@ SELECT format('transfer %s/%s landed SIM %s on the plan %s, which account %s cou
 FROM registrations g
 WHERE g.request IS NOT NULL
   AND (g.after).plan IS NOT NULL
+  AND g.since >= (SELECT coalesce(min(at), '-infinity') FROM audit) -- older entries were deleted
   AND g.account IN (SELECT account FROM lists WHERE plans IS NOT NULL)
   AND NOT EXISTS (
 	SELECT 1
