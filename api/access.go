@@ -433,6 +433,8 @@ func sightOf(p transfer.Party) sight {
 // sharedDetails lists the details of events of other parties that a party
 // without sight of all details sees.
 func sharedDetails() []string {
-	return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
-		"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for"}
+	return []string{
+		"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
+		"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for",
+	}
 }

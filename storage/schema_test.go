@@ -49,6 +49,11 @@ func TestSchemaRefusesInvalidData(t *testing.T) {
 		{"waiting for a destination that cannot see it", transfer.AwaitingAcceptance, `UPDATE requests SET offered_at = NULL WHERE id = $1`, check},
 		{"more withheld than canceled", transfer.AwaitingAcceptance, `UPDATE requests SET n_withheld = 1 WHERE id = $1`, check},
 		{"waiting without an expiry", transfer.AwaitingAcceptance, `UPDATE requests SET expires_at = NULL WHERE id = $1`, check},
+		{"scheduled without a beginning", transfer.Scheduled, `UPDATE requests SET not_before = NULL WHERE id = $1`, check},
+		{"scheduled with work left", transfer.Scheduled, `UPDATE requests SET n_left = 1 WHERE id = $1`, check},
+		{"scheduled for nothing", transfer.Scheduled, `UPDATE requests SET n_eligible = 0, n_support = 0 WHERE id = $1`, check},
+		{"an open request that was ended", transfer.AwaitingAcceptance, `
+			UPDATE requests SET ended_at = clock_timestamp(), ended_by = 'source', ended_from = state, ended_open = 1 WHERE id = $1`, check},
 		{"waiting for nothing", transfer.AwaitingAcceptance, `UPDATE requests SET n_eligible = 0, n_support = 0 WHERE id = $1`, check},
 		{"completed and not finished", transfer.RequestCompleted, `UPDATE requests SET finished_at = NULL WHERE id = $1`, check},
 		{"rejected and not finished", transfer.RequestRejected, `UPDATE requests SET finished_at = NULL WHERE id = $1`, check},

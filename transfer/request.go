@@ -97,7 +97,7 @@ type transition struct {
 }
 
 // stateBefore stands for the state that a request had before it was ended.
-const stateBefore RequestState = ""
+const stateBefore = ""
 
 // requestTransitions lists what may happen to a request, and who may cause it:
 //

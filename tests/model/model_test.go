@@ -610,6 +610,11 @@ func (s *comparison) time(t *rapid.T) {
 	case kind == 7 && len(s.m.requests) > 0:
 		s.do(t, s.w.pass(s.drawRequest(t), rapid.IntRange(1, 2).Draw(t, "share")))
 	case kind == 8:
+		for i, r := range s.m.requests {
+			if r.waits() {
+				s.do(t, s.w.pass(i+1, rapid.IntRange(1, 2).Draw(t, "share")))
+			}
+		}
 		s.do(t, s.w.sweepReminders())
 	case kind == 9 && len(s.m.requests) > 0:
 		s.do(t, s.w.begin(s.drawRequest(t)))
