@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -10,36 +12,95 @@ import (
 	"simtransfer/client"
 )
 
-// onRequest is embedded in the commands that make a POST for a request.
+// onRequest is embedded in the commands that make a POST for requests.
 type onRequest struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the requests."`
 	post
 }
 
-// decision is embedded in the commands that decide on a request.
+// decision is embedded in the commands that decide on requests.
 type decision struct {
 	onRequest
 	condition
 }
 
-// decide makes the call of a decision and prints the request that it returns.
-func (d decision) decide(s *Session, call func(*client.Client, ...client.Option) (client.Request, error)) error {
-	return d.call(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return call(api, append(options, d.ifMatch())...)
+// requestCall is a call for a request.
+type requestCall func(*client.Client, uuid.UUID, ...client.Option) (client.Request, error)
+
+// decide makes the call of a decision for each request, and prints what it returns.
+func (d decision) decide(s *Session, call requestCall) error {
+	if err := d.oneOf(len(d.IDs)); err != nil {
+		return err
+	}
+	return d.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return call(api, id, append(options, d.ifMatch())...)
 	})
 }
 
-// call makes a call and prints the request that it returns.
-func (d onRequest) call(s *Session, call func(*client.Client, ...client.Option) (client.Request, error)) error {
+// decideSome is decide for a decision that can name some SIMs, which are those of
+// one request.
+func (d decision) decideSome(s *Session, sims simList, call requestCall) error {
+	if len(sims.names) > 0 && len(d.IDs) > 1 {
+		return usageError("--sim and --file name SIMs of one request: name only that one")
+	}
+	return sims.locate(d.decide(s, call))
+}
+
+// call makes a call for each request, and prints what it returns.
+func (d onRequest) call(s *Session, call requestCall) error {
 	l, err := d.connect(s)
 	if err != nil {
 		return err
 	}
-	r, err := call(l.client, l.options(d.idempotent())...)
-	if err != nil {
-		return l.explain(err)
+	return forEach(l, d.IDs, func(id uuid.UUID) error {
+		r, err := call(l.client, id, l.options(d.idempotentFor(id))...)
+		if err != nil {
+			return l.explain(err)
+		}
+		return l.show(func() error { return printRequest(l, r) })
+	})
+}
+
+// idempotentFor makes the service carry out the call for a request once. The calls
+// for several requests have different keys.
+func (d onRequest) idempotentFor(id uuid.UUID) client.Option {
+	if d.IdempotencyKey == "" || len(d.IDs) == 1 {
+		return d.idempotent()
 	}
-	return l.show(func() error { return printRequest(l, r) })
+	return client.IdempotencyKey(string(d.IdempotencyKey) + " " + id.String())
+}
+
+// forEach does something for each of some things. If it fails for one, it continues
+// with the others, unless the service does not answer; the error is the first one.
+func forEach(l *connection, ids []uuid.UUID, do func(uuid.UUID) error) error {
+	if len(ids) == 1 {
+		return do(ids[0])
+	}
+	var first error
+	failed := 0
+	for i, id := range ids {
+		if i > 0 && !l.json {
+			fmt.Fprintln(l.Out)
+		}
+		err := do(id)
+		switch code := ExitCode(err); {
+		case err == nil:
+			continue
+		case code == ExitInterrupted, code == ExitUnavailable:
+			return fmt.Errorf("%s: %w\nDone before: %d of %d", id, err, i-failed, len(ids))
+		case !errors.Is(err, ErrReported):
+			l.progress.say("%s: %v", id, err)
+		}
+		failed++
+		if first == nil {
+			first = err
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	l.note("%d of %d failed.", failed, len(ids))
+	return Reported(first)
 }
 
 // landing are the flags for what the destination sets on SIMs as they arrive.
@@ -89,7 +150,7 @@ type requestsAcceptCommand struct {
 
 // Help returns the detailed help.
 func (requestsAcceptCommand) Help() string {
-	return `Starts the transfer. If only some SIMs are named, up to 100,000, the others are declined. To see the SIMs of a request first, use requests show ID --sims.
+	return `Starts the transfer. If only some SIMs of one request are named, up to 100,000, the others are declined. To see the SIMs of a request first, use requests show ID --sims.
 
 Examples:
 
@@ -107,11 +168,11 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.AcceptRequest(ctx, c.ID, client.Acceptance{
+	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.AcceptRequest(ctx, id, client.Acceptance{
 			SIMs: sims.names, Landing: c.body(), NotBefore: c.NotBefore.time(), NotAfter: c.NotAfter.time(),
 		}, options...)
-	}))
+	})
 }
 
 type requestsDeclineCommand struct {
@@ -136,9 +197,9 @@ func (c *requestsDeclineCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.DeclineRequest(ctx, c.ID, client.Decline{SIMs: sims.names, Reason: c.Reason}, options...)
-	}))
+	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.DeclineRequest(ctx, id, client.Decline{SIMs: sims.names, Reason: c.Reason}, options...)
+	})
 }
 
 type requestsCancelCommand struct {
@@ -162,9 +223,9 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return sims.locate(c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.CancelRequest(ctx, c.ID, client.Cancellation{SIMs: sims.names}, options...)
-	}))
+	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.CancelRequest(ctx, id, client.Cancellation{SIMs: sims.names}, options...)
+	})
 }
 
 type requestsExtendCommand struct {
@@ -193,8 +254,8 @@ Examples:
 
 // Run runs the command.
 func (c *requestsExtendCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.ExtendRequest(ctx, c.ID, client.Extension{Until: c.Until.time(), Seconds: seconds(c.By)}, options...)
+	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.ExtendRequest(ctx, id, client.Extension{Until: c.Until.time(), Seconds: seconds(c.By)}, options...)
 	})
 }
 
@@ -211,8 +272,8 @@ Example:
 
 // Run runs the command.
 func (c *requestsTakeBackCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.TakeBackRequest(ctx, c.ID, options...)
+	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.TakeBackRequest(ctx, id, options...)
 	})
 }
 
@@ -246,8 +307,8 @@ func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
 	if c.Fee.number != "" {
 		approval.Fee = &client.MoneyInput{Amount: c.Fee.number, Currency: c.Fee.currency}
 	}
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.ApproveRequest(ctx, c.ID, approval, options...)
+	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.ApproveRequest(ctx, id, approval, options...)
 	})
 }
 
@@ -267,7 +328,7 @@ Example:
 
 // Run runs the command.
 func (c *requestsDenyCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
-		return api.DenyRequest(ctx, c.ID, client.Denial{Reason: c.Reason}, options...)
+	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+		return api.DenyRequest(ctx, id, client.Denial{Reason: c.Reason}, options...)
 	})
 }

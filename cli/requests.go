@@ -294,8 +294,8 @@ func requestRow(r client.Request) []string {
 }
 
 type requestsShowCommand struct {
-	ID   uuid.UUID `arg:"" name:"id" help:"Id of the request."`
-	SIMs bool      `name:"sims" help:"Also list its SIMs, with the state of each."`
+	IDs  []uuid.UUID `arg:"" name:"id" help:"Ids of the requests."`
+	SIMs bool        `name:"sims" help:"Also list its SIMs, with the state of each."`
 	transferConditions
 	showsETag
 	remote
@@ -326,8 +326,13 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	err = showTo(l, c.showsETag, func(options ...client.Option) (client.Request, error) {
-		return l.client.GetRequest(ctx, c.ID, options...)
+	return forEach(l, c.IDs, func(id uuid.UUID) error { return c.one(ctx, l, id) })
+}
+
+// one shows a request.
+func (c *requestsShowCommand) one(ctx context.Context, l *connection, id uuid.UUID) error {
+	err := showTo(l, c.showsETag, func(options ...client.Option) (client.Request, error) {
+		return l.client.GetRequest(ctx, id, options...)
 	}, printRequest)
 	if err != nil || !c.SIMs {
 		return err
@@ -336,7 +341,7 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 		fmt.Fprintln(l.Out)
 	}
 	list := func(p client.Paging) (client.Page[client.Transfer], error) {
-		return l.client.ListTransfers(ctx, c.ID, c.filter(), p, l.options()...)
+		return l.client.ListTransfers(ctx, id, c.filter(), p, l.options()...)
 	}
 	head := []string{"LINE", "SIM", "ICCID", "STATE", "METHOD", "FEE", "REASON OR ADVICE"}
 	return printList(l, paging{All: true}, maxTransfersPage, list, head, func(t client.Transfer) []string {

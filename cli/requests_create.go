@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"simtransfer/client"
 	"simtransfer/transfer"
 )
@@ -112,8 +114,8 @@ Examples:
 
 // Run runs the command.
 func (c *requestsRetryCommand) Run(ctx context.Context, s *Session) error {
-	return c.call(s, func(api *client.Client, options ...client.Option) (client.Request, error) {
+	return c.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
 		body := client.Retry{Reasons: c.Reasons, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance)}
-		return api.RetryRequest(ctx, c.ID, body, append(options, client.Timeout(bulkTimeout))...)
+		return api.RetryRequest(ctx, id, body, append(options, client.Timeout(bulkTimeout))...)
 	})
 }

@@ -128,7 +128,7 @@ func (w *watcher) sayOnce(line string) {
 
 type requestsWatchCommand struct {
 	watching
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the request."`
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the requests, which are followed one after the other."`
 	remote
 }
 
@@ -148,9 +148,14 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	w := &requestWatcher{watcher: watcher{connection: l}, id: c.ID}
+	return forEach(l, c.IDs, func(id uuid.UUID) error { return c.one(ctx, l, id) })
+}
+
+// one follows a request.
+func (c *requestsWatchCommand) one(ctx context.Context, l *connection, id uuid.UUID) error {
+	w := &requestWatcher{watcher: watcher{connection: l}, id: id}
 	defer w.progress.clear()
-	if err := c.poll(ctx, l, c.resumeCommand(l, "requests", c.ID), func(ctx context.Context) (bool, error) {
+	if err := c.poll(ctx, l, c.resumeCommand(l, "requests", id), func(ctx context.Context) (bool, error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
@@ -167,7 +172,7 @@ func (c *requestsWatchCommand) Run(ctx context.Context, s *Session) error {
 	if w.now.FinishedAt == nil {
 		return nil
 	}
-	return outcome(l, w.now.Counts, fmt.Sprintf("simtransfer requests show %s --sims", c.ID))
+	return outcome(l, w.now.Counts, fmt.Sprintf("simtransfer requests show %s --sims", id))
 }
 
 type requestWatcher struct {
