@@ -432,6 +432,7 @@ func (s *comparison) actions() map[string]func(*rapid.T) {
 		{"session", 2, s.session},
 		{"SIM", 1, s.change},
 		{"account", 1, s.account},
+		{"offer", 3, s.offer},
 		{"plans", 2, s.plans},
 		{"gateways", 1, s.answers},
 		{"failure", 2, s.failure},

@@ -281,7 +281,12 @@ func (w *testService) standing(account int, open bool) operation {
 			_, err := w.db.UpdateAccount(ctx, storage.System(), operatorID(account).Ref(), storage.AccountChange{Standing: &standing, CloseInUse: true})
 			return "", err
 		},
-		steps: silently(func(m *model) { m.account(account).open = open }),
+		steps: silently(func(m *model) {
+			if m.account(account).open && !open {
+				m.endOffers(account)
+			}
+			m.account(account).open = open
+		}),
 	}
 }
 

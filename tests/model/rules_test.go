@@ -622,9 +622,11 @@ func (r *modelRequest) finishDetail() string {
 	return fmt.Sprintf("completed=%d,sims=%d,size=%d", r.count(transfer.Completed, false), offered, len(r.transfers))
 }
 
-func (m *model) create(r modelRequest) {
+func (m *model) create(r modelRequest) { m.createBy("source", r) }
+
+func (m *model) createBy(party string, r modelRequest) {
 	r.state, r.left, r.expires, r.starts = transfer.Validating, len(r.transfers), "never", "never"
-	r.note("create", "source", "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
+	r.note("create", party, "", transfer.Validating, fmt.Sprintf("size=%d", len(r.transfers)))
 	m.requests = append(m.requests, r)
 	m.addWork(modelWork{kind: transfer.WorkValidate, request: len(m.requests), hi: len(r.transfers)})
 }

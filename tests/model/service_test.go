@@ -33,6 +33,8 @@ type testService struct {
 	settings string // SQL for the settings of a SIM from an array s of texts
 	dump     *sqlx.Stmt
 	requests []uuid.UUID      // by number, from 1
+	pulls    []uuid.UUID      // by number, from 1
+	codes    []transfer.Code  // by number, from 1
 	work     map[int64]string // the key of each work row at the last look
 
 	overRedis bool // tasks are delivered through Redis
@@ -82,7 +84,7 @@ func separator(url string) string {
 
 // reset fills the database with the state of a model.
 func (w *testService) reset(ctx context.Context, m *model) error {
-	w.requests, w.queue, w.work = nil, nil, nil
+	w.requests, w.pulls, w.codes, w.queue, w.work = nil, nil, nil, nil, nil
 	w.gateways.set(m.gateways, m.troubled)
 	var operators, currencies, coverages []string
 	for i, a := range m.accounts {
@@ -205,7 +207,7 @@ WITH known AS MATERIALIZED (
 	SELECT id, coalesce(nth::text, 'unknown') AS r FROM requests LEFT JOIN known USING (id)
 )
 SELECT format('account %s: %s, plans %s', id, standing, plans) AS line, NULL::bigint AS work
-FROM accounts
+FROM accounts` + offersSQL + `
 UNION ALL
 SELECT format('plans from %s to %s: %s', coalesce(src.id, 0), m.account, jsonb_strip_nulls(jsonb_build_object('plans', m.plans, 'default_plan', m.default_plan))), NULL
 FROM plan_mappings m LEFT JOIN accounts src ON src.operator_id = m.source

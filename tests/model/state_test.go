@@ -17,6 +17,8 @@ type model struct {
 	fees     map[transfer.Currency]int64
 	mappings map[[2]int]transfer.PlanMapping // by destination and source, 0: any
 	requests []modelRequest
+	pulls    []modelPull
+	codes    []modelCode
 	work     []modelWork
 	sessions []modelSession
 	gateways []behavior // what each gateway does when asked to drop a session
@@ -178,6 +180,7 @@ func (m *model) clone() *model {
 	c.work = slices.Clone(m.work)
 	c.sessions = slices.Clone(m.sessions)
 	c.gateways = slices.Clone(m.gateways)
+	c.cloneOffers()
 	return &c
 }
 
@@ -303,6 +306,7 @@ func (m *model) dump() []string {
 	for between, mapping := range m.mappings {
 		add("plans from %d to %d: %s", between[1], between[0], mappingText(mapping))
 	}
+	m.dumpOffers(add)
 	for i, s := range m.sims {
 		add("SIM %d: account %d, %s, locked %t, settings %s, timeline %s",
 			i+1, s.account, s.status, s.locked, settingsText(s.settings), strings.Join(s.timeline, " → "))
