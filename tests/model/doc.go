@@ -28,7 +28,7 @@
 //  3. service_test.go: the service under test: a database, a worker, gateways,
 //     and a queue that the test controls.
 //  4. operations_test.go: each operation, as a call to the service and as steps
-//     of the model.
+//     of the model. offers_test.go has those of pull requests and transfer codes.
 //  5. model_test.go: TestModel, which draws operations and compares.
 //  6. race_test.go: concurrent operations, and the search for an order of their
 //     steps that explains the result.
