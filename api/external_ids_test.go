@@ -11,7 +11,8 @@ import (
 
 // The ids of accounts and of SIMs in the operator's own systems are shown to
 // support, wherever an account is named, and to finance. Accounts do not see them:
-// neither those of their SIMs, whoever had the SIM before, nor those of others.
+// neither those of their SIMs, even of SIMs that they received from others, nor those
+// of others.
 func TestExternalIDsAreTheOperators(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)

@@ -92,7 +92,8 @@ func TestScheduledAcceptance(t *testing.T) {
 	}
 }
 
-// Whoever ended a request takes that back; each way in which it fails has its problem.
+// The party that ended a request takes that back; each way in which it fails has its
+// problem.
 func TestTakeBackRequest(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any

@@ -9,7 +9,7 @@ import (
 	"simtransfer/dev"
 )
 
-// simtransfer dev does not start beside another process on its address, and so
+// simtransfer dev does not start if another process uses its address, and so
 // installs no sample data there.
 func TestAddressInUse(t *testing.T) {
 	t.Parallel()

@@ -351,7 +351,7 @@ WHERE id = @request`,
 
 // startRelease brings a request to a final state and adds the work that
 // releases its transfers. The party by can take that back; if it is
-// PartySystem, nobody can.
+// PartySystem, no one can.
 func (t *Tx) startRelease(ctx context.Context, id uuid.UUID, to transfer.RequestState, by transfer.Party) error {
 	if by == transfer.PartySystem {
 		by = ""

@@ -42,8 +42,8 @@ func TestScheduledRequest(t *testing.T) {
 	db.Check()
 }
 
-// A scheduled request that was not started in its window expires, whichever sweep
-// comes first.
+// A scheduled request that was not started in its window expires; it makes no
+// difference which sweep comes first.
 func TestMissedWindow(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

@@ -152,7 +152,7 @@ func TestTakeBackIsRefused(t *testing.T) {
 		{"a closed account", func(f testRequest) {
 			db.Exec(`UPDATE accounts SET standing = 'closed' WHERE id = $1`, f.to.ID)
 		}, &closed, 0},
-		{"an end that nobody made", func(f testRequest) {
+		{"an end that no party made", func(f testRequest) {
 			db.Exec(`UPDATE requests SET ended_at = NULL, ended_by = NULL, ended_from = NULL, ended_open = NULL WHERE id = $1`, f.id)
 		}, &never, 0},
 	} {

@@ -216,7 +216,7 @@ func Decisions() []Event {
 
 // Turn returns whose turn it is in a state, and which events that party can
 // cause. It is the turn of the party that can bring the request forward, to a
-// state that is not final. The party is empty if nobody has to decide: the
+// state that is not final. The party is empty if no party has to decide: the
 // service works on the request, or it is over.
 func (s RequestState) Turn() (Party, []Event) {
 	for _, t := range requestTransitions {
@@ -248,7 +248,8 @@ const (
 // Outcomes lists every outcome.
 func Outcomes() []Outcome { return []Outcome{NoneMoved, SomeMoved, AllMoved} }
 
-// OutcomeOf returns the outcome if so many of the SIMs were transferred.
+// OutcomeOf returns the outcome of a request or batch with a number of SIMs, of
+// which some were transferred (completed).
 func OutcomeOf(completed, sims int) Outcome {
 	switch {
 	case completed == 0:

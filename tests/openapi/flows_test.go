@@ -80,7 +80,7 @@ func newTestService(t *testing.T, sims int) *testService {
 	s.destination = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "account", Account: new(destinationID), Name: "reseller"}))
 	s.support = s.client(s.createKey(CreateKeyJSONRequestBody{Role: "support", Name: "desk"}))
 	plan := must(s.admin.PutPlanWithResponse(ctx, "global-01", nil, PutPlanJSONRequestBody{CoverageBound: true}))
-	equal(t, body(t, plan.JSON200, plan), Plan{Name: "global-01", CoverageBound: true})
+	equal(t, body(t, plan.JSON200, plan), Plan{Name: "global-01", CoverageBound: true, MonthlyPrices: []Money{}})
 	fee := must(s.admin.CreateFeeWithResponse(ctx, nil, CreateFeeJSONRequestBody{Method: "support_assisted", Fee: &MoneyInput{Amount: new("2.50"), Currency: new("EUR")}}))
 	created := body(t, fee.JSON201, fee)
 	equal(t, created, Fee{ID: created.ID, Method: "support_assisted", Currency: "EUR", Fee: &Money{Amount: "2.50", Minor: 250, Currency: "EUR"}, Current: true, ValidFrom: created.ValidFrom})
