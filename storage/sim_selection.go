@@ -10,9 +10,9 @@ import (
 	"simtransfer/transfer"
 )
 
-// SelectedSIMs are SIMs in the order of their selection. Element i of Lines says
-// where the SIM of element i of Identifiers is from: the place in a list, counted
-// from 1, or the place among the SIMs that a filter selects.
+// SelectedSIMs are SIMs in the order of their selection. Element i of Lines is the
+// place of the SIM of element i of Identifiers: in a list, counted from 1, or among
+// the SIMs that a filter selects.
 type SelectedSIMs struct {
 	Lines       []int
 	Identifiers []transfer.Identifier
