@@ -96,7 +96,7 @@ func (s *server) createCode(ctx context.Context, in *createCodeInput) (*reply[Tr
 		return nil, err
 	}
 	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
-	selection := in.Body.Selection.parse(p)
+	selection := in.Body.parse(p)
 	n := storage.NewTransferCode{
 		Source:          source,
 		SelfServiceOnly: in.Body.SelfServiceOnly,

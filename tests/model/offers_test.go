@@ -246,7 +246,7 @@ func (w *testService) answer(number, owner int, decision transfer.PullDecision) 
 				return storage.ErrNotFound.Error()
 			case state != transfer.PullOpen:
 				return (&transfer.PullStateError{State: state}).Error()
-			case decision == transfer.ApprovePull && !(m.account(owner).open && m.account(p.asker).open):
+			case decision == transfer.ApprovePull && (!m.account(owner).open || !m.account(p.asker).open):
 				return (&storage.AccountClosedError{Event: transfer.Approve}).Error()
 			}
 			if decision == transfer.ApprovePull {
