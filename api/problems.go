@@ -75,7 +75,7 @@ func mappings() []mapping {
 		{problem.SIMHasHistory, as(func(e *storage.SIMHasHistoryError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.SIMCount, as(func(e *storage.SIMCountError, p *problem.Problem) {
 			p.Detail = e.Error()
-			p.Add(problem.FieldError{Location: "body.expect_count", Message: fmt.Sprintf("%d SIMs are selected", e.Selected), Value: strconv.Itoa(e.Expected), Count: e.Selected})
+			p.Add(problem.FieldError{Location: "body.expect_count", Message: e.Found(), Value: strconv.Itoa(e.Expected), Count: e.Selected})
 		})},
 		{problem.NothingSelected, as(func(e *storage.NothingSelectedError, p *problem.Problem) {
 			p.Detail = e.Error()

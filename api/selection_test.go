@@ -122,6 +122,7 @@ func TestWrongSelections(t *testing.T) {
 		"the same range":       {obj{"sims": []string{iccid(1) + "-" + iccid(3), iccid(1) + "–" + iccid(3)}}, problem.Invalid, "is already in body.sims[0]"},
 		"another count":        {obj{"filter": obj{"lot": []string{"box-7"}}, "expect_count": 5}, problem.SIMCount, "4 SIMs are selected, not 5"},
 		"another count of all": {obj{"all_sims": true, "expect_count": 10}, problem.SIMCount, "9 SIMs are selected, not 10"},
+		"the count of one":     {obj{"sims": iccids(1), "expect_count": 3}, problem.SIMCount, "1 SIM is selected, not 3"},
 		"a list's count":       {obj{"sims": iccids(1, 2), "expect_count": 3}, problem.SIMCount, "2 SIMs are selected, not 3"},
 		"an account":           {obj{"filter": obj{"account": bystanderID}}, problem.Invalid, "account"},
 	} {

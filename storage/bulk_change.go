@@ -79,7 +79,15 @@ func BulkRefusalCodes() []BulkRefusalCode {
 type SIMCountError struct{ Expected, Selected int }
 
 func (e *SIMCountError) Error() string {
-	return fmt.Sprintf("nothing was changed: %d SIMs are selected, not %d as expected: look again at what is selected, and repeat the call with the right number", e.Selected, e.Expected)
+	return fmt.Sprintf("nothing was changed: %s, not %d as expected: look again at what is selected, and repeat the call with the right number", e.Found(), e.Expected)
+}
+
+// Found returns how many SIMs are selected, such as "2 SIMs are selected".
+func (e *SIMCountError) Found() string {
+	if e.Selected == 1 {
+		return "1 SIM is selected"
+	}
+	return fmt.Sprintf("%d SIMs are selected", e.Selected)
 }
 
 // SIMsRefusedError means that the rules refuse some of the SIMs. Nothing was

@@ -47,7 +47,7 @@ type FieldError struct {
 	Message  string `json:"message" doc:"What is wrong, for people."`
 	Value    string `json:"value,omitempty" doc:"The invalid value. A long value is truncated."`
 
-	Count int   `json:"count,omitempty" doc:"How many rows of the upload have this error, if several have."`
+	Count int   `json:"count,omitempty" doc:"How many rows of the upload have this error, if several have. If another number of SIMs is selected than expected: how many are."`
 	Lines []int `json:"lines,omitempty" nullable:"false" doc:"The first 10 lines with this error, if several have it; rows for a JSON upload."`
 }
 
@@ -62,7 +62,7 @@ func (e FieldError) String() string {
 		message += fmt.Sprintf(" (%q)", e.Value)
 	}
 	switch {
-	case e.Count > 1:
+	case e.Count > 1 && len(e.Lines) > 0:
 		return fmt.Sprintf("%s: %s", e.rows(), message)
 	case e.Row > 0:
 		return fmt.Sprintf("row %d: %s", e.Row, message)

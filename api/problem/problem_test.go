@@ -46,3 +46,17 @@ func TestUnknownCodeIsAnInternalError(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+func TestFieldErrorNamesItsPlace(t *testing.T) {
+	t.Parallel()
+	for want, e := range map[string]problem.FieldError{
+		"lines 3, 4 and 1 other: twice (\"x\")":            {Message: "twice", Value: "x", Count: 3, Lines: []int{3, 4}},
+		"rows 3, 4: twice":                                 {Message: "twice", Count: 2, Row: 3, Lines: []int{3, 4}},
+		"line 3: once":                                     {Message: "once", Line: 3},
+		"body.expect_count: 20 SIMs are selected (\"19\")": {Location: "body.expect_count", Message: "20 SIMs are selected", Value: "19", Count: 20},
+	} {
+		if got := e.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -2997,7 +2997,7 @@ type FieldError struct {
 	// Column The column of the upload.
 	Column *string `json:"column,omitempty"`
 
-	// Count How many rows of the upload have this error, if several have.
+	// Count How many rows of the upload have this error, if several have. If another number of SIMs is selected than expected: how many are.
 	Count *int64 `json:"count,omitempty"`
 
 	// Line The line of the upload, counted from 1, including the header.
