@@ -411,6 +411,8 @@ type sight struct {
 	details   bool // all details of what other parties did
 	keys      bool // the API keys of other accounts, and IP addresses
 	snapshots bool // the settings of a SIM before and after its transfer
+	inventory bool // the status and the plan of a SIM while its transfer is open
+	arrivals  bool // what a SIM will be like at the destination, and what it costs there
 
 	externalIDs bool // the external ids of accounts, which are those of the operator's own systems
 }
@@ -418,11 +420,11 @@ type sight struct {
 func sightOf(p transfer.Party) sight {
 	switch p {
 	case transfer.PartySource:
-		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, details: true}
+		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, details: true, inventory: true}
 	case transfer.PartyDestination:
-		return sight{landing: true}
+		return sight{landing: true, inventory: true, arrivals: true}
 	case transfer.PartySupport:
-		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true, externalIDs: true}
+		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true, inventory: true, arrivals: true, externalIDs: true}
 	case partyFinance:
 		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, externalIDs: true}
 	case transfer.PartySystem: // no caller

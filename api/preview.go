@@ -205,16 +205,21 @@ func (t PreviewTotal) with(fee *int64) PreviewTotal {
 	return t
 }
 
+// settingName returns the name of a setting in the API.
+func settingName(s transfer.Setting) string {
+	if s.Name == "sim_group" {
+		return "group"
+	}
+	return s.Name
+}
+
 // settingsByMethod returns the policy on settings by method.
 func settingsByMethod() []MethodSettings {
 	var list []MethodSettings
 	for _, m := range transfer.Methods() {
 		v := MethodSettings{Method: m, Kept: []string{}, Lost: []string{}}
 		for _, setting := range transfer.Policy() {
-			name := setting.Name
-			if name == "sim_group" {
-				name = "group" // its name in the API
-			}
+			name := settingName(setting)
 			if setting.Under(m) == transfer.Keep {
 				v.Kept = append(v.Kept, name)
 			} else {

@@ -49,9 +49,17 @@ type Request struct {
 	CanDeny    *bool             `json:"can_deny,omitempty" doc:"Whether the caller can deny the request now, with this API key. For support."`
 	WhyNot     map[string]string `json:"why_not,omitempty" nullable:"false" example:"{\"cancel\": \"the request is transferring: only a validating, in_review or awaiting_acceptance request can be canceled\"}" doc:"Why the caller cannot do what a party like it can do with a request, such as accept. Not in lists, and not when the request is over."`
 
+	Monthly *MonthlyCost `json:"monthly,omitempty" doc:"What the open SIMs would cost the destination a month, while it decides. For the destination and support. Not in lists, and left out if no plan of them has a price."`
+
 	SourceName            *string `json:"source_name,omitempty" doc:"The name of the source account, if it has one."`
 	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
 	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+}
+
+// MonthlyCost is what SIMs cost the destination a month.
+type MonthlyCost struct {
+	Total    transfer.Money `json:"total" doc:"In the currency of the destination, with the plans on which the SIMs land and their prices as they are now."`
+	Unpriced int            `json:"unpriced,omitempty" doc:"How many of the SIMs land on a plan without a price in this currency. They are not in the total."`
 }
 
 // NextAction is whose turn it is with a request.
@@ -511,6 +519,7 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 // requestReader reads what requests are shown with: *storage.Tx in its
 // transaction, *storage.DB outside of one.
 type requestReader interface {
+	MonthlyTotal(ctx context.Context, request uuid.UUID) (storage.MonthlyTotal, error)
 	ReasonCounts(ctx context.Context, request uuid.UUID) ([]storage.ReasonCount, error)
 	SelfApprovals(ctx context.Context, key int64, requests ...uuid.UUID) (map[uuid.UUID]*storage.SelfApprovalError, error)
 	planChooser
@@ -584,6 +593,15 @@ func (s *server) viewWhole(ctx context.Context, from requestReader, r storage.Re
 	v := viewRequest(r, by)
 	if !r.State.Final() {
 		v.WhyNot = by.whyNot(r)
+	}
+	if sightOf(by.party).arrivals && r.State == transfer.AwaitingAcceptance {
+		m, err := from.MonthlyTotal(ctx, r.ID)
+		if err != nil {
+			return v, err
+		}
+		if m.Priced > 0 {
+			v.Monthly = &MonthlyCost{transfer.Money{Minor: m.Monthly, Currency: m.Currency}, m.Unpriced}
+		}
 	}
 	if r.Ineligible+r.Failed > 0 {
 		counts, err := from.ReasonCounts(ctx, r.ID)

@@ -28,10 +28,13 @@ type Result struct {
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped. The device may need a power cycle to come online again."`
 	FinishedAt     *time.Time          `json:"finished_at"`
 	GatewayAnswer  *string             `json:"gateway_answer" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
+	Status         *transfer.Status    `json:"status,omitempty" doc:"The status of the SIM, while its transfer is open."`
+	Plan           *string             `json:"plan,omitempty" doc:"The plan of the SIM, while its transfer is open."`
+	Arrival        *Arrival            `json:"arrival,omitempty" doc:"What the destination gets, while the transfer is open. For the destination and support. CSV has the plan, the monthly price, its currency and whether a session is dropped in the columns lands_on, monthly_price, monthly_currency and drops_session."`
 }
 
 // resultHeader is the first row of results as CSV.
-const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer"
+const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer,status,plan,lands_on,monthly_price,monthly_currency,drops_session"
 
 func (r Result) record() []string {
 	fee, currency, finished := "", "", ""
@@ -41,9 +44,17 @@ func (r Result) record() []string {
 	if r.FinishedAt != nil {
 		finished = r.FinishedAt.Format(time.RFC3339Nano)
 	}
+	var arrival [4]string
+	if a := r.Arrival; a != nil {
+		arrival[0], arrival[3] = a.Plan, strconv.FormatBool(a.DropsSession)
+		if a.MonthlyPrice != nil {
+			arrival[1], arrival[2] = a.MonthlyPrice.Amount(), string(a.MonthlyPrice.Currency)
+		}
+	}
 	return []string{
 		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
 		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, currency, strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
+		string(valueOrZero(r.Status)), valueOrZero(r.Plan), arrival[0], arrival[1], arrival[2], arrival[3],
 	}
 }
 
@@ -70,6 +81,9 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 		Fee:            v.Fee,
 		SessionDropped: v.SessionDropped,
 		FinishedAt:     v.FinishedAt,
+		Status:         v.Status,
+		Plan:           v.Plan,
+		Arrival:        v.Arrival,
 	}
 	if v.Remedy != "" {
 		r.Remedy = &v.Remedy
@@ -155,7 +169,7 @@ type results struct {
 
 // page returns rows as they are now.
 func (r results) page(ctx context.Context, db *storage.DB, rows *storage.Results, from int) ([]Result, error) {
-	list, err := db.ResultsPage(ctx, rows, from, resultsPageRows)
+	list, err := db.ResultsPage(ctx, rows, from, resultsPageRows, sightOf(r.party).arrivals)
 	if err != nil {
 		return nil, err
 	}

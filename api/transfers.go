@@ -25,8 +25,38 @@ type Transfer struct {
 	GatewayAnswer  string           `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
 	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
 	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
+	Status         *transfer.Status `json:"status,omitempty" doc:"The status of the SIM, while its transfer is open."`
+	Plan           *string          `json:"plan,omitempty" doc:"The plan of the SIM, while its transfer is open."`
+	Arrival        *Arrival         `json:"arrival,omitempty" doc:"What the destination gets, while the transfer is open. For the destination and support."`
 	Before         *Snapshot        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
 	After          *Snapshot        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
+}
+
+// Arrival is what the destination of an open transfer gets, as far as it may know
+// before it owns the SIM.
+type Arrival struct {
+	Plan         string          `json:"plan" doc:"The plan on which the SIM lands. The landing profile or a plan mapping can make it differ from the plan that the SIM has."`
+	MonthlyPrice *transfer.Money `json:"monthly_price,omitempty" doc:"What the SIM costs the destination a month. Left out if the plan has no price in its currency."`
+	DropsSession bool            `json:"drops_session" doc:"Whether the SIM has an open data session, which the transfer drops."`
+	Settings     Settings        `json:"settings" doc:"The settings with which the SIM lands, without those in withheld."`
+	Withheld     []string        `json:"withheld" nullable:"false" doc:"Settings that the SIM keeps if it has them, and that the destination sees when it owns the SIM. Tags of the landing profile are added to those that are kept."`
+}
+
+func viewArrival(t storage.Transfer) *Arrival {
+	if t.Arrival == nil {
+		return nil
+	}
+	a := t.Arrival
+	v := Arrival{Plan: a.Plan, DropsSession: a.Online, Settings: viewSettings(a.Settings), Withheld: []string{}}
+	if a.Monthly != nil {
+		v.MonthlyPrice = &transfer.Money{Minor: *a.Monthly, Currency: a.Currency}
+	}
+	for _, s := range transfer.Policy() {
+		if !s.Shown && s.Under(valueOrZero(t.Method)) == transfer.Keep {
+			v.Withheld = append(v.Withheld, settingName(s))
+		}
+	}
+	return &v
 }
 
 // Settings are the settings of a SIM that a transfer can change.
@@ -112,6 +142,12 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 	if t.SessionDropped {
 		v.Advice = transfer.PowerCycleAdvice
 	}
+	if sight.inventory {
+		v.Status, v.Plan = t.Status, t.Plan
+	}
+	if sight.arrivals {
+		v.Arrival = viewArrival(t)
+	}
 	if !sight.snapshots {
 		return v, nil
 	}
@@ -149,6 +185,7 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 		Limit:   in.Limit + 1,
 
 		Snapshots: sight.snapshots,
+		Arrivals:  sight.arrivals,
 	})
 	if err != nil {
 		return nil, err

@@ -168,6 +168,13 @@ func printRequest(l *connection, r client.Request) error {
 	t.add("From", sourceText(r))
 	t.add("To", string(r.Destination))
 	t.add("SIMs", countsText(r.Counts))
+	if m := r.Monthly; m != nil {
+		text := m.Total.String()
+		if m.Unpriced > 0 {
+			text += fmt.Sprintf(", without %d SIMs whose plans have no price", m.Unpriced)
+		}
+		t.add("A month", text)
+	}
 	if f := r.Fees; f != nil && r.State != transfer.Validating { // there is no quote before
 		fees := f.Charged.String() + " charged"
 		if r.FinishedAt == nil {
@@ -331,8 +338,10 @@ func (c *requestsShowCommand) Run(ctx context.Context, s *Session) error {
 
 // one shows a request.
 func (c *requestsShowCommand) one(ctx context.Context, l *connection, id uuid.UUID) error {
-	err := showTo(l, c.showsETag, func(options ...client.Option) (client.Request, error) {
-		return l.client.GetRequest(ctx, id, options...)
+	var shown client.Request
+	err := showTo(l, c.showsETag, func(options ...client.Option) (r client.Request, err error) {
+		shown, err = l.client.GetRequest(ctx, id, options...)
+		return shown, err
 	}, printRequest)
 	if err != nil || !c.SIMs {
 		return err
@@ -343,16 +352,70 @@ func (c *requestsShowCommand) one(ctx context.Context, l *connection, id uuid.UU
 	list := func(p client.Paging) (client.Page[client.Transfer], error) {
 		return l.client.ListTransfers(ctx, id, c.filter(), p, l.options()...)
 	}
-	head := []string{"LINE", "SIM", "ICCID", "STATE", "METHOD", "FEE", "REASON OR ADVICE"}
+	columns := transferColumns(shown)
+	head := make([]string, len(columns))
+	for i, column := range columns {
+		head[i] = column.name
+	}
 	return printList(l, paging{All: true}, maxTransfersPage, list, head, func(t client.Transfer) []string {
-		return []string{
-			strconv.Itoa(t.Line),
-			t.Identifier,
-			t.ICCID,
-			string(t.State),
-			string(t.Method),
-			feeText(t.Fee),
-			cmp.Or(string(t.Reason), t.Advice),
+		cells := make([]string, len(columns))
+		for i, column := range columns {
+			cells[i] = column.value(t)
 		}
+		return cells
 	})
+}
+
+type transferColumn struct {
+	name  string
+	value func(client.Transfer) string
+}
+
+// transferColumns are the columns of the SIMs of a request that can have values
+// for the caller.
+func transferColumns(r client.Request) []transferColumn {
+	columns := []transferColumn{
+		{"LINE", func(t client.Transfer) string { return strconv.Itoa(t.Line) }},
+		{"SIM", func(t client.Transfer) string { return t.Identifier }},
+		{"ICCID", func(t client.Transfer) string { return t.ICCID }},
+		{"STATE", func(t client.Transfer) string { return string(t.State) }},
+	}
+	if !r.State.Final() {
+		columns = append(columns,
+			transferColumn{"STATUS", func(t client.Transfer) string { return string(t.Status) }},
+			transferColumn{"PLAN", openPlanText},
+		)
+		if r.Fees == nil || r.CanApprove != nil { // for the destination, and support
+			columns = append(columns, transferColumn{"A MONTH", monthText}, transferColumn{"SESSION", sessionText})
+		}
+	}
+	columns = append(columns, transferColumn{"METHOD", func(t client.Transfer) string { return string(t.Method) }})
+	if r.Fees != nil {
+		columns = append(columns, transferColumn{"FEE", func(t client.Transfer) string { return feeText(t.Fee) }})
+	}
+	return append(columns, transferColumn{"REASON OR ADVICE", func(t client.Transfer) string { return cmp.Or(string(t.Reason), t.Advice) }})
+}
+
+// openPlanText is the plan of a SIM, and the one on which it lands if that is another.
+func openPlanText(t client.Transfer) string {
+	if t.Arrival == nil || t.Arrival.Plan == t.Plan {
+		return t.Plan
+	}
+	return t.Plan + " → " + t.Arrival.Plan
+}
+
+// monthText is what a SIM costs the destination a month.
+func monthText(t client.Transfer) string {
+	if t.Arrival == nil {
+		return ""
+	}
+	return feeText(t.Arrival.MonthlyPrice)
+}
+
+// sessionText says whether a transfer drops a data session of the SIM.
+func sessionText(t client.Transfer) string {
+	if t.Arrival != nil && t.Arrival.DropsSession {
+		return "is dropped"
+	}
+	return ""
 }

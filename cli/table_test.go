@@ -41,14 +41,15 @@ func longest(text string) int {
 // wideAnswers is a service whose answers have long texts in every list.
 func wideAnswers(w http.ResponseWriter, r *http.Request) {
 	const request = `{"id":"` + someRequest + `","source":"OP0000000001","destination":"OP0000000002","state":"awaiting_acceptance","next_action":{"party":"destination","until":"2030-01-31T00:00:00Z","acts":["accept","decline"]},` +
-		`"can_accept":true,"can_decline":true,"why_not":{"cancel":"an API key with the permission viewer does not allow this call: it needs the permission operator"},"source_name":"North Sensors 東京 Ltd","expires_at":"2030-01-31T00:00:00Z","created_at":"2030-01-30T00:00:00Z","counts":{"sims":100000,"eligible":99999,"ineligible":1},"ticket":"案件１００１ 東京支店からの依頼 including a rather long text",` +
+		`"can_accept":true,"can_decline":true,"why_not":{"cancel":"an API key with the permission viewer does not allow this call: it needs the permission operator"},"source_name":"North Sensors 東京 Ltd","expires_at":"2030-01-31T00:00:00Z","created_at":"2030-01-30T00:00:00Z","counts":{"sims":100000,"eligible":99999,"ineligible":1},"monthly":{"total":{"amount":"174998.25","minor":17499825,"currency":"EUR"},"unpriced":12},"ticket":"案件１００１ 東京支店からの依頼 including a rather long text",` +
 		`"fees":{"quoted":{"amount":"12345.67","minor":1234567,"currency":"EUR"},"charged":{"amount":"0.00","minor":0,"currency":"EUR"}},"landing":{"group":"field-devices","tags":{"customer":"a very long name of a customer","site":"north"}},` +
 		`"reasons":[{"state":"ineligible","reason":"sim_terminated","count":1,"remedy":"Leave this SIM out: a terminated SIM cannot be transferred."}]}`
 	switch path := r.URL.Path; {
 	case strings.HasSuffix(path, "/events"):
 		_, _ = io.WriteString(w, `{"items":[{"cursor":"1-1","request":"`+someRequest+`","seq":1,"at":"2030-01-30T00:00:00Z","kind":"create","party":"source","key":"wärehouse 東京","to":"validating","detail":{"size":100000,"sims":["8988211000000000011","8988211000000000029"]}}],"next_cursor":""}`)
 	case strings.HasSuffix(path, "/transfers"):
-		_, _ = io.WriteString(w, `{"items":[{"line":1,"identifier":"001010000000001","iccid":"8988211000000000011","state":"ineligible","method":"support_assisted","fee":{"amount":"2.50","minor":250,"currency":"EUR"},"reason":"sim_terminated"}]}`)
+		_, _ = io.WriteString(w, `{"items":[{"line":1,"identifier":"001010000000001","iccid":"8988211000000000011","state":"ineligible","method":"support_assisted","fee":{"amount":"2.50","minor":250,"currency":"EUR"},"reason":"sim_terminated"},`+
+			`{"line":2,"identifier":"001010000000002","iccid":"8988211000000000029","state":"eligible","status":"suspended","plan":"a-plan-with-a-long-name","arrival":{"plan":"another-plan","monthly_price":{"amount":"1.75","minor":175,"currency":"EUR"},"drops_session":true}}]}`)
 	case path == "/v1/transfer-requests":
 		_, _ = io.WriteString(w, `{"items":[`+request+`,`+request+`]}`)
 	case strings.HasPrefix(path, "/v1/transfer-requests/preview"):
@@ -120,6 +121,8 @@ You cannot      cancel (an API key with the permission
 From            OP0000000001 (North Sensors 東京 Ltd)
 To              OP0000000002
 SIMs            100000: 99999 eligible, 1 ineligible
+A month         174998.25 EUR, without 12 SIMs whose plans
+                have no price
 Fees            12345.67 EUR quoted, 0.00 EUR charged
 Set on arrival  group field-devices; tags customer=a very
                 long name of a customer, site=north

@@ -89,6 +89,7 @@ func types() map[string]reflect.Type {
 		"PlanMappings":            reflect.TypeFor[client.PlanMappings](),
 		"PreviewedPlan":           reflect.TypeFor[client.PreviewedPlan](),
 		"PutPlanMappingInputBody": reflect.TypeFor[client.NewPlanMapping](),
+		"Settings":                reflect.TypeFor[client.Settings](),
 		"Snapshot":                reflect.TypeFor[client.Snapshot](),
 
 		"AcceptInputBody":        reflect.TypeFor[client.Acceptance](),
@@ -130,6 +131,8 @@ func types() map[string]reflect.Type {
 		"Key":                    reflect.TypeFor[client.Key](),
 		"ExtendInputBody":        reflect.TypeFor[client.Extension](),
 		"TakeBack":               reflect.TypeFor[client.TakeBack](),
+		"Arrival":                reflect.TypeFor[client.Arrival](),
+		"MonthlyCost":            reflect.TypeFor[client.MonthlyCost](),
 		"NextAction":             reflect.TypeFor[client.NextAction](),
 		"Landing":                reflect.TypeFor[client.Landing](),
 		"ListAccount":            reflect.TypeFor[client.Page[client.Account]](),

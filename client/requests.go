@@ -47,11 +47,19 @@ type Request struct {
 	CanDeny    *bool             `json:"can_deny,omitempty"`    // for support
 	WhyNot     map[string]string `json:"why_not,omitempty"`     // by event, such as accept; empty in lists
 
+	Monthly *MonthlyCost `json:"monthly,omitempty"` // for the destination while it decides, and support; nil in lists
+
 	SourceName string `json:"source_name,omitempty"` // of the account that sends the SIMs
 
 	// For support: the ids of the accounts in the operator's own systems.
 	SourceExternalID      string `json:"source_external_id,omitempty"`
 	DestinationExternalID string `json:"destination_external_id,omitempty"`
+}
+
+// MonthlyCost is what SIMs cost the destination a month.
+type MonthlyCost struct {
+	Total    transfer.Money `json:"total"`
+	Unpriced int            `json:"unpriced,omitempty"` // SIMs that are not in the total, because their plans have no price
 }
 
 // NextAction is whose turn it is with a request.

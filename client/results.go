@@ -25,7 +25,10 @@ type Result struct {
 	Fee            *transfer.Money     `json:"fee"` // nil if the SIM has no fee, or the caller does not see it
 	SessionDropped bool                `json:"session_dropped"`
 	FinishedAt     *time.Time          `json:"finished_at"`
-	GatewayAnswer  string              `json:"gateway_answer"` // the last one, if it did not end the SIM's data session
+	GatewayAnswer  string              `json:"gateway_answer"`    // the last one, if it did not end the SIM's data session
+	Status         transfer.Status     `json:"status,omitempty"`  // while the transfer is open
+	Plan           string              `json:"plan,omitempty"`    // while the transfer is open
+	Arrival        *Arrival            `json:"arrival,omitempty"` // while the transfer is open; for the destination and support
 }
 
 // Format is the media type of results.

@@ -23,8 +23,21 @@ type Transfer struct {
 	GatewayAnswer  string          `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
 	Advice         string          `json:"advice,omitempty"`
 	FinishedAt     *time.Time      `json:"finished_at,omitempty"`
-	Before         *Snapshot       `json:"before,omitempty"` // for support only
-	After          *Snapshot       `json:"after,omitempty"`  // for support only
+	Status         transfer.Status `json:"status,omitempty"`  // while the transfer is open
+	Plan           string          `json:"plan,omitempty"`    // while the transfer is open
+	Arrival        *Arrival        `json:"arrival,omitempty"` // while the transfer is open; for the destination and support
+	Before         *Snapshot       `json:"before,omitempty"`  // for support only
+	After          *Snapshot       `json:"after,omitempty"`   // for support only
+}
+
+// Arrival is what the destination of an open transfer gets, as far as it may know
+// before it owns the SIM.
+type Arrival struct {
+	Plan         string          `json:"plan"`
+	MonthlyPrice *transfer.Money `json:"monthly_price,omitempty"` // nil if the plan has none in the destination's currency
+	DropsSession bool            `json:"drops_session"`
+	Settings     Settings        `json:"settings"`
+	Withheld     []string        `json:"withheld"` // settings that the SIM keeps and that are not shown yet
 }
 
 // Settings are the settings of a SIM that a transfer keeps or resets.

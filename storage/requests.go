@@ -577,6 +577,11 @@ type Transfer struct {
 	FinishedAt *time.Time       `db:"finished_at"`
 	Before     *json.RawMessage `db:"before"` // settings, which only support may see
 	After      *json.RawMessage `db:"after"`
+
+	// Of an open transfer, if they were asked for: the SIM as it is, and as it arrives.
+	Status  *transfer.Status `db:"status"`
+	Plan    *string          `db:"plan"`
+	Arrival *Arrival         `db:"arrival"`
 }
 
 const transferColumns = resultColumns + `,
@@ -594,6 +599,7 @@ type TransferFilter struct {
 	Limit   int  // the maximum number of transfers; required
 
 	Snapshots bool // also read the settings before and after
+	Arrivals  bool // also read how the SIMs of open transfers arrive
 }
 
 var selectTransfers = newStatement(statement{
@@ -601,14 +607,16 @@ var selectTransfers = newStatement(statement{
 	does: "Lists transfers of a request in the order of submission. A null list selects all.",
 	given: `@request, and @states, @reasons, @methods and @codes of the transfers. The number @after which to start.
 		@offered: only transfers that are or were open. The maximum number of rows: @limit.
-		@snapshots: with the settings before and after.`,
+		@snapshots: with the settings before and after. @arrivals: with how the SIMs of open transfers arrive.`,
 	returns: "The transfers.",
 	text: `
-SELECT` + transferColumns + `
+WITH arriving AS MATERIALIZED (` + arrivingRequests("@arrivals AND r.id = @request") + `
+)
+SELECT` + transferColumns + `,` + openColumns + `
 FROM transfers t
 JOIN requests r ON r.id = t.request
 LEFT JOIN sims s ON s.id = t.sim
-LEFT JOIN registrations g ON @snapshots AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
+LEFT JOIN registrations g ON @snapshots AND g.sim = t.sim AND g.request = t.request AND g.n = t.n` + joinArrival("arriving") + `
 WHERE t.request = @request
   AND t.n > @after
   AND` + transferFilter() + `
@@ -621,7 +629,7 @@ func (db *DB) Transfers(ctx context.Context, request uuid.UUID, f TransferFilter
 	list := []Transfer{}
 	if err := db.list(ctx, &list, selectTransfers, args{
 		"request": request, "states": textArray(f.States), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "codes": textArray(f.Codes), "after": f.After,
-		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots,
+		"offered": f.Offered, "limit": f.Limit, "snapshots": f.Snapshots, "arrivals": f.Arrivals,
 	}); err != nil {
 		return nil, fmt.Errorf("listing the transfers of request %s: %w", request, err)
 	}

@@ -193,21 +193,25 @@ func (o *Results) readLines(index map[uuid.UUID]int32, list func(into any, reque
 }
 
 var selectResults = newStatement(statement{
-	name:    "select_results",
-	does:    "Reads transfers.",
-	given:   "@requests and as many @numbers: the n-th of one and the n-th of the other name a transfer.",
+	name: "select_results",
+	does: "Reads transfers.",
+	given: `@requests and as many @numbers: the n-th of one and the n-th of the other name a transfer.
+		@arrivals: with how the SIMs of open transfers arrive.`,
 	returns: "The transfers in the same order.",
-	text: `SELECT` + resultColumns + `
+	text: `
+WITH arriving AS MATERIALIZED (` + arrivingRequests("@arrivals AND r.id = ANY (@requests::uuid[])") + `
+)
+SELECT` + resultColumns + `,` + openColumns + `
 FROM unnest(@requests::uuid[], @numbers::int[]) WITH ORDINALITY AS u (request, n, nth)
 JOIN transfers t ON t.request = u.request AND t.n = u.n
 JOIN requests r ON r.id = t.request
-LEFT JOIN sims s ON s.id = t.sim
+LEFT JOIN sims s ON s.id = t.sim` + joinArrival("arriving") + `
 ORDER BY u.nth`,
 })
 
 // ResultsPage returns up to limit rows of results as they are now, starting
-// with row from.
-func (db *DB) ResultsPage(ctx context.Context, o *Results, from, limit int) ([]Transfer, error) {
+// with row from. If arrivals is set, those that are open say how their SIMs arrive.
+func (db *DB) ResultsPage(ctx context.Context, o *Results, from, limit int, arrivals bool) ([]Transfer, error) {
 	rows := o.rows[from:min(from+limit, len(o.rows))]
 	requests, numbers := make([]string, len(rows)), make([]int64, len(rows))
 	for i, row := range rows {
@@ -215,7 +219,7 @@ func (db *DB) ResultsPage(ctx context.Context, o *Results, from, limit int) ([]T
 	}
 	list := make([]Transfer, 0, len(rows))
 	if err := db.list(ctx, &list, selectResults, args{
-		"requests": pq.Array(requests), "numbers": pq.Array(numbers),
+		"requests": pq.Array(requests), "numbers": pq.Array(numbers), "arrivals": arrivals,
 	}); err != nil {
 		return nil, fmt.Errorf("reading results: %w", err)
 	}

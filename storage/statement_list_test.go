@@ -18,6 +18,8 @@ func statements() []*statement {
 		updateAccount,
 		selectDestinations,
 		selectDestinationAndUsage,
+		// arrival.go
+		sumMonthly,
 		// audit.go
 		insertAudit,
 		selectAudit,

@@ -6,6 +6,7 @@ type Setting struct {
 	SelfService     Carry
 	SupportAssisted Carry
 	Landing         bool // the destination may choose the value when it accepts
+	Shown           bool // the destination sees the source's value, if it is kept, before it owns the SIM
 }
 
 // Carry says what a transfer does to a setting.
@@ -30,14 +31,14 @@ func (s Setting) Under(m Method) Carry {
 // stays with the account that was registered when it was recorded.
 func Policy() []Setting {
 	return []Setting{
-		{"tags", Reset, Keep, true},
-		{"expiration", Reset, Keep, false},
-		{"termination_protection", Reset, Keep, false}, // kept by SupportAssisted because losing it could cost the SIM
-		{"sim_group", Reset, Reset, true},
-		{"event_handlers", Reset, Reset, false},
-		{"speed_class", Reset, Reset, true},
-		{"containers", Keep, Keep, false}, // subscription containers are stored on the card
-		{"imei_lock", Reset, Keep, false},
+		{"tags", Reset, Keep, true, false},
+		{"expiration", Reset, Keep, false, true},
+		{"termination_protection", Reset, Keep, false, true}, // kept by SupportAssisted because losing it could cost the SIM
+		{"sim_group", Reset, Reset, true, false},
+		{"event_handlers", Reset, Reset, false, false},
+		{"speed_class", Reset, Reset, true, false},
+		{"containers", Keep, Keep, false, true}, // subscription containers are stored on the card
+		{"imei_lock", Reset, Keep, false, false},
 	}
 }
 
@@ -46,5 +47,5 @@ func Policy() []Setting {
 // from the platform's inventory. A transfer keeps it unless the destination lands
 // SIMs on another one; see [LandingPlan].
 func Snapshot() []Setting {
-	return append(Policy(), Setting{"plan", Keep, Keep, true})
+	return append(Policy(), Setting{"plan", Keep, Keep, true, true})
 }

@@ -1632,6 +1632,36 @@ func (e ResultState) Valid() bool {
 	}
 }
 
+// Defines values for ResultStatus.
+const (
+	ResultStatusActive     ResultStatus = "active"
+	ResultStatusInactive   ResultStatus = "inactive"
+	ResultStatusReady      ResultStatus = "ready"
+	ResultStatusStandby    ResultStatus = "standby"
+	ResultStatusSuspended  ResultStatus = "suspended"
+	ResultStatusTerminated ResultStatus = "terminated"
+)
+
+// Valid indicates whether the value is a known member of the ResultStatus enum.
+func (e ResultStatus) Valid() bool {
+	switch e {
+	case ResultStatusActive:
+		return true
+	case ResultStatusInactive:
+		return true
+	case ResultStatusReady:
+		return true
+	case ResultStatusStandby:
+		return true
+	case ResultStatusSuspended:
+		return true
+	case ResultStatusTerminated:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RetryInputBodyReasons.
 const (
 	RetryInputBodyReasonsAccountClosed       RetryInputBodyReasons = "account_closed"
@@ -1860,6 +1890,36 @@ func (e TransferState) Valid() bool {
 	case TransferStateIneligible:
 		return true
 	case TransferStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferStatus.
+const (
+	TransferStatusActive     TransferStatus = "active"
+	TransferStatusInactive   TransferStatus = "inactive"
+	TransferStatusReady      TransferStatus = "ready"
+	TransferStatusStandby    TransferStatus = "standby"
+	TransferStatusSuspended  TransferStatus = "suspended"
+	TransferStatusTerminated TransferStatus = "terminated"
+)
+
+// Valid indicates whether the value is a known member of the TransferStatus enum.
+func (e TransferStatus) Valid() bool {
+	switch e {
+	case TransferStatusActive:
+		return true
+	case TransferStatusInactive:
+		return true
+	case TransferStatusReady:
+		return true
+	case TransferStatusStandby:
+		return true
+	case TransferStatusSuspended:
+		return true
+	case TransferStatusTerminated:
 		return true
 	default:
 		return false
@@ -2347,6 +2407,24 @@ type ApproveInputBody struct {
 
 	// Ticket The reference of the support case.
 	Ticket string `json:"ticket"`
+}
+
+// Arrival defines model for Arrival.
+type Arrival struct {
+	// DropsSession Whether the SIM has an open data session, which the transfer drops.
+	DropsSession bool `json:"drops_session"`
+
+	// MonthlyPrice What the SIM costs the destination a month. Left out if the plan has no price in its currency.
+	MonthlyPrice *Money `json:"monthly_price,omitempty"`
+
+	// Plan The plan on which the SIM lands. The landing profile or a plan mapping can make it differ from the plan that the SIM has.
+	Plan string `json:"plan"`
+
+	// Settings The settings with which the SIM lands, without those in withheld.
+	Settings Settings `json:"settings"`
+
+	// Withheld Settings that the SIM keeps if it has them, and that the destination sees when it owns the SIM. Tags of the landing profile are added to those that are kept.
+	Withheld []string `json:"withheld"`
 }
 
 // Batch defines model for Batch.
@@ -3210,6 +3288,15 @@ type MoneyInput struct {
 	Minor *int64 `json:"minor,omitempty"`
 }
 
+// MonthlyCost defines model for MonthlyCost.
+type MonthlyCost struct {
+	// Total In the currency of the destination, with the plans on which the SIMs land and their prices as they are now.
+	Total Money `json:"total"`
+
+	// Unpriced How many of the SIMs land on a plan without a price in this currency. They are not in the total.
+	Unpriced *int64 `json:"unpriced,omitempty"`
+}
+
 // NewRequest defines model for NewRequest.
 type NewRequest struct {
 	// AcceptanceSeconds How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day.
@@ -3566,6 +3653,9 @@ type Request struct {
 	// LandingPlans The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support.
 	LandingPlans *LandingPlans `json:"landing_plans,omitempty"`
 
+	// Monthly What the open SIMs would cost the destination a month, while it decides. For the destination and support. Not in lists, and left out if no plan of them has a price.
+	Monthly *MonthlyCost `json:"monthly,omitempty"`
+
 	// NextAction Whose turn it is. Left out while the service works on the request, and when it is over.
 	NextAction *NextAction `json:"next_action,omitempty"`
 
@@ -3637,7 +3727,9 @@ type RequestCancelState string
 
 // Result defines model for Result.
 type Result struct {
-	Destination string `json:"destination"`
+	// Arrival What the destination gets, while the transfer is open. For the destination and support. CSV has the plan, the monthly price, its currency and whether a session is dropped in the columns lands_on, monthly_price, monthly_currency and drops_session.
+	Arrival     *Arrival `json:"arrival,omitempty"`
+	Destination string   `json:"destination"`
 
 	// Fee What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency.
 	Fee        *Money     `json:"fee,omitempty"`
@@ -3654,6 +3746,9 @@ type Result struct {
 	Line   int64         `json:"line"`
 	Method *ResultMethod `json:"method"`
 
+	// Plan The plan of the SIM, while its transfer is open.
+	Plan *string `json:"plan,omitempty"`
+
 	// Reason Why the SIM was not transferred.
 	Reason *ResultReason `json:"reason"`
 
@@ -3663,6 +3758,9 @@ type Result struct {
 	// SessionDropped Whether a data session was dropped. The device may need a power cycle to come online again.
 	SessionDropped bool        `json:"session_dropped"`
 	State          ResultState `json:"state"`
+
+	// Status The status of the SIM, while its transfer is open.
+	Status *ResultStatus `json:"status,omitempty"`
 }
 
 // ResultMethod defines model for Result.Method.
@@ -3673,6 +3771,9 @@ type ResultReason string
 
 // ResultState defines model for Result.State.
 type ResultState string
+
+// ResultStatus The status of the SIM, while its transfer is open.
+type ResultStatus string
 
 // RetryDetail defines model for RetryDetail.
 type RetryDetail struct {
@@ -3832,6 +3933,19 @@ type Session struct {
 	StoppedAt *time.Time `json:"stopped_at,omitempty"`
 }
 
+// Settings defines model for Settings.
+type Settings struct {
+	// Containers Subscription containers on the card.
+	Containers            []string          `json:"containers"`
+	EventHandlers         []string          `json:"event_handlers"`
+	Expiration            *time.Time        `json:"expiration,omitempty"`
+	Group                 *string           `json:"group,omitempty"`
+	ImeiLock              *string           `json:"imei_lock,omitempty"`
+	SpeedClass            *string           `json:"speed_class,omitempty"`
+	Tags                  map[string]string `json:"tags"`
+	TerminationProtection bool              `json:"termination_protection"`
+}
+
 // Snapshot defines model for Snapshot.
 type Snapshot struct {
 	// Containers Subscription containers on the card.
@@ -3874,6 +3988,9 @@ type Transfer struct {
 	// After The settings after the transfer. Only for support.
 	After *Snapshot `json:"after,omitempty"`
 
+	// Arrival What the destination gets, while the transfer is open. For the destination and support.
+	Arrival *Arrival `json:"arrival,omitempty"`
+
 	// Before The settings before the transfer. Only for support.
 	Before *Snapshot `json:"before,omitempty"`
 
@@ -3892,6 +4009,9 @@ type Transfer struct {
 	Line   int64           `json:"line"`
 	Method *TransferMethod `json:"method,omitempty"`
 
+	// Plan The plan of the SIM, while its transfer is open.
+	Plan *string `json:"plan,omitempty"`
+
 	// Reason Why the SIM was not transferred.
 	Reason *TransferReason `json:"reason,omitempty"`
 
@@ -3899,6 +4019,9 @@ type Transfer struct {
 	Remedy         *string       `json:"remedy,omitempty"`
 	SessionDropped bool          `json:"session_dropped"`
 	State          TransferState `json:"state"`
+
+	// Status The status of the SIM, while its transfer is open.
+	Status *TransferStatus `json:"status,omitempty"`
 }
 
 // TransferMethod defines model for Transfer.Method.
@@ -3909,6 +4032,9 @@ type TransferReason string
 
 // TransferState defines model for Transfer.State.
 type TransferState string
+
+// TransferStatus The status of the SIM, while its transfer is open.
+type TransferStatus string
 
 // ValidationDetail defines model for ValidationDetail.
 type ValidationDetail struct {

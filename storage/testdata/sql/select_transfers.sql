@@ -3,12 +3,31 @@
 -- Does:     Lists transfers of a request in the order of submission. A null list selects all.
 -- Given:    @request, and @states, @reasons, @methods and @codes of the transfers. The number @after which to start.
 --           @offered: only transfers that are or were open. The maximum number of rows: @limit.
---           @snapshots: with the settings before and after.
+--           @snapshots: with the settings before and after. @arrivals: with how the SIMs of open transfers arrive.
 -- Returns:  The transfers.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_transfers(snapshots, request, after, states, reasons, methods, codes, offered, limit);
+-- EXPLAIN EXECUTE select_transfers(arrivals, request, snapshots, after, states, reasons, methods, codes, offered, limit);
 PREPARE select_transfers AS
+WITH arriving AS MATERIALIZED (
+	SELECT
+		r.id,
+		dst.currency,
+		CASE WHEN r.landing IS NULL AND r.state IN ('validating', 'in_review', 'awaiting_acceptance') THEN mapped.landing ELSE r.landing END AS landing
+	FROM requests r
+	JOIN accounts src ON src.id = r.source
+	JOIN accounts dst ON dst.id = r.destination
+	LEFT JOIN LATERAL (
+		SELECT jsonb_strip_nulls(jsonb_build_object(
+			'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+			'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+		FROM (SELECT dst.id AS account, src.operator_id AS source) of
+		LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+		LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+		WHERE pair.account IS NOT NULL OR general.account IS NOT NULL
+	) mapped ON true
+	WHERE $1 /*arrivals*/ AND r.id = $2 /*request*/
+)
 SELECT
 	t.n,
 	t.line,
@@ -24,18 +43,41 @@ SELECT
 	t.code,
 	t.finished_at,
 	to_jsonb(g.before) AS before,
-	to_jsonb(g.after) AS after
+	to_jsonb(g.after) AS after,
+	CASE WHEN t.state = 'eligible' AND r.finished_at IS NULL THEN s.status END AS status,
+	CASE WHEN t.state = 'eligible' AND r.finished_at IS NULL THEN s.plan END AS plan,
+	coming.arrival
 FROM transfers t
 JOIN requests r ON r.id = t.request
 LEFT JOIN sims s ON s.id = t.sim
-LEFT JOIN registrations g ON $1 /*snapshots*/ AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
+LEFT JOIN registrations g ON $3 /*snapshots*/ AND g.sim = t.sim AND g.request = t.request AND g.n = t.n
+LEFT JOIN LATERAL (
+	SELECT jsonb_build_object(
+		'plan', coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan),
+		'monthly', (SELECT m.monthly FROM plan_prices m WHERE m.plan = coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> s.plan, r.landing ->> 'default_plan', s.plan) AND m.currency = r.currency),
+		'currency', r.currency,
+		'online', EXISTS (SELECT 1 FROM radius.radacct a WHERE a.sim = t.sim AND a.acctstoptime IS NULL),
+		'settings', jsonb_build_object(
+			'tags', CASE t.method WHEN 'self_service' THEN '{}'::jsonb ELSE '{}'::jsonb END || coalesce(r.landing -> 'tags', '{}'),
+			'expiration', CASE t.method WHEN 'self_service' THEN NULL::timestamptz ELSE s.expiration END,
+			'termination_protection', CASE t.method WHEN 'self_service' THEN false ELSE s.termination_protection END,
+			'sim_group', coalesce(r.landing ->> 'sim_group', NULL::text),
+			'event_handlers', '[]'::jsonb,
+			'speed_class', coalesce(r.landing ->> 'speed_class', NULL::text),
+			'containers', s.containers,
+			'imei_lock', CASE t.method WHEN 'self_service' THEN NULL::text ELSE NULL::text END
+		)
+	) AS arrival
+	FROM arriving r
+	WHERE r.id = t.request AND t.state = 'eligible'
+) coming ON true
 WHERE t.request = $2 /*request*/
-  AND t.n > $3 /*after*/
+  AND t.n > $4 /*after*/
   AND
-	($4 /*states*/::text[] IS NULL OR t.state = ANY ($4 /*states*/::text[]))
-	AND ($5 /*reasons*/::text[] IS NULL OR t.reason = ANY ($5 /*reasons*/::text[]))
-	AND ($6 /*methods*/::text[] IS NULL OR t.method = ANY ($6 /*methods*/::text[]))
-	AND ($7 /*codes*/::text[] IS NULL OR t.code = ANY ($7 /*codes*/::text[]))
-	AND (NOT $8 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
+	($5 /*states*/::text[] IS NULL OR t.state = ANY ($5 /*states*/::text[]))
+	AND ($6 /*reasons*/::text[] IS NULL OR t.reason = ANY ($6 /*reasons*/::text[]))
+	AND ($7 /*methods*/::text[] IS NULL OR t.method = ANY ($7 /*methods*/::text[]))
+	AND ($8 /*codes*/::text[] IS NULL OR t.code = ANY ($8 /*codes*/::text[]))
+	AND (NOT $9 /*offered*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
 ORDER BY t.n
-LIMIT $9 /*limit*/;
+LIMIT $10 /*limit*/;
