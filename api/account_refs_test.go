@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,9 @@ func TestParametersTakeExternalIDs(t *testing.T) {
 		}
 	}
 	for _, ref := range []string{"OP0000000077", "OP77", "c-1", "C-2", "ext:"} {
-		s.get(s.support, "/v1/accounts/"+ref).problem(404, problem.NotFound)
+		if p := s.get(s.support, "/v1/accounts/"+ref).problem(404, problem.NotFound); !strings.HasSuffix(p.Detail, strconv.Quote(ref)) {
+			t.Errorf("account %s: %s", ref, p.Detail)
+		}
 	}
 	document, err := OpenAPI("test")
 	if err != nil {

@@ -1,9 +1,9 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -234,6 +234,12 @@ type AccountPath struct {
 	OperatorID string `path:"operator_id" maxLength:"132" example:"OP0012345678" doc:"The operator id of the account, OP and ten digits, or its external id. Write ext: before an external id that looks like an operator id."`
 }
 
+// notFound returns the problem of an account that does not exist, or that the
+// caller may not see.
+func (p AccountPath) notFound() error {
+	return problem.New(problem.NotFound, fmt.Sprintf("no account that this API key can see has the operator id or external id %q", problem.Clip(p.OperatorID)))
+}
+
 type accountOutput struct {
 	Status int
 	ETag   string `header:"ETag"`
@@ -288,13 +294,13 @@ type updateAccountInput struct {
 
 // checkAccountChange returns why a caller may not make a change to an account, nil
 // if it may. An account can only change its own contacts.
-func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput, ref transfer.AccountRef) error {
+func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput) error {
 	caller, b := callerOf(ctx), in.Body
 	if !isAccount(caller) {
 		return nil
 	}
-	if a, err := s.db.Account(ctx, ref); err != nil || !reachOf(caller).includes(a.ID) {
-		return cmp.Or(err, storage.ErrNotFound)
+	if _, err := s.accountWithin(ctx, in.AccountPath); err != nil {
+		return err
 	}
 	p := problem.New(problem.Forbidden, "an account's API key can only change the contacts of the account: ask the operator of the service for the rest")
 	for _, f := range []struct {
@@ -325,9 +331,9 @@ func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput,
 func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*accountOutput, error) {
 	ref, err := transfer.ParseAccountRef(in.OperatorID)
 	if err != nil {
-		return nil, storage.ErrNotFound
+		return nil, in.AccountPath.notFound()
 	}
-	if err := s.checkAccountChange(ctx, in, ref); err != nil {
+	if err := s.checkAccountChange(ctx, in); err != nil {
 		return nil, err
 	}
 	p := problem.New(problem.Invalid, "")
@@ -364,7 +370,10 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 		}
 	}
 	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), ref, c)
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, in.AccountPath.notFound()
+	case err != nil:
 		return nil, err
 	}
 	if c.CloseInUse && a.Standing == storage.StandingClosed {

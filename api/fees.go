@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"simtransfer/api/problem"
@@ -132,16 +133,18 @@ type withdrawFeeInput struct {
 func (s *server) withdrawFee(ctx context.Context, in *withdrawFeeInput) (*struct{}, error) {
 	currency, err := transfer.ParseCurrency(in.Currency)
 	if err != nil {
-		return nil, storage.ErrNotFound
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("the fee schedule has no currency %q: %v", problem.Clip(in.Currency), err))
 	}
 	account, err := s.listedAccount(ctx, in.Account)
 	if err != nil {
 		return nil, err
 	}
-	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error {
-		return t.WithdrawFee(ctx, actingCaller(ctx), storage.Fee{Account: account, Method: in.Method, Currency: currency, ValidFrom: in.ValidFrom})
-	})
-	if errors.Is(err, storage.ErrPast) {
+	fee := storage.Fee{Account: account, Method: in.Method, Currency: currency, ValidFrom: in.ValidFrom}
+	err = s.db.InRetriedTx(ctx, func(t *storage.Tx) error { return t.WithdrawFee(ctx, actingCaller(ctx), fee) })
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, problem.New(problem.NotFound, fmt.Sprintf("there is no %s: give the time exactly as the list of fees shows it", fee))
+	case errors.Is(err, storage.ErrPast):
 		return nil, problem.New(problem.FeeValid, "the fee applies already, and fees may have been quoted from it: add another entry to change it")
 	}
 	return nil, err

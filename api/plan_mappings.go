@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -128,11 +129,11 @@ func (s *server) deletePlanMapping(ctx context.Context, in *deletePlanMappingInp
 func (s *server) accountWithin(ctx context.Context, path AccountPath) (storage.Account, error) {
 	ref, err := transfer.ParseAccountRef(path.OperatorID)
 	if err != nil {
-		return storage.Account{}, storage.ErrNotFound
+		return storage.Account{}, path.notFound()
 	}
 	a, err := s.db.Account(ctx, ref)
-	if err == nil && !reachOf(callerOf(ctx)).includes(a.ID) {
-		return storage.Account{}, storage.ErrNotFound
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !reachOf(callerOf(ctx)).includes(a.ID) {
+		return storage.Account{}, path.notFound()
 	}
 	return a, err
 }

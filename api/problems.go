@@ -30,7 +30,7 @@ type mapping struct {
 func mappings() []mapping {
 	return []mapping{
 		{problem.NotFound, is(storage.ErrNotFound, "")},
-		{problem.Exists, is(storage.ErrExists, "")},
+		{problem.Exists, exists},
 		{problem.Exists, as(func(e *storage.ExternalIDTakenError, p *problem.Problem) {
 			p.Detail = e.Error()
 			p.Add(problem.FieldError{Location: "body.external_id", Message: e.Error(), Value: e.ExternalID})
@@ -168,6 +168,12 @@ func is(target error, detail string) func(error, *problem.Problem) bool {
 		p.Detail = detail
 		return errors.Is(err, target)
 	}
+}
+
+// exists matches an error of a row that exists already, which says which one.
+func exists(err error, p *problem.Problem) bool {
+	p.Detail = err.Error()
+	return errors.Is(err, storage.ErrExists)
 }
 
 func as[E error](fill func(E, *problem.Problem)) func(error, *problem.Problem) bool {

@@ -24,7 +24,12 @@ func TestTextParametersFollowTheRuleOfBodies(t *testing.T) {
 		"{method}", "support_assisted", "{currency}", "EUR", "{valid_from}", "2030-01-31T00:00:00Z")
 	tried := map[string]bool{}
 	for _, r := range Routes() {
-		for _, p := range operationOf(document.Paths[r.Path], r.Method).Parameters {
+		operation := operationOf(document.Paths[r.Path], r.Method)
+		var body any
+		if operation.RequestBody != nil && len(operation.RequestBody.Content) == 1 { // not an upload, which has several formats
+			body = map[string]any{}
+		}
+		for _, p := range operation.Parameters {
 			text := p.Schema.Type == huma.TypeString || p.Schema.Type == huma.TypeArray && p.Schema.Items.Type == huma.TypeString
 			if p.In != "query" || !text {
 				continue
@@ -36,7 +41,7 @@ func TestTextParametersFollowTheRuleOfBodies(t *testing.T) {
 				if p.Name == "iccid_range" && !strings.Contains(value, "%") {
 					code = problem.InvalidRange
 				}
-				a := s.do(apiCall{method: r.Method, path: path.Replace(r.Path) + "?" + p.Name + "=" + value, key: s.admin}).problem(422, code)
+				a := s.do(apiCall{method: r.Method, path: path.Replace(r.Path) + "?" + p.Name + "=" + value, key: s.admin, body: body}).problem(422, code)
 				if !slices.ContainsFunc(a.Errors, func(f problem.FieldError) bool { return strings.HasPrefix(f.Location, "query."+p.Name) }) {
 					t.Errorf("%s?%s=%s: %+v", r.OperationID, p.Name, value, a)
 				}

@@ -344,7 +344,9 @@ func TestAccounts(t *testing.T) {
 	if made.OperatorID != "OP0000000009" || made.Email != "nine@example.com" || made.Currency != "JPY" || made.Standing != storage.StandingOpen {
 		t.Errorf("%+v", made)
 	}
-	s.post(s.admin, "/v1/accounts", a).problem(409, problem.Exists)
+	if p := s.post(s.admin, "/v1/accounts", a).problem(409, problem.Exists); !strings.HasPrefix(p.Detail, "account OP0000000009 already exists") {
+		t.Errorf("%s", p.Detail)
+	}
 	p := s.post(s.admin, "/v1/accounts", m{"operator_id": "9", "email": "x", "currency": "?", "coverage": "global"}).problem(422, problem.Invalid)
 	if len(p.Errors) != 3 {
 		t.Errorf("%+v", p)
@@ -389,7 +391,9 @@ func TestFees(t *testing.T) {
 	if f := read[Fee](s.post(s.admin, "/v1/fees", later).is(201)); f.Current {
 		t.Errorf("%+v", f)
 	}
-	s.post(s.admin, "/v1/fees", later).problem(409, problem.Exists)
+	if p := s.post(s.admin, "/v1/fees", later).problem(409, problem.Exists); !strings.HasPrefix(p.Detail, "a fee for support_assisted in ") {
+		t.Errorf("%s", p.Detail)
+	}
 	for _, bad := range []m{
 		{"method": "support_assisted", "fee": m{"currency": "EUR", "minor": 1}, "valid_from": time.Now().Add(-time.Minute).Format(time.RFC3339)},
 		{"method": "self_service", "fee": m{"currency": "EUR", "minor": 1}},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +101,10 @@ func TestFutureFeeCanBeWithdrawn(t *testing.T) {
 	path := "/v1/fees/support_assisted/EUR/" + from.Format(time.RFC3339Nano)
 	s.post(s.admin, "/v1/fees", typo).is(201)
 	remove(s.support, path).problem(403, problem.Forbidden)
-	remove(s.admin, "/v1/fees/support_assisted/USD/"+from.Format(time.RFC3339Nano)).problem(404, problem.NotFound)
+	p := remove(s.admin, "/v1/fees/support_assisted/USD/"+from.Format(time.RFC3339Nano)).problem(404, problem.NotFound)
+	if want := "there is no fee for support_assisted in USD from " + from.UTC().Format(time.RFC3339Nano); !strings.HasPrefix(p.Detail, want) {
+		t.Errorf("%s, not %s", p.Detail, want)
+	}
 	remove(s.admin, "/v1/fees/support_assisted/ERU/"+from.Format(time.RFC3339Nano)).problem(404, problem.NotFound)
 	remove(s.admin, "/v1/fees/self_service/EUR/"+from.Format(time.RFC3339Nano)).problem(404, problem.NotFound)
 	remove(s.admin, "/v1/fees/gift/EUR/"+from.Format(time.RFC3339Nano)).problem(422, problem.Invalid)

@@ -117,7 +117,7 @@ func (t *Tx) CreateAccount(ctx context.Context, by Actor, a Account) (Account, e
 	})
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return created, ErrExists
+		return created, fmt.Errorf("account %s %w: change it instead", a.OperatorID, ErrExists)
 	case err != nil:
 		return created, fmt.Errorf("creating account %s: %w", a.OperatorID, err)
 	}

@@ -134,6 +134,15 @@ var insertAccountFee = newStatement(statement{
 		RETURNING id`,
 })
 
+// String names an entry by its key.
+func (f Fee) String() string {
+	what := "fee"
+	if f.Account != 0 {
+		what = "price of the account"
+	}
+	return fmt.Sprintf("%s for %s in %s from %s", what, f.Method, f.Currency, f.ValidFrom.UTC().Format(time.RFC3339Nano))
+}
+
 func (f Fee) amountOrNil() *int64 {
 	if f.FollowsSchedule {
 		return nil
@@ -162,7 +171,7 @@ func (t *Tx) CreateFee(ctx context.Context, by Actor, f Fee) (Fee, error) {
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return f, ErrExists
+		return f, fmt.Errorf("a %s %w: withdraw it, or use another time", f, ErrExists)
 	case err != nil:
 		return f, fmt.Errorf("adding a fee: %w", err)
 	}
