@@ -95,7 +95,7 @@ func (s *server) takeBackRequest(ctx context.Context, in *takeBackInput) (*reply
 	if c := callerOf(ctx); party == transfer.PartyDestination && !c.Permission.Includes(approvers.permission()) {
 		return nil, lacksPermission(c, approvers.permission(), "taking back a decline")
 	}
-	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.TakeBack}, nil)
+	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.TakeBack, Limits: s.limits()}, nil)
 }
 
 type declineInput struct {

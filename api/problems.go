@@ -139,6 +139,7 @@ func mappings() []mapping {
 			p.Add(problem.FieldError{Location: "body.tags", Message: e.Error()})
 		})},
 		{problem.UnknownSIMs, as(fillUnknownSIMs)},
+		{problem.UnknownSIMs, as(fillNotAskedFor)},
 		{problem.InvalidLines, as(fillInvalid)},
 		{problem.TooLarge, as(fillTooLarge)},
 		{problem.TooLarge, as(func(e *http.MaxBytesError, p *problem.Problem) {
@@ -196,6 +197,13 @@ func takeBackError(why string) func(error, *problem.Problem) bool {
 		}
 		p.Detail = e.Error()
 		return true
+	}
+}
+
+func fillNotAskedFor(e *storage.NotAskedForError, p *problem.Problem) {
+	p.Detail = "the pull request does not ask your account for some of the SIMs: remove them, or get the pull request to see which it asks for"
+	for _, id := range e.Identifiers {
+		p.Add(problem.FieldError{Location: "body.sims", Message: "the pull request does not ask your account for it", Value: id})
 	}
 }
 

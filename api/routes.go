@@ -286,7 +286,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/take-back", "take-back-request", deciders(transfer.TakeBack), acceptedSlow, op(s, s.takeBackRequest), "Take back a cancel, decline or denial",
-			"Brings a request that was canceled, declined or denied as a whole back to the state that it had, with the same fees and the same time limit. Only the party that ended it can do so, for ten minutes, and only if all its SIMs are still free and belong to the source. Until its SIMs are released, the response is 409 with the code still_releasing.",
+			"Brings a request that was canceled, declined or denied as a whole back to the state that it had, with the same fees and the same time limit. Only the party that ended it can do so, for ten minutes, and only if all its SIMs are still free and belong to the source. If the source takes it back, the request counts for the limits of its account like a new one. Until its SIMs are released, the response is 409 with the code still_releasing.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/retry", "retry-request", operators, acceptedSlow, op(s, s.retryRequest), "Retry a request (source or support)",

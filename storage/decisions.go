@@ -32,6 +32,8 @@ type Decision struct {
 	FeeOverride *int64 // of Approve: the fee of each SIM that needs support, in minor units; nil: as quoted
 	Reason      string // of Deny, Decline, Cancel, or a changed fee
 
+	Limits DefaultLimits // of TakeBack by the source
+
 	Code transfer.DecisionCode // of Deny, Decline or Cancel; empty: none
 
 	// If is called with the request as it is before the decision, while it is
@@ -92,7 +94,7 @@ WHERE id = @request`,
 // decision. A decision that is not allowed returns ErrNotFound,
 // *transfer.StateError, *transfer.PartyError, *transfer.ExpiredError,
 // *transfer.WindowError, *transfer.ExtensionError, *transfer.TakeBackError,
-// *ReleasingError, *SIMsNotFreeError, *AccountClosedError, *SelfApprovalError,
+// *ReleasingError, *SIMsNotFreeError, *LimitError, *AccountClosedError, *SelfApprovalError,
 // *UnknownSIMsError, *NoFeeError or *LandingPlanError; the caller must then roll the
 // transaction back.
 func (t *Tx) Decide(ctx context.Context, id uuid.UUID, d Decision) (Request, error) {

@@ -441,9 +441,17 @@ SET decision = @decision, decided_at = clock_timestamp(), request = @request, si
 WHERE pull = @pull AND owner = @owner`,
 })
 
+// NotAskedForError names SIMs for which a pull request does not ask an owner, or
+// which the owner no longer has.
+type NotAskedForError struct{ Identifiers []string }
+
+func (e *NotAskedForError) Error() string {
+	return fmt.Sprintf("the pull request does not ask your account for %d of the SIMs: remove them", len(e.Identifiers))
+}
+
 // AnswerPull records what an owner decides. An approval makes an ordinary request
 // from the owner to the asker. It returns ErrNotFound if the owner is not asked, a
-// *transfer.PullStateError if its part is not open, an *UnknownSIMsError if SIMs
+// *transfer.PullStateError if its part is not open, a *NotAskedForError if SIMs
 // are named that it is not asked for, an *AccountClosedError if the asker has been
 // closed, and a *LimitError if the owner sends too much already; the caller must
 // then roll back.
@@ -520,7 +528,7 @@ func (t *Tx) pulledSIMs(ctx context.Context, id uuid.UUID, a PullAnswer) ([]pull
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, &UnknownSIMsError{unknown}
+		return nil, &NotAskedForError{unknown}
 	}
 	if len(sims) == 0 { // the last SIM has just left the account
 		return nil, ErrNotFound

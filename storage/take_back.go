@@ -144,7 +144,8 @@ RETURNING r.n_eligible AS eligible, was.ended_open AS was`,
 
 // takeBack undoes that a party has canceled, declined or denied a whole request: the
 // request returns to the state that it had, with the same fees and expiry. Its SIMs
-// have to be free, and are claimed again.
+// have to be free, and are claimed again. If the source takes it back, the request
+// counts for its limits like a new one.
 func (t *Tx) takeBack(ctx context.Context, r Request, d Decision, now time.Time) error {
 	end := r.End()
 	if err := end.TakeBack(d.By.Party, now); err != nil {
@@ -176,9 +177,19 @@ func (t *Tx) takeBack(ctx context.Context, r Request, d Decision, now time.Time)
 	if err := t.accountsOpen(ctx, r, d.Event); err != nil {
 		return err
 	}
-	return t.addEvent(ctx, r.ID, event{
+	if err := t.addEvent(ctx, r.ID, event{
 		kind: d.Event.Kind(), by: d.By, from: r.State, to: end.From, detail: map[string]any{"eligible": n.Eligible},
-	})
+	}); err != nil {
+		return err
+	}
+	if d.By.Party != transfer.PartySource {
+		return nil // the others must not learn how much the source sends
+	}
+	source, err := t.Account(ctx, r.SourceOperator.Ref())
+	if err != nil {
+		return fmt.Errorf("reading the source of request %s: %w", r.ID, err)
+	}
+	return t.EnforceLimits(ctx, source, d.Limits, 1, r.Size)
 }
 
 // checkFree returns a *SIMsNotFreeError unless all SIMs that the request released are

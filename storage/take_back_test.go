@@ -179,6 +179,46 @@ func TestTakeBackIsRefused(t *testing.T) {
 	}
 }
 
+// A request that its source takes back counts for the limits of the account like a new
+// one. The other parties can take back what they did whatever the source sends.
+func TestTakeBackCountsForLimits(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	for _, c := range []struct {
+		event transfer.Event
+		by    transfer.Party
+		over  bool
+	}{
+		{transfer.Cancel, transfer.PartySource, true},
+		{transfer.Cancel, transfer.PartySupport, false},
+		{transfer.Decline, transfer.PartyDestination, false},
+	} {
+		f := newTestRequest(t, db, transfer.AwaitingAcceptance)
+		if _, err := db.TryDecide(f.id, storage.Decision{Event: c.event, By: storage.Actor{Party: c.by}}); err != nil {
+			t.Fatal(err)
+		}
+		release(t, db, f.id)
+		db.Request(storagetest.Request{From: f.from, To: f.to, SIMs: db.SIMs(1, storagetest.SIM{Account: f.from.ID})})
+		was := db.Dump()
+		back := storage.Decision{Event: transfer.TakeBack, By: storage.Actor{Party: c.by}, Limits: storage.DefaultLimits{OpenRequests: 1}}
+		_, err := db.TryDecide(f.id, back)
+		var over *storage.LimitError
+		switch {
+		case !c.over && err != nil:
+			t.Errorf("%s by the %s: %v", c.event, c.by, err)
+		case c.over && (!errors.As(err, &over) || over.Name != storage.LimitOpenRequests || over.Used != 1):
+			t.Errorf("%s by the %s: %v, want a *LimitError", c.event, c.by, err)
+		case c.over:
+			db.Unchanged(was)
+			back.Limits.OpenRequests = 2
+			if _, err := db.TryDecide(f.id, back); err != nil {
+				t.Errorf("%s by the %s, within the limit: %v", c.event, c.by, err)
+			}
+		}
+	}
+}
+
 // A take-back and a new request for the same SIMs run at the same time: exactly one
 // of them gets the SIMs.
 func TestTakeBackAgainstNewRequest(t *testing.T) {
