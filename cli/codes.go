@@ -26,8 +26,7 @@ type codesCommand struct {
 }
 
 type codesCreateCommand struct {
-	SIMs       []string      `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs, up to 100,000."`
-	File       string        `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line; - is standard input."`
+	simSelection
 	Valid      time.Duration `min:"10m" max:"7d" step:"1s" placeholder:"24h" help:"How long the code can be redeemed, from 10 minutes to 7 days. Default: 1 day."`
 	Reference  string        `help:"Your reference, such as a purchase order. The destination sees it."`
 	Message    string        `help:"What the destination should know."`
@@ -50,9 +49,12 @@ func (c *codesCreateCommand) Validate() error {
 func (codesCreateCommand) Help() string {
 	return `Standard output has only the code; the QR code goes to standard error, or to a file. The code is not shown again. The first account that redeems it becomes the destination of a transfer request, which it accepts as usual. The SIMs are not reserved until then.
 
+SIMs are selected as by requests create. The code is for the SIMs that are selected when it is made.
+
 Examples:
 
     simtransfer codes create 8988211000000000011 --valid=2h
+    simtransfer codes create --lot=box-7 --expect=250
     simtransfer codes create --file=sims.txt --reference=PO-4711 --qr=code.png`
 }
 
@@ -62,15 +64,13 @@ func (c *codesCreateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	sims, err := readSIMList(s, c.SIMs, c.File)
+	sims, filter, err := c.read(s)
 	if err != nil {
 		return err
 	}
-	if len(sims.names) == 0 {
-		return usageError("no SIMs: name them, or set --file")
-	}
 	made, err := l.client.CreateTransferCode(ctx, client.NewTransferCode{
-		SIMs: sims.names, SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), ValidSeconds: seconds(c.Valid),
+		SIMs: sims.names, Filter: filter, AllSIMs: c.AllSIMs, ExpectCount: c.Expect,
+		SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), ValidSeconds: seconds(c.Valid),
 		Reference: c.Reference, Message: c.Message,
 	}, l.options(c.idempotent())...)
 	if err != nil {

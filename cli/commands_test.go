@@ -33,6 +33,8 @@ func commandCalls() []commandCall {
 			"codes create --file=- --valid=2h --reference=R --message=x --acceptance=1h --self-service-only", "1\n",
 			`POST /v1/transfer-codes {"sims":["1"],"self_service_only":true,"acceptance_seconds":3600,"valid_seconds":7200,"reference":"R","message":"x"}`,
 		},
+		{"codes create --lot=a --status=ready --expect=3", "", `POST /v1/transfer-codes {"filter":{"status":["ready"],"lot":["a"]},"expect_count":3}`},
+		{"codes create --all-sims", "", `POST /v1/transfer-codes {"all_sims":true}`},
 		{"codes list --state=open --reference=R --account=OP0000000001", "", "GET /v1/transfer-codes?account=OP0000000001&limit=50&reference=R&state=open"},
 		{"codes show 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "GET /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},
 		{"codes revoke 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", "", "DELETE /v1/transfer-codes/0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"},

@@ -14,42 +14,23 @@ import (
 type newRequest struct {
 	ToEmail    string     `required:"" placeholder:"EMAIL" help:"Primary email of the destination account."`
 	ToOperator accountRef `required:"" placeholder:"OP…" help:"Operator id or external id of the destination account. It must match the email."`
-	SIMs       []string   `arg:"" optional:"" name:"sim" help:"ICCIDs, IMSIs or MSISDNs; EIDs, for the SIMs on them; or ranges of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in them. Up to 100,000 in all."`
-	File       string     `placeholder:"FILE" predictor:"file" help:"Read SIMs from a file, one per line, as they could be named here; - is standard input."`
-	simConditions
-	AllSIMs bool `name:"all-sims" help:"All SIMs of the account."`
-	Expect  *int `min:"0" placeholder:"N" help:"Number of SIMs that you expect to be selected. If it is another number, nothing is created. The preview shows it."`
+	simSelection
 	terms
 }
 
 // body reads the SIMs and returns the body of the call.
 func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
-	sims, err := readSIMList(s, n.SIMs, n.File)
-	if err != nil {
-		return client.NewRequest{}, sims, err
-	}
-	body := client.NewRequest{
+	sims, filter, err := n.read(s)
+	return client.NewRequest{
 		Destination:       client.Destination{Email: n.ToEmail, OperatorID: n.ToOperator.ref()},
 		SIMs:              sims.names,
+		Filter:            filter,
 		AllSIMs:           n.AllSIMs,
 		ExpectCount:       n.Expect,
 		SelfServiceOnly:   n.SelfServiceOnly,
 		AcceptanceSeconds: seconds(n.Acceptance),
 		OnBehalfOf:        n.OnBehalfOf.ref(),
-	}
-	if n.given() {
-		conditions := n.conditions()
-		body.Filter = &conditions
-	}
-	switch {
-	case len(sims.names) == 0 && body.Filter == nil && !n.AllSIMs:
-		return body, sims, usageError("no SIMs: name them, set --file, or select them with flags such as --lot or --all-sims")
-	case len(sims.names) > 0 && (body.Filter != nil || n.AllSIMs):
-		return body, sims, usageError("the SIMs are both listed and selected by flags: do one of the two")
-	case body.Filter != nil && n.AllSIMs:
-		return body, sims, usageError("--all-sims selects all SIMs: leave out the other conditions")
-	}
-	return body, sims, nil
+	}, sims, err
 }
 
 type requestsCreateCommand struct {

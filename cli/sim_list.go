@@ -96,7 +96,7 @@ func (l simList) locate(err error) error {
 	if !errors.As(err, &p) {
 		return err
 	}
-	position := regexp.MustCompile(`body\.sims\[(\d+)\]`)
+	position := regexp.MustCompile(`body\.(?:sims|iccids)\[(\d+)\]`)
 	named := func(text string) string {
 		return position.ReplaceAllStringFunc(text, func(match string) string {
 			i, err := strconv.Atoi(position.FindStringSubmatch(match)[1])

@@ -94,6 +94,16 @@ func TestFilesThatAreNoLists(t *testing.T) {
 	}
 }
 
+// So do those about the ICCIDs of a pull request.
+func TestErrorsNameTheLineOfAnICCID(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, 422, "invalid", `,"errors":[{"location":"body.iccids[0]","message":"x"},{"location":"body.iccids[1]","message":"y"}]`)
+	})
+	file := writeFile(t, "meters.txt", "iccid\n8988211000000000011\n")
+	c.is(c.run("pulls", "create", "1", "--file="+file), 1, "SIM 1: x", file+" line 2: y")
+}
+
 // Errors of the API about positions in the list name the line of the file.
 func TestErrorsNameTheLineOfTheFile(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// decodeID decodes the id of a request or a batch.
+// decodeID decodes an id, such as that of a request.
 func decodeID(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("id", &text); err != nil {
@@ -54,7 +54,7 @@ func decodeID(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	id, err := uuid.Parse(transfer.Trim(text))
 	if err != nil {
-		return fmt.Errorf("%q is not the id of a request or a batch, such as 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", text)
+		return fmt.Errorf("%q is not an id, such as 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21", text)
 	}
 	if target.Kind() == reflect.Pointer {
 		target.Set(reflect.ValueOf(&id))

@@ -178,6 +178,8 @@ type number struct {
 
 func (n number) iccid() (Identifier, error) {
 	switch length := len(n.digits); {
+	case length > maxICCID && isRange(n.text):
+		return Identifier{}, fmt.Errorf("%q is a range of ICCIDs: list the ICCIDs one by one here", n.text)
 	case length < minICCID || length > maxICCID:
 		return Identifier{}, fmt.Errorf("%q is not an ICCID: it has %d %s, an ICCID has %d to %d%s",
 			n.text, length, digitsNoun(length), minICCID, maxICCID, LuhnHint(n.digits))

@@ -134,6 +134,9 @@ func TestIdentifierErrors(t *testing.T) {
 		"898821700000000x":     `'x'`,
 		"8988217000000000":     "has 16 digits",
 		" ":                    "missing",
+		"8988217000000000072-8988217000000000098": "is a range of ICCIDs: list",
+		"8988217000000000072-89882170":            "is a range of ICCIDs: list",
+		"89049032000000000000000000000011":        "has 32 digits",
 	} {
 		if _, err := transfer.ParseIdentifier(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want an error with %q", in, err, want)

@@ -64,9 +64,9 @@ func ParseSIMRef(s string) (SIMRef, error) {
 		id, err := ParseIdentifier(s)
 		return SIMRef{ID: id}, err
 	}
-	first, last, isRange := cutRange(s)
+	first, last, ok := cutRange(s)
 	switch {
-	case isRange:
+	case ok:
 		r, err := parseEnds(first, last)
 		return SIMRef{Range: r}, err
 	case digits == eidLength:
@@ -134,6 +134,12 @@ func cutRange(s string) (first, last string, ok bool) {
 		return "", "", false
 	}
 	return s[:at], afterDash(s[at:]), true
+}
+
+// isRange reports whether a text is a range of ICCIDs, with right ends or not.
+func isRange(s string) bool {
+	_, _, ok := cutRange(s)
+	return ok
 }
 
 // afterDash returns the text after the dash that it begins with.
