@@ -414,17 +414,18 @@ type sight struct {
 	inventory bool // the status and the plan of a SIM while its transfer is open
 	arrivals  bool // what a SIM will be like at the destination, and what it costs there
 
+	words       bool // what the parties wrote to each other
 	externalIDs bool // the external ids of accounts, which are those of the operator's own systems
 }
 
 func sightOf(p transfer.Party) sight {
 	switch p {
 	case transfer.PartySource:
-		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, details: true, inventory: true}
+		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, details: true, inventory: true, words: true}
 	case transfer.PartyDestination:
-		return sight{landing: true, inventory: true, arrivals: true}
+		return sight{landing: true, inventory: true, arrivals: true, words: true}
 	case transfer.PartySupport:
-		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true, inventory: true, arrivals: true, externalIDs: true}
+		return sight{fees: true, review: true, batch: true, landing: true, unoffered: true, retries: true, details: true, keys: true, snapshots: true, inventory: true, arrivals: true, externalIDs: true, words: true}
 	case partyFinance:
 		return sight{fees: true, review: true, batch: true, unoffered: true, retries: true, externalIDs: true}
 	case transfer.PartySystem: // no caller
@@ -433,10 +434,16 @@ func sightOf(p transfer.Party) sight {
 }
 
 // sharedDetails lists the details of events of other parties that a party
-// without sight of all details sees.
-func sharedDetails() []string {
-	return []string{
-		"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
-		"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for",
+// without sight of all details sees. Both sides see why the other one has ended
+// something, and the comments that are for them.
+func sharedDetails(kind transfer.EventKind) []string {
+	switch kind {
+	case transfer.EventCancel, transfer.EventDecline, transfer.EventDeny:
+		return []string{"code", "reason", "sims", "eligible"}
+	case transfer.EventComment:
+		return []string{"text", "visible_to"}
+	default:
+		return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
+			"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for"}
 	}
 }

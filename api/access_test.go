@@ -95,6 +95,7 @@ func TestHandlersDenyAnUnknownRole(t *testing.T) {
 		"create-request":  requestBody(iccid(1)),
 		"preview-request": requestBody(iccid(1)),
 		"create-batch":    "[]",
+		"add-comment":     map[string]any{"text": "x"},
 		"update-sim":      map[string]any{"transfer_lock": true},
 		"extend-request":  map[string]any{"seconds": 60},
 		"change-sims":     map[string]any{"filter": map[string]any{}, "change": map[string]any{"transfer_lock": true}},
@@ -136,6 +137,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	request := storage.Request{
 		ID: id, State: transfer.AwaitingAcceptance, Batch: &id, RetryOf: &id, Size: 9, Eligible: 2, Ineligible: 3, Currency: "EUR",
 		Ticket: new("T-1"), FeeOverride: new(int64(7)), FeeReason: new("a promise"), Landing: &storage.Landing{Group: "field"}, ExpiresAt: &now,
+		Reference: new("PO-1"), Message: new("as agreed"), Code: new(transfer.Duplicate), Reason: new("see PO-2"),
 	}
 	sim := storage.Transfer{
 		Identifier: iccid(1), ICCID: new(iccid(1)), State: transfer.Completed, Method: new(transfer.SelfService),
@@ -165,7 +167,7 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	everybody := see("nobody")
 	if diff := cmp.Diff(seen{
-		Request:  []string{"acceptance_seconds", "can_accept", "can_cancel", "can_decline", "counts", "created_at", "destination", "expires_at", "id", "next_action", "self_service_only", "source", "state"},
+		Request:  []string{"acceptance_seconds", "can_accept", "can_cancel", "can_decline", "counts", "created_at", "decision", "destination", "expires_at", "id", "next_action", "reference", "self_service_only", "source", "state"},
 		Counts:   []string{},
 		Transfer: []string{"finished_at", "iccid", "identifier", "line", "method", "session_dropped", "state"},
 		Event:    []string{"at", "detail", "kind", "party", "seq"},
@@ -175,14 +177,14 @@ func TestVisibilityPerParty(t *testing.T) {
 	}
 	for party, want := range map[transfer.Party]seen{
 		transfer.PartySource: {
-			Request:  []string{"batch", "fee", "fee_reason", "fees", "retry_of", "ticket"},
+			Request:  []string{"batch", "fee", "fee_reason", "fees", "message", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"fee"},
 			Detail:   []string{"ticket"},
 		},
-		transfer.PartyDestination: {Request: []string{"landing"}},
+		transfer.PartyDestination: {Request: []string{"landing", "message"}},
 		transfer.PartySupport: {
-			Request:  []string{"batch", "fee", "fee_reason", "fees", "landing", "retry_of", "ticket"},
+			Request:  []string{"batch", "fee", "fee_reason", "fees", "landing", "message", "retry_of", "ticket"},
 			Counts:   []string{"pending", "ineligible"},
 			Transfer: []string{"after", "before", "fee"},
 			Event:    []string{"address", "key", "key_hint", "key_id"},

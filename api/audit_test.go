@@ -159,6 +159,7 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 		"retry-request":   {key: s.source, before: func() string { return finished(iccid(6)) + "/retry" }, leaves: []string{"create", "retry"}}, // of two requests
 		"approve-request": {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
 		"deny-request":    {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},
+		"add-comment":     {key: s.source, before: func() string { return ask(iccid(9)) + "/comments" }, body: m{"text": "x"}, leaves: []string{"comment"}},
 		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
 
 		"create-batch-from-selection": {key: s.source, body: requestBody(iccid(7)), leaves: []string{"create"}},

@@ -14,7 +14,10 @@ import (
 type cancelBatchInput struct {
 	Idempotent
 	BatchPath
-	Body *struct{}
+	Body *struct {
+		Code   transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the destinations that could decide already."`
+		Reason string                `json:"reason,omitempty" maxLength:"500" doc:"Why, in words. Shown like code. Required with the code other."`
+	}
 }
 
 // BatchCancel is the outcome of canceling a batch.
@@ -41,6 +44,13 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 	if err != nil {
 		return nil, err
 	}
+	d := storage.Decision{Event: transfer.Cancel, By: sender(ctx)}
+	if in.Body != nil {
+		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+		if parseDecisionWords(p, &d, in.Body.Code, in.Body.Reason); len(p.Errors) > 0 {
+			return nil, p
+		}
+	}
 	out := &reply[BatchCancel]{}
 	if found, err := s.db.Recall(ctx, idem, out); err != nil || found {
 		out.Replayed = "true"
@@ -56,7 +66,7 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 	}
 	done := BatchCancel{Batch: b.ID, Requests: make([]RequestCancel, 0, len(ids))}
 	for _, id := range ids {
-		r, err := s.cancelOne(ctx, id)
+		r, err := s.cancelOne(ctx, id, d)
 		if err != nil {
 			return nil, err
 		}
@@ -72,10 +82,10 @@ func (s *server) cancelBatch(ctx context.Context, in *cancelBatchInput) (*reply[
 }
 
 // cancelOne cancels a request, or returns why it cannot be canceled.
-func (s *server) cancelOne(ctx context.Context, id uuid.UUID) (RequestCancel, error) {
+func (s *server) cancelOne(ctx context.Context, id uuid.UUID, d storage.Decision) (RequestCancel, error) {
 	var after storage.Request
 	err := s.db.InRetriedTx(ctx, func(t *storage.Tx) (err error) {
-		after, err = t.Decide(ctx, id, storage.Decision{Event: transfer.Cancel, By: sender(ctx)})
+		after, err = t.Decide(ctx, id, d)
 		return err
 	})
 	var state *transfer.StateError

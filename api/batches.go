@@ -25,6 +25,8 @@ type Batch struct {
 	CreatedAt time.Time           `json:"created_at"`
 	Finished  bool                `json:"finished" doc:"Whether all its requests are finished."`
 	Outcome   *transfer.Outcome   `json:"outcome,omitempty" doc:"How many of the SIMs were transferred: none, some or all. Left out until the batch is finished."`
+	Reference *string             `json:"reference,omitempty" doc:"The source's own reference, which all its requests have."`
+	Message   *string             `json:"message,omitempty" doc:"What the source wrote to the destinations."`
 	Counts    Counts              `json:"counts" doc:"The SIMs of all its requests together."`
 	Requests  int                 `json:"request_count"`
 	Items     []Request           `json:"requests,omitempty" nullable:"false" doc:"The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists."`
@@ -40,6 +42,8 @@ func viewBatch(b storage.Batch, c storage.Caller) Batch {
 		SourceID:  externalIDFor(c, b.ExternalID),
 		CreatedAt: b.CreatedAt.UTC(),
 		Finished:  b.Unfinished == 0,
+		Reference: b.Reference,
+		Message:   b.Message,
 		Requests:  b.Requests,
 		Counts: Counts{
 			SIMs:       b.Size,
@@ -68,6 +72,9 @@ type createBatchInput struct {
 	OnBehalfOf        string `query:"on_behalf_of" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
 	AcceptanceSeconds int64  `query:"acceptance_seconds" minimum:"1" maximum:"2592000" doc:"How long each destination can accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	SelfServiceOnly   bool   `query:"self_service_only" doc:"Makes SIMs ineligible that would need approval by support."`
+	Reference         string `query:"reference" maxLength:"64" doc:"Your own reference, such as a purchase order. All requests of the batch have it, and the destinations see it."`
+	UniqueReference   bool   `query:"unique_reference" doc:"Refuses the batch if the source has another batch or request with the reference."`
+	Message           string `query:"message" maxLength:"1000" doc:"A text for the destinations. They see it when they can decide."`
 	File              body
 }
 
@@ -78,6 +85,7 @@ func batchUpload() *uploadDoc {
 			{"sim", true, upload.Text, "An ICCID, IMSI or MSISDN."},
 			{"destination_email", true, upload.Text, "The primary email of the account that receives the SIM."},
 			{"destination_operator_id", true, upload.Text, "The operator id or the external id of the account that receives the SIM."},
+			{"reference", false, upload.Text, "Your own reference for the SIM, up to 64 characters, such as the line of a purchase order. The destination sees it."},
 		},
 		example: "sim,destination_email,destination_operator_id\n" +
 			"8988211000000000011,sims@example.com,OP0012345678\n",
@@ -91,6 +99,11 @@ const batchStatementTimeout = 5 * time.Minute
 // createBatch reads the whole file first, because no transaction may wait for a
 // client. Then it creates all requests in one transaction.
 func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[Batch], error) {
+	p := problem.New(problem.Invalid, "nothing was accepted: fix the listed errors")
+	words := parseWords(p, "query.", in.Reference, in.UniqueReference, in.Message)
+	if err := refusal(p); err != nil {
+		return nil, err
+	}
 	source, err := s.actingAccount(ctx, "query.on_behalf_of", in.OnBehalfOf)
 	if err != nil {
 		return nil, err
@@ -118,7 +131,7 @@ func (s *server) createBatch(ctx context.Context, in *createBatchInput) (*reply[
 		if err := checkSameRows(ctx, t, source.ID, file); err != nil {
 			return err
 		}
-		id, err := s.createRequests(ctx, t, in, source, to, file)
+		id, err := s.createRequests(ctx, t, in, words, source, to, file)
 		if err != nil {
 			return err
 		}
@@ -220,8 +233,8 @@ func byLine(wrong []upload.RowError) error {
 }
 
 // createRequests creates a batch with one request per destination.
-func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
-	id, err := t.CreateBatch(ctx, source.ID, file.Len(), storage.Words{})
+func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBatchInput, words storage.Words, source storage.Account, to []storage.Account, file *upload.Batch) (uuid.UUID, error) {
+	id, err := t.CreateBatch(ctx, source.ID, file.Len(), words)
 	if err != nil {
 		return id, err
 	}
@@ -236,6 +249,8 @@ func (s *server) createRequests(ctx context.Context, t *storage.Tx, in *createBa
 			By:              sender(ctx),
 			Size:            file.Size(i),
 			SIMs:            lines(file.Rows(i)),
+			Words:           storage.Words{Reference: words.Reference, Message: words.Message},
+			SIMReferences:   file.References(i),
 		}); err != nil {
 			return id, err
 		}
@@ -284,17 +299,26 @@ func (s *server) createSelectedBatch(ctx context.Context, in *createSelectedBatc
 		if err != nil {
 			return err
 		}
+		references, err := a.alignedReferences(sims)
+		if err != nil {
+			return err
+		}
 		requests := (sims.Len() + transfer.MaxRequestSIMs - 1) / transfer.MaxRequestSIMs
 		if err := t.CheckLimits(ctx, a.source, s.limits(), requests, sims.Len()); err != nil {
 			return err
 		}
-		id, err := t.CreateBatch(ctx, a.source.ID, sims.Len(), storage.Words{})
+		id, err := t.CreateBatch(ctx, a.source.ID, sims.Len(), a.words)
 		if err != nil {
 			return err
 		}
 		for from := 0; from < sims.Len(); from += transfer.MaxRequestSIMs {
-			part := s.newRequest(ctx, in.Body, a.source, to, sims.Part(from, min(from+transfer.MaxRequestSIMs, sims.Len())))
+			end := min(from+transfer.MaxRequestSIMs, sims.Len())
+			part := s.newRequest(ctx, in.Body, a.source, to, sims.Part(from, end))
 			part.Batch = &id
+			part.Words = storage.Words{Reference: a.words.Reference, Message: a.words.Message}
+			if len(references) > 0 {
+				part.SIMReferences = references[from:end]
+			}
 			if _, err := t.CreateRequest(ctx, part); err != nil {
 				return err
 			}
@@ -332,6 +356,7 @@ type listBatchesInput struct {
 	Account string `query:"account" maxLength:"132" doc:"Only batches of the account with this operator id or external id. For support."`
 
 	Finished      string    `query:"finished" enum:"true,false" doc:"Only finished batches (true), or only unfinished ones (false)."`
+	Reference     string    `query:"reference" maxLength:"64" doc:"Only batches with this reference."`
 	CreatedAfter  time.Time `query:"created_after" doc:"Only batches created at or after this time."`
 	CreatedBefore time.Time `query:"created_before" doc:"Only batches created before this time."`
 }
@@ -345,6 +370,7 @@ func (s *server) listBatches(ctx context.Context, in *listBatchesInput) (*listOf
 	f := storage.BatchFilter{
 		Account:       account,
 		Finished:      flag(in.Finished),
+		Reference:     parsed(p, "query.reference", in.Reference, transfer.ParseLine),
 		CreatedAfter:  given(p, "query.created_after", in.CreatedAfter),
 		CreatedBefore: given(p, "query.created_before", in.CreatedBefore),
 		Limit:         in.Limit + 1,

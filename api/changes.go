@@ -23,27 +23,29 @@ import (
 
 // Change is an entry of the changes feed: one SIM that changed.
 type Change struct {
-	Cursor      string              `json:"cursor" doc:"The position after this entry."`
-	At          time.Time           `json:"at" doc:"When the SIM changed. For transferred, this is when it was registered to its new owner."`
-	Kind        transfer.ChangeKind `json:"kind" doc:"What changed. New kinds can be added."`
-	SIMID       int64               `json:"sim_id" doc:"The SIM. It stays the same and is never that of another SIM, while an ICCID can name another SIM after the entry retired."`
-	ICCID       string              `json:"iccid" doc:"The ICCID of the SIM. Like all its identifiers here, it is as it is when the entry is read: if the identifiers changed later, an entry with the kind identifiers_changed or swapped follows."`
-	IMSIs       []string            `json:"imsis" nullable:"false"`
-	MSISDNs     []string            `json:"msisdns" nullable:"false"`
-	EID         *string             `json:"eid,omitempty"`
-	ExternalID  *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
-	From        *ChangeOwner        `json:"from,omitempty" doc:"The owner before the change. For transferred and owner_corrected."`
-	To          ChangeOwner         `json:"to" doc:"The owner after the change. It is the owner before it, too, unless from is present."`
-	Status      *ChangedText        `json:"status,omitempty" doc:"For status_changed; for created without from. Entries of SIMs that an older version created have none."`
-	Plan        *ChangedText        `json:"plan,omitempty" doc:"For plan_changed; for created without from; for transferred if the SIM landed on another plan, instead of an entry plan_changed."`
-	Identifiers *ChangedIdentifiers `json:"identifiers,omitempty" doc:"For identifiers_changed and retired."`
-	Replaces    *string             `json:"replaces,omitempty" doc:"For swapped: the ICCID of the old card, if the SIM is the new one."`
-	ReplacedBy  *string             `json:"replaced_by,omitempty" doc:"For swapped: the ICCID of the new card, if the SIM is the old one."`
-	Request     *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request. Like batch, ticket and line, it is for transferred."`
-	Batch       *uuid.UUID          `json:"batch,omitempty" format:"uuid" doc:"The upload that the request comes from, if there was one."`
-	Ticket      *string             `json:"ticket,omitempty" doc:"The ticket with which support approved the request."`
-	Line        *int                `json:"line,omitempty" doc:"The SIM's position in the request's list, or its line in the upload, counted from 1."`
-	Settings    *Snapshot           `json:"settings,omitempty" doc:"For transferred and created: the settings with which the SIM arrived. For support and administrators."`
+	Cursor           string              `json:"cursor" doc:"The position after this entry."`
+	At               time.Time           `json:"at" doc:"When the SIM changed. For transferred, this is when it was registered to its new owner."`
+	Kind             transfer.ChangeKind `json:"kind" doc:"What changed. New kinds can be added."`
+	SIMID            int64               `json:"sim_id" doc:"The SIM. It stays the same and is never that of another SIM, while an ICCID can name another SIM after the entry retired."`
+	ICCID            string              `json:"iccid" doc:"The ICCID of the SIM. Like all its identifiers here, it is as it is when the entry is read: if the identifiers changed later, an entry with the kind identifiers_changed or swapped follows."`
+	IMSIs            []string            `json:"imsis" nullable:"false"`
+	MSISDNs          []string            `json:"msisdns" nullable:"false"`
+	EID              *string             `json:"eid,omitempty"`
+	ExternalID       *string             `json:"external_id,omitempty" doc:"The id of the SIM in the operator's inventory."`
+	From             *ChangeOwner        `json:"from,omitempty" doc:"The owner before the change. For transferred and owner_corrected."`
+	To               ChangeOwner         `json:"to" doc:"The owner after the change. It is the owner before it, too, unless from is present."`
+	Status           *ChangedText        `json:"status,omitempty" doc:"For status_changed; for created without from. Entries of SIMs that an older version created have none."`
+	Plan             *ChangedText        `json:"plan,omitempty" doc:"For plan_changed; for created without from; for transferred if the SIM landed on another plan, instead of an entry plan_changed."`
+	Identifiers      *ChangedIdentifiers `json:"identifiers,omitempty" doc:"For identifiers_changed and retired."`
+	Replaces         *string             `json:"replaces,omitempty" doc:"For swapped: the ICCID of the old card, if the SIM is the new one."`
+	ReplacedBy       *string             `json:"replaced_by,omitempty" doc:"For swapped: the ICCID of the new card, if the SIM is the old one."`
+	Request          *uuid.UUID          `json:"request,omitempty" format:"uuid" doc:"The transfer request. Like batch, ticket and line, it is for transferred."`
+	Batch            *uuid.UUID          `json:"batch,omitempty" format:"uuid" doc:"The upload that the request comes from, if there was one."`
+	Ticket           *string             `json:"ticket,omitempty" doc:"The ticket with which support approved the request."`
+	Line             *int                `json:"line,omitempty" doc:"The SIM's position in the request's list, or its line in the upload, counted from 1."`
+	Settings         *Snapshot           `json:"settings,omitempty" doc:"For transferred and created: the settings with which the SIM arrived. For support and administrators."`
+	RequestReference *string             `json:"request_reference,omitempty" doc:"The source's own reference for the request. For transferred."`
+	Reference        *string             `json:"reference,omitempty" doc:"The source's own reference for the SIM in the request. For transferred."`
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.
@@ -79,7 +81,7 @@ func viewChange(e storage.ChangeEntry, c storage.Caller) (Change, error) {
 		SIMID: e.SIM, ICCID: e.ICCID, IMSIs: e.IMSIs, MSISDNs: e.MSISDNs, EID: e.EID, ExternalID: e.ExternalID,
 		To:       ChangeOwner{e.Destination, e.DestinationExternalID},
 		Replaces: e.OldCard, ReplacedBy: e.NewCard,
-		Request: e.Request, Batch: e.Batch, Ticket: e.Ticket, Line: e.Line,
+		Request: e.Request, Batch: e.Batch, Ticket: e.Ticket, Line: e.Line, RequestReference: e.RequestReference, Reference: e.Reference,
 	}
 	if e.Source != nil {
 		v.From = &ChangeOwner{*e.Source, e.SourceExternalID}

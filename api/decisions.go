@@ -104,7 +104,9 @@ type declineInput struct {
 	RequestPath
 	Body *struct {
 		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
-		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Shown to the source."`
+		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Why, in words. Shown to the source. Required with the code other."`
+
+		Code transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the source."`
 	}
 }
 
@@ -114,7 +116,7 @@ func (s *server) declineRequest(ctx context.Context, in *declineInput) (*reply[R
 	if in.Body != nil {
 		sims = in.Body.SIMs
 		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-		if d.Reason = parsed(p, "body.reason", in.Body.Reason, transfer.ParseText); len(p.Errors) > 0 {
+		if parseDecisionWords(p, &d, in.Body.Code, in.Body.Reason); len(p.Errors) > 0 {
 			return nil, p
 		}
 	}
@@ -127,15 +129,23 @@ type cancelInput struct {
 	RequestPath
 	Body *struct {
 		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
+
+		Code   transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the destination, if it could decide already."`
+		Reason string                `json:"reason,omitempty" maxLength:"500" doc:"Why, in words. Shown like code. Required with the code other."`
 	}
 }
 
 func (s *server) cancelRequest(ctx context.Context, in *cancelInput) (*reply[Request], error) {
+	d := storage.Decision{Event: transfer.Cancel}
 	var sims []string
 	if in.Body != nil {
 		sims = in.Body.SIMs
+		p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
+		if parseDecisionWords(p, &d, in.Body.Code, in.Body.Reason); len(p.Errors) > 0 {
+			return nil, p
+		}
 	}
-	return s.decide(ctx, in.RequestPath, storage.Decision{Event: transfer.Cancel}, sims)
+	return s.decide(ctx, in.RequestPath, d, sims)
 }
 
 type approveInput struct {
@@ -183,13 +193,15 @@ type denyInput struct {
 	IfMatch
 	RequestPath
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Shown to the source."`
+		Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"Why, in words. Shown to the source."`
+
+		Code transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the source."`
 	}
 }
 
 func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request], error) {
 	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-	d := storage.Decision{Event: transfer.Deny, Reason: parsed(p, "body.reason", in.Body.Reason, filled(transfer.ParseText))}
+	d := storage.Decision{Event: transfer.Deny, Reason: parsed(p, "body.reason", in.Body.Reason, filled(transfer.ParseText)), Code: in.Body.Code}
 	if len(p.Errors) > 0 {
 		return nil, p
 	}

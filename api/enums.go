@@ -25,6 +25,7 @@ func registerEnums(r huma.Registry) {
 		reflect.TypeFor[transfer.Reason]():         reflect.TypeFor[reasonSchema](),
 		reflect.TypeFor[transfer.Event]():          reflect.TypeFor[decisionSchema](),
 		reflect.TypeFor[transfer.Outcome]():        reflect.TypeFor[outcomeSchema](),
+		reflect.TypeFor[transfer.DecisionCode]():   reflect.TypeFor[decisionCodeSchema](),
 		reflect.TypeFor[transfer.Party]():          reflect.TypeFor[partySchema](),
 		reflect.TypeFor[transfer.ChangeKind]():     reflect.TypeFor[changeKindSchema](),
 		reflect.TypeFor[transfer.EventKind]():      reflect.TypeFor[eventKindSchema](),
@@ -63,6 +64,7 @@ type (
 	standingSchema     string
 	probeOutcomeSchema string
 
+	decisionCodeSchema    string
 	identifierKindSchema  string
 	bulkRefusalCodeSchema string
 )
@@ -85,6 +87,8 @@ func (auditActionSchema) Schema(huma.Registry) *huma.Schema  { return enum(trans
 func (auditActorSchema) Schema(huma.Registry) *huma.Schema   { return enum(transfer.AuditActors()) }
 func (standingSchema) Schema(huma.Registry) *huma.Schema     { return enum(storage.Standings()) }
 func (probeOutcomeSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.ProbeOutcomes()) }
+
+func (decisionCodeSchema) Schema(huma.Registry) *huma.Schema { return enum(transfer.DecisionCodes()) }
 
 func (identifierKindSchema) Schema(huma.Registry) *huma.Schema {
 	return enum(storage.IdentifierKinds())

@@ -67,10 +67,17 @@ type TakeBackDetail struct {
 
 // EndDetail is what an event decline, cancel or deny says.
 type EndDetail struct {
-	Reason   string `json:"reason,omitempty"`
-	SIMs     int    `json:"sims,omitempty" doc:"The number of SIMs that were named. Left out for the whole request."`
-	Eligible int    `json:"eligible,omitempty" doc:"For cancel at the end of validation: the number of eligible SIMs that are left."`
-	Support  int    `json:"support,omitempty" doc:"For cancel at the end of validation: how many of them need support."`
+	Code     transfer.DecisionCode `json:"code,omitempty" doc:"Why, as the party says."`
+	Reason   string                `json:"reason,omitempty" doc:"Why, in the party's words."`
+	SIMs     int                   `json:"sims,omitempty" doc:"The number of SIMs that were named. Left out for the whole request."`
+	Eligible int                   `json:"eligible,omitempty" doc:"For cancel at the end of validation: the number of eligible SIMs that are left."`
+	Support  int                   `json:"support,omitempty" doc:"For cancel at the end of validation: how many of them need support."`
+}
+
+// CommentDetail is what an event comment says.
+type CommentDetail struct {
+	Text      string           `json:"text,omitempty"`
+	VisibleTo []transfer.Party `json:"visible_to,omitempty" nullable:"false" doc:"The parties that see the comment."`
 }
 
 // WorkDetail is what an event validate, execute, drop_sessions or release says:
@@ -133,6 +140,8 @@ func eventDetail(kind transfer.EventKind) reflect.Type {
 		return reflect.TypeFor[TakeBackDetail]()
 	case transfer.EventDecline, transfer.EventCancel, transfer.EventDeny:
 		return reflect.TypeFor[EndDetail]()
+	case transfer.EventComment:
+		return reflect.TypeFor[CommentDetail]()
 	case transfer.EventValidate, transfer.EventExecute, transfer.EventDropSessions, transfer.EventRelease:
 		return reflect.TypeFor[WorkDetail]()
 	case transfer.EventFinish:

@@ -25,6 +25,7 @@ type FeedEvent struct {
 
 	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
 	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+	Reference             *string `json:"reference,omitempty" doc:"The source's own reference for the request."`
 	Event
 }
 
@@ -148,7 +149,7 @@ func viewFeedEvent(e storage.FeedEvent, caller storage.Caller) (FeedEvent, error
 		return FeedEvent{}, fmt.Errorf("event %d of request %s is not visible to key %d", e.Seq, e.Request, caller.Key)
 	}
 	v := FeedEvent{
-		Cursor: cursorText(e.Cursor), Request: e.Request, Source: e.Source, Destination: e.Destination,
+		Cursor: cursorText(e.Cursor), Request: e.Request, Source: e.Source, Destination: e.Destination, Reference: e.Reference,
 		SourceExternalID: externalIDFor(caller, e.SourceExternalID), DestinationExternalID: externalIDFor(caller, e.DestinationExternalID),
 	}
 	if sightOf(party).batch {

@@ -43,7 +43,7 @@ func viewEvent(e storage.Event, caller storage.Caller, party transfer.Party) (Ev
 	}
 	if !sight.details && e.Party != party {
 		for name := range v.Detail {
-			if !slices.Contains(sharedDetails(), name) {
+			if !slices.Contains(sharedDetails(e.Kind), name) {
 				delete(v.Detail, name)
 			}
 		}

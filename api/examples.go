@@ -113,6 +113,11 @@ func examples() map[string]any {
 		first, second    = "8988211000000000011", "001010000000002"
 	)
 	var (
+		comment = Comment{
+			Seq: 4, At: time.Date(2026, time.January, 31, 13, 0, 0, 0, time.UTC), Party: transfer.PartySource, Key: new("warehouse"), KeyID: new(int64(7)),
+			Text: "Please waive the fee.", VisibleTo: []transfer.Party{transfer.PartySource, transfer.PartySupport},
+		}
+
 		noon    = time.Date(2026, time.January, 31, 12, 0, 0, 0, time.UTC)
 		later   = noon.Add(10 * time.Minute)
 		expiry  = noon.AddDate(0, 0, 1)
@@ -245,14 +250,14 @@ func examples() map[string]any {
 			Before: map[string]any{"transfer_lock": true}, After: map[string]any{"transfer_lock": false},
 		}}, NextCursor: "1769860800000000-4711"},
 
-		"NewRequest":        NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, Selection: Selection{SIMs: []string{first, second}}},
+		"NewRequest":        NewRequest{Destination: destination{Email: "devices@example.net", OperatorID: string(receiver)}, Selection: Selection{SIMs: []string{first, second}}, Reference: "PO-4711", Message: "The meters that you ordered."},
 		"AcceptInputBody":   map[string]any{"sims": []string{first}, "landing": Landing{Group: "field-devices", Tags: map[string]string{"origin": "warehouse"}, Plan: "iot-basic"}},
 		"TakeBackInputBody": map[string]any{},
 		"ExtendInputBody":   map[string]any{"seconds": 172800},
-		"DeclineInputBody":  map[string]any{"sims": []string{first}, "reason": "not ordered"},
-		"CancelInputBody":   map[string]any{"sims": []string{first}},
+		"DeclineInputBody":  map[string]any{"sims": []string{first}, "code": transfer.Unexpected, "reason": "not ordered"},
+		"CancelInputBody":   map[string]any{"sims": []string{first}, "code": transfer.WrongSIMs},
 		"ApproveInputBody":  map[string]any{"ticket": "CASE-1001", "fee": map[string]any{"amount": "0.00"}, "fee_reason": "goodwill"},
-		"DenyInputBody":     map[string]any{"reason": "an invoice is open"},
+		"DenyInputBody":     map[string]any{"code": transfer.NotPermitted, "reason": "an invoice is open"},
 		"RetryInputBody":    map[string]any{"reasons": []transfer.Reason{transfer.SessionNotDropped}},
 		"Request":           asked,
 		"ListRequest":       List[Request]{Items: []Request{listed}, NextCursor: request.String()},
@@ -281,7 +286,11 @@ func examples() map[string]any {
 		"RedeemCodeInputBody":  map[string]any{"code": "8J3K-Q2ZV-7MXA-04RT-HW04"},
 		"Redemption":           Redemption{Request: request, Reference: new("PO-4711"), RedeemedAt: later},
 
-		"CancelBatchInputBody": map[string]any{},
+		"AddCommentInputBody": map[string]any{"text": "Please waive the fee.", "visible_to": []transfer.Party{transfer.PartySupport}},
+		"Comment":             comment,
+		"ListComment":         List[Comment]{Items: []Comment{comment}},
+
+		"CancelBatchInputBody": map[string]any{"code": transfer.Duplicate, "reason": "the file was uploaded twice"},
 		"Batch":                upload,
 		"ListBatch":            List[Batch]{Items: []Batch{upload}, NextCursor: batch.String()},
 		"BatchCancel":          BatchCancel{Batch: batch, Canceled: 1, Requests: []RequestCancel{{Request: request, Canceled: true, State: transfer.RequestCanceled}}},

@@ -124,8 +124,11 @@ type ExportedTransfer struct {
 	Fee            *transfer.Money     `json:"fee,omitempty" doc:"The fee of the transfer, which the source pays if the state is completed. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency."`
 	SessionDropped bool                `json:"session_dropped" doc:"Whether a data session was dropped."`
 
-	SourceExternalID      *string `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
-	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+	SourceExternalID      *string                `json:"source_external_id,omitempty" doc:"The external id of the source. For support."`
+	DestinationExternalID *string                `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+	RequestReference      *string                `json:"request_reference,omitempty" doc:"The source's own reference for the request."`
+	Reference             *string                `json:"reference,omitempty" doc:"The source's own reference for the SIM in the request."`
+	Code                  *transfer.DecisionCode `json:"code,omitempty" doc:"Why the SIM was declined, denied or canceled, as the party that did so says."`
 }
 
 // viewExportedTransfer shows a transfer to a caller, who sees as much of it as in
@@ -153,6 +156,9 @@ func viewExportedTransfer(t storage.ExportedTransfer, c storage.Caller) (Exporte
 
 		SourceExternalID:      externalIDFor(c, t.SourceExternalID),
 		DestinationExternalID: externalIDFor(c, t.DestinationExternalID),
+		RequestReference:      t.RequestReference,
+		Reference:             r.Reference,
+		Code:                  r.Code,
 	}
 	if sightOf(party).review {
 		v.Ticket = t.Ticket
@@ -169,6 +175,7 @@ func (t ExportedTransfer) record() []string {
 		timeCell(&t.FinishedAt), t.Request.String(), timeCell(&t.RequestedAt), valueOrZero(t.Ticket), string(t.Source), string(t.Destination),
 		strconv.Itoa(t.Line), t.Identifier, valueOrZero(t.ICCID), string(t.State), string(valueOrZero(t.Method)), string(valueOrZero(t.Reason)),
 		fee, currency, strconv.FormatBool(t.SessionDropped), valueOrZero(t.SourceExternalID), valueOrZero(t.DestinationExternalID),
+		valueOrZero(t.RequestReference), valueOrZero(t.Reference), string(valueOrZero(t.Code)),
 	}
 }
 
@@ -187,6 +194,8 @@ type ExportedCharge struct {
 
 	AccountID             *string `json:"account_external_id,omitempty" doc:"The external id of the account that pays. For support."`
 	DestinationExternalID *string `json:"destination_external_id,omitempty" doc:"The external id of the destination. For support."`
+	RequestReference      *string `json:"request_reference,omitempty" doc:"The source's own reference for the request."`
+	Reference             *string `json:"reference,omitempty" doc:"The source's own reference for the SIM in the request."`
 }
 
 func viewExportedCharge(c storage.ExportedCharge, caller storage.Caller) ExportedCharge {
@@ -204,6 +213,9 @@ func viewExportedCharge(c storage.ExportedCharge, caller storage.Caller) Exporte
 		Destination: c.Destination,
 		Line:        c.Line,
 		Identifier:  c.Identifier,
+
+		RequestReference: c.RequestReference,
+		Reference:        c.Reference,
 	}
 }
 
@@ -211,6 +223,7 @@ func (c ExportedCharge) record() []string {
 	return []string{
 		timeCell(&c.ChargedAt), string(c.Account), c.Fee.Amount(), string(c.Fee.Currency), string(c.Method), c.ICCID, c.Request.String(),
 		valueOrZero(c.Ticket), string(c.Destination), strconv.Itoa(c.Line), c.Identifier, valueOrZero(c.AccountID), valueOrZero(c.DestinationExternalID),
+		valueOrZero(c.RequestReference), valueOrZero(c.Reference),
 	}
 }
 
@@ -219,8 +232,8 @@ const (
 	simExportHeader = "iccid,imsis,msisdns,account,status,plan,tags,expiration,termination_protection,group,event_handlers," +
 		"speed_class,containers,imei_lock,transfer_lock,eid,lot,external_id,since,updated_at,account_external_id"
 	registrationExportHeader = "iccid,account,since,until,request,account_external_id"
-	transferExportHeader     = "finished_at,request,requested_at,ticket,source,destination,line,identifier,iccid,state,method,reason,fee,currency,session_dropped,source_external_id,destination_external_id"
-	chargeExportHeader       = "charged_at,account,fee,currency,method,iccid,request,ticket,destination,line,identifier,account_external_id,destination_external_id"
+	transferExportHeader     = "finished_at,request,requested_at,ticket,source,destination,line,identifier,iccid,state,method,reason,fee,currency,session_dropped,source_external_id,destination_external_id,request_reference,reference,code"
+	chargeExportHeader       = "charged_at,account,fee,currency,method,iccid,request,ticket,destination,line,identifier,account_external_id,destination_external_id,request_reference,reference"
 )
 
 // Period is embedded in the input of exports of what happened in a period.
@@ -302,6 +315,9 @@ type exportTransfersInput struct {
 	Destination string           `query:"destination" maxLength:"132" doc:"Only transfers to the account with this operator id or external id."`
 	State       []transfer.State `query:"state" nullable:"false" doc:"Only transfers in one of these final states."`
 	Ticket      string           `query:"ticket" maxLength:"100" doc:"Only transfers of requests with this ticket. For support."`
+	Reference   string           `query:"reference" maxLength:"64" doc:"Only transfers of requests with this reference, or of SIMs with it."`
+
+	Code []transfer.DecisionCode `query:"code" nullable:"false" doc:"Only transfers that were declined, denied or canceled with one of these codes."`
 }
 
 func (s *server) exportTransfers(ctx context.Context, in *exportTransfersInput) (*huma.StreamResponse, error) {
@@ -313,15 +329,19 @@ func (s *server) exportTransfers(ctx context.Context, in *exportTransfersInput) 
 	if in.Ticket != "" && !mayFindTickets(caller) {
 		return nil, problem.New(problem.Forbidden, "only support can search by ticket", problem.FieldError{Location: "query.ticket", Message: "leave it out"})
 	}
-	f := storage.TransferExport{Viewer: caller.Account.ID, States: in.State, Ticket: in.Ticket}
+	wrong := problem.New(problem.Invalid, "")
+	f := storage.TransferExport{
+		Viewer: caller.Account.ID, States: in.State, Codes: in.Code, Ticket: in.Ticket,
+		Reference: parsed(wrong, "query.reference", in.Reference, transfer.ParseLine),
+	}
 	if f.Finished, err = in.parse(); err != nil {
 		return nil, err
 	}
 	if in.Destination != "" {
-		wrong := problem.New(problem.Invalid, "")
-		if f.To = parsed(wrong, "query.destination", in.Destination, transfer.ParseAccountRef); len(wrong.Errors) > 0 {
-			return nil, wrong
-		}
+		f.To = parsed(wrong, "query.destination", in.Destination, transfer.ParseAccountRef)
+	}
+	if len(wrong.Errors) > 0 {
+		return nil, wrong
 	}
 	switch in.Direction {
 	case "outgoing":
@@ -334,7 +354,7 @@ func (s *server) exportTransfers(ctx context.Context, in *exportTransfersInput) 
 	return export[storage.ExportedTransfer, ExportedTransfer]{
 		object: "transfers", header: transferExportHeader, account: account,
 		filter: map[string]any{
-			"account": in.Account, "direction": in.Direction, "destination": string(f.To), "state": joined(in.State), "ticket": in.Ticket,
+			"account": in.Account, "direction": in.Direction, "destination": string(f.To), "state": joined(in.State), "code": joined(in.Code), "ticket": in.Ticket, "reference": f.Reference,
 			"from": timeCell(f.Finished.From), "to": timeCell(f.Finished.To),
 		},
 		open: func(ctx context.Context) (*storage.Export[storage.ExportedTransfer], error) {

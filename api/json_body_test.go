@@ -81,7 +81,7 @@ func TestNoFieldOfABodyCanBeGivenTwice(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(3, transfer.Ready)
-	z := &fuzzTest{testService: s}
+	z := &fuzzTest{testService: s, batch: "0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21"}
 	z.offer()
 	routes := http.NewServeMux()
 	document := newServer(Config{}).register(routes)

@@ -78,14 +78,18 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"body.description":            transfer.MaxGatewayDescription,
 		"body.server":                 transfer.MaxGatewayServer,
 		"body.secret":                 transfer.MaxGatewaySecret,
+		"body.reference":              transfer.MaxReference,
+		"body.message":                transfer.MaxMessage,
+		"body.text":                   transfer.MaxComment,
+		"body.visible_to":             len(transfer.Parties()) - 1,
+		"body.sim_references":         transfer.MaxRequestSIMs,
+		"body.sim_references.key":     0,
 		"body.nas_address":            64, // an address in any notation
 
-		"body.reference":                 transfer.MaxReference,
-		"body.message":                   transfer.MaxMessage,
 		"body.iccids":                    transfer.MaxPullSIMs,
 		"body.answer_seconds":            int(transfer.MaxPullPeriod.Seconds()),
 		"body.valid_seconds":             int(transfer.MaxCodePeriod.Seconds()),
-		"body.code":                      transfer.MaxCodeText,
+		"redeem-transfer-code body.code": transfer.MaxCodeText,
 		"approve-pull-request body.sims": transfer.MaxPullSIMs,
 		"create-transfer-code body.sims": transfer.MaxRequestSIMs,
 	}

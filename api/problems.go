@@ -44,6 +44,8 @@ func mappings() []mapping {
 		{problem.RetireShare, as(func(e *storage.RetireShareError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.IdempotencyKeyReused, is(storage.ErrKeyReused, "this Idempotency-Key was used for a different call or with a different body: use a new key")},
 		{problem.IdempotencyKeyReused, is(storage.ErrSealed, "the stored response can only be read with the API key that made the first call: use a new Idempotency-Key")},
+		{problem.ReferenceTaken, as(func(e *storage.ReferenceTakenError, p *problem.Problem) { p.Detail = e.Error() })},
+		{problem.CommentLimit, as(func(e *storage.CommentLimitError, p *problem.Problem) { p.Detail = e.Error() })},
 		{problem.NothingToRetry, is(storage.ErrNothingToRetry, "no SIM of this request is left to retry: the field retried_by of the request lists its retries, and counts.purged says how many rows are no longer stored")},
 		{problem.Invalid, is(storage.ErrPast, "valid_from is in the past, which would change fees that were already quoted: use a later time, or leave it out")},
 		{problem.RequestState, as(func(e *transfer.StateError, p *problem.Problem) { p.State, p.Detail = string(e.State), e.Error() })},

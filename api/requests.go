@@ -25,6 +25,9 @@ type Request struct {
 	Batch             *uuid.UUID            `json:"batch,omitempty" format:"uuid" doc:"The batch that the request is part of. For the source and support."`
 	RetryOf           *uuid.UUID            `json:"retry_of,omitempty" format:"uuid" doc:"The request that this one retries. For the source and support."`
 	RetriedBy         []string              `json:"retried_by,omitempty" nullable:"false" doc:"The ids of the requests that retry this one. For the source and support."`
+	Reference         *string               `json:"reference,omitempty" doc:"The source's own reference, such as a purchase order."`
+	Message           *string               `json:"message,omitempty" doc:"What the source wrote to the destination."`
+	Decision          *DecisionWords        `json:"decision,omitempty" doc:"Why the request was declined, denied or canceled as a whole, as the party that did so says."`
 	SelfServiceOnly   bool                  `json:"self_service_only" doc:"Whether SIMs that would need approval by support are ineligible."`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds" doc:"How long the destination has to accept."`
 	Counts            Counts                `json:"counts"`
@@ -81,6 +84,13 @@ func viewNextAction(r storage.Request) *NextAction {
 type TakeBack struct {
 	By    transfer.Party `json:"by" enum:"source,destination,support" doc:"The party that ended the request."`
 	Until time.Time      `json:"until" doc:"Ten minutes after the request was ended. Then it stays as it is."`
+}
+
+// DecisionWords are what a party says about why it declined, denied or canceled
+// a request.
+type DecisionWords struct {
+	Code   *transfer.DecisionCode `json:"code,omitempty"`
+	Reason *string                `json:"reason,omitempty" doc:"In the party's words. For the source, the destination and support."`
 }
 
 // Counts are the numbers of SIMs of a request or a batch in each state. The
@@ -201,6 +211,14 @@ func viewRequest(r storage.Request, by viewer) Request {
 	}
 	v.SourceName = r.SourceName
 	sight := sightOf(by.party)
+	v.Reference = r.Reference
+	words := DecisionWords{Code: r.Code}
+	if sight.words {
+		v.Message, words.Reason = r.Message, r.Reason
+	}
+	if words != (DecisionWords{}) {
+		v.Decision = &words
+	}
 	if sight.batch {
 		v.Batch = r.Batch
 	}
@@ -258,6 +276,11 @@ type NewRequest struct {
 	SelfServiceOnly   bool   `json:"self_service_only,omitempty" doc:"Makes SIMs ineligible that would need approval by support."`
 	AcceptanceSeconds int64  `json:"acceptance_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"How long the destination has to accept, from 1 second to 30 days. Default: as the service is configured, usually one day."`
 	OnBehalfOf        string `json:"on_behalf_of,omitempty" maxLength:"132" doc:"The operator id or the external id of the source account. Required for support, not allowed for others."`
+
+	Reference       string            `json:"reference,omitempty" maxLength:"64" doc:"Your own reference, such as a purchase order. The destination sees it."`
+	UniqueReference bool              `json:"unique_reference,omitempty" doc:"Refuses the request if the source has another one with the reference."`
+	Message         string            `json:"message,omitempty" maxLength:"1000" doc:"A text for the destination. It sees it when it can decide."`
+	SIMReferences   map[string]string `json:"sim_references,omitempty" maxProperties:"100000" doc:"References of single SIMs: from a SIM, identified as in sims, to its reference of up to 64 characters. The destination sees them."`
 }
 
 // destination identifies an account by its email and its operator id or external
@@ -272,6 +295,9 @@ type parsedRequest struct {
 	source storage.Account
 	pair   storage.Pair // the destination as submitted
 	sims   parsedSelection
+	words  storage.Words
+
+	simReferences map[transfer.Identifier]string
 }
 
 // parseRequest parses the body that creates or previews a request.
@@ -282,8 +308,10 @@ func (s *server) parseRequest(ctx context.Context, r NewRequest) (parsedRequest,
 			Email:   parsed(p, "body.destination.email", r.Destination.Email, transfer.ParseEmail),
 			Account: parsed(p, "body.destination.operator_id", r.Destination.OperatorID, transfer.ParseAccountRef),
 		},
-		sims: r.parse(p),
+		sims:  r.parse(p),
+		words: parseWords(p, "body.", r.Reference, r.UniqueReference, r.Message),
 	}
+	a.simReferences = parseSIMReferences(p, "body.sim_references", r.SIMReferences)
 	if err := refusal(p); err != nil {
 		return a, err
 	}
@@ -327,7 +355,13 @@ func (s *server) createRequest(ctx context.Context, in *createRequestInput) (*re
 		return nil, err
 	}
 	create := func(by requestCreator, sims storage.SelectedSIMs, to storage.Account, out *reply[Request]) error {
-		made, err := by.CreateRequest(ctx, s.newRequest(ctx, in.Body, a.source, to, sims))
+		r := s.newRequest(ctx, in.Body, a.source, to, sims)
+		references, err := a.alignedReferences(sims)
+		if err != nil {
+			return err
+		}
+		r.Words, r.SIMReferences = a.words, references
+		made, err := by.CreateRequest(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -449,11 +483,13 @@ type listRequestsInput struct {
 	Batch     string                  `query:"batch" format:"uuid" doc:"Only requests of this batch. For the account that submitted it, and for support."`
 	Ticket    string                  `query:"ticket" maxLength:"100" doc:"Only requests that were approved with this ticket. For support."`
 
-	SIM           string            `query:"sim" maxLength:"64" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
-	Reason        []transfer.Reason `query:"reason" nullable:"false" doc:"Only requests with a SIM that was not transferred for one of these reasons."`
-	Method        []transfer.Method `query:"method" nullable:"false" doc:"Only requests with a SIM that has one of these transfer methods."`
-	CreatedAfter  time.Time         `query:"created_after" doc:"Only requests created at or after this time."`
-	CreatedBefore time.Time         `query:"created_before" doc:"Only requests created before this time."`
+	SIM           string                  `query:"sim" maxLength:"64" doc:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
+	Reason        []transfer.Reason       `query:"reason" nullable:"false" doc:"Only requests with a SIM that was not transferred for one of these reasons."`
+	Method        []transfer.Method       `query:"method" nullable:"false" doc:"Only requests with a SIM that has one of these transfer methods."`
+	Reference     string                  `query:"reference" maxLength:"64" doc:"Only requests that have this reference, or a SIM with it."`
+	Code          []transfer.DecisionCode `query:"code" nullable:"false" doc:"Only requests that were declined, denied or canceled, as a whole or in part, with one of these codes."`
+	CreatedAfter  time.Time               `query:"created_after" doc:"Only requests created at or after this time."`
+	CreatedBefore time.Time               `query:"created_before" doc:"Only requests created before this time."`
 }
 
 // narrow adds the parameters of the query to a filter.
@@ -465,8 +501,9 @@ func (in *listRequestsInput) narrow(f *storage.RequestFilter) error {
 		}
 		f.SIM = id
 	}
-	f.Ticket, f.Reasons, f.Methods = in.Ticket, in.Reason, in.Method
+	f.Ticket, f.Reasons, f.Methods, f.Codes = in.Ticket, in.Reason, in.Method, in.Code
 	p := problem.New(problem.Invalid, "")
+	f.Reference = parsed(p, "query.reference", in.Reference, transfer.ParseLine)
 	f.CreatedAfter = given(p, "query.created_after", in.CreatedAfter)
 	f.CreatedBefore = given(p, "query.created_before", in.CreatedBefore)
 	if len(p.Errors) > 0 {

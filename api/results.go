@@ -31,10 +31,13 @@ type Result struct {
 	Status         *transfer.Status    `json:"status,omitempty" doc:"The status of the SIM, while its transfer is open."`
 	Plan           *string             `json:"plan,omitempty" doc:"The plan of the SIM, while its transfer is open."`
 	Arrival        *Arrival            `json:"arrival,omitempty" doc:"What the destination gets, while the transfer is open. For the destination and support. CSV has the plan, the monthly price, its currency and whether a session is dropped in the columns lands_on, monthly_price, monthly_currency and drops_session."`
+	Reference      *string             `json:"reference" doc:"The source's own reference for the SIM in this request."`
+
+	Code *transfer.DecisionCode `json:"code" nullable:"true" doc:"Why the SIM was declined, denied or canceled, as the party that did so says."`
 }
 
 // resultHeader is the first row of results as CSV.
-const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer,status,plan,lands_on,monthly_price,monthly_currency,drops_session"
+const resultHeader = "line,identifier,iccid,destination,state,method,reason,remedy,fee,currency,session_dropped,finished_at,gateway_answer,status,plan,lands_on,monthly_price,monthly_currency,drops_session,reference,code"
 
 func (r Result) record() []string {
 	fee, currency, finished := "", "", ""
@@ -55,6 +58,7 @@ func (r Result) record() []string {
 		strconv.Itoa(r.Line), r.Identifier, valueOrZero(r.ICCID), string(r.Destination), string(r.State), string(valueOrZero(r.Method)),
 		string(valueOrZero(r.Reason)), valueOrZero(r.Remedy), fee, currency, strconv.FormatBool(r.SessionDropped), finished, valueOrZero(r.GatewayAnswer),
 		string(valueOrZero(r.Status)), valueOrZero(r.Plan), arrival[0], arrival[1], arrival[2], arrival[3],
+		valueOrZero(r.Reference), string(valueOrZero(r.Code)),
 	}
 }
 
@@ -84,6 +88,8 @@ func viewResult(t storage.Transfer, to transfer.OperatorID, currency transfer.Cu
 		Status:         v.Status,
 		Plan:           v.Plan,
 		Arrival:        v.Arrival,
+		Reference:      v.Reference,
+		Code:           v.Code,
 	}
 	if v.Remedy != "" {
 		r.Remedy = &v.Remedy
@@ -104,10 +110,12 @@ type SomeResults struct {
 	State  []transfer.State  `query:"state" nullable:"false" doc:"Only SIMs in one of these states."`
 	Reason []transfer.Reason `query:"reason" nullable:"false" doc:"Only SIMs that were not transferred for one of these reasons."`
 	Method []transfer.Method `query:"method" nullable:"false" doc:"Only SIMs that have one of these transfer methods."`
+
+	Code []transfer.DecisionCode `query:"code" nullable:"false" doc:"Only SIMs that were declined, denied or canceled with one of these codes."`
 }
 
 func (f SomeResults) filter(party transfer.Party) storage.ResultsFilter {
-	return storage.ResultsFilter{States: f.State, Reasons: f.Reason, Methods: f.Method, Offered: !sightOf(party).unoffered}
+	return storage.ResultsFilter{States: f.State, Reasons: f.Reason, Methods: f.Method, Codes: f.Code, Offered: !sightOf(party).unoffered}
 }
 
 type requestResultsInput struct {

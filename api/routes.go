@@ -261,6 +261,14 @@ func (s *server) routes() []Route {
 			"Every decision and every outcome, in order: the audit trail of the request.",
 		},
 		{
+			"POST", "/v1/transfer-requests/{id}/comments", "add-comment", operators, created, op(s, s.addComment), "Comment on a request",
+			"Both sides and support write comments, at any time, and choose who sees each of them. A comment is also an event of the request. Each party can write up to 100 on a request.",
+		},
+		{
+			"GET", "/v1/transfer-requests/{id}/comments", "list-comments", viewers, ok, op(s, s.listComments), "List the comments on a request",
+			"The oldest first. Each party sees the comments that are visible to it; support sees all.",
+		},
+		{
 			"GET", "/v1/transfer-requests/{id}/results", "get-request-results", anyKey, streamsRows, op(s, s.requestResults), "Download the results of a request",
 			"One row per SIM, in the order of submission, as JSON, NDJSON or CSV.",
 		},

@@ -13,23 +13,25 @@ import (
 
 // Transfer is the transfer of one SIM of a request.
 type Transfer struct {
-	Line           int              `json:"line" doc:"The position in the list, the line in the upload, or the row in a JSON upload, counted from 1."`
-	Identifier     string           `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
-	ICCID          *string          `json:"iccid,omitempty"`
-	State          transfer.State   `json:"state"`
-	Method         *transfer.Method `json:"method,omitempty"`
-	Reason         *transfer.Reason `json:"reason,omitempty" doc:"Why the SIM was not transferred."`
-	Remedy         string           `json:"remedy,omitempty" doc:"What to do about the reason."`
-	Fee            *transfer.Money  `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
-	SessionDropped bool             `json:"session_dropped"`
-	GatewayAnswer  string           `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
-	Advice         string           `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
-	FinishedAt     *time.Time       `json:"finished_at,omitempty"`
-	Status         *transfer.Status `json:"status,omitempty" doc:"The status of the SIM, while its transfer is open."`
-	Plan           *string          `json:"plan,omitempty" doc:"The plan of the SIM, while its transfer is open."`
-	Arrival        *Arrival         `json:"arrival,omitempty" doc:"What the destination gets, while the transfer is open. For the destination and support."`
-	Before         *Snapshot        `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
-	After          *Snapshot        `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
+	Line           int                    `json:"line" doc:"The position in the list, the line in the upload, or the row in a JSON upload, counted from 1."`
+	Identifier     string                 `json:"identifier" doc:"The identifier as submitted, reduced to its digits."`
+	ICCID          *string                `json:"iccid,omitempty"`
+	State          transfer.State         `json:"state"`
+	Method         *transfer.Method       `json:"method,omitempty"`
+	Reason         *transfer.Reason       `json:"reason,omitempty" doc:"Why the SIM was not transferred."`
+	Remedy         string                 `json:"remedy,omitempty" doc:"What to do about the reason."`
+	Fee            *transfer.Money        `json:"fee,omitempty" doc:"What the source pays on completion. For the source and support."`
+	SessionDropped bool                   `json:"session_dropped"`
+	GatewayAnswer  string                 `json:"gateway_answer,omitempty" doc:"What the gateway answered last, if it did not end the SIM's data session. Support also sees which gateway."`
+	Advice         string                 `json:"advice,omitempty" doc:"What to do with the SIM after the transfer."`
+	FinishedAt     *time.Time             `json:"finished_at,omitempty"`
+	Status         *transfer.Status       `json:"status,omitempty" doc:"The status of the SIM, while its transfer is open."`
+	Plan           *string                `json:"plan,omitempty" doc:"The plan of the SIM, while its transfer is open."`
+	Arrival        *Arrival               `json:"arrival,omitempty" doc:"What the destination gets, while the transfer is open. For the destination and support."`
+	Reference      *string                `json:"reference,omitempty" doc:"The source's own reference for the SIM in this request."`
+	Code           *transfer.DecisionCode `json:"code,omitempty" doc:"Why the SIM was declined, denied or canceled, as the party that did so says."`
+	Before         *Snapshot              `json:"before,omitempty" doc:"The settings before the transfer. Only for support."`
+	After          *Snapshot              `json:"after,omitempty" doc:"The settings after the transfer. Only for support."`
 }
 
 // Arrival is what the destination of an open transfer gets, as far as it may know
@@ -123,6 +125,8 @@ func viewTransfer(t storage.Transfer, currency transfer.Currency, party transfer
 		State:          t.State,
 		Method:         t.Method,
 		Reason:         t.Reason,
+		Reference:      t.Reference,
+		Code:           t.Code,
 		SessionDropped: t.SessionDropped,
 		FinishedAt:     utc(t.FinishedAt),
 	}
@@ -180,6 +184,7 @@ func (s *server) listTransfers(ctx context.Context, in *listTransfersInput) (*li
 		States:  in.State,
 		Reasons: in.Reason,
 		Methods: in.Method,
+		Codes:   in.Code,
 		Offered: !sight.unoffered,
 		After:   int(after),
 		Limit:   in.Limit + 1,

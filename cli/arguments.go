@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"simtransfer/client"
 	"simtransfer/transfer"
 )
 
@@ -100,6 +101,31 @@ type terms struct {
 	Acceptance      time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept, such as 36h or 7d. Default: as configured in the service."`
 	OnBehalfOf      accountRef    `placeholder:"OP…" help:"Operator id or external id of the source account. Required with a support key."`
 }
+
+// words are the flags for what the source says about a request or a batch.
+type words struct {
+	Reference       string `placeholder:"TEXT" help:"Your own reference, such as a purchase order, up to 64 characters. The destination sees it."`
+	UniqueReference bool   `help:"With --reference: create nothing if the source has another request with this reference."`
+	Message         string `placeholder:"TEXT" help:"A text for the destination, up to 1,000 characters."`
+}
+
+// requestWords are the flags for what the source says about a request and its SIMs.
+type requestWords struct {
+	words
+	SIMReference map[string]string `name:"sim-reference" mapsep:"none" placeholder:"SIM=TEXT" help:"Your own reference for one of the SIMs, such as the line of a purchase order. Repeat the flag for several SIMs."`
+}
+
+func (w requestWords) addTo(r *client.NewRequest) {
+	r.Reference, r.UniqueReference, r.Message, r.SIMReferences = w.Reference, w.UniqueReference, w.Message, w.SIMReference
+}
+
+// decisionWords are the flags for why a party ends a request or some of its SIMs.
+type decisionWords struct {
+	Code   string `enum:"${decision_codes}," default:"" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
+	Reason string `placeholder:"TEXT" help:"Why, in words. The other side can read the code and the reason. Required with --code=other."`
+}
+
+func (w decisionWords) code() transfer.DecisionCode { return transfer.DecisionCode(w.Code) }
 
 // seconds converts a flag with a step of 1s; zero means that it was left out.
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

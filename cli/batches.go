@@ -23,6 +23,7 @@ type batchesCommand struct {
 type batchesSubmitCommand struct {
 	upload
 	terms
+	words
 	watchingNew
 	post
 }
@@ -35,6 +36,7 @@ type watchingNew struct {
 
 type batchesCreateCommand struct {
 	newRequest
+	requestWords
 	watchingNew
 	post
 }
@@ -53,12 +55,13 @@ Examples:
 func (batchesSubmitCommand) Help() string {
 	return `Accepts all rows of the file, or none if a row has an error, and creates one transfer request per destination. The file can have up to a million rows and is streamed.
 
-CSV columns or JSON fields: sim, destination_email, destination_operator_id.
+CSV columns or JSON fields: sim, destination_email, destination_operator_id, and optionally reference: your own reference for the SIM.
 
 Examples:
 
     simtransfer batches submit transfers.csv
     simtransfer batches submit transfers.csv --self-service-only --watch
+    simtransfer batches submit transfers.csv --reference=PO-4711 --unique-reference
     zcat transfers.ndjson.gz | simtransfer batches submit - --format=ndjson`
 }
 
@@ -72,6 +75,7 @@ func (c *batchesCreateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	c.addTo(&body)
 	b, err := l.client.CreateBatchFromSelection(ctx, body, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
 	if err != nil {
 		return sims.locate(l.explain(err))
@@ -110,7 +114,10 @@ func (c *batchesSubmitCommand) submit(ctx context.Context, l *connection) (clien
 		return client.Batch{}, err
 	}
 	defer f.close()
-	terms := client.BatchTerms{SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.ref()}
+	terms := client.BatchTerms{
+		SelfServiceOnly: c.SelfServiceOnly, AcceptanceSeconds: seconds(c.Acceptance), OnBehalfOf: c.OnBehalfOf.ref(),
+		Reference: c.Reference, UniqueReference: c.UniqueReference, Message: c.Message,
+	}
 	b, err := l.client.CreateBatch(ctx, f.format, f.reader, terms, l.options(client.Timeout(bulkTimeout), c.idempotent(), c.columns())...)
 	if err != nil {
 		return b, l.explain(err)
@@ -132,6 +139,11 @@ func printBatch(l *connection, b client.Batch) error {
 	t.add("Batch", b.ID.String())
 	t.add("From", string(b.Source))
 	t.add("SIMs", countsText(b.Counts))
+	for _, row := range []struct{ name, value string }{{"Reference", b.Reference}, {"Message", b.Message}} {
+		if row.value != "" {
+			t.add(row.name, row.value)
+		}
+	}
 	t.add("Created", timeText(b.CreatedAt))
 	t.add("Finished", finishedText(b))
 	if err := t.flush(); err != nil || len(b.Requests) == 0 {
@@ -153,10 +165,11 @@ func printBatch(l *connection, b client.Batch) error {
 
 type batchesListCommand struct {
 	paging
-	Account  accountRef `placeholder:"OP…" help:"Only batches of this account (support)."`
-	Finished string     `enum:"true,false," default:"" help:"true: only finished batches; false: only batches that are not finished."`
-	Since    time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
-	Before   time.Time  `placeholder:"TIME" help:"Only batches created before this time."`
+	Account   accountRef `placeholder:"OP…" help:"Only batches of this account (support)."`
+	Finished  string     `enum:"true,false," default:"" help:"true: only finished batches; false: only batches that are not finished."`
+	Reference string     `help:"Only batches with this reference."`
+	Since     time.Time  `placeholder:"TIME" help:"Only batches created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
+	Before    time.Time  `placeholder:"TIME" help:"Only batches created before this time."`
 	remote
 }
 
@@ -179,6 +192,7 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 	filter := client.BatchFilter{
 		Account:       c.Account.ref(),
 		Finished:      optionalBool(c.Finished),
+		Reference:     c.Reference,
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,
 	}
@@ -202,6 +216,7 @@ func (c *batchesListCommand) Run(ctx context.Context, s *Session) error {
 
 type batchesCancelCommand struct {
 	ID uuid.UUID `arg:"" name:"id" help:"Id of the batch."`
+	decisionWords
 	post
 }
 
@@ -209,9 +224,10 @@ type batchesCancelCommand struct {
 func (batchesCancelCommand) Help() string {
 	return `Requests that were already accepted are not canceled.
 
-Example:
+Examples:
 
-    simtransfer batches cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21`
+    simtransfer batches cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer batches cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=duplicate --reason="PO-4711 was uploaded twice"`
 }
 
 // Run runs the command.
@@ -220,7 +236,7 @@ func (c *batchesCancelCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	done, err := l.client.CancelBatch(ctx, c.ID, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
+	done, err := l.client.CancelBatch(ctx, c.ID, client.BatchCancellation{Code: c.code(), Reason: c.Reason}, l.options(client.Timeout(bulkTimeout), c.idempotent())...)
 	if err != nil {
 		return l.explain(err)
 	}

@@ -204,6 +204,8 @@ func changeText(e client.Change) string {
 		add("request", e.Request.String())
 	}
 	add("ticket", e.Ticket)
+	add("request_reference", e.RequestReference)
+	add("reference", e.Reference)
 	return strings.Join(list, " ")
 }
 

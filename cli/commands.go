@@ -15,6 +15,7 @@ func vars() kong.Vars {
 		"audit_actions":  commaSeparated(transfer.AuditActions()),
 		"change_kinds":   commaSeparated(transfer.ChangeKinds()),
 		"code_states":    commaSeparated(transfer.CodeStates()),
+		"decision_codes": commaSeparated(transfer.DecisionCodes()),
 		"methods":        commaSeparated(transfer.Methods()),
 		"pull_states":    commaSeparated(transfer.PullStates()),
 		"reasons":        commaSeparated(transfer.Reasons()),

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"simtransfer/client"
+	"simtransfer/transfer"
 )
 
 // onRequest is embedded in the commands that make a POST for requests.
@@ -177,7 +178,7 @@ func (c *requestsAcceptCommand) Run(ctx context.Context, s *Session) error {
 
 type requestsDeclineCommand struct {
 	someSIMs
-	Reason string `help:"Reason, which the source can read."`
+	decisionWords
 	decision
 }
 
@@ -187,7 +188,7 @@ func (requestsDeclineCommand) Help() string {
 
 Examples:
 
-    simtransfer requests decline 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --reason="not ordered"
+    simtransfer requests decline 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=unexpected --reason="not ordered"
     simtransfer requests decline 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011`
 }
 
@@ -198,12 +199,13 @@ func (c *requestsDeclineCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.DeclineRequest(ctx, id, client.Decline{SIMs: sims.names, Reason: c.Reason}, options...)
+		return api.DeclineRequest(ctx, id, client.Decline{SIMs: sims.names, Code: c.code(), Reason: c.Reason}, options...)
 	})
 }
 
 type requestsCancelCommand struct {
 	someSIMs
+	decisionWords
 	decision
 }
 
@@ -214,6 +216,7 @@ func (requestsCancelCommand) Help() string {
 Examples:
 
     simtransfer requests cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21
+    simtransfer requests cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=duplicate
     simtransfer requests cancel 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --sim=8988211000000000011,8988211000000000029`
 }
 
@@ -224,7 +227,7 @@ func (c *requestsCancelCommand) Run(ctx context.Context, s *Session) error {
 		return err
 	}
 	return c.decideSome(s, sims, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.CancelRequest(ctx, id, client.Cancellation{SIMs: sims.names}, options...)
+		return api.CancelRequest(ctx, id, client.Cancellation{SIMs: sims.names, Code: c.code(), Reason: c.Reason}, options...)
 	})
 }
 
@@ -313,7 +316,8 @@ func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
 }
 
 type requestsDenyCommand struct {
-	Reason string `required:"" help:"Reason, which the source can read."`
+	Code   string `enum:"${decision_codes}," default:"" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why, in words. The source can read the code and the reason."`
 	decision
 }
 
@@ -323,12 +327,12 @@ func (requestsDenyCommand) Help() string {
 
 Example:
 
-    simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --reason="contract ended"`
+    simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=not_permitted --reason="contract ended"`
 }
 
 // Run runs the command.
 func (c *requestsDenyCommand) Run(ctx context.Context, s *Session) error {
 	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.DenyRequest(ctx, id, client.Denial{Reason: c.Reason}, options...)
+		return api.DenyRequest(ctx, id, client.Denial{Code: transfer.DecisionCode(c.Code), Reason: c.Reason}, options...)
 	})
 }

@@ -137,6 +137,8 @@ type exportTransfersCommand struct {
 	Destination accountRef `placeholder:"OP…" help:"Only transfers to this account."`
 	State       []string   `enum:"${states}" placeholder:"STATE" help:"Only transfers in this state, such as completed. Separate several with commas, or repeat the flag."`
 	Ticket      string     `help:"Only transfers of requests with this ticket (support)."`
+	Reference   string     `help:"Only transfers of requests with this reference, or of SIMs with it."`
+	Code        []string   `enum:"${decision_codes}" placeholder:"CODE" help:"Only transfers that were declined, denied or canceled with this code, such as duplicate. Separate several with commas, or repeat the flag."`
 	exported
 }
 
@@ -154,6 +156,10 @@ Examples:
 func (c *exportTransfersCommand) Run(ctx context.Context, s *Session) error {
 	f := client.TransferExport{
 		Finished: c.period.period(), Account: c.Account.ref(), Direction: c.Direction, Destination: c.Destination.ref(), Ticket: c.Ticket,
+		Reference: c.Reference,
+	}
+	for _, code := range c.Code {
+		f.Codes = append(f.Codes, transfer.DecisionCode(code))
 	}
 	for _, state := range c.State {
 		f.States = append(f.States, transfer.State(state))

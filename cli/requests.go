@@ -29,6 +29,8 @@ type requestsCommand struct {
 	Approve  requestsApproveCommand  `cmd:"" help:"Approve a request (support)."`
 	Deny     requestsDenyCommand     `cmd:"" help:"Deny a request (support)."`
 	Retry    requestsRetryCommand    `cmd:"" help:"Create a request for the SIMs that were not transferred (source or support)."`
+	Comment  requestsCommentCommand  `cmd:"" help:"Write a comment on a request."`
+	Comments requestsCommentsCommand `cmd:"" help:"List the comments on a request."`
 	Results  requestsResultsCommand  `cmd:"" help:"Write the results of all SIMs as CSV or NDJSON."`
 }
 
@@ -175,6 +177,15 @@ func printRequest(l *connection, r client.Request) error {
 		}
 		t.add("A month", text)
 	}
+	for _, row := range []struct{ name, value string }{
+		{"Reference", r.Reference},
+		{"Message", r.Message},
+		{"Decision", decisionText(r.Decision)},
+	} {
+		if row.value != "" {
+			t.add(row.name, row.value)
+		}
+	}
 	if f := r.Fees; f != nil && r.State != transfer.Validating { // there is no quote before
 		fees := f.Charged.String() + " charged"
 		if r.FinishedAt == nil {
@@ -219,6 +230,17 @@ func printRequest(l *connection, r client.Request) error {
 	return printReasons(l, r.Reasons)
 }
 
+// decisionText is why a request was ended; nil is empty.
+func decisionText(d *client.DecisionWords) string {
+	switch {
+	case d == nil:
+		return ""
+	case d.Code != "" && d.Reason != "":
+		return string(d.Code) + ": " + d.Reason
+	}
+	return string(d.Code) + d.Reason
+}
+
 func printReasons(l *connection, reasons []client.ReasonCount) error {
 	if len(reasons) == 0 {
 		return nil
@@ -241,6 +263,8 @@ type requestsListCommand struct {
 	SIM       identifier              `name:"sim" help:"Only requests for this SIM: an ICCID, IMSI or MSISDN."`
 	Reason    []transfer.Reason       `enum:"${reasons}" placeholder:"REASON" help:"Only requests with a SIM that was not transferred for this reason, such as sim_locked, or for one of several separated by commas."`
 	Method    []transfer.Method       `enum:"${methods}" placeholder:"METHOD" help:"Only requests with a SIM that has this method: self_service or support_assisted."`
+	Reference string                  `help:"Only requests that have this reference, or a SIM with it."`
+	Code      []transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Only requests that were declined, denied or canceled, as a whole or in part, with this code, such as duplicate, or with one of several separated by commas."`
 	Since     time.Time               `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before    time.Time               `placeholder:"TIME" help:"Only requests created before this time."`
 	remote
@@ -254,6 +278,7 @@ Examples:
 
     simtransfer requests list --direction=incoming --state=in_review,awaiting_acceptance
     simtransfer requests list --state=in_review --all
+    simtransfer requests list --reference=PO-4711
     simtransfer requests list --sim=8988211000000000011 --since=2030-01-31T00:00:00Z`
 }
 
@@ -272,6 +297,8 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 		SIM:           string(c.SIM),
 		Reasons:       c.Reason,
 		Methods:       c.Method,
+		Reference:     c.Reference,
+		Codes:         c.Code,
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,
 	}
@@ -313,8 +340,8 @@ func (c *requestsShowCommand) Validate() error {
 	if c.ETag && c.SIMs {
 		return usageError("--etag prints only the ETag: leave out --sims")
 	}
-	if !c.SIMs && len(c.State)+len(c.Reason)+len(c.Method) > 0 {
-		return usageError("--state, --reason and --method select SIMs: add --sims")
+	if !c.SIMs && len(c.State)+len(c.Reason)+len(c.Method)+len(c.Code) > 0 {
+		return usageError("--state, --reason, --method and --code select SIMs: add --sims")
 	}
 	return nil
 }
@@ -393,7 +420,8 @@ func transferColumns(r client.Request) []transferColumn {
 	if r.Fees != nil {
 		columns = append(columns, transferColumn{"FEE", func(t client.Transfer) string { return feeText(t.Fee) }})
 	}
-	return append(columns, transferColumn{"REASON OR ADVICE", func(t client.Transfer) string { return cmp.Or(string(t.Reason), t.Advice) }})
+	columns = append(columns, transferColumn{"REFERENCE", func(t client.Transfer) string { return t.Reference }})
+	return append(columns, transferColumn{"REASON OR ADVICE", func(t client.Transfer) string { return cmp.Or(string(t.Reason), string(t.Code), t.Advice) }})
 }
 
 // openPlanText is the plan of a SIM, and the one on which it lands if that is another.

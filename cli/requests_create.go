@@ -35,6 +35,7 @@ func (n newRequest) body(s *Session) (client.NewRequest, simList, error) {
 
 type requestsCreateCommand struct {
 	newRequest
+	requestWords
 	post
 }
 
@@ -50,6 +51,7 @@ Examples:
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --acceptance=72h
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 8988211000000000011-8988211000000000099
     simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --lot=box-7 --status=ready,active --expect=250
+    simtransfer requests create --to-email=sims@example.com --to-operator=OP0000000002 --file=sims.txt --reference=PO-4711 --message="As agreed on the phone"
     id=$(simtransfer requests create … --json | jq -r .id)`
 }
 
@@ -63,6 +65,7 @@ func (c *requestsCreateCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	c.addTo(&body)
 	r, err := l.client.CreateRequest(ctx, body, l.options(c.idempotent())...)
 	if err != nil {
 		return sims.locate(l.explain(err))
@@ -85,7 +88,7 @@ type requestsRetryCommand struct {
 
 // Help returns the detailed help.
 func (requestsRetryCommand) Help() string {
-	return `Creates a new request for the SIMs that failed, were ineligible or expired, and for those that need no support but were denied with the rest. The method of each SIM is determined again.
+	return `Creates a new request for the SIMs that failed, were ineligible or expired, and for those that need no support but were denied with the rest. The method of each SIM is determined again. References and the message stay the same.
 
 Examples:
 

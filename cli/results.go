@@ -19,10 +19,12 @@ type transferConditions struct {
 	State  []transfer.State  `enum:"${states}" placeholder:"STATE" help:"Only SIMs in this state, such as completed or failed. Separate several with commas, or repeat the flag."`
 	Reason []transfer.Reason `enum:"${reasons}" placeholder:"REASON" help:"Only SIMs that were not transferred for this reason, such as sim_locked, or one of several separated by commas."`
 	Method []transfer.Method `enum:"${methods}" placeholder:"METHOD" help:"Only SIMs with this method: self_service or support_assisted."`
+
+	Code []transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Only SIMs that were declined, denied or canceled with this code, such as duplicate, or with one of several separated by commas."`
 }
 
 func (c transferConditions) filter() client.TransferFilter {
-	return client.TransferFilter{States: c.State, Reasons: c.Reason, Methods: c.Method}
+	return client.TransferFilter{States: c.State, Reasons: c.Reason, Methods: c.Method, Codes: c.Code}
 }
 
 // results is embedded in the commands that write the results of SIMs.

@@ -22,9 +22,11 @@ type Batch struct {
 	Source    transfer.OperatorID `json:"source"`
 	SourceID  string              `json:"source_external_id,omitempty"` // for support
 	CreatedAt time.Time           `json:"created_at"`
-	Finished  bool                `json:"finished"`          // whether all its requests are
-	Outcome   transfer.Outcome    `json:"outcome,omitempty"` // empty until it is finished
-	Counts    Counts              `json:"counts"`            // of all its requests
+	Finished  bool                `json:"finished"`            // whether all its requests are
+	Outcome   transfer.Outcome    `json:"outcome,omitempty"`   // empty until it is finished
+	Reference string              `json:"reference,omitempty"` // the source's own, which all its requests have
+	Message   string              `json:"message,omitempty"`   // to the destinations
+	Counts    Counts              `json:"counts"`              // of all its requests
 	Size      int                 `json:"request_count"`
 	Requests  []Request           `json:"requests,omitempty"` // the first 200; empty in lists
 }
@@ -51,12 +53,23 @@ type BatchTerms struct {
 	SelfServiceOnly   bool
 	AcceptanceSeconds int64
 	OnBehalfOf        transfer.AccountRef // the source; required for support, and only for support
+
+	Reference       string // the source's own, which the destinations see
+	UniqueReference bool
+	Message         string // to the destinations
+}
+
+// BatchCancellation is the body of CancelBatch.
+type BatchCancellation struct {
+	Code   transfer.DecisionCode `json:"code,omitempty"`
+	Reason string                `json:"reason,omitempty"`
 }
 
 // BatchFilter selects batches. A zero field selects all.
 type BatchFilter struct {
 	Account       transfer.AccountRef
 	Finished      *bool
+	Reference     string
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive
 }
@@ -72,6 +85,11 @@ func (c *Client) CreateBatch(ctx context.Context, format Format, file io.Reader,
 	if t.SelfServiceOnly {
 		q.set("self_service_only", "true")
 	}
+	q.set("reference", t.Reference)
+	if t.UniqueReference {
+		q.set("unique_reference", "true")
+	}
+	q.set("message", t.Message)
 	return upload[Batch](ctx, c, q.of(path("batches")), format, file, options)
 }
 
@@ -86,6 +104,7 @@ func (c *Client) ListBatches(ctx context.Context, f BatchFilter, p Paging, optio
 	q := p.query()
 	q.set("account", string(f.Account))
 	q.setBool("finished", f.Finished)
+	q.set("reference", f.Reference)
 	q.setTime("created_after", f.CreatedAfter)
 	q.setTime("created_before", f.CreatedBefore)
 	return get[Page[Batch]](ctx, c, q.of(path("batches")), options)
@@ -97,8 +116,8 @@ func (c *Client) GetBatch(ctx context.Context, id uuid.UUID, options ...Option) 
 }
 
 // CancelBatch cancels every request of a batch that can still be canceled.
-func (c *Client) CancelBatch(ctx context.Context, id uuid.UUID, options ...Option) (BatchCancel, error) {
-	return post[BatchCancel](ctx, c, batchPath(id, "cancel"), nil, options)
+func (c *Client) CancelBatch(ctx context.Context, id uuid.UUID, d BatchCancellation, options ...Option) (BatchCancel, error) {
+	return post[BatchCancel](ctx, c, batchPath(id, "cancel"), d, options)
 }
 
 func batchPath(id uuid.UUID, more ...string) string {

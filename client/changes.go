@@ -43,6 +43,10 @@ type Change struct {
 	Batch   *uuid.UUID `json:"batch,omitempty"`
 	Ticket  string     `json:"ticket,omitempty"`
 	Line    int        `json:"line,omitempty"` // in the request's list or upload, from 1
+
+	RequestReference string `json:"request_reference,omitempty"` // the source's own, of the request
+	Reference        string `json:"reference,omitempty"`         // and of the SIM in it
+
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.

@@ -43,6 +43,7 @@ type FeedEvent struct {
 
 	SourceExternalID      string `json:"source_external_id,omitempty"` // for support
 	DestinationExternalID string `json:"destination_external_id,omitempty"`
+	Reference             string `json:"reference,omitempty"` // the source's own, of the request
 	Event
 }
 

@@ -59,8 +59,11 @@ type ExportedTransfer struct {
 	Fee            *transfer.Money     `json:"fee"` // nil if the SIM has no fee, or the caller does not see it
 	SessionDropped bool                `json:"session_dropped"`
 
-	SourceExternalID      string `json:"source_external_id,omitempty"` // for support
-	DestinationExternalID string `json:"destination_external_id,omitempty"`
+	SourceExternalID      string                `json:"source_external_id,omitempty"` // for support
+	DestinationExternalID string                `json:"destination_external_id,omitempty"`
+	RequestReference      string                `json:"request_reference,omitempty"` // the source's own, of the request
+	Reference             string                `json:"reference,omitempty"`         // and of the SIM
+	Code                  transfer.DecisionCode `json:"code,omitempty"`              // why it was declined, denied or canceled
 }
 
 // ExportedCharge is a fee that an account was charged for a transfer, as a row of
@@ -79,6 +82,8 @@ type ExportedCharge struct {
 
 	AccountID             string `json:"account_external_id,omitempty"` // for support
 	DestinationExternalID string `json:"destination_external_id,omitempty"`
+	RequestReference      string `json:"request_reference,omitempty"` // the source's own, of the request
+	Reference             string `json:"reference,omitempty"`         // and of the SIM
 }
 
 // SIMExport selects SIMs. A zero field selects all.
@@ -99,7 +104,9 @@ type TransferExport struct {
 	Direction   string              // both, incoming or outgoing; empty means both
 	Destination transfer.AccountRef
 	States      []transfer.State
+	Codes       []transfer.DecisionCode
 	Ticket      string // for support
+	Reference   string // of the request, or of the SIM in it
 }
 
 // ChargeExport selects charges. A zero field selects all.
@@ -137,7 +144,9 @@ func (c *Client) ExportTransfers(ctx context.Context, f TransferExport, format F
 	q.set("direction", f.Direction)
 	q.set("destination", string(f.Destination))
 	q.set("state", joined(f.States))
+	q.set("code", joined(f.Codes))
 	q.set("ticket", f.Ticket)
+	q.set("reference", f.Reference)
 	return c.rows(ctx, q.of(path("exports", "transfers")), format)
 }
 

@@ -201,6 +201,11 @@ func types() map[string]reflect.Type {
 		"BulkSettings":           reflect.TypeFor[client.BulkSettings](),
 		"BulkChange":             reflect.TypeFor[client.BulkChange](),
 		"BulkRefusal":            reflect.TypeFor[client.BulkRefusal](),
+		"AddCommentInputBody":    reflect.TypeFor[client.NewComment](),
+		"CancelBatchInputBody":   reflect.TypeFor[client.BatchCancellation](),
+		"Comment":                reflect.TypeFor[client.Comment](),
+		"ListComment":            reflect.TypeFor[client.Page[client.Comment]](),
+		"DecisionWords":          reflect.TypeFor[client.DecisionWords](),
 		"FormerIdentifier":       reflect.TypeFor[client.FormerIdentifier](),
 		"PastSwap":               reflect.TypeFor[client.PastSwap](),
 	}
@@ -209,8 +214,8 @@ func types() map[string]reflect.Type {
 // schemasWithoutType lists the schemas that the client does not need.
 func schemasWithoutType() []string {
 	return []string{
-		"CancelBatchInputBody", "TakeBackInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
-		"AcceptDetail", "ApproveDetail", "CreateDetail", "EndDetail", "ExtendDetail", "FinishDetail", "NoDetail", "RemindDetail", "RetryDetail", "TakeBackDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
+		"TakeBackInputBody" /* always empty */, "CancelPullInputBody", "RefusePullInputBody", "Health", "ProblemKind",
+		"AcceptDetail", "ApproveDetail", "CommentDetail", "CreateDetail", "EndDetail", "ExtendDetail", "FinishDetail", "NoDetail", "RemindDetail", "RetryDetail", "TakeBackDetail", "ValidationDetail", "WorkDetail", // in Event.Detail, a map
 	}
 }
 
@@ -304,7 +309,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		at      = time.Date(2030, 1, 31, 0, 0, 0, 0, time.UTC)
 		yes     = true
 		paging  = client.Paging{Limit: 3, Cursor: "cursor"}
-		sims    = client.TransferFilter{States: []transfer.State{transfer.Failed}, Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}}
+		sims    = client.TransferFilter{States: []transfer.State{transfer.Failed}, Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, Codes: []transfer.DecisionCode{transfer.Price}}
 	)
 	read := func(r io.ReadCloser, err error) error {
 		if err == nil {
@@ -472,6 +477,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"export-transfers": func(ctx context.Context, c *client.Client) error {
 			return read(c.ExportTransfers(ctx, client.TransferExport{
+				Reference: "r", Codes: []transfer.DecisionCode{transfer.Price},
 				Finished: client.Period{From: at, To: at}, Account: account, Direction: "both", Destination: account,
 				States: []transfer.State{transfer.Failed}, Ticket: "CASE-1",
 			}, client.NDJSON))
@@ -522,7 +528,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		"list-requests": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListRequests(ctx, client.RequestFilter{
 				Direction: "both", Account: account, States: []transfer.RequestState{transfer.InReview}, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
-				Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, CreatedAfter: at, CreatedBefore: at,
+				Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, Reference: "r", Codes: []transfer.DecisionCode{transfer.Duplicate}, CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err
 		},
@@ -580,12 +586,12 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			return err
 		},
 		"create-batch": func(ctx context.Context, c *client.Client) error {
-			terms := client.BatchTerms{SelfServiceOnly: true, AcceptanceSeconds: 60, OnBehalfOf: account}
+			terms := client.BatchTerms{SelfServiceOnly: true, AcceptanceSeconds: 60, OnBehalfOf: account, Reference: "r", UniqueReference: true, Message: "m"}
 			_, err := c.CreateBatch(ctx, client.CSV, strings.NewReader("sim\n"), terms, client.MapColumns("ICC ID=sim"))
 			return err
 		},
 		"list-batches": func(ctx context.Context, c *client.Client) error {
-			_, err := c.ListBatches(ctx, client.BatchFilter{Account: account, Finished: &yes, CreatedAfter: at, CreatedBefore: at}, paging)
+			_, err := c.ListBatches(ctx, client.BatchFilter{Account: account, Reference: "r", Finished: &yes, CreatedAfter: at, CreatedBefore: at}, paging)
 			return err
 		},
 		"create-pull-request": func(ctx context.Context, c *client.Client) error {
@@ -635,8 +641,16 @@ func operations() map[string]func(context.Context, *client.Client) error {
 			_, err := c.GetBatch(ctx, id)
 			return err
 		},
+		"add-comment": func(ctx context.Context, c *client.Client) error {
+			_, err := c.AddComment(ctx, id, client.NewComment{Text: "x", VisibleTo: []transfer.Party{transfer.PartySupport}})
+			return err
+		},
+		"list-comments": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ListComments(ctx, id, client.Paging{Limit: 1, Cursor: "1"})
+			return err
+		},
 		"cancel-batch": func(ctx context.Context, c *client.Client) error {
-			_, err := c.CancelBatch(ctx, id)
+			_, err := c.CancelBatch(ctx, id, client.BatchCancellation{Code: transfer.Duplicate, Reason: "x"})
 			return err
 		},
 		"get-batch-results": func(ctx context.Context, c *client.Client) error {

@@ -22,6 +22,9 @@ type Request struct {
 	Batch             *uuid.UUID            `json:"batch,omitempty"`
 	RetryOf           *uuid.UUID            `json:"retry_of,omitempty"`
 	RetriedBy         []string              `json:"retried_by,omitempty"`
+	Reference         string                `json:"reference,omitempty"` // the source's own
+	Message           string                `json:"message,omitempty"`   // of the source to the destination
+	Decision          *DecisionWords        `json:"decision,omitempty"`  // why it was declined, denied or canceled as a whole
 	SelfServiceOnly   bool                  `json:"self_service_only"`
 	AcceptanceSeconds int64                 `json:"acceptance_seconds"`
 	Counts            Counts                `json:"counts"`
@@ -74,6 +77,13 @@ type NextAction struct {
 type TakeBack struct {
 	By    transfer.Party `json:"by"`
 	Until time.Time      `json:"until"`
+}
+
+// DecisionWords are what a party says about why it declined, denied or canceled
+// a request.
+type DecisionWords struct {
+	Code   transfer.DecisionCode `json:"code,omitempty"`
+	Reason string                `json:"reason,omitempty"`
 }
 
 // Counts are the numbers of SIMs of a request or batch, by state.
@@ -136,6 +146,11 @@ type NewRequest struct {
 	SelfServiceOnly   bool                `json:"self_service_only,omitempty"`
 	AcceptanceSeconds int64               `json:"acceptance_seconds,omitempty"` // zero means the service's default
 	OnBehalfOf        transfer.AccountRef `json:"on_behalf_of,omitempty"`       // the source; required for support, and only for support
+
+	Reference       string            `json:"reference,omitempty"` // the source's own, which the destination sees
+	UniqueReference bool              `json:"unique_reference,omitempty"`
+	Message         string            `json:"message,omitempty"`        // to the destination
+	SIMReferences   map[string]string `json:"sim_references,omitempty"` // from a SIM, identified as in SIMs, to its reference
 }
 
 // Destination identifies an account by two values that must match.
@@ -162,13 +177,16 @@ type Extension struct {
 
 // Decline is the body of DeclineRequest.
 type Decline struct {
-	SIMs   []string `json:"sims,omitempty"` // the others stay open; empty means all SIMs
-	Reason string   `json:"reason,omitempty"`
+	SIMs   []string              `json:"sims,omitempty"` // the others stay open; empty means all SIMs
+	Code   transfer.DecisionCode `json:"code,omitempty"`
+	Reason string                `json:"reason,omitempty"`
 }
 
 // Cancellation is the body of CancelRequest.
 type Cancellation struct {
-	SIMs []string `json:"sims,omitempty"` // the others stay open; empty means all SIMs
+	SIMs   []string              `json:"sims,omitempty"` // the others stay open; empty means all SIMs
+	Code   transfer.DecisionCode `json:"code,omitempty"`
+	Reason string                `json:"reason,omitempty"`
 }
 
 // Approval is the body of ApproveRequest.
@@ -180,7 +198,8 @@ type Approval struct {
 
 // Denial is the body of DenyRequest.
 type Denial struct {
-	Reason string `json:"reason"`
+	Code   transfer.DecisionCode `json:"code,omitempty"`
+	Reason string                `json:"reason"`
 }
 
 // Retry is the body of RetryRequest.
@@ -200,6 +219,8 @@ type RequestFilter struct {
 	SIM           string // any identifier
 	Reasons       []transfer.Reason
 	Methods       []transfer.Method
+	Reference     string // of the request, or of one of its SIMs
+	Codes         []transfer.DecisionCode
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive
 }
@@ -227,6 +248,8 @@ func (c *Client) ListRequests(ctx context.Context, f RequestFilter, p Paging, op
 	q.set("sim", f.SIM)
 	q.set("reason", joined(f.Reasons))
 	q.set("method", joined(f.Methods))
+	q.set("reference", f.Reference)
+	q.set("code", joined(f.Codes))
 	q.setTime("created_after", f.CreatedAfter)
 	q.setTime("created_before", f.CreatedBefore)
 	return get[Page[Request]](ctx, c, q.of(path("transfer-requests")), options)

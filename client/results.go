@@ -29,6 +29,9 @@ type Result struct {
 	Status         transfer.Status     `json:"status,omitempty"`  // while the transfer is open
 	Plan           string              `json:"plan,omitempty"`    // while the transfer is open
 	Arrival        *Arrival            `json:"arrival,omitempty"` // while the transfer is open; for the destination and support
+	Reference      string              `json:"reference"`         // that the source gave it in this request
+
+	Code transfer.DecisionCode `json:"code"` // why it was declined, denied or canceled
 }
 
 // Format is the media type of results.

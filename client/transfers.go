@@ -11,23 +11,25 @@ import (
 
 // Transfer is the transfer of one SIM of a request.
 type Transfer struct {
-	Line           int             `json:"line"` // in the list or upload, from 1
-	Identifier     string          `json:"identifier"`
-	ICCID          string          `json:"iccid,omitempty"`
-	State          transfer.State  `json:"state"`
-	Method         transfer.Method `json:"method,omitempty"`
-	Reason         transfer.Reason `json:"reason,omitempty"`
-	Remedy         string          `json:"remedy,omitempty"`
-	Fee            *transfer.Money `json:"fee,omitempty"`
-	SessionDropped bool            `json:"session_dropped"`
-	GatewayAnswer  string          `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
-	Advice         string          `json:"advice,omitempty"`
-	FinishedAt     *time.Time      `json:"finished_at,omitempty"`
-	Status         transfer.Status `json:"status,omitempty"`  // while the transfer is open
-	Plan           string          `json:"plan,omitempty"`    // while the transfer is open
-	Arrival        *Arrival        `json:"arrival,omitempty"` // while the transfer is open; for the destination and support
-	Before         *Snapshot       `json:"before,omitempty"`  // for support only
-	After          *Snapshot       `json:"after,omitempty"`   // for support only
+	Line           int                   `json:"line"` // in the list or upload, from 1
+	Identifier     string                `json:"identifier"`
+	ICCID          string                `json:"iccid,omitempty"`
+	State          transfer.State        `json:"state"`
+	Method         transfer.Method       `json:"method,omitempty"`
+	Reason         transfer.Reason       `json:"reason,omitempty"`
+	Remedy         string                `json:"remedy,omitempty"`
+	Fee            *transfer.Money       `json:"fee,omitempty"`
+	SessionDropped bool                  `json:"session_dropped"`
+	GatewayAnswer  string                `json:"gateway_answer,omitempty"` // the last one, if it did not end the SIM's data session
+	Advice         string                `json:"advice,omitempty"`
+	FinishedAt     *time.Time            `json:"finished_at,omitempty"`
+	Status         transfer.Status       `json:"status,omitempty"`    // while the transfer is open
+	Plan           string                `json:"plan,omitempty"`      // while the transfer is open
+	Arrival        *Arrival              `json:"arrival,omitempty"`   // while the transfer is open; for the destination and support
+	Reference      string                `json:"reference,omitempty"` // that the source gave it in this request
+	Code           transfer.DecisionCode `json:"code,omitempty"`      // why it was declined, denied or canceled
+	Before         *Snapshot             `json:"before,omitempty"`    // for support only
+	After          *Snapshot             `json:"after,omitempty"`     // for support only
 }
 
 // Arrival is what the destination of an open transfer gets, as far as it may know
@@ -63,12 +65,14 @@ type TransferFilter struct {
 	States  []transfer.State
 	Reasons []transfer.Reason
 	Methods []transfer.Method
+	Codes   []transfer.DecisionCode
 }
 
 func (f TransferFilter) addTo(q query) query {
 	q.set("state", joined(f.States))
 	q.set("reason", joined(f.Reasons))
 	q.set("method", joined(f.Methods))
+	q.set("code", joined(f.Codes))
 	return q
 }
 

@@ -69,3 +69,13 @@ func Readers(author Party, chosen []Party) []Party {
 	}
 	return list
 }
+
+// ParseReference parses the reference of a request, a batch or a SIM. An empty
+// text is none.
+func ParseReference(s string) (string, error) {
+	text, err := ParseLine(s)
+	if err != nil {
+		return "", err
+	}
+	return text, CheckLength(text, MaxReference)
+}

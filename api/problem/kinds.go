@@ -30,6 +30,8 @@ const (
 	SIMsRefused          Code = "sims_refused"
 	IdentifierTaken      Code = "identifier_taken"
 	IdentifierRequired   Code = "identifier_required"
+	ReferenceTaken       Code = "reference_taken"
+	CommentLimit         Code = "comment_limit"
 	FeeValid             Code = "fee_valid"
 	AccountInUse         Code = "account_in_use"
 	GatewayInUse         Code = "gateway_in_use"
@@ -101,6 +103,8 @@ func Kinds() []Kind {
 		{SIMsRefused, http.StatusConflict, "Some SIMs cannot be changed", "The rules refuse the change for some of the SIMs. Nothing was changed. The field errors lists the first of them for each reason. Leave them out, or change the others with skip_refused."},
 		{IdentifierTaken, http.StatusConflict, "Identifier of another SIM", "Another SIM has this identifier or external id. Nothing was changed. The field detail names that SIM. A number or an IMSI can be moved from it with the field from."},
 		{IdentifierRequired, http.StatusConflict, "Identifier that the SIM needs", "A SIM keeps its ICCID and at least one IMSI. Nothing was changed. Add another IMSI first; a new card takes over by a swap."},
+		{ReferenceTaken, http.StatusConflict, "Reference in use", "The call asks for a unique reference, and another request of the source has it. Nothing was created. The field detail names that request. Look whether it is the same transfer; otherwise use another reference, or leave out unique_reference."},
+		{CommentLimit, http.StatusConflict, "Too many comments", "The party has written as many comments on this request as it can. Nothing was written."},
 		{FeeValid, http.StatusConflict, "The fee applies already", "Only a fee that is not valid yet can be withdrawn. Add another entry to the fee schedule to change a fee from now on."},
 		{AccountInUse, http.StatusConflict, "Account with open requests", "The account sends or receives requests that are not finished, so it was not closed. The field errors counts what is open. Wait until the requests are finished, or close the account with open_requests: end, which cancels them."},
 		{GatewayInUse, http.StatusConflict, "Gateway with open sessions", "Sessions are open at the gateway, so it was not removed. Wait until they have ended, or remove it with open_sessions=leave; the transfers of SIMs with such a session then fail with session_not_dropped."},

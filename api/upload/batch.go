@@ -7,8 +7,8 @@ import (
 	"simtransfer/transfer"
 )
 
-// Batch is an accepted upload: SIMs with their destinations. It takes 20 bytes
-// per row. It is read-only, so it is safe for concurrent use.
+// Batch is an accepted upload: SIMs with their destinations. It takes 24 bytes
+// per row, and the references of the rows. It is read-only, so it is safe for concurrent use.
 type Batch struct {
 	// Destinations are the accounts of the rows, in the order in which they
 	// first appear. The methods identify a destination by its index here.
@@ -17,6 +17,7 @@ type Batch struct {
 	format Format
 	rows   rows
 	chains []chain // one per destination
+	texts  texts   // the references of the rows
 }
 
 // Destination is an account that receives SIMs, as the upload identifies it.
@@ -47,6 +48,23 @@ func (b *Batch) Rows(destination int) iter.Seq2[Place, transfer.Identifier] {
 	}
 }
 
+// References returns the references of the rows with a destination, in the order
+// of Rows: an empty text for a row that has none, and nothing if none has one.
+func (b *Batch) References(destination int) []string {
+	if len(b.texts) == 0 {
+		return nil
+	}
+	list := make([]string, 0, b.Size(destination))
+	for i := b.chains[destination].first; ; {
+		row := b.rows.at(i)
+		list = append(list, b.texts.at(row.reference))
+		if row.next == 0 {
+			return list
+		}
+		i = row.next
+	}
+}
+
 // All returns every row in the order of the upload.
 func (b *Batch) All() iter.Seq2[Place, transfer.Identifier] {
 	return func(yield func(Place, transfer.Identifier) bool) {
@@ -72,6 +90,27 @@ type row struct {
 	digits digits
 	line   uint32
 	next   uint32 // index of the next row with the same destination; 0 at the end
+
+	reference uint32 // place in texts; 0 for none
+}
+
+// texts are short texts, each after a byte with its length. A text has at most
+// 255 bytes, and all of them together take less than the upload.
+type texts []byte
+
+// add adds a text and returns its place, which is not 0.
+func (t *texts) add(text string) uint32 {
+	if len(*t) == 0 {
+		*t = append(*t, 0)
+	}
+	place := uint32(len(*t))
+	*t = append(append(*t, byte(len(text))), text...)
+	return place
+}
+
+// at returns the text at a place; that of 0 is empty.
+func (t texts) at(place uint32) string {
+	return string(t[place+1 : place+1+uint32(t[place])])
 }
 
 // chain is the list of the rows with one destination.

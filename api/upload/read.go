@@ -13,6 +13,7 @@ const (
 	columnSIM        = "sim"
 	columnEmail      = "destination_email"
 	columnOperatorID = "destination_operator_id"
+	columnReference  = "reference"
 )
 
 // BatchColumns returns the columns of a batch.
@@ -21,11 +22,12 @@ func BatchColumns() []Column {
 		{Name: columnSIM, Required: true},
 		{Name: columnEmail, Required: true},
 		{Name: columnOperatorID, Required: true},
+		{Name: columnReference},
 	}
 }
 
-// Read reads a batch of transfers with the columns sim, destination_email and
-// destination_operator_id. Each SIM is identified by its ICCID, an IMSI or an
+// Read reads a batch of transfers with the columns sim, destination_email,
+// destination_operator_id and, if given, reference. Each SIM is identified by its ICCID, an IMSI or an
 // MSISDN, and each identifier may occur only once. Read returns the errors of
 // [Records.Err].
 func Read(r io.Reader, format Format, names Names, limits Limits) (*Batch, error) {
@@ -75,6 +77,7 @@ func (b *batchReader) add(record Record) {
 	i := uint32(b.rows.n)
 	b.rows.append(row{line: uint32(record.Line)})
 	b.addSIM(i, record.Place, sim)
+	b.addReference(i, record.Place, record.Values[3])
 	if to, ok := b.destination(record.Place, spelling{email, operatorID}); ok {
 		b.link(i, to)
 	}
@@ -93,6 +96,17 @@ func (b *batchReader) addSIM(i uint32, place Place, text string) {
 	b.rows.at(i).digits = pack(sim.String())
 	if earlier, found := b.sims.add(i); found {
 		b.records.Refuse(place, columnSIM, CodeDuplicate, Duplicate(sim, b.place(earlier).short()))
+	}
+}
+
+func (b *batchReader) addReference(i uint32, place Place, text string) {
+	reference, err := transfer.ParseReference(text)
+	if err != nil {
+		b.records.Refuse(place, columnReference, CodeBadValue, err.Error())
+		return
+	}
+	if reference != "" {
+		b.rows.at(i).reference = b.texts.add(reference)
 	}
 }
 
