@@ -214,6 +214,15 @@ func partyBetween(c storage.Caller, source, destination transfer.OperatorID) (tr
 	return "", false
 }
 
+// batchParty returns as which party a caller sees the requests of a batch that is
+// within its reach.
+func batchParty(c storage.Caller) transfer.Party {
+	if isFinance(c) {
+		return partyFinance
+	}
+	return transfer.PartySource
+}
+
 // senderParty returns as which party a caller creates, cancels or retries
 // requests: as the source, or as support on behalf of the source. It is empty,
 // and then no decision is allowed, for every other caller.

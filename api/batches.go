@@ -43,7 +43,6 @@ func viewBatch(b storage.Batch, c storage.Caller) Batch {
 		CreatedAt: b.CreatedAt.UTC(),
 		Finished:  b.Unfinished == 0,
 		Reference: b.Reference,
-		Message:   b.Message,
 		Requests:  b.Requests,
 		Counts: Counts{
 			SIMs:       b.Size,
@@ -62,6 +61,9 @@ func viewBatch(b storage.Batch, c storage.Caller) Batch {
 	}
 	if v.Finished {
 		v.Outcome = new(transfer.OutcomeOf(b.Completed, b.Size))
+	}
+	if sightOf(batchParty(c)).words {
+		v.Message = b.Message
 	}
 	return v
 }

@@ -21,8 +21,9 @@ import (
 // secrets are what a party knows about itself, and no other account may read.
 func secrets() map[string][]string {
 	return map[string][]string{
-		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key", "CODE-OF-SOURCE"},
-		"destination": {"landing-group", "landing-tag", "destination key", "Recipient Ltd"},
+		"source":      {"source-group", "source-tag", "TICKET-1", "agreed-with-source", "\"4711", ":4711", "47.11", "source key", "source-to-support", "CODE-OF-SOURCE"},
+		"destination": {"landing-group", "landing-tag", "destination key", "destination-to-support", "Recipient Ltd"},
+		"support":     {"internal-comment"},
 	}
 }
 
@@ -51,7 +52,8 @@ func TestWhatEachPartyReads(t *testing.T) {
 	for i := 2; i <= 4; i++ { // a support-assisted transfer keeps the tags of the first one
 		s.do(apiCall{method: "PATCH", path: "/v1/sims/" + iccid(i), key: source, body: m{"group": "source-group", "tags": m{"source-tag": "x"}}}).is(200)
 	}
-	request := read[Request](s.post(source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2))).is(202)).ID.String()
+	words := m{"reference": "PO-1", "message": "as agreed", "sim_references": m{iccid(1): "PO-1/1"}}
+	request := read[Request](s.post(source, "/v1/transfer-requests", worded(words, iccid(1), iccid(2))).is(202)).ID.String()
 	batch := read[Batch](s.do(apiCall{method: "POST", path: "/v1/batches", key: source, body: batchCSV(iccid(3)), header: csvHeader()}).is(202))
 	s.work()
 	s.post(s.support, "/v1/transfer-requests/"+request+"/approve", m{"ticket": "TICKET-1", "fee": m{"minor": 4711}, "fee_reason": "agreed-with-source"}).is(202)
@@ -60,6 +62,12 @@ func TestWhatEachPartyReads(t *testing.T) {
 	pulled := read[PullRequest](s.post(parties["uninvolved owner"], "/v1/pull-requests", m{"iccids": []string{iccid(4), "99999000000000000011"}, "reference": "PO-1", "message": "as agreed"}).is(201)).ID.String()
 	s.post(source, "/v1/pull-requests/"+pulled+"/approve", nil).is(202) // support has to review the request
 	code := read[TransferCode](s.post(source, "/v1/transfer-codes", m{"sims": []string{iccid(4)}, "reference": "CODE-OF-SOURCE", "message": "as agreed"}).is(201)).ID.String()
+	for _, c := range []struct{ key, text, reader string }{
+		{source, "source-to-support", "support"}, {destination, "destination-to-support", "support"}, {s.support, "internal-comment", "support"},
+		{source, "source-to-all", "destination"}, {s.support, "support-to-destination", "destination"},
+	} {
+		s.post(c.key, "/v1/transfer-requests/"+request+"/comments", m{"text": c.text, "visible_to": []string{c.reader}}).is(201)
+	}
 
 	for total := s.queryInt(`SELECT count(*) FROM events`); len(read[Feed](s.get(s.admin, "/v1/events?limit=200").is(200)).Items) < total; {
 	} // events appear when no earlier transaction is running

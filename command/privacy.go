@@ -23,7 +23,7 @@ type privacyExportCommand struct {
 
 // Help is the detailed help.
 func (privacyExportCommand) Help() string {
-	return `Prints a JSON object with the email, the name and the contacts of the account, its keys, what they did to requests and from which addresses, and the entries of the audit trail that concern the account. The audit trail records the export.
+	return `Prints a JSON object with the email, the name and the contacts of the account, its keys, what they did to requests and from which addresses, with their comments and reasons, the references and messages that it wrote, and the entries of the audit trail that concern the account. The audit trail records the export.
 
 Example:
 
@@ -52,7 +52,7 @@ func (c *privacyExportCommand) Run(ctx context.Context) error {
 
 // exported returns personal data in the names of the API.
 func exported(d storage.PersonalData) map[string]any {
-	keys, calls, audit := []map[string]any{}, []map[string]any{}, []map[string]any{}
+	keys, calls, texts, audit := []map[string]any{}, []map[string]any{}, []map[string]any{}, []map[string]any{}
 	for _, k := range d.Keys {
 		keys = append(keys, map[string]any{
 			"id": k.ID, "name": k.Name, "hint": k.Hint, "permission": k.Permission, "networks": k.Networks,
@@ -63,6 +63,9 @@ func exported(d storage.PersonalData) map[string]any {
 		calls = append(calls, map[string]any{
 			"at": c.At, "request": c.Request, "kind": c.Kind, "key": c.Key, "address": c.Address, "detail": json.RawMessage(c.Detail),
 		})
+	}
+	for _, x := range d.Texts {
+		texts = append(texts, map[string]any{"id": x.ID, "kind": x.Kind, "reference": x.Reference, "message": x.Message})
 	}
 	for _, r := range d.Audit {
 		audit = append(audit, map[string]any{
@@ -75,7 +78,7 @@ func exported(d storage.PersonalData) map[string]any {
 			"operator_id": d.Account.OperatorID, "email": d.Account.Email, "name": d.Account.Name, "external_id": d.Account.ExternalID,
 			"contacts": d.Account.Contacts, "standing": d.Account.Standing, "created_at": d.Account.CreatedAt,
 		},
-		"keys": keys, "calls": calls, "audit": audit,
+		"keys": keys, "calls": calls, "texts": texts, "audit": audit,
 	}
 }
 
@@ -87,7 +90,7 @@ type privacyEraseCommand struct {
 
 // Help is the detailed help.
 func (privacyEraseCommand) Help() string {
-	return `Erases the email, the name and the contacts of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, and the reasons that were given with them. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do tags, groups, the operator id, the external id, and what support wrote. The audit trail records the erasure.
+	return `Erases the email, the name and the contacts of a closed account, the names and networks of its keys, which are revoked, the addresses that the keys were used from, the messages and comments that it wrote, and the reasons that were given with the keys. It cannot be undone. Owners of SIMs, transfers and charges stay as they are, and so do references, tags, groups, the operator id, the external id, and what support wrote. The audit trail records the erasure.
 
 Example:
 
@@ -113,6 +116,6 @@ func (c *privacyEraseCommand) Run(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	fmt.Printf("The personal data of %s is erased: %d keys, %d events and %d entries of the audit trail were changed.\n", id, erased.Keys, erased.Events, erased.Audit)
+	fmt.Printf("The personal data of %s is erased: %d keys, %d events, %d messages and reasons, and %d entries of the audit trail were changed.\n", id, erased.Keys, erased.Events, erased.Texts, erased.Audit)
 	return nil
 }

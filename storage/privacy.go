@@ -184,6 +184,7 @@ var eraseTexts = newStatement(statement{
 			FROM events e
 			WHERE ` + accountCallsSQL + `
 			  AND e.kind IN ('cancel', 'decline', 'deny')
+			  AND e.to_state IS NOT NULL
 		), requests_erased AS (
 			UPDATE requests r
 			SET message = CASE WHEN r.source = @account AND r.message IS NOT NULL THEN '[erased]' ELSE r.message END,

@@ -44,6 +44,19 @@ func TestErasePersonalData(t *testing.T) {
 		WHERE request = $1 AND seq = 1`, id, key.ID)
 	db.Exec(`UPDATE events SET destination = $2 WHERE request = $1`, id, a.ID)
 
+	written := db.Request(storagetest.Request{From: a, To: b, SIMs: db.SIMs(1, storagetest.SIM{Account: a.ID})})
+	db.Exec(`UPDATE requests SET message = 'from Jane', reference = 'PO-1' WHERE id = $1`, written)
+	if err := db.InTx(t.Context(), func(tx *storage.Tx) error {
+		by := storage.Actor{Key: key.ID, Address: "198.51.100.7", Party: transfer.PartySource}
+		if _, err := tx.AddComment(t.Context(), written, by, "ask Jane", transfer.Readers(transfer.PartySource, nil)); err != nil {
+			return err
+		}
+		_, err := tx.Decide(t.Context(), written, storage.Decision{Event: transfer.Cancel, By: by, Code: transfer.OtherReason, Reason: "Jane is away"})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+
 	pulled, err := pull(t, db, a, unknownICCID(1))
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +72,7 @@ func TestErasePersonalData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Texts) != 2 || len(export.Calls) != 1 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
+	if export.Account.Email != email || len(export.Keys) != 1 || len(export.Texts) != 3 || len(export.Calls) != 3 || *export.Calls[0].Address != "198.51.100.7" || len(export.Audit) < 3 {
 		t.Errorf("%+v", export)
 	}
 
@@ -94,6 +107,9 @@ func TestErasePersonalData(t *testing.T) {
 	}
 	if n := storagetest.One[int](db, `SELECT count(*) FROM api_keys WHERE id = $1 AND name = 'another person' AND revoked_at IS NULL`, keep.ID); n != 1 {
 		t.Error("the key of another account was erased")
+	}
+	if n := storagetest.One[int](db, `SELECT count(*) FROM requests WHERE id = $1 AND reference = 'PO-1' AND code = 'other' AND reason = '[erased]'`, written); n != 1 {
+		t.Error("the reference or the code was erased")
 	}
 	if db.Owner(sim) != a.ID {
 		t.Error("the SIM has another owner")

@@ -13,6 +13,7 @@ WITH ended AS (
 	WHERE (e.source = $1 /*account*/ OR e.destination = $1 /*account*/)
 	  AND e.api_key IN (SELECT id FROM api_keys WHERE account = $1 /*account*/)
 	  AND e.kind IN ('cancel', 'decline', 'deny')
+	  AND e.to_state IS NOT NULL
 ), requests_erased AS (
 	UPDATE requests r
 	SET message = CASE WHEN r.source = $1 /*account*/ AND r.message IS NOT NULL THEN '[erased]' ELSE r.message END,
