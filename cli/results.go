@@ -36,7 +36,7 @@ type results struct {
 }
 
 // write copies the results that stream returns to the file or to standard output.
-func (r results) write(s *Session, stream func(*client.Client, client.TransferFilter, client.Format) (io.ReadCloser, error)) error {
+func (r results) write(s *Session, stream func(*client.Client, client.TransferFilter, client.Format) (*client.Results, error)) error {
 	l, err := r.connect(s)
 	if err != nil {
 		return err
@@ -47,9 +47,14 @@ func (r results) write(s *Session, stream func(*client.Client, client.TransferFi
 	}
 	defer func() { _ = rows.Close() }()
 	if r.Output != "" {
-		return saveRows(l, r.Output, rows, "the results are incomplete")
+		err = saveRows(l, r.Output, rows, "the results are incomplete")
+	} else {
+		err = copyRows(l, l.Out, rows, "the results are incomplete")
 	}
-	return copyRows(l, l.Out, rows, "the results are incomplete")
+	if err == nil && rows.Purged > 0 {
+		l.note("Rows that are no longer stored, of SIMs that were not found: %d.", rows.Purged)
+	}
+	return err
 }
 
 // rowFormat returns the format of rows that the flags --format and --json name.
@@ -148,7 +153,7 @@ Examples:
 
 // Run runs the command.
 func (c *batchesResultsCommand) Run(ctx context.Context, s *Session) error {
-	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (io.ReadCloser, error) {
+	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (*client.Results, error) {
 		return api.BatchResults(ctx, c.ID, f, format)
 	})
 }
@@ -170,7 +175,7 @@ Examples:
 
 // Run runs the command.
 func (c *requestsResultsCommand) Run(ctx context.Context, s *Session) error {
-	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (io.ReadCloser, error) {
+	return c.write(s, func(api *client.Client, f client.TransferFilter, format client.Format) (*client.Results, error) {
 		return api.RequestResults(ctx, c.ID, f, format)
 	})
 }

@@ -147,6 +147,23 @@ func TestResultsWithTooManyRows(t *testing.T) {
 	}
 }
 
+// The number of rows that are no longer stored is printed after the others.
+func TestResultsWithoutPurgedRows(t *testing.T) {
+	t.Parallel()
+	purged := "7"
+	c := newTerminal(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Simtransfer-Rows", "2")
+		w.Header().Set("Simtransfer-Purged-Rows", purged)
+		_, _ = io.WriteString(w, downloads()[r.Header.Get("Accept")])
+	})
+	c.is(c.run("requests", "results", someRequest), 0, "no longer stored, of SIMs that were not found: 7")
+	c.prints(downloads()["text/csv"])
+	c.is(c.run("requests", "results", someRequest, "-o", filepath.Join(t.TempDir(), "results.csv")), 0, "were not found: 7")
+	purged = "x"
+	c.is(c.run("requests", "results", someRequest), 1, "is not simtransfer")
+	c.prints("")
+}
+
 // An answer whose number of rows is unknown cannot be checked.
 func TestResultsWithoutTheNumberOfRows(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"iter"
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,24 +46,40 @@ const (
 	CSV    Format = "text/csv"
 )
 
+// Results are the rows of a request or batch.
+type Results struct {
+	*Rows
+	Purged int // rows that are no longer stored, and so are missing
+}
+
+// purgedHeader is how many rows results no longer have.
+const purgedHeader = "Simtransfer-Purged-Rows"
+
 // RequestResults streams the results of a request in the order in which its
 // SIMs were named. The caller must close the stream; an error while reading it
 // means that rows are missing. See ReadResults to decode NDJSON.
-func (c *Client) RequestResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (io.ReadCloser, error) {
+func (c *Client) RequestResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (*Results, error) {
 	return c.results(ctx, requestPath(id, "results"), f, format)
 }
 
 // BatchResults is RequestResults for a batch, in the order of the upload.
-func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (io.ReadCloser, error) {
+func (c *Client) BatchResults(ctx context.Context, id uuid.UUID, f TransferFilter, format Format) (*Results, error) {
 	return c.results(ctx, batchPath(id, "results"), f, format)
 }
 
-func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (io.ReadCloser, error) {
-	rows, err := c.rows(ctx, f.addTo(query{}).of(path), format)
+func (c *Client) results(ctx context.Context, path string, f TransferFilter, format Format) (*Results, error) {
+	answer := &Results{}
+	rows, err := c.countedRows(ctx, call{method: http.MethodGet, path: f.addTo(query{}).of(path), accept: string(format)}, func(h http.Header) (err error) {
+		if purged := h.Get(purgedHeader); purged != "" {
+			answer.Purged, err = strconv.Atoi(purged)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err // not a nil *Rows, which would be a reader
+		return nil, err
 	}
-	return rows, nil
+	answer.Rows = rows
+	return answer, nil
 }
 
 // ReadResults decodes results in NDJSON while they arrive. It stops after the
