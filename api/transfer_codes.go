@@ -221,13 +221,14 @@ func (s *server) redeemCode(ctx context.Context, in *redeemCodeInput) (*reply[Re
 			Code: code, Destination: to, Review: s.ReviewPeriod, By: actor(ctx, transfer.PartyDestination), Attempt: attempt,
 		})
 		if !errors.Is(err, storage.ErrInvalidCode) {
-			if err != nil { // it was not the code
+			if err != nil || out.Replayed != "" { // it was not the code, or another call has redeemed it with the same key meanwhile
 				s.forgetAttempt(ctx, attempt)
 			}
 			return out, err
 		}
 	}
-	if err := s.db.Audit(ctx, storage.AuditEntry{
+	// A caller that hangs up is on record, too.
+	if err := s.db.Audit(context.WithoutCancel(ctx), storage.AuditEntry{
 		By: actingCaller(ctx), Action: transfer.AuditCodeDenied, Account: to.ID, Object: "transfer_code",
 		After: map[string]any{"wrong_in_an_hour": earlier + 1},
 	}); err != nil {

@@ -2,10 +2,13 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image/png"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +157,42 @@ func TestInvalidTransferCodes(t *testing.T) {
 	if n := s.queryInt(`SELECT count(*) FROM audit WHERE action = 'code.denied'`); n != storage.MaxCodeAttempts {
 		t.Errorf("%d entries", n)
 	}
+}
+
+// A wrong code is on record even if the caller hangs up before the answer.
+func TestWrongCodeOfCallerThatHangsUp(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t, redeemsAtOnce)
+	release := s.holdTx(`LOCK TABLE audit IN EXCLUSIVE MODE`)
+	ctx, hangUp := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/transfer-codes/redeem", strings.NewReader(`{"code":"0000-0000-0000-0000-0000"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.destination)
+	r.Header.Set("Content-Type", "application/json")
+	done := make(chan error, 1)
+	go func() {
+		a, err := s.client.Do(r)
+		if err == nil {
+			err = a.Body.Close()
+		}
+		done <- err
+	}()
+	await := func(query string) {
+		for begun := time.Now(); s.queryInt(query) == 0; {
+			if time.Since(begun) > 20*time.Second {
+				t.Fatalf("not met: %s", query)
+			}
+		}
+	}
+	await(`SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+	hangUp()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("the call ended with %v", err)
+	}
+	release(false)
+	await(`SELECT count(*) FROM audit WHERE action = 'code.denied'`)
 }
 
 // Wrong codes of one network are limited across accounts, and each wrong code of
