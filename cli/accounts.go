@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -351,7 +352,12 @@ func (c *accountsUpdateCommand) Run(ctx context.Context, s *Session) error {
 	}
 	a, err := l.client.UpdateAccount(ctx, c.Account.ref(), change, l.options(c.ifMatch())...)
 	if err != nil {
-		return l.explain(err)
+		err = l.explain(err)
+		var p *client.Problem
+		if errors.As(err, &p) && p.Code == "account_in_use" && !l.json {
+			return fmt.Errorf("%w\nTo close the account and end its open requests, add --open-requests=end", err)
+		}
+		return err
 	}
 	return l.show(func() error { return printAccount(l, a) })
 }

@@ -418,3 +418,16 @@ func values(node *kong.Node) []*kong.Value {
 	}
 	return all
 }
+
+// An account that is in use can be closed with a flag, which the message names.
+func TestCloseAccountInUse(t *testing.T) {
+	t.Parallel()
+	c := newTerminal(t, func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, 409, "account_in_use", `,"detail":"it sends 2 requests"`)
+	})
+	c.is(c.run("accounts", "update", "C-1", "--standing=closed"), 5, "it sends 2 requests\n", "add --open-requests=end")
+	c.is(c.run("accounts", "update", "C-1", "--standing=closed", "--json"), 5, `"code":"account_in_use"`)
+	if strings.Contains(c.err.String(), "--open-requests") {
+		t.Errorf("%s", c.err.String())
+	}
+}
