@@ -490,6 +490,22 @@ func invariants() []invariant {
 			SELECT format('request %s comes of both a pull request and a transfer code', c.request)
 			FROM transfer_codes c
 			JOIN pull_owners o ON o.request = c.request`),
+		newInvariant(10, "decision_codes", "the codes with which SIMs of a request were declined, denied or canceled are those of the request", `
+			SELECT format('transfer %s/%s was %s with the code %s, but its request has %s', t.request, t.n, t.state, t.code, coalesce(r.codes::text, 'none'))
+			FROM transfers t
+			JOIN requests r ON r.id = t.request
+			WHERE t.code IS NOT NULL AND NOT t.code = ANY (coalesce(r.codes, '{}'))`),
+		newInvariant(10, "unique_references", "a reference that was to be unique is that of a request of its account", `
+			SELECT format('account %s has no request with the reference %s', u.account, u.reference)
+			FROM unique_references u
+			WHERE NOT EXISTS (SELECT 1 FROM requests r WHERE r.reference = u.reference AND r.source = u.account)`),
+		newInvariant(10, "comment_readers", "a comment is an event for the parties that see it, and for no other side", `
+			SELECT format('comment %s of request %s is for %s, but its event is for the source: %s, for the destination: %s',
+				e.seq, e.request, e.detail->>'visible_to', e.source IS NOT NULL, e.destination IS NOT NULL)
+			FROM events e
+			WHERE e.kind = 'comment'
+			  AND ((e.source IS NOT NULL) <> (e.detail->'visible_to' ? 'source')
+			    OR e.destination IS NOT NULL AND NOT e.detail->'visible_to' ? 'destination')`),
 	}
 }
 

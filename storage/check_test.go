@@ -52,6 +52,9 @@ func TestCheckFindsViolations(t *testing.T) {
 		identified = "the last identifiers of a SIM in the changes feed"
 		values     = "each change of a SIM's status or plan"
 		swaps      = "every swap of a SIM"
+		codes      = "the codes with which SIMs"
+		references = "a reference that was to be unique"
+		comments   = "a comment is an event"
 	)
 	for _, c := range []struct {
 		invariant string // the beginning of the one that the statement violates
@@ -95,6 +98,12 @@ func TestCheckFindsViolations(t *testing.T) {
 		{events, `UPDATE requests SET last_event = last_event + 1 WHERE id = $1`, []any{waiting.id}},
 		{events, `DELETE FROM events WHERE request = $1 AND seq = 1`, []any{completed.id}},
 		{events, `UPDATE events SET to_state = 'canceled' WHERE request = $1 AND seq = 1`, []any{validating.id}},
+		{codes, `UPDATE transfers SET code = 'price' WHERE request = $1 AND state = 'declined'`, []any{completed.id}},
+		{references, `INSERT INTO unique_references VALUES ($1, 'PO-1')`, []any{waiting.from.ID}},
+		{comments, `
+			WITH r AS (UPDATE requests SET last_event = last_event + 1 WHERE id = $1 RETURNING *)
+			INSERT INTO events (request, source, destination, seq, kind, party, detail)
+			SELECT id, source, destination, last_event, 'comment', 'source', '{"text": "x", "visible_to": ["source", "support"]}' FROM r`, []any{waiting.id}},
 		{stray, `DELETE FROM work WHERE kind = 'drop_stray' AND $1 = ANY(items)`, []any{session}},
 		{owners, `DELETE FROM changes WHERE request = $1`, []any{completed.id}},
 		{owners, `UPDATE changes SET numbers = numbers - '{[0,1)}' WHERE request = $1`, []any{completed.id}},
@@ -139,7 +148,7 @@ func TestCheckFindsViolations(t *testing.T) {
 // that restores them and checks the invariants.
 func saved(db *storagetest.DB) (restore func()) {
 	var statements strings.Builder
-	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes", "swaps"} {
+	for _, table := range []string{"sims", "registrations", "transfers", "charges", "open_transfers", "requests", "work", "events", "changes", "swaps", "unique_references"} {
 		db.Exec(`CREATE TABLE saved_` + table + ` AS TABLE ` + table)
 		fmt.Fprintf(&statements, `DELETE FROM %[1]s; INSERT INTO %[1]s OVERRIDING SYSTEM VALUE TABLE saved_%[1]s;`, table)
 	}
@@ -182,7 +191,7 @@ func TestCheckIsComplete(t *testing.T) {
 			t.Errorf("an empty database: %+v", f)
 		}
 	}
-	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, slices.Compact(slices.Sorted(slices.Values(numbers)))); diff != "" {
 		t.Errorf("numbers (-want +got):\n%s", diff)
 	}
 }

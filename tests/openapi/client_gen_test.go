@@ -57,6 +57,114 @@ func (e BatchOutcome) Valid() bool {
 	}
 }
 
+// Defines values for CancelBatchInputBodyCode.
+const (
+	CancelBatchInputBodyCodeDuplicate      CancelBatchInputBodyCode = "duplicate"
+	CancelBatchInputBodyCodeNoLongerNeeded CancelBatchInputBodyCode = "no_longer_needed"
+	CancelBatchInputBodyCodeNotOurs        CancelBatchInputBodyCode = "not_ours"
+	CancelBatchInputBodyCodeNotPermitted   CancelBatchInputBodyCode = "not_permitted"
+	CancelBatchInputBodyCodeOther          CancelBatchInputBodyCode = "other"
+	CancelBatchInputBodyCodePrice          CancelBatchInputBodyCode = "price"
+	CancelBatchInputBodyCodeSuspectedFraud CancelBatchInputBodyCode = "suspected_fraud"
+	CancelBatchInputBodyCodeUnexpected     CancelBatchInputBodyCode = "unexpected"
+	CancelBatchInputBodyCodeWrongAccount   CancelBatchInputBodyCode = "wrong_account"
+	CancelBatchInputBodyCodeWrongSims      CancelBatchInputBodyCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the CancelBatchInputBodyCode enum.
+func (e CancelBatchInputBodyCode) Valid() bool {
+	switch e {
+	case CancelBatchInputBodyCodeDuplicate:
+		return true
+	case CancelBatchInputBodyCodeNoLongerNeeded:
+		return true
+	case CancelBatchInputBodyCodeNotOurs:
+		return true
+	case CancelBatchInputBodyCodeNotPermitted:
+		return true
+	case CancelBatchInputBodyCodeOther:
+		return true
+	case CancelBatchInputBodyCodePrice:
+		return true
+	case CancelBatchInputBodyCodeSuspectedFraud:
+		return true
+	case CancelBatchInputBodyCodeUnexpected:
+		return true
+	case CancelBatchInputBodyCodeWrongAccount:
+		return true
+	case CancelBatchInputBodyCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CancelInputBodyCode.
+const (
+	CancelInputBodyCodeDuplicate      CancelInputBodyCode = "duplicate"
+	CancelInputBodyCodeNoLongerNeeded CancelInputBodyCode = "no_longer_needed"
+	CancelInputBodyCodeNotOurs        CancelInputBodyCode = "not_ours"
+	CancelInputBodyCodeNotPermitted   CancelInputBodyCode = "not_permitted"
+	CancelInputBodyCodeOther          CancelInputBodyCode = "other"
+	CancelInputBodyCodePrice          CancelInputBodyCode = "price"
+	CancelInputBodyCodeSuspectedFraud CancelInputBodyCode = "suspected_fraud"
+	CancelInputBodyCodeUnexpected     CancelInputBodyCode = "unexpected"
+	CancelInputBodyCodeWrongAccount   CancelInputBodyCode = "wrong_account"
+	CancelInputBodyCodeWrongSims      CancelInputBodyCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the CancelInputBodyCode enum.
+func (e CancelInputBodyCode) Valid() bool {
+	switch e {
+	case CancelInputBodyCodeDuplicate:
+		return true
+	case CancelInputBodyCodeNoLongerNeeded:
+		return true
+	case CancelInputBodyCodeNotOurs:
+		return true
+	case CancelInputBodyCodeNotPermitted:
+		return true
+	case CancelInputBodyCodeOther:
+		return true
+	case CancelInputBodyCodePrice:
+		return true
+	case CancelInputBodyCodeSuspectedFraud:
+		return true
+	case CancelInputBodyCodeUnexpected:
+		return true
+	case CancelInputBodyCodeWrongAccount:
+		return true
+	case CancelInputBodyCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CommentDetailVisibleTo.
+const (
+	CommentDetailVisibleToDestination CommentDetailVisibleTo = "destination"
+	CommentDetailVisibleToSource      CommentDetailVisibleTo = "source"
+	CommentDetailVisibleToSupport     CommentDetailVisibleTo = "support"
+	CommentDetailVisibleToSystem      CommentDetailVisibleTo = "system"
+)
+
+// Valid indicates whether the value is a known member of the CommentDetailVisibleTo enum.
+func (e CommentDetailVisibleTo) Valid() bool {
+	switch e {
+	case CommentDetailVisibleToDestination:
+		return true
+	case CommentDetailVisibleToSource:
+		return true
+	case CommentDetailVisibleToSupport:
+		return true
+	case CommentDetailVisibleToSystem:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CreateAccountInputBodyStanding.
 const (
 	CreateAccountInputBodyStandingClosed CreateAccountInputBodyStanding = "closed"
@@ -135,6 +243,174 @@ func (e CreateKeyInputBodyRole) Valid() bool {
 	case CreateKeyInputBodyRoleFinance:
 		return true
 	case CreateKeyInputBodyRoleSupport:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DecisionWordsCode.
+const (
+	DecisionWordsCodeDuplicate      DecisionWordsCode = "duplicate"
+	DecisionWordsCodeNoLongerNeeded DecisionWordsCode = "no_longer_needed"
+	DecisionWordsCodeNotOurs        DecisionWordsCode = "not_ours"
+	DecisionWordsCodeNotPermitted   DecisionWordsCode = "not_permitted"
+	DecisionWordsCodeOther          DecisionWordsCode = "other"
+	DecisionWordsCodePrice          DecisionWordsCode = "price"
+	DecisionWordsCodeSuspectedFraud DecisionWordsCode = "suspected_fraud"
+	DecisionWordsCodeUnexpected     DecisionWordsCode = "unexpected"
+	DecisionWordsCodeWrongAccount   DecisionWordsCode = "wrong_account"
+	DecisionWordsCodeWrongSims      DecisionWordsCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the DecisionWordsCode enum.
+func (e DecisionWordsCode) Valid() bool {
+	switch e {
+	case DecisionWordsCodeDuplicate:
+		return true
+	case DecisionWordsCodeNoLongerNeeded:
+		return true
+	case DecisionWordsCodeNotOurs:
+		return true
+	case DecisionWordsCodeNotPermitted:
+		return true
+	case DecisionWordsCodeOther:
+		return true
+	case DecisionWordsCodePrice:
+		return true
+	case DecisionWordsCodeSuspectedFraud:
+		return true
+	case DecisionWordsCodeUnexpected:
+		return true
+	case DecisionWordsCodeWrongAccount:
+		return true
+	case DecisionWordsCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeclineInputBodyCode.
+const (
+	DeclineInputBodyCodeDuplicate      DeclineInputBodyCode = "duplicate"
+	DeclineInputBodyCodeNoLongerNeeded DeclineInputBodyCode = "no_longer_needed"
+	DeclineInputBodyCodeNotOurs        DeclineInputBodyCode = "not_ours"
+	DeclineInputBodyCodeNotPermitted   DeclineInputBodyCode = "not_permitted"
+	DeclineInputBodyCodeOther          DeclineInputBodyCode = "other"
+	DeclineInputBodyCodePrice          DeclineInputBodyCode = "price"
+	DeclineInputBodyCodeSuspectedFraud DeclineInputBodyCode = "suspected_fraud"
+	DeclineInputBodyCodeUnexpected     DeclineInputBodyCode = "unexpected"
+	DeclineInputBodyCodeWrongAccount   DeclineInputBodyCode = "wrong_account"
+	DeclineInputBodyCodeWrongSims      DeclineInputBodyCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the DeclineInputBodyCode enum.
+func (e DeclineInputBodyCode) Valid() bool {
+	switch e {
+	case DeclineInputBodyCodeDuplicate:
+		return true
+	case DeclineInputBodyCodeNoLongerNeeded:
+		return true
+	case DeclineInputBodyCodeNotOurs:
+		return true
+	case DeclineInputBodyCodeNotPermitted:
+		return true
+	case DeclineInputBodyCodeOther:
+		return true
+	case DeclineInputBodyCodePrice:
+		return true
+	case DeclineInputBodyCodeSuspectedFraud:
+		return true
+	case DeclineInputBodyCodeUnexpected:
+		return true
+	case DeclineInputBodyCodeWrongAccount:
+		return true
+	case DeclineInputBodyCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DenyInputBodyCode.
+const (
+	DenyInputBodyCodeDuplicate      DenyInputBodyCode = "duplicate"
+	DenyInputBodyCodeNoLongerNeeded DenyInputBodyCode = "no_longer_needed"
+	DenyInputBodyCodeNotOurs        DenyInputBodyCode = "not_ours"
+	DenyInputBodyCodeNotPermitted   DenyInputBodyCode = "not_permitted"
+	DenyInputBodyCodeOther          DenyInputBodyCode = "other"
+	DenyInputBodyCodePrice          DenyInputBodyCode = "price"
+	DenyInputBodyCodeSuspectedFraud DenyInputBodyCode = "suspected_fraud"
+	DenyInputBodyCodeUnexpected     DenyInputBodyCode = "unexpected"
+	DenyInputBodyCodeWrongAccount   DenyInputBodyCode = "wrong_account"
+	DenyInputBodyCodeWrongSims      DenyInputBodyCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the DenyInputBodyCode enum.
+func (e DenyInputBodyCode) Valid() bool {
+	switch e {
+	case DenyInputBodyCodeDuplicate:
+		return true
+	case DenyInputBodyCodeNoLongerNeeded:
+		return true
+	case DenyInputBodyCodeNotOurs:
+		return true
+	case DenyInputBodyCodeNotPermitted:
+		return true
+	case DenyInputBodyCodeOther:
+		return true
+	case DenyInputBodyCodePrice:
+		return true
+	case DenyInputBodyCodeSuspectedFraud:
+		return true
+	case DenyInputBodyCodeUnexpected:
+		return true
+	case DenyInputBodyCodeWrongAccount:
+		return true
+	case DenyInputBodyCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EndDetailCode.
+const (
+	EndDetailCodeDuplicate      EndDetailCode = "duplicate"
+	EndDetailCodeNoLongerNeeded EndDetailCode = "no_longer_needed"
+	EndDetailCodeNotOurs        EndDetailCode = "not_ours"
+	EndDetailCodeNotPermitted   EndDetailCode = "not_permitted"
+	EndDetailCodeOther          EndDetailCode = "other"
+	EndDetailCodePrice          EndDetailCode = "price"
+	EndDetailCodeSuspectedFraud EndDetailCode = "suspected_fraud"
+	EndDetailCodeUnexpected     EndDetailCode = "unexpected"
+	EndDetailCodeWrongAccount   EndDetailCode = "wrong_account"
+	EndDetailCodeWrongSims      EndDetailCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the EndDetailCode enum.
+func (e EndDetailCode) Valid() bool {
+	switch e {
+	case EndDetailCodeDuplicate:
+		return true
+	case EndDetailCodeNoLongerNeeded:
+		return true
+	case EndDetailCodeNotOurs:
+		return true
+	case EndDetailCodeNotPermitted:
+		return true
+	case EndDetailCodeOther:
+		return true
+	case EndDetailCodePrice:
+		return true
+	case EndDetailCodeSuspectedFraud:
+		return true
+	case EndDetailCodeUnexpected:
+		return true
+	case EndDetailCodeWrongAccount:
+		return true
+	case EndDetailCodeWrongSims:
 		return true
 	default:
 		return false
@@ -473,16 +749,13 @@ func (e Event7Kind) Valid() bool {
 
 // Defines values for Event8Kind.
 const (
-	Event8KindComment Event8Kind = "comment"
-	Event8KindExpire  Event8Kind = "expire"
-	Event8KindStart   Event8Kind = "start"
+	Event8KindExpire Event8Kind = "expire"
+	Event8KindStart  Event8Kind = "start"
 )
 
 // Valid indicates whether the value is a known member of the Event8Kind enum.
 func (e Event8Kind) Valid() bool {
 	switch e {
-	case Event8KindComment:
-		return true
 	case Event8KindExpire:
 		return true
 	case Event8KindStart:
@@ -531,6 +804,21 @@ const (
 func (e Event11Kind) Valid() bool {
 	switch e {
 	case Event11KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Event12Kind.
+const (
+	Event12KindComment Event12Kind = "comment"
+)
+
+// Valid indicates whether the value is a known member of the Event12Kind enum.
+func (e Event12Kind) Valid() bool {
+	switch e {
+	case Event12KindComment:
 		return true
 	default:
 		return false
@@ -887,16 +1175,13 @@ func (e FeedEvent7Kind) Valid() bool {
 
 // Defines values for FeedEvent8Kind.
 const (
-	FeedEvent8KindComment FeedEvent8Kind = "comment"
-	FeedEvent8KindExpire  FeedEvent8Kind = "expire"
-	FeedEvent8KindStart   FeedEvent8Kind = "start"
+	FeedEvent8KindExpire FeedEvent8Kind = "expire"
+	FeedEvent8KindStart  FeedEvent8Kind = "start"
 )
 
 // Valid indicates whether the value is a known member of the FeedEvent8Kind enum.
 func (e FeedEvent8Kind) Valid() bool {
 	switch e {
-	case FeedEvent8KindComment:
-		return true
 	case FeedEvent8KindExpire:
 		return true
 	case FeedEvent8KindStart:
@@ -945,6 +1230,21 @@ const (
 func (e FeedEvent11Kind) Valid() bool {
 	switch e {
 	case FeedEvent11KindRetry:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FeedEvent12Kind.
+const (
+	FeedEvent12KindComment FeedEvent12Kind = "comment"
+)
+
+// Valid indicates whether the value is a known member of the FeedEvent12Kind enum.
+func (e FeedEvent12Kind) Valid() bool {
+	switch e {
+	case FeedEvent12KindComment:
 		return true
 	default:
 		return false
@@ -1521,6 +1821,51 @@ func (e RequestCancelState) Valid() bool {
 	}
 }
 
+// Defines values for ResultCode.
+const (
+	ResultCodeDuplicate      ResultCode = "duplicate"
+	ResultCodeLessThanNil    ResultCode = "<nil>"
+	ResultCodeNoLongerNeeded ResultCode = "no_longer_needed"
+	ResultCodeNotOurs        ResultCode = "not_ours"
+	ResultCodeNotPermitted   ResultCode = "not_permitted"
+	ResultCodeOther          ResultCode = "other"
+	ResultCodePrice          ResultCode = "price"
+	ResultCodeSuspectedFraud ResultCode = "suspected_fraud"
+	ResultCodeUnexpected     ResultCode = "unexpected"
+	ResultCodeWrongAccount   ResultCode = "wrong_account"
+	ResultCodeWrongSims      ResultCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the ResultCode enum.
+func (e ResultCode) Valid() bool {
+	switch e {
+	case ResultCodeDuplicate:
+		return true
+	case ResultCodeLessThanNil:
+		return true
+	case ResultCodeNoLongerNeeded:
+		return true
+	case ResultCodeNotOurs:
+		return true
+	case ResultCodeNotPermitted:
+		return true
+	case ResultCodeOther:
+		return true
+	case ResultCodePrice:
+		return true
+	case ResultCodeSuspectedFraud:
+		return true
+	case ResultCodeUnexpected:
+		return true
+	case ResultCodeWrongAccount:
+		return true
+	case ResultCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResultMethod.
 const (
 	ResultMethodLessThanNil     ResultMethod = "<nil>"
@@ -1791,6 +2136,48 @@ func (e TakeBackBy) Valid() bool {
 	}
 }
 
+// Defines values for TransferCode.
+const (
+	TransferCodeDuplicate      TransferCode = "duplicate"
+	TransferCodeNoLongerNeeded TransferCode = "no_longer_needed"
+	TransferCodeNotOurs        TransferCode = "not_ours"
+	TransferCodeNotPermitted   TransferCode = "not_permitted"
+	TransferCodeOther          TransferCode = "other"
+	TransferCodePrice          TransferCode = "price"
+	TransferCodeSuspectedFraud TransferCode = "suspected_fraud"
+	TransferCodeUnexpected     TransferCode = "unexpected"
+	TransferCodeWrongAccount   TransferCode = "wrong_account"
+	TransferCodeWrongSims      TransferCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the TransferCode enum.
+func (e TransferCode) Valid() bool {
+	switch e {
+	case TransferCodeDuplicate:
+		return true
+	case TransferCodeNoLongerNeeded:
+		return true
+	case TransferCodeNotOurs:
+		return true
+	case TransferCodeNotPermitted:
+		return true
+	case TransferCodeOther:
+		return true
+	case TransferCodePrice:
+		return true
+	case TransferCodeSuspectedFraud:
+		return true
+	case TransferCodeUnexpected:
+		return true
+	case TransferCodeWrongAccount:
+		return true
+	case TransferCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TransferMethod.
 const (
 	TransferMethodSelfService     TransferMethod = "self_service"
@@ -2049,6 +2436,48 @@ func (e GetBatchResultsParamsMethod) Valid() bool {
 	}
 }
 
+// Defines values for GetBatchResultsParamsCode.
+const (
+	GetBatchResultsParamsCodeDuplicate      GetBatchResultsParamsCode = "duplicate"
+	GetBatchResultsParamsCodeNoLongerNeeded GetBatchResultsParamsCode = "no_longer_needed"
+	GetBatchResultsParamsCodeNotOurs        GetBatchResultsParamsCode = "not_ours"
+	GetBatchResultsParamsCodeNotPermitted   GetBatchResultsParamsCode = "not_permitted"
+	GetBatchResultsParamsCodeOther          GetBatchResultsParamsCode = "other"
+	GetBatchResultsParamsCodePrice          GetBatchResultsParamsCode = "price"
+	GetBatchResultsParamsCodeSuspectedFraud GetBatchResultsParamsCode = "suspected_fraud"
+	GetBatchResultsParamsCodeUnexpected     GetBatchResultsParamsCode = "unexpected"
+	GetBatchResultsParamsCodeWrongAccount   GetBatchResultsParamsCode = "wrong_account"
+	GetBatchResultsParamsCodeWrongSims      GetBatchResultsParamsCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the GetBatchResultsParamsCode enum.
+func (e GetBatchResultsParamsCode) Valid() bool {
+	switch e {
+	case GetBatchResultsParamsCodeDuplicate:
+		return true
+	case GetBatchResultsParamsCodeNoLongerNeeded:
+		return true
+	case GetBatchResultsParamsCodeNotOurs:
+		return true
+	case GetBatchResultsParamsCodeNotPermitted:
+		return true
+	case GetBatchResultsParamsCodeOther:
+		return true
+	case GetBatchResultsParamsCodePrice:
+		return true
+	case GetBatchResultsParamsCodeSuspectedFraud:
+		return true
+	case GetBatchResultsParamsCodeUnexpected:
+		return true
+	case GetBatchResultsParamsCodeWrongAccount:
+		return true
+	case GetBatchResultsParamsCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListFeedParamsFrom.
 const (
 	Now ListFeedParamsFrom = "now"
@@ -2196,6 +2625,48 @@ func (e ListRequestsParamsMethod) Valid() bool {
 	}
 }
 
+// Defines values for ListRequestsParamsCode.
+const (
+	ListRequestsParamsCodeDuplicate      ListRequestsParamsCode = "duplicate"
+	ListRequestsParamsCodeNoLongerNeeded ListRequestsParamsCode = "no_longer_needed"
+	ListRequestsParamsCodeNotOurs        ListRequestsParamsCode = "not_ours"
+	ListRequestsParamsCodeNotPermitted   ListRequestsParamsCode = "not_permitted"
+	ListRequestsParamsCodeOther          ListRequestsParamsCode = "other"
+	ListRequestsParamsCodePrice          ListRequestsParamsCode = "price"
+	ListRequestsParamsCodeSuspectedFraud ListRequestsParamsCode = "suspected_fraud"
+	ListRequestsParamsCodeUnexpected     ListRequestsParamsCode = "unexpected"
+	ListRequestsParamsCodeWrongAccount   ListRequestsParamsCode = "wrong_account"
+	ListRequestsParamsCodeWrongSims      ListRequestsParamsCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsCode enum.
+func (e ListRequestsParamsCode) Valid() bool {
+	switch e {
+	case ListRequestsParamsCodeDuplicate:
+		return true
+	case ListRequestsParamsCodeNoLongerNeeded:
+		return true
+	case ListRequestsParamsCodeNotOurs:
+		return true
+	case ListRequestsParamsCodeNotPermitted:
+		return true
+	case ListRequestsParamsCodeOther:
+		return true
+	case ListRequestsParamsCodePrice:
+		return true
+	case ListRequestsParamsCodeSuspectedFraud:
+		return true
+	case ListRequestsParamsCodeUnexpected:
+		return true
+	case ListRequestsParamsCodeWrongAccount:
+		return true
+	case ListRequestsParamsCodeWrongSims:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListTransfersParamsState.
 const (
 	ListTransfersParamsStateCanceled   ListTransfersParamsState = "canceled"
@@ -2295,6 +2766,48 @@ func (e ListTransfersParamsMethod) Valid() bool {
 	case ListTransfersParamsMethodSelfService:
 		return true
 	case ListTransfersParamsMethodSupportAssisted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListTransfersParamsCode.
+const (
+	ListTransfersParamsCodeDuplicate      ListTransfersParamsCode = "duplicate"
+	ListTransfersParamsCodeNoLongerNeeded ListTransfersParamsCode = "no_longer_needed"
+	ListTransfersParamsCodeNotOurs        ListTransfersParamsCode = "not_ours"
+	ListTransfersParamsCodeNotPermitted   ListTransfersParamsCode = "not_permitted"
+	ListTransfersParamsCodeOther          ListTransfersParamsCode = "other"
+	ListTransfersParamsCodePrice          ListTransfersParamsCode = "price"
+	ListTransfersParamsCodeSuspectedFraud ListTransfersParamsCode = "suspected_fraud"
+	ListTransfersParamsCodeUnexpected     ListTransfersParamsCode = "unexpected"
+	ListTransfersParamsCodeWrongAccount   ListTransfersParamsCode = "wrong_account"
+	ListTransfersParamsCodeWrongSims      ListTransfersParamsCode = "wrong_sims"
+)
+
+// Valid indicates whether the value is a known member of the ListTransfersParamsCode enum.
+func (e ListTransfersParamsCode) Valid() bool {
+	switch e {
+	case ListTransfersParamsCodeDuplicate:
+		return true
+	case ListTransfersParamsCodeNoLongerNeeded:
+		return true
+	case ListTransfersParamsCodeNotOurs:
+		return true
+	case ListTransfersParamsCodeNotPermitted:
+		return true
+	case ListTransfersParamsCodeOther:
+		return true
+	case ListTransfersParamsCodePrice:
+		return true
+	case ListTransfersParamsCodeSuspectedFraud:
+		return true
+	case ListTransfersParamsCodeUnexpected:
+		return true
+	case ListTransfersParamsCodeWrongAccount:
+		return true
+	case ListTransfersParamsCodeWrongSims:
 		return true
 	default:
 		return false
@@ -2437,9 +2950,15 @@ type Batch struct {
 	Finished bool               `json:"finished"`
 	ID       openapi_types.UUID `json:"id"`
 
+	// Message What the source wrote to the destinations.
+	Message *string `json:"message,omitempty"`
+
 	// Outcome How many of the SIMs were transferred: none, some or all. Left out until the batch is finished.
-	Outcome      *BatchOutcome `json:"outcome,omitempty"`
-	RequestCount int64         `json:"request_count"`
+	Outcome *BatchOutcome `json:"outcome,omitempty"`
+
+	// Reference The source's own reference, which all its requests have.
+	Reference    *string `json:"reference,omitempty"`
+	RequestCount int64   `json:"request_count"`
 
 	// Requests The first 200 requests; to get all, list transfer requests with the parameter batch. Not in lists.
 	Requests *[]Request `json:"requests,omitempty"`
@@ -2462,13 +2981,31 @@ type BatchCancel struct {
 }
 
 // CancelBatchInputBody defines model for CancelBatchInputBody.
-type CancelBatchInputBody = map[string]interface{}
+type CancelBatchInputBody struct {
+	// Code Why. Shown to the destinations that could decide already.
+	Code *CancelBatchInputBodyCode `json:"code,omitempty"`
+
+	// Reason Why, in words. Shown like code. Required with the code other.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// CancelBatchInputBodyCode Why. Shown to the destinations that could decide already.
+type CancelBatchInputBodyCode string
 
 // CancelInputBody defines model for CancelInputBody.
 type CancelInputBody struct {
+	// Code Why. Shown to the destination, if it could decide already.
+	Code *CancelInputBodyCode `json:"code,omitempty"`
+
+	// Reason Why, in words. Shown like code. Required with the code other.
+	Reason *string `json:"reason,omitempty"`
+
 	// Sims Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
+
+// CancelInputBodyCode Why. Shown to the destination, if it could decide already.
+type CancelInputBodyCode string
 
 // ChargedFee defines model for ChargedFee.
 type ChargedFee struct {
@@ -2481,6 +3018,17 @@ type ChargedFee struct {
 	Fee               Money              `json:"fee"`
 	Request           openapi_types.UUID `json:"request"`
 }
+
+// CommentDetail defines model for CommentDetail.
+type CommentDetail struct {
+	Text *string `json:"text,omitempty"`
+
+	// VisibleTo The parties that see the comment.
+	VisibleTo *[]CommentDetailVisibleTo `json:"visible_to,omitempty"`
+}
+
+// CommentDetailVisibleTo defines model for CommentDetail.VisibleTo.
+type CommentDetailVisibleTo string
 
 // Counts defines model for Counts.
 type Counts struct {
@@ -2599,20 +3147,43 @@ type CreateKeyInputBodyPermission string
 // CreateKeyInputBodyRole defines model for CreateKeyInputBody.Role.
 type CreateKeyInputBodyRole string
 
+// DecisionWords defines model for DecisionWords.
+type DecisionWords struct {
+	Code *DecisionWordsCode `json:"code,omitempty"`
+
+	// Reason In the party's words. For the source, the destination and support.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// DecisionWordsCode defines model for DecisionWords.Code.
+type DecisionWordsCode string
+
 // DeclineInputBody defines model for DeclineInputBody.
 type DeclineInputBody struct {
-	// Reason Shown to the source.
+	// Code Why. Shown to the source.
+	Code *DeclineInputBodyCode `json:"code,omitempty"`
+
+	// Reason Why, in words. Shown to the source. Required with the code other.
 	Reason *string `json:"reason,omitempty"`
 
 	// Sims Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
+// DeclineInputBodyCode Why. Shown to the source.
+type DeclineInputBodyCode string
+
 // DenyInputBody defines model for DenyInputBody.
 type DenyInputBody struct {
-	// Reason Shown to the source.
+	// Code Why. Shown to the source.
+	Code *DenyInputBodyCode `json:"code,omitempty"`
+
+	// Reason Why, in words. Shown to the source.
 	Reason string `json:"reason"`
 }
+
+// DenyInputBodyCode Why. Shown to the source.
+type DenyInputBodyCode string
 
 // Destination defines model for Destination.
 type Destination struct {
@@ -2627,9 +3198,14 @@ type Destination struct {
 
 // EndDetail defines model for EndDetail.
 type EndDetail struct {
+	// Code Why, as the party says.
+	Code *EndDetailCode `json:"code,omitempty"`
+
 	// Eligible For cancel at the end of validation: the number of eligible SIMs that are left.
-	Eligible *int64  `json:"eligible,omitempty"`
-	Reason   *string `json:"reason,omitempty"`
+	Eligible *int64 `json:"eligible,omitempty"`
+
+	// Reason Why, in the party's words.
+	Reason *string `json:"reason,omitempty"`
 
 	// Sims The number of SIMs that were named. Left out for the whole request.
 	Sims *int64 `json:"sims,omitempty"`
@@ -2637,6 +3213,9 @@ type EndDetail struct {
 	// Support For cancel at the end of validation: how many of them need support.
 	Support *int64 `json:"support,omitempty"`
 }
+
+// EndDetailCode Why, as the party says.
+type EndDetailCode string
 
 // Event defines model for Event.
 type Event struct {
@@ -2809,6 +3388,16 @@ type Event11 struct {
 // Event11Kind defines model for Event.11.Kind.
 type Event11Kind string
 
+// Event12 defines model for Event.12.
+type Event12 struct {
+	Detail               CommentDetail          `json:"detail"`
+	Kind                 Event12Kind            `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// Event12Kind defines model for Event.12.Kind.
+type Event12Kind string
+
 // ExtendDetail defines model for ExtendDetail.
 type ExtendDetail struct {
 	// ExpiresAt When the time to decide ends now.
@@ -2903,8 +3492,11 @@ type FeedEvent struct {
 	Kind FeedEventKind `json:"kind"`
 
 	// Party Which party caused the event; system is the service itself.
-	Party   FeedEventParty     `json:"party"`
-	Request openapi_types.UUID `json:"request"`
+	Party FeedEventParty `json:"party"`
+
+	// Reference The source's own reference for the request.
+	Reference *string            `json:"reference,omitempty"`
+	Request   openapi_types.UUID `json:"request"`
 
 	// Seq The number of the event in its request, from 1 without gaps. The destination does not see the events before it could decide, nor those of retries.
 	Seq    int64  `json:"seq"`
@@ -3051,6 +3643,16 @@ type FeedEvent11 struct {
 
 // FeedEvent11Kind defines model for FeedEvent.11.Kind.
 type FeedEvent11Kind string
+
+// FeedEvent12 defines model for FeedEvent.12.
+type FeedEvent12 struct {
+	Detail               CommentDetail          `json:"detail"`
+	Kind                 FeedEvent12Kind        `json:"kind"`
+	AdditionalProperties map[string]interface{} `json:"-"`
+}
+
+// FeedEvent12Kind defines model for FeedEvent.12.Kind.
+type FeedEvent12Kind string
 
 // Fees defines model for Fees.
 type Fees struct {
@@ -3312,14 +3914,26 @@ type NewRequest struct {
 	// Filter In place of the list: all SIMs of the account that match the filter now. It needs at least one condition.
 	Filter *SIMConditions `json:"filter,omitempty"`
 
+	// Message A text for the destination. It sees it when it can decide.
+	Message *string `json:"message,omitempty"`
+
 	// OnBehalfOf The operator id or the external id of the source account. Required for support, not allowed for others.
 	OnBehalfOf *string `json:"on_behalf_of,omitempty"`
+
+	// Reference Your own reference, such as a purchase order. The destination sees it.
+	Reference *string `json:"reference,omitempty"`
 
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `json:"self_service_only,omitempty"`
 
+	// SimReferences References of single SIMs: from a SIM, identified as in sims, to its reference of up to 64 characters. The destination sees them.
+	SimReferences *map[string]string `json:"sim_references,omitempty"`
+
 	// Sims A list of the SIMs. Each entry is an ICCID, an IMSI or an MSISDN; an EID, for the account's SIMs on that eUICC; or a range of ICCIDs such as 8988211000000000011-8988211000000000099, for the account's SIMs in it. No SIM of the account may be named twice, even by different identifiers.
 	Sims *[]string `json:"sims,omitempty"`
+
+	// UniqueReference Refuses the request if the source has another one with the reference.
+	UniqueReference *bool `json:"unique_reference,omitempty"`
 }
 
 // NextAction defines model for NextAction.
@@ -3625,6 +4239,9 @@ type Request struct {
 	Counts    Counts    `json:"counts"`
 	CreatedAt time.Time `json:"created_at"`
 
+	// Decision Why the request was declined, denied or canceled as a whole, as the party that did so says.
+	Decision *DecisionWords `json:"decision,omitempty"`
+
 	// Destination The operator id of the account that receives the SIMs.
 	Destination string `json:"destination"`
 
@@ -3653,6 +4270,9 @@ type Request struct {
 	// LandingPlans The plan mapping that was in force when the destination accepted without a plan of its own. Only for the destination and support.
 	LandingPlans *LandingPlans `json:"landing_plans,omitempty"`
 
+	// Message What the source wrote to the destination.
+	Message *string `json:"message,omitempty"`
+
 	// Monthly What the open SIMs would cost the destination a month, while it decides. For the destination and support. Not in lists, and left out if no plan of them has a price.
 	Monthly *MonthlyCost `json:"monthly,omitempty"`
 
@@ -3670,6 +4290,9 @@ type Request struct {
 
 	// Reasons Why SIMs were not transferred. Not in lists.
 	Reasons *[]ReasonCount `json:"reasons,omitempty"`
+
+	// Reference The source's own reference, such as a purchase order.
+	Reference *string `json:"reference,omitempty"`
 
 	// RetriedBy The ids of the requests that retry this one. For the source and support.
 	RetriedBy *[]string `json:"retried_by,omitempty"`
@@ -3728,8 +4351,11 @@ type RequestCancelState string
 // Result defines model for Result.
 type Result struct {
 	// Arrival What the destination gets, while the transfer is open. For the destination and support. CSV has the plan, the monthly price, its currency and whether a session is dropped in the columns lands_on, monthly_price, monthly_currency and drops_session.
-	Arrival     *Arrival `json:"arrival,omitempty"`
-	Destination string   `json:"destination"`
+	Arrival *Arrival `json:"arrival,omitempty"`
+
+	// Code Why the SIM was declined, denied or canceled, as the party that did so says.
+	Code        *ResultCode `json:"code"`
+	Destination string      `json:"destination"`
 
 	// Fee What the source pays. For the source and support, of SIMs that have a fee. CSV has it in two columns: fee in the major unit, such as 5.00, and currency.
 	Fee        *Money     `json:"fee,omitempty"`
@@ -3752,6 +4378,9 @@ type Result struct {
 	// Reason Why the SIM was not transferred.
 	Reason *ResultReason `json:"reason"`
 
+	// Reference The source's own reference for the SIM in this request.
+	Reference *string `json:"reference"`
+
 	// Remedy What to do about the reason.
 	Remedy *string `json:"remedy"`
 
@@ -3762,6 +4391,9 @@ type Result struct {
 	// Status The status of the SIM, while its transfer is open.
 	Status *ResultStatus `json:"status,omitempty"`
 }
+
+// ResultCode Why the SIM was declined, denied or canceled, as the party that did so says.
+type ResultCode string
 
 // ResultMethod defines model for Result.Method.
 type ResultMethod string
@@ -3994,6 +4626,9 @@ type Transfer struct {
 	// Before The settings before the transfer. Only for support.
 	Before *Snapshot `json:"before,omitempty"`
 
+	// Code Why the SIM was declined, denied or canceled, as the party that did so says.
+	Code *TransferCode `json:"code,omitempty"`
+
 	// Fee What the source pays on completion. For the source and support.
 	Fee        *Money     `json:"fee,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
@@ -4015,6 +4650,9 @@ type Transfer struct {
 	// Reason Why the SIM was not transferred.
 	Reason *TransferReason `json:"reason,omitempty"`
 
+	// Reference The source's own reference for the SIM in this request.
+	Reference *string `json:"reference,omitempty"`
+
 	// Remedy What to do about the reason.
 	Remedy         *string       `json:"remedy,omitempty"`
 	SessionDropped bool          `json:"session_dropped"`
@@ -4023,6 +4661,9 @@ type Transfer struct {
 	// Status The status of the SIM, while its transfer is open.
 	Status *TransferStatus `json:"status,omitempty"`
 }
+
+// TransferCode Why the SIM was declined, denied or canceled, as the party that did so says.
+type TransferCode string
 
 // TransferMethod defines model for Transfer.Method.
 type TransferMethod string
@@ -4083,6 +4724,9 @@ type ListBatchesParams struct {
 	// Finished Only finished batches (true), or only unfinished ones (false).
 	Finished *ListBatchesParamsFinished `form:"finished,omitempty" json:"finished,omitempty"`
 
+	// Reference Only batches with this reference.
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
 	// CreatedAfter Only batches created at or after this time.
 	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
 
@@ -4101,6 +4745,9 @@ type CreateBatchJSONBody = []struct {
 	// DestinationOperatorID The operator id or the external id of the account that receives the SIM.
 	DestinationOperatorID string `json:"destination_operator_id"`
 
+	// Reference Your own reference for the SIM, up to 64 characters, such as the line of a purchase order. The destination sees it.
+	Reference *string `json:"reference,omitempty"`
+
 	// Sim An ICCID, IMSI or MSISDN.
 	Sim string `json:"sim"`
 }
@@ -4118,6 +4765,15 @@ type CreateBatchParams struct {
 
 	// SelfServiceOnly Makes SIMs ineligible that would need approval by support.
 	SelfServiceOnly *bool `form:"self_service_only,omitempty" json:"self_service_only,omitempty"`
+
+	// Reference Your own reference, such as a purchase order. All requests of the batch have it, and the destinations see it.
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// UniqueReference Refuses the batch if the source has another batch or request with the reference.
+	UniqueReference *bool `form:"unique_reference,omitempty" json:"unique_reference,omitempty"`
+
+	// Message A text for the destinations. They see it when they can decide.
+	Message *string `form:"message,omitempty" json:"message,omitempty"`
 
 	// IdempotencyKey A unique text, such as a UUID. A call with the same key within 24 hours returns the stored response and changes nothing.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
@@ -4139,6 +4795,9 @@ type GetBatchResultsParams struct {
 
 	// Method Only SIMs that have one of these transfer methods.
 	Method *[]GetBatchResultsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
+
+	// Code Only SIMs that were declined, denied or canceled with one of these codes.
+	Code *[]GetBatchResultsParamsCode `form:"code,omitempty" json:"code,omitempty"`
 }
 
 // GetBatchResultsParamsState defines parameters for GetBatchResults.
@@ -4149,6 +4808,9 @@ type GetBatchResultsParamsReason string
 
 // GetBatchResultsParamsMethod defines parameters for GetBatchResults.
 type GetBatchResultsParamsMethod string
+
+// GetBatchResultsParamsCode defines parameters for GetBatchResults.
+type GetBatchResultsParamsCode string
 
 // ListFeedParams defines parameters for ListFeed.
 type ListFeedParams struct {
@@ -4388,6 +5050,12 @@ type ListRequestsParams struct {
 	// Method Only requests with a SIM that has one of these transfer methods.
 	Method *[]ListRequestsParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 
+	// Reference Only requests that have this reference, or a SIM with it.
+	Reference *string `form:"reference,omitempty" json:"reference,omitempty"`
+
+	// Code Only requests that were declined, denied or canceled, as a whole or in part, with one of these codes.
+	Code *[]ListRequestsParamsCode `form:"code,omitempty" json:"code,omitempty"`
+
 	// CreatedAfter Only requests created at or after this time.
 	CreatedAfter *time.Time `form:"created_after,omitempty" json:"created_after,omitempty"`
 
@@ -4406,6 +5074,9 @@ type ListRequestsParamsReason string
 
 // ListRequestsParamsMethod defines parameters for ListRequests.
 type ListRequestsParamsMethod string
+
+// ListRequestsParamsCode defines parameters for ListRequests.
+type ListRequestsParamsCode string
 
 // CreateRequestParams defines parameters for CreateRequest.
 type CreateRequestParams struct {
@@ -4490,6 +5161,9 @@ type ListTransfersParams struct {
 	// Method Only SIMs that have one of these transfer methods.
 	Method *[]ListTransfersParamsMethod `form:"method,omitempty" json:"method,omitempty"`
 
+	// Code Only SIMs that were declined, denied or canceled with one of these codes.
+	Code *[]ListTransfersParamsCode `form:"code,omitempty" json:"code,omitempty"`
+
 	// Cursor The next_cursor of the previous page. Default: the first page.
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -4505,6 +5179,9 @@ type ListTransfersParamsReason string
 
 // ListTransfersParamsMethod defines parameters for ListTransfers.
 type ListTransfersParamsMethod string
+
+// ListTransfersParamsCode defines parameters for ListTransfers.
+type ListTransfersParamsCode string
 
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = CreateAccountInputBody
@@ -5499,6 +6176,85 @@ func (a Event11) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for Event12. Returns the specified
+// element and whether it was found
+func (a Event12) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for Event12
+func (a *Event12) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for Event12 to handle AdditionalProperties
+func (a *Event12) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for Event12 to handle AdditionalProperties
+func (a Event12) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // Getter for additional properties for FeedEvent0. Returns the specified
 // element and whether it was found
 func (a FeedEvent0) Get(fieldName string) (value interface{}, found bool) {
@@ -6447,6 +7203,85 @@ func (a FeedEvent11) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// Getter for additional properties for FeedEvent12. Returns the specified
+// element and whether it was found
+func (a FeedEvent12) Get(fieldName string) (value interface{}, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for FeedEvent12
+func (a *FeedEvent12) Set(fieldName string, value interface{}) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]interface{})
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for FeedEvent12 to handle AdditionalProperties
+func (a *FeedEvent12) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["detail"]; found {
+		err = json.Unmarshal(raw, &a.Detail)
+		if err != nil {
+			return fmt.Errorf("error reading 'detail': %w", err)
+		}
+		delete(object, "detail")
+	}
+
+	if raw, found := object["kind"]; found {
+		err = json.Unmarshal(raw, &a.Kind)
+		if err != nil {
+			return fmt.Errorf("error reading 'kind': %w", err)
+		}
+		delete(object, "kind")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]interface{})
+		for fieldName, fieldBuf := range object {
+			var fieldVal interface{}
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for FeedEvent12 to handle AdditionalProperties
+func (a FeedEvent12) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
+	}
+
+	object["kind"], err = json.Marshal(a.Kind)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'kind': %w", err)
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
 // AsEvent0 returns the union data inside the Event as a Event0
 func (t Event) AsEvent0() (Event0, error) {
 	var body Event0
@@ -6749,6 +7584,32 @@ func (t *Event) FromEvent11(v Event11) error {
 
 // MergeEvent11 performs a merge with any union data inside the Event, using the provided Event11
 func (t *Event) MergeEvent11(v Event11) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEvent12 returns the union data inside the Event as a Event12
+func (t Event) AsEvent12() (Event12, error) {
+	var body Event12
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEvent12 overwrites any union data inside the Event as the provided Event12
+func (t *Event) FromEvent12(v Event12) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEvent12 performs a merge with any union data inside the Event, using the provided Event12
+func (t *Event) MergeEvent12(v Event12) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -7247,6 +8108,32 @@ func (t *FeedEvent) MergeFeedEvent11(v FeedEvent11) error {
 	return err
 }
 
+// AsFeedEvent12 returns the union data inside the FeedEvent as a FeedEvent12
+func (t FeedEvent) AsFeedEvent12() (FeedEvent12, error) {
+	var body FeedEvent12
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromFeedEvent12 overwrites any union data inside the FeedEvent as the provided FeedEvent12
+func (t *FeedEvent) FromFeedEvent12(v FeedEvent12) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeFeedEvent12 performs a merge with any union data inside the FeedEvent, using the provided FeedEvent12
+func (t *FeedEvent) MergeFeedEvent12(v FeedEvent12) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
 func (t FeedEvent) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	if err != nil {
@@ -7339,6 +8226,13 @@ func (t FeedEvent) MarshalJSON() ([]byte, error) {
 	object["party"], err = json.Marshal(t.Party)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'party': %w", err)
+	}
+
+	if t.Reference != nil {
+		object["reference"], err = json.Marshal(t.Reference)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'reference': %w", err)
+		}
 	}
 
 	object["request"], err = json.Marshal(t.Request)
@@ -7472,6 +8366,13 @@ func (t *FeedEvent) UnmarshalJSON(b []byte) error {
 		err = json.Unmarshal(raw, &t.Party)
 		if err != nil {
 			return fmt.Errorf("error reading 'party': %w", err)
+		}
+	}
+
+	if raw, found := object["reference"]; found {
+		err = json.Unmarshal(raw, &t.Reference)
+		if err != nil {
+			return fmt.Errorf("error reading 'reference': %w", err)
 		}
 	}
 
@@ -9233,6 +10134,18 @@ func NewListBatchesRequest(server string, params *ListBatchesParams) (*http.Requ
 
 		}
 
+		if params.Reference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.CreatedAfter != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_after", *params.CreatedAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -9349,6 +10262,42 @@ func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, con
 		if params.SelfServiceOnly != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "self_service_only", *params.SelfServiceOnly, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UniqueReference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "unique_reference", *params.UniqueReference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Message != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "message", *params.Message, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -9547,6 +10496,18 @@ func NewGetBatchResultsRequest(server string, id openapi_types.UUID, params *Get
 		if params.Method != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10187,6 +11148,30 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 		if params.Method != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reference != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reference", *params.Reference, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10940,6 +11925,18 @@ func NewListTransfersRequest(server string, id openapi_types.UUID, params *ListT
 		if params.Method != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "method", *params.Method, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Code != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "code", *params.Code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
