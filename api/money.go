@@ -29,7 +29,10 @@ func parseFee(p *problem.Problem, location string, in MoneyInput, c transfer.Cur
 	refuse := func(field, value, message string, a ...any) {
 		p.Add(problem.FieldError{Location: location + field, Message: fmt.Sprintf(message, a...), Value: value})
 	}
-	if c == "" || transfer.Trim(in.Currency) != "" {
+	switch given := transfer.Trim(in.Currency) != ""; {
+	case c == "" && !given:
+		refuse(".currency", "", "is missing: give the currency of the amount, such as EUR")
+	case given:
 		named := parsed(p, location+".currency", in.Currency, transfer.ParseCurrency)
 		if len(p.Errors) == errors && c != "" && named != c {
 			refuse(".currency", in.Currency, "the fee is charged in the currency of the source, %s: give the amount in %[1]s, or leave the currency out", c)

@@ -46,7 +46,7 @@ func TestMoneyInRequests(t *testing.T) {
 		{`{"amount": "5.00", "currency": "USD"}`, "EUR", "leave the currency out", "body.fee.currency"},
 		{`{"minor": 500, "currency": "USD"}`, "EUR", "leave the currency out", "body.fee.currency"},
 		{`{"minor": 500, "currency": "ERU"}`, "EUR", "ISO 4217", "body.fee.currency"},
-		{`{"minor": 500}`, "", "ISO 4217", "body.fee.currency"},
+		{`{"minor": 500}`, "", "is missing: give the currency", "body.fee.currency"},
 		{`{"amount": "5.000"}`, "EUR", "has 3 decimal digits, but EUR has 2; write nothing between the thousands", "body.fee.amount"},
 		{`{"amount": "5.00"}`, "JPY", "has 2 decimal digits, but JPY has 0", "body.fee.amount"},
 		{`{"amount": "1e2"}`, "EUR", "is not an amount of EUR, such as 7.50", "body.fee.amount"},

@@ -190,7 +190,7 @@ func TestOutcomesCarryReasonsAndRemedies(t *testing.T) {
 	s.sims(4, transfer.Ready)
 	s.exec(`UPDATE sims SET status = 'terminated' WHERE iccid = $1`, iccid(1))
 	s.exec(`UPDATE sims SET transfer_lock = true WHERE iccid = $1`, iccid(2))
-	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(3), bystanderID)
+	s.post(s.admin, "/v1/sims/"+iccid(3)+"/owner-corrections", map[string]any{"account": bystanderID, "reason": "x"}).is(200)
 	r := read[Request](s.post(s.source, "/v1/transfer-requests", requestBody(iccid(1), iccid(2), iccid(3), iccid(4), iccid(9), iccid(8))).is(202))
 	s.work()
 	path := requestPath(r.ID)

@@ -101,7 +101,9 @@ func TestRetryOfSIMNamedTwice(t *testing.T) {
 	if r := read[Request](s.get(s.bystander, path).is(200)); r.State != transfer.RequestRejected || r.Counts.Ineligible != 3 {
 		t.Fatalf("%+v", r)
 	}
-	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $1)`, bystanderID)
+	for n := range 2 {
+		s.post(s.admin, "/v1/sims/"+iccid(n+1)+"/owner-corrections", map[string]any{"account": bystanderID, "reason": "x"}).is(200)
+	}
 	again := s.post(s.bystander, path+"/retry", nil).is(202).header.Get("Location")
 	s.work()
 	var lines []int

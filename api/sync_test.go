@@ -208,7 +208,7 @@ func TestSyncOfAnAccount(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t)
 	s.sims(2, transfer.Active)
-	s.exec(`UPDATE sims SET account = (SELECT id FROM accounts WHERE operator_id = $2) WHERE iccid = $1`, iccid(2), destinationID)
+	s.post(s.admin, "/v1/sims/"+iccid(2)+"/owner-corrections", map[string]any{"account": destinationID, "reason": "x"}).is(200)
 	file := "iccid,status,imsis,plan\n" + iccid(1) + ",suspended,,\n" + iccid(2) + ",suspended,,\n" + iccid(3) + ",," + imsi(3) + ",global-01\n"
 	got := read[Synced](s.syncSIMs("?mode=full&account="+sourceID, file).is(200))
 	if got.Changed != 1 || got.Created != 1 || got.Refused != 1 || got.Missing != 0 || !strings.Contains(got.Errors[0].Message, "belongs to "+destinationID+", not to "+sourceID) {

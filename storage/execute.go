@@ -143,10 +143,7 @@ WITH r AS MATERIALIZED (` + requestFacts(frozenLanding) + `
 	FROM verdict v, r
 	WHERE v.outcome = 'completed'
 ), charged AS (
-	INSERT INTO charges (request, n, account, amount, currency)
-	SELECT r.id, v.n, r.source, v.fee, r.currency
-	FROM verdict v, r
-	WHERE v.outcome = 'completed' AND v.fee IS DISTINCT FROM 0
+	` + indent(1, insertCharges) + `
 ), marked AS (
 	UPDATE transfers t
 	SET state = v.outcome,
