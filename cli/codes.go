@@ -200,13 +200,13 @@ func (c *codesRevokeCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range c.IDs {
+	return forEach(l, c.IDs, func(id uuid.UUID) error {
 		if err := l.client.RevokeTransferCode(ctx, id, l.options()...); err != nil {
 			return l.explain(err)
 		}
 		l.note("Transfer code %s is revoked.", id)
-	}
-	return nil
+		return nil
+	})
 }
 
 type codesRedeemCommand struct {

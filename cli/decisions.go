@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +56,7 @@ func (d onRequest) call(s *Session, call requestCall) error {
 		return err
 	}
 	return forEach(l, d.IDs, func(id uuid.UUID) error {
-		r, err := call(l.client, id, l.options(d.idempotentFor(id))...)
+		r, err := call(l.client, id, l.options(d.idempotentFor(id, d.IDs))...)
 		if err != nil {
 			return l.explain(err)
 		}
@@ -62,35 +64,43 @@ func (d onRequest) call(s *Session, call requestCall) error {
 	})
 }
 
-// idempotentFor makes the service carry out the call for a request once. The calls
-// for several requests have different keys.
-func (d onRequest) idempotentFor(id uuid.UUID) client.Option {
-	if d.IdempotencyKey == "" || len(d.IDs) == 1 {
-		return d.idempotent()
+// idempotentFor makes the service carry out the call for one of several things once.
+// Their calls have different keys.
+func (p post) idempotentFor(id uuid.UUID, ids []uuid.UUID) client.Option {
+	if p.IdempotencyKey == "" || len(ids) == 1 {
+		return p.idempotent()
 	}
-	return client.IdempotencyKey(string(d.IdempotencyKey) + " " + id.String())
+	return client.IdempotencyKey(string(p.IdempotencyKey) + " " + id.String())
 }
 
-// forEach does something for each of some things. If it fails for one, it continues
-// with the others, unless the service does not answer; the error is the first one.
-func forEach(l *connection, ids []uuid.UUID, do func(uuid.UUID) error) error {
+// forEach does something once for each of some things, even if one is named twice. If
+// it fails for one, it continues with the others, unless the service does not answer;
+// the error is the first one. It separates what is printed for each with a blank line.
+func forEach[ID comparable](l *connection, named []ID, do func(ID) error) error {
+	var ids []ID
+	for _, id := range named {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
 	if len(ids) == 1 {
 		return do(ids[0])
 	}
+	out := &separated{to: l.Out}
+	l.Out = out
+	defer func() { l.Out = out.to }()
 	var first error
 	failed := 0
 	for i, id := range ids {
-		if i > 0 && !l.json {
-			fmt.Fprintln(l.Out)
-		}
+		out.due = out.written && !l.json
 		err := do(id)
 		switch code := ExitCode(err); {
 		case err == nil:
 			continue
 		case code == ExitInterrupted, code == ExitUnavailable:
-			return fmt.Errorf("%s: %w\nDone before: %d of %d", id, err, i-failed, len(ids))
+			return fmt.Errorf("%v: %w\nDone before: %d of %d", id, err, i-failed, len(ids))
 		case !errors.Is(err, ErrReported):
-			l.progress.say("%s: %v", id, err)
+			l.progress.say("%v: %v", id, err)
 		}
 		failed++
 		if first == nil {
@@ -102,6 +112,24 @@ func forEach(l *connection, ids []uuid.UUID, do func(uuid.UUID) error) error {
 	}
 	l.note("%d of %d failed.", failed, len(ids))
 	return Reported(first)
+}
+
+// separated writes a blank line before the next text if one is due.
+type separated struct {
+	to           io.Writer
+	written, due bool
+}
+
+// Write implements io.Writer.
+func (s *separated) Write(text []byte) (int, error) {
+	if s.due && len(text) > 0 {
+		if _, err := io.WriteString(s.to, "\n"); err != nil {
+			return 0, err
+		}
+		s.due = false
+	}
+	s.written = s.written || len(text) > 0
+	return s.to.Write(text)
 }
 
 // landing are the flags for what the destination sets on SIMs as they arrive.

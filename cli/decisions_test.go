@@ -32,6 +32,23 @@ func TestSeveralRequests(t *testing.T) {
 	if keys[0] == keys[1] || !strings.HasPrefix(keys[0], "k ") {
 		t.Errorf("the keys are %q", keys)
 	}
+	if strings.HasPrefix(term.out.String(), "\n") {
+		t.Errorf("a blank line for the request that was refused:\n%s", term.out.String())
+	}
+	paths = nil
+	term.is(term.run("requests", "extend", second, second, "--by=1h"), 0)
+	if want := []string{"/v1/transfer-requests/" + second + "/extend"}; !slices.Equal(paths, want) {
+		t.Errorf("a request that is named twice: %q", paths)
+	}
+	for _, command := range []string{"pulls approve", "pulls refuse", "pulls cancel", "codes revoke"} {
+		paths = nil
+		args := append(strings.Fields(command), someRequest, second, someRequest)
+		term.is(term.run(args...), 5, someRequest+": ", "1 of 2 failed")
+		if len(paths) != 2 || !strings.Contains(paths[1], second) {
+			t.Errorf("%s: %q", command, paths)
+		}
+	}
+	term.is(term.run("pulls", "approve", someRequest, second, "--sim=1"), 2, "one pull request")
 	term.is(term.run("requests", "accept", someRequest, second, "--sim=1"), 2, "one request")
 	term.is(term.run("requests", "deny", "--reason=x", someRequest, second, "--if-match=a"), 2, "--if-match")
 }

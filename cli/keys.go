@@ -235,11 +235,11 @@ func (c *keysRevokeCommand) Run(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range c.IDs {
+	return forEach(l, c.IDs, func(id int64) error {
 		if err := l.client.RevokeKey(ctx, id, l.options(c.ifMatch())...); err != nil {
 			return l.explain(err)
 		}
 		l.note("Key %d is revoked.", id)
-	}
-	return nil
+		return nil
+	})
 }

@@ -166,13 +166,33 @@ func (c *pullsShowCommand) Run(ctx context.Context, s *Session) error {
 	return l.show(func() error { return printPull(l, p) })
 }
 
+// onPulls is embedded in the commands that answer or cancel pull requests.
+type onPulls struct {
+	IDs []uuid.UUID `arg:"" name:"id" help:"Ids of the pull requests."`
+	post
+}
+
+// call makes a call for each pull request, and prints what it returns.
+func (p onPulls) call(s *Session, call func(*client.Client, uuid.UUID, ...client.Option) (client.PullRequest, error)) error {
+	l, err := p.connect(s)
+	if err != nil {
+		return err
+	}
+	return forEach(l, p.IDs, func(id uuid.UUID) error {
+		pull, err := call(l.client, id, l.options(p.idempotentFor(id, p.IDs))...)
+		if err != nil {
+			return l.explain(err)
+		}
+		return l.show(func() error { return printPull(l, pull) })
+	})
+}
+
 type pullsApproveCommand struct {
 	someSIMs
-	ID         uuid.UUID     `arg:"" name:"id" help:"Id of the pull request."`
 	Reference  string        `help:"Reference of the transfer request. Default: that of the pull request."`
 	Message    string        `help:"What the destination should know."`
 	Acceptance time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept."`
-	post
+	onPulls
 }
 
 // Help returns the detailed help.
@@ -187,26 +207,22 @@ Examples:
 
 // Run runs the command.
 func (c *pullsApproveCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
 	sims, err := c.read(s)
 	if err != nil {
 		return err
 	}
-	p, err := l.client.ApprovePullRequest(ctx, c.ID, client.PullApproval{
-		SIMs: sims.names, Reference: c.Reference, Message: c.Message, AcceptanceSeconds: seconds(c.Acceptance),
-	}, l.options(c.idempotent())...)
-	if err != nil {
-		return sims.locate(l.explain(err))
+	if len(sims.names) > 0 && len(c.IDs) > 1 {
+		return usageError("--sim and --file name SIMs of one pull request: name only that one")
 	}
-	return l.show(func() error { return printPull(l, p) })
+	return sims.locate(c.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
+		return api.ApprovePullRequest(ctx, id, client.PullApproval{
+			SIMs: sims.names, Reference: c.Reference, Message: c.Message, AcceptanceSeconds: seconds(c.Acceptance),
+		}, options...)
+	}))
 }
 
 type pullsRefuseCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the pull request."`
-	post
+	onPulls
 }
 
 // Help returns the detailed help.
@@ -220,20 +236,13 @@ Example:
 
 // Run runs the command.
 func (c *pullsRefuseCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
-	p, err := l.client.RefusePullRequest(ctx, c.ID, l.options(c.idempotent())...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printPull(l, p) })
+	return c.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
+		return api.RefusePullRequest(ctx, id, options...)
+	})
 }
 
 type pullsCancelCommand struct {
-	ID uuid.UUID `arg:"" name:"id" help:"Id of the pull request."`
-	post
+	onPulls
 }
 
 // Help returns the detailed help.
@@ -247,13 +256,7 @@ Example:
 
 // Run runs the command.
 func (c *pullsCancelCommand) Run(ctx context.Context, s *Session) error {
-	l, err := c.connect(s)
-	if err != nil {
-		return err
-	}
-	p, err := l.client.CancelPullRequest(ctx, c.ID, l.options(c.idempotent())...)
-	if err != nil {
-		return l.explain(err)
-	}
-	return l.show(func() error { return printPull(l, p) })
+	return c.call(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.PullRequest, error) {
+		return api.CancelPullRequest(ctx, id, options...)
+	})
 }
