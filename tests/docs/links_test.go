@@ -52,6 +52,36 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestFences looks for blocks of code that are not closed: everything after one
+// would be read as its output.
+func TestFences(t *testing.T) {
+	t.Parallel()
+	blocks := 0
+	for name, text := range markdown(t, os.DirFS("../..")) {
+		open, number := 0, 0 // open is the line that opens the block
+		for line := range strings.Lines(text) {
+			number++
+			fence, ok := strings.CutPrefix(strings.TrimSpace(line), "```")
+			switch {
+			case !ok:
+			case open == 0:
+				open = number
+				blocks++
+			case fence == "":
+				open = 0
+			default:
+				t.Errorf("%s:%d opens a block inside the one that line %d opens", name, number, open)
+			}
+		}
+		if open != 0 {
+			t.Errorf("%s:%d opens a block that nothing closes", name, open)
+		}
+	}
+	if blocks == 0 {
+		t.Error("found no blocks of code: the test does not read the files")
+	}
+}
+
 // TestNamesOfTests looks up every test, fuzz target and benchmark that a text
 // tells people to run.
 func TestNamesOfTests(t *testing.T) {
