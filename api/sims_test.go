@@ -323,8 +323,12 @@ func TestPlanPrices(t *testing.T) {
 	put(a{m{"minor": 180, "currency": "EUR"}, m{"minor": 0, "currency": "CHF"}}).is(200)
 	equal(t, prices(s.admin), "0.00 CHF,1.80 EUR,")
 	for _, wrong := range []any{
-		a{m{"minor": 180}}, a{m{"currency": "EUR"}}, a{m{"minor": -1, "currency": "EUR"}}, a{m{"minor": 1, "currency": "XAU"}},
-		a{m{"minor": 1, "currency": "EUR"}, m{"minor": 1, "currency": "EUR"}}, a{m{"amount": "1.755", "currency": "EUR"}},
+		a{m{"minor": 180}},
+		a{m{"currency": "EUR"}},
+		a{m{"minor": -1, "currency": "EUR"}},
+		a{m{"minor": 1, "currency": "XAU"}},
+		a{m{"minor": 1, "currency": "EUR"}, m{"minor": 1, "currency": "EUR"}},
+		a{m{"amount": "1.755", "currency": "EUR"}},
 	} {
 		put(wrong).problem(422, problem.Invalid)
 	}

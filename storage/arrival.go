@@ -35,7 +35,7 @@ func arrivingRequests(which string) string {
 	FROM requests r
 	JOIN accounts src ON src.id = r.source
 	JOIN accounts dst ON dst.id = r.destination
-	LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+	LEFT JOIN LATERAL (` + indent(1, planMappingSQL()) + `
 	) mapped ON true
 	WHERE ` + which
 }

@@ -209,7 +209,7 @@ SET state = @state,
 	not_before = @not_before
 FROM accounts src
 CROSS JOIN accounts dst
-LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+LEFT JOIN LATERAL (` + indent(1, planMappingSQL()) + `
 ) mapped ON true
 WHERE r.id = @request AND src.id = r.source AND dst.id = r.destination`,
 })

@@ -43,7 +43,7 @@ WITH r AS MATERIALIZED (
 		src.standing = 'open' AND dst.standing = 'open' AS accounts_open
 	FROM accounts src
 	CROSS JOIN accounts dst
-	LEFT JOIN LATERAL (` + indent(1, planMappingSQL("src", "dst")) + `
+	LEFT JOIN LATERAL (` + indent(1, planMappingSQL()) + `
 	) mapped ON true
 	WHERE src.id = @source AND dst.id = @destination
 ), fee AS MATERIALIZED (` + scheduledFee + `
