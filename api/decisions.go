@@ -175,13 +175,7 @@ func (s *server) approveRequest(ctx context.Context, in *approveInput) (*reply[R
 		fee := parseFee(p, "body.fee", *in.Body.Fee, r.Currency)
 		d.FeeOverride = &fee.Minor
 	}
-	switch {
-	case len(p.Errors) > 0:
-	case d.FeeOverride != nil && d.Reason == "":
-		p.Add(problem.FieldError{Location: "body.fee_reason", Message: "required with fee: say why the fee is changed or waived"})
-	case d.FeeOverride == nil && d.Reason != "":
-		p.Add(problem.FieldError{Location: "body.fee", Message: "required with fee_reason: give the fee, or leave fee_reason out"})
-	}
+	checkFeeReason(p, in.Body.Fee, d.Reason)
 	if len(p.Errors) > 0 {
 		return nil, p
 	}

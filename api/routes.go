@@ -310,6 +310,15 @@ func (s *server) routes() []Route {
 		},
 
 		{
+			"POST", "/v1/transfer-requests/approve", "approve-requests", deciders(transfer.Approve), endsRequests, op(s, s.approveRequests), "Approve many requests (support)",
+			"Approves the listed requests, or those in review that a filter selects, up to 1,000: each as a call of its own would. The response says for each what happened. The call can be repeated: a request that was approved already is left as it is, and reported with the code request_state.",
+		},
+		{
+			"POST", "/v1/transfer-requests/deny", "deny-requests", deciders(transfer.Deny), endsRequests, op(s, s.denyRequests), "Deny many requests (support)",
+			"Denies the listed requests, or those in review that a filter selects, up to 1,000: each as a call of its own would. The response says for each what happened.",
+		},
+
+		{
 			"POST", "/v1/pull-requests", "create-pull-request", ownOperators, createdBulk, op(s, s.createPull), "Ask for SIMs of others (destination)",
 			"Each account that owns some of the SIMs can approve or refuse; silence until expires_at refuses. An approval makes a transfer request to the account that asks, which accepts it as usual. The response is the same for SIMs that exist and that do not, and for every answer of an owner: only the transfer requests of approvals show who owned a SIM.",
 		},

@@ -455,6 +455,11 @@ type RequestFilter struct {
 	Before              *uuid.UUID // only requests created before this one: the cursor
 	Limit               int        // the maximum number of requests; required
 
+	// ByDeadline lists only requests whose time to decide or to start ends, the
+	// earliest end first, from after the request at the cursor AfterDeadline.
+	ByDeadline    bool
+	AfterDeadline *Deadline
+
 	// Only requests with a transfer that matches these. Viewer is the account
 	// that lists requests. It does not see requests that were never offered to it
 	// as the destination, and its filters do not match what it may not see, which
@@ -469,22 +474,54 @@ type RequestFilter struct {
 	Viewer    int64
 }
 
+// Deadline is where a request is in the order of deadlines.
+type Deadline struct {
+	At      time.Time
+	Request uuid.UUID
+}
+
 var selectRequests = newStatement(statement{
 	name: "select_requests",
 	does: "Lists requests, newest first. An empty, zero or null parameter selects all.",
-	given: `The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
-		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
-		@before: only requests with lower ids. The maximum number of rows: @limit.
-		@sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
-		them. The @reference of the request or of one of its transfers.`,
+	given: requestConditionsGiven + `
+		@before: only requests with lower ids.`,
 	returns: "The requests.",
 	text: `
 SELECT` + requestColumns + `
-WHERE (@source = 0 OR r.source = @source)
+WHERE (@before::uuid IS NULL OR r.id < @before)` + requestConditions() + `
+ORDER BY r.id DESC
+LIMIT @limit`,
+})
+
+var selectRequestsByDeadline = newStatement(statement{
+	name: "select_requests_by_deadline",
+	does: `Lists requests that wait for a decision or for their window, in the order in which the time for that ends.
+		An empty, zero or null parameter selects all.`,
+	given: requestConditionsGiven + `
+		@after_deadline and @after_request: only requests after this one in the order.`,
+	returns: "The requests.",
+	text: `
+SELECT` + requestColumns + `
+WHERE r.state IN ('in_review', 'awaiting_acceptance', 'scheduled') -- those of the index
+  AND r.expires_at IS NOT NULL
+  AND (@after_deadline::timestamptz IS NULL OR r.expires_at >= @after_deadline AND (r.expires_at, r.id) > (@after_deadline, @after_request::uuid))` + requestConditions() + `
+ORDER BY r.expires_at, r.id
+LIMIT @limit`,
+})
+
+const requestConditionsGiven = `The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
+		@created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
+		The maximum number of rows: @limit.
+		@sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
+		them. The @reference of the request or of one of its transfers.`
+
+// requestConditions are the conditions of a filter that lists requests r.
+func requestConditions() string {
+	return `
+  AND (@source = 0 OR r.source = @source)
   AND (@destination = 0 OR r.destination = @destination)
   AND (@states::text[] IS NULL OR r.state = ANY (@states::text[]))
   AND (@batch::uuid IS NULL OR r.batch = @batch AND (@viewer = 0 OR r.source = @viewer))
-  AND (@before::uuid IS NULL OR r.id < @before)
   AND (@either = 0 OR r.source = @either OR r.destination = @either)
   AND (@viewer = 0 OR r.source = @viewer OR r.offered_at IS NOT NULL)
   AND (@ticket = '' OR r.ticket = @ticket)
@@ -527,13 +564,14 @@ WHERE (@source = 0 OR r.source = @source)
 	SELECT 1
 	FROM transfers t
 	WHERE t.request = r.id AND t.method = ANY (@methods::text[]) AND (@viewer = 0 OR r.source = @viewer OR ` + offeredSQL("r") + `)
-  ))
-ORDER BY r.id DESC
-LIMIT @limit`,
-})
+  ))`
+}
 
-// Requests lists requests, newest first.
+// Requests lists requests, newest first unless the filter says otherwise.
 func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) {
+	if f.ByDeadline {
+		return db.requestsByDeadline(ctx, f)
+	}
 	list := []Request{}
 	if err := db.list(ctx, &list, selectRequests, args{
 		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "batch": f.Batch,
@@ -543,6 +581,25 @@ func (db *DB) Requests(ctx context.Context, f RequestFilter) ([]Request, error) 
 		"codes": textArray(f.Codes), "reference": f.Reference,
 	}); err != nil {
 		return nil, fmt.Errorf("listing requests: %w", err)
+	}
+	return list, nil
+}
+
+func (db *DB) requestsByDeadline(ctx context.Context, f RequestFilter) ([]Request, error) {
+	list := []Request{}
+	var after Deadline
+	var deadline *time.Time
+	if f.AfterDeadline != nil {
+		after, deadline = *f.AfterDeadline, &f.AfterDeadline.At
+	}
+	if err := db.list(ctx, &list, selectRequestsByDeadline, args{
+		"source": f.Source, "destination": f.Destination, "either": f.Either, "states": textArray(f.States), "batch": f.Batch,
+		"ticket": f.Ticket, "created_after": f.CreatedAfter, "created_before": f.CreatedBefore,
+		"lowest": firstID(f.CreatedAfter), "highest": lastID(f.CreatedBefore), "limit": f.Limit,
+		"sim": f.SIM.String(), "reasons": textArray(f.Reasons), "methods": textArray(f.Methods), "viewer": f.Viewer,
+		"codes": textArray(f.Codes), "reference": f.Reference, "after_deadline": deadline, "after_request": after.Request,
+	}); err != nil {
+		return nil, fmt.Errorf("listing requests by their deadlines: %w", err)
 	}
 	return list, nil
 }

@@ -361,6 +361,7 @@ func statements() []*statement {
 		insertChunks,
 		selectRequest,
 		selectRequests,
+		selectRequestsByDeadline,
 		selectTransfers,
 		countReasons,
 		// retry.go

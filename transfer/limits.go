@@ -11,6 +11,7 @@ const (
 	MaxPartial      = 10000               // SIMs that one partial cancel or decline may name
 	MaxBulkSIMs     = 1000000             // SIMs that one bulk change may select by a filter
 	MaxFilterValues = 100                 // values of one condition of a filter
+	MaxDecisions    = 1000                // requests that one call may approve or deny
 	MaxInteractive  = 100                 // SIMs per request that uses the interactive queues; larger requests are bulk work
 	MinAcceptance   = time.Second         // shortest acceptance period
 	MaxAcceptance   = 30 * 24 * time.Hour // longest acceptance period, with all extensions

@@ -28,6 +28,7 @@ const (
 	SIMHasHistory        Code = "sim_has_history"
 	SIMCount             Code = "sim_count"
 	SIMsRefused          Code = "sims_refused"
+	RequestCount         Code = "request_count"
 	IdentifierTaken      Code = "identifier_taken"
 	IdentifierRequired   Code = "identifier_required"
 	ReferenceTaken       Code = "reference_taken"
@@ -100,6 +101,7 @@ func Kinds() []Kind {
 		{SIMInTransfer, http.StatusConflict, "SIM in an open transfer", "The identifiers, the card and the owner of a SIM cannot change while it is in an open transfer. Nothing was changed. Cancel the transfer request that the field detail names, or wait until it is finished."},
 		{SIMHasHistory, http.StatusConflict, "SIM with a history", "The SIM was transferred or swapped, so it is not a wrong import and cannot be retired. Nothing was changed. Set its status to terminated instead."},
 		{SIMCount, http.StatusConflict, "Another number of SIMs", "The filter or the list selects another number of SIMs than expect_count says. Nothing was changed. Look again at what is selected, for example with dry_run, and repeat the call with the right number."},
+		{RequestCount, http.StatusConflict, "Another number of requests", "The filter or the list chooses another number of requests than expect_count says. Nothing was decided. Look again at what is chosen, for example with dry_run, and repeat the call with the right number."},
 		{SIMsRefused, http.StatusConflict, "Some SIMs cannot be changed", "The rules refuse the change for some of the SIMs. Nothing was changed. The field errors lists the first of them for each reason. Leave them out, or change the others with skip_refused."},
 		{IdentifierTaken, http.StatusConflict, "Identifier of another SIM", "Another SIM has this identifier or external id. Nothing was changed. The field detail names that SIM. A number or an IMSI can be moved from it with the field from."},
 		{IdentifierRequired, http.StatusConflict, "Identifier that the SIM needs", "A SIM keeps its ICCID and at least one IMSI. Nothing was changed. Add another IMSI first; a new card takes over by a swap."},
