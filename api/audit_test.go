@@ -81,8 +81,8 @@ func (s *testService) keyID(token string) int64 {
 func TestEveryChangeLeavesATrace(t *testing.T) {
 	t.Parallel()
 	s := newTestService(t, func(c *Config) { c.StreamInterval, c.ProbeWait = time.Millisecond, time.Millisecond })
-	s.sims(22, transfer.Ready)
-	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = ANY ($1)`, "{"+iccid(11)+","+iccid(12)+"}")
+	s.sims(24, transfer.Ready)
+	s.exec(`UPDATE sims SET status = 'active' WHERE iccid = ANY ($1)`, "{"+iccid(11)+","+iccid(12)+","+iccid(23)+","+iccid(24)+"}")
 	viewer := s.key(storage.NewKey{Role: storage.RoleAccount, OperatorID: sourceID, Permission: storage.PermissionViewer, Name: "viewer"})
 	other := read[Key](s.post(s.admin, "/v1/keys", map[string]any{"role": "support", "name": "other"}).is(201)).ID
 	ask := func(sims ...string) string {
@@ -156,11 +156,13 @@ func TestEveryChangeLeavesATrace(t *testing.T) {
 			s.work()
 			return path + "/take-back"
 		}, leaves: []string{"take_back"}},
-		"retry-request":   {key: s.source, before: func() string { return finished(iccid(6)) + "/retry" }, leaves: []string{"create", "retry"}}, // of two requests
-		"approve-request": {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
-		"deny-request":    {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},
-		"add-comment":     {key: s.source, before: func() string { return ask(iccid(9)) + "/comments" }, body: m{"text": "x"}, leaves: []string{"comment"}},
-		"create-batch":    {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
+		"retry-request":    {key: s.source, before: func() string { return finished(iccid(6)) + "/retry" }, leaves: []string{"create", "retry"}}, // of two requests
+		"approve-request":  {key: s.support, before: func() string { return ask(iccid(11)) + "/approve" }, body: m{"ticket": "T-1"}, leaves: []string{"approve"}},
+		"deny-request":     {key: s.support, before: func() string { return ask(iccid(12)) + "/deny" }, body: m{"reason": "no"}, leaves: []string{"deny"}},
+		"add-comment":      {key: s.source, before: func() string { return ask(iccid(9)) + "/comments" }, body: m{"text": "x"}, leaves: []string{"comment"}},
+		"create-batch":     {key: s.source, body: batchCSV(iccid(7)), header: csvHeader(), leaves: []string{"create"}},
+		"approve-requests": {key: s.support, body: m{"requests": []string{strings.TrimPrefix(ask(iccid(23)), "/v1/transfer-requests/")}, "ticket": "T-1"}, leaves: []string{"approve"}},
+		"deny-requests":    {key: s.support, body: m{"requests": []string{strings.TrimPrefix(ask(iccid(24)), "/v1/transfer-requests/")}, "reason": "no"}, leaves: []string{"deny"}},
 
 		"create-batch-from-selection": {key: s.source, body: requestBody(iccid(7)), leaves: []string{"create"}},
 

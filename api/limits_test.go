@@ -92,6 +92,11 @@ func TestBodiesHaveTheLimits(t *testing.T) {
 		"redeem-transfer-code body.code": transfer.MaxCodeText,
 		"approve-pull-request body.sims": transfer.MaxPullSIMs,
 		"create-transfer-code body.sims": transfer.MaxRequestSIMs,
+
+		"approve-requests body.ticket": transfer.MaxTicket,
+		"body.requests":                transfer.MaxDecisions,
+		"body.filter.account":          transfer.MaxAccountRef,
+		"body.filter.reference":        transfer.MaxReference,
 	}
 	for _, route := range takesJSON() {
 		body := operationOf(document.Paths[route.Path], route.Method).RequestBody

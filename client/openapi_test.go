@@ -115,6 +115,11 @@ func types() map[string]reflect.Type {
 		"CurrentKey":             reflect.TypeFor[client.CurrentKey](),
 		"DeclineInputBody":       reflect.TypeFor[client.Decline](),
 		"DenyInputBody":          reflect.TypeFor[client.Denial](),
+		"ApproveManyInputBody":   reflect.TypeFor[client.ApprovalOfMany](),
+		"DenyManyInputBody":      reflect.TypeFor[client.DenialOfMany](),
+		"ReviewQueue":            reflect.TypeFor[client.ReviewQueue](),
+		"RequestDecisions":       reflect.TypeFor[client.RequestDecisions](),
+		"RequestDecision":        reflect.TypeFor[client.RequestDecision](),
 		"Destination":            reflect.TypeFor[client.Destination](),
 		"Event":                  reflect.TypeFor[client.Event](),
 		"ExportedCharge":         reflect.TypeFor[client.ExportedCharge](),
@@ -575,6 +580,14 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"approve-request": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ApproveRequest(ctx, id, client.Approval{})
+			return err
+		},
+		"approve-requests": func(ctx context.Context, c *client.Client) error {
+			_, err := c.ApproveRequests(ctx, client.ApprovalOfMany{})
+			return err
+		},
+		"deny-requests": func(ctx context.Context, c *client.Client) error {
+			_, err := c.DenyRequests(ctx, client.DenialOfMany{})
 			return err
 		},
 		"deny-request": func(ctx context.Context, c *client.Client) error {

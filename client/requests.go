@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
 
@@ -202,6 +203,52 @@ type Denial struct {
 	Reason string                `json:"reason"`
 }
 
+// RequestChoice lists requests, or selects them by a filter.
+type RequestChoice struct {
+	Requests    []string     `json:"requests,omitempty"`     // ids: up to 1,000
+	Filter      *ReviewQueue `json:"filter,omitempty"`       // selects requests in review: up to 1,000
+	ExpectCount *int         `json:"expect_count,omitempty"` // how many are chosen; required with a filter, except in a dry run
+	DryRun      bool         `json:"dry_run,omitempty"`
+}
+
+// ReviewQueue selects requests in review. The zero value selects all of them.
+type ReviewQueue struct {
+	Account       transfer.AccountRef `json:"account,omitempty"` // the source
+	Reference     string              `json:"reference,omitempty"`
+	Batch         *uuid.UUID          `json:"batch,omitempty"`
+	CreatedAfter  *time.Time          `json:"created_after,omitempty"`  // inclusive
+	CreatedBefore *time.Time          `json:"created_before,omitempty"` // exclusive
+}
+
+// ApprovalOfMany is the body of ApproveRequests.
+type ApprovalOfMany struct {
+	RequestChoice
+	Approval
+}
+
+// DenialOfMany is the body of DenyRequests.
+type DenialOfMany struct {
+	RequestChoice
+	Denial
+}
+
+// RequestDecisions is the outcome of a decision on many requests.
+type RequestDecisions struct {
+	Chosen   int               `json:"chosen"`
+	Decided  int               `json:"decided"` // or would be, in a dry run
+	DryRun   bool              `json:"dry_run"`
+	Requests []RequestDecision `json:"requests"`
+}
+
+// RequestDecision is the outcome for one of many requests.
+type RequestDecision struct {
+	Request uuid.UUID             `json:"request"`
+	Decided bool                  `json:"decided"`
+	State   transfer.RequestState `json:"state,omitempty"` // after the call; empty if there is no such request
+	Code    problem.Code          `json:"code,omitempty"`  // why it was not decided
+	Detail  string                `json:"detail,omitempty"`
+}
+
 // Retry is the body of RetryRequest.
 type Retry struct {
 	Reasons           []transfer.Reason `json:"reasons,omitempty"` // empty means every SIM that can be retried
@@ -295,6 +342,16 @@ func (c *Client) ApproveRequest(ctx context.Context, id uuid.UUID, a Approval, o
 // DenyRequest denies a request, for support.
 func (c *Client) DenyRequest(ctx context.Context, id uuid.UUID, d Denial, options ...Option) (Request, error) {
 	return post[Request](ctx, c, requestPath(id, "deny"), d, options)
+}
+
+// ApproveRequests approves many requests, for support.
+func (c *Client) ApproveRequests(ctx context.Context, a ApprovalOfMany, options ...Option) (RequestDecisions, error) {
+	return post[RequestDecisions](ctx, c, path("transfer-requests", "approve"), a, options)
+}
+
+// DenyRequests denies many requests, for support.
+func (c *Client) DenyRequests(ctx context.Context, d DenialOfMany, options ...Option) (RequestDecisions, error) {
+	return post[RequestDecisions](ctx, c, path("transfer-requests", "deny"), d, options)
 }
 
 // RetryRequest creates a request for the SIMs of another that were not
