@@ -124,6 +124,16 @@ func commandCalls() []commandCall {
 		{"requests approve --ticket=T " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T"}`},
 		{"requests approve --ticket=T --fee=0.00 --fee-reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/approve {"ticket":"T","fee":{"amount":"0.00"},"fee_reason":"no"}`},
 		{"requests deny --reason=no " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/deny {"reason":"no"}`},
+		{
+			"requests approve --ticket=T --fee=1.00EUR --fee-reason=no " + someRequest + " " + someBatch, "",
+			`POST /v1/transfer-requests/approve {"requests":["` + someRequest + `","` + someBatch + `"],"ticket":"T","fee":{"amount":"1.00","currency":"EUR"},"fee_reason":"no"}`,
+		},
+		{
+			"requests approve --ticket=T --account=OP0000000001 --reference=R --batch=" + someBatch + " --expect=2", "",
+			`POST /v1/transfer-requests/approve {"filter":{"account":"OP0000000001","reference":"R","batch":"` + someBatch + `"},"expect_count":2,"ticket":"T"}`,
+		},
+		{"requests deny --reason=no --all --dry-run", "", `POST /v1/transfer-requests/deny {"filter":{},"dry_run":true,"reason":"no"}`},
+		{"requests deny --reason=no --file=-", "request\n" + someRequest + "\n\n", `POST /v1/transfer-requests/deny {"requests":["` + someRequest + `"],"reason":"no"}`},
 		{"requests accept --group=field --tag=site=north --tag=lot=7;8 --speed-class=fast " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/accept {"landing":{"group":"field","tags":{"lot":"7;8","site":"north"},"speed_class":"fast"}}`},
 		{"requests retry " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/retry {}"},
 		{"requests retry --reason=sim_locked,needs_support --acceptance=1m " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + `/retry {"reasons":["sim_locked","needs_support"],"acceptance_seconds":60}`},

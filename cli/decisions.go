@@ -312,7 +312,7 @@ type requestsApproveCommand struct {
 	Ticket    string `required:"" help:"Reference of the support case, such as a ticket number."`
 	Fee       amount `placeholder:"AMOUNT" help:"Fee for each SIM that needs support, in place of the quote, in the source's currency, such as 2.50 or \"2.50 EUR\". 0 waives the fee."`
 	FeeReason string `help:"Reason for --fee."`
-	decision
+	manyRequests
 }
 
 // Validate implements kong's validation.
@@ -320,16 +320,21 @@ func (c *requestsApproveCommand) Validate() error {
 	if (c.Fee.number != "") != (c.FeeReason != "") {
 		return usageError("--fee and --fee-reason must be set together")
 	}
-	return nil
+	return c.manyRequests.Validate()
 }
 
 // Help returns the detailed help.
 func (requestsApproveCommand) Help() string {
-	return `Examples:
+	return `Several requests are approved one after the other, and the output says for each what happened. Repeating the command is safe. With --fee, several requests need the currency.
+
+Examples:
 
     simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001
     simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=0 --fee-reason=goodwill
-    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=2.50 --fee-reason=agreed`
+    simtransfer requests approve 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --ticket=CASE-1001 --fee=2.50 --fee-reason=agreed
+    simtransfer requests approve --account=OP0000000001 --older-than=1d --ticket=CASE-1001 --dry-run
+    simtransfer requests approve --account=OP0000000001 --older-than=1d --ticket=CASE-1001 --expect=12
+    simtransfer requests approve --file=checked.txt --ticket=CASE-1001`
 }
 
 // Run runs the command.
@@ -338,29 +343,41 @@ func (c *requestsApproveCommand) Run(ctx context.Context, s *Session) error {
 	if c.Fee.number != "" {
 		approval.Fee = &client.MoneyInput{Amount: c.Fee.number, Currency: c.Fee.currency}
 	}
-	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.ApproveRequest(ctx, id, approval, options...)
+	if c.one() {
+		return c.decision().decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+			return api.ApproveRequest(ctx, id, approval, options...)
+		})
+	}
+	return c.decideMany(s, func(api *client.Client, choice client.RequestChoice, options ...client.Option) (client.RequestDecisions, error) {
+		return api.ApproveRequests(ctx, client.ApprovalOfMany{RequestChoice: choice, Approval: approval}, options...)
 	})
 }
 
 type requestsDenyCommand struct {
 	Code   string `enum:"${decision_codes}," default:"" placeholder:"CODE" help:"Why, for programs: ${decision_codes}."`
 	Reason string `required:"" placeholder:"TEXT" help:"Why, in words. The source can read the code and the reason."`
-	decision
+	manyRequests
 }
 
 // Help returns the detailed help.
 func (requestsDenyCommand) Help() string {
-	return `Denies the whole request. SIMs that need no support can be requested again: see requests retry.
+	return `Denies whole requests. SIMs that need no support can be requested again: see requests retry. Several requests are denied one after the other, and the output says for each what happened.
 
-Example:
+Examples:
 
-    simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=not_permitted --reason="contract ended"`
+    simtransfer requests deny 0198c5f2-1c5e-7d2a-9d3b-6a0f8e4b7c21 --code=not_permitted --reason="contract ended"
+    simtransfer requests deny --account=OP0000000001 --reason="contract ended" --expect=3`
 }
 
 // Run runs the command.
 func (c *requestsDenyCommand) Run(ctx context.Context, s *Session) error {
-	return c.decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
-		return api.DenyRequest(ctx, id, client.Denial{Code: transfer.DecisionCode(c.Code), Reason: c.Reason}, options...)
+	denial := client.Denial{Code: transfer.DecisionCode(c.Code), Reason: c.Reason}
+	if c.one() {
+		return c.decision().decide(s, func(api *client.Client, id uuid.UUID, options ...client.Option) (client.Request, error) {
+			return api.DenyRequest(ctx, id, denial, options...)
+		})
+	}
+	return c.decideMany(s, func(api *client.Client, choice client.RequestChoice, options ...client.Option) (client.RequestDecisions, error) {
+		return api.DenyRequests(ctx, client.DenialOfMany{RequestChoice: choice, Denial: denial}, options...)
 	})
 }

@@ -37,6 +37,7 @@ const ExitCodes = `Exit codes of the commands that call the API:
          its answer was cut off
     7    watch: finished, but some SIMs were not transferred
          sims sync, accounts import: applied, but some rows were refused
+         requests approve, deny: some of several requests were not decided
     130  interrupted`
 
 // ExitCode returns the exit code for the error of a command.

@@ -26,8 +26,8 @@ type requestsCommand struct {
 	Cancel   requestsCancelCommand   `cmd:"" help:"Cancel all or some SIMs of a request (source or support)."`
 	Extend   requestsExtendCommand   `cmd:"" help:"Give more time to decide on a request (source or support)."`
 	TakeBack requestsTakeBackCommand `cmd:"" help:"Take back a cancel, decline or denial within ten minutes (the party that made it)."`
-	Approve  requestsApproveCommand  `cmd:"" help:"Approve a request (support)."`
-	Deny     requestsDenyCommand     `cmd:"" help:"Deny a request (support)."`
+	Approve  requestsApproveCommand  `cmd:"" help:"Approve requests (support)."`
+	Deny     requestsDenyCommand     `cmd:"" help:"Deny requests (support)."`
 	Retry    requestsRetryCommand    `cmd:"" help:"Create a request for the SIMs that were not transferred (source or support)."`
 	Comment  requestsCommentCommand  `cmd:"" help:"Write a comment on a request."`
 	Comments requestsCommentsCommand `cmd:"" help:"List the comments on a request."`
