@@ -3,13 +3,14 @@
 -- Does:     Lists requests, newest first. An empty, zero or null parameter selects all.
 -- Given:    The accounts @source and @destination, or @either of them. @states, @batch, @ticket.
 --           @created_after and @created_before, and ids that surely lie outside of them: @lowest and @highest.
---           @before: only requests with lower ids. The maximum number of rows: @limit.
+--           The maximum number of rows: @limit.
 --           @sim, @reasons, @methods and @codes of one of the request's transfers, as far as the account @viewer may see
 --           them. The @reference of the request or of one of its transfers.
+--           @before: only requests with lower ids.
 -- Returns:  The requests.
 -- Locks:    nothing
 --
--- EXPLAIN EXECUTE select_requests(source, destination, states, batch, viewer, before, either, ticket, created_after, lowest, created_before, highest, sim, reference, codes, reasons, methods, limit);
+-- EXPLAIN EXECUTE select_requests(before, source, destination, states, batch, viewer, either, ticket, created_after, lowest, created_before, highest, sim, reference, codes, reasons, methods, limit);
 PREPARE select_requests AS
 SELECT
 	r.id,
@@ -69,13 +70,13 @@ SELECT
 FROM requests r
 JOIN accounts src ON src.id = r.source
 JOIN accounts dst ON dst.id = r.destination
-WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
-  AND ($2 /*destination*/ = 0 OR r.destination = $2 /*destination*/)
-  AND ($3 /*states*/::text[] IS NULL OR r.state = ANY ($3 /*states*/::text[]))
-  AND ($4 /*batch*/::uuid IS NULL OR r.batch = $4 /*batch*/ AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/))
-  AND ($6 /*before*/::uuid IS NULL OR r.id < $6 /*before*/)
+WHERE ($1 /*before*/::uuid IS NULL OR r.id < $1 /*before*/)
+  AND ($2 /*source*/ = 0 OR r.source = $2 /*source*/)
+  AND ($3 /*destination*/ = 0 OR r.destination = $3 /*destination*/)
+  AND ($4 /*states*/::text[] IS NULL OR r.state = ANY ($4 /*states*/::text[]))
+  AND ($5 /*batch*/::uuid IS NULL OR r.batch = $5 /*batch*/ AND ($6 /*viewer*/ = 0 OR r.source = $6 /*viewer*/))
   AND ($7 /*either*/ = 0 OR r.source = $7 /*either*/ OR r.destination = $7 /*either*/)
-  AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR r.offered_at IS NOT NULL)
+  AND ($6 /*viewer*/ = 0 OR r.source = $6 /*viewer*/ OR r.offered_at IS NOT NULL)
   AND ($8 /*ticket*/ = '' OR r.ticket = $8 /*ticket*/)
   AND ($9 /*created_after*/::timestamptz IS NULL OR r.created_at >= $9 /*created_after*/ AND r.id >= $10 /*lowest*/::uuid)
   AND ($11 /*created_before*/::timestamptz IS NULL OR r.created_at < $11 /*created_before*/ AND r.id <= $12 /*highest*/::uuid)
@@ -85,8 +86,8 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	FROM transfers t
 	JOIN requests q ON q.id = t.request
 	WHERE t.identifier IN (SELECT $13 /*sim*/::text UNION SELECT other.identifier FROM identifiers named JOIN identifiers other USING (sim) WHERE named.identifier = $13 /*sim*/)
-	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $5 /*viewer*/ = 0)
-	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
+	  AND (t.sim IS NOT NULL OR t.identifier = $13 /*sim*/ OR $6 /*viewer*/ = 0)
+	  AND ($6 /*viewer*/ = 0 OR q.source = $6 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
   AND ($14 /*reference*/ = '' OR r.id = ANY (ARRAY(
 	SELECT q.id
@@ -97,9 +98,9 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	FROM transfers t
 	JOIN requests q ON q.id = t.request
 	WHERE t.reference = $14 /*reference*/
-	  AND ($5 /*viewer*/ = 0 OR q.source = $5 /*viewer*/ OR q.destination = $5 /*viewer*/ AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
+	  AND ($6 /*viewer*/ = 0 OR q.source = $6 /*viewer*/ OR q.destination = $6 /*viewer*/ AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= q.offered_at))
   )))
-  AND ($15 /*codes*/::text[] IS NULL OR r.codes && $15 /*codes*/::text[] AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR r.code = ANY ($15 /*codes*/::text[]) OR EXISTS (
+  AND ($15 /*codes*/::text[] IS NULL OR r.codes && $15 /*codes*/::text[] AND ($6 /*viewer*/ = 0 OR r.source = $6 /*viewer*/ OR r.code = ANY ($15 /*codes*/::text[]) OR EXISTS (
 	SELECT 1
 	FROM transfers t
 	WHERE t.request = r.id AND t.code = ANY ($15 /*codes*/::text[]) AND t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at)
@@ -107,7 +108,7 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
   AND ($16 /*reasons*/::text[] IS NULL OR r.n_ineligible + r.n_failed > 0 AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.reason = ANY ($16 /*reasons*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state <> 'ineligible')
+	WHERE t.request = r.id AND t.reason = ANY ($16 /*reasons*/::text[]) AND ($6 /*viewer*/ = 0 OR r.source = $6 /*viewer*/ OR t.state <> 'ineligible')
   ))
   -- the first condition is for speed: without it, all transfers of the requests that lack a method would be read
   AND ($17 /*methods*/::text[] IS NULL
@@ -115,7 +116,7 @@ WHERE ($1 /*source*/ = 0 OR r.source = $1 /*source*/)
 	AND EXISTS (
 	SELECT 1
 	FROM transfers t
-	WHERE t.request = r.id AND t.method = ANY ($17 /*methods*/::text[]) AND ($5 /*viewer*/ = 0 OR r.source = $5 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
+	WHERE t.request = r.id AND t.method = ANY ($17 /*methods*/::text[]) AND ($6 /*viewer*/ = 0 OR r.source = $6 /*viewer*/ OR t.state NOT IN ('pending', 'ineligible') AND (t.state <> 'canceled' OR t.finished_at >= r.offered_at))
   ))
 ORDER BY r.id DESC
 LIMIT $18 /*limit*/;
