@@ -121,7 +121,11 @@ type TakeBackError struct {
 func (e *TakeBackError) Error() string {
 	switch e.Why {
 	case OtherParty:
-		return fmt.Sprintf("the request was ended by the %s: only the %s can take that back", e.End.By, e.End.By)
+		by := "the " + string(e.End.By)
+		if e.End.By == PartySupport {
+			by = "support"
+		}
+		return fmt.Sprintf("the request was ended by %s: only %s can take that back", by, by)
 	case TakeBackLate:
 		return fmt.Sprintf("the request was ended at %s, and that could be taken back until %s: create a new request", timeText(e.End.At), timeText(e.End.Until()))
 	}

@@ -99,4 +99,8 @@ func TestEndIsTakenBack(t *testing.T) {
 			t.Errorf("by %s after %s: %v, want %q", c.by, c.after, err, c.want)
 		}
 	}
+	denied := transfer.End{By: transfer.PartySupport, At: at, From: transfer.InReview}
+	if err := denied.TakeBack(transfer.PartySource, at); err == nil || err.Error() != "the request was ended by support: only support can take that back" {
+		t.Errorf("%v", err)
+	}
 }

@@ -2837,7 +2837,7 @@ type AcceptInputBody struct {
 	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
-	// Sims Accept only these SIMs, by any of their identifiers, and decline the others. Default: all SIMs.
+	// Sims Accept only these SIMs, by any of their identifiers, and decline the others; with a window, when the transfer starts: until then they stay reserved. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -9142,7 +9142,7 @@ type ClientInterface interface {
 
 	// AcceptRequestWithBody Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9151,7 +9151,7 @@ type ClientInterface interface {
 
 	// AcceptRequest Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9743,7 +9743,7 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *
 
 // AcceptRequestWithBody Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9762,7 +9762,7 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // AcceptRequest Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12264,7 +12264,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithBodyWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12273,7 +12273,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -15678,7 +15678,7 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 
 // AcceptRequestWithBodyWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15693,7 +15693,7 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 
 // AcceptRequestWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
