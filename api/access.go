@@ -452,7 +452,9 @@ func sharedDetails(kind transfer.EventKind) []string {
 	case transfer.EventComment:
 		return []string{"text", "visible_to"}
 	default:
-		return []string{"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
-			"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for"}
+		return []string{
+			"accepted", "sims", "eligible", "completed", "failed", "canceled", "declined", "expired", "gateway_answer",
+			"expires_at", "previously", "not_before", "not_after", "percent", "waiting_for",
+		}
 	}
 }

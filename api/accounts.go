@@ -331,7 +331,7 @@ func (s *server) checkAccountChange(ctx context.Context, in *updateAccountInput)
 func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*accountOutput, error) {
 	ref, err := transfer.ParseAccountRef(in.OperatorID)
 	if err != nil {
-		return nil, in.AccountPath.notFound()
+		return nil, in.notFound()
 	}
 	if err := s.checkAccountChange(ctx, in); err != nil {
 		return nil, err
@@ -372,7 +372,7 @@ func (s *server) updateAccount(ctx context.Context, in *updateAccountInput) (*ac
 	a, err := s.db.UpdateAccount(ctx, actingCaller(ctx), ref, c)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return nil, in.AccountPath.notFound()
+		return nil, in.notFound()
 	case err != nil:
 		return nil, err
 	}

@@ -101,8 +101,16 @@ func TestOwnersChangeContacts(t *testing.T) {
 	patch(s.source, destinationID, contacts).problem(404, problem.NotFound)
 	patch(s.source, "OP9999999999", contacts).problem(404, problem.NotFound)
 	for _, body := range []obj{
-		{"email": "new@example.com"}, {"coverage": "emea"}, {"standing": "closed"}, {"name": "New"}, {"external_id": "C-1"}, {"plans": []string{}},
-		{"max_open_requests": 0}, {"max_open_sims": 0}, {"max_unknown_sims": 0}, {"open_requests": "end", "standing": "closed"},
+		{"email": "new@example.com"},
+		{"coverage": "emea"},
+		{"standing": "closed"},
+		{"name": "New"},
+		{"external_id": "C-1"},
+		{"plans": []string{}},
+		{"max_open_requests": 0},
+		{"max_open_sims": 0},
+		{"max_unknown_sims": 0},
+		{"open_requests": "end", "standing": "closed"},
 		{"contacts": obj{}, "name": nil},
 	} {
 		patch(s.source, sourceID, body).problem(403, problem.Forbidden)

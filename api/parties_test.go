@@ -63,8 +63,11 @@ func TestWhatEachPartyReads(t *testing.T) {
 	s.post(source, "/v1/pull-requests/"+pulled+"/approve", nil).is(202) // support has to review the request
 	code := read[TransferCode](s.post(source, "/v1/transfer-codes", m{"sims": []string{iccid(4)}, "reference": "CODE-OF-SOURCE", "message": "as agreed"}).is(201)).ID.String()
 	for _, c := range []struct{ key, text, reader string }{
-		{source, "source-to-support", "support"}, {destination, "destination-to-support", "support"}, {s.support, "internal-comment", "support"},
-		{source, "source-to-all", "destination"}, {s.support, "support-to-destination", "destination"},
+		{source, "source-to-support", "support"},
+		{destination, "destination-to-support", "support"},
+		{s.support, "internal-comment", "support"},
+		{source, "source-to-all", "destination"},
+		{s.support, "support-to-destination", "destination"},
 	} {
 		s.post(c.key, "/v1/transfer-requests/"+request+"/comments", m{"text": c.text, "visible_to": []string{c.reader}}).is(201)
 	}

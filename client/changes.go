@@ -46,7 +46,6 @@ type Change struct {
 
 	RequestReference string `json:"request_reference,omitempty"` // the source's own, of the request
 	Reference        string `json:"reference,omitempty"`         // and of the SIM in it
-
 }
 
 // ChangeOwner is the owner of a SIM before or after a change.
