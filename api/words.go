@@ -60,7 +60,7 @@ func (a parsedRequest) alignedReferences(sims storage.SelectedSIMs) ([]string, e
 	for id := range unknown {
 		p.Add(problem.FieldError{
 			Location: fmt.Sprintf("body.sim_references[%q]", id), Value: id.String(),
-			Message: "the request does not name this SIM so: use the identifier that sims has, or the ICCID if the SIM is selected otherwise",
+			Message: "the request has no SIM under this name: use the identifier that is in sims, or the ICCID if the SIM is in a range, on an EID or selected by a filter",
 		})
 	}
 	return list, refusal(p)

@@ -220,7 +220,7 @@ func TestBatchReferences(t *testing.T) {
 		t.Errorf("%d batches have another reference", n)
 	}
 	p := s.upload(s.source, "", typeCSV, "sim,destination_email,destination_operator_id,reference\n"+row(iccid(1), destinationID, strings.Repeat("x", 65))).problem(422, problem.InvalidLines)
-	if len(p.Errors) != 1 || p.Errors[0].Line != 2 || p.Errors[0].Column != "reference" {
+	if len(p.Errors) != 1 || p.Errors[0].Line != 2 || p.Errors[0].Column != "reference" || !strings.HasPrefix(p.Errors[0].Message, "reference: ") {
 		t.Errorf("%+v", p.Errors)
 	}
 }

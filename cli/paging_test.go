@@ -82,7 +82,7 @@ func TestTables(t *testing.T) {
 	c.prints("" +
 		"ACCOUNT  EMAIL  CURRENCY  COVERAGE  STANDING\n" +
 		"1        é      -         c         -\n" +
-		"a wide one  e      �[31mred�  c         open\n")
+		"a wide one  e      �[31mred   c         open\n")
 }
 
 func TestEmptyLists(t *testing.T) {

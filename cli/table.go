@@ -217,8 +217,11 @@ func cutText(text string, n int) string {
 	return text
 }
 
+// lineBreaks turns a text with several lines, such as a message, into one line.
+var lineBreaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
+
 // cell replaces unprintable characters, because text from other users must not
-// control the terminal.
+// control the terminal. Line breaks and tabs become spaces.
 func cell(text string) string {
 	if text == "" {
 		return "-"
@@ -228,7 +231,7 @@ func cell(text string) string {
 			return '\uFFFD'
 		}
 		return r
-	}, text)
+	}, lineBreaks.Replace(text))
 }
 
 // timeText formats a time in UTC, to the second. The zero time is empty.

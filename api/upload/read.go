@@ -102,7 +102,7 @@ func (b *batchReader) addSIM(i uint32, place Place, text string) {
 func (b *batchReader) addReference(i uint32, place Place, text string) {
 	reference, err := transfer.ParseReference(text)
 	if err != nil {
-		b.records.Refuse(place, columnReference, CodeBadValue, err.Error())
+		b.records.Refuse(place, columnReference, CodeBadValue, "reference: "+err.Error())
 		return
 	}
 	if reference != "" {
