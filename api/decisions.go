@@ -14,7 +14,7 @@ type acceptInput struct {
 	IfMatch
 	RequestPath
 	Body *struct {
-		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, and decline the others; with a window, when the transfer starts: until then they stay reserved. Default: all SIMs."`
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others; with a window, when the transfer starts: until then they stay reserved. Default: all SIMs."`
 
 		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
 
@@ -103,7 +103,7 @@ type declineInput struct {
 	IfMatch
 	RequestPath
 	Body *struct {
-		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs."`
+		SIMs   []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Decline only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it; the others stay open. Default: all SIMs."`
 		Reason string   `json:"reason,omitempty" maxLength:"500" doc:"Why, in words. Shown to the source. Required with the code other."`
 
 		Code transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the source."`
@@ -128,7 +128,7 @@ type cancelInput struct {
 	IfMatch
 	RequestPath
 	Body *struct {
-		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs."`
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"10000" doc:"Cancel only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it; the others continue. Default: all SIMs."`
 
 		Code   transfer.DecisionCode `json:"code,omitempty" doc:"Why. Shown to the destination, if it could decide already."`
 		Reason string                `json:"reason,omitempty" maxLength:"500" doc:"Why, in words. Shown like code. Required with the code other."`
@@ -206,8 +206,15 @@ func (s *server) denyRequest(ctx context.Context, in *denyInput) (*reply[Request
 // none, for the whole request.
 func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision, sims []string) (*reply[Request], error) {
 	p := problem.New(problem.Invalid, "nothing was decided: fix the listed errors")
-	if d.SIMs = parseSIMs(p, "body.sims", sims); len(p.Errors) > 0 {
-		return nil, p
+	for _, ref := range parseSIMRefs(p, "body.sims", sims) {
+		if ref.One() {
+			d.SIMs = append(d.SIMs, ref.ID)
+		} else {
+			d.Ranges = append(d.Ranges, ref)
+		}
+	}
+	if err := refusal(p); err != nil {
+		return nil, err
 	}
 	r, party, err := s.visible(ctx, in.ID)
 	if err != nil {
@@ -215,6 +222,11 @@ func (s *server) decide(ctx context.Context, in RequestPath, d storage.Decision,
 	}
 	d.By = actor(ctx, party)
 	out, err := once(ctx, s, func(t *storage.Tx, out *reply[Request]) error {
+		if len(d.Ranges) > 0 {
+			if err := t.AllowLong(ctx, selectionTimeout); err != nil {
+				return err
+			}
+		}
 		if conditional(ctx) {
 			d.If = func(is storage.Request) error {
 				v, err := s.viewWhole(ctx, t, is)

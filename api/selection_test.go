@@ -168,6 +168,45 @@ func TestSelectionsByExternalID(t *testing.T) {
 	}
 }
 
+// All requests of a batch from a selection have its reference and message.
+func TestWordsOfBatchFromSelection(t *testing.T) {
+	t.Parallel()
+	s := newSelectionTestService(t)
+	body := selecting(obj{"filter": obj{"lot": []string{"box-7"}}, "reference": "PO-7", "unique_reference": true, "message": "as ordered", "sim_references": obj{iccid(1): "line 1"}})
+	b := read[Batch](s.post(s.source, "/v1/batches/from-selection", body).is(202))
+	if b.Reference == nil || *b.Reference != "PO-7" || b.Message == nil || *b.Message != "as ordered" {
+		t.Errorf("the batch: %+v", b)
+	}
+	if r := b.Items[0]; r.Reference == nil || *r.Reference != "PO-7" || r.Message == nil || *r.Message != "as ordered" {
+		t.Errorf("its request: %+v", r)
+	}
+	if n := s.queryInt(`SELECT count(*) FROM transfers WHERE reference = 'line 1' AND identifier = '` + iccid(1) + `'`); n != 1 {
+		t.Errorf("%d SIMs have the reference", n)
+	}
+	if p := s.post(s.source, "/v1/batches/from-selection", body).problem(409, problem.ReferenceTaken); !strings.Contains(p.Detail, b.ID.String()) && !strings.Contains(p.Detail, b.Items[0].ID.String()) {
+		t.Error(p.Detail)
+	}
+}
+
+// Some SIMs of a request are canceled and declined by range.
+func TestDecisionsByRange(t *testing.T) {
+	t.Parallel()
+	s := newSelectionTestService(t)
+	r := read[Request](s.post(s.source, "/v1/transfer-requests", selecting(obj{"filter": obj{"status": []string{"ready"}}})).is(202))
+	s.work()
+	path := "/v1/transfer-requests/" + r.ID.String()
+	s.post(s.source, path+"/cancel", obj{"sims": []string{iccid(1) + "-" + iccid(2)}}).is(202)
+	p := s.post(s.destination, path+"/decline", obj{"sims": []string{iccid(2) + "-" + iccid(2)}}).problem(422, problem.UnknownSIMs)
+	if !strings.Contains(fmt.Sprint(p), iccid(2)) {
+		t.Errorf("%+v", p)
+	}
+	s.post(s.destination, path+"/accept", obj{"sims": []string{iccid(2) + "-" + iccid(1)}}).problem(422, problem.InvalidRange)
+	got := read[Request](s.post(s.destination, path+"/decline", obj{"sims": []string{iccid(1) + "-" + iccid(5)}}).is(202))
+	if got.Counts.Declined != 1 {
+		t.Errorf("%+v", got.Counts)
+	}
+}
+
 // A batch from a selection has a request for each 100,000 SIMs.
 func TestBatchFromSelection(t *testing.T) {
 	t.Parallel()

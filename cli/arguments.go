@@ -132,8 +132,8 @@ func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 // someSIMs is embedded in decisions that can be about some SIMs only.
 type someSIMs struct {
-	SIM  []string `placeholder:"SIM" help:"Only this SIM. Separate several with commas, or repeat the flag."`
-	File string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line; - is standard input."`
+	SIM  []string `placeholder:"SIM" help:"Only this SIM, the SIMs on this EID, or those in this range of ICCIDs. Separate several with commas, or repeat the flag."`
+	File string   `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line, as --sim names them; - is standard input."`
 }
 
 // read returns the SIMs that the flags name.

@@ -188,7 +188,8 @@ func (p onPulls) call(s *Session, call func(*client.Client, uuid.UUID, ...client
 }
 
 type pullsApproveCommand struct {
-	someSIMs
+	SIM        []string      `placeholder:"SIM" help:"Only this SIM. Separate several with commas, or repeat the flag."`
+	File       string        `placeholder:"FILE" predictor:"file" help:"Only the SIMs in this file, one per line; - is standard input."`
 	Reference  string        `help:"Reference of the transfer request. Default: that of the pull request."`
 	Message    string        `help:"What the destination should know."`
 	Acceptance time.Duration `min:"1s" max:"30d" step:"1s" placeholder:"24h" help:"Time that the destination has to accept."`
@@ -207,7 +208,7 @@ Examples:
 
 // Run runs the command.
 func (c *pullsApproveCommand) Run(ctx context.Context, s *Session) error {
-	sims, err := c.read(s)
+	sims, err := readSIMList(s, c.SIM, c.File)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,11 @@ type Decision struct {
 	Event transfer.Event // Accept, Decline, Cancel, Approve, Deny, Extend, TakeBack, Start or Expire
 	By    Actor
 
-	// SIMs to accept, decline or cancel, by any of their identifiers. Empty means
-	// the whole request. Other events ignore it.
-	SIMs []transfer.Identifier
+	// SIMs to accept, decline or cancel, by any of their identifiers, and EIDs and
+	// ranges of ICCIDs, each of which selects SIMs of the request. If both are empty,
+	// the decision is about the whole request. Other events ignore them.
+	SIMs   []transfer.Identifier
+	Ranges []transfer.SIMRef
 
 	Landing *Landing         // of Accept: settings for the SIMs at the destination
 	Window  *transfer.Window // of Accept: when the request is executed; nil: at once
@@ -40,6 +42,9 @@ type Decision struct {
 	// locked. If it returns an error, nothing is decided. Nil: no condition.
 	If func(Request) error
 }
+
+// some reports whether a decision is only about some SIMs.
+func (d Decision) some() bool { return len(d.SIMs)+len(d.Ranges) > 0 }
 
 // UnknownSIMsError names SIMs of a decision that are not open in its request.
 type UnknownSIMsError struct{ Identifiers []string }
@@ -164,9 +169,9 @@ func (t *Tx) decide(ctx context.Context, r Request, to transfer.RequestState, d 
 		return t.approve(ctx, r, to, d)
 	case transfer.Decline, transfer.Cancel:
 		switch {
-		case len(d.SIMs) > 0 && r.State == transfer.Validating:
+		case d.some() && r.State == transfer.Validating:
 			return t.withdraw(ctx, r, d)
-		case len(d.SIMs) > 0:
+		case d.some():
 			return t.endSome(ctx, r, to, d)
 		default:
 			return t.end(ctx, r, to, d)
@@ -234,8 +239,8 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 			detail["not_after"] = w.NotAfter.UTC()
 		}
 	}
-	if len(d.SIMs) > 0 {
-		ns, err := t.openIn(ctx, r.ID, d.SIMs)
+	if d.some() {
+		ns, err := t.openIn(ctx, r.ID, d)
 		if err != nil {
 			return err
 		}
@@ -245,7 +250,7 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 		detail["accepted"] = len(ns)
 	}
 	if _, err := t.exec(ctx, acceptRequest, args{
-		"request": r.ID, "state": to, "partial": len(d.SIMs) > 0, "landing": d.Landing,
+		"request": r.ID, "state": to, "partial": d.some(), "landing": d.Landing,
 		"not_before": notBefore, "not_after": notAfter,
 	}); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
@@ -378,7 +383,7 @@ ON CONFLICT DO NOTHING`,
 // withdraw records SIMs that the source cancels during validation. They are
 // canceled when validation ends.
 func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
-	ns, err := t.namedIn(ctx, r.ID, d.SIMs)
+	ns, err := t.namedIn(ctx, r.ID, d)
 	if err != nil {
 		return err
 	}
@@ -394,7 +399,7 @@ func (t *Tx) withdraw(ctx context.Context, r Request, d Decision) error {
 // endSome closes some transfers of a request that waits for a decision. If none
 // is left, the request comes to the state to.
 func (t *Tx) endSome(ctx context.Context, r Request, to transfer.RequestState, d Decision) error {
-	ns, err := t.openIn(ctx, r.ID, d.SIMs)
+	ns, err := t.openIn(ctx, r.ID, d)
 	if err != nil {
 		return err
 	}
@@ -489,13 +494,14 @@ JOIN open_transfers o ON o.sim = x.sim AND o.request = @request`,
 
 // openIn returns the numbers of the open transfers of a request that hold the
 // SIMs. It returns an *UnknownSIMsError if there are others among them.
-func (t *Tx) openIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
-	names := texts(sims)
+func (t *Tx) openIn(ctx context.Context, id uuid.UUID, d Decision) ([]int64, error) {
+	names := texts(d.SIMs)
 	var found []numbered
 	if err := t.list(ctx, &found, selectOpenTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
 		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
 	}
-	return numbers(names, found)
+	ns, unknown := numbers(names, found)
+	return t.withRanges(ctx, id, d.Ranges, true, ns, unknown)
 }
 
 var selectNamedTransfers = newStatement(statement{
@@ -516,13 +522,14 @@ JOIN transfers t ON t.request = @request AND t.identifier = coalesce(y.identifie
 // namedIn returns the numbers of the transfers of a request that name the SIMs,
 // by any identifier of a SIM that belongs to the source. It returns an
 // *UnknownSIMsError if there are others among them.
-func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, sims []transfer.Identifier) ([]int64, error) {
-	names := texts(sims)
+func (t *Tx) namedIn(ctx context.Context, id uuid.UUID, d Decision) ([]int64, error) {
+	names := texts(d.SIMs)
 	var found []numbered
 	if err := t.list(ctx, &found, selectNamedTransfers, args{"request": id, "identifiers": pq.Array(names)}); err != nil {
 		return nil, fmt.Errorf("finding SIMs of request %s: %w", id, err)
 	}
-	return numbers(names, found)
+	ns, unknown := numbers(names, found)
+	return t.withRanges(ctx, id, d.Ranges, false, ns, unknown)
 }
 
 // numbered is a transfer of a request that an identifier has found.
@@ -531,15 +538,55 @@ type numbered struct {
 	N          int64  `db:"n"`
 }
 
-// numbers returns the sorted numbers of the transfers that were found, or an
-// *UnknownSIMsError with the names that found none.
-func numbers(names []string, list []numbered) ([]int64, error) {
-	found, ns := make(map[string]bool, len(list)), make([]int64, 0, len(list))
+// numbers returns the numbers of the transfers that were found, and the names that
+// found none.
+func numbers(names []string, list []numbered) (ns []int64, unknown []string) {
+	found := make(map[string]bool, len(list))
 	for _, f := range list {
 		found[f.Identifier] = true
 		ns = append(ns, f.N)
 	}
-	unknown := slices.DeleteFunc(names, func(name string) bool { return found[name] })
+	return ns, slices.DeleteFunc(names, func(name string) bool { return found[name] })
+}
+
+var selectTransferICCIDs = newStatement(statement{
+	name: "select_transfer_iccids",
+	does: `Reads by which ICCIDs and EIDs the transfers of a request are found. Of a SIM that the source does not
+		own, that is only what the transfer names.`,
+	given:   "@request; @open: only open transfers.",
+	returns: "The number of each transfer, the ICCID of its SIM, or else the identifier that it names, and the EID, empty for none.",
+	text: `
+SELECT t.n, coalesce(s.iccid, t.identifier) AS iccid, coalesce(d.eid, '') AS eid
+FROM transfers t
+LEFT JOIN identifiers x ON x.identifier = t.identifier
+LEFT JOIN sims s ON s.id = coalesce(t.sim, x.sim) AND s.account = (SELECT source FROM requests WHERE id = @request)
+LEFT JOIN sim_details d ON d.sim = s.id
+WHERE t.request = @request AND (NOT @open OR t.state = 'eligible')`,
+})
+
+// withRanges adds to the numbers of transfers those that EIDs and ranges of ICCIDs
+// select, and returns all, sorted and each once. It returns an *UnknownSIMsError if
+// something is unknown already, or if one of them selects no transfer.
+func (t *Tx) withRanges(ctx context.Context, id uuid.UUID, ranges []transfer.SIMRef, open bool, ns []int64, unknown []string) ([]int64, error) {
+	if len(ranges) > 0 {
+		var rows []struct {
+			N     int    `db:"n"`
+			ICCID string `db:"iccid"`
+			EID   string `db:"eid"`
+		}
+		if err := t.list(ctx, &rows, selectTransferICCIDs, args{"request": id, "open": open}); err != nil {
+			return nil, fmt.Errorf("reading the ICCIDs of request %s: %w", id, err)
+		}
+		var index transfer.SIMIndex
+		for _, row := range rows {
+			index.Add(row.N, row.ICCID, row.EID)
+		}
+		selected, none := index.Select(ranges)
+		for _, n := range selected {
+			ns = append(ns, int64(n))
+		}
+		unknown = append(unknown, texts(none)...)
+	}
 	if len(unknown) > 0 {
 		return nil, &UnknownSIMsError{unknown}
 	}

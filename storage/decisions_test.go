@@ -250,6 +250,73 @@ func TestPartialDecisions(t *testing.T) {
 	db.Check()
 }
 
+// Decisions about EIDs and ranges of ICCIDs are about the SIMs of the request that
+// are open.
+func TestPartialDecisionsByRange(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	ref := func(text string) transfer.SIMRef {
+		r, err := transfer.ParseSIMRef(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const eid, otherEID = "89049032000000000000000000000011", "89049032000000000000000000000029"
+	between := func(a, b storagetest.SIM) transfer.SIMRef {
+		return ref(min(a.ICCID, b.ICCID) + "-" + max(a.ICCID, b.ICCID))
+	}
+	for _, c := range []struct {
+		state   transfer.RequestState
+		event   transfer.Event
+		outcome transfer.State
+	}{
+		{transfer.Validating, transfer.Cancel, transfer.Canceled},
+		{transfer.InReview, transfer.Cancel, transfer.Canceled},
+		{transfer.AwaitingAcceptance, transfer.Decline, transfer.Declined},
+	} {
+		f := newTestRequest(t, db, c.state)
+		db.Exec(`UPDATE sim_details SET eid = NULL WHERE eid IS NOT NULL`)
+		db.Exec(`INSERT INTO sim_details (sim, eid) SELECT id, $2 FROM sims WHERE iccid = $1 ON CONFLICT (sim) DO UPDATE SET eid = $2`, f.sims[4].ICCID, eid)
+		elsewhere := db.SIM(storagetest.SIM{Account: f.from.ID})
+		stranger := db.SIM(storagetest.SIM{Account: f.to.ID})
+		db.Exec(`INSERT INTO sim_details (sim, eid) SELECT id, $2 FROM sims WHERE iccid = $1 ON CONFLICT (sim) DO UPDATE SET eid = $2`, stranger.ICCID, otherEID)
+		was := db.Dump()
+		for _, none := range []transfer.SIMRef{ref(otherEID), between(elsewhere, elsewhere), between(stranger, stranger)} {
+			_, err := db.TryDecide(f.id, storage.Decision{Event: c.event, SIMs: []transfer.Identifier{f.sims[1].Identifier()}, Ranges: []transfer.SIMRef{ref(eid), none}})
+			var unknown *storage.UnknownSIMsError
+			if !errors.As(err, &unknown) || !slices.Equal(unknown.Identifiers, []string{none.String()}) {
+				t.Errorf("%s of %s from %s: %v", c.event, none, c.state, err)
+			}
+		}
+		db.Unchanged(was)
+		_, err := db.TryDecide(f.id, storage.Decision{
+			Event: c.event, SIMs: []transfer.Identifier{f.sims[1].Identifier()}, Ranges: []transfer.SIMRef{between(f.sims[0], f.sims[1]), ref(eid)},
+		})
+		if err != nil {
+			t.Fatalf("%s from %s: %v", c.event, c.state, err)
+		}
+		if c.state == transfer.Validating {
+			validate(t, db, f.id)
+		}
+		want := map[transfer.State][]int{c.outcome: {0, 1, 4}, transfer.Eligible: {2, 3}}
+		if diff := cmp.Diff(want, byState(db, f)); diff != "" {
+			t.Errorf("%s from %s (-want +got):\n%s", c.event, c.state, diff)
+		}
+	}
+	f := newTestRequest(t, db, transfer.AwaitingAcceptance)
+	if _, err := db.TryDecide(f.id, storage.Decision{Event: transfer.Accept, Ranges: []transfer.SIMRef{between(f.sims[2], f.sims[3])}}); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, f.id)
+	want := map[transfer.State][]int{transfer.Completed: {2, 3}, transfer.Declined: {0, 1, 4}}
+	if diff := cmp.Diff(want, byState(db, f)); diff != "" {
+		t.Errorf("accepting a range (-want +got):\n%s", diff)
+	}
+	db.Check()
+}
+
 func TestPartialAcceptance(t *testing.T) {
 	t.Parallel()
 	db := storagetest.Open(t)

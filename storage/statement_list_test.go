@@ -324,6 +324,7 @@ func statements() []*statement {
 		noteWords,
 		selectOpenTransfers,
 		selectNamedTransfers,
+		selectTransferICCIDs,
 		// expire.go
 		lockExpired,
 		purgeNotes,
