@@ -109,7 +109,7 @@ func TestPull(t *testing.T) {
 	if _, err := answerPull(t, db, made.ID, other, transfer.ApprovePull); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("%v", err)
 	}
-	var unknown *storage.UnknownSIMsError
+	var unknown *storage.NotAskedForError
 	if _, err := answerPull(t, db, made.ID, north, transfer.ApprovePull, n[0].ICCID, n[2].ICCID, s[0].ICCID); !errors.As(err, &unknown) || len(unknown.Identifiers) != 2 {
 		t.Errorf("%v", err)
 	}
