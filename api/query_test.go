@@ -52,8 +52,8 @@ func TestTextParametersFollowTheRuleOfBodies(t *testing.T) {
 			}
 			refused("a%00b")
 			refused("a%FFb")
-			refused(strings.Repeat("a", 500))
-			if !isIdentifierParameter(p.Name) {
+			refused(strings.Repeat("a", 1500))
+			if !isIdentifierParameter(p.Name) && p.Name != "message" { // which can have several lines
 				refused("a%E2%80%8Bb") // an invisible character
 				refused("a%0Ab")
 			}

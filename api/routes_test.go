@@ -130,6 +130,8 @@ func bodyFor(route Route, role storage.Role) any {
 		return map[string]any{"seconds": 60}
 	case "deny-request":
 		return map[string]any{"reason": "no"}
+	case "add-comment":
+		return map[string]any{"text": "x"}
 	case "import-sims", "sync-sims", "create-batch", "import-accounts":
 		return "[]"
 	}
@@ -202,7 +204,7 @@ func admissionOfDestination(route Route, a testResponse, p problem.Problem) stri
 func TestPermissionPerRoute(t *testing.T) {
 	t.Parallel()
 	want := map[storage.Permission][]string{
-		storage.PermissionOperator: {"cancel-batch", "cancel-pull-request", "cancel-request", "change-sims", "create-batch", "create-batch-from-selection", "create-pull-request", "create-request", "create-transfer-code", "extend-request", "redeem-transfer-code", "retry-request", "revoke-transfer-code", "take-back-request", "update-sim"},
+		storage.PermissionOperator: {"add-comment", "cancel-batch", "cancel-pull-request", "cancel-request", "change-sims", "create-batch", "create-batch-from-selection", "create-pull-request", "create-request", "create-transfer-code", "extend-request", "redeem-transfer-code", "retry-request", "revoke-transfer-code", "take-back-request", "update-sim"},
 		storage.PermissionApprover: {"accept-request", "approve-pull-request", "decline-request", "refuse-pull-request"},
 		storage.PermissionOwner:    {"create-key", "delete-plan-mapping", "get-key", "list-audit", "list-keys", "put-plan-mapping", "revoke-key", "rotate-key", "update-account"},
 	}

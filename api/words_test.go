@@ -431,7 +431,7 @@ func TestComments(t *testing.T) {
 	s.work()
 	write(s.source, "after the end")
 	s.exec(`INSERT INTO events (request, source, destination, seq, kind, party, detail)
-		SELECT id, source, destination, last_event + n, 'comment', 'source', '{"text": "x", "visible_to": ["source", "support"]}'
+		SELECT id, source, NULL, last_event + n, 'comment', 'source', '{"text": "x", "visible_to": ["source", "support"]}'
 		FROM requests, generate_series(1, $1) AS n`, transfer.MaxComments-3)
 	s.exec(`UPDATE requests SET last_event = last_event + $1`, transfer.MaxComments-3)
 	s.post(s.source, path+"/comments", obj{"text": "too many"}).problem(409, problem.CommentLimit)
