@@ -108,6 +108,16 @@ func TestFeedDoesNotMissALateCommit(t *testing.T) {
 	}
 }
 
+// awaitEvents waits until the event feed has every event, at most 200: it withholds
+// events while an earlier transaction is running, also one of another test.
+func (s *testService) awaitEvents() {
+	s.t.Helper()
+	total := s.queryInt(`SELECT count(*) FROM events`)
+	storagetest.Await(s.t, "the feed to have every event", func() bool {
+		return len(read[Feed](s.get(s.admin, "/v1/events?limit=200").is(200)).Items) == total
+	})
+}
+
 // While a transaction withholds events, the feed says so, and names it to staff.
 func TestFeedNamesWhatWithholdsEvents(t *testing.T) {
 	t.Parallel()

@@ -72,8 +72,7 @@ func TestWhatEachPartyReads(t *testing.T) {
 		s.post(c.key, "/v1/transfer-requests/"+request+"/comments", m{"text": c.text, "visible_to": []string{c.reader}}).is(201)
 	}
 
-	for total := s.queryInt(`SELECT count(*) FROM events`); len(read[Feed](s.get(s.admin, "/v1/events?limit=200").is(200)).Items) < total; {
-	} // events appear when no earlier transaction is running
+	s.awaitEvents()
 
 	document := newServer(Config{}).register(http.NewServeMux())
 	got := map[string]map[string]string{}

@@ -40,6 +40,7 @@ func TestReferencesAndMessage(t *testing.T) {
 		t.Error("the destination finds a request that support still reviews")
 	}
 	s.post(s.support, path+"/approve", obj{"ticket": "T-1"}).is(202)
+	s.awaitEvents()
 	for _, key := range []string{s.source, s.destination, s.support} {
 		r := read[Request](s.get(key, path).is(200))
 		if valueOrZero(r.Reference) != "PO-4711" || valueOrZero(r.Message) != "Two meters\nand a spare part" {
@@ -410,6 +411,7 @@ func TestComments(t *testing.T) {
 	support := []string{
 		"before the offer", "source to support", "destination to support", "destination to all", "internal", "support to destination", "support to all", "support to source",
 	}
+	s.awaitEvents()
 	for key, want := range map[string][]string{s.source: source, s.destination: destination, s.support: support} {
 		equal(t, list(key), want)
 		if key == s.destination { // what was before the offer is no event for it
