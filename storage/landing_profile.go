@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"context"
 	"database/sql/driver"
+	"fmt"
+	"strings"
 
 	"simtransfer/transfer"
 )
@@ -36,3 +39,136 @@ func (l *Landing) Value() (driver.Value, error) {
 
 // Scan implements sql.Scanner for a jsonb column.
 func (l *Landing) Scan(src any) error { return scanJSON(src, l) }
+
+// landingPlanSQL is the plan on which a SIM with a plan lands, as
+// transfer.LandingPlan says.
+func landingPlanSQL(plan string) string {
+	return "coalesce(r.landing ->> 'plan', r.landing -> 'plans' ->> " + plan + ", r.landing ->> 'default_plan', " + plan + ")"
+}
+
+// planMappingSQL is the mapping of plans from the account src to the account dst,
+// in the form in which a landing profile has it: what
+// transfer.PlanMapping.Over makes of the mapping of the two and that of the
+// destination. No row if there is neither.
+func planMappingSQL() string {
+	return `
+	SELECT jsonb_strip_nulls(jsonb_build_object(
+		'plans', CASE WHEN pair.default_plan IS NULL THEN coalesce(general.plans, '{}') ELSE '{}' END || coalesce(pair.plans, '{}'),
+		'default_plan', coalesce(pair.default_plan, general.default_plan))) AS landing
+	FROM (SELECT dst.id AS account, src.operator_id AS source) of
+	LEFT JOIN plan_mappings pair ON pair.account = of.account AND pair.source = of.source
+	LEFT JOIN plan_mappings general ON general.account = of.account AND general.source = ''
+	WHERE pair.account IS NOT NULL OR general.account IS NOT NULL`
+}
+
+// LandingPlanError means that SIMs cannot land on the plan that a destination
+// chose when it accepted.
+type LandingPlanError struct {
+	Plan    string
+	Unknown bool     // there is no such plan
+	Bound   bool     // it is bound to a coverage, and the accounts have different ones
+	Choices []string // the plans that the destination can choose; empty: any other one
+}
+
+func (e *LandingPlanError) Error() string {
+	var why string
+	switch {
+	case e.Unknown:
+		why = fmt.Sprintf("there is no plan %q", e.Plan)
+	case e.Bound:
+		why = fmt.Sprintf("the plan %q is bound to a coverage, and the source has another coverage than the destination", e.Plan)
+	default:
+		why = fmt.Sprintf("the destination may not hold the plan %q", e.Plan)
+	}
+	if len(e.Choices) == 0 {
+		return why + ": choose another plan, or leave it out"
+	}
+	return strings.TrimSpace(why + chooseFrom(e.Choices) + ", or leave it out")
+}
+
+var selectLandingPlan = newStatement(statement{
+	name:    "select_landing_plan",
+	does:    "Reports whether SIMs of a source can land on a plan at a destination.",
+	given:   "@plan: its name; @source and @destination: ids of accounts.",
+	returns: "Whether there is no such plan (unknown), the destination may not hold it (barred), or it is bound to a coverage that differs (bound).",
+	text: `
+		SELECT
+			NOT EXISTS (SELECT 1 FROM plans WHERE name = @plan) AS unknown,
+			coalesce(@plan <> ALL (nullif(dst.plans, '{}')), false) AS barred,
+			src.coverage <> dst.coverage AND EXISTS (SELECT 1 FROM plans WHERE name = @plan AND coverage_bound) AS bound
+		FROM accounts src
+		CROSS JOIN accounts dst
+		WHERE src.id = @source AND dst.id = @destination`,
+})
+
+// checkLandingPlan returns a *LandingPlanError if the SIMs of a request cannot land
+// on a plan.
+func (t *Tx) checkLandingPlan(ctx context.Context, r Request, plan string) error {
+	var p struct {
+		Unknown bool `db:"unknown"`
+		Barred  bool `db:"barred"`
+		Bound   bool `db:"bound"`
+	}
+	if err := t.get(ctx, &p, selectLandingPlan, args{"plan": plan, "source": r.Source, "destination": r.Destination}); err != nil {
+		return fmt.Errorf("reading plan %q: %w", plan, err)
+	}
+	if !p.Unknown && !p.Barred && !p.Bound {
+		return nil
+	}
+	choices, err := t.PlanChoices(ctx, r.SourceOperator, r.DestinationOperator)
+	if err != nil {
+		return err
+	}
+	return &LandingPlanError{Plan: plan, Unknown: p.Unknown, Bound: p.Bound && !p.Barred, Choices: choices.Destination}
+}
+
+// PlanChoices are the plans that SIMs can land on at a destination that may hold
+// some plans only.
+type PlanChoices struct {
+	Destination []string // in alphabetical order; empty: the destination may hold any plan
+	Source      []string // those of them that the source may hold, too: SIMs can change to them before the transfer
+}
+
+var selectPlanChoices = newStatement(statement{
+	name:    "select_plan_choices",
+	does:    "Lists the plans on which SIMs of a source can land at a destination that may hold some plans only.",
+	given:   "@source and @destination: operator ids of accounts.",
+	returns: "The plans, and for each whether the source may hold it, too. None if the destination may hold any plan.",
+	text: `
+		SELECT p.name, coalesce(p.name = ANY (nullif(src.plans, '{}')), true) AS for_source
+		FROM accounts src
+		CROSS JOIN accounts dst
+		JOIN plans p ON p.name = ANY (dst.plans)
+		WHERE src.operator_id = @source
+		  AND dst.operator_id = @destination
+		  AND NOT (p.coverage_bound AND src.coverage <> dst.coverage)
+		ORDER BY p.name`,
+})
+
+// PlanChoices lists the plans on which SIMs of a source can land at a destination.
+func (db *DB) PlanChoices(ctx context.Context, source, destination transfer.OperatorID) (PlanChoices, error) {
+	return planChoices(ctx, db, source, destination)
+}
+
+// PlanChoices is DB.PlanChoices in the transaction.
+func (t *Tx) PlanChoices(ctx context.Context, source, destination transfer.OperatorID) (PlanChoices, error) {
+	return planChoices(ctx, t, source, destination)
+}
+
+func planChoices(ctx context.Context, q querier, source, destination transfer.OperatorID) (PlanChoices, error) {
+	var rows []struct {
+		Name      string `db:"name"`
+		ForSource bool   `db:"for_source"`
+	}
+	var c PlanChoices
+	if err := q.list(ctx, &rows, selectPlanChoices, args{"source": source, "destination": destination}); err != nil {
+		return c, fmt.Errorf("listing the plans for SIMs from account %s to account %s: %w", source, destination, err)
+	}
+	for _, r := range rows {
+		c.Destination = append(c.Destination, r.Name)
+		if r.ForSource {
+			c.Source = append(c.Source, r.Name)
+		}
+	}
+	return c, nil
+}

@@ -71,16 +71,6 @@ type PastSession struct {
 	Sent     int64      `db:"acctoutputoctets"` // bytes
 }
 
-// Charge is a fee that was charged.
-type Charge struct {
-	Request    uuid.UUID           `db:"request"`
-	OperatorID transfer.OperatorID `db:"operator_id"` // of the account that pays
-	AccountID  *string             `db:"account_external_id"`
-	Amount     int64               `db:"amount"` // in the currency's minor unit
-	Currency   transfer.Currency   `db:"currency"`
-	ChargedAt  time.Time           `db:"charged_at"`
-}
-
 var selectRegistrations = newStatement(statement{
 	name:    "select_registrations",
 	does:    "Lists the accounts that a SIM was registered to, newest first.",
@@ -150,27 +140,6 @@ var selectPastSessions = newStatement(statement{
 		FROM radius.radacct
 		WHERE sim = @sim
 		ORDER BY radacctid DESC
-		LIMIT @limit`,
-})
-
-var selectCharges = newStatement(statement{
-	name:    "select_charges",
-	does:    "Lists the fees charged for transfers of a SIM, newest first.",
-	given:   "@sim: the id of the SIM; @limit: maximum number of rows.",
-	returns: "The charges.",
-	text: `
-		SELECT
-			c.request,
-			a.operator_id,
-			a.external_id AS account_external_id,
-			c.amount,
-			c.currency,
-			c.charged_at
-		FROM transfers t
-		JOIN charges c ON c.request = t.request AND c.n = t.n
-		JOIN accounts a ON a.id = c.account
-		WHERE t.identifier IN (` + everyIdentifierSQL + `) AND t.sim = @sim
-		ORDER BY c.charged_at DESC
 		LIMIT @limit`,
 })
 

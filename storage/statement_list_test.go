@@ -49,6 +49,9 @@ func statements() []*statement {
 		// change_records.go
 		selectSIMIdentifiers,
 		insertChange,
+		// charges.go
+		selectCharges,
+		selectExportedCharges,
 		// comments.go
 		countComments,
 		selectLastComment,
@@ -64,7 +67,6 @@ func statements() []*statement {
 		selectExportedSIMs,
 		selectExportedRegistrations,
 		selectExportedTransfers,
-		selectExportedCharges,
 		// extensions.go
 		extendRequest,
 		// feed_horizon.go
@@ -95,11 +97,10 @@ func statements() []*statement {
 		takeProbe,
 		answerProbe,
 		selectProbe,
-		// history.go
+		// sim_history.go
 		selectRegistrations,
 		selectPastTransfers,
 		selectPastSessions,
-		selectCharges,
 		selectFormerIdentifiers,
 		selectNamedAt,
 		// idempotency.go
@@ -124,6 +125,9 @@ func statements() []*statement {
 		revokeKey,
 		selectCaller,
 		recordKeyUse,
+		// landing_profile.go
+		selectLandingPlan,
+		selectPlanChoices,
 		// migrate.go
 		hasMigrations,
 		// plan_mappings.go
@@ -133,8 +137,6 @@ func statements() []*statement {
 		putPlanMapping,
 		deletePlanMapping,
 		selectUnknownPlans,
-		selectLandingPlan,
-		selectPlanChoices,
 		// plans.go
 		selectPlan,
 		selectPlans,

@@ -1,6 +1,10 @@
 package transfer
 
-import "time"
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
 
 // Limits of a request.
 const (
@@ -45,6 +49,14 @@ const (
 
 	MaxAccountName = 200
 )
+
+// CheckLength returns an error if a text has more than max characters.
+func CheckLength(text string, max int) error {
+	if n := utf8.RuneCountInString(text); n > max {
+		return fmt.Errorf("the text has %d characters: use at most %d", n, max)
+	}
+	return nil
+}
 
 // MaxComments is how many comments each party of a request can write on it.
 const MaxComments = 100

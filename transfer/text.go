@@ -47,15 +47,6 @@ func parseText(s string, refused func(rune) bool) (string, error) {
 	return text, nil
 }
 
-// CheckLength returns an error if a text has more than max characters. The
-// limits of texts are in limits.go.
-func CheckLength(text string, max int) error {
-	if n := utf8.RuneCountInString(text); n > max {
-		return fmt.Errorf("the text has %d characters: use at most %d", n, max)
-	}
-	return nil
-}
-
 // Trim removes white space and invisible characters at both ends. A joiner and a
 // variation selector at an end belong to the character before them.
 func Trim(s string) string {

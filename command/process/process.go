@@ -5,7 +5,7 @@
 //	process.go         flags of the API, the workers and the schedulers; start and stop
 //	database.go        flags and connection of PostgreSQL
 //	redis.go           flags and connection of Redis, its sentinels and TLS
-//	preflight.go       warnings about unsafe settings of PostgreSQL and Redis
+//	server_settings.go warnings about unsafe settings of PostgreSQL and Redis
 //	memory.go          the memory limit
 //	http_server.go     flags of the HTTP server, TLS, and shutdown without lost requests
 //	queue_ui.go        the queue UI
@@ -81,7 +81,7 @@ func (f *Flags) Connect(ctx context.Context, log *slog.Logger, o storage.Options
 		return nil, redis, err
 	}
 	limitMemory()
-	checked, err := preflight(ctx, log, db, redis)
+	checked, err := checkServers(ctx, log, db, redis)
 	if err != nil {
 		return nil, redis, errors.Join(err, db.Close())
 	}

@@ -203,7 +203,7 @@ func TestRedisOfAnotherInstallationIsRefused(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	_, err := preflight(t.Context(), slog.New(slog.DiscardHandler), second, server)
+	_, err := checkServers(t.Context(), slog.New(slog.DiscardHandler), second, server)
 	refused(err)
 	refused(awaitRedis(t.Context(), second, server, time.Millisecond))
 
@@ -227,7 +227,7 @@ func TestRedisIsCheckedWhenItIsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	down := mustRedis(t, "redis://"+address)
-	if checked, err := preflight(t.Context(), slog.New(slog.DiscardHandler), db, down); checked || err != nil {
+	if checked, err := checkServers(t.Context(), slog.New(slog.DiscardHandler), db, down); checked || err != nil {
 		t.Errorf("nothing listens: checked %t, %v", checked, err)
 	}
 	cluster := mustRedis(t, "redis://"+startRedis(t, "--cluster-enabled", "yes"))

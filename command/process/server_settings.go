@@ -15,12 +15,12 @@ import (
 	"simtransfer/storage"
 )
 
-// preflight checks the settings of PostgreSQL and Redis that the guarantees of
+// checkServers checks the settings of PostgreSQL and Redis that the guarantees of
 // the service depend on, and logs a warning for each that is unsafe. It returns
 // an error for a Redis that cannot be used. If Redis does not answer, it logs that
 // and does not wait: work stays in PostgreSQL until Redis is up. checked is false
 // if Redis still has to be checked then.
-func preflight(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) (checked bool, err error) {
+func checkServers(ctx context.Context, log *slog.Logger, db *storage.DB, server RedisServer) (checked bool, err error) {
 	warnings, err := db.Warnings(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "cannot read the settings of PostgreSQL", "error", err.Error())
@@ -121,7 +121,7 @@ func checkRedis(info map[string]string) error {
 	return &unusableRedis{"a node of a Redis Cluster, which is not supported: use a single Redis, or one with replicas and Sentinel for failover"}
 }
 
-// infoTimeout is how long preflight waits for Redis.
+// infoTimeout is how long checkServers waits for Redis.
 const infoTimeout = 2 * time.Second
 
 func redisInfo(ctx context.Context, server RedisServer) (map[string]string, error) {
