@@ -5,7 +5,7 @@ package transfer
 // object, the second what was done to it.
 type AuditAction string
 
-// The actions. See docs/extending.md before adding one.
+// The actions. See docs/recipes.md before adding one.
 const (
 	AuditAccountCreate AuditAction = "account.create"
 	AuditAccountUpdate AuditAction = "account.update"

@@ -4,7 +4,7 @@ package transfer
 // the operator's other systems have to know of it.
 type ChangeKind string
 
-// The kinds of changes. See docs/extending.md before adding one.
+// The kinds of changes. See docs/recipes.md before adding one.
 const (
 	SIMCreated            ChangeKind = "created"             // the SIM was imported
 	SIMTransferred        ChangeKind = "transferred"         // a transfer request changed its owner

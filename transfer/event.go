@@ -5,7 +5,7 @@ package transfer
 // created, and what each chunk of work did.
 type EventKind string
 
-// The kinds of events. See docs/extending.md before adding one.
+// The kinds of events. See docs/recipes.md before adding one.
 const (
 	EventCreate EventKind = "create" // the request was made
 	EventRetry  EventKind = "retry"  // a new request was made for SIMs that this one did not transfer

@@ -7,7 +7,7 @@ import "slices"
 // added to it.
 type DecisionCode string
 
-// The codes of decisions. See docs/extending.md before adding one.
+// The codes of decisions. See docs/recipes.md before adding one.
 const (
 	NotOurs        DecisionCode = "not_ours"
 	WrongSIMs      DecisionCode = "wrong_sims"

@@ -3,7 +3,7 @@ package transfer
 // WorkKind is the kind of a piece of work: what a worker has to do.
 type WorkKind string
 
-// The kinds of work. See docs/extending.md before adding one.
+// The kinds of work. See docs/recipes.md before adding one.
 const (
 	WorkValidate     WorkKind = "validate"      // judges each SIM of a chunk: method, eligibility, fee
 	WorkExecute      WorkKind = "execute"       // transfers the SIMs of a chunk

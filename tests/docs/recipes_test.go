@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// TestNamedTestsExist checks that every test that docs/extending.md names exists.
+// TestNamedTestsExist checks that every test that docs/recipes.md names exists.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	const root = "../.."
-	page, err := os.ReadFile(filepath.Join(root, "docs", "extending.md"))
+	page, err := os.ReadFile(filepath.Join(root, "docs", "recipes.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 	for _, m := range named {
 		if !exists[string(m[1])] {
-			t.Errorf("docs/extending.md names %s, which does not exist", m[1])
+			t.Errorf("docs/recipes.md names %s, which does not exist", m[1])
 		}
 	}
 }
