@@ -14,7 +14,7 @@ type acceptInput struct {
 	IfMatch
 	RequestPath
 	Body *struct {
-		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others; with a window, when the transfer starts: until then they stay reserved. Default: all SIMs."`
+		SIMs []string `json:"sims,omitempty" nullable:"false" minItems:"1" maxItems:"100000" doc:"Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs."`
 
 		Landing *Landing `json:"landing,omitempty" doc:"What to set on the SIMs when they arrive."`
 

@@ -278,7 +278,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/accept", "accept-request", deciders(transfer.Accept), acceptedBulk, op(s, s.acceptRequest), "Accept a request (destination)",
-			"The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then.",
+			"The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once.",
 		},
 		{
 			"POST", "/v1/transfer-requests/{id}/decline", "decline-request", deciders(transfer.Decline), acceptedBulk, op(s, s.declineRequest), "Decline a request (destination)",

@@ -179,7 +179,7 @@ type requestsAcceptCommand struct {
 
 // Help returns the detailed help.
 func (requestsAcceptCommand) Help() string {
-	return `Starts the transfer. If only some SIMs of one request are named, up to 100,000, the others are declined when the transfer starts; until then they stay reserved, too. To see the SIMs of a request first, use requests show ID --sims.
+	return `Starts the transfer. If only some SIMs of one request are named, up to 100,000, the others are declined, with a window at once. To see the SIMs of a request first, use requests show ID --sims.
 
 Examples:
 

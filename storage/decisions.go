@@ -197,7 +197,7 @@ var acceptRequest = newStatement(statement{
 	name: "accept_request",
 	does: "Brings an accepted request to the state in which it is executed, or waits for its window.",
 	given: `@request and @state.
-		@partial: only the chosen transfers were accepted.
+		@partial: only the chosen transfers were accepted, and execution declines the others.
 		@landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.
 		The window of a request that is scheduled: from @not_before to @not_after; null: none.`,
 	locks: "The caller holds the request.",
@@ -244,13 +244,18 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, chooseTransfers, args{"request": r.ID, "numbers": pq.Array(ns)}); err != nil {
-			return fmt.Errorf("recording the accepted SIMs of request %s: %w", r.ID, err)
+		if to == transfer.Scheduled {
+			err = t.declineOthers(ctx, r.ID, ns)
+		} else {
+			err = t.choose(ctx, r.ID, ns)
+		}
+		if err != nil {
+			return err
 		}
 		detail["accepted"] = len(ns)
 	}
 	if _, err := t.exec(ctx, acceptRequest, args{
-		"request": r.ID, "state": to, "partial": d.some(), "landing": d.Landing,
+		"request": r.ID, "state": to, "partial": d.some() && to == transfer.Transferring, "landing": d.Landing,
 		"not_before": notBefore, "not_after": notAfter,
 	}); err != nil {
 		return fmt.Errorf("accepting request %s: %w", r.ID, err)
@@ -261,6 +266,45 @@ func (t *Tx) accept(ctx context.Context, r Request, to transfer.RequestState, d 
 		}
 	}
 	return t.addEvent(ctx, r.ID, event{kind: d.Event.Kind(), by: d.By, from: r.State, to: to, detail: detail})
+}
+
+// choose records which transfers of a request the destination has accepted.
+// Execution declines the others.
+func (t *Tx) choose(ctx context.Context, id uuid.UUID, ns []int64) error {
+	if _, err := t.exec(ctx, chooseTransfers, args{"request": id, "numbers": pq.Array(ns)}); err != nil {
+		return fmt.Errorf("recording the accepted SIMs of request %s: %w", id, err)
+	}
+	return nil
+}
+
+var selectOtherOpenTransfers = newStatement(statement{
+	name:    "select_other_open_transfers",
+	does:    "Finds the open transfers of a request that the destination has not accepted.",
+	given:   "@request and the @numbers of the transfers that it has accepted.",
+	returns: "Their numbers, in ascending order.",
+	locks:   "The caller holds the request.",
+	text: `
+SELECT n
+FROM open_transfers
+WHERE request = @request
+EXCEPT
+SELECT unnest(@numbers::int[])
+ORDER BY n`,
+})
+
+// declineOthers declines the open transfers of a request that are not among the
+// accepted ones, so that a request that waits for its window holds only SIMs that
+// it will transfer.
+func (t *Tx) declineOthers(ctx context.Context, id uuid.UUID, accepted []int64) error {
+	var others []int64
+	if err := t.list(ctx, &others, selectOtherOpenTransfers, args{"request": id, "numbers": pq.Array(accepted)}); err != nil {
+		return fmt.Errorf("finding the SIMs of request %s that were not accepted: %w", id, err)
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	_, err := t.closeSome(ctx, id, transfer.RequestDeclined, others, "")
+	return err
 }
 
 var approveRequest = newStatement(statement{

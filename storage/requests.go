@@ -40,7 +40,7 @@ type Request struct {
 	Unquoted            int                   `db:"n_unquoted"` // of Support, those for which the fee schedule had no amount
 	Quoted              int64                 `db:"quoted"`     // the schedule's fees of those that are open, in minor units
 	Charged             int64                 `db:"charged"`    // the fees posted so far, in minor units
-	Partial             bool                  `db:"partial"`    // only some of the SIMs were accepted
+	Partial             bool                  `db:"partial"`    // only some of the SIMs were accepted; execution declines the others
 	Acceptance          int64                 `db:"acceptance"`
 	ExpiresAt           *time.Time            `db:"expires_at"`
 	OfferedAt           *time.Time            `db:"offered_at"` // when the destination could first decide; it does not see the request before

@@ -83,6 +83,35 @@ func TestWithdrawFromScheduled(t *testing.T) {
 	db.Check()
 }
 
+// An acceptance of some SIMs with a window declines the others at once, so that
+// they are free before the request starts. The last decision on the accepted ones
+// ends the request.
+func TestAcceptSomeWithWindow(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	db.Fee("EUR", 500)
+	f := newTestRequest(t, db, transfer.AwaitingAcceptance)
+	r, err := db.TryDecide(f.id, storage.Decision{
+		Event: transfer.Accept, SIMs: []transfer.Identifier{f.sims[0].Identifier(), f.sims[1].Identifier()},
+		Window: &transfer.Window{NotBefore: time.Now().Add(time.Hour)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.State != transfer.Scheduled || r.Eligible != 2 || r.Declined != 3 {
+		t.Errorf("two accepted: %+v", r)
+	}
+	if n := storagetest.One[int](db, `SELECT count(*) FROM open_transfers`); n != 2 {
+		t.Errorf("%d SIMs are claimed, want only those that were accepted", n)
+	}
+	db.Check()
+	r = db.Decide(f.id, transfer.Cancel, f.sims[0].Identifier(), f.sims[1].Identifier())
+	if r.State != transfer.RequestCanceled || r.Canceled != 2 || r.Declined != 3 || r.FinishedAt == nil {
+		t.Errorf("both canceled: %+v, want the request canceled", r)
+	}
+	db.Check()
+}
+
 // A window that is not possible is refused, and nothing changes.
 func TestImpossibleWindow(t *testing.T) {
 	t.Parallel()

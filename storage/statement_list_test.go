@@ -325,6 +325,7 @@ func statements() []*statement {
 		closeSome,
 		noteWords,
 		selectOpenTransfers,
+		selectOtherOpenTransfers,
 		selectNamedTransfers,
 		selectTransferICCIDs,
 		// expire.go

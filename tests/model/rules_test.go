@@ -704,7 +704,12 @@ func (m *model) accept(id int, d storage.Decision, to transfer.RequestState) str
 		if refusal != "" {
 			return refusal
 		}
-		r.partial, r.chosen, accepted = true, ns, len(ns)
+		accepted = len(ns)
+		if to == transfer.Scheduled {
+			m.declineOthers(r, ns)
+		} else {
+			r.partial, r.chosen = true, ns
+		}
 	}
 	from := r.state
 	r.state, r.landing = to, m.landing(r, chosen)
@@ -718,6 +723,15 @@ func (m *model) accept(id int, d storage.Decision, to transfer.RequestState) str
 	}
 	r.note("accept", string(d.By.Party), from, r.state, fmt.Sprintf("accepted=%d", accepted))
 	return ""
+}
+
+// declineOthers declines the eligible transfers of a request that were not accepted.
+func (m *model) declineOthers(r *modelRequest, accepted []int) {
+	for n, t := range r.transfers {
+		if t.state == transfer.Eligible && !slices.Contains(accepted, n) {
+			m.closeOpen(r, n, transfer.Declined)
+		}
+	}
 }
 
 // checkLanding returns why SIMs cannot land on a plan that the destination chose.

@@ -2,7 +2,7 @@
 --
 -- Does:     Brings an accepted request to the state in which it is executed, or waits for its window.
 -- Given:    @request and @state.
---           @partial: only the chosen transfers were accepted.
+--           @partial: only the chosen transfers were accepted, and execution declines the others.
 --           @landing: the landing profile, or null. Unless it has a plan, the mapping of plans that is in force is recorded with it.
 --           The window of a request that is scheduled: from @not_before to @not_after; null: none.
 -- Returns:  nothing
