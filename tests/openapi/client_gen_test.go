@@ -2837,7 +2837,7 @@ type AcceptInputBody struct {
 	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
-	// Sims Accept only these SIMs, by any of their identifiers, and decline the others; with a window, when the transfer starts: until then they stay reserved. Default: all SIMs.
+	// Sims Accept only these SIMs, by any of their identifiers, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
