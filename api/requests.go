@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -490,6 +492,8 @@ type listRequestsInput struct {
 	Code          []transfer.DecisionCode `query:"code" nullable:"false" doc:"Only requests that were declined, denied or canceled, as a whole or in part, with one of these codes."`
 	CreatedAfter  time.Time               `query:"created_after" doc:"Only requests created at or after this time."`
 	CreatedBefore time.Time               `query:"created_before" doc:"Only requests created before this time."`
+
+	Sort string `query:"sort" enum:"newest,deadline" default:"newest" doc:"The order: newest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning."`
 }
 
 // narrow adds the parameters of the query to a filter.
@@ -532,7 +536,14 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	default:
 		f.Either = account
 	}
-	if f.Before, err = idCursor(in.Cursor); err != nil {
+	cursor := func(r storage.Request) string { return r.ID.String() }
+	if in.Sort == "deadline" {
+		f.ByDeadline, cursor = true, deadlineCursorOf
+		f.AfterDeadline, err = deadlineCursor(in.Cursor)
+	} else {
+		f.Before, err = idCursor(in.Cursor)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if in.Batch != "" {
@@ -550,8 +561,30 @@ func (s *server) listRequests(ctx context.Context, in *listRequestsInput) (*list
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(rows, in.Limit, func(r storage.Request) string { return r.ID.String() }, view)
+	return pageOf(rows, in.Limit, cursor, view)
 }
+
+// deadlineCursorOf returns the cursor after a request in a list by deadline.
+func deadlineCursorOf(r storage.Request) string {
+	return fmt.Sprintf("%d-%s", r.ExpiresAt.UnixMicro(), r.ID)
+}
+
+// deadlineCursor parses what deadlineCursorOf returned; nil for an empty cursor.
+func deadlineCursor(cursor string) (*storage.Deadline, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	micros, text, _ := strings.Cut(cursor, "-")
+	at, err := strconv.ParseInt(micros, 10, 64)
+	id, wrong := uuid.Parse(text)
+	if err != nil || wrong != nil || at < 0 || at > latestMicros {
+		return nil, badCursor(cursor)
+	}
+	return &storage.Deadline{At: time.UnixMicro(at).UTC(), Request: id}, nil
+}
+
+// latestMicros is the end of the year 9999, as a number of microseconds.
+const latestMicros = 253_402_300_799_999_999
 
 // requestReader reads what requests are shown with: *storage.Tx in its
 // transaction, *storage.DB outside of one.

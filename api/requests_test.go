@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"simtransfer/api/problem"
 	"simtransfer/transfer"
 )
@@ -264,5 +266,37 @@ func TestDestinationSeesItsPartOnly(t *testing.T) {
 		if len(list.Items) != 1 || (list.Items[0].Before != nil) != shown || (list.Items[0].After != nil) != shown {
 			t.Errorf("%+v", list)
 		}
+	}
+}
+
+// By deadline, a list has only requests that wait, page by page, those whose time
+// ends first at the beginning.
+func TestRequestsByDeadline(t *testing.T) {
+	t.Parallel()
+	s := newTestService(t)
+	s.sims(5, transfer.Active)
+	ids := s.inReview(1, 5)
+	s.exec(`UPDATE requests SET expires_at = expires_at - interval '1 hour' WHERE id = $1`, ids[3])
+	s.exec(`UPDATE requests SET expires_at = (SELECT expires_at FROM requests WHERE id = $2) WHERE id = $1`, ids[0], ids[2])
+	s.post(s.support, "/v1/transfer-requests/"+ids[1]+"/deny", map[string]any{"reason": "no"}).is(202)
+	var got []string
+	path := "/v1/transfer-requests?state=in_review&sort=deadline&limit=1"
+	for cursor := ""; ; {
+		page := read[List[Request]](s.get(s.support, path+"&cursor="+cursor).is(200))
+		for _, r := range page.Items {
+			got = append(got, r.ID.String())
+		}
+		if cursor = page.NextCursor; cursor == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff([]string{ids[3], ids[0], ids[2], ids[4]}, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, cursor := range []string{"x", ids[0], "1-2", "-1-" + ids[0], "99999999999999999999-" + ids[0]} {
+		s.get(s.support, path+"&cursor="+cursor).problem(422, problem.Invalid)
+	}
+	if list := read[List[Request]](s.get(s.bystander, "/v1/transfer-requests?sort=deadline").is(200)); len(list.Items) > 0 {
+		t.Errorf("another account sees %d requests", len(list.Items))
 	}
 }

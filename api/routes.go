@@ -246,7 +246,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			"GET", "/v1/transfer-requests", "list-requests", anyKey, ok, op(s, s.listRequests), "List transfer requests",
-			"The latest first. An account's key lists the requests that the account sends or receives.",
+			"The latest first, or by deadline. An account's key lists the requests that the account sends or receives.",
 		},
 		{
 			"GET", "/v1/transfer-requests/{id}", "get-request", anyKey, ok, op(s, s.getRequest), "Get a transfer request",

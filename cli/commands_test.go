@@ -107,6 +107,7 @@ func commandCalls() []commandCall {
 		{"requests list", "", "GET /v1/transfer-requests?direction=both&limit=50"},
 		{"requests list --direction=incoming --state=in_review --account=OP0000000001 --batch=" + someBatch, "", "GET /v1/transfer-requests?account=OP0000000001&batch=" + someBatch + "&direction=incoming&limit=50&state=in_review"},
 		{"requests list --ticket=T --sim=+12025550101 --reason=sim_locked --method=self_service --since=2030-01-31T00:00:00Z --before=2030-02-01T01:00:00+01:00", "", "GET /v1/transfer-requests?created_after=2030-01-31T00%3A00%3A00Z&created_before=2030-02-01T00%3A00%3A00Z&direction=both&limit=50&method=self_service&reason=sim_locked&sim=12025550101&ticket=T"},
+		{"requests queue --account=OP0000000001", "", "GET /v1/transfer-requests?account=OP0000000001&direction=both&limit=50&sort=deadline&state=in_review"},
 		{"requests show " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests watch --until=decision " + someRequest, "", "GET /v1/transfer-requests/" + someRequest},
 		{"requests accept " + someRequest, "", "POST /v1/transfer-requests/" + someRequest + "/accept {}"},

@@ -19,6 +19,7 @@ import (
 type requestsCommand struct {
 	Create   requestsCreateCommand   `cmd:"" help:"Create a transfer request (source)."`
 	List     requestsListCommand     `cmd:"" help:"List transfer requests."`
+	Queue    requestsQueueCommand    `cmd:"" help:"List the requests that wait for support, the most urgent first (support)."`
 	Show     requestsShowCommand     `cmd:"" help:"Show a transfer request."`
 	Watch    requestsWatchCommand    `cmd:"" help:"Follow a transfer request until it is finished."`
 	Accept   requestsAcceptCommand   `cmd:"" help:"Accept all or some SIMs of a request (destination)."`
@@ -267,6 +268,7 @@ type requestsListCommand struct {
 	Code      []transfer.DecisionCode `enum:"${decision_codes}" placeholder:"CODE" help:"Only requests that were declined, denied or canceled, as a whole or in part, with this code, such as duplicate, or with one of several separated by commas."`
 	Since     time.Time               `placeholder:"TIME" help:"Only requests created at or after this time, such as 2030-01-31 or 2030-01-31T14:30+01:00. Without a zone, the time is in UTC."`
 	Before    time.Time               `placeholder:"TIME" help:"Only requests created before this time."`
+	Sort      string                  `enum:"newest,deadline" default:"newest" help:"Order: newest first, or by deadline: only requests that wait for a decision or for their window, those whose time ends first at the beginning."`
 	remote
 }
 
@@ -279,6 +281,7 @@ Examples:
     simtransfer requests list --direction=incoming --state=in_review,awaiting_acceptance
     simtransfer requests list --state=in_review --all
     simtransfer requests list --reference=PO-4711
+    simtransfer requests list --state=awaiting_acceptance --sort=deadline
     simtransfer requests list --sim=8988211000000000011 --since=2030-01-31T00:00:00Z`
 }
 
@@ -302,7 +305,53 @@ func (c *requestsListCommand) Run(ctx context.Context, s *Session) error {
 		CreatedAfter:  c.Since,
 		CreatedBefore: c.Before,
 	}
+	if c.Sort == "deadline" {
+		filter.Sort = c.Sort
+		return printList(l, c.paging, maxPage, listRequests(ctx, l, filter), queueColumns(), queueRow)
+	}
 	return printList(l, c.paging, maxPage, listRequests(ctx, l, filter), requestColumns(), requestRow)
+}
+
+type requestsQueueCommand struct {
+	paging
+	Account accountRef `placeholder:"OP…" help:"Only requests of this account."`
+	remote
+}
+
+// Help returns the detailed help.
+func (requestsQueueCommand) Help() string {
+	return `Lists the requests that wait for support, those whose time for review ends first at the beginning: requests list --state=in_review --sort=deadline.
+
+Examples:
+
+    simtransfer requests queue
+    simtransfer requests queue --account=OP0000000001 --all`
+}
+
+// Run runs the command.
+func (c *requestsQueueCommand) Run(ctx context.Context, s *Session) error {
+	list := requestsListCommand{
+		paging: c.paging, Direction: "both", State: []transfer.RequestState{transfer.InReview}, Account: c.Account, Sort: "deadline", remote: c.remote,
+	}
+	return list.Run(ctx, s)
+}
+
+func queueColumns() []string {
+	return []string{"REQUEST", "FROM", "TO", "OPEN", "NEED SUPPORT", "FEES", "UNTIL", "STATE"}
+}
+
+func queueRow(r client.Request) []string {
+	fees, until := "", ""
+	if r.Fees != nil {
+		fees = r.Fees.Quoted.String()
+	}
+	if r.ExpiresAt != nil {
+		until = timeText(*r.ExpiresAt)
+	}
+	return []string{
+		r.ID.String(), string(r.Source), string(r.Destination), strconv.Itoa(r.Counts.Pending + r.Counts.Eligible), strconv.Itoa(r.Counts.Support),
+		fees, until, stateText(r),
+	}
 }
 
 func listRequests(ctx context.Context, l *connection, filter client.RequestFilter) listFunc[client.Request] {

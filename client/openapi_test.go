@@ -532,7 +532,7 @@ func operations() map[string]func(context.Context, *client.Client) error {
 		},
 		"list-requests": func(ctx context.Context, c *client.Client) error {
 			_, err := c.ListRequests(ctx, client.RequestFilter{
-				Direction: "both", Account: account, States: []transfer.RequestState{transfer.InReview}, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
+				Sort: "deadline", Direction: "both", Account: account, States: []transfer.RequestState{transfer.InReview}, Batch: id.String(), Ticket: "CASE-1", SIM: "898821",
 				Reasons: []transfer.Reason{transfer.SIMLocked}, Methods: []transfer.Method{transfer.SelfService}, Reference: "r", Codes: []transfer.DecisionCode{transfer.Duplicate}, CreatedAfter: at, CreatedBefore: at,
 			}, paging)
 			return err

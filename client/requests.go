@@ -270,6 +270,7 @@ type RequestFilter struct {
 	Codes         []transfer.DecisionCode
 	CreatedAfter  time.Time // inclusive
 	CreatedBefore time.Time // exclusive
+	Sort          string    // newest or deadline; empty means newest
 }
 
 // CreateRequest creates a transfer request.
@@ -299,6 +300,7 @@ func (c *Client) ListRequests(ctx context.Context, f RequestFilter, p Paging, op
 	q.set("code", joined(f.Codes))
 	q.setTime("created_after", f.CreatedAfter)
 	q.setTime("created_before", f.CreatedBefore)
+	q.set("sort", f.Sort)
 	return get[Page[Request]](ctx, c, q.of(path("transfer-requests")), options)
 }
 
