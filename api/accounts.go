@@ -193,6 +193,16 @@ func filled(parse func(string) (string, error)) func(string) (string, error) {
 	}
 }
 
+// filledIfGiven is filled for a text that can be left out, which is empty then.
+func filledIfGiven(parse func(string) (string, error)) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if text == "" {
+			return "", nil
+		}
+		return filled(parse)(text)
+	}
+}
+
 type listAccountsInput struct {
 	Paging
 	Email    string           `query:"email" maxLength:"254" doc:"Only accounts with this primary email."`

@@ -68,7 +68,7 @@ func (l *Landing) parse(p *problem.Problem, location string) *storage.Landing {
 	landing := storage.Landing{
 		Group:      parsed(p, location+".group", l.Group, transfer.ParseLine),
 		SpeedClass: parsed(p, location+".speed_class", l.SpeedClass, transfer.ParseLine),
-		Plan:       parsed(p, location+".plan", l.Plan, transfer.ParseLine),
+		Plan:       parsed(p, location+".plan", l.Plan, filledIfGiven(transfer.ParseLine)),
 		Tags:       parseTags(p, location+".tags", l.Tags),
 	}
 	if landing.Group == "" && landing.SpeedClass == "" && landing.Plan == "" && len(landing.Tags) == 0 {

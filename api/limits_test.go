@@ -149,6 +149,8 @@ func TestBlankTexts(t *testing.T) {
 			"new coverage": {"POST", "/v1/accounts", s.admin, m{"operator_id": "OP0000000077", "email": "a@example.com", "currency": "EUR", "coverage": blank}, "body.coverage"},
 			"email":        {"POST", "/v1/accounts", s.admin, m{"operator_id": "OP0000000077", "email": blank, "currency": "EUR", "coverage": "c"}, "body.email"},
 			"operator id":  {"POST", "/v1/accounts", s.admin, m{"operator_id": blank, "email": "a@example.com", "currency": "EUR", "coverage": "c"}, "body.operator_id"},
+			"landing plan": {"POST", path + "/accept", s.destination, m{"landing": m{"plan": blank}}, "body.landing.plan"},
+			"default plan": {"PUT", "/v1/accounts/" + destinationID + "/plan-mappings", s.destination, m{"plans": m{"global-01": "global-01"}, "default": blank}, "body.default"},
 			"tag":          {"PATCH", "/v1/sims/" + iccid(1), s.source, m{"tags": m{blank: "x"}}, "body.tags." + blank},
 		} {
 			p := s.do(apiCall{method: call.method, path: call.path, key: call.key, body: call.body}).problem(422, problem.Invalid)

@@ -77,7 +77,7 @@ func (s *server) putPlanMapping(ctx context.Context, in *putPlanMappingInput) (*
 	p := problem.New(problem.Invalid, "")
 	m := storage.PlanMapping{Source: source, PlanMapping: transfer.PlanMapping{
 		Plans:   parsePlanNames(p, "body.plans", in.Body.Plans),
-		Default: parsed(p, "body.default", in.Body.Default, transfer.ParseLine),
+		Default: parsed(p, "body.default", in.Body.Default, filledIfGiven(transfer.ParseLine)),
 	}}
 	if m.Empty() && len(p.Errors) == 0 {
 		p.Add(problem.FieldError{Location: "body", Message: "the mapping changes no plan: give plans or default, or delete the mapping"})
