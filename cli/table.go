@@ -217,21 +217,22 @@ func cutText(text string, n int) string {
 	return text
 }
 
-// lineBreaks turns a text with several lines, such as a message, into one line.
-var lineBreaks = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
-
 // cell replaces unprintable characters, because text from other users must not
 // control the terminal. Line breaks and tabs become spaces.
 func cell(text string) string {
 	if text == "" {
 		return "-"
 	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		switch {
+		case r == '\n', r == '\r', r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
 			return '\uFFFD'
 		}
 		return r
-	}, lineBreaks.Replace(text))
+	}, text)
 }
 
 // timeText formats a time in UTC, to the second. The zero time is empty.

@@ -2667,6 +2667,24 @@ func (e ListRequestsParamsCode) Valid() bool {
 	}
 }
 
+// Defines values for ListRequestsParamsSort.
+const (
+	Deadline ListRequestsParamsSort = "deadline"
+	Newest   ListRequestsParamsSort = "newest"
+)
+
+// Valid indicates whether the value is a known member of the ListRequestsParamsSort enum.
+func (e ListRequestsParamsSort) Valid() bool {
+	switch e {
+	case Deadline:
+		return true
+	case Newest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListTransfersParamsState.
 const (
 	ListTransfersParamsStateCanceled   ListTransfersParamsState = "canceled"
@@ -2837,7 +2855,7 @@ type AcceptInputBody struct {
 	// NotBefore When to start the transfer, up to 30 days from now. Until then the request is scheduled: its SIMs stay reserved and are transferred only then, and both sides can still withdraw. Default, with not_after: as soon as possible.
 	NotBefore *time.Time `json:"not_before,omitempty"`
 
-	// Sims Accept only these SIMs, by any of their identifiers, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs.
+	// Sims Accept only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it, and decline the others: with a window at once, otherwise as the transfer is executed. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -3000,7 +3018,7 @@ type CancelInputBody struct {
 	// Reason Why, in words. Shown like code. Required with the code other.
 	Reason *string `json:"reason,omitempty"`
 
-	// Sims Cancel only these SIMs, by any of their identifiers; the others continue. Default: all SIMs.
+	// Sims Cancel only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it; the others continue. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -3166,7 +3184,7 @@ type DeclineInputBody struct {
 	// Reason Why, in words. Shown to the source. Required with the code other.
 	Reason *string `json:"reason,omitempty"`
 
-	// Sims Decline only these SIMs, by any of their identifiers; the others stay open. Default: all SIMs.
+	// Sims Decline only these SIMs, by any of their identifiers, by EID, or by ranges of ICCIDs such as 8988211000000000011-8988211000000000099, each for the open SIMs of the request in it; the others stay open. Default: all SIMs.
 	Sims *[]string `json:"sims,omitempty"`
 }
 
@@ -5061,6 +5079,9 @@ type ListRequestsParams struct {
 
 	// CreatedBefore Only requests created before this time.
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+
+	// Sort The order: newest first, or by deadline: then only requests that wait for a decision or for their window are listed, those whose time ends first at the beginning.
+	Sort *ListRequestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
 // ListRequestsParamsDirection defines parameters for ListRequests.
@@ -5077,6 +5098,9 @@ type ListRequestsParamsMethod string
 
 // ListRequestsParamsCode defines parameters for ListRequests.
 type ListRequestsParamsCode string
+
+// ListRequestsParamsSort defines parameters for ListRequests.
+type ListRequestsParamsSort string
 
 // CreateRequestParams defines parameters for CreateRequest.
 type CreateRequestParams struct {
@@ -9092,7 +9116,7 @@ type ClientInterface interface {
 
 	// ListRequests List transfer requests
 	//
-	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+	// The latest first, or by deadline. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 	//
 	// Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 	ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9142,7 +9166,7 @@ type ClientInterface interface {
 
 	// AcceptRequestWithBody Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9151,7 +9175,7 @@ type ClientInterface interface {
 
 	// AcceptRequest Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9633,7 +9657,7 @@ func (c *Client) GetSimHistory(ctx context.Context, identifier string, params *G
 
 // ListRequests List transfer requests
 //
-// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+// The latest first, or by deadline. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 //
 // Corresponds with GET /v1/transfer-requests (the `ListRequests` operationId).
 func (c *Client) ListRequests(ctx context.Context, params *ListRequestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9743,7 +9767,7 @@ func (c *Client) GetRequest(ctx context.Context, id openapi_types.UUID, params *
 
 // AcceptRequestWithBody Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9762,7 +9786,7 @@ func (c *Client) AcceptRequestWithBody(ctx context.Context, id openapi_types.UUI
 
 // AcceptRequest Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11205,6 +11229,18 @@ func NewListRequestsRequest(server string, params *ListRequestsParams) (*http.Re
 
 		}
 
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -12210,7 +12246,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRequestsWithResponse List transfer requests
 	//
-	// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+	// The latest first, or by deadline. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -12264,7 +12300,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithBodyWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12273,7 +12309,7 @@ type ClientWithResponsesInterface interface {
 
 	// AcceptRequestWithResponse Accept a request (destination)
 	//
-	// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+	// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -15588,7 +15624,7 @@ func (c *ClientWithResponses) GetSimHistoryWithResponse(ctx context.Context, ide
 
 // ListRequestsWithResponse List transfer requests
 //
-// The latest first. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
+// The latest first, or by deadline. An account's key lists the requests that the account sends or receives. Requires an API key with the role account, support, finance or admin.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15678,7 +15714,7 @@ func (c *ClientWithResponses) GetRequestWithResponse(ctx context.Context, id ope
 
 // AcceptRequestWithBodyWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15693,7 +15729,7 @@ func (c *ClientWithResponses) AcceptRequestWithBodyWithResponse(ctx context.Cont
 
 // AcceptRequestWithResponse Accept a request (destination)
 //
-// The listed SIMs are transferred, the others are declined when the transfer starts. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, and both sides can withdraw until then. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
+// The listed SIMs are transferred, the others are declined. A landing profile sets what the SIMs have on arrival. With not_before or not_after, the request is scheduled: the transfer starts in this window, both sides can withdraw until then, and SIMs that are not listed are declined at once. Requires an API key with the role account, support or admin. A key of an account needs the permission approver.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
