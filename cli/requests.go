@@ -350,7 +350,7 @@ func queueRow(r client.Request) []string {
 	}
 	return []string{
 		r.ID.String(), string(r.Source), string(r.Destination), strconv.Itoa(r.Counts.Pending + r.Counts.Eligible), strconv.Itoa(r.Counts.Support),
-		fees, until, stateText(r),
+		fees, until, string(r.State),
 	}
 }
 
