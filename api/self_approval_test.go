@@ -70,7 +70,7 @@ func TestMakersOfAKeyDoNotApproveItsRequests(t *testing.T) {
 	type m = map[string]any
 	for _, allowed := range []bool{false, true} {
 		s := newTestService(t, func(c *Config) { c.AllowSelfApproval = allowed })
-		s.sims(4, transfer.Active)
+		s.sims(5, transfer.Active)
 		second := read[Key](s.post(s.admin, "/v1/keys", m{"role": "admin", "name": "second admin"}).is(201))
 		third := s.key(storage.NewKey{Role: storage.RoleAdmin, Name: "third admin"})
 		create := func(key, sim string) string {
@@ -92,6 +92,14 @@ func TestMakersOfAKeyDoNotApproveItsRequests(t *testing.T) {
 		approve(second.Token, create(made.Token, iccid(1)))
 		path := create(made.Token, iccid(2))
 		approve(s.admin, path) // has made the key that made the key
+		if !allowed {
+			s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
+		}
+		// the key that makes a transfer code makes its request, whoever redeems it
+		code := read[TransferCode](s.post(made.Token, "/v1/transfer-codes", m{"sims": []string{iccid(5)}}).is(201)).Code
+		path = "/v1/transfer-requests/" + read[Redemption](s.post(s.destination, "/v1/transfer-codes/redeem", m{"code": code}).is(202)).Request.String()
+		s.work()
+		approve(second.Token, path)
 		if !allowed {
 			s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
 		}

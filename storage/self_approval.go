@@ -10,7 +10,7 @@ import (
 
 // SelfApprovalError is returned when an API key approves a request of its own.
 type SelfApprovalError struct {
-	Made bool // the key has created or rotated the one that made the request; otherwise it is its author
+	Made bool // the key has created or rotated the one that made the request or its transfer code; otherwise it is its author
 }
 
 func (e *SelfApprovalError) Error() string {
@@ -24,7 +24,8 @@ var selectSelfApprovals = newStatement(statement{
 	name: "select_self_approvals",
 	does: "Finds the requests among some that the holder of an API key can have made, and so cannot approve.",
 	given: `@requests and the API @key of the caller. A key of support that was made or rotated with that of the author
-		since then counts as one of the author.`,
+		since then counts as one of the author. The keys that made a request are that of its first event and, if it
+		was made by redeeming a transfer code, that which made the code.`,
 	returns: `Those requests: whether the key is one of the author (own); and whether it has created or rotated the
 		author's key, or one that has, and so on (made).`,
 	text: `
@@ -38,6 +39,10 @@ CROSS JOIN LATERAL (
 	), maker (key) AS (
 		SELECT api_key
 		FROM author
+		UNION
+		SELECT api_key
+		FROM transfer_codes
+		WHERE request = q.request
 		UNION
 		SELECT m.key
 		FROM maker k

@@ -2,7 +2,8 @@
 --
 -- Does:     Finds the requests among some that the holder of an API key can have made, and so cannot approve.
 -- Given:    @requests and the API @key of the caller. A key of support that was made or rotated with that of the author
---           since then counts as one of the author.
+--           since then counts as one of the author. The keys that made a request are that of its first event and, if it
+--           was made by redeeming a transfer code, that which made the code.
 -- Returns:  Those requests: whether the key is one of the author (own); and whether it has created or rotated the
 --           author's key, or one that has, and so on (made).
 -- Locks:    nothing
@@ -19,6 +20,10 @@ CROSS JOIN LATERAL (
 	), maker (key) AS (
 		SELECT api_key
 		FROM author
+		UNION
+		SELECT api_key
+		FROM transfer_codes
+		WHERE request = q.request
 		UNION
 		SELECT m.key
 		FROM maker k
