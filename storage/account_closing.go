@@ -75,7 +75,7 @@ var shareAccounts = newStatement(statement{
 	does:    "Keeps the standing of a request's accounts from changing.",
 	given:   "@source and @destination.",
 	returns: "Whether both are open.",
-	locks:   "The caller holds the request. Takes the accounts, by ascending id, shared with other decisions.",
+	locks:   "Takes the accounts, by ascending id, shared with other decisions.",
 	text: `
 SELECT bool_and(standing = 'open')
 FROM (
@@ -90,14 +90,20 @@ FROM (
 // accountsOpen returns an *AccountClosedError if an account of the request is
 // closed. Until the transaction ends, neither can be closed.
 func (t *Tx) accountsOpen(ctx context.Context, r Request, e transfer.Event) error {
-	var open bool
-	if err := t.get(ctx, &open, shareAccounts, args{"source": r.Source, "destination": r.Destination}); err != nil {
-		return fmt.Errorf("reading the accounts of request %s: %w", r.ID, err)
+	open, err := t.shareAccounts(ctx, r.Source, r.Destination)
+	if err == nil && !open {
+		err = &AccountClosedError{e}
 	}
-	if !open {
-		return &AccountClosedError{e}
+	return err
+}
+
+// shareAccounts returns whether two accounts are open. Until the transaction ends,
+// neither can be closed.
+func (t *Tx) shareAccounts(ctx context.Context, source, destination int64) (open bool, err error) {
+	if err := t.get(ctx, &open, shareAccounts, args{"source": source, "destination": destination}); err != nil {
+		return false, fmt.Errorf("reading whether the accounts %d and %d are open: %w", source, destination, err)
 	}
-	return nil
+	return open, nil
 }
 
 var selectUnacceptedRequests = newStatement(statement{

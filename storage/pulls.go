@@ -347,6 +347,14 @@ var sharePull = newStatement(statement{
 	text:    `SELECT asker FROM pulls WHERE id = @pull FOR SHARE`,
 })
 
+var selectAsker = newStatement(statement{
+	name:    "select_pull_asker",
+	does:    "Finds the account that asks with a pull request. It never changes.",
+	given:   "@pull.",
+	returns: "The account; no row if there is no such pull request.",
+	text:    `SELECT asker FROM pulls WHERE id = @pull`,
+})
+
 var lockPullOwner = newStatement(statement{
 	name:    "lock_pull_owner",
 	does:    "Locks an owner's part of a pull request.",
@@ -457,6 +465,16 @@ func (e *NotAskedForError) Error() string {
 // then roll back.
 func (t *Tx) AnswerPull(ctx context.Context, id uuid.UUID, a PullAnswer) (Pull, error) {
 	var asker, owner int64
+	open := true
+	if a.Decision == transfer.ApprovePull { // before the pull request, for which a transaction that closes an account waits
+		err := t.get(ctx, &asker, selectAsker, args{"pull": id})
+		if err == nil {
+			open, err = t.shareAccounts(ctx, a.Owner.ID, asker)
+		}
+		if err != nil {
+			return Pull{}, err
+		}
+	}
 	if err := t.get(ctx, &asker, sharePull, args{"pull": id}); err != nil {
 		return Pull{}, err
 	}
@@ -484,6 +502,9 @@ func (t *Tx) AnswerPull(ctx context.Context, id uuid.UUID, a PullAnswer) (Pull, 
 		After: map[string]any{"sims": len(sims)},
 	}
 	if a.Decision == transfer.ApprovePull {
+		if !open {
+			return p, &AccountClosedError{transfer.Approve}
+		}
 		made, err := t.requestPulled(ctx, p, a, sims)
 		if err != nil {
 			return p, err
@@ -541,9 +562,6 @@ func (t *Tx) requestPulled(ctx context.Context, p Pull, a PullAnswer, sims []pul
 	asker, err := t.Account(ctx, p.Asker.Ref())
 	if err != nil {
 		return Request{}, err
-	}
-	if asker.Standing != StandingOpen || a.Owner.Standing != StandingOpen {
-		return Request{}, &AccountClosedError{transfer.Approve}
 	}
 	names := make([]string, len(sims))
 	for i, s := range sims {

@@ -283,6 +283,14 @@ WHERE source = @account AND redeemed_at IS NULL AND revoked_at IS NULL AND expir
 // the caller's own. Callers must not learn which.
 var ErrInvalidCode = errors.New("the transfer code is not valid")
 
+var selectCodeSource = newStatement(statement{
+	name:    "select_transfer_code_source",
+	does:    "Finds the source of the transfer code with a hash. It never changes.",
+	given:   "@hash.",
+	returns: "The account; no row if there is no such code.",
+	text:    `SELECT source FROM transfer_codes WHERE hash = @hash`,
+})
+
 var lockCodeByHash = newStatement(statement{
 	name:    "lock_transfer_code_by_hash",
 	does:    "Locks the transfer code with a hash.",
@@ -310,12 +318,21 @@ type Redemption struct {
 }
 
 // RedeemCode makes the request of a transfer code, with the caller's account as
-// its destination. Of several calls with one code, one succeeds. It returns
+// its destination. Of several calls with one code, one succeeds. It returns an
+// *AccountClosedError if the destination has been closed, and
 // ErrInvalidCode for every code that cannot be redeemed, and the caller must then
 // roll back. The limits of the source were checked when the code was made.
 func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCode, error) {
 	var id uuid.UUID
-	err := t.get(ctx, &id, lockCodeByHash, args{"hash": hashCode(r.Code)})
+	var sender int64
+	open := false
+	err := t.get(ctx, &sender, selectCodeSource, args{"hash": hashCode(r.Code)})
+	if err == nil { // before the code, for which a transaction that closes an account waits
+		open, err = t.shareAccounts(ctx, sender, r.Destination.ID)
+	}
+	if err == nil {
+		err = t.get(ctx, &id, lockCodeByHash, args{"hash": hashCode(r.Code)})
+	}
 	if errors.Is(err, ErrNotFound) {
 		return Request{}, TransferCode{}, ErrInvalidCode
 	}
@@ -332,6 +349,9 @@ func (t *Tx) RedeemCode(ctx context.Context, r Redemption) (Request, TransferCod
 	}
 	if c.State != transfer.CodeOpen || source.Standing != StandingOpen || source.ID == r.Destination.ID {
 		return Request{}, c, ErrInvalidCode
+	}
+	if !open {
+		return Request{}, c, &AccountClosedError{transfer.Accept}
 	}
 	var names []string
 	if err := t.list(ctx, &names, selectCodeSIMs, args{"id": id}); err != nil {

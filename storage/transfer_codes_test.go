@@ -139,6 +139,54 @@ func TestCodesCountAsOpenRequests(t *testing.T) {
 	}
 }
 
+// A code is not redeemed by an account that is being closed, nor a pull request
+// approved for it: both wait for the transaction that closes the account.
+func TestNoRequestToAccountThatIsBeingClosed(t *testing.T) {
+	t.Parallel()
+	db := storagetest.Open(t)
+	from, to := db.Account(), db.Account()
+	sims := db.SIMs(2, storagetest.SIM{Account: from.ID})
+	_, secret := makeCode(t, db, from, sims[0])
+	closed := storage.StandingClosed
+	held := db.Hold(func(tx *storage.Tx) error {
+		_, _, err := tx.UpdateAccount(t.Context(), storage.System(), to.OperatorID.Ref(), storage.AccountChange{Standing: &closed})
+		return err
+	})
+	redeemed := storagetest.Go(func() error {
+		_, err := redeem(t, db, secret, to)
+		return err
+	})
+	db.AwaitBlocked(1)
+	held.Commit()
+	var refused *storage.AccountClosedError
+	if err := <-redeemed; !errors.As(err, &refused) {
+		t.Errorf("redeemed by a closed account: %v", err)
+	}
+
+	asker := db.Account()
+	p, err := pull(t, db, asker, sims[1].ICCID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held = db.Hold(func(tx *storage.Tx) error {
+		_, err := tx.AnswerPull(t.Context(), p.ID, storage.PullAnswer{
+			Owner: from, Decision: transfer.ApprovePull, Acceptance: time.Hour, Review: time.Hour, By: storage.Actor{Party: transfer.PartySource},
+		})
+		return err
+	})
+	closing := storagetest.Go(func() error {
+		_, err := db.UpdateAccount(t.Context(), storage.System(), from.OperatorID.Ref(), storage.AccountChange{Standing: &closed})
+		return err
+	})
+	db.AwaitBlocked(1)
+	held.Commit()
+	var used *storage.AccountInUseError
+	if err := <-closing; !errors.As(err, &used) {
+		t.Errorf("closed while a pull request was approved: %v", err)
+	}
+	db.Check()
+}
+
 // Of many calls that redeem one code at once, one succeeds.
 func TestRedemptionsRace(t *testing.T) {
 	t.Parallel()

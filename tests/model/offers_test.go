@@ -140,13 +140,18 @@ func (w *testService) redeem(number, destination int) operation {
 			if errors.Is(err, storage.ErrInvalidCode) {
 				return "invalid", nil
 			}
-			w.requests = append(w.requests, made.ID)
-			return "", err
+			if err == nil {
+				w.requests = append(w.requests, made.ID)
+			}
+			return refusal(err)
 		},
 		steps: atOnce(func(m *model) string {
 			c := &m.codes[number-1]
 			if c.state != transfer.CodeOpen || c.request.source == destination || !m.account(c.request.source).open {
 				return "invalid"
+			}
+			if !m.account(destination).open {
+				return (&storage.AccountClosedError{Event: transfer.Accept}).Error()
 			}
 			c.state = transfer.CodeRedeemed
 			r := c.request

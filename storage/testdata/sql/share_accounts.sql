@@ -3,7 +3,7 @@
 -- Does:     Keeps the standing of a request's accounts from changing.
 -- Given:    @source and @destination.
 -- Returns:  Whether both are open.
--- Locks:    The caller holds the request. Takes the accounts, by ascending id, shared with other decisions.
+-- Locks:    Takes the accounts, by ascending id, shared with other decisions.
 --
 -- EXPLAIN EXECUTE share_accounts(source, destination);
 PREPARE share_accounts AS
