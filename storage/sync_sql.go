@@ -898,16 +898,17 @@ var recordSyncIdentifiers = newStatement(statement{
 		ORDER BY r.sim`,
 })
 
+// It looks up the SIMs by an array. With a join, the planner can read all rows of
+// the sync for each SIM, if the statistics say that there are no SIMs yet.
 var retireSyncSIMs = newStatement(statement{
 	name:  "retire_sync_sims",
 	does:  "Terminates the SIMs that the file of a full sync does not have.",
 	locks: "The caller holds the SIMs.",
 	setup: syncTables(),
 	text: `
-		UPDATE sims s
+		UPDATE sims
 		SET status = 'terminated'
-		FROM sync_rows r
-		WHERE r.outcome = 'retired' AND s.id = r.sim`,
+		WHERE id = ANY(ARRAY(SELECT sim FROM sync_rows WHERE outcome = 'retired'))`,
 })
 
 var countSyncOutcomes = newStatement(statement{

@@ -96,9 +96,6 @@ func TestTakenBackIsTransferred(t *testing.T) {
 	schedule(t, db, f.id, f.sims[0].Identifier(), f.sims[4].Identifier())
 	db.Decide(f.id, transfer.Cancel)
 	release(t, db, f.id)
-	if n, err := db.PurgeNotes(t.Context(), 100); n != 0 || err != nil {
-		t.Errorf("purged %d notes (%v) of a request that can be reopened", n, err)
-	}
 	db.Decide(f.id, transfer.TakeBack)
 	db.Exec(`UPDATE requests SET not_before = clock_timestamp() WHERE id = $1`, f.id)
 	if n, err := db.StartDue(t.Context(), 10); n != 1 || err != nil {
@@ -108,9 +105,6 @@ func TestTakenBackIsTransferred(t *testing.T) {
 	r := db.Find(f.id)
 	if r.State != transfer.RequestCompleted || r.Completed != 2 || r.Declined != 3 || r.Charged != 500 {
 		t.Errorf("%+v, want 2 SIMs completed and 3 declined", r)
-	}
-	if n, err := db.PurgeNotes(t.Context(), 100); n != 2 || err != nil {
-		t.Errorf("purged %d notes (%v), want 2", n, err)
 	}
 	db.Check()
 }

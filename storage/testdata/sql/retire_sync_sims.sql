@@ -95,7 +95,6 @@ CREATE TEMPORARY TABLE sync_claims (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE sync_releases (LIKE sync_claims) ON COMMIT DROP;
 PREPARE retire_sync_sims AS
-UPDATE sims s
+UPDATE sims
 SET status = 'terminated'
-FROM sync_rows r
-WHERE r.outcome = 'retired' AND s.id = r.sim;
+WHERE id = ANY(ARRAY(SELECT sim FROM sync_rows WHERE outcome = 'retired'));
