@@ -95,7 +95,7 @@ func TestMakersOfAKeyDoNotApproveItsRequests(t *testing.T) {
 		if !allowed {
 			s.post(s.support, path+"/approve", m{"ticket": "T-1"}).is(202)
 		}
-		// the key that makes a transfer code makes its request, whoever redeems it
+		// the key that makes a transfer code makes the request of those who redeem it
 		code := read[TransferCode](s.post(made.Token, "/v1/transfer-codes", m{"sims": []string{iccid(5)}}).is(201)).Code
 		path = "/v1/transfer-requests/" + read[Redemption](s.post(s.destination, "/v1/transfer-codes/redeem", m{"code": code}).is(202)).Request.String()
 		s.work()
